@@ -1,0 +1,1 @@
+//! Sessions of spike-sorted recordings: reading, writing, filtering, simulating.

@@ -1,0 +1,1 @@
+//! Operations of a neural population transformer with their gradients, on a device.

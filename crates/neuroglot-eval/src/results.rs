@@ -1,0 +1,177 @@
+//! What an evaluation found, as it is stored in `evaluation.json` and read by reports.
+
+use serde::{Deserialize, Serialize};
+
+/// Everything one evaluation of one run found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Version of neuroglot that made it.
+    pub version: String,
+    /// Name of the run's mask pool, such as `mtm` or `temporal`.
+    pub mask: String,
+    /// Which checkpoint was evaluated: `best` or `last`.
+    pub checkpoint: String,
+    /// One entry per session, in the order evaluated.
+    pub sessions: Vec<SessionEvaluation>,
+}
+
+/// Results on the test trials of one session.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionEvaluation {
+    /// Session id.
+    pub eid: String,
+    /// Animal.
+    pub subject: String,
+    /// Number of test trials scored.
+    pub trials: usize,
+    /// Bins per trial.
+    pub bins: usize,
+    /// Bin size (s).
+    pub bin_seconds: f64,
+    /// The units the model knows, in its order.
+    pub units: Vec<UnitLabel>,
+    /// Masking tasks: `co-smoothing`, `forward`, `intra-region`, `inter-region`.
+    pub tasks: Vec<TaskResult>,
+    /// Behaviour decoding: `choice`, `wheel-speed`, `whisker-motion-energy`, ….
+    pub decoding: Vec<DecodingResult>,
+    /// What was asked for and not done, with the reason (a behaviour that is missing, say).
+    pub skipped: Vec<Skipped>,
+    /// Units shown in detail: the best and the median unit of each task.
+    pub examples: Vec<Example>,
+    /// Region × region prediction, where it was computed.
+    pub region_matrix: Option<RegionMatrix>,
+}
+
+/// Who a unit is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct UnitLabel {
+    /// Unit uuid.
+    pub uuid: String,
+    /// Beryl acronym of its region.
+    pub region: String,
+}
+
+/// A mean with its bootstrap 95 % interval.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct IntervalValue {
+    /// Mean over units.
+    pub mean: f64,
+    /// Lower end of the interval.
+    pub low: f64,
+    /// Upper end of the interval.
+    pub high: f64,
+}
+
+/// Scores of one task over all units; `None` where a score is undefined for every unit.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// Mean over units of bits per spike, with its interval over units.
+    pub bps: Option<IntervalValue>,
+    /// Pooled bits per spike: all units' likelihoods over all units' spikes.
+    pub bps_pooled: Option<f64>,
+    /// Mean over units of Poisson D².
+    pub d2: Option<f64>,
+    /// Mean over units of single-trial R².
+    pub r2: Option<f64>,
+    /// Mean over units of PSTH R², where the session has conditions.
+    pub psth_r2: Option<f64>,
+}
+
+/// One masking task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TaskResult {
+    /// `co-smoothing`, `forward`, `intra-region` or `inter-region`.
+    pub task: String,
+    /// The model's scores.
+    pub scores: Scores,
+    /// The same scores of the true rates, where they are known (simulated sessions).
+    pub ceiling: Option<Scores>,
+    /// Per unit, in the order of [`SessionEvaluation::units`].
+    pub per_unit: Vec<UnitScores>,
+}
+
+/// Scores of one unit in one task; `None` where undefined (no spike, no variance).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct UnitScores {
+    /// Spikes in the scored entries.
+    pub spikes: f64,
+    /// Bits per spike.
+    pub bps: Option<f64>,
+    /// Poisson D².
+    pub d2: Option<f64>,
+    /// Single-trial R².
+    pub r2: Option<f64>,
+    /// PSTH R².
+    pub psth_r2: Option<f64>,
+    /// Bits per spike of the true rate, where known.
+    pub ceiling_bps: Option<f64>,
+}
+
+/// One decoded behaviour.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DecodingResult {
+    /// `choice`, `wheel-speed`, `whisker-motion-energy`, ….
+    pub behaviour: String,
+    /// `accuracy` (a choice) or `r2` (a trace).
+    pub metric: String,
+    /// The score on test trials.
+    pub score: f64,
+    /// The score of the better trivial answer: the majority class, or 0 for R².
+    pub chance: f64,
+    /// The regularisation that cross-validation chose (C for logistic regression, α for ridge).
+    pub regularisation: f64,
+}
+
+/// Something not evaluated.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Skipped {
+    /// Task or behaviour.
+    pub what: String,
+    /// The reason in one line.
+    pub why: String,
+}
+
+/// One unit's observed and predicted activity in one task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Example {
+    /// Task.
+    pub task: String,
+    /// `best` or `median`, by bits per spike.
+    pub rank: String,
+    /// Index into [`SessionEvaluation::units`].
+    pub unit: usize,
+    /// Its bits per spike.
+    pub bps: f64,
+    /// First bin shown (0 but for forward prediction).
+    pub first_bin: usize,
+    /// Spike counts `[trial][bin]`.
+    pub observed: Vec<Vec<f32>>,
+    /// Predicted rates (spikes/bin) `[trial][bin]`.
+    pub predicted: Vec<Vec<f32>>,
+    /// Averages per condition; one entry `all trials` where the session has no conditions.
+    pub psth: Vec<ConditionPsth>,
+}
+
+/// Trial averages of one unit in one condition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConditionPsth {
+    /// Condition, such as `choice −1, reward 1`.
+    pub label: String,
+    /// Trials averaged.
+    pub trials: usize,
+    /// Mean count per bin.
+    pub observed: Vec<f64>,
+    /// Mean predicted rate per bin (spikes/bin).
+    pub predicted: Vec<f64>,
+}
+
+/// How well each region's units are predicted from each other region alone (bits/spike, mean over units).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RegionMatrix {
+    /// Region acronyms, the order of rows and columns.
+    pub regions: Vec<String>,
+    /// `[source][target]`; the diagonal is the intra-region score, `None` where undefined.
+    pub from_one: Vec<Vec<Option<f64>>>,
+    /// Per target: predicted from all other regions (the inter-region task).
+    pub from_others: Vec<Option<f64>>,
+}

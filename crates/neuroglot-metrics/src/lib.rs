@@ -1,0 +1,1 @@
+//! Scores of predicted firing rates: bits per spike, Poisson D2, R2.

@@ -1,0 +1,1 @@
+//! Masks, tokens, blocks and log-rates of multi-task-masking models.

@@ -1,0 +1,1 @@
+//! One self-contained HTML report with pictures for trained and evaluated models.

@@ -1,0 +1,1 @@
+//! Training with multi-task masking: schedule, batches, validation, checkpoints.

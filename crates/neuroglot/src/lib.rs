@@ -1,0 +1,1 @@
+//! A universal translator for neural dynamics at single-cell, single-spike resolution.

@@ -1,1 +1,23 @@
 //! One self-contained HTML report with pictures for trained and evaluated models.
+//!
+//! [`Report`] holds what was done and, per run, its training curves and its
+//! [`Evaluation`](neuroglot_eval::results::Evaluation). The page it makes needs neither scripts nor a network: style
+//! sheet, figures (SVG) and heat maps (PNG inside the SVG) are all in the one file, and it is also well-formed XML.
+//!
+//! Names that come from files (session ids, subjects, regions, units, conditions) are escaped wherever they are
+//! written; numbers that are not finite are left out of figures and read "n/a" in tables.
+
+mod compare;
+mod error;
+mod number;
+mod page;
+mod plot;
+mod report;
+mod sections;
+mod style;
+mod table;
+mod text;
+mod write;
+
+pub use error::ReportError;
+pub use report::{Curve, Report, RunSection};

@@ -1,0 +1,87 @@
+//! Says what colours, dashes and markers stand for.
+
+use super::palette::{Marker, colour, dash};
+use super::svg::{Anchor, Svg, text_width};
+use crate::text::shorten;
+
+/// Size of legend text (px), as in the style sheet.
+const SIZE: f64 = 11.5;
+/// Height of one legend line (px).
+pub(crate) const LINE_HEIGHT: f64 = 18.0;
+/// Longest legend text in characters.
+const LONGEST: usize = 40;
+
+/// What is drawn before a legend text.
+#[derive(Debug, Clone)]
+pub(crate) enum Sample {
+    /// A line of colour and dash indices, with a marker where the line carries markers.
+    Line { colour: usize, dash: usize, marker: Option<Marker> },
+    /// A filled marker.
+    Mark { marker: Marker, colour: &'static str },
+    /// The short bar that marks a ceiling.
+    Ceiling,
+}
+
+/// One entry.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub sample: Sample,
+    pub label: String,
+}
+
+impl Entry {
+    fn width(&self) -> f64 {
+        sample_width(&self.sample) + 6.0 + text_width(&shorten(&self.label, LONGEST), SIZE)
+    }
+
+    fn draw(&self, svg: &mut Svg, left: f64, middle: f64) {
+        let width = sample_width(&self.sample);
+        let centre = (left + width / 2.0, middle);
+        match &self.sample {
+            Sample::Line { colour: index, dash: pattern, marker } => {
+                let (stroke, dashes) = (colour(*index), dash(*pattern));
+                let data = format!("M{:.1} {middle:.1}h{width:.1}", left);
+                svg.path(&data, &format!("class=\"line\" stroke=\"{stroke}\" stroke-dasharray=\"{dashes}\""));
+                if let Some(marker) = marker {
+                    svg.path(&marker.path(centre), &format!("fill=\"{stroke}\""));
+                }
+            }
+            Sample::Mark { marker, colour } => svg.path(&marker.path(centre), &format!("fill=\"{colour}\"")),
+            Sample::Ceiling => svg.line((left, middle), (left + width, middle), "ceiling"),
+        }
+        svg.text((left + width + 6.0, middle + 4.0), Anchor::Start, "legend", &shorten(&self.label, LONGEST));
+    }
+}
+
+fn sample_width(sample: &Sample) -> f64 {
+    match sample {
+        Sample::Line { .. } => 30.0,
+        Sample::Mark { .. } | Sample::Ceiling => 8.0,
+    }
+}
+
+/// Draws entries one below the other.
+pub(crate) fn draw_column(svg: &mut Svg, entries: &[Entry], left: f64, top: f64) {
+    for (index, entry) in entries.iter().enumerate() {
+        entry.draw(svg, left, top + LINE_HEIGHT * (index as f64 + 0.5));
+    }
+}
+
+/// A figure `width` pixels wide with nothing but entries, as many side by side as fit.
+pub(crate) fn row_figure(entries: &[Entry], width: f64) -> String {
+    let mut places = Vec::with_capacity(entries.len());
+    let (mut left, mut line) = (0.0, 0.0);
+    for entry in entries {
+        if left > 0.0 && left + entry.width() > width {
+            (left, line) = (0.0, line + 1.0);
+        }
+        places.push((left, line));
+        left += entry.width() + 18.0;
+    }
+    let labels: Vec<&str> = entries.iter().map(|entry| entry.label.as_str()).collect();
+    let mut svg = Svg::new(width, (line + 1.0) * LINE_HEIGHT, &format!("Legend: {}", labels.join(", ")));
+    for (entry, (left, line)) in entries.iter().zip(places) {
+        entry.draw(&mut svg, left, (line + 0.5) * LINE_HEIGHT);
+    }
+    svg.finish()
+}

@@ -1,0 +1,133 @@
+//! Scores of region × region as a map with the number in every cell.
+
+use super::colour_map::{diverging, hex, wants_dark_text};
+use super::svg::{Anchor, Area, Svg, text_width};
+use super::ticks::Ticks;
+use crate::number::decimal;
+use crate::text::shorten;
+
+/// Regions drawn of one matrix at most.
+pub(crate) const MOST_REGIONS: usize = 24;
+
+/// What is drawn: a row per target, a column per source, and one last column for all other regions together.
+pub(crate) struct Matrix<'a> {
+    pub title: &'a str,
+    pub regions: &'a [String],
+    /// Score of `(target, source)`.
+    pub from_one: &'a dyn Fn(usize, usize) -> Option<f64>,
+    /// Score of a target from all other regions.
+    pub from_others: &'a dyn Fn(usize) -> Option<f64>,
+}
+
+/// The figure. Colours are centred at zero.
+pub(crate) fn figure(matrix: &Matrix) -> String {
+    let regions: Vec<String> =
+        matrix.regions.iter().take(MOST_REGIONS).map(|region| shorten(region, 9)).collect();
+    let count = regions.len();
+    let cell = if count <= 9 { 50.0 } else { 32.0 };
+    let (cell_height, gap) = (if count <= 9 { 30.0 } else { 22.0 }, 12.0);
+    let widest = regions.iter().map(|region| text_width(region, 11.0)).fold(0.0, f64::max);
+    let (left, top) = (36.0 + widest, 44.0);
+    let (inner_width, inner_height) = (cell * count as f64, cell_height * count as f64);
+    let bar_left = left + inner_width + gap + cell + 22.0;
+    let bottom = top + inner_height;
+    let width = bar_left + 84.0;
+    let turned = regions.iter().any(|region| text_width(region, 11.0) > cell - 4.0) || cell < 50.0;
+    let label_space = if turned { 18.0 + widest * 0.8 } else { 18.0 };
+
+    let score_of = |target: usize, source: usize| {
+        let score = if source == count { (matrix.from_others)(target) } else { (matrix.from_one)(target, source) };
+        score.filter(|score| score.is_finite())
+    };
+    let scores = (0..count).flat_map(|target| (0..=count).map(move |source| (target, source)));
+    let reach = scores.filter_map(|(target, source)| score_of(target, source)).map(f64::abs).fold(0.0, f64::max);
+    let reach = if reach > 0.0 { reach } else { 1.0 };
+
+    let mut svg = Svg::new(width, bottom + label_space + 28.0, matrix.title);
+    svg.text((0.0, 14.0), Anchor::Start, "panel", matrix.title);
+    for target in 0..count {
+        let y = top + cell_height * target as f64;
+        svg.text((left - 6.0, y + cell_height / 2.0 + 4.0), Anchor::End, "tick", &regions[target]);
+        for source in 0..=count {
+            let x = left + cell * source as f64 + if source == count { gap } else { 0.0 };
+            let area = Area { left: x, top: y, width: cell, height: cell_height };
+            draw_cell(&mut svg, area, score_of(target, source), reach);
+        }
+    }
+    for diagonal in 0..count {
+        let (left, top) = (left + cell * diagonal as f64, top + cell_height * diagonal as f64);
+        let inset = Area { left: left + 1.0, top: top + 1.0, width: cell - 2.0, height: cell_height - 2.0 };
+        svg.rect(inset, "diagonal-cell", "none", "");
+    }
+    for (index, region) in regions.iter().enumerate() {
+        let x = left + cell * (index as f64 + 0.5);
+        if turned {
+            svg.turned_text((x + 4.0, bottom + 10.0), Anchor::End, "tick", region, -60.0);
+        } else {
+            svg.text((x, bottom + 15.0), Anchor::Middle, "tick", region);
+        }
+    }
+    let others = left + inner_width + gap + cell / 2.0;
+    svg.text((others, top - 19.0), Anchor::Middle, "tick", "all");
+    svg.text((others, top - 6.0), Anchor::Middle, "tick", "others");
+    svg.text((left + inner_width / 2.0, bottom + label_space + 18.0), Anchor::Middle, "label", "source region (seen)");
+    svg.turned_text((16.0, top + inner_height / 2.0), Anchor::Middle, "label", "target region", -90.0);
+    draw_bar(&mut svg, Area { left: bar_left, top, width: 10.0, height: inner_height.max(90.0).min(240.0) }, reach);
+    svg.finish()
+}
+
+fn draw_cell(svg: &mut Svg, area: Area, score: Option<f64>, reach: f64) {
+    let middle = (area.left + area.width / 2.0, area.top + area.height / 2.0 + 4.0);
+    let Some(score) = score else {
+        svg.rect(area, "cell", "#eeeeee", "");
+        svg.text(middle, Anchor::Middle, "cell-dark", "–");
+        return;
+    };
+    let colour = diverging(score / reach);
+    svg.rect(area, "cell", &hex(colour), "");
+    let class = if wants_dark_text(colour) { "cell-dark" } else { "cell-light" };
+    svg.text(middle, Anchor::Middle, class, &decimal(score, 2));
+}
+
+fn draw_bar(svg: &mut Svg, bar: Area, reach: f64) {
+    let steps = 40;
+    let height = bar.height / f64::from(steps);
+    for index in 0..steps {
+        let value = (f64::from(index) + 0.5) / f64::from(steps) * 2.0 - 1.0;
+        let top = bar.bottom() - height * f64::from(index + 1);
+        let overlap = if index == 0 { 0.0 } else { 0.6 };
+        svg.rect(Area { top, height: height + overlap, ..bar }, "", &hex(diverging(value)), "");
+    }
+    svg.rect(bar, "border", "none", "");
+    let ticks = Ticks::between(-reach, reach, 5);
+    for value in &ticks.values {
+        let y = bar.top + (1.0 - value / reach) / 2.0 * bar.height;
+        svg.line((bar.right(), y), (bar.right() + 3.0, y), "axis");
+        svg.text((bar.right() + 5.0, y + 4.0), Anchor::Start, "tick", &ticks.label(*value));
+    }
+    let at = (bar.right() + 56.0, bar.top + bar.height / 2.0);
+    svg.turned_text(at, Anchor::Middle, "label", "bits/spike", -90.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cells_hold_their_numbers_and_undefined_ones_a_dash() {
+        let regions = ["CA1".to_string(), "<b>".to_string()];
+        let scores = [[Some(0.25), Some(-0.5)], [None, Some(f64::NAN)]];
+        let others = [Some(0.75), None];
+        let text = figure(&Matrix {
+            title: "MtM",
+            regions: &regions,
+            from_one: &|target, source| scores[target][source],
+            from_others: &|target| others[target],
+        });
+        let document = roxmltree::Document::parse(&text).expect("well-formed");
+        let class = |node: &roxmltree::Node| node.attribute("class").unwrap_or("").starts_with("cell-");
+        let cells: Vec<&str> = document.descendants().filter(class).filter_map(|node| node.text()).collect();
+        assert_eq!(cells, ["0.25", "−0.50", "0.75", "–", "–", "–"]);
+        assert!(text.contains("&lt;b&gt;") && !text.contains("NaN"));
+    }
+}

@@ -1,0 +1,43 @@
+//! How to read the scores, for a reader who has not met them.
+
+use crate::compare::{ComparedSession, unique};
+use crate::text::{escape, task_name};
+
+/// The paragraph, naming only the tasks that were scored.
+pub(crate) fn html(sessions: &[ComparedSession]) -> String {
+    let mut out = String::from(
+        "<p>Every score is on test trials, which no model has seen. <b>Bits/spike</b> says how much better a model \
+         predicts a unit’s spikes than the unit’s own mean rate does: the gain in Poisson log-likelihood, in bits, per \
+         spike. 0 is no better than the mean rate, negative is worse; “mean over units” counts every unit the same, \
+         “pooled” counts every spike the same. <b>Poisson D²</b> is the share of the deviance explained (1 is perfect). \
+         <b>Single-trial R²</b> compares predicted rates with counts in single bins and is low even for a perfect model, \
+         because spiking is noisy; <b>PSTH R²</b> compares averages over the trials of a condition, where that noise has \
+         averaged out. The <b>ceiling</b> is the score of the true firing rates, known only for simulated sessions: no \
+         model can be expected above it. <b>Intervals</b> are 95 % bootstrap intervals over units. A decoded behaviour \
+         is compared with <b>chance</b>, the better trivial answer: always the more frequent choice, or always the \
+         mean (R² = 0).</p>\n",
+    );
+    let tasks = unique(sessions.iter().flat_map(ComparedSession::tasks));
+    let described: Vec<(&str, &str)> =
+        tasks.into_iter().filter_map(|task| hidden_in(task).map(|hidden| (task, hidden))).collect();
+    if !described.is_empty() {
+        out.push_str("<p>What each task hides from the model:</p>\n<dl class=\"tasks\">\n");
+        for (task, hidden) in described {
+            out.push_str(&format!("<div><dt>{}</dt><dd>{hidden}</dd></div>\n", escape(task_name(task))));
+        }
+        out.push_str("</dl>\n");
+    }
+    out
+}
+
+fn hidden_in(task: &str) -> Option<&'static str> {
+    match task {
+        "co-smoothing" => Some("one unit at a time, for the whole trial; all other units are seen."),
+        "forward" => Some("the last tenth of the bins, of all units; the bins before are seen."),
+        "intra-region" => {
+            Some("all other regions, and within the region one unit at a time; the region’s other units are seen.")
+        }
+        "inter-region" => Some("a whole region, one at a time; the units of all other regions are seen."),
+        _ => None,
+    }
+}

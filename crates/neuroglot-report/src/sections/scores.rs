@@ -1,0 +1,131 @@
+//! The score tables: averaged over sessions, and per session.
+
+use super::score_rows::{DECODING, Measured, ScoreRow, averaged, best_run, of_session};
+use super::session_name;
+use crate::Report;
+use crate::compare::{ComparedSession, unique};
+use crate::number::{decimal, score};
+use crate::table::{Cell, Group, Row, Table};
+use crate::text::{counted, escape, listed, task_name};
+use neuroglot_eval::results::SessionEvaluation;
+
+/// All tables; empty if no run was evaluated.
+pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
+    let mut out = String::new();
+    if sessions.len() > 1 {
+        let rows = averaged(sessions);
+        let caption = format!(
+            "Averaged over {}. Intervals are over units: the sessions are taken as given.",
+            counted(sessions.len(), "session")
+        );
+        out.push_str("<h3 id=\"scores-all\">All sessions</h3>\n");
+        out.push_str(&table(report, &caption, &rows, sessions.len()));
+        out.push_str(&note(report, &rows));
+    }
+    for (index, session) in sessions.iter().enumerate() {
+        let rows = of_session(session);
+        let mut caption = format!("Session {}", session_name(session));
+        if let Some(first) = session.first() {
+            caption.push_str(&format!(": {}.", size(first)));
+        }
+        if sessions.len() > 1 {
+            out.push_str(&format!("<h3 id=\"scores-{index}\">{}</h3>\n", escape(&session_name(session))));
+        }
+        out.push_str(&table(report, &caption, &rows, 1));
+        out.push_str(&note(report, &rows));
+        if !session.is_same_for_all() {
+            out.push_str(
+                "<p class=\"note\"><strong>The runs were scored on different numbers of trials, bins or units of this \
+                 session: their scores cannot be compared.</strong></p>\n",
+            );
+        }
+    }
+    out
+}
+
+fn size(session: &SessionEvaluation) -> String {
+    let regions = unique(session.units.iter().map(|unit| unit.region.as_str())).len();
+    format!(
+        "{} × {} of {} ms, {} in {}",
+        counted(session.trials, "test trial"),
+        counted(session.bins, "bin"),
+        decimal(session.bin_seconds * 1000.0, if session.bin_seconds >= 0.001 { 0 } else { 2 }),
+        counted(session.units.len(), "unit"),
+        counted(regions, "region")
+    )
+}
+
+fn table(report: &Report, caption: &str, rows: &[ScoreRow], sessions: usize) -> String {
+    let mut columns: Vec<String> = report.runs.iter().map(|run| run.name.clone()).collect();
+    columns.push("ceiling (true rates)".to_string());
+    let names = unique(rows.iter().map(|row| row.group.as_str()));
+    let groups = names
+        .into_iter()
+        .map(|name| Group {
+            head: task_name(name).to_string(),
+            rows: rows.iter().filter(|row| row.group == name).map(|row| table_row(row, sessions)).collect(),
+        })
+        .collect();
+    let heads = vec!["task".to_string(), "score".to_string()];
+    Table { caption: caption.to_string(), heads, columns, groups, words: false }.to_html()
+}
+
+fn table_row(row: &ScoreRow, sessions: usize) -> Row {
+    let mut head = row.name.clone();
+    if let Some(chance) = row.chance {
+        head.push_str(&format!(" (chance {})", score(Some(chance))));
+    }
+    if row.sessions < sessions {
+        head.push_str(&format!(" ({} of {sessions} sessions)", row.sessions));
+    }
+    let best = best_run(row);
+    let mut cells: Vec<Cell> = row
+        .runs
+        .iter()
+        .enumerate()
+        .map(|(run, value)| Cell { text: value.map_or("n/a".to_string(), written), bold: best == Some(run) })
+        .collect();
+    cells.push(Cell::plain(row.ceiling.map_or("–".to_string(), written)));
+    Row { head, cells }
+}
+
+fn written(value: Measured) -> String {
+    match value.interval {
+        Some((low, high)) => format!("{} [{}, {}]", decimal(value.mean, 3), decimal(low, 3), decimal(high, 3)),
+        None => decimal(value.mean, 3),
+    }
+}
+
+/// What bold means, and in which tasks which run stands out, in words.
+fn note(report: &Report, rows: &[ScoreRow]) -> String {
+    if report.runs.len() < 2 {
+        return String::new();
+    }
+    let with_interval = |row: &&ScoreRow| {
+        row.group != DECODING && row.runs.iter().flatten().filter(|value| value.interval.is_some()).count() > 1
+    };
+    let compared: Vec<&ScoreRow> = rows.iter().filter(with_interval).collect();
+    if compared.is_empty() {
+        return String::new();
+    }
+    let tasks_of = |best: Option<usize>| -> Vec<String> {
+        let rows = compared.iter().filter(|row| best_run(row) == best);
+        rows.map(|row| task_name(&row.group).to_string()).collect()
+    };
+    let mut sentences = Vec::new();
+    for (run, section) in report.runs.iter().enumerate() {
+        let tasks = tasks_of(Some(run));
+        if !tasks.is_empty() {
+            sentences.push(format!("{} stands above all other runs in {}", section.name, listed(&tasks)));
+        }
+    }
+    let undecided = tasks_of(None);
+    if !undecided.is_empty() {
+        sentences.push(format!("no run stands out in {}", listed(&undecided)));
+    }
+    format!(
+        "<p class=\"note\">Bold: the run’s 95 % interval lies wholly above those of all other runs. Here {}. Scores \
+         without an interval are never marked.</p>\n",
+        escape(&sentences.join("; "))
+    )
+}

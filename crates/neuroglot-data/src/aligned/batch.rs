@@ -1,0 +1,112 @@
+//! Columns of a record batch by name, with errors that say where they are.
+
+use std::borrow::Cow;
+use std::ops::Range;
+use std::path::Path;
+
+use arrow_array::{ArrayRef, RecordBatch};
+
+use super::columns::{Integers, Lists, floats};
+use crate::{DataError, RowProblem};
+
+const LISTS_OF_INTEGERS: &str = "a list of integers";
+pub(super) const LISTS_OF_NUMBERS: &str = "a list of numbers";
+pub(super) const LISTS_OF_STRINGS: &str = "a list of strings";
+
+/// Some rows of a file.
+#[derive(Clone, Copy)]
+pub(super) struct Batch<'a> {
+    pub file: &'a Path,
+    pub batch: &'a RecordBatch,
+    /// Number, within the file, of the batch's first row.
+    pub first_row: usize,
+}
+
+/// A column with a list of whole numbers per row.
+pub(super) struct IntegerLists<'a> {
+    batch: Batch<'a>,
+    column: &'static str,
+    lists: Lists<'a>,
+    values: Integers<'a>,
+}
+
+impl IntegerLists<'_> {
+    /// The numbers of a row of the batch.
+    pub fn row(&self, row: usize) -> Result<&[i64], DataError> {
+        let numbers = self.lists.range(row).ok_or(RowProblem::Null).and_then(|range| self.values.get(range));
+        numbers.map_err(|problem| self.batch.row_error(row, self.column, problem))
+    }
+}
+
+impl<'a> Batch<'a> {
+    /// A column, if the file has it.
+    pub fn column(self, name: &str) -> Option<&'a ArrayRef> {
+        self.batch.column_by_name(name)
+    }
+
+    /// A column that every file must have.
+    pub fn required(self, name: &str) -> Result<&'a ArrayRef, DataError> {
+        self.column(name)
+            .ok_or_else(|| DataError::MissingColumn { file: self.file.to_owned(), column: name.to_owned() })
+    }
+
+    /// A required column of lists of whole numbers.
+    pub fn integer_lists(self, column: &'static str) -> Result<IntegerLists<'a>, DataError> {
+        let array = self.required(column)?;
+        let lists = Lists::new(array).ok_or_else(|| self.wrong_type(column, array, LISTS_OF_INTEGERS))?;
+        let values =
+            Integers::new(lists.values).ok_or_else(|| self.wrong_type(column, array, LISTS_OF_INTEGERS))?;
+        Ok(IntegerLists { batch: self, column, lists, values })
+    }
+
+    /// Lists, and where the first row's list lies in them; `None` if that is null.
+    pub fn list_of_first_row(
+        self,
+        name: &str,
+        column: &'a ArrayRef,
+        expected: &'static str,
+    ) -> Result<(Lists<'a>, Option<Range<usize>>), DataError> {
+        let lists = Lists::new(column).ok_or_else(|| self.wrong_type(name, column, expected))?;
+        let range = lists.range(0);
+        Ok((lists, range))
+    }
+
+    /// The first row's number for each unit, NaN where null; empty if the column or the list is missing.
+    pub fn numbers_of_units(self, name: &str, units: usize) -> Result<Vec<f64>, DataError> {
+        let Some(column) = self.column(name) else { return Ok(Vec::new()) };
+        let (lists, range) = self.list_of_first_row(name, column, LISTS_OF_NUMBERS)?;
+        let Some(range) = range else { return Ok(Vec::new()) };
+        let values: Cow<[f64]> =
+            floats(lists.values).ok_or_else(|| self.wrong_type(name, column, LISTS_OF_NUMBERS))?;
+        self.check_units(name, range.len(), units)?;
+        Ok(values[range].to_vec())
+    }
+
+    /// Checks the length of the first row's list of units.
+    pub fn check_units(self, name: &str, found: usize, expected: usize) -> Result<(), DataError> {
+        if found == expected {
+            return Ok(());
+        }
+        Err(self.row_error(0, name, RowProblem::UnitList { found, expected: expected as u64 }))
+    }
+
+    /// An error of a row of this batch.
+    pub fn row_error(self, row: usize, column: &str, problem: RowProblem) -> DataError {
+        DataError::Row {
+            file: self.file.to_owned(),
+            row: self.first_row + row,
+            column: column.to_owned(),
+            problem,
+        }
+    }
+
+    /// An error of a column's type.
+    pub fn wrong_type(self, column: &str, found: &ArrayRef, expected: &'static str) -> DataError {
+        DataError::WrongType {
+            file: self.file.to_owned(),
+            column: column.to_owned(),
+            found: found.data_type().to_string(),
+            expected,
+        }
+    }
+}

@@ -1,0 +1,241 @@
+//! Values of Arrow columns, whatever width their types have.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    ArrowPrimitiveType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
+    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+};
+use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_schema::DataType;
+
+use crate::RowProblem;
+
+/// A column of lists: rows are ranges of one array of values.
+pub(super) struct Lists<'a> {
+    column: &'a ArrayRef,
+    /// All rows' values, one after the other.
+    pub values: &'a ArrayRef,
+}
+
+impl<'a> Lists<'a> {
+    /// `None` if the column holds no lists.
+    pub fn new(column: &'a ArrayRef) -> Option<Lists<'a>> {
+        let values = match column.data_type() {
+            DataType::List(_) => column.as_list::<i32>().values(),
+            DataType::LargeList(_) => column.as_list::<i64>().values(),
+            DataType::FixedSizeList(..) => column.as_fixed_size_list().values(),
+            _ => return None,
+        };
+        Some(Lists { column, values })
+    }
+
+    /// Where a row's values lie in `values`; `None` if the row is null.
+    pub fn range(&self, row: usize) -> Option<Range<usize>> {
+        if self.column.is_null(row) {
+            return None;
+        }
+        Some(match self.column.data_type() {
+            DataType::List(_) => {
+                let offsets = self.column.as_list::<i32>().value_offsets();
+                offsets[row] as usize..offsets[row + 1] as usize
+            }
+            DataType::LargeList(_) => {
+                let offsets = self.column.as_list::<i64>().value_offsets();
+                offsets[row] as usize..offsets[row + 1] as usize
+            }
+            _ => {
+                let length = self.column.as_fixed_size_list().value_length() as usize;
+                row * length..(row + 1) * length
+            }
+        })
+    }
+}
+
+/// Whole numbers of an array, and the first place where it holds something else.
+pub(super) struct Integers<'a> {
+    values: Cow<'a, [i64]>,
+    bad: Option<(usize, RowProblem)>,
+}
+
+impl<'a> Integers<'a> {
+    /// `None` if the array holds no numbers.
+    pub fn new(array: &'a ArrayRef) -> Option<Integers<'a>> {
+        let null = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
+        let null = null.and_then(|nulls| (0..array.len()).find(|&at| nulls.is_null(at)));
+        let null = null.map(|at| (at, RowProblem::Null));
+        if let DataType::Int64 = array.data_type() {
+            let values = Cow::Borrowed(array.as_primitive::<Int64Type>().values().as_ref());
+            return Some(Integers { values, bad: null });
+        }
+        if let DataType::UInt64 | DataType::Float16 | DataType::Float32 | DataType::Float64 =
+            array.data_type()
+        {
+            let exact: Vec<Option<i64>> = match array.data_type() {
+                DataType::UInt64 => array
+                    .as_primitive::<UInt64Type>()
+                    .values()
+                    .iter()
+                    .map(|&v| i64::try_from(v).ok())
+                    .collect(),
+                // A double is exact up to 2^53; no count or index is larger.
+                _ => floats(array)?
+                    .iter()
+                    .map(|&v| (v.fract() == 0.0 && v.abs() <= 2f64.powi(53)).then_some(v as i64))
+                    .collect(),
+            };
+            let bad = exact
+                .iter()
+                .position(Option::is_none)
+                .map(|at| (at, RowProblem::NotWhole(display(array, at))));
+            let values = exact.into_iter().map(Option::unwrap_or_default).collect();
+            return Some(Integers { values: Cow::Owned(values), bad: null.or(bad) });
+        }
+        let values = match array.data_type() {
+            DataType::Int8 => widened::<Int8Type, i64>(array),
+            DataType::Int16 => widened::<Int16Type, i64>(array),
+            DataType::Int32 => widened::<Int32Type, i64>(array),
+            DataType::UInt8 => widened::<UInt8Type, i64>(array),
+            DataType::UInt16 => widened::<UInt16Type, i64>(array),
+            DataType::UInt32 => widened::<UInt32Type, i64>(array),
+            _ => return None,
+        };
+        Some(Integers { values: Cow::Owned(values), bad: null })
+    }
+
+    /// A range of the numbers, or what is wrong with it.
+    pub fn get(&self, range: Range<usize>) -> Result<&[i64], RowProblem> {
+        match &self.bad {
+            Some((at, problem)) if range.contains(at) => Err(problem.clone()),
+            // The places after the first bad one are not checked; nobody reads on after an error.
+            Some((at, _)) if range.start > *at && !range.is_empty() => Err(RowProblem::Null),
+            _ => Ok(&self.values[range]),
+        }
+    }
+}
+
+/// Numbers or truth values (0 and 1) of an array, NaN where null; `None` if the array holds neither.
+pub(super) fn floats(array: &ArrayRef) -> Option<Cow<'_, [f64]>> {
+    let mut values: Vec<f64> = match array.data_type() {
+        DataType::Float64 if array.null_count() == 0 => {
+            return Some(Cow::Borrowed(array.as_primitive::<Float64Type>().values().as_ref()));
+        }
+        DataType::Float64 => array.as_primitive::<Float64Type>().values().to_vec(),
+        DataType::Float32 => widened::<Float32Type, f64>(array),
+        DataType::Float16 => {
+            array.as_primitive::<Float16Type>().values().iter().map(|v| v.to_f64()).collect()
+        }
+        DataType::Int8 => widened::<Int8Type, f64>(array),
+        DataType::Int16 => widened::<Int16Type, f64>(array),
+        DataType::Int32 => widened::<Int32Type, f64>(array),
+        DataType::Int64 => array.as_primitive::<Int64Type>().values().iter().map(|&v| v as f64).collect(),
+        DataType::UInt8 => widened::<UInt8Type, f64>(array),
+        DataType::UInt16 => widened::<UInt16Type, f64>(array),
+        DataType::UInt32 => widened::<UInt32Type, f64>(array),
+        DataType::UInt64 => array.as_primitive::<UInt64Type>().values().iter().map(|&v| v as f64).collect(),
+        DataType::Boolean => truths(array.as_boolean()),
+        _ => return None,
+    };
+    if array.null_count() > 0 {
+        for (at, value) in values.iter_mut().enumerate() {
+            if array.is_null(at) {
+                *value = f64::NAN;
+            }
+        }
+    }
+    Some(Cow::Owned(values))
+}
+
+/// A string of an array; `None` where null. The outer `None` says that the array holds no strings.
+pub(super) fn string(array: &ArrayRef, at: usize) -> Option<Option<&str>> {
+    let text = match array.data_type() {
+        DataType::Utf8 => array.as_string::<i32>().is_valid(at).then(|| array.as_string::<i32>().value(at)),
+        DataType::LargeUtf8 => {
+            array.as_string::<i64>().is_valid(at).then(|| array.as_string::<i64>().value(at))
+        }
+        DataType::Utf8View => array.as_string_view().is_valid(at).then(|| array.as_string_view().value(at)),
+        _ => return None,
+    };
+    Some(text)
+}
+
+fn widened<From, To>(array: &ArrayRef) -> Vec<To>
+where
+    From: ArrowPrimitiveType,
+    From::Native: Into<To>,
+{
+    array.as_primitive::<From>().values().iter().map(|&value| value.into()).collect()
+}
+
+fn truths(array: &BooleanArray) -> Vec<f64> {
+    array.values().iter().map(|truth| f64::from(u8::from(truth))).collect()
+}
+
+fn display(array: &ArrayRef, at: usize) -> String {
+    match array.data_type() {
+        DataType::UInt64 => array.as_primitive::<UInt64Type>().value(at).to_string(),
+        _ => floats(array).map_or_else(String::new, |values| values[at].to_string()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow_array::{
+        BooleanArray, Float32Array, Float64Array, Int8Array, Int64Array, LargeStringArray, StringViewArray,
+        UInt64Array,
+    };
+
+    use super::*;
+
+    fn array(array: impl Array + 'static) -> ArrayRef {
+        Arc::new(array)
+    }
+
+    #[test]
+    fn whole_numbers_of_any_type() {
+        for numbers in [
+            array(Int8Array::from(vec![3, 0, 7])),
+            array(UInt64Array::from(vec![3, 0, 7])),
+            array(Float32Array::from(vec![3.0, 0.0, 7.0])),
+        ] {
+            assert_eq!(Integers::new(&numbers).unwrap().get(1..3).unwrap(), [0, 7]);
+        }
+        assert!(Integers::new(&array(BooleanArray::from(vec![true]))).is_none());
+    }
+
+    #[test]
+    fn a_bad_number_is_an_error_of_its_row_alone() {
+        let numbers = array(Float64Array::from(vec![1.0, 2.0, 2.5, 4.0]));
+        let integers = Integers::new(&numbers).unwrap();
+        assert_eq!(integers.get(0..2).unwrap(), [1, 2]);
+        assert_eq!(integers.get(1..4), Err(RowProblem::NotWhole("2.5".into())));
+        let huge = array(UInt64Array::from(vec![u64::MAX]));
+        assert_eq!(
+            Integers::new(&huge).unwrap().get(0..1),
+            Err(RowProblem::NotWhole("18446744073709551615".into()))
+        );
+        let null = array(Int64Array::from(vec![Some(1), None]));
+        assert_eq!(Integers::new(&null).unwrap().get(0..2), Err(RowProblem::Null));
+    }
+
+    #[test]
+    fn a_null_is_a_missing_value() {
+        let numbers = array(Float64Array::from(vec![Some(1.5), None]));
+        let values = floats(&numbers).unwrap();
+        assert!(values[0] == 1.5 && values[1].is_nan());
+        let truths = array(BooleanArray::from(vec![Some(true), Some(false), None]));
+        let values = floats(&truths).unwrap();
+        assert!(values[..2] == [1.0, 0.0] && values[2].is_nan());
+    }
+
+    #[test]
+    fn strings_of_any_type() {
+        assert_eq!(string(&array(LargeStringArray::from(vec!["CA1"])), 0), Some(Some("CA1")));
+        assert_eq!(string(&array(StringViewArray::from(vec![None::<&str>])), 0), Some(None));
+        assert_eq!(string(&array(Int8Array::from(vec![1])), 0), None);
+    }
+}

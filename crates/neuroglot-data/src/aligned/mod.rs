@@ -1,0 +1,27 @@
+//! Folders `<eid>_aligned` in the schema of the published IBL sessions on the Hugging Face hub.
+//!
+//! Three splits of trials, one row a trial:
+//!
+//! | column | type | content |
+//! |---|---|---|
+//! | `spikes_sparse_data`, `_indices`, `_indptr`, `_shape` | list of integers | the trial's counts, a CSR matrix `[bin, unit]` |
+//! | `cluster_regions` | list of strings | Beryl acronym of each unit |
+//! | `cluster_uuids`, `cluster_depths` (µm), `cluster_channels`, `good_clusters` | lists, optional | the units |
+//! | `eid` | string | the session |
+//! | `subject`, `lab` | string, optional | |
+//! | `binsize` | number, optional | width of a bin, s; 0.02 if there is none |
+//! | any other list of numbers with 1 or bins values | | a behaviour of that name |
+//! | `simulated_rates` | list of numbers, optional | expected spikes/bin `[bin, unit]` of a simulated session |
+//!
+//! Any width of number is read, and lists of 32-bit, 64-bit or fixed length.
+
+mod batch;
+mod batches;
+mod columns;
+mod layout;
+mod parquet_file;
+mod read;
+mod schema;
+mod shard;
+mod stream_file;
+mod write;

@@ -1,0 +1,63 @@
+//! Parquet files, as the Hugging Face hub has them.
+
+use std::fs::File;
+use std::path::Path;
+
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use parquet::file::metadata::ParquetMetaData;
+
+use super::batches::{Visit, decode};
+use crate::DataError;
+
+/// Rows decoded at a time: enough to spread the cost of a batch, few enough to keep memory small.
+const BATCH_ROWS: usize = 256;
+
+/// More values in a column than any session has; a file that claims more is corrupt.
+const MAX_VALUES: i64 = 1 << 32;
+
+pub(super) fn visit_batches(
+    file: &Path,
+    wanted: &dyn Fn(&str) -> bool,
+    limit: Option<usize>,
+    visit: Visit,
+) -> Result<(), DataError> {
+    let handle = File::open(file).map_err(DataError::io("open", file))?;
+    let size = handle.metadata().map_err(DataError::io("open", file))?.len();
+    let reader = decode(file, || {
+        // The embedded Arrow schema is left aside: the Parquet types alone say what is needed, and strings that were
+        // categories come as plain strings.
+        let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(handle, options)
+            .map_err(|e| e.to_string())?;
+        check_claims(builder.metadata(), size)?;
+        let roots = builder.parquet_schema().root_schema().get_fields();
+        let roots: Vec<usize> = (0..roots.len()).filter(|&root| wanted(roots[root].name())).collect();
+        let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+        let builder = builder.with_projection(mask).with_batch_size(limit.unwrap_or(BATCH_ROWS));
+        let builder = if let Some(limit) = limit { builder.with_limit(limit) } else { builder };
+        builder.build().map_err(|e| e.to_string())
+    });
+    let mut reader = reader?;
+    while let Some(batch) = decode(file, || reader.next().transpose())? {
+        visit(batch)?;
+    }
+    Ok(())
+}
+
+/// Refuses sizes in the footer that the file cannot have, before memory is reserved by them.
+fn check_claims(metadata: &ParquetMetaData, size: u64) -> Result<(), String> {
+    for group in metadata.row_groups() {
+        for column in group.columns() {
+            if !(0..=MAX_VALUES).contains(&column.num_values()) {
+                return Err(format!("{} claims {} values", column.column_path(), column.num_values()));
+            }
+            let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+            let end = start.checked_add(column.compressed_size());
+            if start < 0 || column.compressed_size() < 0 || end.is_none_or(|end| end as u64 > size) {
+                return Err(format!("{} lies outside the file", column.column_path()));
+            }
+        }
+    }
+    Ok(())
+}

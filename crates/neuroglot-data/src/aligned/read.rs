@@ -1,0 +1,156 @@
+//! Reading a session from its folder.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::layout;
+use super::schema::{BIN_SIZE, EID, SHAPE, TRUE_RATES, UUIDS};
+use super::shard::{RaggedValues, Shard, read_shard};
+use crate::{Behaviour, DataError, RowProblem, Session, SessionParts, SpikeCounts, Split};
+
+impl Session {
+    /// Reads a session from a folder `<eid>_aligned`: Parquet files `data/{train,val,test}-*.parquet` of the Hugging
+    /// Face hub, such files in the folder itself, or the Arrow files that `DatasetDict.save_to_disk` writes.
+    ///
+    /// Trials come in the order train, validation, test, and within a split as in its files. A column with a list of
+    /// numbers that is not part of the schema becomes a behaviour if each trial has 1 or bins values (or none: then
+    /// they are missing); other columns are left aside. Missing uuids become `<eid>-<number>`, missing regions `void`.
+    ///
+    /// # Errors
+    /// [`DataError`] names the file, the row and the column, and the cure: a folder without session, a missing split,
+    /// file or column, a wrong type, counts that are no CSR matrix of the session's shape, rows that disagree, a
+    /// corrupt file, or a session without a spike.
+    pub fn read(folder: impl AsRef<Path>) -> Result<Session, DataError> {
+        let folder = folder.as_ref();
+        let files: Vec<_> = layout::find(folder)?
+            .into_iter()
+            .flat_map(|split| split.files.into_iter().map(move |file| (split.split, file)))
+            .collect();
+        let shards: Vec<_> = files.par_iter().map(|(split, file)| Ok((*split, read_shard(file)?))).collect();
+        // The first error in the order of the files, whichever thread was first.
+        let shards: Vec<(Split, Option<Shard>)> = shards.into_iter().collect::<Result<_, DataError>>()?;
+        let shards: Vec<(Split, Shard)> =
+            shards.into_iter().filter_map(|(split, shard)| Some((split, shard?))).collect();
+        if shards.is_empty() {
+            return Err(DataError::NoTrials { folder: folder.to_owned() });
+        }
+        join(shards)
+    }
+}
+
+/// Makes one session of the files of one session.
+fn join(mut shards: Vec<(Split, Shard)>) -> Result<Session, DataError> {
+    for (_, shard) in &shards[1..] {
+        check_agrees(shard, &shards[0].1)?;
+    }
+    let behaviours = join_behaviours(&shards)?;
+    let splits = shards.iter().flat_map(|(split, shard)| vec![*split; shard.counts.trials()]).collect();
+    let true_rates = join_true_rates(&mut shards)?;
+    let mut shards = shards.into_iter().map(|(_, shard)| shard);
+    let Some(Shard { eid, subject, lab, bin_seconds, units, counts, .. }) = shards.next() else {
+        unreachable!("the caller gives one file or more");
+    };
+    let (bins, number_of_units) = (counts.bins(), counts.units());
+    let counts: Vec<SpikeCounts> = std::iter::once(counts).chain(shards.map(|shard| shard.counts)).collect();
+    let counts = SpikeCounts::concatenate(bins, number_of_units, &counts);
+    Session::new(SessionParts {
+        eid,
+        subject,
+        lab,
+        bin_seconds,
+        units,
+        splits,
+        counts,
+        behaviours,
+        true_rates,
+    })
+}
+
+fn check_agrees(shard: &Shard, first: &Shard) -> Result<(), DataError> {
+    let error = |column: &str, problem| {
+        Err(DataError::Row { file: shard.file.clone(), row: 0, column: column.to_owned(), problem })
+    };
+    let other = |found: String, expected: String| RowProblem::OtherValue { found, expected };
+    if shard.eid != first.eid {
+        return error(EID, other(shard.eid.clone(), first.eid.clone()));
+    }
+    if shard.bin_seconds != first.bin_seconds {
+        return error(BIN_SIZE, other(shard.bin_seconds.to_string(), first.bin_seconds.to_string()));
+    }
+    let shape = |shard: &Shard| [shard.counts.bins() as u64, shard.counts.units() as u64];
+    if shape(shard) != shape(first) {
+        return error(SHAPE, RowProblem::ShapeDiffers { found: shape(shard), expected: shape(first) });
+    }
+    if shard.units.iter().zip(&first.units).any(|(a, b)| a.uuid != b.uuid || a.region != b.region) {
+        return error(UUIDS, RowProblem::OtherUnits);
+    }
+    Ok(())
+}
+
+fn join_true_rates(shards: &mut [(Split, Shard)]) -> Result<Option<Vec<f32>>, DataError> {
+    if shards.iter().all(|(_, shard)| shard.true_rates.is_none()) {
+        return Ok(None);
+    }
+    let mut all = Vec::new();
+    for (_, shard) in shards {
+        let rates = shard.true_rates.take().ok_or_else(|| DataError::MissingColumn {
+            file: shard.file.clone(),
+            column: TRUE_RATES.to_owned(),
+        })?;
+        all.extend(rates);
+    }
+    Ok(Some(all))
+}
+
+fn join_behaviours(shards: &[(Split, Shard)]) -> Result<BTreeMap<String, Behaviour>, DataError> {
+    let names: BTreeSet<&String> = shards.iter().flat_map(|(_, shard)| shard.lists.keys()).collect();
+    let mut behaviours = BTreeMap::new();
+    for name in names {
+        if let Some(behaviour) = join_behaviour(name, shards)? {
+            behaviours.insert(name.clone(), behaviour);
+        }
+    }
+    Ok(behaviours)
+}
+
+/// One behaviour over all files; `None` if the column is not one.
+///
+/// The first list that is not empty decides. One value there and several elsewhere is a list of events, which some
+/// copies carry; a value per bin there and another number elsewhere is a damaged trace.
+fn join_behaviour(name: &str, shards: &[(Split, Shard)]) -> Result<Option<Behaviour>, DataError> {
+    let bins = shards[0].1.counts.bins();
+    let lengths = |shard: &Shard| shard.lists.get(name).map_or(&[][..], |lists| &lists.lengths).to_vec();
+    let first = shards.iter().flat_map(|(_, shard)| lengths(shard)).find(|&length| length > 0);
+    let Some(width) = first.filter(|&length| length == 1 || length == bins) else { return Ok(None) };
+    let mut values = Vec::new();
+    for (_, shard) in shards {
+        let Some(RaggedValues { lengths, values: some }) = shard.lists.get(name) else {
+            values.extend(std::iter::repeat_n(f64::NAN, shard.counts.trials() * width));
+            continue;
+        };
+        let mut rest = &some[..];
+        for (row, &length) in lengths.iter().enumerate() {
+            let (these, after) = rest.split_at(length);
+            rest = after;
+            match length {
+                0 => values.extend(std::iter::repeat_n(f64::NAN, width)),
+                length if length == width => values.extend_from_slice(these),
+                _ if width == 1 => return Ok(None),
+                found => {
+                    return Err(DataError::Row {
+                        file: shard.file.clone(),
+                        row,
+                        column: name.to_owned(),
+                        problem: RowProblem::Length {
+                            found,
+                            expected: format!("{bins}, one per bin, as in other rows"),
+                        },
+                    });
+                }
+            }
+        }
+    }
+    Ok(Some(if width == 1 { Behaviour::PerTrial(values) } else { Behaviour::PerBin(values) }))
+}

@@ -1,0 +1,34 @@
+//! Names of the columns, and what each is read for.
+
+pub(super) const DATA: &str = "spikes_sparse_data";
+pub(super) const INDICES: &str = "spikes_sparse_indices";
+pub(super) const INDPTR: &str = "spikes_sparse_indptr";
+pub(super) const SHAPE: &str = "spikes_sparse_shape";
+pub(super) const BIN_SIZE: &str = "binsize";
+pub(super) const WINDOW: &str = "interval_len";
+pub(super) const EID: &str = "eid";
+pub(super) const PROBE: &str = "probe_name";
+pub(super) const SUBJECT: &str = "subject";
+pub(super) const LAB: &str = "lab";
+pub(super) const SAMPLING: &str = "sampling_freq";
+pub(super) const REGIONS: &str = "cluster_regions";
+pub(super) const CHANNELS: &str = "cluster_channels";
+pub(super) const DEPTHS: &str = "cluster_depths";
+pub(super) const GOOD: &str = "good_clusters";
+pub(super) const UUIDS: &str = "cluster_uuids";
+pub(super) const TRUE_RATES: &str = "simulated_rates";
+
+/// Width of a bin where a file has no `binsize`, s: that of the published IBL sessions.
+pub(super) const DEFAULT_BIN_SECONDS: f64 = 0.02;
+
+/// Whether a column describes the units; its list repeats in every row, so the first row is enough.
+pub(super) fn is_of_units(column: &str) -> bool {
+    [REGIONS, CHANNELS, DEPTHS, GOOD, UUIDS].contains(&column)
+}
+
+/// Whether a column with a list of numbers can be a behaviour.
+pub(super) fn may_be_behaviour(column: &str) -> bool {
+    !(column.starts_with("spikes_")
+        || column.starts_with("cluster_")
+        || [GOOD, TRUE_RATES, BIN_SIZE, WINDOW, EID, PROBE, SUBJECT, LAB, SAMPLING].contains(&column))
+}

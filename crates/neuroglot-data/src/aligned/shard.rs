@@ -1,0 +1,275 @@
+//! The rows of one file of a session.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::batch::{Batch, LISTS_OF_NUMBERS, LISTS_OF_STRINGS};
+use super::batches::visit_batches;
+use super::columns::{Lists, floats, string};
+use super::schema::*;
+use crate::{DataError, RowProblem, SpikeCounts, SpikeCountsBuilder, Unit};
+
+/// The trials of one file; all its rows agree with each other.
+pub(super) struct Shard {
+    pub file: PathBuf,
+    pub eid: String,
+    pub subject: String,
+    pub lab: String,
+    pub bin_seconds: f64,
+    pub units: Vec<Unit>,
+    pub counts: SpikeCounts,
+    /// Lists of numbers that may be behaviours, by name.
+    pub lists: BTreeMap<String, RaggedValues>,
+    /// Expected spikes/bin, `[trial, bin, unit]`.
+    pub true_rates: Option<Vec<f32>>,
+}
+
+/// Lists of numbers, one per trial.
+#[derive(Default)]
+pub(super) struct RaggedValues {
+    /// Length of each trial's list; 0 where it is null.
+    pub lengths: Vec<usize>,
+    /// All trials' values, one after the other.
+    pub values: Vec<f64>,
+}
+
+/// Reads one file; `None` if it has no row.
+pub(super) fn read_shard(file: &Path) -> Result<Option<Shard>, DataError> {
+    let mut first: Option<FirstRow> = None;
+    visit_batches(
+        file,
+        &|column| is_of_units(column) || [EID, SUBJECT, LAB].contains(&column),
+        Some(1),
+        &mut |batch| {
+            if first.is_none() && batch.num_rows() > 0 {
+                first = Some(FirstRow::read(Batch { file, batch: &batch, first_row: 0 })?);
+            }
+            Ok(())
+        },
+    )?;
+    let Some(FirstRow { eid, subject, lab, units }) = first else { return Ok(None) };
+
+    let mut rows =
+        Rows { eid: &eid, units: units.len(), shape: None, bin_seconds: None, next: 0, collected: None };
+    let wanted =
+        |column: &str| !is_of_units(column) && ![SUBJECT, LAB, PROBE, WINDOW, SAMPLING].contains(&column);
+    visit_batches(file, &wanted, None, &mut |batch| {
+        if batch.num_rows() > 0 {
+            rows.add(Batch { file, batch: &batch, first_row: rows.next })?;
+        }
+        Ok(())
+    })?;
+    let bin_seconds = rows.bin_seconds.unwrap_or(DEFAULT_BIN_SECONDS);
+    let Some(Collected { counts, lists, true_rates }) = rows.collected else { return Ok(None) };
+    let counts = counts.finish();
+    Ok(Some(Shard {
+        file: file.to_owned(),
+        eid,
+        subject,
+        lab,
+        bin_seconds,
+        units,
+        counts,
+        lists,
+        true_rates,
+    }))
+}
+
+/// What repeats in every row of a session.
+struct FirstRow {
+    eid: String,
+    subject: String,
+    lab: String,
+    units: Vec<Unit>,
+}
+
+impl FirstRow {
+    fn read(batch: Batch) -> Result<FirstRow, DataError> {
+        let text = |column| match batch.column(column) {
+            Some(values) => match string(values, 0) {
+                Some(text) => Ok(text.unwrap_or("unknown").to_owned()),
+                None => Err(batch.wrong_type(column, values, "a string")),
+            },
+            None => Ok("unknown".to_owned()),
+        };
+        batch.required(EID)?;
+        let eid = text(EID)?;
+        let column = batch.required(REGIONS)?;
+        let (lists, range) = batch.list_of_first_row(REGIONS, column, LISTS_OF_STRINGS)?;
+        let range = range.ok_or_else(|| batch.row_error(0, REGIONS, RowProblem::Null))?;
+        let number_of_units = range.len();
+        let mut units = Vec::with_capacity(number_of_units);
+        for (number, at) in range.enumerate() {
+            let region = string(lists.values, at)
+                .ok_or_else(|| batch.wrong_type(REGIONS, column, LISTS_OF_STRINGS))?;
+            units.push(Unit {
+                uuid: format!("{eid}-{number:04}"),
+                // `void` is the atlas's name for "no region".
+                region: region.filter(|region| !region.is_empty()).unwrap_or("void").to_owned(),
+                depth: None,
+                channel: None,
+                good: None,
+            });
+        }
+
+        if let Some(column) = batch.column(UUIDS) {
+            let (lists, range) = batch.list_of_first_row(UUIDS, column, LISTS_OF_STRINGS)?;
+            let range = range.unwrap_or_default();
+            batch.check_units(UUIDS, range.len(), number_of_units)?;
+            for (unit, at) in units.iter_mut().zip(range) {
+                let uuid = string(lists.values, at)
+                    .ok_or_else(|| batch.wrong_type(UUIDS, column, LISTS_OF_STRINGS))?;
+                if let Some(uuid) = uuid {
+                    unit.uuid = uuid.to_owned();
+                }
+            }
+        }
+        for (unit, depth) in units.iter_mut().zip(batch.numbers_of_units(DEPTHS, number_of_units)?) {
+            unit.depth = Some(depth).filter(|depth| depth.is_finite());
+        }
+        for (unit, channel) in units.iter_mut().zip(batch.numbers_of_units(CHANNELS, number_of_units)?) {
+            unit.channel = Some(channel).filter(|channel| channel.is_finite()).map(|channel| channel as i64);
+        }
+        for (unit, good) in units.iter_mut().zip(batch.numbers_of_units(GOOD, number_of_units)?) {
+            unit.good = Some(good).filter(|good| !good.is_nan()).map(|good| good >= 1.0);
+        }
+        Ok(FirstRow { eid, subject: text(SUBJECT)?, lab: text(LAB)?, units })
+    }
+}
+
+/// Rows of a file, as far as they were read.
+struct Rows<'a> {
+    eid: &'a str,
+    units: usize,
+    /// `[bins, units]` of the first row.
+    shape: Option<[u64; 2]>,
+    bin_seconds: Option<f64>,
+    /// Number of the next row.
+    next: usize,
+    collected: Option<Collected>,
+}
+
+struct Collected {
+    counts: SpikeCountsBuilder,
+    lists: BTreeMap<String, RaggedValues>,
+    true_rates: Option<Vec<f32>>,
+}
+
+impl Rows<'_> {
+    fn add(&mut self, batch: Batch) -> Result<(), DataError> {
+        self.check_eid(batch)?;
+        self.check_bin_size(batch)?;
+        self.add_counts(batch)?;
+        self.add_lists(batch);
+        self.add_true_rates(batch)?;
+        self.next += batch.batch.num_rows();
+        Ok(())
+    }
+
+    fn check_eid(&self, batch: Batch) -> Result<(), DataError> {
+        let eids = batch.required(EID)?;
+        for row in 0..batch.batch.num_rows() {
+            let eid = string(eids, row)
+                .ok_or_else(|| batch.wrong_type(EID, eids, "a string"))?
+                .unwrap_or("unknown");
+            if eid != self.eid {
+                let problem = RowProblem::OtherValue { found: eid.to_owned(), expected: self.eid.to_owned() };
+                return Err(batch.row_error(row, EID, problem));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_bin_size(&mut self, batch: Batch) -> Result<(), DataError> {
+        let Some(column) = batch.column(BIN_SIZE) else { return Ok(()) };
+        let sizes = floats(column).ok_or_else(|| batch.wrong_type(BIN_SIZE, column, "a number"))?;
+        for (row, &size) in sizes.iter().enumerate().filter(|(_, size)| !size.is_nan()) {
+            let first = *self.bin_seconds.get_or_insert(size);
+            if size != first {
+                let problem = RowProblem::OtherValue { found: size.to_string(), expected: first.to_string() };
+                return Err(batch.row_error(row, BIN_SIZE, problem));
+            }
+        }
+        Ok(())
+    }
+
+    fn add_counts(&mut self, batch: Batch) -> Result<(), DataError> {
+        let data = batch.integer_lists(DATA)?;
+        let indices = batch.integer_lists(INDICES)?;
+        let indptr = batch.integer_lists(INDPTR)?;
+        let shapes = batch.integer_lists(SHAPE)?;
+        for row in 0..batch.batch.num_rows() {
+            let [bins, units] = match *shapes.row(row)? {
+                [bins, units] if bins > 0 && units > 0 => [bins as u64, units as u64],
+                ref other => {
+                    // The message shows what is wrong in a list of any length.
+                    let problem = RowProblem::Shape(other.iter().copied().take(4).collect());
+                    return Err(batch.row_error(row, SHAPE, problem));
+                }
+            };
+            let expected = *self.shape.get_or_insert([bins, units]);
+            if [bins, units] != expected {
+                let problem = RowProblem::ShapeDiffers { found: [bins, units], expected };
+                return Err(batch.row_error(row, SHAPE, problem));
+            }
+            if units != self.units as u64 {
+                let problem = RowProblem::UnitList { found: self.units, expected: units };
+                return Err(batch.row_error(row, REGIONS, problem));
+            }
+            let collected = self.collected.get_or_insert_with(|| Collected {
+                counts: SpikeCountsBuilder::new(bins as usize, units as usize),
+                lists: BTreeMap::new(),
+                true_rates: None,
+            });
+            collected
+                .counts
+                .push_csr(indptr.row(row)?, indices.row(row)?, data.row(row)?)
+                .map_err(|(part, problem)| batch.row_error(row, &format!("spikes_sparse_{part}"), problem))?;
+        }
+        Ok(())
+    }
+
+    fn add_lists(&mut self, batch: Batch) {
+        let Some(collected) = &mut self.collected else { return };
+        let schema = batch.batch.schema();
+        for (place, field) in schema.fields().iter().enumerate() {
+            // A second column of the same name would be added to the first.
+            let is_first = schema.index_of(field.name()).is_ok_and(|first| first == place);
+            let Some(lists) = Lists::new(batch.batch.column(place)) else { continue };
+            let Some(values) = floats(lists.values) else { continue };
+            if !is_first || !may_be_behaviour(field.name()) {
+                continue;
+            }
+            let collected = collected.lists.entry(field.name().clone()).or_default();
+            for row in 0..batch.batch.num_rows() {
+                let range = lists.range(row).unwrap_or_default();
+                collected.lengths.push(range.len());
+                collected.values.extend_from_slice(&values[range]);
+            }
+        }
+    }
+
+    fn add_true_rates(&mut self, batch: Batch) -> Result<(), DataError> {
+        let (Some(column), Some(collected)) = (batch.column(TRUE_RATES), &mut self.collected) else {
+            return Ok(());
+        };
+        let wrong_type = || batch.wrong_type(TRUE_RATES, column, LISTS_OF_NUMBERS);
+        let lists = Lists::new(column).ok_or_else(wrong_type)?;
+        let values = floats(lists.values).ok_or_else(wrong_type)?;
+        let [bins, units] = self.shape.unwrap_or_default();
+        for row in 0..batch.batch.num_rows() {
+            let range = lists.range(row).ok_or_else(|| batch.row_error(row, TRUE_RATES, RowProblem::Null))?;
+            if Some(range.len() as u64) != bins.checked_mul(units) {
+                let expected = format!("{bins} bins × {units} units");
+                return Err(batch.row_error(
+                    row,
+                    TRUE_RATES,
+                    RowProblem::Length { found: range.len(), expected },
+                ));
+            }
+            let rates = values[range].iter().map(|&rate| rate as f32);
+            collected.true_rates.get_or_insert_default().extend(rates);
+        }
+        Ok(())
+    }
+}

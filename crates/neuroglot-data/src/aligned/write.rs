@@ -1,0 +1,261 @@
+//! Writing a session to a folder.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::builder::{
+    ArrayBuilder, Float32Builder, Float64Builder, Int64Builder, ListBuilder, StringBuilder,
+};
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field, Schema};
+use parquet::arrow::ArrowWriter;
+use parquet::basic::Compression;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::WriterProperties;
+use serde_json::{Map, Value, json};
+
+use super::layout;
+use super::schema::*;
+use crate::{Behaviour, DataError, Session, Split, Unit};
+
+/// Rows encoded at a time; the units' lists repeat in every row, so a batch of many rows is large.
+const BATCH_ROWS: usize = 64;
+
+/// Sampling frequency of the action potential band of Neuropixels probes, Hz. A session does not keep it; the schema
+/// asks for it.
+const SAMPLING_HZ: f64 = 30_000.0;
+
+impl Session {
+    /// Writes the session to a folder, as Parquet files `data/{train,val,test}-00000-of-00001.parquet` that
+    /// [`Session::read`] and Python's `datasets.load_dataset` read. Simulated sessions keep their true rates, in the
+    /// column `simulated_rates`.
+    ///
+    /// The folder appears complete or not at all: it is written beside its place and then renamed. With `overwrite`, a
+    /// session that is there already is replaced.
+    ///
+    /// # Errors
+    /// [`DataError::Exists`] if the folder exists and `overwrite` is false; [`DataError::NotASession`] if it exists and
+    /// holds anything but a session; [`DataError::Invalid`] if a behaviour has the name of another column;
+    /// [`DataError::Io`] if it cannot be written.
+    pub fn write(&self, folder: impl AsRef<Path>, overwrite: bool) -> Result<(), DataError> {
+        let folder = folder.as_ref();
+        if let Some(name) = self.behaviours().keys().find(|name| !may_be_behaviour(name)) {
+            return Err(DataError::Invalid {
+                eid: self.eid().to_owned(),
+                field: format!("behaviour {name}"),
+                problem: "has the name of another column of the schema: rename it".to_owned(),
+            });
+        }
+        if folder.symlink_metadata().is_ok() {
+            if !overwrite {
+                return Err(DataError::Exists { folder: folder.to_owned() });
+            }
+            // Replacing removes all that is in the folder, which may be a mistyped path.
+            if layout::find(folder).is_err() {
+                return Err(DataError::NotASession { folder: folder.to_owned() });
+            }
+        }
+        let parent = match folder.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+            Some(parent) => parent,
+            None => return Err(DataError::Exists { folder: folder.to_owned() }),
+        };
+        fs::create_dir_all(parent).map_err(DataError::io("create", parent))?;
+        let temporary = tempfile::Builder::new().prefix(".writing-").tempdir_in(parent);
+        // It removes itself when dropped, with all that is left in it.
+        let temporary = temporary.map_err(DataError::io("write in", parent))?;
+        let complete = temporary.path().join("session");
+        self.write_files(&complete.join("data"))?;
+        if folder.exists() {
+            fs::rename(folder, temporary.path().join("replaced"))
+                .map_err(DataError::io("replace", folder))?;
+        }
+        fs::rename(&complete, folder).map_err(DataError::io("write", folder))?;
+        sync_folder(parent)
+    }
+
+    fn write_files(&self, data: &Path) -> Result<(), DataError> {
+        fs::create_dir_all(data).map_err(DataError::io("create", data))?;
+        let columns = Columns::of(self);
+        for split in Split::ALL {
+            let file = data.join(format!("{}-00000-of-00001.parquet", split.file_name()));
+            columns.write(&file, &self.trials_in(split))?;
+        }
+        sync_folder(data)
+    }
+}
+
+/// Makes the names in a folder durable, where the system can.
+fn sync_folder(folder: &Path) -> Result<(), DataError> {
+    if !cfg!(unix) {
+        return Ok(());
+    }
+    File::open(folder).and_then(|handle| handle.sync_all()).map_err(DataError::io("write", folder))
+}
+
+/// The columns that a session is written with.
+struct Columns<'a> {
+    session: &'a Session,
+    schema: Arc<Schema>,
+}
+
+impl<'a> Columns<'a> {
+    fn of(session: &'a Session) -> Columns<'a> {
+        let list = |name: &str, item| Field::new(name, DataType::List(element(item)), true);
+        let mut fields: Vec<Field> =
+            [DATA, INDICES, INDPTR, SHAPE].map(|column| list(column, DataType::Int64)).into();
+        fields.extend(session.behaviours().keys().map(|name| list(name, DataType::Float64)));
+        fields.push(Field::new(BIN_SIZE, DataType::Float64, true));
+        fields.push(Field::new(WINDOW, DataType::Float64, true));
+        fields.extend([EID, PROBE, SUBJECT, LAB].map(|column| Field::new(column, DataType::Utf8, true)));
+        fields.push(Field::new(SAMPLING, DataType::Float64, true));
+        fields.push(list(REGIONS, DataType::Utf8));
+        let known = |of: fn(&Unit) -> bool| session.units().iter().any(of);
+        if known(|unit| unit.channel.is_some()) {
+            fields.push(list(CHANNELS, DataType::Int64));
+        }
+        if known(|unit| unit.depth.is_some()) {
+            fields.push(list(DEPTHS, DataType::Float64));
+        }
+        if known(|unit| unit.good.is_some()) {
+            fields.push(list(GOOD, DataType::Int64));
+        }
+        fields.push(list(UUIDS, DataType::Utf8));
+        if session.has_true_rates() {
+            fields.push(list(TRUE_RATES, DataType::Float32));
+        }
+        Columns { session, schema: Arc::new(Schema::new(fields)) }
+    }
+
+    fn write(&self, file: &Path, trials: &[usize]) -> Result<(), DataError> {
+        let handle = File::create(file).map_err(DataError::io("create", file))?;
+        let features =
+            KeyValue::new("huggingface".to_owned(), hugging_face_features(&self.schema).to_string());
+        let properties = WriterProperties::builder()
+            .set_compression(Compression::SNAPPY)
+            .set_key_value_metadata(Some(vec![features]))
+            .build();
+        let failed = |error: parquet::errors::ParquetError| DataError::Io {
+            action: "write",
+            path: PathBuf::from(file),
+            source: std::io::Error::other(error),
+        };
+        let mut writer =
+            ArrowWriter::try_new(handle, self.schema.clone(), Some(properties)).map_err(failed)?;
+        for trials in trials.chunks(BATCH_ROWS) {
+            let columns =
+                self.schema.fields().iter().map(|field| self.column(field.name(), trials)).collect();
+            let batch =
+                RecordBatch::try_new(self.schema.clone(), columns).map_err(|error| failed(error.into()))?;
+            writer.write(&batch).map_err(failed)?;
+        }
+        let handle = writer.into_inner().map_err(failed)?;
+        handle.sync_all().map_err(DataError::io("write", file))
+    }
+
+    fn column(&self, name: &str, trials: &[usize]) -> ArrayRef {
+        let session = self.session;
+        let units = session.units();
+        let per_trial = |value: f64| Arc::new(Float64Array::from(vec![value; trials.len()])) as ArrayRef;
+        let text = |value: &str| Arc::new(StringArray::from(vec![value; trials.len()])) as ArrayRef;
+        let integers = || Int64Builder::new();
+        match name {
+            DATA => lists(trials, integers(), DataType::Int64, |trial, values| {
+                session.entries(trial).for_each(|(_, _, count)| values.append_value(i64::from(count)));
+            }),
+            INDICES => lists(trials, integers(), DataType::Int64, |trial, values| {
+                session.entries(trial).for_each(|(_, unit, _)| values.append_value(unit as i64));
+            }),
+            INDPTR => lists(trials, integers(), DataType::Int64, |trial, values| {
+                let mut end = 0;
+                values.append_value(end);
+                for bin in 0..session.bins() {
+                    end += session.counts().row(trial, bin).count() as i64;
+                    values.append_value(end);
+                }
+            }),
+            SHAPE => lists(trials, integers(), DataType::Int64, |_, values| {
+                values.append_slice(&[session.bins() as i64, units.len() as i64]);
+            }),
+            BIN_SIZE => per_trial(session.bin_seconds()),
+            WINDOW => per_trial(session.bin_seconds() * session.bins() as f64),
+            EID => text(session.eid()),
+            PROBE => text("all"),
+            SUBJECT => text(session.subject()),
+            LAB => text(session.lab()),
+            SAMPLING => per_trial(SAMPLING_HZ),
+            REGIONS => lists(trials, StringBuilder::new(), DataType::Utf8, |_, values| {
+                units.iter().for_each(|unit| values.append_value(&unit.region));
+            }),
+            CHANNELS => lists(trials, integers(), DataType::Int64, |_, values| {
+                units.iter().for_each(|unit| values.append_option(unit.channel));
+            }),
+            DEPTHS => lists(trials, Float64Builder::new(), DataType::Float64, |_, values| {
+                units.iter().for_each(|unit| values.append_option(unit.depth));
+            }),
+            GOOD => lists(trials, integers(), DataType::Int64, |_, values| {
+                units.iter().for_each(|unit| values.append_option(unit.good.map(i64::from)));
+            }),
+            UUIDS => lists(trials, StringBuilder::new(), DataType::Utf8, |_, values| {
+                units.iter().for_each(|unit| values.append_value(&unit.uuid));
+            }),
+            TRUE_RATES => lists(trials, Float32Builder::new(), DataType::Float32, |trial, values| {
+                values.append_slice(session.true_rates(trial).unwrap_or_default());
+            }),
+            behaviour => lists(trials, Float64Builder::new(), DataType::Float64, |trial, values| {
+                match &session.behaviours()[behaviour] {
+                    Behaviour::PerTrial(all) => values.append_value(all[trial]),
+                    Behaviour::PerBin(all) => {
+                        values.append_slice(&all[trial * session.bins()..][..session.bins()])
+                    }
+                }
+            }),
+        }
+    }
+}
+
+/// `element` is the name that Parquet prescribes for the items of a list.
+fn element(item: DataType) -> Arc<Field> {
+    Arc::new(Field::new("element", item, true))
+}
+
+/// A column with one list per trial.
+fn lists<B: ArrayBuilder>(
+    trials: &[usize],
+    values: B,
+    item: DataType,
+    mut fill: impl FnMut(usize, &mut B),
+) -> ArrayRef {
+    let mut builder = ListBuilder::new(values).with_field(element(item));
+    for &trial in trials {
+        fill(trial, builder.values());
+        builder.append(true);
+    }
+    Arc::new(builder.finish())
+}
+
+/// The description from which Python's `datasets` takes the types of the columns.
+fn hugging_face_features(schema: &Schema) -> Value {
+    let value = |data_type: &DataType| {
+        let name = match data_type {
+            DataType::Int64 => "int64",
+            DataType::Float32 => "float32",
+            DataType::Float64 => "float64",
+            _ => "string",
+        };
+        json!({"dtype": name, "_type": "Value"})
+    };
+    let features: Map<String, Value> = schema
+        .fields()
+        .iter()
+        .map(|field| {
+            let feature = match field.data_type() {
+                DataType::List(item) => json!({"feature": value(item.data_type()), "_type": "List"}),
+                other => value(other),
+            };
+            (field.name().clone(), feature)
+        })
+        .collect();
+    json!({"info": {"features": features}})
+}

@@ -1,0 +1,499 @@
+//! One recording: spike counts of units over trials, with what the animal did.
+
+use std::collections::BTreeMap;
+
+use crate::{DataError, SpikeCounts, Split};
+
+/// One recorded (or simulated) unit: the spikes that spike sorting assigned to one source.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unit {
+    /// Identifier of the unit, unique in its recording.
+    pub uuid: String,
+    /// Acronym of its brain region in the Beryl parcellation; `root` and `void` are outside named regions.
+    pub region: String,
+    /// Depth along the probe, µm.
+    pub depth: Option<f64>,
+    /// Channel of the probe on which it is largest.
+    pub channel: Option<i64>,
+    /// Whether it passed the quality criteria of the laboratory.
+    pub good: Option<bool>,
+}
+
+/// Values of one behaviour or task variable over a session; NaN is missing.
+#[derive(Debug, Clone)]
+pub enum Behaviour {
+    /// One value per trial, `[trial]`: choice, reward, block, contrast, …
+    PerTrial(Vec<f64>),
+    /// One value per bin, `[trial, bin]`: wheel speed, whisker motion energy, …
+    PerBin(Vec<f64>),
+}
+
+impl Behaviour {
+    /// All values: `[trial]`, or `[trial, bin]` flattened.
+    pub fn values(&self) -> &[f64] {
+        match self {
+            Behaviour::PerTrial(values) | Behaviour::PerBin(values) => values,
+        }
+    }
+}
+
+/// A missing value equals a missing value.
+impl PartialEq for Behaviour {
+    fn eq(&self, other: &Behaviour) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other)
+            && self.values().len() == other.values().len()
+            && self.values().iter().zip(other.values()).all(|(a, b)| a == b || (a.is_nan() && b.is_nan()))
+    }
+}
+
+/// What a [`Session`] is built from; [`Session::new`] checks that it fits together.
+#[derive(Debug, Clone)]
+pub struct SessionParts {
+    /// Identifier of the experiment: an IBL eid or any other name, unique in a run.
+    pub eid: String,
+    /// The animal.
+    pub subject: String,
+    /// The laboratory.
+    pub lab: String,
+    /// Width of a bin, s.
+    pub bin_seconds: f64,
+    /// The units, `[unit]`.
+    pub units: Vec<Unit>,
+    /// Split of each trial, `[trial]`.
+    pub splits: Vec<Split>,
+    /// Spike counts `[trial, bin, unit]`.
+    pub counts: SpikeCounts,
+    /// Behaviours by name.
+    pub behaviours: BTreeMap<String, Behaviour>,
+    /// Expected spikes/bin `[trial, bin, unit]`, flattened; simulated sessions only.
+    pub true_rates: Option<Vec<f32>>,
+}
+
+/// One recording of one animal: spike counts `[trial, bin, unit]`, a region per unit, a split and behaviours per trial.
+///
+/// A session has at least one trial, bin, unit and spike, and its parts agree in shape.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Session {
+    eid: String,
+    subject: String,
+    lab: String,
+    bin_seconds: f64,
+    units: Vec<Unit>,
+    splits: Vec<Split>,
+    counts: SpikeCounts,
+    behaviours: BTreeMap<String, Behaviour>,
+    true_rates: Option<Vec<f32>>,
+}
+
+impl Session {
+    /// Checks the parts and puts them together.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] names the part that does not fit the others; [`DataError::NoSpikes`] if no unit fires.
+    pub fn new(parts: SessionParts) -> Result<Session, DataError> {
+        let SessionParts { eid, subject, lab, bin_seconds, units, splits, counts, behaviours, true_rates } =
+            parts;
+        let (trials, bins) = (counts.trials(), counts.bins());
+        let check = |holds: bool, field: &str, problem: &dyn Fn() -> String| match holds {
+            true => Ok(()),
+            false => {
+                Err(DataError::Invalid { eid: eid.clone(), field: field.to_owned(), problem: problem() })
+            }
+        };
+        check(!eid.is_empty(), "eid", &|| "is empty: every session needs a name of its own".into())?;
+        check(bin_seconds.is_finite() && bin_seconds > 0.0, "bin size", &|| {
+            format!("is {bin_seconds} s, it must be positive")
+        })?;
+        check(trials > 0, "trials", &|| "are none, at least one is needed".into())?;
+        check(units.len() == counts.units(), "units", &|| {
+            format!("are {}, but the counts are of {} units", units.len(), counts.units())
+        })?;
+        check(splits.len() == trials, "splits", &|| {
+            format!("are {}, but there are {trials} trials", splits.len())
+        })?;
+        for unit in &units {
+            check(!unit.region.is_empty(), "region", &|| {
+                format!("of unit {} is empty: use `void` where the region is unknown", unit.uuid)
+            })?;
+        }
+        for (name, behaviour) in &behaviours {
+            let expected = match behaviour {
+                Behaviour::PerTrial(_) => trials,
+                Behaviour::PerBin(_) => trials * bins,
+            };
+            let found = behaviour.values().len();
+            check(found == expected, &format!("behaviour {name}"), &|| {
+                format!("has {found} values, not {expected}")
+            })?;
+        }
+        if let Some(rates) = &true_rates {
+            let expected = trials * bins * units.len();
+            check(rates.len() == expected, "true rates", &|| format!("are {}, not {expected}", rates.len()))?;
+            check(rates.iter().all(|rate| rate.is_finite() && *rate >= 0.0), "true rates", &|| {
+                "must be finite and not negative".into()
+            })?;
+        }
+        if counts.nonzero() == 0 {
+            return Err(DataError::NoSpikes { eid, trials });
+        }
+        Ok(Session { eid, subject, lab, bin_seconds, units, splits, counts, behaviours, true_rates })
+    }
+
+    /// Identifier of the experiment.
+    pub fn eid(&self) -> &str {
+        &self.eid
+    }
+
+    /// The animal.
+    pub fn subject(&self) -> &str {
+        &self.subject
+    }
+
+    /// The laboratory.
+    pub fn lab(&self) -> &str {
+        &self.lab
+    }
+
+    /// Width of a bin, s.
+    pub fn bin_seconds(&self) -> f64 {
+        self.bin_seconds
+    }
+
+    /// Number of bins of a trial.
+    pub fn bins(&self) -> usize {
+        self.counts.bins()
+    }
+
+    /// Number of trials, of all splits.
+    pub fn trials(&self) -> usize {
+        self.splits.len()
+    }
+
+    /// The units, `[unit]`.
+    pub fn units(&self) -> &[Unit] {
+        &self.units
+    }
+
+    /// The sparse spike counts `[trial, bin, unit]`.
+    pub fn counts(&self) -> &SpikeCounts {
+        &self.counts
+    }
+
+    /// Split of each trial, `[trial]`.
+    pub fn splits(&self) -> &[Split] {
+        &self.splits
+    }
+
+    /// Indices of the trials of a split, ascending.
+    pub fn trials_in(&self, split: Split) -> Vec<usize> {
+        (0..self.trials()).filter(|&trial| self.splits[trial] == split).collect()
+    }
+
+    /// Acronyms of the units' regions, each once, sorted.
+    pub fn regions(&self) -> Vec<String> {
+        let mut regions: Vec<String> = self.units.iter().map(|unit| unit.region.clone()).collect();
+        regions.sort_unstable();
+        regions.dedup();
+        regions
+    }
+
+    /// Indices of the units of a region, ascending.
+    pub fn units_in(&self, region: &str) -> Vec<usize> {
+        (0..self.units.len()).filter(|&unit| self.units[unit].region == region).collect()
+    }
+
+    /// Fills `out`, `[bin, unit]`, with the counts (spikes/bin) of one trial.
+    ///
+    /// # Panics
+    /// If `trial` is out of range or `out` has not bins × units elements.
+    pub fn write_dense(&self, trial: usize, out: &mut [f32]) {
+        self.counts.write_dense(trial, out);
+    }
+
+    /// `(bin, unit, count)` of a trial's entries that are not zero; bins ascend, and units within a bin.
+    ///
+    /// # Panics
+    /// If `trial` is out of range.
+    pub fn entries(&self, trial: usize) -> impl Iterator<Item = (usize, usize, u32)> + '_ {
+        self.counts.entries(trial)
+    }
+
+    /// Mean rate of each unit over some trials, `[unit]`, Hz; 0 if there are no trials.
+    ///
+    /// # Panics
+    /// If a trial is out of range.
+    pub fn unit_rates_hz(&self, trials: &[usize]) -> Vec<f64> {
+        let mut spikes = vec![0u64; self.units.len()];
+        for &trial in trials {
+            for (_, unit, count) in self.entries(trial) {
+                spikes[unit] += u64::from(count);
+            }
+        }
+        let seconds = (trials.len() * self.bins()) as f64 * self.bin_seconds;
+        spikes
+            .into_iter()
+            .map(|spikes| if trials.is_empty() { 0.0 } else { spikes as f64 / seconds })
+            .collect()
+    }
+
+    /// The behaviours by name.
+    pub fn behaviours(&self) -> &BTreeMap<String, Behaviour> {
+        &self.behaviours
+    }
+
+    /// A behaviour with one value per trial, `[trial]`, NaN where missing.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] if there is none of that name, or it has a value per bin; the message lists those that
+    /// can be used.
+    pub fn behaviour_per_trial(&self, name: &str) -> Result<&[f64], DataError> {
+        match self.behaviours.get(name) {
+            Some(Behaviour::PerTrial(values)) => Ok(values),
+            _ => Err(self.no_behaviour(name, "trial")),
+        }
+    }
+
+    /// A behaviour with one value per bin, `[trial, bin]` flattened, NaN where missing.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] if there is none of that name, or it has a value per trial; the message lists those that
+    /// can be used.
+    pub fn behaviour_per_bin(&self, name: &str) -> Result<&[f64], DataError> {
+        match self.behaviours.get(name) {
+            Some(Behaviour::PerBin(values)) => Ok(values),
+            _ => Err(self.no_behaviour(name, "bin")),
+        }
+    }
+
+    fn no_behaviour(&self, name: &str, per: &str) -> DataError {
+        let usable: Vec<&str> = self
+            .behaviours
+            .iter()
+            .filter(|(_, behaviour)| matches!(behaviour, Behaviour::PerBin(_)) == (per == "bin"))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let usable = if usable.is_empty() { "none".to_owned() } else { usable.join(", ") };
+        DataError::Invalid {
+            eid: self.eid.clone(),
+            field: format!("behaviour {name}"),
+            problem: format!("is not recorded per {per}; per {per} there are: {usable}"),
+        }
+    }
+
+    /// Whether the expected counts are known, as in simulated sessions.
+    pub fn has_true_rates(&self) -> bool {
+        self.true_rates.is_some()
+    }
+
+    /// Expected counts of a trial, `[bin, unit]` flattened, spikes/bin; `None` for recordings.
+    ///
+    /// # Panics
+    /// If `trial` is out of range.
+    pub fn true_rates(&self, trial: usize) -> Option<&[f32]> {
+        let size = self.bins() * self.units.len();
+        self.true_rates.as_deref().map(|rates| &rates[trial * size..(trial + 1) * size])
+    }
+
+    /// The session with some of its units, in the order given.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] if `units` is empty, holds an index out of range or one twice; [`DataError::NoSpikes`]
+    /// if none of them fires.
+    pub fn select_units(&self, units: &[usize]) -> Result<Session, DataError> {
+        self.check_selection("units", units, self.units.len())?;
+        let true_rates = self.true_rates.as_ref().map(|rates| {
+            rates.chunks_exact(self.units.len()).flat_map(|row| units.iter().map(|&unit| row[unit])).collect()
+        });
+        Session::new(SessionParts {
+            units: units.iter().map(|&unit| self.units[unit].clone()).collect(),
+            counts: self.counts.select_units(units),
+            true_rates,
+            eid: self.eid.clone(),
+            subject: self.subject.clone(),
+            lab: self.lab.clone(),
+            bin_seconds: self.bin_seconds,
+            splits: self.splits.clone(),
+            behaviours: self.behaviours.clone(),
+        })
+    }
+
+    /// The session with some of its trials, in the order given.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] if `trials` is empty, holds an index out of range or one twice; [`DataError::NoSpikes`]
+    /// if no unit fires in them.
+    pub fn select_trials(&self, trials: &[usize]) -> Result<Session, DataError> {
+        self.check_selection("trials", trials, self.trials())?;
+        let behaviours = self.behaviours.iter().map(|(name, behaviour)| {
+            let behaviour = match behaviour {
+                Behaviour::PerTrial(values) => Behaviour::PerTrial(rows(values, 1, trials)),
+                Behaviour::PerBin(values) => Behaviour::PerBin(rows(values, self.bins(), trials)),
+            };
+            (name.clone(), behaviour)
+        });
+        Session::new(SessionParts {
+            splits: rows(&self.splits, 1, trials),
+            counts: self.counts.select_trials(trials),
+            behaviours: behaviours.collect(),
+            true_rates: self
+                .true_rates
+                .as_ref()
+                .map(|rates| rows(rates, self.bins() * self.units.len(), trials)),
+            eid: self.eid.clone(),
+            subject: self.subject.clone(),
+            lab: self.lab.clone(),
+            bin_seconds: self.bin_seconds,
+            units: self.units.clone(),
+        })
+    }
+
+    fn check_selection(&self, field: &str, chosen: &[usize], available: usize) -> Result<(), DataError> {
+        let invalid =
+            |problem| Err(DataError::Invalid { eid: self.eid.clone(), field: field.to_owned(), problem });
+        let mut seen = vec![false; available];
+        for &index in chosen {
+            match seen.get_mut(index) {
+                None => {
+                    return invalid(format!("do not include number {index}: there are {available}, from 0"));
+                }
+                Some(true) => return invalid(format!("were selected twice: number {index}")),
+                Some(seen) => *seen = true,
+            }
+        }
+        if chosen.is_empty() { invalid("selected are none, at least one is needed".into()) } else { Ok(()) }
+    }
+}
+
+/// Checks that no two sessions of a run share an eid, because parameters belong to a session by its eid.
+///
+/// # Errors
+/// [`DataError::DuplicateEid`].
+pub fn check_distinct(sessions: &[Session]) -> Result<(), DataError> {
+    let mut places = BTreeMap::new();
+    for (place, session) in sessions.iter().enumerate() {
+        if let Some(first) = places.insert(session.eid(), place) {
+            return Err(DataError::DuplicateEid {
+                eid: session.eid.clone(),
+                first: first + 1,
+                second: place + 1,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Some rows of a flattened `[row, width]`.
+fn rows<T: Clone>(values: &[T], width: usize, chosen: &[usize]) -> Vec<T> {
+    chosen.iter().flat_map(|&row| values[row * width..(row + 1) * width].iter().cloned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::SpikeCountsBuilder;
+
+    /// 3 trials × 2 bins × 2 units.
+    fn parts() -> SessionParts {
+        let mut builder = SpikeCountsBuilder::new(2, 2);
+        builder.push_dense(&[1, 0, 2, 0]);
+        builder.push_dense(&[0, 0, 0, 5]);
+        builder.push_dense(&[3, 1, 0, 0]);
+        let unit = |number: usize, region: &str| Unit {
+            uuid: format!("unit-{number}"),
+            region: region.into(),
+            depth: Some(20.0 * number as f64),
+            channel: None,
+            good: None,
+        };
+        SessionParts {
+            eid: "example".into(),
+            subject: "mouse".into(),
+            lab: "lab".into(),
+            bin_seconds: 0.5,
+            units: vec![unit(0, "PO"), unit(1, "CA1")],
+            splits: vec![Split::Train, Split::Test, Split::Train],
+            counts: builder.finish(),
+            behaviours: BTreeMap::from([
+                ("choice".into(), Behaviour::PerTrial(vec![1.0, f64::NAN, -1.0])),
+                ("wheel-speed".into(), Behaviour::PerBin(vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0])),
+            ]),
+            true_rates: Some((0..12).map(|rate| rate as f32).collect()),
+        }
+    }
+
+    #[test]
+    fn a_session_answers_what_was_put_in() {
+        let session = Session::new(parts()).unwrap();
+        assert_eq!((session.trials(), session.bins(), session.units().len()), (3, 2, 2));
+        assert_eq!(session.trials_in(Split::Train), [0, 2]);
+        assert!(session.trials_in(Split::Validation).is_empty());
+        assert_eq!(session.regions(), ["CA1", "PO"]);
+        assert_eq!(session.units_in("CA1"), [1]);
+        // Unit 0 fires 1 + 2 + 3 spikes in 2 trials of 1 s, unit 1 once.
+        assert_eq!(session.unit_rates_hz(&[0, 2]), [3.0, 0.5]);
+        assert_eq!(session.true_rates(1).unwrap(), [4.0, 5.0, 6.0, 7.0]);
+        assert_eq!(session.behaviour_per_bin("wheel-speed").unwrap()[2..4], [2.0, 3.0]);
+        let error = session.behaviour_per_trial("wheel-speed").unwrap_err().to_string();
+        assert!(error.ends_with("is not recorded per trial; per trial there are: choice"), "{error}");
+    }
+
+    #[test]
+    fn selections_take_everything_along() {
+        let session = Session::new(parts()).unwrap();
+        let trials = session.select_trials(&[2, 1]).unwrap();
+        assert_eq!(trials.splits(), [Split::Train, Split::Test]);
+        assert_eq!(trials.entries(0).collect::<Vec<_>>(), [(0, 0, 3), (0, 1, 1)]);
+        assert_eq!(trials.behaviour_per_bin("wheel-speed").unwrap(), [4.0, 5.0, 2.0, 3.0]);
+        assert_eq!(trials.behaviours()["choice"], Behaviour::PerTrial(vec![-1.0, f64::NAN]));
+        assert_eq!(trials.true_rates(0).unwrap(), [8.0, 9.0, 10.0, 11.0]);
+        let units = session.select_units(&[1]).unwrap();
+        assert_eq!(units.units()[0].region, "CA1");
+        assert_eq!(units.true_rates(1).unwrap(), [5.0, 7.0]);
+        assert!(matches!(session.select_units(&[2]), Err(DataError::Invalid { .. })));
+        assert!(matches!(session.select_trials(&[0, 0]), Err(DataError::Invalid { .. })));
+        assert!(matches!(session.select_trials(&[]), Err(DataError::Invalid { .. })));
+    }
+
+    #[test]
+    fn parts_that_do_not_fit_are_refused_by_name() {
+        let refused = |change: fn(&mut SessionParts), field: &str| {
+            let mut parts = parts();
+            change(&mut parts);
+            let message = Session::new(parts).unwrap_err().to_string();
+            assert!(message.contains(field), "{field} is not named in: {message}");
+        };
+        refused(|p| p.eid.clear(), "eid");
+        refused(|p| p.bin_seconds = f64::NAN, "bin size");
+        refused(|p| p.units.truncate(1), "units");
+        refused(|p| p.splits.truncate(1), "splits");
+        refused(|p| p.units[1].region.clear(), "region");
+        refused(|p| p.true_rates.as_mut().unwrap()[3] = -1.0, "true rates");
+        refused(|p| p.true_rates.as_mut().unwrap().truncate(3), "true rates");
+        refused(
+            |p| {
+                p.behaviours.insert("reward".into(), Behaviour::PerTrial(vec![0.0; 4]));
+            },
+            "behaviour reward",
+        );
+        refused(|p| p.counts = SpikeCountsBuilder::new(2, 2).finish(), "trials");
+        refused(
+            |p| {
+                let mut silent = SpikeCountsBuilder::new(2, 2);
+                (0..3).for_each(|_| silent.push_dense(&[0; 4]));
+                p.counts = silent.finish();
+            },
+            "no spike",
+        );
+    }
+
+    #[test]
+    fn one_eid_twice_in_a_run_is_refused() {
+        let session = Session::new(parts()).unwrap();
+        let mut other = parts();
+        other.eid = "other".into();
+        let other = Session::new(other).unwrap();
+        assert!(check_distinct(&[session.clone(), other.clone()]).is_ok());
+        let error = check_distinct(&[session.clone(), other, session]).unwrap_err();
+        assert!(matches!(&error, DataError::DuplicateEid { first: 1, second: 3, .. }), "{error}");
+    }
+}

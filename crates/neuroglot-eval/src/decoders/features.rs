@@ -1,0 +1,66 @@
+//! The features of the samples of one part of a session.
+
+use super::DecoderError;
+
+/// Finite features `[sample, feature]`, row-major: for a decoder of rates, a sample is a trial and its features are
+/// the trial's flattened log-rates `[bin, unit]`.
+#[derive(Clone, Copy, Debug)]
+pub struct Features<'a> {
+    values: &'a [f32],
+    width: usize,
+}
+
+impl<'a> Features<'a> {
+    /// Checks `values` `[sample, feature]`, `width` features per sample.
+    ///
+    /// # Errors
+    /// If the values are no whole number of samples, or one of them is not finite.
+    pub fn new(values: &'a [f32], width: usize) -> Result<Self, DecoderError> {
+        if width == 0 || !values.len().is_multiple_of(width) {
+            return Err(DecoderError::RaggedFeatures { values: values.len(), width });
+        }
+        if let Some(index) = values.iter().position(|value| !value.is_finite()) {
+            return Err(DecoderError::NonFiniteFeature {
+                sample: index / width,
+                feature: index % width,
+                value: values[index],
+            });
+        }
+        Ok(Self { values, width })
+    }
+
+    /// Number of samples.
+    pub fn samples(&self) -> usize {
+        self.values.len() / self.width
+    }
+
+    /// Number of features per sample.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// The features of one sample: `[feature]`.
+    pub(super) fn sample(&self, sample: usize) -> &'a [f32] {
+        &self.values[sample * self.width..(sample + 1) * self.width]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_is_not_finite_is_named() {
+        let error = Features::new(&[0.0, 1.0, 2.0, f32::INFINITY], 2).unwrap_err();
+        assert_eq!(error, DecoderError::NonFiniteFeature { sample: 1, feature: 1, value: f32::INFINITY });
+    }
+
+    #[test]
+    fn a_ragged_last_sample_is_refused() {
+        assert_eq!(
+            Features::new(&[0.0; 5], 2).unwrap_err(),
+            DecoderError::RaggedFeatures { values: 5, width: 2 }
+        );
+        assert!(Features::new(&[], 0).is_err());
+    }
+}

@@ -1,0 +1,172 @@
+//! Cross-validation folds, assigned as scikit-learn assigns them without shuffling.
+
+use super::DecoderError;
+
+/// One division of the samples into those fitted and those scored, both ascending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Split {
+    /// Samples the model is fitted on.
+    pub(super) train: Vec<usize>,
+    /// Samples the model is scored on.
+    pub(super) test: Vec<usize>,
+}
+
+/// `folds` splits of `samples` samples; the test samples of a split are consecutive, and the first
+/// `samples % folds` splits have one more (scikit-learn's `KFold`).
+///
+/// # Errors
+/// If there are fewer than two folds, or fewer samples than two per fold (an R² needs two).
+pub(super) fn k_fold(samples: usize, folds: usize) -> Result<Vec<Split>, DecoderError> {
+    check_folds(folds)?;
+    let needed = folds.saturating_mul(2);
+    if samples < needed {
+        return Err(DecoderError::TooFewSamples { samples, folds, needed });
+    }
+    let sizes = (0..folds).map(|fold| samples / folds + usize::from(fold < samples % folds));
+    let fold_of: Vec<usize> = sizes.enumerate().flat_map(|(fold, size)| vec![fold; size]).collect();
+    Ok(splits(&fold_of, folds))
+}
+
+/// `folds` splits with the same share of each class in every test part, up to one sample (scikit-learn's
+/// `StratifiedKFold`).
+///
+/// # Errors
+/// If there are fewer than two folds, all labels are equal, or a class has fewer samples than there are folds.
+pub(super) fn stratified_k_fold(labels: &[bool], folds: usize) -> Result<Vec<Split>, DecoderError> {
+    check_folds(folds)?;
+    let first =
+        *labels.first().ok_or(DecoderError::TooFewSamples { samples: 0, folds, needed: 2 * folds })?;
+    let of_first = labels.iter().filter(|&&label| label == first).count();
+    let of_second = labels.len() - of_first;
+    if of_second == 0 {
+        return Err(DecoderError::OneClass { samples: labels.len(), label: first });
+    }
+    for (samples, label) in [(of_first, first), (of_second, !first)] {
+        if samples < folds {
+            return Err(DecoderError::TooFewOfClass { samples, label, folds });
+        }
+    }
+
+    // The samples are dealt to the folds in turn, those of the class that appears first before those of the other.
+    // Only the number of samples per class that each fold gets is kept: each class then fills the folds in order.
+    let mut queues = [false, true].map(|label| {
+        let dealt = if label == first { 0..of_first } else { of_first..labels.len() };
+        let mut assigned: Vec<usize> = dealt.map(|position| position % folds).collect();
+        assigned.sort_unstable();
+        assigned.into_iter()
+    });
+    let fold_of: Vec<usize> = labels
+        .iter()
+        .map(|&label| queues[usize::from(label)].next().expect("as many places were dealt as labels counted"))
+        .collect();
+    Ok(splits(&fold_of, folds))
+}
+
+fn check_folds(folds: usize) -> Result<(), DecoderError> {
+    if folds < 2 { Err(DecoderError::TooFewFolds { folds }) } else { Ok(()) }
+}
+
+fn splits(fold_of: &[usize], folds: usize) -> Vec<Split> {
+    (0..folds)
+        .map(|fold| {
+            let (test, train) = (0..fold_of.len()).partition(|&sample| fold_of[sample] == fold);
+            Split { train, test }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+    use serde_json::Value;
+
+    /// Test folds as scikit-learn assigns them, from `tests/fixtures/decoders.py`.
+    fn fixture(name: &str) -> Vec<Value> {
+        let fixture: Value =
+            serde_json::from_str(include_str!("../../tests/fixtures/decoders.json")).unwrap();
+        fixture["folds"][name].as_array().unwrap().clone()
+    }
+
+    fn fold_of(splits: &[Split], samples: usize) -> Vec<usize> {
+        (0..samples)
+            .map(|sample| splits.iter().position(|split| split.test.contains(&sample)).expect("tested once"))
+            .collect()
+    }
+
+    fn sizes(value: &Value) -> Vec<usize> {
+        value.as_array().unwrap().iter().map(|number| number.as_u64().unwrap() as usize).collect()
+    }
+
+    #[test]
+    fn consecutive_folds_are_those_of_scikit_learn() {
+        for case in fixture("k_fold") {
+            let expected = sizes(&case["fold_of"]);
+            let splits = k_fold(expected.len(), case["folds"].as_u64().unwrap() as usize).unwrap();
+            assert_eq!(fold_of(&splits, expected.len()), expected);
+        }
+    }
+
+    #[test]
+    fn stratified_folds_are_those_of_scikit_learn() {
+        for case in fixture("stratified") {
+            let labels: Vec<bool> =
+                case["labels"].as_array().unwrap().iter().map(|label| label.as_bool().unwrap()).collect();
+            let splits = stratified_k_fold(&labels, case["folds"].as_u64().unwrap() as usize).unwrap();
+            assert_eq!(fold_of(&splits, labels.len()), sizes(&case["fold_of"]));
+        }
+    }
+
+    #[test]
+    fn without_samples_there_are_no_folds() {
+        assert!(k_fold(0, 4).is_err());
+        assert!(stratified_k_fold(&[], 4).is_err());
+        assert_eq!(k_fold(10, 1), Err(DecoderError::TooFewFolds { folds: 1 }));
+    }
+
+    fn assert_partition(splits: &[Split], samples: usize) {
+        let all: Vec<usize> = (0..samples).collect();
+        let mut tested: Vec<usize> = splits.iter().flat_map(|split| split.test.clone()).collect();
+        tested.sort_unstable();
+        assert_eq!(tested, all);
+        for split in splits {
+            let mut both = [split.train.clone(), split.test.clone()].concat();
+            both.sort_unstable();
+            assert_eq!(both, all);
+        }
+    }
+
+    #[test]
+    fn every_sample_is_tested_once() {
+        for folds in 2..8 {
+            for samples in 2 * folds..60 {
+                assert_partition(&k_fold(samples, folds).unwrap(), samples);
+            }
+        }
+    }
+
+    #[test]
+    fn every_fold_has_its_share_of_each_class() {
+        let mut generator = ChaCha8Rng::seed_from_u64(11);
+        for _ in 0..2000 {
+            let folds = generator.random_range(2..6);
+            let share = generator.random_range(0.0..1.0);
+            let labels: Vec<bool> =
+                (0..generator.random_range(2..80)).map(|_| generator.random_bool(share)).collect();
+            let of_true = labels.iter().filter(|&&label| label).count();
+            let Ok(splits) = stratified_k_fold(&labels, folds) else {
+                assert!(of_true.min(labels.len() - of_true) < folds, "refused {labels:?} in {folds} folds");
+                continue;
+            };
+            assert_partition(&splits, labels.len());
+            for class in [true, false] {
+                let of_class =
+                    |split: &Split| split.test.iter().filter(|&&sample| labels[sample] == class).count();
+                let most = splits.iter().map(of_class).max().unwrap();
+                let fewest = splits.iter().map(of_class).min().unwrap();
+                assert!(most - fewest <= 1, "{labels:?} in {folds} folds: {fewest} to {most} of {class}");
+            }
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Logistic regression: a binary decision per trial.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, ColMut, ColRef, Par};
+use rayon::prelude::*;
+
+use super::folds::stratified_k_fold;
+use super::lbfgs::minimise;
+use super::principal_scores::PrincipalScores;
+use super::selection::{check_grid, first_best, mean_over_folds};
+use super::{DecoderError, Features, SampleProducts};
+
+/// Relative distance to the minimum at which a fit has converged. The curvature of the penalty is 1, so the gradient
+/// bounds the error of the weights.
+const TOLERANCE: f64 = 1e-9;
+
+/// The same, at which a fit that rounding keeps from converging further is still good for predictions.
+const ACCEPTABLE: f64 = 1e-5;
+
+const MAX_STEPS: usize = 10_000;
+
+/// Two-class logistic regression that minimises `½ ‖w‖² + C Σ ln(1 + exp(−s (x·w + b)))`, where `s` is 1 for samples
+/// labelled true and −1 for the others, with the intercept `b` unpenalised; C chosen by cross-validated accuracy over
+/// stratified folds. There is no multinomial form: choice, reward and the like are decisions between two.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogisticDecoder {
+    /// The inverse penalties C to choose from, each positive; the first of equally good ones wins.
+    pub inverse_penalties: Vec<f64>,
+    /// Number of cross-validation folds.
+    pub folds: usize,
+}
+
+/// A logistic decoder's choice and its predictions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LogisticFit {
+    /// The inverse penalty C with the best mean score, used for the predictions.
+    pub inverse_penalty: f64,
+    /// Mean cross-validated accuracy of each inverse penalty, in the order of the grid.
+    pub mean_scores: Vec<f64>,
+    /// Probability that each test sample is labelled true: `[test sample]`.
+    pub probabilities: Vec<f64>,
+    /// Whether that probability exceeds ½: `[test sample]`.
+    pub predictions: Vec<bool>,
+}
+
+impl Default for LogisticDecoder {
+    /// The grid that MtM reports: C of 1e-4, 1e-3, … 1e4, 4 folds.
+    fn default() -> Self {
+        Self { inverse_penalties: vec![1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4], folds: 4 }
+    }
+}
+
+impl LogisticDecoder {
+    /// Fits `labels` `[training sample]` and predicts the test samples.
+    ///
+    /// # Errors
+    /// If training and test features differ in width, there is not one label per training sample, a class has fewer
+    /// training samples than there are folds, the grid is empty or holds a value that is not positive, or a fit does
+    /// not converge.
+    pub fn fit_predict(
+        &self,
+        train: Features<'_>,
+        labels: &[bool],
+        test: Features<'_>,
+    ) -> Result<LogisticFit, DecoderError> {
+        self.fit_predict_products(&SampleProducts::new(train, test)?, labels)
+    }
+
+    /// [`LogisticDecoder::fit_predict`] from products computed before.
+    ///
+    /// # Errors
+    /// As [`LogisticDecoder::fit_predict`].
+    pub fn fit_predict_products(
+        &self,
+        products: &SampleProducts,
+        labels: &[bool],
+    ) -> Result<LogisticFit, DecoderError> {
+        check_grid("inverse_penalties", &self.inverse_penalties, |value| value > 0.0, "above 0")?;
+        let samples = products.train_samples();
+        if labels.len() != samples {
+            return Err(DecoderError::TargetCount { values: labels.len(), samples, outputs: 1 });
+        }
+        let pick = |samples: &[usize]| samples.iter().map(|&sample| labels[sample]).collect::<Vec<bool>>();
+
+        let splits = stratified_k_fold(labels, self.folds)?;
+        let scores = splits
+            .par_iter()
+            .map(|split| {
+                let scores = PrincipalScores::of_split(products, split)?;
+                let mut regression = Regression::new(&scores, &pick(&split.train));
+                let truth = pick(&split.test);
+                self.inverse_penalties
+                    .iter()
+                    .map(|&inverse_penalty| {
+                        regression.fit(inverse_penalty)?;
+                        Ok(accuracy(&truth, &regression.margins()))
+                    })
+                    .collect()
+            })
+            .collect::<Result<Vec<Vec<f64>>, DecoderError>>()?;
+        let mean_scores = mean_over_folds(&scores);
+        let inverse_penalty = self.inverse_penalties[first_best(&mean_scores)];
+
+        let scores = PrincipalScores::of_all(products)?;
+        let mut regression = Regression::new(&scores, labels);
+        regression.fit(inverse_penalty)?;
+        let margins = regression.margins();
+        Ok(LogisticFit {
+            inverse_penalty,
+            mean_scores,
+            probabilities: margins.iter().map(|&margin| probability(margin)).collect(),
+            predictions: margins.iter().map(|&margin| margin > 0.0).collect(),
+        })
+    }
+}
+
+/// The regressions of all penalties on the same samples, each started from the one before.
+struct Regression<'a> {
+    scores: &'a PrincipalScores,
+    /// 1 for true, −1 for false: `[fitted sample]`.
+    signs: Vec<f64>,
+    /// The weights `[component]`, followed by the intercept.
+    parameters: Vec<f64>,
+}
+
+impl<'a> Regression<'a> {
+    fn new(scores: &'a PrincipalScores, labels: &[bool]) -> Self {
+        Self {
+            scores,
+            signs: labels.iter().map(|&label| if label { 1.0 } else { -1.0 }).collect(),
+            parameters: vec![0.0; scores.variance.len() + 1],
+        }
+    }
+
+    fn fit(&mut self, inverse_penalty: f64) -> Result<(), DecoderError> {
+        let fitted = self.scores.fitted.as_ref();
+        let signs = &self.signs;
+        let mut margins = vec![0.0; signs.len()];
+        let objective = |parameters: &[f64], gradient: &mut [f64]| {
+            let (intercept, weights) = parameters.split_last().expect("the intercept is always there");
+            margins.fill(*intercept);
+            let column = ColMut::from_slice_mut(&mut margins);
+            matmul(column, Accum::Add, fitted, ColRef::from_slice(weights), 1.0, Par::Seq);
+
+            let mut loss = 0.0;
+            for (margin, sign) in margins.iter_mut().zip(signs) {
+                let signed = sign * *margin;
+                loss += (-signed.abs()).exp().ln_1p() + (-signed).max(0.0);
+                // From here on the derivative of the loss by the margin.
+                *margin = -sign * probability(-signed);
+            }
+            let (gradient_intercept, gradient_weights) =
+                gradient.split_last_mut().expect("the intercept is always there");
+            *gradient_intercept = inverse_penalty * margins.iter().sum::<f64>();
+            gradient_weights.copy_from_slice(weights);
+            let column = ColMut::from_slice_mut(gradient_weights);
+            let derivative = ColRef::from_slice(&margins);
+            matmul(column, Accum::Add, fitted.transpose(), derivative, inverse_penalty, Par::Seq);
+            0.5 * weights.iter().map(|weight| weight * weight).sum::<f64>() + inverse_penalty * loss
+        };
+
+        // At the origin the loss has curvature ¼, and principal scores make the second derivative diagonal.
+        let intercept_curvature = inverse_penalty * signs.len() as f64 / 4.0;
+        let curvature: Vec<f64> = (self.scores.variance.iter())
+            .map(|variance| 1.0 + inverse_penalty * variance / 4.0)
+            .chain([intercept_curvature])
+            .collect();
+        let minimum = minimise(objective, self.parameters.clone(), &curvature, TOLERANCE, MAX_STEPS);
+        if minimum.relative_distance > ACCEPTABLE {
+            return Err(DecoderError::NotConverged {
+                inverse_penalty,
+                relative_distance: minimum.relative_distance,
+            });
+        }
+        self.parameters = minimum.point;
+        Ok(())
+    }
+
+    /// Log-odds of true for the scored samples: `[scored sample]`.
+    fn margins(&self) -> Vec<f64> {
+        let (intercept, weights) = self.parameters.split_last().expect("the intercept is always there");
+        let scored = self.scores.scored.as_ref();
+        let mut margins = vec![*intercept; scored.nrows()];
+        let column = ColMut::from_slice_mut(&mut margins);
+        matmul(column, Accum::Add, scored, ColRef::from_slice(weights), 1.0, Par::Seq);
+        margins
+    }
+}
+
+/// The logistic function, without overflow and without cancellation at either end.
+fn probability(margin: f64) -> f64 {
+    if margin >= 0.0 { 1.0 / (1.0 + (-margin).exp()) } else { margin.exp() / (1.0 + margin.exp()) }
+}
+
+fn accuracy(truth: &[bool], margins: &[f64]) -> f64 {
+    let right = truth.iter().zip(margins).filter(|&(&truth, &margin)| truth == (margin > 0.0)).count();
+    right as f64 / truth.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn features(values: &[f32]) -> Features<'_> {
+        Features::new(values, 1).unwrap()
+    }
+
+    const HALVES: [bool; 8] = [false, false, false, false, true, true, true, true];
+
+    #[test]
+    fn one_feature_satisfies_the_optimality_condition() {
+        // x = ±1, labels by sign, b = 0 by symmetry: w = C · 8 · 1 / (1 + e^w), a scalar equation; C = 1 here.
+        let x = [-1.0, -1.0, -1.0, -1.0, 1.0, 1.0, 1.0, 1.0];
+        let decoder = LogisticDecoder { inverse_penalties: vec![1.0], folds: 4 };
+        let fit = decoder.fit_predict(features(&x), &HALVES, features(&[1.0, -2.0])).unwrap();
+        let weight = (fit.probabilities[0] / (1.0 - fit.probabilities[0])).ln();
+        assert!((weight - 8.0 / (1.0 + weight.exp())).abs() < 1e-7, "{weight}");
+        assert!((fit.probabilities[1] - 1.0 / (1.0 + (2.0 * weight).exp())).abs() < 1e-8);
+        assert_eq!(fit.predictions, [true, false]);
+        assert_eq!(fit.mean_scores, [1.0]);
+    }
+
+    #[test]
+    fn the_intercept_is_not_penalised() {
+        // Features that say nothing: the probability is the share of true, however strong the penalty.
+        let labels = [true, false, true, true, true, false, true, true];
+        let decoder = LogisticDecoder { inverse_penalties: vec![1e-4], folds: 2 };
+        let fit = decoder.fit_predict(features(&[3.0; 8]), &labels, features(&[3.0])).unwrap();
+        assert!((fit.probabilities[0] - 0.75).abs() < 1e-8);
+    }
+
+    #[test]
+    fn the_logistic_function_at_both_ends() {
+        assert_eq!(probability(0.0), 0.5);
+        assert_eq!(probability(800.0), 1.0);
+        assert_eq!(probability(-800.0), 0.0);
+        assert!((probability(-50.0) / (-50.0_f64).exp() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_cannot_be_fitted_is_refused() {
+        let decoder = LogisticDecoder::default();
+        let fit =
+            |labels: &[bool]| decoder.fit_predict(features(&[0.0; 8]), labels, features(&[])).unwrap_err();
+        assert_eq!(fit(&[true; 8]), DecoderError::OneClass { samples: 8, label: true });
+        assert_eq!(
+            fit(&[true, true, true, true, true, false, false, false]),
+            DecoderError::TooFewOfClass { samples: 3, label: false, folds: 4 }
+        );
+        assert_eq!(fit(&HALVES[..7]), DecoderError::TargetCount { values: 7, samples: 8, outputs: 1 });
+        let none = LogisticDecoder { inverse_penalties: vec![0.0], folds: 4 };
+        assert!(matches!(
+            none.fit_predict(features(&[0.0; 8]), &HALVES, features(&[])),
+            Err(DecoderError::GridValue { grid: "inverse_penalties", .. })
+        ));
+    }
+}

@@ -1,0 +1,63 @@
+//! The choice of one penalty of a grid by cross-validated scores.
+
+use super::DecoderError;
+
+/// Refuses an empty grid and values that `allowed` refuses; `range` says in words what it allows.
+pub(super) fn check_grid(
+    grid: &'static str,
+    values: &[f64],
+    allowed: impl Fn(f64) -> bool,
+    range: &'static str,
+) -> Result<(), DecoderError> {
+    if values.is_empty() {
+        return Err(DecoderError::EmptyGrid { grid });
+    }
+    match values.iter().find(|value| !value.is_finite() || !allowed(**value)) {
+        Some(&value) => Err(DecoderError::GridValue { grid, value, range }),
+        None => Ok(()),
+    }
+}
+
+/// Mean over the folds of scores `[fold][penalty]`.
+pub(super) fn mean_over_folds(scores: &[Vec<f64>]) -> Vec<f64> {
+    let penalties = scores.first().map_or(0, Vec::len);
+    (0..penalties)
+        .map(|penalty| scores.iter().map(|fold| fold[penalty]).sum::<f64>() / scores.len() as f64)
+        .collect()
+}
+
+/// Position of the highest score, the first of equals.
+pub(super) fn first_best(scores: &[f64]) -> usize {
+    let mut best = 0;
+    for (position, &score) in scores.iter().enumerate() {
+        if score > scores[best] || scores[best].is_nan() {
+            best = position;
+        }
+    }
+    best
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_of_equal_scores_wins() {
+        assert_eq!(first_best(&[0.5, 0.75, 0.75, 0.25]), 1);
+        assert_eq!(first_best(&[f64::NAN, -3.0]), 1);
+    }
+
+    #[test]
+    fn folds_weigh_the_same() {
+        assert_eq!(mean_over_folds(&[vec![1.0, 0.0], vec![0.5, 1.0]]), [0.75, 0.5]);
+    }
+
+    #[test]
+    fn grids_are_checked() {
+        let positive = |value| check_grid("alphas", value, |value| value >= 0.0, "of at least 0");
+        assert!(positive(&[0.0, 1.0]).is_ok());
+        assert_eq!(positive(&[]), Err(DecoderError::EmptyGrid { grid: "alphas" }));
+        assert!(matches!(positive(&[1.0, -1.0]), Err(DecoderError::GridValue { value: -1.0, .. })));
+        assert!(positive(&[f64::NAN]).is_err());
+    }
+}

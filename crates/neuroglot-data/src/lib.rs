@@ -1,10 +1,32 @@
-//! Sessions of spike-sorted recordings: reading, writing, filtering, simulating.
+//! Sessions of spike-sorted recordings: reading, writing, filtering, summarising, simulating.
+//!
+//! A [`Session`] is one recording of one animal: sparse spike counts `[trial, bin, unit]`, a brain region per unit, a
+//! split and behaviours per trial. [`Session::read`] takes the folders `<eid>_aligned` in which International Brain
+//! Laboratory sessions are published on the Hugging Face hub, [`Session::write`] makes them.
+//!
+//! ```
+//! use neuroglot_data::{Filter, SessionSummary, SimulatorConfig, Split};
+//!
+//! let config = SimulatorConfig { sessions: 2, trials: 40, ..SimulatorConfig::default() };
+//! let sessions = config.simulate()?;
+//! neuroglot_data::check_distinct(&sessions)?;
+//!
+//! let filter = Filter { min_rate_hz: 0.5, ..Filter::default() };
+//! let (session, report) = filter.apply(&sessions[0])?;
+//! println!("{report}\n{}", SessionSummary::of(&session));
+//!
+//! // Dense counts of a trial, [bin, unit].
+//! let mut counts = vec![0.0; session.bins() * session.units().len()];
+//! session.write_dense(session.trials_in(Split::Test)[0], &mut counts);
+//! # Ok::<(), neuroglot_data::DataError>(())
+//! ```
 
 mod aligned;
 mod counts;
 mod error;
 mod filter;
 mod session;
+mod simulate;
 mod split;
 mod summary;
 
@@ -12,5 +34,6 @@ pub use counts::{SpikeCounts, SpikeCountsBuilder};
 pub use error::{DataError, RowProblem};
 pub use filter::{Filter, FilterReport, FilterStep};
 pub use session::{Behaviour, Session, SessionParts, Unit, check_distinct};
+pub use simulate::SimulatorConfig;
 pub use split::{Split, split_trials};
 pub use summary::{BehaviourSummary, RateDistribution, SessionSummary};

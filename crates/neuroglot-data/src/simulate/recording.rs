@@ -1,0 +1,145 @@
+//! A simulated probe: units that follow the latents of their regions.
+
+use std::collections::BTreeMap;
+
+use rand::{Rng, RngExt};
+use rand_chacha::ChaCha8Rng;
+
+use super::SimulatorConfig;
+use super::dynamics::{Dynamics, LATENTS, dot};
+use super::random::{normal, poisson};
+use super::task::{Trial, draw_trials};
+use crate::{Behaviour, DataError, Session, SessionParts, SpikeCountsBuilder, Unit, split_trials};
+
+/// Rate that half of the units stay below, Hz, and the standard deviation of the logarithm of rates.
+const MEDIAN_HZ: f64 = 7.0;
+const RATE_SPREAD: f64 = 0.55;
+
+/// No unit's mean rate is outside, Hz.
+const RATES_HZ: [f64; 2] = [1.0, 40.0];
+
+/// Standard deviation of a unit's log-rate. A rate with a log-normal distribution carries half its square, in nats per
+/// spike: 0.26 to 0.72 bits per spike here.
+const DEPTHS_OF_MODULATION: [f64; 2] = [0.6, 1.0];
+
+/// The log-rate follows the latents up to about so many standard deviations.
+const BOUND: f64 = 3.0;
+
+/// How a unit follows the latents of its region.
+struct Tuning {
+    region: usize,
+    /// Logarithm of the mean rate, spikes/bin.
+    log_mean: f64,
+    depth_of_modulation: f64,
+    /// Direction in the space of the latents, of length 1.
+    direction: [f64; LATENTS],
+}
+
+/// Simulates one session.
+pub(super) fn record(
+    config: &SimulatorConfig,
+    dynamics: &Dynamics,
+    number: usize,
+    mut random: ChaCha8Rng,
+) -> Result<Session, DataError> {
+    let random = &mut random;
+    let eid = format!("simulated-{}-{number:02}", config.seed);
+    let tunings = draw_tunings(config, random);
+    let units: Vec<Unit> = tunings
+        .iter()
+        .enumerate()
+        .map(|(unit, tuning)| Unit {
+            uuid: format!("{eid}-{unit:04}"),
+            region: config.regions[tuning.region].clone(),
+            depth: Some(3820.0 * (unit as f64 + 0.5) / config.units as f64),
+            channel: Some((384 * unit / config.units) as i64),
+            good: Some(true),
+        })
+        .collect();
+
+    let trials = draw_trials(config.trials, random);
+    let mut true_rates = Vec::with_capacity(config.trials * config.bins * config.units);
+    let (mut wheel, mut whisker) = (Vec::new(), Vec::new());
+    for trial in &trials {
+        for latents in dynamics.run(trial, config.bins, random) {
+            true_rates.extend(tunings.iter().map(|tuning| tuning.rate(&latents[tuning.region]) as f32));
+            let follow = |weights: &Vec<[f64; LATENTS]>, noise: f64| {
+                dot(weights.as_flattened(), latents.as_flattened()) + 0.3 * noise
+            };
+            // Both are not negative: a soft rectifier, and an exponential.
+            wheel.push(libm::log1p(libm::exp(1.0 + 1.5 * follow(&dynamics.wheel, normal(random)))));
+            whisker.push(libm::exp(0.5 * follow(&dynamics.whisker, normal(random))));
+        }
+    }
+    let counts = draw_counts(config, &true_rates, random);
+    let per_trial = |value: fn(&Trial) -> f64| Behaviour::PerTrial(trials.iter().map(value).collect());
+    Session::new(SessionParts {
+        subject: format!("simulated-mouse-{number:02}"),
+        lab: "simulated".to_owned(),
+        bin_seconds: config.bin_seconds,
+        units,
+        splits: split_trials(config.trials, random.random()),
+        counts: counts.finish(),
+        behaviours: BTreeMap::from([
+            ("choice".to_owned(), per_trial(|trial| trial.choice)),
+            ("reward".to_owned(), per_trial(|trial| trial.reward)),
+            ("block".to_owned(), per_trial(|trial| trial.block)),
+            ("contrast-left".to_owned(), per_trial(|trial| trial.contrast_left)),
+            ("contrast-right".to_owned(), per_trial(|trial| trial.contrast_right)),
+            ("wheel-speed".to_owned(), Behaviour::PerBin(wheel)),
+            ("whisker-motion-energy".to_owned(), Behaviour::PerBin(whisker)),
+        ]),
+        true_rates: Some(true_rates),
+        eid,
+    })
+}
+
+/// Draws the units from the top of the probe down; each session's probe goes a little deeper or less deep.
+fn draw_tunings(config: &SimulatorConfig, random: &mut impl Rng) -> Vec<Tuning> {
+    let regions = config.regions.len();
+    // Inner borders between regions, in units; they shift by less than half a region, so they stay in order.
+    let borders: Vec<usize> = (1..regions)
+        .map(|border| {
+            let place = border as f64 + random.random_range(-0.2..0.2);
+            (config.units as f64 * place / regions as f64).round() as usize
+        })
+        .collect();
+    (0..config.units)
+        .map(|unit| {
+            let rate = MEDIAN_HZ * libm::exp(RATE_SPREAD * normal(random));
+            let direction: [f64; LATENTS] = std::array::from_fn(|_| normal(random));
+            let length = dot(&direction, &direction).sqrt();
+            Tuning {
+                region: borders.iter().filter(|&&border| border <= unit).count(),
+                log_mean: libm::log(rate.clamp(RATES_HZ[0], RATES_HZ[1]) * config.bin_seconds),
+                depth_of_modulation: random.random_range(DEPTHS_OF_MODULATION[0]..DEPTHS_OF_MODULATION[1]),
+                direction: direction.map(|part| part / length),
+            }
+        })
+        .collect()
+}
+
+impl Tuning {
+    /// Expected spikes in a bin with these latents of the region.
+    fn rate(&self, latents: &[f64; LATENTS]) -> f64 {
+        let followed = BOUND * libm::tanh(dot(&self.direction, latents) / BOUND);
+        let depth = self.depth_of_modulation;
+        libm::exp(self.log_mean + depth * followed - depth * depth / 2.0)
+    }
+}
+
+/// Draws the counts of all trials.
+fn draw_counts(config: &SimulatorConfig, true_rates: &[f32], random: &mut impl Rng) -> SpikeCountsBuilder {
+    let mut counts: Vec<u32> = true_rates.iter().map(|&rate| poisson(rate.into(), random)).collect();
+    // A session has a spike. Only sessions of a few bins can end up without one: it falls where it is most likely.
+    if counts.iter().all(|&count| count == 0)
+        && let Some((likely, _)) = true_rates.iter().enumerate().max_by(|a, b| a.1.total_cmp(b.1))
+    {
+        counts[likely] = 1;
+    }
+    let mut builder = SpikeCountsBuilder::new(config.bins, config.units);
+    for trial in counts.chunks_exact(config.bins * config.units) {
+        builder.push_dense(trial);
+    }
+    builder
+}

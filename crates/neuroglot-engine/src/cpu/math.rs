@@ -1,0 +1,130 @@
+//! Functions of one float, written without branches so that loops over them vectorise.
+
+/// eˣ, to about two units in the last place; 0 below −87.3, infinity above 88.7.
+#[inline(always)]
+pub(crate) fn exp(x: f32) -> f32 {
+    const LOG2_E: f32 = std::f32::consts::LOG2_E;
+    // ln 2 in two parts, the first with few bits, so that n · ln 2 is subtracted exactly.
+    const LN2_HIGH: f32 = 0.693_359_4;
+    const LN2_LOW: f32 = -2.121_944_4e-4;
+    let n = (x * LOG2_E).clamp(-126.0, 128.0).round_ties_even();
+    let r = n.mul_add(-LN2_LOW, n.mul_add(-LN2_HIGH, x));
+    // Taylor's coefficients suffice: |r| <= ln(2) / 2.
+    let p = 1.0 / 5040.0_f32;
+    let p = p.mul_add(r, 1.0 / 720.0);
+    let p = p.mul_add(r, 1.0 / 120.0);
+    let p = p.mul_add(r, 1.0 / 24.0);
+    let p = p.mul_add(r, 1.0 / 6.0);
+    let p = p.mul_add(r, 0.5);
+    let p = (p * r).mul_add(r, r) + 1.0;
+    // 2ⁿ in two halves: n = 128 is no exponent of a float by itself.
+    let half = (n * 0.5).floor();
+    // Adding 1.5 · 2²³ + 127 leaves k + 127 in the lowest bits, from where it is shifted into the exponent.
+    let power = |k: f32| f32::from_bits((k + 12_583_039.0).to_bits() << 23);
+    let value = p * power(half) * power(n - half);
+    let value = if x < -87.3 { 0.0 } else { value };
+    if x > 88.72 { f32::INFINITY } else { value }
+}
+
+/// Φ(x) of the standard normal distribution and e^(−x²/2), together because GELU needs both.
+///
+/// For x > 0, 1 − Φ(x) = e^(−x²/2) · P(1 / (1 + 0.23 x)) with P a polynomial of degree 8 fitted to a relative error
+/// of 5e-8 on 0..14; the absolute error in f32 is below 3e-7.
+#[inline(always)]
+pub(crate) fn normal_cdf(x: f32) -> (f32, f32) {
+    let bell = exp(-0.5 * x * x);
+    let t = 1.0 / 0.23_f32.mul_add(x.abs(), 1.0);
+    let p = -0.078_467_59_f32;
+    let p = p.mul_add(t, 0.290_414_7);
+    let p = p.mul_add(t, -0.278_127_9);
+    let p = p.mul_add(t, 0.301_473_6);
+    let p = p.mul_add(t, -0.032_920_502);
+    let p = p.mul_add(t, 0.119_514_07);
+    let p = p.mul_add(t, 0.085_762_95);
+    let p = p.mul_add(t, 0.092_378_445);
+    let p = p.mul_add(t, -2.776_153e-5);
+    let tail = bell * p;
+    (if x > 0.0 { 1.0 - tail } else { tail }, bell)
+}
+
+/// Σ of `f(a, b)` over two slices of one length.
+#[inline(always)]
+pub(crate) fn sum_of(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
+    sum_of_three(a, b, b, |a, b, _| f(a, b))
+}
+
+/// Σ of `f(a, b, c)` over three slices of one length, in sixteen running sums: the same grouping everywhere.
+#[inline(always)]
+pub(crate) fn sum_of_three(a: &[f32], b: &[f32], c: &[f32], f: impl Fn(f32, f32, f32) -> f32) -> f32 {
+    let mut sums = [0.0f32; 16];
+    let (a_chunks, a_rest) = a.as_chunks::<16>();
+    let (b_chunks, b_rest) = b.as_chunks::<16>();
+    let (c_chunks, c_rest) = c.as_chunks::<16>();
+    for ((a, b), c) in a_chunks.iter().zip(b_chunks).zip(c_chunks) {
+        for lane in 0..16 {
+            sums[lane] += f(a[lane], b[lane], c[lane]);
+        }
+    }
+    for (lane, ((a, b), c)) in a_rest.iter().zip(b_rest).zip(c_rest).enumerate() {
+        sums[lane] += f(*a, *b, *c);
+    }
+    for width in [8, 4, 2, 1] {
+        for lane in 0..width {
+            sums[lane] += sums[lane + width];
+        }
+    }
+    sums[0]
+}
+
+/// The largest value of a slice; −∞ where it is empty.
+#[inline(always)]
+pub(crate) fn max_of(values: &[f32]) -> f32 {
+    let mut maxima = [f32::NEG_INFINITY; 16];
+    let (chunks, rest) = values.as_chunks::<16>();
+    for chunk in chunks {
+        for lane in 0..16 {
+            maxima[lane] = if chunk[lane] > maxima[lane] { chunk[lane] } else { maxima[lane] };
+        }
+    }
+    let start = maxima.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    rest.iter().copied().fold(start, f32::max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_is_close_to_the_library_over_its_range() {
+        for i in -8700..8870 {
+            let x = i as f32 / 100.0;
+            let (got, want) = (f64::from(exp(x)), f64::from(x).exp());
+            assert!((got - want).abs() <= 3e-7 * want, "exp({x}) = {got}, not {want}");
+        }
+        assert_eq!(exp(-100.0), 0.0);
+        assert_eq!(exp(f32::NEG_INFINITY), 0.0);
+        assert_eq!(exp(100.0), f32::INFINITY);
+        assert_eq!(exp(0.0), 1.0);
+        assert!(exp(f32::NAN).is_nan());
+    }
+
+    #[test]
+    fn normal_cdf_matches_published_values() {
+        // Abramowitz and Stegun, table 26.1.
+        let table =
+            [(0.0, 0.5), (0.5, 0.6914624613), (1.0, 0.8413447461), (2.0, 0.9772498681), (3.0, 0.9986501020)];
+        for (x, phi) in table {
+            assert!((f64::from(normal_cdf(x).0) - phi).abs() < 3e-7, "{x}");
+            assert!((f64::from(normal_cdf(-x).0) - (1.0 - phi)).abs() < 3e-7, "-{x}");
+        }
+    }
+
+    #[test]
+    fn sums_and_maxima_of_any_length() {
+        for len in [0, 1, 15, 16, 17, 50] {
+            let v: Vec<f32> = (0..len).map(|i| i as f32).collect();
+            assert_eq!(sum_of(&v, &v, |a, _| a), (0..len).sum::<usize>() as f32);
+            assert_eq!(max_of(&v), if len == 0 { f32::NEG_INFINITY } else { (len - 1) as f32 });
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! The CPU device: an arena in host memory, `faer` for products, `rayon` for threads, `pulp` for the choice of
+//! vector instructions at run time.
+
+pub(crate) mod math;
+pub(crate) mod parallel;
+pub(crate) mod products;
+
+use crate::ops::*;
+use crate::{Device, EngineError, Slot};
+
+/// One cache line of floats, so that every slot of a plan starts on a line.
+#[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
+#[repr(C, align(64))]
+struct Line([f32; 16]);
+
+/// Runs operations on the cores of this machine.
+pub struct CpuDevice {
+    arena: Vec<Line>,
+    /// Room for a transposed gradient; grows to the largest needed.
+    scratch: Vec<f32>,
+    pool: rayon::ThreadPool,
+}
+
+impl CpuDevice {
+    /// A device with an empty arena that computes on `threads` threads (0: one per core).
+    ///
+    /// # Errors
+    /// [`EngineError::Threads`] where the threads cannot be started.
+    pub fn new(threads: usize) -> Result<Self, EngineError> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|index| format!("neuroglot-{index}"))
+            .build()
+            .map_err(|error| EngineError::Threads { threads, reason: error.to_string() })?;
+        Ok(Self { arena: Vec::new(), scratch: Vec::new(), pool })
+    }
+
+    /// Number of threads.
+    pub fn threads(&self) -> usize {
+        self.pool.current_num_threads()
+    }
+
+    /// Borrows the slots of one operation and runs it on the pool.
+    fn run<const N: usize>(&mut self, slots: [Slot; N], work: impl FnOnce([&mut [f32]; N]) + Send) {
+        let arena: &mut [f32] = bytemuck::cast_slice_mut(&mut self.arena);
+        let operands = operands(arena, slots);
+        self.pool.install(|| work(operands));
+    }
+}
+
+/// The floats of each slot.
+///
+/// # Panics
+/// Where slots overlap or lie outside the arena, which is a mistake in the calling model.
+fn operands<const N: usize>(arena: &mut [f32], slots: [Slot; N]) -> [&mut [f32]; N] {
+    match arena.get_disjoint_mut(slots.map(Slot::range)) {
+        Ok(operands) => operands,
+        Err(error) => panic!("operands of one operation: {error} ({slots:?})"),
+    }
+}
+
+impl Device for CpuDevice {
+    fn description(&self) -> String {
+        format!("cpu, {} threads", self.threads())
+    }
+
+    fn reserve(&mut self, floats: usize) -> Result<(), EngineError> {
+        let lines = floats.div_ceil(16);
+        if lines > self.arena.len() {
+            let out_of_memory = |_| EngineError::OutOfMemory { mebibytes: floats >> 18 };
+            self.arena.try_reserve_exact(lines - self.arena.len()).map_err(out_of_memory)?;
+            self.arena.resize(lines, Line([0.0; 16]));
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, slot: Slot, values: &[f32]) {
+        let arena: &mut [f32] = bytemuck::cast_slice_mut(&mut self.arena);
+        arena[slot.range()].copy_from_slice(values);
+    }
+
+    fn read(&self, slot: Slot, values: &mut [f32]) {
+        let arena: &[f32] = bytemuck::cast_slice(&self.arena);
+        values.copy_from_slice(&arena[slot.range()]);
+    }
+
+    fn fill(&mut self, slot: Slot, value: f32) {
+        let arena: &mut [f32] = bytemuck::cast_slice_mut(&mut self.arena);
+        arena[slot.range()].fill(value);
+    }
+
+    fn linear(&mut self, op: &Linear) {
+        self.run([op.x, op.weight, op.bias, op.y], |[x, weight, bias, y]| op.forward(x, weight, bias, y));
+    }
+
+    fn linear_backward(&mut self, op: &LinearBackward) {
+        let slots = [
+            op.x,
+            op.weight,
+            op.y_gradient,
+            op.x_gradient.unwrap_or_default(),
+            op.weight_gradient,
+            op.bias_gradient,
+        ];
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let needed = op.rows * op.outputs;
+        if scratch.len() < needed {
+            scratch.resize(needed, 0.0);
+        }
+        let transposed = &mut scratch[..needed];
+        self.run(slots, |[x, weight, dy, dx, dw, db]| op.backward(x, weight, dy, dx, dw, db, transposed));
+        self.scratch = scratch;
+    }
+
+    fn layer_norm(&mut self, op: &LayerNorm) {
+        self.run([op.x, op.gain, op.bias, op.y, op.statistics], |[x, gain, bias, y, statistics]| {
+            op.forward(x, gain, bias, y, statistics);
+        });
+    }
+
+    fn layer_norm_backward(&mut self, op: &LayerNormBackward) {
+        let slots =
+            [op.x, op.gain, op.statistics, op.y_gradient, op.x_gradient, op.gain_gradient, op.bias_gradient];
+        self.run(slots, |[x, gain, statistics, dy, dx, dgain, dbias]| {
+            op.backward(x, gain, statistics, dy, dx, dgain, dbias);
+        });
+    }
+
+    fn scale_norm(&mut self, op: &ScaleNorm) {
+        self.run([op.x, op.gain, op.y, op.statistics], |[x, gain, y, statistics]| {
+            op.forward(x, gain, y, statistics);
+        });
+    }
+
+    fn scale_norm_backward(&mut self, op: &ScaleNormBackward) {
+        let slots = [op.x, op.gain, op.statistics, op.y_gradient, op.x_gradient, op.gain_gradient];
+        self.run(slots, |[x, gain, statistics, dy, dx, dgain]| {
+            op.backward(x, gain, statistics, dy, dx, dgain);
+        });
+    }
+
+    fn attention(&mut self, op: &Attention) {
+        self.run([op.qkv, op.y, op.log_sums], |[qkv, y, log_sums]| op.forward(qkv, y, log_sums));
+    }
+
+    fn attention_backward(&mut self, op: &AttentionBackward) {
+        self.run([op.qkv, op.log_sums, op.y_gradient, op.qkv_gradient], |[qkv, log_sums, dy, dqkv]| {
+            op.backward(qkv, log_sums, dy, dqkv);
+        });
+    }
+
+    fn rope(&mut self, op: &Rope) {
+        self.run([op.table, op.qkv], |[table, qkv]| op.rotate(table, qkv));
+    }
+
+    fn gelu(&mut self, op: &Gelu) {
+        self.run([op.x, op.y], |[x, y]| op.forward(x, y));
+    }
+
+    fn gelu_backward(&mut self, op: &GeluBackward) {
+        self.run([op.x, op.gradient], |[x, gradient]| op.backward(x, gradient));
+    }
+
+    fn softsign(&mut self, op: &Softsign) {
+        self.run([op.x], |[x]| op.forward(x));
+    }
+
+    fn softsign_backward(&mut self, op: &SoftsignBackward) {
+        self.run([op.y, op.gradient], |[y, gradient]| op.backward(y, gradient));
+    }
+
+    fn dropout(&mut self, op: &DropoutInPlace) {
+        self.run([op.x], |[x]| op.apply(x));
+    }
+
+    fn residual(&mut self, op: &Residual) {
+        self.run([op.x, op.branch, op.y], |[x, branch, y]| op.forward(x, branch, y));
+    }
+
+    fn residual_backward(&mut self, op: &ResidualBackward) {
+        self.run([op.y_gradient, op.branch_gradient], |[dy, dbranch]| op.backward(dy, dbranch));
+    }
+
+    fn token_rows(&mut self, op: &TokenRows) {
+        self.run(
+            [op.bins, op.positions, op.first, op.second, op.tokens],
+            |[bins, positions, a, b, tokens]| {
+                op.forward(bins, positions, [a, b], tokens);
+            },
+        );
+    }
+
+    fn token_rows_backward(&mut self, op: &TokenRowsBackward) {
+        let slots = [
+            op.tokens_gradient,
+            op.bins_gradient,
+            op.positions_gradient,
+            op.first_gradient,
+            op.second_gradient,
+        ];
+        self.run(slots, |[dtokens, dbins, dpositions, a, b]| {
+            op.backward(dtokens, dbins, dpositions, [a, b]);
+        });
+    }
+
+    fn drop_prefix(&mut self, op: &DropPrefix) {
+        self.run([op.tokens, op.bins], |[tokens, bins]| op.forward(tokens, bins));
+    }
+
+    fn drop_prefix_backward(&mut self, op: &DropPrefix) {
+        self.run([op.tokens, op.bins], |[tokens, bins]| op.backward(bins, tokens));
+    }
+
+    fn poisson_loss(&mut self, op: &PoissonLoss) {
+        self.run([op.log_rates, op.counts, op.target, op.gradient, op.loss], |[l, y, target, dl, loss]| {
+            op.forward_backward(l, y, target, dl, loss);
+        });
+    }
+
+    fn adamw(&mut self, op: &AdamW) {
+        self.run(
+            [op.values, op.gradients, op.first_moments, op.second_moments],
+            |[values, gradients, first, second]| op.update(values, gradients, first, second),
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::MemoryPlan;
+
+    #[test]
+    #[should_panic(expected = "operands of one operation")]
+    fn overlapping_operands_are_refused() {
+        let mut plan = MemoryPlan::new();
+        let x = plan.slot(8);
+        let mut device = CpuDevice::new(1).unwrap();
+        device.reserve(plan.floats()).unwrap();
+        device.gelu(&Gelu { x, y: x });
+    }
+
+    #[test]
+    fn an_arena_beyond_all_memory_is_an_error_and_growing_keeps_what_it_holds() {
+        let mut plan = MemoryPlan::new();
+        let x = plan.slot(3);
+        let mut device = CpuDevice::new(1).unwrap();
+        device.reserve(plan.floats()).unwrap();
+        device.write(x, &[1.0, 2.0, 3.0]);
+        assert!(matches!(device.reserve(usize::MAX / 8), Err(EngineError::OutOfMemory { .. })));
+        device.reserve(1000).unwrap();
+        let mut back = [0.0; 3];
+        device.read(x, &mut back);
+        assert_eq!(back, [1.0, 2.0, 3.0]);
+    }
+}

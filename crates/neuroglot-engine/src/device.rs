@@ -1,0 +1,74 @@
+//! What a device must be able to do.
+
+use crate::ops::*;
+use crate::{EngineError, Slot};
+
+/// A place that holds floats and runs the operations of the models on them.
+///
+/// Each operation is described in [`crate::ops`]: its formula, its shapes, and which slots it reads, writes or adds
+/// to. Slots written must not overlap any other slot of the call. Two calls with equal inputs give equal bits,
+/// whatever the number of threads.
+pub trait Device: Send {
+    /// The device in words, such as `cpu, 2 threads`.
+    fn description(&self) -> String;
+
+    /// Makes the arena at least `floats` floats long; what it holds stays.
+    ///
+    /// # Errors
+    /// [`EngineError::OutOfMemory`] where there is not enough memory.
+    fn reserve(&mut self, floats: usize) -> Result<(), EngineError>;
+
+    /// Copies host values into a slot of the same length.
+    fn write(&mut self, slot: Slot, values: &[f32]);
+
+    /// Copies a slot to the host, once everything that writes to it is done.
+    fn read(&self, slot: Slot, values: &mut [f32]);
+
+    /// Sets every float of a slot.
+    fn fill(&mut self, slot: Slot, value: f32);
+
+    /// See [`Linear`].
+    fn linear(&mut self, op: &Linear);
+    /// See [`LinearBackward`].
+    fn linear_backward(&mut self, op: &LinearBackward);
+    /// See [`LayerNorm`].
+    fn layer_norm(&mut self, op: &LayerNorm);
+    /// See [`LayerNormBackward`].
+    fn layer_norm_backward(&mut self, op: &LayerNormBackward);
+    /// See [`ScaleNorm`].
+    fn scale_norm(&mut self, op: &ScaleNorm);
+    /// See [`ScaleNormBackward`].
+    fn scale_norm_backward(&mut self, op: &ScaleNormBackward);
+    /// See [`Attention`].
+    fn attention(&mut self, op: &Attention);
+    /// See [`AttentionBackward`].
+    fn attention_backward(&mut self, op: &AttentionBackward);
+    /// See [`Rope`].
+    fn rope(&mut self, op: &Rope);
+    /// See [`Gelu`].
+    fn gelu(&mut self, op: &Gelu);
+    /// See [`GeluBackward`].
+    fn gelu_backward(&mut self, op: &GeluBackward);
+    /// See [`Softsign`].
+    fn softsign(&mut self, op: &Softsign);
+    /// See [`SoftsignBackward`].
+    fn softsign_backward(&mut self, op: &SoftsignBackward);
+    /// See [`DropoutInPlace`]; its own gradient.
+    fn dropout(&mut self, op: &DropoutInPlace);
+    /// See [`Residual`].
+    fn residual(&mut self, op: &Residual);
+    /// See [`ResidualBackward`].
+    fn residual_backward(&mut self, op: &ResidualBackward);
+    /// See [`TokenRows`].
+    fn token_rows(&mut self, op: &TokenRows);
+    /// See [`TokenRowsBackward`].
+    fn token_rows_backward(&mut self, op: &TokenRowsBackward);
+    /// See [`DropPrefix`].
+    fn drop_prefix(&mut self, op: &DropPrefix);
+    /// See [`DropPrefix`]: the rows of the bins receive their gradient, the prefix rows zeros.
+    fn drop_prefix_backward(&mut self, op: &DropPrefix);
+    /// See [`PoissonLoss`].
+    fn poisson_loss(&mut self, op: &PoissonLoss);
+    /// See [`AdamW`].
+    fn adamw(&mut self, op: &AdamW);
+}

@@ -1,0 +1,74 @@
+//! Planning of device memory: which floats of the arena belong to what.
+
+/// A range of floats in a device's arena. A plain number pair: it can be copied, kept and reused freely.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Slot {
+    offset: usize,
+    len: usize,
+}
+
+impl Slot {
+    /// First float.
+    pub fn offset(self) -> usize {
+        self.offset
+    }
+
+    /// Number of floats.
+    pub fn len(self) -> usize {
+        self.len
+    }
+
+    /// True for a slot without floats.
+    pub fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
+    /// The range of floats in the arena.
+    pub fn range(self) -> std::ops::Range<usize> {
+        self.offset..self.offset + self.len
+    }
+
+    /// The `len` floats of this slot that start at `offset`.
+    ///
+    /// # Panics
+    /// Where they reach past the end of this slot.
+    pub fn part(self, offset: usize, len: usize) -> Slot {
+        assert!(offset + len <= self.len, "part {offset}+{len} of a slot of {} floats", self.len);
+        Slot { offset: self.offset + offset, len }
+    }
+}
+
+/// Hands out slots one behind the other, each aligned to a cache line.
+///
+/// A plan made by [`MemoryPlan::after`] starts where another ends, so several plans (one per batch shape) can share
+/// the floats behind the parameters: only one of them is in use at a time.
+#[derive(Debug, Clone, Default)]
+pub struct MemoryPlan {
+    floats: usize,
+}
+
+impl MemoryPlan {
+    const LINE: usize = 16;
+
+    /// An empty plan.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A plan whose slots lie behind all slots of `other`.
+    pub fn after(other: &MemoryPlan) -> Self {
+        Self { floats: other.floats }
+    }
+
+    /// The next `len` floats.
+    pub fn slot(&mut self, len: usize) -> Slot {
+        let slot = Slot { offset: self.floats, len };
+        self.floats += len.next_multiple_of(Self::LINE);
+        slot
+    }
+
+    /// Floats that a device must reserve for this plan.
+    pub fn floats(&self) -> usize {
+        self.floats
+    }
+}

@@ -1,0 +1,118 @@
+//! The AdamW update of parameters.
+
+use crate::Slot;
+use crate::cpu::parallel::{PIECE, simd};
+use rayon::prelude::*;
+
+/// One AdamW step (Loshchilov and Hutter 2019) over a run of parameters, in one pass.
+///
+/// With t the step counted from 1: θ ← θ·(1 − rate·decay); m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²;
+/// θ ← θ − rate · m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε). β₁ may change from step to step; the correction uses the
+/// present one.
+#[derive(Debug, Clone, Copy)]
+pub struct AdamW {
+    /// θ, changed.
+    pub values: Slot,
+    /// g, read.
+    pub gradients: Slot,
+    /// m, changed.
+    pub first_moments: Slot,
+    /// v, changed.
+    pub second_moments: Slot,
+    /// Learning rate of this step.
+    pub rate: f64,
+    /// β₁ of this step.
+    pub beta1: f64,
+    /// β₂.
+    pub beta2: f64,
+    /// ε.
+    pub epsilon: f64,
+    /// Weight decay.
+    pub decay: f64,
+    /// t, counted from 1, of these parameters.
+    pub step: u64,
+}
+
+impl AdamW {
+    pub(crate) fn update(
+        &self,
+        values: &mut [f32],
+        gradients: &[f32],
+        first: &mut [f32],
+        second: &mut [f32],
+    ) {
+        let step = i32::try_from(self.step).unwrap_or(i32::MAX);
+        let keep = (1.0 - self.rate * self.decay) as f32;
+        let (beta1, beta2) = (self.beta1 as f32, self.beta2 as f32);
+        let (rest1, rest2) = ((1.0 - self.beta1) as f32, (1.0 - self.beta2) as f32);
+        let rate = (self.rate / (1.0 - self.beta1.powi(step))) as f32;
+        let root = (1.0 / (1.0 - self.beta2.powi(step)).sqrt()) as f32;
+        let epsilon = self.epsilon as f32;
+        let pieces = values.par_chunks_mut(PIECE).zip(gradients.par_chunks(PIECE));
+        let pieces = pieces.zip(first.par_chunks_mut(PIECE)).zip(second.par_chunks_mut(PIECE));
+        pieces.for_each(|(((values, gradients), first), second)| {
+            simd(
+                #[inline(always)]
+                || {
+                    let moments = first.iter_mut().zip(second.iter_mut());
+                    for ((value, g), (m, v)) in values.iter_mut().zip(gradients).zip(moments) {
+                        *m = beta1 * *m + rest1 * g;
+                        *v = beta2 * *v + rest2 * g * g;
+                        *value = *value * keep - rate * *m / (v.sqrt() * root + epsilon);
+                    }
+                },
+            );
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::AdamW;
+    use crate::{CpuDevice, Device, MemoryPlan};
+
+    #[test]
+    fn follows_the_formula_in_f64_over_steps_of_changing_rate_and_beta() {
+        let len = 33;
+        let mut plan = MemoryPlan::new();
+        let [values, gradients, first_moments, second_moments] = [0; 4].map(|_| plan.slot(len));
+        let mut device = CpuDevice::new(2).unwrap();
+        device.reserve(plan.floats()).unwrap();
+        let mut draw = crate::ops::gradient_check::uniform(-1.0, 1.0);
+        let start: Vec<f32> = (0..len).map(|_| draw()).collect();
+        device.write(values, &start);
+        let mut theta: Vec<f64> = start.iter().map(|v| f64::from(*v)).collect();
+        let (mut m, mut v) = (vec![0.0; len], vec![0.0; len]);
+        for step in 1..=20u64 {
+            let g: Vec<f32> = (0..len).map(|_| draw()).collect();
+            let (rate, beta1, beta2) = (0.01 * step as f64, 0.95 - 0.005 * step as f64, 0.999);
+            let (epsilon, decay) = (1e-8, 0.01);
+            device.write(gradients, &g);
+            device.adamw(&AdamW {
+                values,
+                gradients,
+                first_moments,
+                second_moments,
+                rate,
+                beta1,
+                beta2,
+                epsilon,
+                decay,
+                step,
+            });
+            for i in 0..len {
+                let g = f64::from(g[i]);
+                theta[i] *= 1.0 - rate * decay;
+                m[i] = beta1 * m[i] + (1.0 - beta1) * g;
+                v[i] = beta2 * v[i] + (1.0 - beta2) * g * g;
+                let corrected = m[i] / (1.0 - beta1.powi(step as i32));
+                theta[i] -= rate * corrected / ((v[i] / (1.0 - beta2.powi(step as i32))).sqrt() + epsilon);
+            }
+        }
+        let mut got = vec![0.0; len];
+        device.read(values, &mut got);
+        for i in 0..len {
+            assert!((f64::from(got[i]) - theta[i]).abs() < 1e-4, "{i}: {} not {}", got[i], theta[i]);
+        }
+    }
+}

@@ -1,0 +1,387 @@
+//! Multi-head attention, recomputed in the backward pass.
+
+use crate::cpu::math::{exp, max_of, sum_of};
+use crate::cpu::parallel::{SharedRows, simd};
+use crate::cpu::products::{Into, Matrix, dense, product_here};
+use crate::{AttentionRule, Dropout, Slot};
+use rayon::prelude::*;
+use std::cell::RefCell;
+
+/// y = (m ∘ softmax(Q·Kᵀ / √d over allowed pairs))·V per sequence and head, m of [`Dropout`].
+///
+/// Dropout element of sequence b, head h, query q, key k: ((b · heads + h) · tokens + q) · tokens + k.
+#[derive(Debug, Clone, Copy)]
+pub struct Attention {
+    /// Sequences.
+    pub batch: usize,
+    /// Tokens per sequence.
+    pub tokens: usize,
+    /// Heads.
+    pub heads: usize,
+    /// Width d of a head.
+    pub head_width: usize,
+    /// Allowed pairs.
+    pub rule: AttentionRule,
+    /// Dropout of the attention weights.
+    pub dropout: Option<Dropout>,
+    /// `[batch · tokens, 3 · heads · head_width]`: queries, keys, values; read.
+    pub qkv: Slot,
+    /// `[batch · tokens, heads · head_width]`, written.
+    pub y: Slot,
+    /// `[batch, heads, tokens]`: ln Σ exp of each query's scores, written, for the backward pass.
+    pub log_sums: Slot,
+}
+
+/// With P the weights, recomputed from the scores and their log-sums: dV = (m∘P)ᵀ·dy, dP = m ∘ (dy·Vᵀ),
+/// dS = P ∘ (dP − Σ over keys of P∘dP) / √d, dQ = dS·K, dK = dSᵀ·Q.
+#[derive(Debug, Clone, Copy)]
+pub struct AttentionBackward {
+    /// Sequences.
+    pub batch: usize,
+    /// Tokens per sequence.
+    pub tokens: usize,
+    /// Heads.
+    pub heads: usize,
+    /// Width d of a head.
+    pub head_width: usize,
+    /// Allowed pairs.
+    pub rule: AttentionRule,
+    /// Dropout of the attention weights.
+    pub dropout: Option<Dropout>,
+    /// `[batch · tokens, 3 · heads · head_width]`, read.
+    pub qkv: Slot,
+    /// `[batch, heads, tokens]`, read.
+    pub log_sums: Slot,
+    /// `[batch · tokens, heads · head_width]`, read.
+    pub y_gradient: Slot,
+    /// `[batch · tokens, 3 · heads · head_width]`, written.
+    pub qkv_gradient: Slot,
+}
+
+/// Queries worked on at once: their scores stay in the second-level cache for sequences of a thousand tokens.
+const QUERIES: usize = 128;
+
+thread_local! {
+    static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Room of this thread, kept from call to call.
+fn with_scratch(len: usize, work: impl FnOnce(&mut [f32])) {
+    SCRATCH.with_borrow_mut(|scratch| {
+        if scratch.len() < len {
+            scratch.resize(len, 0.0);
+        }
+        work(&mut scratch[..len]);
+    });
+}
+
+/// One head of one sequence.
+#[derive(Clone, Copy)]
+struct Head {
+    tokens: usize,
+    head_width: usize,
+    /// Floats from a token to the next in `qkv`.
+    stride: usize,
+    /// Place of this head's queries, keys and values in `qkv`.
+    parts: [usize; 3],
+    /// First dropout element.
+    first_element: usize,
+    rule: AttentionRule,
+    dropout: Option<Dropout>,
+    scale: f32,
+}
+
+impl Attention {
+    fn head(&self, index: usize) -> Head {
+        let (sequence, head) = (index / self.heads, index % self.heads);
+        let hidden = self.heads * self.head_width;
+        let start = sequence * self.tokens * 3 * hidden + head * self.head_width;
+        Head {
+            tokens: self.tokens,
+            head_width: self.head_width,
+            stride: 3 * hidden,
+            parts: [start, start + hidden, start + 2 * hidden],
+            first_element: index * self.tokens * self.tokens,
+            rule: self.rule,
+            dropout: self.dropout.filter(Dropout::is_active),
+            scale: 1.0 / (self.head_width as f32).sqrt(),
+        }
+    }
+
+    pub(crate) fn forward(&self, qkv: &[f32], y: &mut [f32], log_sums: &mut [f32]) {
+        let hidden = self.heads * self.head_width;
+        let y = SharedRows::new(y);
+        log_sums.par_chunks_mut(self.tokens).enumerate().for_each(|(index, log_sums)| {
+            let head = self.head(index);
+            let (sequence, column) = (index / self.heads, index % self.heads * self.head_width);
+            let value = head.matrix(qkv, 2);
+            with_scratch(2 * QUERIES.min(self.tokens) * self.tokens, |scratch| {
+                for first in (0..self.tokens).step_by(QUERIES) {
+                    let queries = QUERIES.min(self.tokens - first);
+                    let (weights, multipliers) = scratch.split_at_mut(queries * self.tokens);
+                    head.scores(qkv, first, queries, weights);
+                    simd(
+                        #[inline(always)]
+                        || head.softmax(weights, &mut log_sums[first..first + queries]),
+                    );
+                    head.drop(first, weights, &mut multipliers[..queries * self.tokens]);
+                    let start = (sequence * self.tokens + first) * hidden + column;
+                    // SAFETY: each head writes to its own columns of its own sequence.
+                    let y = unsafe { y.columns(start, queries, self.head_width, hidden) };
+                    let weights = Matrix::new(weights, queries, self.tokens);
+                    product_here(y, Into::Replace, weights, value, 1.0);
+                }
+            });
+        });
+    }
+}
+
+impl AttentionBackward {
+    pub(crate) fn backward(&self, qkv: &[f32], log_sums: &[f32], dy: &[f32], dqkv: &mut [f32]) {
+        let &Self { batch, tokens, heads, head_width, rule, dropout, .. } = self;
+        let hidden = heads * head_width;
+        let nothing = Slot::default();
+        let forward = Attention {
+            batch,
+            tokens,
+            heads,
+            head_width,
+            rule,
+            dropout,
+            qkv: nothing,
+            y: nothing,
+            log_sums: nothing,
+        };
+        let dqkv = SharedRows::new(dqkv);
+        log_sums.par_chunks(tokens).enumerate().for_each(|(index, log_sums)| {
+            let head = forward.head(index);
+            let dy = &dy[index / heads * tokens * hidden + index % heads * head_width..];
+            let columns = |part: usize, first: usize, rows: usize| {
+                // SAFETY: each head writes to its own columns of its own sequence, queries, keys and values have
+                // columns of their own, and each view is gone before the next is made.
+                unsafe { dqkv.columns(head.parts[part] + first * head.stride, rows, head_width, head.stride) }
+            };
+            let size = QUERIES.min(tokens) * tokens;
+            with_scratch(3 * size, |scratch| {
+                for first in (0..tokens).step_by(QUERIES) {
+                    let queries = QUERIES.min(tokens - first);
+                    let into = if first == 0 { Into::Replace } else { Into::Add };
+                    let (weights, rest) = scratch.split_at_mut(size);
+                    let (gradient, multipliers) = rest.split_at_mut(size);
+                    let weights = &mut weights[..queries * tokens];
+                    let gradient = &mut gradient[..queries * tokens];
+                    let multipliers = &mut multipliers[..queries * tokens];
+                    head.scores(qkv, first, queries, weights);
+                    simd(
+                        #[inline(always)]
+                        || head.weights(weights, &log_sums[first..first + queries]),
+                    );
+                    let dy = Matrix::strided(&dy[first * hidden..], queries, head_width, hidden);
+                    let value = head.matrix(qkv, 2);
+                    product_here(dense(gradient, queries, tokens), Into::Replace, dy, value.transpose(), 1.0);
+                    head.score_gradients(first, weights, gradient, multipliers);
+                    let dropped = Matrix::new(weights, queries, tokens);
+                    product_here(columns(2, 0, tokens), into, dropped.transpose(), dy, 1.0);
+                    let gradient = Matrix::new(gradient, queries, tokens);
+                    let (query, key) = (head.rows(qkv, 0, first, queries), head.matrix(qkv, 1));
+                    product_here(columns(0, first, queries), Into::Replace, gradient, key, 1.0);
+                    product_here(columns(1, 0, tokens), into, gradient.transpose(), query, 1.0);
+                }
+            });
+        });
+    }
+}
+
+impl Head {
+    /// All rows of this head's queries (part 0), keys (1) or values (2).
+    fn matrix<'a>(&self, qkv: &'a [f32], part: usize) -> Matrix<'a> {
+        self.rows(qkv, part, 0, self.tokens)
+    }
+
+    fn rows<'a>(&self, qkv: &'a [f32], part: usize, first: usize, count: usize) -> Matrix<'a> {
+        let start = self.parts[part] + first * self.stride;
+        let span = (count - 1) * self.stride + self.head_width;
+        Matrix::strided(&qkv[start..start + span], count, self.head_width, self.stride)
+    }
+
+    /// Q·Kᵀ / √d of some queries; pairs that are not allowed get −∞.
+    fn scores(&self, qkv: &[f32], first: usize, queries: usize, scores: &mut [f32]) {
+        let keys = self.matrix(qkv, 1).transpose();
+        let query = self.rows(qkv, 0, first, queries);
+        product_here(dense(scores, queries, self.tokens), Into::Replace, query, keys, self.scale);
+        if !self.rule.causal && !self.rule.has_unused() {
+            return;
+        }
+        for (row, scores) in scores.chunks_mut(self.tokens).enumerate() {
+            let query = first + row;
+            let own = scores[query];
+            let end = self.rule.key_end(query, self.tokens);
+            scores[end..].fill(f32::NEG_INFINITY);
+            if self.rule.has_unused() {
+                for bin in scores[self.rule.prefix.min(end)..end].chunks_mut(self.rule.tokens_per_bin) {
+                    let used = self.rule.used_per_bin.min(bin.len());
+                    bin[used..].fill(f32::NEG_INFINITY);
+                }
+            }
+            scores[query] = own;
+        }
+    }
+
+    /// Scores become weights; their log-sums are kept.
+    #[inline(always)]
+    fn softmax(&self, scores: &mut [f32], log_sums: &mut [f32]) {
+        for (scores, log_sum) in scores.chunks_mut(self.tokens).zip(log_sums) {
+            let largest = max_of(scores);
+            for score in scores.iter_mut() {
+                *score = exp(*score - largest);
+            }
+            let sum = sum_of(scores, scores, |a, _| a);
+            let inverse = 1.0 / sum;
+            for score in scores.iter_mut() {
+                *score *= inverse;
+            }
+            *log_sum = largest + sum.ln();
+        }
+    }
+
+    /// Scores become weights again, by their log-sums.
+    #[inline(always)]
+    fn weights(&self, scores: &mut [f32], log_sums: &[f32]) {
+        for (scores, log_sum) in scores.chunks_mut(self.tokens).zip(log_sums) {
+            for score in scores.iter_mut() {
+                *score = exp(*score - log_sum);
+            }
+        }
+    }
+
+    fn drop(&self, first: usize, weights: &mut [f32], multipliers: &mut [f32]) {
+        let Some(dropout) = &self.dropout else { return };
+        let start = self.first_element + first * self.tokens;
+        simd(
+            #[inline(always)]
+            || {
+                dropout.multipliers(start, multipliers);
+                for (weight, m) in weights.iter_mut().zip(multipliers.iter()) {
+                    *weight *= m;
+                }
+            },
+        );
+    }
+
+    /// `gradient` holds dy·Vᵀ and becomes dS / √d; `weights` become m∘P, which the value gradient needs.
+    fn score_gradients(
+        &self,
+        first: usize,
+        weights: &mut [f32],
+        gradient: &mut [f32],
+        multipliers: &mut [f32],
+    ) {
+        simd(
+            #[inline(always)]
+            || {
+                match &self.dropout {
+                    Some(dropout) => {
+                        dropout.multipliers(self.first_element + first * self.tokens, multipliers)
+                    }
+                    None => multipliers.fill(1.0),
+                }
+                let rows = weights.chunks_mut(self.tokens).zip(gradient.chunks_mut(self.tokens));
+                for ((weights, gradient), m) in rows.zip(multipliers.chunks(self.tokens)) {
+                    for (gradient, m) in gradient.iter_mut().zip(m) {
+                        *gradient *= m;
+                    }
+                    let mean = sum_of(weights, gradient, |p, dp| p * dp);
+                    for i in 0..weights.len() {
+                        gradient[i] = weights[i] * (gradient[i] - mean) * self.scale;
+                        weights[i] *= m[i];
+                    }
+                }
+            },
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ops::gradient_check::{Check, Sizes, uniform};
+    use crate::ops::{Attention, AttentionBackward};
+    use crate::{AttentionRule, Device, Dropout};
+
+    #[test]
+    fn gradient_matches_finite_differences_under_every_rule() {
+        let causal = AttentionRule { prefix: 2, tokens_per_bin: 1, used_per_bin: 1, causal: true };
+        let patches = AttentionRule { prefix: 2, tokens_per_bin: 3, used_per_bin: 2, causal: true };
+        let key = Dropout { probability: 0.3, seed: 1, step: 2, site: 3 };
+        // 150 tokens take two blocks of queries.
+        let cases = [
+            (2, 5, 1, 3, AttentionRule::full(), None),
+            (2, 7, 3, 2, causal, Some(key)),
+            (1, 11, 2, 4, patches, None),
+            (1, 11, 2, 4, AttentionRule { causal: false, ..patches }, Some(key)),
+            (1, 150, 1, 2, causal, None),
+        ];
+        for (batch, tokens, heads, head_width, rule, dropout) in cases {
+            let hidden = heads * head_width;
+            let mut m = vec![1.0; batch * heads * tokens * tokens];
+            if let Some(dropout) = dropout {
+                dropout.multipliers(0, &mut m);
+            }
+            let reference = |v: &[Vec<f64>]| {
+                let at = |b: usize, part: usize, token: usize, head: usize, i: usize| {
+                    v[0][(b * tokens + token) * 3 * hidden + part * hidden + head * head_width + i]
+                };
+                let mut y = vec![0.0; batch * tokens * hidden];
+                for (b, head, q) in triples(batch, heads, tokens) {
+                    let score = |k: usize| {
+                        (0..head_width).map(|i| at(b, 0, q, head, i) * at(b, 1, k, head, i)).sum::<f64>()
+                            / (head_width as f64).sqrt()
+                    };
+                    let e: Vec<f64> =
+                        (0..tokens).map(|k| if rule.allows(q, k) { score(k).exp() } else { 0.0 }).collect();
+                    let sum: f64 = e.iter().sum();
+                    for k in 0..tokens {
+                        let m = f64::from(m[((b * heads + head) * tokens + q) * tokens + k]);
+                        for i in 0..head_width {
+                            y[(b * tokens + q) * hidden + head * head_width + i] +=
+                                m * e[k] / sum * at(b, 2, k, head, i);
+                        }
+                    }
+                }
+                y
+            };
+            let sizes = Sizes::of(&[batch * tokens * 3 * hidden]);
+            let check = Check { outputs: batch * tokens * hidden, tolerance: 2e-5 };
+            check.run(&sizes, uniform(-1.5, 1.5), reference, |s| {
+                let (qkv, log_sums) = (s.inputs[0], s.extra.part(0, batch * heads * tokens));
+                let y = s.output;
+                s.device.attention(&Attention {
+                    batch,
+                    tokens,
+                    heads,
+                    head_width,
+                    rule,
+                    dropout,
+                    qkv,
+                    y,
+                    log_sums,
+                });
+                s.device.attention_backward(&AttentionBackward {
+                    batch,
+                    tokens,
+                    heads,
+                    head_width,
+                    rule,
+                    dropout,
+                    qkv,
+                    log_sums,
+                    y_gradient: s.output_gradient,
+                    qkv_gradient: s.gradients[0],
+                });
+            });
+        }
+    }
+
+    fn triples(a: usize, b: usize, c: usize) -> impl Iterator<Item = (usize, usize, usize)> {
+        (0..a * b * c).map(move |i| (i / (b * c), i / c % b, i % c))
+    }
+}

@@ -1,0 +1,209 @@
+//! Assembling tokens: prefix rows, then one row per bin with its position; and taking the bins back out.
+
+use crate::Slot;
+use rayon::prelude::*;
+
+/// Tokens of each sequence: the row `first` (session), the row `second` (prompt), then bins + positions.
+///
+/// The prefix rows carry no position.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenRows {
+    /// Sequences.
+    pub batch: usize,
+    /// Bins per sequence; tokens = bins + 2.
+    pub bins_per_sequence: usize,
+    /// Width of a token.
+    pub width: usize,
+    /// `[batch · bins, width]`, read.
+    pub bins: Slot,
+    /// `[bins, width]`, read.
+    pub positions: Slot,
+    /// `[width]`, read.
+    pub first: Slot,
+    /// `[width]`, read.
+    pub second: Slot,
+    /// `[batch · (bins + 2), width]`, written.
+    pub tokens: Slot,
+}
+
+/// Bins receive their token's gradient, positions and prefix rows its sum over sequences.
+#[derive(Debug, Clone, Copy)]
+pub struct TokenRowsBackward {
+    /// Sequences.
+    pub batch: usize,
+    /// Bins per sequence.
+    pub bins_per_sequence: usize,
+    /// Width of a token.
+    pub width: usize,
+    /// `[batch · (bins + 2), width]`, read.
+    pub tokens_gradient: Slot,
+    /// `[batch · bins, width]`, written.
+    pub bins_gradient: Slot,
+    /// `[bins, width]`, written.
+    pub positions_gradient: Slot,
+    /// `[width]`, written.
+    pub first_gradient: Slot,
+    /// `[width]`, written.
+    pub second_gradient: Slot,
+}
+
+/// Takes the rows of the bins out of the tokens.
+#[derive(Debug, Clone, Copy)]
+pub struct DropPrefix {
+    /// Sequences.
+    pub batch: usize,
+    /// Rows in front of the bins of a sequence.
+    pub prefix: usize,
+    /// Bins per sequence.
+    pub bins_per_sequence: usize,
+    /// Width of a token.
+    pub width: usize,
+    /// `[batch · (prefix + bins), width]`: read, or written by the backward pass.
+    pub tokens: Slot,
+    /// `[batch · bins, width]`: written, or read by the backward pass.
+    pub bins: Slot,
+}
+
+const PREFIX: usize = 2;
+
+impl TokenRows {
+    pub(crate) fn forward(
+        &self,
+        bins: &[f32],
+        positions: &[f32],
+        prefix: [&mut [f32]; PREFIX],
+        tokens: &mut [f32],
+    ) {
+        let (count, width) = (self.bins_per_sequence, self.width);
+        let prefix = prefix.map(|row| &*row);
+        tokens.par_chunks_mut((count + PREFIX) * width).zip(bins.par_chunks(count * width)).for_each(
+            |(tokens, bins)| {
+                let (head, tail) = tokens.split_at_mut(PREFIX * width);
+                head[..width].copy_from_slice(prefix[0]);
+                head[width..].copy_from_slice(prefix[1]);
+                for ((token, bin), position) in tail.iter_mut().zip(bins).zip(positions) {
+                    *token = bin + position;
+                }
+            },
+        );
+    }
+}
+
+impl TokenRowsBackward {
+    pub(crate) fn backward(
+        &self,
+        dtokens: &[f32],
+        dbins: &mut [f32],
+        dpositions: &mut [f32],
+        prefix: [&mut [f32]; PREFIX],
+    ) {
+        let (count, width) = (self.bins_per_sequence, self.width);
+        let sequence = (count + PREFIX) * width;
+        dbins.par_chunks_mut(count * width).zip(dtokens.par_chunks(sequence)).for_each(|(dbins, dtokens)| {
+            dbins.copy_from_slice(&dtokens[PREFIX * width..]);
+        });
+        let sum_of_row = |out: &mut [f32], row: usize| {
+            out.fill(0.0);
+            for dtokens in dtokens.chunks(sequence) {
+                for (out, d) in out.iter_mut().zip(&dtokens[row * width..(row + 1) * width]) {
+                    *out += d;
+                }
+            }
+        };
+        for (row, out) in prefix.into_iter().enumerate() {
+            sum_of_row(out, row);
+        }
+        let rows = dpositions.par_chunks_mut(width).enumerate();
+        rows.with_min_len(8).for_each(|(bin, out)| sum_of_row(out, bin + PREFIX));
+    }
+}
+
+impl DropPrefix {
+    pub(crate) fn forward(&self, tokens: &[f32], bins: &mut [f32]) {
+        let (prefix, count) = (self.prefix * self.width, self.bins_per_sequence * self.width);
+        bins.par_chunks_mut(count).zip(tokens.par_chunks(prefix + count)).for_each(|(bins, tokens)| {
+            bins.copy_from_slice(&tokens[prefix..]);
+        });
+    }
+
+    pub(crate) fn backward(&self, dbins: &[f32], dtokens: &mut [f32]) {
+        let (prefix, count) = (self.prefix * self.width, self.bins_per_sequence * self.width);
+        dtokens.par_chunks_mut(prefix + count).zip(dbins.par_chunks(count)).for_each(|(dtokens, dbins)| {
+            dtokens[..prefix].fill(0.0);
+            dtokens[prefix..].copy_from_slice(dbins);
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Device;
+    use crate::ops::gradient_check::{Check, Sizes, uniform};
+    use crate::ops::{DropPrefix, TokenRows, TokenRowsBackward};
+
+    #[test]
+    fn gradient_matches_finite_differences() {
+        let (batch, count, width) = (3, 4, 5);
+        let reference = |v: &[Vec<f64>]| {
+            let mut y = Vec::new();
+            for b in 0..batch {
+                y.extend(v[2].iter().chain(&v[3]));
+                y.extend((0..count * width).map(|i| v[0][b * count * width + i] + v[1][i]));
+            }
+            y
+        };
+        let sizes = Sizes::of(&[batch * count * width, count * width, width, width]);
+        let outputs = batch * (count + 2) * width;
+        Check { outputs, tolerance: 1e-6 }.run(&sizes, uniform(-1.0, 1.0), reference, |s| {
+            s.device.token_rows(&TokenRows {
+                batch,
+                bins_per_sequence: count,
+                width,
+                bins: s.inputs[0],
+                positions: s.inputs[1],
+                first: s.inputs[2],
+                second: s.inputs[3],
+                tokens: s.output,
+            });
+            s.device.token_rows_backward(&TokenRowsBackward {
+                batch,
+                bins_per_sequence: count,
+                width,
+                tokens_gradient: s.output_gradient,
+                bins_gradient: s.gradients[0],
+                positions_gradient: s.gradients[1],
+                first_gradient: s.gradients[2],
+                second_gradient: s.gradients[3],
+            });
+        });
+    }
+
+    #[test]
+    fn dropping_the_prefix_keeps_bins_and_gives_the_prefix_no_gradient() {
+        let (batch, prefix, count, width) = (2, 2, 3, 2);
+        let reference = |v: &[Vec<f64>]| {
+            v[0].chunks((prefix + count) * width)
+                .flat_map(|s| s[prefix * width..].to_vec())
+                .collect::<Vec<_>>()
+        };
+        let sizes = Sizes::of(&[batch * (prefix + count) * width]);
+        Check { outputs: batch * count * width, tolerance: 1e-6 }.run(
+            &sizes,
+            uniform(-1.0, 1.0),
+            reference,
+            |s| {
+                let op = DropPrefix {
+                    batch,
+                    prefix,
+                    bins_per_sequence: count,
+                    width,
+                    tokens: s.inputs[0],
+                    bins: s.output,
+                };
+                s.device.drop_prefix(&op);
+                let backward = DropPrefix { tokens: s.gradients[0], bins: s.output_gradient, ..op };
+                s.device.drop_prefix_backward(&backward);
+            },
+        );
+    }
+}

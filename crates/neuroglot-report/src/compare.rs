@@ -24,7 +24,12 @@ impl<'a> ComparedSession<'a> {
 
     /// Names of all tasks any run was scored in, in the order they first appear.
     pub fn tasks(&self) -> Vec<&'a str> {
-        unique(self.by_run.iter().flatten().flat_map(|session| session.tasks.iter().map(|task| task.task.as_str())))
+        unique(
+            self.by_run
+                .iter()
+                .flatten()
+                .flat_map(|session| session.tasks.iter().map(|task| task.task.as_str())),
+        )
     }
 
     /// Whether all runs that were evaluated here were scored on as many trials, bins and units; scores of runs that
@@ -43,8 +48,10 @@ fn find_task<'a>(session: &'a SessionEvaluation, task: &str) -> Option<&'a TaskR
 
 /// All sessions of all runs, in the order they first appear.
 pub(crate) fn sessions(report: &Report) -> Vec<ComparedSession<'_>> {
-    let evaluated = |run: usize| report.runs[run].evaluation.iter().flat_map(|evaluation| &evaluation.sessions);
-    let eids = unique((0..report.runs.len()).flat_map(|run| evaluated(run).map(|session| session.eid.as_str())));
+    let evaluated =
+        |run: usize| report.runs[run].evaluation.iter().flat_map(|evaluation| &evaluation.sessions);
+    let eids =
+        unique((0..report.runs.len()).flat_map(|run| evaluated(run).map(|session| session.eid.as_str())));
     eids.into_iter()
         .map(|eid| {
             let by_run: Vec<_> =

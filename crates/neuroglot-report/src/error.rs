@@ -12,7 +12,9 @@ pub enum ReportError {
         path: PathBuf,
     },
     /// Writing, syncing or renaming failed.
-    #[error("{path}: cannot write the report ({source}); check that the folder exists, is writable and has space")]
+    #[error(
+        "{path}: cannot write the report ({source}); check that the folder exists, is writable and has space"
+    )]
     Write {
         /// The report's path.
         path: PathBuf,

@@ -12,11 +12,6 @@ pub(crate) fn decimal(value: f64, decimals: usize) -> String {
     if value < 0.0 && !is_zero { format!("−{digits}") } else { digits }
 }
 
-/// `value` with three decimals, the precision of scores; "n/a" if it is missing or not finite.
-pub(crate) fn score(value: Option<f64>) -> String {
-    value.map_or_else(|| "n/a".to_string(), |value| decimal(value, 3))
-}
-
 /// A difference with its sign, such as "+0.08".
 pub(crate) fn signed(value: f64, decimals: usize) -> String {
     let text = decimal(value, decimals);
@@ -46,7 +41,6 @@ mod tests {
         assert_eq!(decimal(-2.5e7, 2), "−2.50e7");
         assert_eq!(decimal(f64::NAN, 2), "n/a");
         assert_eq!(decimal(f64::NEG_INFINITY, 2), "n/a");
-        assert_eq!(score(None), "n/a");
         assert_eq!(signed(0.081, 2), "+0.08");
         assert_eq!(signed(-0.081, 2), "−0.08");
     }

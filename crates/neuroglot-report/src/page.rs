@@ -83,8 +83,12 @@ fn contents(sections: &[Section], sessions: &[ComparedSession]) -> String {
 }
 
 fn footer(report: &Report) -> String {
-    let versions: Vec<&str> =
-        report.runs.iter().filter_map(|run| run.evaluation.as_ref()).map(|found| found.version.as_str()).collect();
+    let versions: Vec<&str> = report
+        .runs
+        .iter()
+        .filter_map(|run| run.evaluation.as_ref())
+        .map(|found| found.version.as_str())
+        .collect();
     let evaluated = match compare::unique(versions).as_slice() {
         [] => String::new(),
         versions => format!("; evaluated by version {}", escape(&versions.join(", "))),

@@ -5,7 +5,7 @@ pub(crate) const CSS: &str = r#"
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 32px 24px 48px; max-width: 928px; background: #fff; color: #1a1a1a;
-  font: 15px/1.5 "Helvetica Neue", Helvetica, Arial, "Liberation Sans", sans-serif; overflow-wrap: anywhere; }
+  font: 15px/1.5 "Helvetica Neue", Helvetica, Arial, "Liberation Sans", sans-serif; overflow-wrap: break-word; }
 h1 { font-size: 28px; line-height: 1.2; margin: 0 0 10px; }
 h2 { font-size: 20px; margin: 44px 0 12px; padding-bottom: 5px; border-bottom: 1px solid #bbb; }
 h3 { font-size: 16px; margin: 28px 0 10px; }
@@ -13,6 +13,7 @@ h4 { font-size: 14px; margin: 22px 0 8px; }
 h1, h2, h3, h4 { break-after: avoid; }
 p { margin: 0 0 12px; max-width: 74ch; }
 .lead { font-size: 16px; }
+p.note { max-width: 100ch; }
 .note, figcaption { font-size: 13px; line-height: 1.45; color: #444; }
 a { color: #005a8f; }
 nav ul { margin: 0; padding-left: 20px; columns: 2; column-gap: 40px; font-size: 14px; }
@@ -30,23 +31,29 @@ caption { text-align: left; font-size: 13px; color: #444; padding: 0 0 7px; }
 thead th { border-top: 1.5px solid #333; border-bottom: 1px solid #333; vertical-align: bottom; }
 th, td { padding: 4px 10px 4px 0; vertical-align: top; }
 th { text-align: left; font-weight: 600; }
+td, th[scope=col] { overflow-wrap: anywhere; }
+th[scope=rowgroup] { min-width: 100px; }
+th[scope=row] { min-width: 130px; }
 tbody th[scope=row] { font-weight: 400; }
 .numbers td, .numbers thead th { text-align: right; padding: 4px 0 4px 14px; }
 .numbers thead th.head { text-align: left; padding-left: 0; }
-.numbers td { white-space: nowrap; }
-tbody { break-inside: avoid; }
+.numbers td, .numbers td span { white-space: nowrap; }
+.many td span { display: block; }
+tbody, .keep { break-inside: avoid; }
 .numbers tbody + tbody tr:first-child > * { border-top: 1px solid #ccc; }
 .words tbody tr + tr > td, .words tbody tr + tr > th[scope=row], .words tbody + tbody tr > * { border-top: 1px solid #e2e2e2; }
 figure { margin: 0 0 24px; break-inside: avoid; }
-figure.long { break-inside: auto; }
-figure.long figcaption { break-before: avoid; }
 figcaption { margin: 4px 0 6px; max-width: 110ch; }
+figure > svg + .pairs { margin-top: 8px; }
+.pairs { display: grid; grid-template-columns: 1fr 1fr; gap: 14px 40px; }
+.pairs svg { width: 100%; }
 .row { display: flex; flex-wrap: wrap; gap: 14px 40px; align-items: flex-start; }
 svg { display: block; max-width: 100%; height: auto; break-inside: avoid; }
 svg svg { display: inline; max-width: none; }
 svg text { font-family: "Helvetica Neue", Helvetica, Arial, "Liberation Sans", sans-serif; fill: #222; }
 .tick { font-size: 11px; } .condition { font-size: 10.5px; } .label { font-size: 12px; }
-.legend { font-size: 11.5px; } .note-text, svg .note { font-size: 11.5px; fill: #333; }
+.legend { font-size: 11.5px; }
+svg .note { font-size: 11.5px; fill: #333; }
 .panel { font-size: 12.5px; font-weight: 600; }
 .axis { stroke: #333; stroke-width: 1; }
 .zero { stroke: #c4c4c4; stroke-width: 1; }
@@ -54,6 +61,7 @@ svg text { font-family: "Helvetica Neue", Helvetica, Arial, "Liberation Sans", s
 .ceiling { stroke: #9a9a9a; stroke-width: 1.4; fill: none; }
 .mean { stroke: #000; stroke-width: 1.6; }
 .line { fill: none; stroke-width: 1.6; stroke-linejoin: round; stroke-linecap: butt; }
+.thin { stroke-width: 1; }
 .mark { fill-opacity: 0.8; }
 .edge { fill: #fff; stroke-width: 1.2; }
 .border { stroke: #333; stroke-width: 0.8; }
@@ -66,6 +74,8 @@ footer { margin-top: 48px; padding-top: 10px; border-top: 1px solid #bbb; font-s
 @page { size: A4; margin: 15mm 14mm; }
 @media print {
   body { padding: 0; max-width: none; font-size: 10.5pt; }
+  table { font-size: 8.5pt; }
+  .numbers td, .numbers thead th { padding-left: 8px; }
   h2 { margin-top: 26px; }
   a { color: inherit; text-decoration: none; }
   * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }

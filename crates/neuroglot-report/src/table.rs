@@ -8,6 +8,8 @@ use std::fmt::Write;
 pub(crate) struct Cell {
     /// Plain text; escaped when written.
     pub text: String,
+    /// What follows the text, on a line of its own in a narrow table, such as an interval; may be empty.
+    pub aside: String,
     /// Whether it is set in bold.
     pub bold: bool,
 }
@@ -15,7 +17,7 @@ pub(crate) struct Cell {
 impl Cell {
     /// A cell in ordinary weight.
     pub fn plain(text: impl Into<String>) -> Self {
-        Cell { text: text.into(), bold: false }
+        Cell { text: text.into(), aside: String::new(), bold: false }
     }
 }
 
@@ -44,8 +46,14 @@ pub(crate) struct Table {
 impl Table {
     /// The table's markup.
     pub fn to_html(&self) -> String {
-        let class = if self.words { "words" } else { "numbers" };
-        let mut out = format!("<table class=\"{class}\"><caption>{}</caption>\n<thead><tr>", escape(&self.caption));
+        let class = match (self.words, self.columns.len()) {
+            (true, _) => "words",
+            (false, ..=3) => "numbers",
+            // Asides go on lines of their own.
+            (false, _) => "numbers many",
+        };
+        let mut out =
+            format!("<table class=\"{class}\"><caption>{}</caption>\n<thead><tr>", escape(&self.caption));
         for head in &self.heads {
             let _ = write!(out, "<th scope=\"col\" class=\"head\">{}</th>", escape(head));
         }
@@ -64,7 +72,10 @@ impl Table {
                 }
                 let _ = write!(out, "<th scope=\"row\">{}</th>", escape(&row.head));
                 for cell in &row.cells {
-                    let text = escape(&cell.text);
+                    let mut text = escape(&cell.text);
+                    if !cell.aside.is_empty() {
+                        let _ = write!(text, " <span>{}</span>", escape(&cell.aside));
+                    }
                     if cell.bold {
                         let _ = write!(out, "<td><strong>{text}</strong></td>");
                     } else {

@@ -14,7 +14,9 @@ pub(crate) fn escape(text: &str) -> String {
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
             '\n' | '\t' => out.push(character),
-            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FFFE}' | '\u{FFFF}' => out.push('\u{FFFD}'),
+            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FFFE}' | '\u{FFFF}' => {
+                out.push('\u{FFFD}')
+            }
             control if control.is_control() => out.push('\u{FFFD}'),
             other => out.push(other),
         }
@@ -59,7 +61,10 @@ mod tests {
 
     #[test]
     fn markup_quotes_and_forbidden_characters_are_neutralised() {
-        assert_eq!(escape("<script>alert('x' & \"y\")"), "&lt;script&gt;alert(&#39;x&#39; &amp; &quot;y&quot;)");
+        assert_eq!(
+            escape("<script>alert('x' & \"y\")"),
+            "&lt;script&gt;alert(&#39;x&#39; &amp; &quot;y&quot;)"
+        );
         assert_eq!(escape("CA1\u{0}\u{1b}\u{202E}µ−"), "CA1\u{FFFD}\u{FFFD}\u{FFFD}µ−");
     }
 

@@ -38,10 +38,23 @@ impl Frame {
         for value in &ticks.values {
             let x = self.x.at(*value);
             svg.line((x, bottom), (x, bottom + 4.0), "axis");
-            svg.text((x, bottom + 15.0), Anchor::Middle, "tick", &ticks.label(*value));
+            svg.text((x, bottom + 15.0), self.x_anchor(x), "tick", &ticks.label(*value));
         }
         if !label.is_empty() {
             svg.text((self.area.left + self.area.width / 2.0, bottom + 32.0), Anchor::Middle, "label", label);
+        }
+    }
+
+    /// Labels at the very ends stay within a narrow area, so that they keep clear of those of the plot beside it.
+    fn x_anchor(&self, x: f64) -> Anchor {
+        if self.area.width > 140.0 {
+            Anchor::Middle
+        } else if x < self.area.left + 6.0 {
+            Anchor::Start
+        } else if x > self.area.right() - 6.0 {
+            Anchor::End
+        } else {
+            Anchor::Middle
         }
     }
 

@@ -55,7 +55,8 @@ fn from_oklch(lightness: f64, chroma: f64, hue_degrees: f64) -> Rgb {
     ]
     .map(|linear| {
         let linear = linear.clamp(0.0, 1.0);
-        let encoded = if linear <= 0.0031308 { 12.92 * linear } else { 1.055 * linear.powf(1.0 / 2.4) - 0.055 };
+        let encoded =
+            if linear <= 0.0031308 { 12.92 * linear } else { 1.055 * linear.powf(1.0 / 2.4) - 0.055 };
         (encoded * 255.0).round() as u8
     })
 }
@@ -74,7 +75,8 @@ mod tests {
 
     #[test]
     fn sequential_map_only_gets_darker() {
-        let brightness = |value: f64| sequential(value).iter().map(|&channel| u32::from(channel)).sum::<u32>();
+        let brightness =
+            |value: f64| sequential(value).iter().map(|&channel| u32::from(channel)).sum::<u32>();
         let steps: Vec<u32> = (0..=20).map(|index| brightness(f64::from(index) / 20.0)).collect();
         assert!(steps.windows(2).all(|pair| pair[0] > pair[1]), "{steps:?}");
         assert_eq!(sequential(0.0), [255, 255, 255]);

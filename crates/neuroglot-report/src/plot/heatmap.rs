@@ -7,7 +7,7 @@ use super::svg::{Anchor, Area, Svg, text_width};
 use super::ticks::Ticks;
 
 /// Space the colour bar needs right of the map (px).
-pub(crate) const BAR_SPACE: f64 = 54.0;
+pub(crate) const BAR_SPACE: f64 = 58.0;
 
 /// Share of the values of a map above the top of its colours; a lone value cannot bleach all others.
 const SATURATED: f64 = 0.002;
@@ -21,6 +21,8 @@ pub(crate) struct Heatmap<'a> {
     pub seconds: (f64, f64),
     /// Label of the vertical axis; none is drawn where it is empty.
     pub y_label: &'a str,
+    /// Whether the values are whole numbers, such as counts, which the colour bar's ticks then are too.
+    pub whole: bool,
     /// Label of the colour bar.
     pub bar_label: &'a str,
 }
@@ -32,7 +34,12 @@ pub(crate) fn draw(svg: &mut Svg, area: Area, map: &Heatmap) {
     let (top, saturates) = top_value(map.rows);
     let raster = Raster::shaded(map.rows, top);
     let Some(address) = raster.as_ref().and_then(Raster::data_address) else {
-        svg.text((area.left + area.width / 2.0, area.top + area.height / 2.0), Anchor::Middle, "tick", "nothing to show");
+        svg.text(
+            (area.left + area.width / 2.0, area.top + area.height / 2.0),
+            Anchor::Middle,
+            "tick",
+            "nothing to show",
+        );
         return;
     };
     svg.image(area, &address);
@@ -40,19 +47,16 @@ pub(crate) fn draw(svg: &mut Svg, area: Area, map: &Heatmap) {
 
     let frame = Frame::new(area, map.seconds, (0.5, trials as f64 + 0.5)).downwards();
     frame.draw_x(svg, &Ticks::between(map.seconds.0, map.seconds.1, 4), "time in trial (s)");
-    let ticks = if map.y_label.is_empty() {
-        Ticks { step: 1.0, values: Vec::new() }
-    } else {
-        Ticks::whole(1.0, trials as f64, 4)
-    };
+    let ticks = if map.y_label.is_empty() { Ticks::none() } else { Ticks::whole(1.0, trials as f64, 4) };
     frame.draw_y(svg, &ticks, map.y_label);
-    draw_bar(svg, area, top, saturates, map.bar_label);
+    let ticks = if map.whole { Ticks::whole(0.0, top, 3) } else { Ticks::between(0.0, top, 3) };
+    draw_bar(svg, area, &ticks, top, saturates, map.bar_label);
     if raster.is_some_and(|raster| raster.has_missing()) {
         svg.text((area.right(), area.top - 8.0), Anchor::End, "tick", "grey: no value");
     }
 }
 
-fn draw_bar(svg: &mut Svg, area: Area, top: f64, saturates: bool, label: &str) {
+fn draw_bar(svg: &mut Svg, area: Area, ticks: &Ticks, top: f64, saturates: bool, label: &str) {
     let bar = Area { left: area.right() + 8.0, top: area.top, width: 9.0, height: area.height };
     let steps = 32;
     let height = bar.height / f64::from(steps);
@@ -67,7 +71,6 @@ fn draw_bar(svg: &mut Svg, area: Area, top: f64, saturates: bool, label: &str) {
         svg.rect(area, "", &colour, "");
     }
     svg.rect(bar, "border", "none", "");
-    let ticks = Ticks::between(0.0, top, 3);
     let frame = Frame::new(bar, (0.0, 1.0), (0.0, top));
     let mut widest: f64 = 0.0;
     for (index, value) in ticks.values.iter().enumerate() {
@@ -84,8 +87,13 @@ fn draw_bar(svg: &mut Svg, area: Area, top: f64, saturates: bool, label: &str) {
 
 /// The value of the darkest colour, and whether some values lie above it.
 fn top_value(rows: &[Vec<f32>]) -> (f64, bool) {
-    let mut values: Vec<f32> =
-        rows.iter().take(MOST_ROWS).flatten().copied().filter(|value| value.is_finite() && *value > 0.0).collect();
+    let mut values: Vec<f32> = rows
+        .iter()
+        .take(MOST_ROWS)
+        .flatten()
+        .copied()
+        .filter(|value| value.is_finite() && *value > 0.0)
+        .collect();
     let total: usize = rows.iter().take(MOST_ROWS).map(Vec::len).sum();
     values.sort_by(f32::total_cmp);
     let Some(largest) = values.last() else {
@@ -114,7 +122,14 @@ mod tests {
     #[test]
     fn an_empty_map_says_so() {
         let mut svg = Svg::new(200.0, 100.0, "map");
-        let map = Heatmap { title: "observed", rows: &[], seconds: (0.0, 2.0), y_label: "trial", bar_label: "x" };
+        let map = Heatmap {
+            title: "observed",
+            rows: &[],
+            seconds: (0.0, 2.0),
+            whole: true,
+            y_label: "trial",
+            bar_label: "x",
+        };
         draw(&mut svg, Area { left: 0.0, top: 20.0, width: 100.0, height: 50.0 }, &map);
         let text = svg.finish();
         assert!(text.contains("nothing to show") && !text.contains("<image"));

@@ -60,6 +60,11 @@ fn sample_width(sample: &Sample) -> f64 {
     }
 }
 
+/// Width of the widest of `entries` (px).
+pub(crate) fn width(entries: &[Entry]) -> f64 {
+    entries.iter().map(Entry::width).fold(0.0, f64::max)
+}
+
 /// Draws entries one below the other.
 pub(crate) fn draw_column(svg: &mut Svg, entries: &[Entry], left: f64, top: f64) {
     for (index, entry) in entries.iter().enumerate() {

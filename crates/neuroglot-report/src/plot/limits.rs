@@ -3,9 +3,6 @@
 /// Beyond this a value is treated as missing: sums and differences of such values would overflow.
 const LARGEST: f64 = 1e100;
 
-/// Share of the inner range by which an axis may reach beyond it before a value is drawn at the edge instead.
-const REACH: f64 = 0.35;
-
 /// Share of an axis left empty at each end.
 const MARGIN: f64 = 0.04;
 
@@ -18,12 +15,12 @@ fn sorted(values: impl IntoIterator<Item = f64>) -> Vec<f64> {
 
 /// Ends that hold all finite values, with a margin; `(0, 1)` if there is none.
 pub(crate) fn full(values: impl IntoIterator<Item = f64>) -> (f64, f64) {
-    robust(values, 0.0)
+    robust(values, 0.0, 0.0)
 }
 
-/// Ends that hold all finite values but a `tail` share at each side if those lie far out, with a margin; `(0, 1)` if
-/// there is none. One unit at −20 bits/spike would otherwise press all others into one line of pixels.
-pub(crate) fn robust(values: impl IntoIterator<Item = f64>, tail: f64) -> (f64, f64) {
+/// Ends that hold all finite values but those far out, with a margin; `(0, 1)` if there is none. Far out is what lies,
+/// of the `tail` share at each side, further from the other values than `reach` times their range. One unit at −20 bits/spike would otherwise press all others into one line of pixels.
+pub(crate) fn robust(values: impl IntoIterator<Item = f64>, tail: f64, reach: f64) -> (f64, f64) {
     let values = sorted(values);
     let (Some(first), Some(last)) = (values.first(), values.last()) else {
         return (0.0, 1.0);
@@ -31,9 +28,12 @@ pub(crate) fn robust(values: impl IntoIterator<Item = f64>, tail: f64) -> (f64, 
     let cut = (values.len() as f64 * tail).ceil() as usize;
     let cut = cut.min((values.len() - 1) / 2);
     let (inner_low, inner_high) = (values[cut], values[values.len() - 1 - cut]);
-    let reach = REACH * (inner_high - inner_low);
-    let (low, high) =
-        if cut == 0 || reach == 0.0 { (*first, *last) } else { (first.max(inner_low - reach), last.min(inner_high + reach)) };
+    let reach = reach * (inner_high - inner_low);
+    let (low, high) = if cut == 0 || reach == 0.0 {
+        (*first, *last)
+    } else {
+        (first.max(inner_low - reach), last.min(inner_high + reach))
+    };
     if low == high {
         let half = if low == 0.0 { 0.5 } else { low.abs() * 0.5 };
         return (low - half, high + half);
@@ -62,8 +62,8 @@ mod tests {
     #[test]
     fn a_value_far_out_does_not_stretch_the_axis() {
         let values = || (0..=100).map(|index| f64::from(index) / 100.0);
-        let (low, high) = robust(values().chain([-20.0]), 0.02);
+        let (low, high) = robust(values().chain([-20.0]), 0.02, 0.2);
         assert!(low > -0.5 && high > 1.0 && high < 1.1, "{low} {high}");
-        assert_eq!(robust(values(), 0.02), full(values()));
+        assert_eq!(robust(values(), 0.02, 0.2), full(values()));
     }
 }

@@ -4,7 +4,7 @@ use super::axis::Frame;
 use super::legend::{self, Entry, LINE_HEIGHT, Sample};
 use super::limits;
 use super::palette::{Marker, colour, dash};
-use super::svg::{Area, Svg, px};
+use super::svg::{Anchor, Area, Svg, px};
 use super::ticks::Ticks;
 
 /// One line.
@@ -18,6 +18,8 @@ pub(crate) struct Line {
     pub dash: usize,
     /// Marker set at a few points along it.
     pub marker: Option<Marker>,
+    /// Whether it is drawn thinner than others, to lie below them.
+    pub thin: bool,
 }
 
 /// Markers along one line.
@@ -27,10 +29,11 @@ const MARKERS: usize = 6;
 pub(crate) fn draw(svg: &mut Svg, frame: &Frame, line: &Line) {
     let (stroke, dashes) = (colour(line.colour), dash(line.dash));
     let points: Vec<(f64, f64)> = line.points.iter().map(|(x, y)| (frame.x.at(*x), frame.y.at(*y))).collect();
+    let class = if line.thin { "line thin" } else { "line" };
     svg.clipped(frame.area, |svg| {
         svg.path(
             &path_data(&points),
-            &format!("class=\"line\" stroke=\"{stroke}\" stroke-dasharray=\"{dashes}\""),
+            &format!("class=\"{class}\" stroke=\"{stroke}\" stroke-dasharray=\"{dashes}\""),
         );
     });
     if let Some(marker) = line.marker {
@@ -42,8 +45,12 @@ pub(crate) fn draw(svg: &mut Svg, frame: &Frame, line: &Line) {
             .collect();
         let every = visible.len().div_ceil(MARKERS).max(1);
         // Lines are marked at different places, so that markers on lines that run together do not hide each other.
-        let data: String =
-            visible.iter().skip((line.colour * 2 + line.dash) % every).step_by(every).map(|at| marker.path(*at)).collect();
+        let data: String = visible
+            .iter()
+            .skip((line.colour * 2 + line.dash) % every)
+            .step_by(every)
+            .map(|at| marker.path(*at))
+            .collect();
         svg.path(&data, &format!("fill=\"{stroke}\""));
     }
 }
@@ -63,23 +70,8 @@ fn path_data(points: &[(f64, f64)]) -> String {
     data
 }
 
-/// A plot `width` × `height` px of `lines` over `x_label`, with a legend beside it.
-pub(crate) fn figure(title: &str, lines: &[Line], x_label: &str, y_label: &str, size: (f64, f64)) -> String {
-    let legend_width = 210.0;
-    let height = size.1.max(60.0 + LINE_HEIGHT * lines.len() as f64);
-    let area = Area { left: 62.0, top: 12.0, width: size.0 - 62.0 - legend_width, height: height - 56.0 };
-    let points = || lines.iter().flat_map(|line| line.points.iter().copied());
-    let (x_low, x_high) = limits::full(points().map(|(x, _)| x));
-    // The first epochs can lie far from all others; the axis is made for the others.
-    let frame = Frame::new(area, (x_low, x_high), limits::robust(points().map(|(_, y)| y), 0.03));
-
-    let mut svg = Svg::new(size.0, height, title);
-    frame.draw_zero(&mut svg);
-    frame.draw_x(&mut svg, &Ticks::whole(x_low, x_high, 6), x_label);
-    frame.draw_y(&mut svg, &Ticks::between(frame.y.domain.0, frame.y.domain.1, 5), y_label);
-    for line in lines {
-        draw(&mut svg, &frame, line);
-    }
+/// A plot `size` px wide and high of `lines` over `x_label`, `title` above it and a legend beside it.
+pub(crate) fn figure(title: &str, lines: &[Line], x_label: &str, size: (f64, f64)) -> String {
     let entries: Vec<Entry> = lines
         .iter()
         .map(|line| Entry {
@@ -87,7 +79,24 @@ pub(crate) fn figure(title: &str, lines: &[Line], x_label: &str, y_label: &str, 
             label: line.label.clone(),
         })
         .collect();
-    legend::draw_column(&mut svg, &entries, area.right() + 20.0, area.top);
+    let height = size.1.max(70.0 + LINE_HEIGHT * lines.len() as f64);
+    let (left, top) = (56.0, 26.0);
+    let width = size.0 - left - legend::width(&entries) - 24.0;
+    let area = Area { left, top, width, height: height - top - 42.0 };
+    let points = || lines.iter().flat_map(|line| line.points.iter().copied());
+    let (x_low, x_high) = limits::full(points().map(|(x, _)| x));
+    // The first epochs can lie far from all others; the axis is made for the others.
+    let frame = Frame::new(area, (x_low, x_high), limits::robust(points().map(|(_, y)| y), 0.05, 1.0));
+
+    let mut svg = Svg::new(size.0, height, title);
+    svg.text((0.0, 12.0), Anchor::Start, "panel", title);
+    frame.draw_zero(&mut svg);
+    frame.draw_x(&mut svg, &Ticks::whole(x_low, x_high, 6), x_label);
+    frame.draw_y(&mut svg, &Ticks::between(frame.y.domain.0, frame.y.domain.1, 5), "");
+    for line in lines {
+        draw(&mut svg, &frame, line);
+    }
+    legend::draw_column(&mut svg, &entries, area.right() + 24.0, area.top);
     svg.finish()
 }
 
@@ -111,8 +120,9 @@ mod tests {
             colour: 0,
             dash: 0,
             marker: Some(Marker::Circle),
+            thin: false,
         };
-        let text = figure("loss", &[line], "epoch", "loss", (600.0, 200.0));
+        let text = figure("loss", &[line], "epoch", (600.0, 200.0));
         roxmltree::Document::parse(&text).expect("well-formed");
         assert!(!text.contains("NaN") && !text.contains("inf"));
     }

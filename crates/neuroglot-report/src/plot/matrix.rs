@@ -17,6 +17,8 @@ pub(crate) struct Matrix<'a> {
     pub from_one: &'a dyn Fn(usize, usize) -> Option<f64>,
     /// Score of a target from all other regions.
     pub from_others: &'a dyn Fn(usize) -> Option<f64>,
+    /// The score of the darkest colour, above and below zero; equal for matrices to be compared.
+    pub reach: f64,
 }
 
 /// The figure. Colours are centred at zero.
@@ -27,21 +29,20 @@ pub(crate) fn figure(matrix: &Matrix) -> String {
     let cell = if count <= 9 { 50.0 } else { 32.0 };
     let (cell_height, gap) = (if count <= 9 { 30.0 } else { 22.0 }, 12.0);
     let widest = regions.iter().map(|region| text_width(region, 11.0)).fold(0.0, f64::max);
-    let (left, top) = (36.0 + widest, 44.0);
+    let (left, top) = (36.0 + widest, 26.0);
     let (inner_width, inner_height) = (cell * count as f64, cell_height * count as f64);
     let bar_left = left + inner_width + gap + cell + 22.0;
     let bottom = top + inner_height;
     let width = bar_left + 84.0;
     let turned = regions.iter().any(|region| text_width(region, 11.0) > cell - 4.0) || cell < 50.0;
-    let label_space = if turned { 18.0 + widest * 0.8 } else { 18.0 };
+    let label_space = if turned { 18.0 + widest.max(text_width("all others", 11.0)) * 0.87 } else { 18.0 };
 
     let score_of = |target: usize, source: usize| {
-        let score = if source == count { (matrix.from_others)(target) } else { (matrix.from_one)(target, source) };
+        let score =
+            if source == count { (matrix.from_others)(target) } else { (matrix.from_one)(target, source) };
         score.filter(|score| score.is_finite())
     };
-    let scores = (0..count).flat_map(|target| (0..=count).map(move |source| (target, source)));
-    let reach = scores.filter_map(|(target, source)| score_of(target, source)).map(f64::abs).fold(0.0, f64::max);
-    let reach = if reach > 0.0 { reach } else { 1.0 };
+    let reach = if matrix.reach > 0.0 && matrix.reach.is_finite() { matrix.reach } else { 1.0 };
 
     let mut svg = Svg::new(width, bottom + label_space + 28.0, matrix.title);
     svg.text((0.0, 14.0), Anchor::Start, "panel", matrix.title);
@@ -68,11 +69,24 @@ pub(crate) fn figure(matrix: &Matrix) -> String {
         }
     }
     let others = left + inner_width + gap + cell / 2.0;
-    svg.text((others, top - 19.0), Anchor::Middle, "tick", "all");
-    svg.text((others, top - 6.0), Anchor::Middle, "tick", "others");
-    svg.text((left + inner_width / 2.0, bottom + label_space + 18.0), Anchor::Middle, "label", "source region (seen)");
+    if turned {
+        svg.turned_text((others + 4.0, bottom + 10.0), Anchor::End, "tick", "all others", -60.0);
+    } else {
+        svg.text((others, bottom + 15.0), Anchor::Middle, "tick", "all");
+        svg.text((others, bottom + 28.0), Anchor::Middle, "tick", "others");
+    }
+    svg.text(
+        (left + inner_width / 2.0, bottom + label_space + 18.0),
+        Anchor::Middle,
+        "label",
+        "source region (seen)",
+    );
     svg.turned_text((16.0, top + inner_height / 2.0), Anchor::Middle, "label", "target region", -90.0);
-    draw_bar(&mut svg, Area { left: bar_left, top, width: 10.0, height: inner_height.max(90.0).min(240.0) }, reach);
+    draw_bar(
+        &mut svg,
+        Area { left: bar_left, top, width: 10.0, height: inner_height.clamp(90.0, 240.0) },
+        reach,
+    );
     svg.finish()
 }
 
@@ -123,6 +137,7 @@ mod tests {
             regions: &regions,
             from_one: &|target, source| scores[target][source],
             from_others: &|target| others[target],
+            reach: 0.75,
         });
         let document = roxmltree::Document::parse(&text).expect("well-formed");
         let class = |node: &roxmltree::Node| node.attribute("class").unwrap_or("").starts_with("cell-");

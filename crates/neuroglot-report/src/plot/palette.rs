@@ -5,7 +5,8 @@
 use super::svg::px;
 
 /// Colours in the order they are given out.
-pub(crate) const COLOURS: [&str; 7] = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"];
+pub(crate) const COLOURS: [&str; 7] =
+    ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000"];
 
 /// Dash patterns (`stroke-dasharray`) in the order they are given out.
 const DASHES: [&str; 5] = ["none", "7 3", "2 2.5", "9 3 2 3", "4 2 1 2 1 2"];
@@ -53,7 +54,9 @@ impl Marker {
             Marker::Diamond => "m0-3.6l3 3.6l-3 3.6l-3-3.6z",
             Marker::TriangleDown => "m0 3.4l3.2-5.6h-6.4z",
             Marker::Plus => "m-1-3.2h2v2.2h2.2v2h-2.2v2.2h-2v-2.2h-2.2v-2h2.2z",
-            Marker::Cross => "m0-1.4l1.8-1.8l1.4 1.4l-1.8 1.8l1.8 1.8l-1.4 1.4l-1.8-1.8l-1.8 1.8l-1.4-1.4l1.8-1.8l-1.8-1.8l1.4-1.4z",
+            Marker::Cross => {
+                "m0-1.4l1.8-1.8l1.4 1.4l-1.8 1.8l1.8 1.8l-1.4 1.4l-1.8-1.8l-1.8 1.8l-1.4-1.4l1.8-1.8l-1.8-1.8l1.4-1.4z"
+            }
             Marker::Dot => "m-1.7 0a1.7 1.7 0 1 0 3.4 0a1.7 1.7 0 1 0-3.4 0z",
         };
         format!("M{x} {y}{shape}")

@@ -24,7 +24,10 @@ pub(crate) struct Class {
     pub colour: &'static str,
 }
 
-/// A square plot with the diagonal. `note` stands in its upper left corner. Points outside the axes are drawn at the
+/// Height of a line of the note (px).
+const NOTE_LINE: f64 = 15.0;
+
+/// A square plot with the diagonal. `note` stands above it. Points outside the axes are drawn at the
 /// edge; their number is returned with the figure.
 pub(crate) fn figure(
     title: &str,
@@ -35,14 +38,16 @@ pub(crate) fn figure(
     width: f64,
 ) -> (String, usize) {
     let side = width - 66.0;
-    let area = Area { left: 56.0, top: 24.0, width: side, height: side };
-    let points: Vec<&Point> = points.iter().filter(|point| point.x.is_finite() && point.y.is_finite()).collect();
+    let top = 22.0 + NOTE_LINE * note.len() as f64;
+    let area = Area { left: 56.0, top, width: side, height: side };
+    let points: Vec<&Point> =
+        points.iter().filter(|point| point.x.is_finite() && point.y.is_finite()).collect();
     let values = points.iter().flat_map(|point| [point.x, point.y].into_iter().chain(point.ceiling));
-    let ends = limits::robust(values, 0.01);
+    let ends = limits::robust(values, 0.01, 0.15);
     let frame = Frame::new(area, ends, ends);
     let ticks = Ticks::between(ends.0, ends.1, 5);
 
-    let mut svg = Svg::new(width, side + 66.0, title);
+    let mut svg = Svg::new(width, top + side + 42.0, title);
     svg.text((area.left, 14.0), Anchor::Start, "panel", title);
     frame.draw_zero(&mut svg);
     if frame.x.holds(0.0) {
@@ -55,8 +60,11 @@ pub(crate) fn figure(
 
     let ceilings: String = points
         .iter()
-        .filter_map(|point| point.ceiling.filter(|ceiling| frame.y.holds(*ceiling)).map(|ceiling| (point.x, ceiling)))
-        .map(|(x, ceiling)| format!("M{} {}h6", px(frame.x.clamped(x) - 3.0), px(frame.y.at(ceiling))))
+        .filter(|point| frame.x.holds(point.x))
+        .filter_map(|point| {
+            point.ceiling.filter(|ceiling| frame.y.holds(*ceiling)).map(|ceiling| (point.x, ceiling))
+        })
+        .map(|(x, ceiling)| format!("M{} {}h6", px(frame.x.at(x) - 3.0), px(frame.y.at(ceiling))))
         .collect();
     svg.path(&ceilings, "class=\"ceiling\"");
 
@@ -77,7 +85,7 @@ pub(crate) fn figure(
         svg.path(&edge, &format!("class=\"edge\" stroke=\"{colour}\""));
     }
     for (index, line) in note.iter().enumerate() {
-        svg.text((area.left + 8.0, area.top + 14.0 + 14.0 * index as f64), Anchor::Start, "note", line);
+        svg.text((area.left, 14.0 + NOTE_LINE * (index + 1) as f64), Anchor::Start, "note", line);
     }
     (svg.finish(), outside)
 }

@@ -20,10 +20,20 @@ const LEAST_WIDTH: f64 = 13.0;
 
 /// A dot plot `width` px wide; the mean of a region is a line across it. Units outside the axis are drawn at the edge;
 /// their number is returned with the figure.
-pub(crate) fn figure(title: &str, y_label: &str, strips: &[Strip], colour: &str, width: f64) -> (String, usize) {
+pub(crate) fn figure(
+    title: &str,
+    y_label: &str,
+    strips: &[Strip],
+    colour: &str,
+    width: f64,
+) -> (String, usize) {
     let area = Area { left: 56.0, top: 24.0, width: width - 62.0, height: 170.0 };
     let values = strips.iter().flat_map(|strip| &strip.units);
-    let ends = limits::robust(values.flat_map(|(score, ceiling)| std::iter::once(*score).chain(*ceiling)), 0.01);
+    let ends = limits::robust(
+        values.flat_map(|(score, ceiling)| std::iter::once(*score).chain(*ceiling)),
+        0.01,
+        0.15,
+    );
     let frame = Frame::new(area, (0.0, 1.0), ends);
 
     let mut svg = Svg::new(width, area.bottom() + 56.0, title);

@@ -76,8 +76,11 @@ impl Svg {
             return;
         }
         let (x, y) = (px(at.0), px(at.1));
-        let turn =
-            if degrees == 0.0 { String::new() } else { format!(" transform=\"rotate({} {x} {y})\"", px(degrees)) };
+        let turn = if degrees == 0.0 {
+            String::new()
+        } else {
+            format!(" transform=\"rotate({} {x} {y})\"", px(degrees))
+        };
         let (anchor, text) = (anchor.name(), escape(text));
         let _ = writeln!(
             self.body,
@@ -96,7 +99,8 @@ impl Svg {
             let _ = writeln!(self.body, "<rect class=\"{class}\" {position}{fill}/>");
         } else {
             let title = escape(title);
-            let _ = writeln!(self.body, "<rect class=\"{class}\" {position}{fill}><title>{title}</title></rect>");
+            let _ =
+                writeln!(self.body, "<rect class=\"{class}\" {position}{fill}><title>{title}</title></rect>");
         }
     }
 
@@ -120,7 +124,10 @@ impl Svg {
     pub fn clipped(&mut self, area: Area, draw: impl FnOnce(&mut Svg)) {
         let position = position(area);
         let (left, top, width, height) = (px(area.left), px(area.top), px(area.width), px(area.height));
-        let _ = writeln!(self.body, "<svg {position} viewBox=\"{left} {top} {width} {height}\" overflow=\"hidden\">");
+        let _ = writeln!(
+            self.body,
+            "<svg {position} viewBox=\"{left} {top} {width} {height}\" overflow=\"hidden\">"
+        );
         draw(self);
         self.body.push_str("</svg>\n");
     }
@@ -137,7 +144,8 @@ impl Svg {
 }
 
 fn position(area: Area) -> String {
-    let (x, y, width, height) = (px(area.left), px(area.top), px(area.width.max(0.0)), px(area.height.max(0.0)));
+    let (x, y, width, height) =
+        (px(area.left), px(area.top), px(area.width.max(0.0)), px(area.height.max(0.0)));
     format!("x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"")
 }
 
@@ -175,7 +183,9 @@ mod tests {
         assert_eq!(document.root_element().attribute("aria-label"), Some("a < b"));
         let texts = document.descendants().filter(|node| node.tag_name().name() == "text");
         assert_eq!(texts.count(), 1);
-        assert!(document.descendants().any(|node| node.tag_name().name() == "text" && node.text() == Some("<b>")));
+        assert!(
+            document.descendants().any(|node| node.tag_name().name() == "text" && node.text() == Some("<b>"))
+        );
         assert!(!text.contains("<line"));
     }
 }

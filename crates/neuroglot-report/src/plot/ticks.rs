@@ -17,7 +17,7 @@ impl Ticks {
     pub fn between(low: f64, high: f64, wanted: usize) -> Ticks {
         let span = high - low;
         if !(low.is_finite() && high.is_finite() && span.is_finite() && span > 0.0) {
-            return Ticks { step: 1.0, values: Vec::new() };
+            return Ticks::none();
         }
         let power = (span / wanted.max(1) as f64).log10().floor() as i32;
         let mut best: Option<(usize, Ticks)> = None;
@@ -30,7 +30,12 @@ impl Ticks {
                 }
             }
         }
-        best.map_or(Ticks { step: 1.0, values: Vec::new() }, |(_, ticks)| ticks)
+        best.map_or(Ticks::none(), |(_, ticks)| ticks)
+    }
+
+    /// An axis without ticks.
+    pub fn none() -> Ticks {
+        Ticks { step: 1.0, values: Vec::new() }
     }
 
     /// [`Ticks::between`] whole numbers only, for trials and epochs.
@@ -68,38 +73,37 @@ impl Ticks {
         let decimals = (-(self.step * (1.0 + 1e-9)).log10().floor()).max(0.0) as usize;
         decimal(value, decimals)
     }
-
-    /// Labels of all ticks.
-    pub fn labels(&self) -> Vec<String> {
-        self.values.iter().map(|value| self.label(*value)).collect()
-    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn labels(ticks: &Ticks) -> Vec<String> {
+        ticks.values.iter().map(|value| ticks.label(*value)).collect()
+    }
+
     #[test]
     fn unit_interval_is_cut_in_fifths() {
         let ticks = Ticks::between(0.0, 1.0, 5);
         assert_eq!(ticks.values, [0.0, 0.2, 0.4, 0.6, 0.8, 1.0]);
-        assert_eq!(ticks.labels(), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        assert_eq!(labels(&ticks), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
     }
 
     #[test]
     fn ticks_lie_inside_an_uneven_range_and_include_zero() {
         let ticks = Ticks::between(-0.37, 2.9, 5);
-        assert_eq!(ticks.labels(), ["0.0", "0.5", "1.0", "1.5", "2.0", "2.5"]);
+        assert_eq!(labels(&ticks), ["0.0", "0.5", "1.0", "1.5", "2.0", "2.5"]);
         let ticks = Ticks::between(-0.37, 0.52, 5);
-        assert_eq!(ticks.labels(), ["−0.2", "0.0", "0.2", "0.4"]);
+        assert_eq!(labels(&ticks), ["−0.2", "0.0", "0.2", "0.4"]);
     }
 
     #[test]
     fn thousands_and_thousandths() {
-        assert_eq!(Ticks::between(0.0, 1000.0, 5).labels(), ["0", "200", "400", "600", "800", "1000"]);
-        assert_eq!(Ticks::between(0.0, 0.02, 5).labels(), ["0.000", "0.005", "0.010", "0.015", "0.020"]);
-        assert_eq!(Ticks::between(0.0, 2e7, 3).labels(), ["0", "1e7", "2e7"]);
-        assert_eq!(Ticks::between(0.0, 2e-5, 3).labels(), ["0", "1e−5", "2e−5"]);
+        assert_eq!(labels(&Ticks::between(0.0, 1000.0, 5)), ["0", "200", "400", "600", "800", "1000"]);
+        assert_eq!(labels(&Ticks::between(0.0, 0.02, 5)), ["0.000", "0.005", "0.010", "0.015", "0.020"]);
+        assert_eq!(labels(&Ticks::between(0.0, 2e7, 3)), ["0", "1e7", "2e7"]);
+        assert_eq!(labels(&Ticks::between(0.0, 2e-5, 3)), ["0", "1e−5", "2e−5"]);
     }
 
     #[test]
@@ -109,7 +113,9 @@ mod tests {
 
     #[test]
     fn degenerate_ranges_have_no_ticks() {
-        for (low, high) in [(1.0, 1.0), (2.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY), (-f64::MAX, f64::MAX)] {
+        for (low, high) in
+            [(1.0, 1.0), (2.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY), (-f64::MAX, f64::MAX)]
+        {
             assert!(Ticks::between(low, high, 5).values.is_empty(), "{low} {high}");
         }
         assert!(Ticks::between(1e300, 1e300 + 1e285, 5).values.len() < 50);

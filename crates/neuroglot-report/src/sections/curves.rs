@@ -4,7 +4,6 @@ use super::WIDTH;
 use crate::compare::unique;
 use crate::plot::lines::{self, Line};
 use crate::plot::palette::Marker;
-use crate::text::escape;
 use crate::{Curve, Report};
 
 /// Points drawn of one line at most; of a longer one every n-th is drawn.
@@ -14,20 +13,25 @@ const MOST_LINES: usize = 24;
 
 /// All panels; empty if no run has curves.
 pub(crate) fn html(report: &Report) -> String {
-    let curves = || report.runs.iter().enumerate().flat_map(|(run, section)| section.curves.iter().map(move |c| (run, c)));
+    let curves = || {
+        report.runs.iter().enumerate().flat_map(|(run, section)| section.curves.iter().map(move |c| (run, c)))
+    };
     let panels = unique(curves().map(|(_, curve)| curve.panel.as_str()));
     let mut out = String::new();
     for panel in panels {
         let members: Vec<(usize, &Curve)> = curves().filter(|(_, curve)| curve.panel == panel).collect();
         let drawn = &members[..members.len().min(MOST_LINES)];
-        let figure = lines::figure(panel, &styled(report, drawn), "epoch", panel, (WIDTH, 250.0));
+        let figure = lines::figure(panel, &styled(report, drawn), "epoch", (WIDTH, 250.0));
         let left_out = if drawn.len() < members.len() {
-            format!(" The first {} of {} curves are drawn.", drawn.len(), members.len())
+            format!(
+                "<figcaption>The first {} of {} curves are drawn.</figcaption>",
+                drawn.len(),
+                members.len()
+            )
         } else {
             String::new()
         };
-        let panel = escape(panel);
-        out.push_str(&format!("<figure>{figure}<figcaption><b>{panel}</b>{left_out}</figcaption></figure>\n"));
+        out.push_str(&format!("<figure>{figure}{left_out}</figure>\n"));
     }
     out
 }
@@ -42,7 +46,8 @@ fn styled(report: &Report, curves: &[(usize, &Curve)]) -> Vec<Line> {
     curves
         .iter()
         .map(|(run, curve)| {
-            let (label, run_place) = (place(&curve.label), runs.iter().position(|other| other == run).unwrap_or(0));
+            let (label, run_place) =
+                (place(&curve.label), runs.iter().position(|other| other == run).unwrap_or(0));
             let (colour, dash) = match (labels.len(), runs.len()) {
                 (1, _) => (run_place, run_place),
                 (_, 1) => (label, label),
@@ -57,7 +62,7 @@ fn styled(report: &Report, curves: &[(usize, &Curve)]) -> Vec<Line> {
             };
             let every = curve.points.len().div_ceil(MOST_POINTS).max(1);
             let points = curve.points.iter().step_by(every).copied().collect();
-            Line { label, points, colour, dash, marker: Some(Marker::of(colour)) }
+            Line { label, points, colour, dash, marker: Some(Marker::of(colour)), thin: false }
         })
         .collect()
 }

@@ -45,23 +45,38 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
 fn figure(run: &str, session: &SessionEvaluation, example: &Example) -> String {
     let unit = session.units.get(example.unit);
     let who = unit.map_or("unknown unit".to_string(), |unit| {
-        format!("unit {} in {}", shorten(&unit.uuid, 13), shorten(&unit.region, 20))
+        format!("unit {} in {}", shorten(&unit.uuid, 9), shorten(&unit.region, 20))
     });
     let score = decimal(example.bps, 3);
     let title = format!("{run}, {} unit: {who}, {score} bits/spike", example.rank);
-    let label = format!("{title}; {}: observed and predicted single trials, and PSTHs", task_name(&example.task));
+    let label =
+        format!("{title}; {}: observed and predicted single trials, and PSTHs", task_name(&example.task));
 
     let mut svg = Svg::new(WIDTH, MAP_HEIGHT + 62.0, &label);
     let bins = example.observed.iter().chain(&example.predicted).map(Vec::len).max().unwrap_or(0);
     let seconds = times(session, example, bins);
-    let map_width = 184.0;
+    let map_width = 160.0;
     let observed = Area { left: 50.0, top: 24.0, width: map_width, height: MAP_HEIGHT };
-    let predicted = Area { left: observed.right() + BAR_SPACE + 14.0, ..observed };
-    let map = Heatmap { title: "observed", rows: &example.observed, seconds, y_label: "test trial", bar_label: "spikes/bin" };
+    let predicted = Area { left: observed.right() + BAR_SPACE + 12.0, ..observed };
+    let map = Heatmap {
+        title: "observed",
+        rows: &example.observed,
+        seconds,
+        whole: true,
+        y_label: "test trial",
+        bar_label: "spikes/bin",
+    };
     heatmap::draw(&mut svg, observed, &map);
-    let map = Heatmap { title: "predicted", rows: &example.predicted, seconds, y_label: "", bar_label: "spikes/bin" };
+    let map = Heatmap {
+        title: "predicted",
+        rows: &example.predicted,
+        seconds,
+        whole: false,
+        y_label: "",
+        bar_label: "spikes/bin",
+    };
     heatmap::draw(&mut svg, predicted, &map);
-    let left = predicted.right() + BAR_SPACE + 48.0;
+    let left = predicted.right() + BAR_SPACE + 62.0;
     let psths = Area { left, width: WIDTH - 4.0 - left, ..observed };
     let left_out = draw_psths(&mut svg, psths, session, example);
 
@@ -70,7 +85,9 @@ fn figure(run: &str, session: &SessionEvaluation, example: &Example) -> String {
         notes.push_str(&format!(" The first {MOST_ROWS} of {} trials are drawn.", example.observed.len()));
     }
     if left_out > 0 {
-        notes.push_str(&format!(" PSTHs of the {MOST_CONDITIONS} conditions with the most trials; {left_out} more are left out."));
+        notes.push_str(&format!(
+            " PSTHs of the {MOST_CONDITIONS} conditions with the most trials; {left_out} more are left out."
+        ));
     }
     format!(
         "<figure><figcaption><b>{}, {} unit</b>: {}, {score} bits/spike.{notes}</figcaption>{}</figure>\n",
@@ -83,7 +100,8 @@ fn figure(run: &str, session: &SessionEvaluation, example: &Example) -> String {
 
 /// Time of the first edge of the first bin and the last edge of the last one (s).
 fn times(session: &SessionEvaluation, example: &Example, bins: usize) -> (f64, f64) {
-    let size = if session.bin_seconds.is_finite() && session.bin_seconds > 0.0 { session.bin_seconds } else { 1.0 };
+    let size =
+        if session.bin_seconds.is_finite() && session.bin_seconds > 0.0 { session.bin_seconds } else { 1.0 };
     let first = example.first_bin as f64;
     (first * size, (first + bins.max(1) as f64) * size)
 }
@@ -108,59 +126,135 @@ fn draw_psths(svg: &mut Svg, area: Area, session: &SessionEvaluation, example: &
 
     let bin = times(session, example, 1);
     let size = bin.1 - bin.0;
-    let bins = conditions.iter().map(|condition| condition.observed.len().max(condition.predicted.len())).max();
+    let bins =
+        conditions.iter().map(|condition| condition.observed.len().max(condition.predicted.len())).max();
     let seconds = times(session, example, bins.unwrap_or(1));
     // Spikes per bin to spikes per second.
     let points = |values: &[f64]| -> Vec<(f64, f64)> {
-        values.iter().enumerate().map(|(index, value)| (bin.0 + (index as f64 + 0.5) * size, value / size)).collect()
+        values
+            .iter()
+            .enumerate()
+            .map(|(index, value)| (bin.0 + (index as f64 + 0.5) * size, value / size))
+            .collect()
     };
     let all = conditions.iter().flat_map(|condition| condition.observed.iter().chain(&condition.predicted));
-    let (_, top) = limits::robust(all.map(|value| value / size).chain([0.0]), 0.0);
+    let (_, top) = limits::full(all.map(|value| value / size).chain([0.0]));
 
-    let entry = |label: &str, colour, dash| Entry { sample: Sample::Line { colour, dash, marker: None }, label: label.into() };
+    let entry = |label: &str, colour, dash| Entry {
+        sample: Sample::Line { colour, dash, marker: None },
+        label: label.into(),
+    };
     svg.text((area.left, area.top - 8.0), Anchor::Start, "panel", "PSTH");
     legend::draw_column(svg, &[entry("observed", OBSERVED, 0)], area.left + 46.0, area.top - 21.0);
     legend::draw_column(svg, &[entry("predicted", PREDICTED, 1)], area.left + 140.0, area.top - 21.0);
 
-    let (gap_x, gap_y) = (10.0, 24.0);
-    let width = (area.width - gap_x * (columns - 1) as f64) / columns as f64;
-    let titled = 14.0;
-    let height = (area.height - titled * rows as f64 - gap_y * (rows - 1) as f64 * 0.4) / rows as f64;
-    for (index, condition) in conditions.iter().enumerate() {
+    let gap = 14.0;
+    let width = (area.width - gap * (columns - 1) as f64) / columns as f64;
+    let titles: Vec<Vec<String>> = conditions.iter().map(|condition| heading(condition, width)).collect();
+    let title_height = 8.0 + TITLE_LINE * titles.iter().map(Vec::len).max().unwrap_or(1) as f64;
+    let height = (area.height - title_height * rows as f64) / rows as f64;
+    for (index, (condition, title)) in conditions.iter().zip(&titles).enumerate() {
         let (row, column) = (index / columns, index % columns);
         let panel = Area {
-            left: area.left + (width + gap_x) * column as f64,
-            top: area.top + titled + (height + titled + gap_y * 0.4) * row as f64,
+            left: area.left + (width + gap) * column as f64,
+            top: area.top + title_height + (height + title_height) * row as f64,
             width,
             height,
         };
         let frame = Frame::new(panel, seconds, (0.0, top));
-        let limit = (width / 5.6) as usize;
-        let trials = format!(" ({})", condition.trials);
-        let name = shorten(&condition.label, limit.saturating_sub(trials.chars().count())) + &trials;
-        svg.text((panel.left + 2.0, panel.top - 4.0), Anchor::Start, "condition", &name);
-        // A panel has its own time axis where none lies below it.
+        for (line, text) in title.iter().rev().enumerate() {
+            let at = (panel.left + 3.0, panel.top - 3.0 - TITLE_LINE * line as f64);
+            svg.text(at, Anchor::Start, "condition", text);
+        }
+        // Plots in a column share the time axis of the lowest one.
         let is_lowest = index + columns >= conditions.len();
         let wanted = if columns == 1 { 5 } else { 3 };
-        let ticks = Ticks::between(seconds.0, seconds.1, wanted);
-        if is_lowest {
-            frame.draw_x(svg, &ticks, "");
-        } else {
-            frame.draw_x(svg, &Ticks { step: 1.0, values: Vec::new() }, "");
-        }
-        let ticks = if column == 0 { Ticks::between(0.0, top, 3) } else { Ticks { step: 1.0, values: Vec::new() } };
+        let ticks = if is_lowest { Ticks::between(seconds.0, seconds.1, wanted) } else { Ticks::none() };
+        frame.draw_x(svg, &ticks, "");
+        let ticks = if column == 0 { Ticks::between(0.0, top, 3) } else { Ticks::none() };
         frame.draw_y(svg, &ticks, "");
-        let line = |values: &[f64], colour, dash| Line { label: String::new(), points: points(values), colour, dash, marker: None };
-        lines::draw(svg, &frame, &line(&condition.observed, OBSERVED, 0));
-        lines::draw(svg, &frame, &line(&condition.predicted, PREDICTED, 1));
+        let line = |values: &[f64], colour, dash, thin| Line {
+            label: String::new(),
+            points: points(values),
+            colour,
+            dash,
+            marker: None,
+            thin,
+        };
+        lines::draw(svg, &frame, &line(&condition.observed, OBSERVED, 0, true));
+        lines::draw(svg, &frame, &line(&condition.predicted, PREDICTED, 1, false));
     }
     let middle = (area.left + area.width / 2.0, area.bottom() + 32.0);
     svg.text(middle, Anchor::Middle, "label", "time in trial (s)");
-    svg.turned_text((area.left - 34.0, area.top + area.height / 2.0), Anchor::Middle, "label", "spikes/s", -90.0);
+    svg.turned_text(
+        (area.left - 34.0, area.top + area.height / 2.0),
+        Anchor::Middle,
+        "label",
+        "spikes/s",
+        -90.0,
+    );
     example.psth.len() - conditions.len()
+}
+
+/// Height of one line of a condition's name (px).
+const TITLE_LINE: f64 = 12.0;
+
+/// The condition's name and number of trials, in at most two lines that fit `width` px.
+fn heading(condition: &ConditionPsth, width: f64) -> Vec<String> {
+    let limit = (width / 5.2) as usize;
+    let trials = format!("(n = {})", condition.trials);
+    // Broken after commas if that is enough, else between any two words.
+    let mut lines = wrapped(condition.label.split_inclusive(", ").chain([trials.as_str()]), limit);
+    if lines.len() > 2 {
+        lines = wrapped(condition.label.split(' ').chain([trials.as_str()]), limit);
+    }
+    if lines.len() > 2 {
+        let room = limit.saturating_sub(trials.chars().count() + 1);
+        let rest = lines[1..].join(" ");
+        lines.truncate(1);
+        lines.push(format!("{} {trials}", shorten(rest.trim_end_matches(&trials).trim_end(), room)));
+    }
+    lines
+}
+
+/// `parts` in lines of at most `limit` characters; a longer part is shortened.
+fn wrapped<'a>(parts: impl Iterator<Item = &'a str>, limit: usize) -> Vec<String> {
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    for part in parts.map(|part| part.trim_matches(' ')).filter(|part| !part.is_empty()) {
+        if line.is_empty() {
+            line = shorten(part, limit);
+        } else if line.chars().count() + 1 + part.chars().count() <= limit {
+            line = format!("{line} {part}");
+        } else {
+            lines.push(std::mem::replace(&mut line, shorten(part, limit)));
+        }
+    }
+    lines.push(line);
+    lines
 }
 
 /// Colour of observed averages: black.
 const OBSERVED: usize = 6;
 /// Colour of predicted averages: vermillion.
 const PREDICTED: usize = 1;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headed(label: &str, width: f64) -> Vec<String> {
+        let condition =
+            ConditionPsth { label: label.into(), trials: 12, observed: vec![], predicted: vec![] };
+        heading(&condition, width).iter().map(|line| line.replace('\u{a0}', " ")).collect()
+    }
+
+    #[test]
+    fn condition_names_break_after_commas_and_keep_their_number_of_trials() {
+        assert_eq!(headed("all trials", 200.0), ["all trials (n = 12)"]);
+        assert_eq!(headed("choice −1, block 0.2", 96.0), ["choice −1,", "block 0.2 (n = 12)"]);
+        assert_eq!(
+            headed("a very long name of one condition", 84.0),
+            ["a very long name", "of one… (n = 12)"]
+        );
+    }
+}

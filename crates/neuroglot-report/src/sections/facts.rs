@@ -37,14 +37,17 @@ pub(crate) fn runs(report: &Report) -> String {
             let value = |facts: &Vec<(String, String)>| {
                 facts.iter().find(|(key, _)| key == name).map_or("–", |(_, value)| value.as_str()).to_string()
             };
-            Row { head: name.to_string(), cells: facts.iter().map(|facts| Cell::plain(value(facts))).collect() }
+            Row {
+                head: name.to_string(),
+                cells: facts.iter().map(|facts| Cell::plain(value(facts))).collect(),
+            }
         })
         .collect();
     if rows.is_empty() {
         return String::new();
     }
     Table {
-        caption: "The runs.".to_string(),
+        caption: if report.runs.len() == 1 { "The run." } else { "The runs compared." }.to_string(),
         heads: vec![String::new()],
         columns: report.runs.iter().map(|run| run.name.clone()).collect(),
         groups: vec![Group { head: String::new(), rows }],

@@ -34,9 +34,9 @@ fn hidden_in(task: &str) -> Option<&'static str> {
     match task {
         "co-smoothing" => Some("one unit at a time, for the whole trial; all other units are seen."),
         "forward" => Some("the last tenth of the bins, of all units; the bins before are seen."),
-        "intra-region" => {
-            Some("all other regions, and within the region one unit at a time; the region’s other units are seen.")
-        }
+        "intra-region" => Some(
+            "all other regions, and within the region one unit at a time; the region’s other units are seen.",
+        ),
         "inter-region" => Some("a whole region, one at a time; the units of all other regions are seen."),
         _ => None,
     }

@@ -4,42 +4,56 @@ use super::per_session;
 use crate::Report;
 use crate::compare::ComparedSession;
 use crate::plot::matrix::{self, MOST_REGIONS, Matrix};
-use crate::text::escape;
 use neuroglot_eval::results::RegionMatrix;
 
 /// The matrices of all runs, session by session; empty if none was computed.
 pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
-    per_session(sessions, "regions", |session| {
-        let mut figures = String::new();
-        let mut most = 0;
-        for (run, evaluation) in report.runs.iter().zip(&session.by_run) {
-            if let Some(scores) = evaluation.and_then(|evaluation| evaluation.region_matrix.as_ref()) {
-                most = most.max(scores.regions.len());
-                figures.push_str(&figure(&run.name, scores));
-            }
-        }
-        if figures.is_empty() {
+    let parts = per_session(sessions, "regions", |session| {
+        let matrix_of =
+            |run: usize| session.by_run[run].and_then(|evaluation| evaluation.region_matrix.as_ref());
+        let matrices: Vec<(&str, &RegionMatrix)> = (0..report.runs.len())
+            .filter_map(|run| matrix_of(run).map(|matrix| (report.runs[run].name.as_str(), matrix)))
+            .collect();
+        if matrices.is_empty() {
             return String::new();
         }
+        let most = matrices.iter().map(|(_, matrix)| matrix.regions.len()).max().unwrap_or(0);
+        let reach = matrices.iter().map(|(_, matrix)| largest(matrix)).fold(0.0, f64::max);
+        let figures: String = matrices
+            .iter()
+            .map(|(run, matrix)| format!("<figure>{}</figure>\n", figure(run, matrix, reach)))
+            .collect();
         let left_out = if most > MOST_REGIONS {
-            format!(" The first {MOST_REGIONS} of {most} regions are drawn.")
+            format!("<p class=\"note\">The first {MOST_REGIONS} of {most} regions are drawn.</p>\n")
         } else {
             String::new()
         };
-        format!(
-            "<figure><div class=\"row\">{figures}</div><figcaption>Bits/spike, mean over the target region’s units, when \
-             only the source region is seen; “all others”: all regions but the target are seen. Outlined: the target’s own \
-             other units are seen (intra-region). Grey: undefined.{}</figcaption></figure>\n",
-            escape(&left_out)
-        )
-    })
+        format!("<div class=\"row\">{figures}</div>\n{left_out}")
+    });
+    if parts.is_empty() {
+        return parts;
+    }
+    format!(
+        "<p class=\"note\">Bits/spike, mean over the target region’s units, when only the source region is seen; “all \
+         others”: all regions but the target are seen. Outlined: the target’s own other units are seen (intra-region). \
+         Grey: undefined. Colours of all runs of a session have one scale.</p>\n{parts}"
+    )
 }
 
-fn figure(run: &str, scores: &RegionMatrix) -> String {
+/// The largest finite score, its sign aside.
+fn largest(matrix: &RegionMatrix) -> f64 {
+    let scores = matrix.from_one.iter().flatten().chain(&matrix.from_others).flatten();
+    scores.map(|score| score.abs()).filter(|score| score.is_finite()).fold(0.0, f64::max)
+}
+
+fn figure(run: &str, scores: &RegionMatrix, reach: f64) -> String {
     matrix::figure(&Matrix {
         title: run,
         regions: &scores.regions,
-        from_one: &|target, source| scores.from_one.get(source).and_then(|row| row.get(target)).copied().flatten(),
+        from_one: &|target, source| {
+            scores.from_one.get(source).and_then(|row| row.get(target)).copied().flatten()
+        },
         from_others: &|target| scores.from_others.get(target).copied().flatten(),
+        reach,
     })
 }

@@ -34,7 +34,7 @@ type Pick = fn(&Scores) -> Option<Measured>;
 
 /// Name of each score and where it is found.
 const MEASURES: [(&str, Pick); 5] = [
-    ("bits/spike, mean over units [95 % interval]", |scores| scores.bps.and_then(with_interval)),
+    ("bits/spike, mean over units", |scores| scores.bps.and_then(with_interval)),
     ("bits/spike, pooled", |scores| alone(scores.bps_pooled)),
     ("Poisson D²", |scores| alone(scores.d2)),
     ("single-trial R²", |scores| alone(scores.r2)),
@@ -76,7 +76,8 @@ pub(crate) fn of_session(session: &ComparedSession) -> Vec<ScoreRow> {
         let first = results.iter().flatten().next();
         rows.push(ScoreRow {
             group: DECODING.to_string(),
-            name: first.map_or(String::new(), |result| format!("{behaviour}, {}", metric_name(&result.metric))),
+            name: first
+                .map_or(String::new(), |result| format!("{behaviour}, {}", metric_name(&result.metric))),
             runs: results.iter().map(|result| alone(result.map(|result| result.score))).collect(),
             ceiling: None,
             chance: first.map(|result| result.chance).filter(|chance| chance.is_finite()),
@@ -99,7 +100,8 @@ pub(crate) fn averaged(sessions: &[ComparedSession]) -> Vec<ScoreRow> {
         let key = (row.group.as_str(), row.name.as_str());
         if !keys.contains(&key) {
             // A task that appears first in a later session still stands with its own group.
-            let place = keys.iter().rposition(|(group, _)| *group == key.0).map_or(keys.len(), |last| last + 1);
+            let place =
+                keys.iter().rposition(|(group, _)| *group == key.0).map_or(keys.len(), |last| last + 1);
             keys.insert(place, key);
         }
     }
@@ -116,7 +118,8 @@ pub(crate) fn averaged(sessions: &[ComparedSession]) -> Vec<ScoreRow> {
 
 fn average(group: &str, name: &str, rows: &[&ScoreRow]) -> ScoreRow {
     let runs = rows.first().map_or(0, |row| row.runs.len());
-    let scored: Vec<usize> = (0..runs).filter(|&run| rows.iter().any(|row| row.runs[run].is_some())).collect();
+    let scored: Vec<usize> =
+        (0..runs).filter(|&run| rows.iter().any(|row| row.runs[run].is_some())).collect();
     let shared: Vec<&ScoreRow> = rows
         .iter()
         .copied()
@@ -145,8 +148,10 @@ fn mean(values: impl Iterator<Item = Option<Measured>>) -> Option<Measured> {
     let mean = values.iter().map(|value| value.mean).sum::<f64>() / count;
     let intervals: Option<Vec<(f64, f64)>> = values.iter().map(|value| value.interval).collect();
     let interval = intervals.map(|intervals| {
-        let below: f64 = values.iter().zip(&intervals).map(|(value, (low, _))| (value.mean - low).powi(2)).sum();
-        let above: f64 = values.iter().zip(&intervals).map(|(value, (_, high))| (high - value.mean).powi(2)).sum();
+        let below: f64 =
+            values.iter().zip(&intervals).map(|(value, (low, _))| (value.mean - low).powi(2)).sum();
+        let above: f64 =
+            values.iter().zip(&intervals).map(|(value, (_, high))| (high - value.mean).powi(2)).sum();
         (mean - below.sqrt() / count, mean + above.sqrt() / count)
     });
     Some(Measured { mean, interval })
@@ -165,7 +170,8 @@ pub(crate) fn best_run(row: &ScoreRow) -> Option<usize> {
     if intervals.len() < 2 {
         return None;
     }
-    let beats = |run: usize, low: f64| intervals.iter().all(|(other, (_, high))| *other == run || low > *high);
+    let beats =
+        |run: usize, low: f64| intervals.iter().all(|(other, (_, high))| *other == run || low > *high);
     intervals.iter().find(|(run, (low, _))| beats(*run, *low)).map(|(run, _)| *run)
 }
 

@@ -4,7 +4,7 @@ use super::score_rows::{DECODING, Measured, ScoreRow, averaged, best_run, of_ses
 use super::session_name;
 use crate::Report;
 use crate::compare::{ComparedSession, unique};
-use crate::number::{decimal, score};
+use crate::number::decimal;
 use crate::table::{Cell, Group, Row, Table};
 use crate::text::{counted, escape, listed, task_name};
 use neuroglot_eval::results::SessionEvaluation;
@@ -15,19 +15,21 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
     if sessions.len() > 1 {
         let rows = averaged(sessions);
         let caption = format!(
-            "Averaged over {}. Intervals are over units: the sessions are taken as given.",
+            "Averaged over {}. Brackets: 95 % interval over units, the sessions taken as given.",
             counted(sessions.len(), "session")
         );
-        out.push_str("<h3 id=\"scores-all\">All sessions</h3>\n");
+        out.push_str("<div class=\"keep\">\n<h3 id=\"scores-all\">All sessions</h3>\n");
         out.push_str(&table(report, &caption, &rows, sessions.len()));
         out.push_str(&note(report, &rows));
+        out.push_str("</div>\n");
     }
     for (index, session) in sessions.iter().enumerate() {
         let rows = of_session(session);
         let mut caption = format!("Session {}", session_name(session));
         if let Some(first) = session.first() {
-            caption.push_str(&format!(": {}.", size(first)));
+            caption.push_str(&format!(": {}. Brackets: 95 % interval over units.", size(first)));
         }
+        out.push_str("<div class=\"keep\">\n");
         if sessions.len() > 1 {
             out.push_str(&format!("<h3 id=\"scores-{index}\">{}</h3>\n", escape(&session_name(session))));
         }
@@ -39,6 +41,7 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
                  session: their scores cannot be compared.</strong></p>\n",
             );
         }
+        out.push_str("</div>\n");
     }
     out
 }
@@ -57,23 +60,31 @@ fn size(session: &SessionEvaluation) -> String {
 
 fn table(report: &Report, caption: &str, rows: &[ScoreRow], sessions: usize) -> String {
     let mut columns: Vec<String> = report.runs.iter().map(|run| run.name.clone()).collect();
-    columns.push("ceiling (true rates)".to_string());
+    let has_ceiling = rows.iter().any(|row| row.ceiling.is_some());
+    if has_ceiling {
+        columns.push("ceiling (true rates)".to_string());
+    }
     let names = unique(rows.iter().map(|row| row.group.as_str()));
     let groups = names
         .into_iter()
         .map(|name| Group {
             head: task_name(name).to_string(),
-            rows: rows.iter().filter(|row| row.group == name).map(|row| table_row(row, sessions)).collect(),
+            rows: rows
+                .iter()
+                .filter(|row| row.group == name)
+                .map(|row| table_row(row, sessions, has_ceiling))
+                .collect(),
         })
         .collect();
     let heads = vec!["task".to_string(), "score".to_string()];
     Table { caption: caption.to_string(), heads, columns, groups, words: false }.to_html()
 }
 
-fn table_row(row: &ScoreRow, sessions: usize) -> Row {
+fn table_row(row: &ScoreRow, sessions: usize, has_ceiling: bool) -> Row {
     let mut head = row.name.clone();
     if let Some(chance) = row.chance {
-        head.push_str(&format!(" (chance {})", score(Some(chance))));
+        let chance = if chance == 0.0 { "0".to_string() } else { decimal(chance, 3) };
+        head.push_str(&format!(" (chance {chance})"));
     }
     if row.sessions < sessions {
         head.push_str(&format!(" ({} of {sessions} sessions)", row.sessions));
@@ -83,17 +94,21 @@ fn table_row(row: &ScoreRow, sessions: usize) -> Row {
         .runs
         .iter()
         .enumerate()
-        .map(|(run, value)| Cell { text: value.map_or("n/a".to_string(), written), bold: best == Some(run) })
+        .map(|(run, value)| Cell { bold: best == Some(run), ..cell(*value, "n/a") })
         .collect();
-    cells.push(Cell::plain(row.ceiling.map_or("–".to_string(), written)));
+    if has_ceiling {
+        cells.push(cell(row.ceiling, "–"));
+    }
     Row { head, cells }
 }
 
-fn written(value: Measured) -> String {
-    match value.interval {
-        Some((low, high)) => format!("{} [{}, {}]", decimal(value.mean, 3), decimal(low, 3), decimal(high, 3)),
-        None => decimal(value.mean, 3),
-    }
+fn cell(value: Option<Measured>, otherwise: &str) -> Cell {
+    let Some(value) = value else {
+        return Cell::plain(otherwise);
+    };
+    let interval = |(low, high)| format!("[{}, {}]", decimal(low, 3), decimal(high, 3));
+    let aside = value.interval.map_or(String::new(), interval);
+    Cell { aside, ..Cell::plain(decimal(value.mean, 3)) }
 }
 
 /// What bold means, and in which tasks which run stands out, in words.
@@ -102,7 +117,8 @@ fn note(report: &Report, rows: &[ScoreRow]) -> String {
         return String::new();
     }
     let with_interval = |row: &&ScoreRow| {
-        row.group != DECODING && row.runs.iter().flatten().filter(|value| value.interval.is_some()).count() > 1
+        row.group != DECODING
+            && row.runs.iter().flatten().filter(|value| value.interval.is_some()).count() > 1
     };
     let compared: Vec<&ScoreRow> = rows.iter().filter(with_interval).collect();
     if compared.is_empty() {

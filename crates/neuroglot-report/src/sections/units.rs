@@ -18,11 +18,14 @@ const MOST_STRIPS: usize = 40;
 /// One scatter plot per task and later run against the first run, or, with a single run, one dot plot per task.
 pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
     per_session(sessions, "units", |session| {
-        let evaluated: Vec<usize> = (0..report.runs.len()).filter(|&run| session.by_run[run].is_some()).collect();
+        let evaluated: Vec<usize> =
+            (0..report.runs.len()).filter(|&run| session.by_run[run].is_some()).collect();
         match evaluated.as_slice() {
             [] => String::new(),
             [only] => strips(session, *only, &report.runs[*only].name),
-            [first, others @ ..] => others.iter().map(|other| scatters(report, session, *first, *other)).collect(),
+            [first, others @ ..] => {
+                others.iter().map(|other| scatters(report, session, *first, *other)).collect()
+            }
         }
     })
 }
@@ -51,9 +54,15 @@ fn scatters(report: &Report, session: &ComparedSession, first: usize, other: usi
         }
         let above = points.iter().filter(|point| point.y > point.x).count();
         let differences: Vec<f64> = points.iter().map(|point| point.y - point.x).collect();
+        let below = points.iter().filter(|point| point.y < point.x).count();
         let note = [
-            format!("{above} of {} above the line", counted(points.len(), "unit")),
-            format!("median difference {}", signed(median(&differences).unwrap_or(f64::NAN), 3)),
+            format!(
+                "{below} of {} better predicted by {}",
+                counted(points.len(), "unit"),
+                shorten(&names.0, 40)
+            ),
+            format!("{above} better predicted by {}", shorten(&names.1, 40)),
+            format!("median difference (y − x) {}", signed(median(&differences).unwrap_or(f64::NAN), 3)),
         ];
         let labels = (format!("{} (bits/spike)", names.0), format!("{} (bits/spike)", names.1));
         let (figure, edge) =
@@ -67,7 +76,7 @@ fn scatters(report: &Report, session: &ComparedSession, first: usize, other: usi
     }
     let legend = legend::row_figure(&entries(one, &regions, &drawn), WIDTH);
     format!(
-        "<figure>{legend}<div class=\"row\">{figures}</div><figcaption>Bits/spike of each unit: {} against {}. Units \
+        "<figure>{legend}<div class=\"pairs\">{figures}</div><figcaption>Bits/spike of each unit: {} against {}. Units \
          above the diagonal are better predicted by {}.{}</figcaption></figure>\n",
         escape(&names.1),
         escape(&names.0),
@@ -89,12 +98,10 @@ fn matched(
     let mut points = Vec::new();
     for (unit, scores) in one.units.iter().zip(&on_x.per_unit) {
         let other = of_two.get(unit.uuid.as_str()).and_then(|&index| on_y.per_unit.get(index));
-        if let (Some(x), Some(y)) = (scores.bps, other.and_then(|other| other.bps)) {
-            if x.is_finite() && y.is_finite() {
-                let ceiling = scores.ceiling_bps.filter(|ceiling| ceiling.is_finite());
-                let class = regions.get(unit.region.as_str()).copied().unwrap_or(COLOURS.len());
-                points.push(Point { x, y, ceiling, class });
-            }
+        let finite = |score: Option<f64>| score.filter(|score| score.is_finite());
+        if let (Some(x), Some(y)) = (finite(scores.bps), finite(other.and_then(|other| other.bps))) {
+            let class = regions.get(unit.region.as_str()).copied().unwrap_or(COLOURS.len());
+            points.push(Point { x, y, ceiling: finite(scores.ceiling_bps), class });
         }
     }
     points
@@ -113,7 +120,12 @@ fn sizes(session: &SessionEvaluation) -> Vec<(&str, usize)> {
 
 /// The largest regions get a colour each.
 fn classes_of(session: &SessionEvaluation) -> HashMap<&str, usize> {
-    sizes(session).into_iter().take(COLOURS.len()).enumerate().map(|(index, (region, _))| (region, index)).collect()
+    sizes(session)
+        .into_iter()
+        .take(COLOURS.len())
+        .enumerate()
+        .map(|(index, (region, _))| (region, index))
+        .collect()
 }
 
 fn entries(session: &SessionEvaluation, regions: &HashMap<&str, usize>, drawn: &[Point]) -> Vec<Entry> {
@@ -161,11 +173,14 @@ fn strips(session: &ComparedSession, run: usize, name: &str) -> String {
             if let Some(score) = scores.bps.filter(|score| score.is_finite()) {
                 let ceiling = scores.ceiling_bps.filter(|ceiling| ceiling.is_finite());
                 has_ceiling |= ceiling.is_some();
-                strips[places.get(unit.region.as_str()).copied().unwrap_or(alone)].units.push((score, ceiling));
+                strips[places.get(unit.region.as_str()).copied().unwrap_or(alone)]
+                    .units
+                    .push((score, ceiling));
             }
         }
         if strips.iter().any(|strip| !strip.units.is_empty()) {
-            let (figure, edge) = strip::figure(task_name(&task.task), "bits/spike", &strips, colour(0), WIDTH);
+            let (figure, edge) =
+                strip::figure(task_name(&task.task), "bits/spike", &strips, colour(0), WIDTH);
             outside += edge;
             figures.push_str(&figure);
         }
@@ -175,7 +190,7 @@ fn strips(session: &ComparedSession, run: usize, name: &str) -> String {
     }
     let ceiling = if has_ceiling { " Grey bars: the unit’s ceiling (true rate)." } else { "" };
     format!(
-        "<figure class=\"long\">{figures}<figcaption>Bits/spike of each unit, {}: a dot per unit, by region (largest first) and \
+        "<figure>{figures}<figcaption>Bits/spike of each unit, {}: a dot per unit, by region (largest first) and \
          in order within it. Lines: mean of the region.{ceiling}{}</figcaption></figure>\n",
         escape(name),
         outside_note(outside)

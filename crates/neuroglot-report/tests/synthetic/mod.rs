@@ -2,8 +2,8 @@
 //! whose rates are the true ones, blurred.
 
 use neuroglot_eval::results::{
-    ConditionPsth, DecodingResult, Evaluation, Example, IntervalValue, RegionMatrix, Scores, SessionEvaluation, Skipped,
-    TaskResult, UnitLabel, UnitScores,
+    ConditionPsth, DecodingResult, Evaluation, Example, IntervalValue, RegionMatrix, Scores,
+    SessionEvaluation, Skipped, TaskResult, UnitLabel, UnitScores,
 };
 use neuroglot_report::{Curve, Report, RunSection};
 use rand::{RngExt, SeedableRng};
@@ -57,7 +57,8 @@ fn run(name: &str, quality: f64, index: usize, size: Size) -> RunSection {
             })
             .collect(),
     };
-    let mut curves = vec![curve("training loss (nats per hidden entry)", "loss", 0.52, 0.31 - 0.02 * quality)];
+    let mut curves =
+        vec![curve("training loss (nats per hidden entry)", "loss", 0.52, 0.31 - 0.02 * quality)];
     for (place, scheme) in ["neuron", "causal", "intra-region", "inter-region"].into_iter().enumerate() {
         curves.push(curve("validation bits/spike", scheme, -2.0, 0.5 * quality - 0.09 * place as f64));
     }
@@ -96,7 +97,8 @@ fn session(place: usize, quality: f64, run: usize, size: Size) -> SessionEvaluat
         .iter()
         .zip(&tasks)
         .flat_map(|(task, result)| {
-            let mut order: Vec<usize> = (0..size.units).filter(|&unit| result.per_unit[unit].bps.is_some()).collect();
+            let mut order: Vec<usize> =
+                (0..size.units).filter(|&unit| result.per_unit[unit].bps.is_some()).collect();
             let bps = |unit: usize| result.per_unit[unit].bps.unwrap_or(f64::NAN);
             order.sort_by(|&one, &other| bps(other).total_cmp(&bps(one)));
             [("best", order[0]), ("median", order[order.len() / 2])]
@@ -105,7 +107,10 @@ fn session(place: usize, quality: f64, run: usize, size: Size) -> SessionEvaluat
         .collect();
     let count = REGIONS.len() - 2;
     SessionEvaluation {
-        eid: format!("{:08x}-51c6-4f9f-a7e0-0000000000{place:02}", 0x5dcee0eb_u32.wrapping_mul(place as u32 + 1)),
+        eid: format!(
+            "{:08x}-51c6-4f9f-a7e0-0000000000{place:02}",
+            0x5dcee0eb_u32.wrapping_mul(place as u32 + 1)
+        ),
         subject: format!("SIM_{place:03}"),
         trials: size.trials,
         bins: size.bins,
@@ -117,7 +122,10 @@ fn session(place: usize, quality: f64, run: usize, size: Size) -> SessionEvaluat
             decoding("whisker-motion-energy", "r2", 0.65 * quality, 0.0),
             decoding("wheel-speed", "r2", 0.55 * quality, 0.0),
         ],
-        skipped: vec![Skipped { what: "pupil-diameter".into(), why: "the session has no such behaviour".into() }],
+        skipped: vec![Skipped {
+            what: "pupil-diameter".into(),
+            why: "the session has no such behaviour".into(),
+        }],
         examples,
         region_matrix: Some(RegionMatrix {
             regions: REGIONS[..count].iter().map(|region| region.to_string()).collect(),
@@ -201,11 +209,17 @@ fn example(
     for trial in 0..size.trials {
         let shift = 0.12 * (rng.random::<f64>() - 0.5);
         let condition = trial % conditions;
-        observed.push((0..bins).map(|bin| poisson(rate(condition, bin, shift), rng) as f32).collect::<Vec<f32>>());
+        observed.push(
+            (0..bins).map(|bin| poisson(rate(condition, bin, shift), rng) as f32).collect::<Vec<f32>>(),
+        );
         let guess = |bin: usize| {
             quality * rate(condition, bin, shift) + (1.0 - quality) * 0.5 * (rate(2, bin, 0.0) + 0.1)
         };
-        predicted.push((0..bins).map(|bin| (guess(bin) * (0.9 + 0.2 * rng.random::<f64>())) as f32).collect::<Vec<f32>>());
+        predicted.push(
+            (0..bins)
+                .map(|bin| (guess(bin) * (0.9 + 0.2 * rng.random::<f64>())) as f32)
+                .collect::<Vec<f32>>(),
+        );
     }
     let psth = (0..conditions)
         .map(|condition| {
@@ -215,7 +229,11 @@ fn example(
                 (0..bins).map(|bin| sum(bin) / trials.len() as f64).collect()
             };
             ConditionPsth {
-                label: format!("{}, {}", ["choice −1", "choice 1"][condition % 2], ["block 0.2", "0.5", "0.8"][condition / 2]),
+                label: format!(
+                    "{}, {}",
+                    ["choice −1", "choice 1"][condition % 2],
+                    ["block 0.2", "block 0.5", "block 0.8"][condition / 2]
+                ),
                 trials: trials.len(),
                 observed: average(&observed),
                 predicted: average(&predicted),

@@ -1,0 +1,315 @@
+//! What a reader of the page relies on: it is whole, safe, self-contained, and says what the evaluations say.
+
+mod synthetic;
+
+use neuroglot_eval::results::{Evaluation, IntervalValue};
+use neuroglot_report::{Curve, Report, ReportError, RunSection};
+use roxmltree::{Document, Node, ParsingOptions};
+use synthetic::Size;
+
+const SMALL: Size = Size { sessions: 2, units: 45, trials: 24, bins: 50, epochs: 30 };
+const TWO: [(&str, f64); 2] = [("MtM", 0.9), ("temporal baseline", 0.6)];
+
+fn parsed(html: &str) -> Document<'_> {
+    Document::parse_with_options(html, ParsingOptions { allow_dtd: true, ..ParsingOptions::default() })
+        .unwrap_or_else(|error| panic!("the page is not well-formed: {error}"))
+}
+
+fn named<'a, 'input: 'a>(
+    document: &'a Document<'input>,
+    name: &'a str,
+) -> impl Iterator<Item = Node<'a, 'input>> {
+    document.descendants().filter(move |node| node.tag_name().name() == name)
+}
+
+fn text_of(node: Node) -> String {
+    node.descendants().filter(Node::is_text).filter_map(|node| node.text()).collect()
+}
+
+fn evaluation(report: &mut Report, run: usize) -> &mut Evaluation {
+    report.runs[run].evaluation.as_mut().expect("synthetic runs are evaluated")
+}
+
+/// Cells of the row named `score` in the group of `task`, of the table whose caption starts with `caption`.
+fn row(document: &Document, caption: &str, task: &str, score: &str) -> Vec<String> {
+    let table = named(document, "table")
+        .find(|table| {
+            table.children().any(|child| child.has_tag_name("caption") && text_of(child).starts_with(caption))
+        })
+        .unwrap_or_else(|| panic!("no table {caption}"));
+    let group = table
+        .children()
+        .filter(|child| child.has_tag_name("tbody"))
+        .find(|body| {
+            body.descendants()
+                .any(|node| node.attribute("scope") == Some("rowgroup") && text_of(node) == task)
+        })
+        .unwrap_or_else(|| panic!("no group {task}"));
+    let row = group
+        .children()
+        .find(|row| {
+            row.children().any(|head| head.attribute("scope") == Some("row") && text_of(head) == score)
+        })
+        .unwrap_or_else(|| panic!("no row {score}"));
+    row.children().filter(|cell| cell.has_tag_name("td")).map(text_of).collect()
+}
+
+#[test]
+fn page_is_well_formed_and_every_figure_is_labelled() {
+    let html = synthetic::report(&TWO, SMALL).to_html();
+    let document = parsed(&html);
+    let figures: Vec<Node> =
+        named(&document, "svg").filter(|svg| svg.attribute("role") == Some("img")).collect();
+    // 2 sessions × (legend + 4 scatter plots + 16 example units + 2 matrices), 2 panels of curves.
+    assert_eq!(figures.len(), 2 * (1 + 4 + 16 + 2) + 2);
+    for figure in &figures {
+        let label = figure.attribute("aria-label").expect("a label");
+        let title = figure.children().find(|child| child.tag_name().name() == "title").expect("a title");
+        assert!(!label.is_empty() && text_of(title) == label);
+    }
+    assert!(
+        named(&document, "table").all(|table| table.children().any(|child| child.has_tag_name("caption")))
+    );
+    assert!(named(&document, "th").all(|head| head.attribute("scope").is_some()));
+}
+
+#[test]
+fn links_of_the_contents_lead_somewhere_and_ids_are_unique() {
+    let html = synthetic::report(&TWO, SMALL).to_html();
+    let document = parsed(&html);
+    let mut ids: Vec<&str> = document.descendants().filter_map(|node| node.attribute("id")).collect();
+    let links: Vec<&str> = named(&document, "a").filter_map(|link| link.attribute("href")).collect();
+    assert!(links.len() > 8);
+    for link in links {
+        assert!(link.strip_prefix('#').is_some_and(|id| ids.contains(&id)), "{link}");
+    }
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count);
+
+    let one = synthetic::report(&TWO, Size { sessions: 1, ..SMALL }).to_html();
+    assert!(!one.contains("<nav"), "one session needs no table of contents");
+}
+
+#[test]
+fn nothing_is_loaded_from_elsewhere() {
+    let html = synthetic::report(&TWO, SMALL).to_html();
+    let without_namespace = html.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
+    for reference in ["http://", "https://", "src=", "@import", "url(", "<script", "<link", "<iframe"] {
+        assert!(!without_namespace.contains(reference), "{reference}");
+    }
+    let document = parsed(&html);
+    for image in named(&document, "image") {
+        assert!(image.attribute("href").is_some_and(|address| address.starts_with("data:image/png;base64,")));
+    }
+}
+
+#[test]
+fn hostile_names_are_only_ever_text() {
+    let hostile = "</title></text></svg><script>alert(\"1\")</script>'\u{0}\u{202E}&amp;";
+    let mut report = synthetic::report(&TWO, SMALL);
+    report.title = hostile.into();
+    report.subtitle = hostile.into();
+    report.facts.push((hostile.into(), hostile.into()));
+    report.commands.push(hostile.into());
+    for run in &mut report.runs {
+        run.name.push_str(hostile);
+        run.facts.push((hostile.into(), hostile.into()));
+        run.curves[0].label = hostile.into();
+        run.curves.push(Curve { panel: hostile.into(), label: hostile.into(), points: vec![(1.0, 1.0)] });
+        let evaluation = run.evaluation.as_mut().expect("evaluated");
+        (evaluation.version, evaluation.mask, evaluation.checkpoint) =
+            (hostile.into(), hostile.into(), hostile.into());
+        let session = &mut evaluation.sessions[0];
+        (session.eid, session.subject) = (hostile.into(), hostile.into());
+        for unit in &mut session.units {
+            (unit.uuid, unit.region) = (format!("{hostile}{}", unit.uuid), hostile.into());
+        }
+        session.tasks[0].task = hostile.into();
+        session.decoding[0].behaviour = hostile.into();
+        session.decoding[0].metric = hostile.into();
+        session.skipped[0].what = hostile.into();
+        session.skipped[0].why = hostile.into();
+        session.examples[0].task = hostile.into();
+        session.examples[0].rank = hostile.into();
+        session.examples[0].psth[0].label = hostile.into();
+        session.region_matrix.as_mut().expect("computed").regions[0] = hostile.into();
+    }
+    let html = report.to_html();
+    assert!(!html.contains("<script"));
+    assert!(!html.contains('\u{0}') && !html.contains('\u{202E}'));
+    let document = parsed(&html);
+    assert_eq!(named(&document, "script").count(), 0);
+    let title = named(&document, "h1").map(text_of).next();
+    assert_eq!(title.as_deref(), Some(hostile.replace(['\u{0}', '\u{202E}'], "\u{FFFD}").as_str()));
+}
+
+#[test]
+fn table_holds_the_scores_and_marks_a_run_only_if_its_interval_is_clear() {
+    let mut report = synthetic::report(&TWO, SMALL);
+    let value = |mean, low, high| Some(IntervalValue { mean, low, high });
+    for (run, first, second) in [
+        (0, value(0.5, 0.4, 0.6), value(0.5, 0.4, 0.6)),
+        (1, value(-0.25, -0.3, -0.2), value(0.45, 0.35, 0.55)),
+    ] {
+        let session = &mut evaluation(&mut report, run).sessions[0];
+        session.tasks[0].scores.bps = first;
+        session.tasks[1].scores.bps = second;
+        session.tasks[0].scores.d2 = None;
+        session.tasks[0].ceiling.as_mut().expect("simulated").bps = value(0.75, 0.7, 0.8);
+    }
+    let html = report.to_html();
+    let document = parsed(&html);
+    let cells = row(&document, "Session SIM_000", "co-smoothing", "bits/spike, mean over units");
+    assert_eq!(cells, ["0.500 [0.400, 0.600]", "−0.250 [−0.300, −0.200]", "0.750 [0.700, 0.800]"]);
+    assert_eq!(row(&document, "Session SIM_000", "co-smoothing", "Poisson D²")[..2], ["n/a", "n/a"]);
+    assert_eq!(
+        row(&document, "Session SIM_000", "decoding", "choice, accuracy (chance 0.548)"),
+        ["0.855", "0.810", "–"]
+    );
+    assert!(html.contains("<strong>0.500 <span>[0.400, 0.600]</span></strong>"));
+    let bold: Vec<String> = named(&document, "strong").map(text_of).collect();
+    assert!(!bold.iter().any(|text| text.starts_with("0.450")), "{bold:?}");
+    assert!(html.contains("no run stands out in forward prediction"));
+}
+
+#[test]
+fn average_over_sessions_is_the_mean_of_the_sessions_both_runs_have() {
+    let mut report = synthetic::report(&TWO, Size { sessions: 3, ..SMALL });
+    for (place, (one, two)) in [(1.0, 0.5), (0.5, 0.25), (9.0, 9.0)].into_iter().enumerate() {
+        evaluation(&mut report, 0).sessions[place].tasks[0].scores.bps_pooled = Some(one);
+        evaluation(&mut report, 1).sessions[place].tasks[0].scores.bps_pooled = Some(two);
+    }
+    // The second run was not evaluated on the last session.
+    evaluation(&mut report, 1).sessions.pop();
+    let html = report.to_html();
+    let cells =
+        row(&parsed(&html), "Averaged over 3", "co-smoothing", "bits/spike, pooled (2 of 3 sessions)");
+    assert_eq!(cells[..2], ["0.750", "0.375"]);
+}
+
+#[test]
+fn values_that_are_missing_or_not_finite_leave_the_page_whole() {
+    let mut report = synthetic::report(&TWO, SMALL);
+    for run in 0..2 {
+        report.runs[run].curves[0].points[3].1 = f64::NAN;
+        report.runs[run].curves[0].points[4] = (f64::INFINITY, f64::NEG_INFINITY);
+        report.runs[run].curves[1].points.clear();
+        let session = &mut evaluation(&mut report, run).sessions[0];
+        session.bin_seconds = f64::NAN;
+        session.decoding[0].score = f64::NAN;
+        session.decoding[0].chance = f64::NAN;
+        for (index, unit) in session.tasks[0].per_unit.iter_mut().enumerate() {
+            unit.bps = [None, Some(f64::NAN), Some(f64::INFINITY), Some(1e300), Some(0.1)][index % 5];
+            unit.ceiling_bps = Some(f64::NAN);
+        }
+        session.tasks[1].per_unit.clear();
+        session.tasks[2].scores.bps =
+            Some(IntervalValue { mean: f64::NAN, low: f64::NAN, high: f64::INFINITY });
+        session.units.truncate(10);
+        session.examples[0].unit = usize::MAX;
+        session.examples[0].first_bin = usize::MAX;
+        session.examples[0].observed[1].truncate(3);
+        session.examples[0].predicted[0].fill(f32::NAN);
+        session.examples[0].psth[0].predicted.fill(f64::NAN);
+        session.examples[1].observed.clear();
+        session.examples[1].psth.clear();
+        session.examples[2].predicted[0][0] = f32::INFINITY;
+        let matrix = session.region_matrix.as_mut().expect("computed");
+        matrix.from_one.truncate(2);
+        matrix.from_one[0].clear();
+        matrix.from_others = vec![Some(f64::INFINITY)];
+    }
+    let html = report.to_html();
+    let document = parsed(&html);
+    let figures = named(&document, "svg");
+    let attributes = figures.flat_map(|figure| figure.descendants()).flat_map(|node| node.attributes());
+    let of_geometry = ["x", "y", "x1", "y1", "x2", "y2", "width", "height", "d", "viewBox", "transform"];
+    for attribute in attributes.filter(|attribute| of_geometry.contains(&attribute.name())) {
+        let value = attribute.value();
+        assert!(!value.contains("NaN") && !value.contains("inf"), "{}={value}", attribute.name());
+    }
+    let cells = row(&document, "Session SIM_000", "decoding", "choice, accuracy");
+    assert_eq!(cells[..2], ["n/a", "n/a"]);
+    assert_eq!(row(&document, "Session SIM_000", "intra-region", "bits/spike, mean over units")[0], "n/a");
+}
+
+#[test]
+fn a_report_of_nothing_is_still_a_page() {
+    let nothing = Report {
+        title: String::new(),
+        subtitle: String::new(),
+        facts: vec![],
+        commands: vec![],
+        runs: vec![],
+    };
+    parsed(&nothing.to_html());
+    let run = RunSection { name: "MtM".into(), facts: vec![], curves: vec![], evaluation: None };
+    let html = Report { runs: vec![run], ..nothing }.to_html();
+    parsed(&html);
+    assert!(html.contains("No run has been evaluated yet."));
+}
+
+#[test]
+fn what_was_skipped_is_listed_once_with_its_reason() {
+    let html = synthetic::report(&TWO, Size { sessions: 1, ..SMALL }).to_html();
+    let document = parsed(&html);
+    let rows: Vec<String> =
+        named(&document, "tr").map(text_of).filter(|row| row.contains("pupil-diameter")).collect();
+    assert_eq!(rows.len(), 1);
+    assert!(
+        rows[0].contains("MtM, temporal baseline") && rows[0].ends_with("the session has no such behaviour")
+    );
+}
+
+#[test]
+fn sessions_scored_differently_are_said_not_to_compare() {
+    let mut report = synthetic::report(&TWO, Size { sessions: 1, ..SMALL });
+    assert!(!report.to_html().contains("cannot be compared"));
+    evaluation(&mut report, 1).sessions[0].trials += 1;
+    assert!(report.to_html().contains("cannot be compared"));
+}
+
+#[test]
+fn a_large_session_stays_small() {
+    let size = Size { sessions: 1, units: 1000, trials: 200, bins: 100, epochs: 1000 };
+    let bytes = synthetic::report(&TWO, size).to_html().len();
+    assert!(bytes < 3_000_000, "{bytes} bytes");
+}
+
+#[test]
+fn the_same_report_is_the_same_page() {
+    let report = synthetic::report(&TWO, SMALL);
+    assert_eq!(report.to_html(), report.to_html());
+}
+
+#[test]
+fn writing_replaces_the_file_and_leaves_nothing_else() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("report.html");
+    std::fs::write(&path, "before").expect("written");
+    let report = synthetic::report(&TWO[..1], Size { sessions: 1, ..SMALL });
+    report.write(&path).expect("written");
+    assert_eq!(std::fs::read_to_string(&path).expect("readable"), report.to_html());
+    assert_eq!(std::fs::read_dir(folder.path()).expect("listed").count(), 1);
+}
+
+#[test]
+fn failing_to_write_names_the_file_and_leaves_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = synthetic::report(&TWO[..1], Size { sessions: 1, ..SMALL });
+    let path = folder.path().join("missing").join("report.html");
+    let error = report.write(&path).expect_err("the folder is missing");
+    assert!(
+        matches!(error, ReportError::Write { .. }) && error.to_string().contains("report.html"),
+        "{error}"
+    );
+    // The place is taken by a folder: the rename fails, and the temporary file goes.
+    let taken = folder.path().join("taken");
+    std::fs::create_dir(&taken).expect("made");
+    std::fs::write(taken.join("file"), "x").expect("written");
+    assert!(report.write(&taken).is_err());
+    assert_eq!(std::fs::read_dir(folder.path()).expect("listed").count(), 1);
+    assert!(matches!(report.write(std::path::Path::new("..")), Err(ReportError::NotAFile { .. })));
+}

@@ -39,7 +39,8 @@ tbody th[scope=row] { font-weight: 400; }
 .numbers thead th.head { text-align: left; padding-left: 0; }
 .numbers td, .numbers td span { white-space: nowrap; }
 .many td span { display: block; }
-tbody, .keep { break-inside: avoid; }
+tbody, .keep, .tasks { break-inside: avoid; }
+h2 + .note { break-after: avoid; }
 .numbers tbody + tbody tr:first-child > * { border-top: 1px solid #ccc; }
 .words tbody tr + tr > td, .words tbody tr + tr > th[scope=row], .words tbody + tbody tr > * { border-top: 1px solid #e2e2e2; }
 figure { margin: 0 0 24px; break-inside: avoid; }
@@ -74,6 +75,8 @@ footer { margin-top: 48px; padding-top: 10px; border-top: 1px solid #bbb; font-s
 @page { size: A4; margin: 15mm 14mm; }
 @media print {
   body { padding: 0; max-width: none; font-size: 10.5pt; }
+  p { max-width: none; }
+  p:not(.lead):not(.note), dl { font-size: 9.5pt; }
   table { font-size: 8.5pt; }
   .numbers td, .numbers thead th { padding-left: 8px; }
   h2 { margin-top: 26px; }

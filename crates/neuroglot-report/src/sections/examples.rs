@@ -204,8 +204,9 @@ fn heading(condition: &ConditionPsth, width: f64) -> Vec<String> {
     let limit = (width / 5.2) as usize;
     let trials = format!("(n = {})", condition.trials);
     // Broken after commas if that is enough, else between any two words.
+    let fits = condition.label.split(", ").all(|part| part.chars().count() < limit);
     let mut lines = wrapped(condition.label.split_inclusive(", ").chain([trials.as_str()]), limit);
-    if lines.len() > 2 {
+    if lines.len() > 2 || !fits {
         lines = wrapped(condition.label.split(' ').chain([trials.as_str()]), limit);
     }
     if lines.len() > 2 {

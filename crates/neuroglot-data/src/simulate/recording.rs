@@ -19,8 +19,8 @@ const RATE_SPREAD: f64 = 0.55;
 const RATES_HZ: [f64; 2] = [1.0, 40.0];
 
 /// Standard deviation of a unit's log-rate. A rate with a log-normal distribution carries half its square, in nats per
-/// spike: 0.26 to 0.72 bits per spike here.
-const DEPTHS_OF_MODULATION: [f64; 2] = [0.6, 1.0];
+/// spike: 0.35 to 0.87 bits per spike for latents without bound.
+const DEPTHS_OF_MODULATION: [f64; 2] = [0.7, 1.1];
 
 /// The log-rate follows the latents up to about so many standard deviations.
 const BOUND: f64 = 3.0;

@@ -1,0 +1,123 @@
+//! Sessions written by other programs: small fixtures, and published recordings where they are at hand.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use neuroglot_data::{Behaviour, Session, SessionSummary, Split};
+
+fn fixture(name: &str) -> Session {
+    Session::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)).unwrap()
+}
+
+/// The counts that `fixtures/make.py` defines.
+fn expected_counts(trial: usize) -> Vec<f32> {
+    let mut counts = Vec::new();
+    for bin in 0..3 {
+        for unit in 0..4 {
+            let count = ((7 * trial + 3 * bin + unit) % 5).saturating_sub(2);
+            counts.push((count + if (trial, bin, unit) == (5, 2, 3) { 300 } else { 0 }) as f32);
+        }
+    }
+    counts
+}
+
+fn check_counts(session: &Session) {
+    assert_eq!((session.trials(), session.bins(), session.units().len()), (6, 3, 4));
+    let splits = [[Split::Train; 4].as_slice(), &[Split::Validation, Split::Test]].concat();
+    assert_eq!(session.splits(), splits);
+    for trial in 0..6 {
+        let mut counts = vec![0.0; 12];
+        session.write_dense(trial, &mut counts);
+        assert_eq!(counts, expected_counts(trial), "trial {trial}");
+    }
+    assert_eq!(session.behaviour_per_trial("choice").unwrap(), [-1.0, 1.0, -1.0, 1.0, -1.0, 1.0]);
+    let regions: Vec<&str> = session.units().iter().map(|unit| unit.region.as_str()).collect();
+    assert_eq!(regions, ["PO", "LP", "CA1", "PO"]);
+    assert_eq!(session.eid(), "fixture");
+}
+
+#[test]
+fn a_folder_of_save_to_disk() {
+    let session = fixture("saved_to_disk");
+    check_counts(&session);
+    assert_eq!((session.subject(), session.lab(), session.bin_seconds()), ("mouse", "laboratory", 0.05));
+    let unit = &session.units()[1];
+    assert_eq!(
+        (unit.uuid.as_str(), unit.depth, unit.channel, unit.good),
+        ("b", Some(40.0), Some(5), Some(false))
+    );
+    let wheel = session.behaviour_per_bin("wheel-speed").unwrap();
+    assert_eq!(wheel[..6], [0.0, 0.1, 0.2, 1.0, 1.1, 1.2]);
+    assert_eq!(session.behaviours().len(), 2);
+}
+
+#[test]
+fn other_types_and_missing_columns() {
+    let session = fixture("other_types");
+    check_counts(&session);
+    assert_eq!((session.subject(), session.lab(), session.bin_seconds()), ("unknown", "unknown", 0.02));
+    let depths: Vec<Option<f64>> = session.units().iter().map(|unit| unit.depth).collect();
+    assert_eq!(depths, [Some(20.0), None, Some(80.0), None]);
+    assert_eq!(session.units()[3].uuid, "fixture-0003");
+    assert_eq!((session.units()[3].channel, session.units()[3].good), (None, None));
+    let wheel = session.behaviour_per_bin("wheel-speed").unwrap();
+    assert!(wheel[3..7].iter().all(|value| value.is_nan()), "null list, null value");
+    assert_eq!(wheel[7..9], [2.0999999046325684, 2.200000047683716]);
+    // Lick times differ in number from trial to trial: they are no behaviour.
+    assert_eq!(session.behaviours().keys().collect::<Vec<_>>(), ["choice", "wheel-speed"]);
+}
+
+/// A recording of the shared development data, or `None` with the reason printed.
+fn shared(name: &str) -> Option<Session> {
+    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
+    if !folder.exists() {
+        eprintln!("skipped: {} is not on this machine", folder.display());
+        return None;
+    }
+    let start = std::time::Instant::now();
+    let session = Session::read(folder).unwrap();
+    eprintln!("{name} was read in {:?}", start.elapsed());
+    Some(session)
+}
+
+fn spikes(session: &Session, split: Split) -> u64 {
+    let trials = session.trials_in(split);
+    trials.iter().flat_map(|&trial| session.entries(trial)).map(|(_, _, count)| u64::from(count)).sum()
+}
+
+/// The expected numbers were computed with pyarrow and NumPy.
+#[test]
+fn a_published_ibl_recording() {
+    let Some(session) = shared("ibl/ibl_dy016_aligned") else { return };
+    assert_eq!((session.trials(), session.bins(), session.units().len()), (367, 50, 449));
+    let summary = SessionSummary::of(&session);
+    let regions = [("CA1", 66), ("DG", 69), ("LP", 126), ("PO", 159), ("VISa", 29)];
+    assert_eq!(summary.units_per_region, regions.map(|(region, units)| (region.to_owned(), units)).into());
+    let trials = [(Split::Train, 256), (Split::Validation, 37), (Split::Test, 74)];
+    assert_eq!(summary.trials, BTreeMap::from(trials));
+    assert_eq!(Split::ALL.map(|split| spikes(&session, split)), [514_702, 76_897, 148_160]);
+    assert_eq!(session.counts().nonzero(), 415_521 + 61_618 + 118_910);
+    let rates = session.unit_rates_hz(&session.trials_in(Split::Train));
+    for (rate, expected) in rates.iter().zip([8.390625, 1.66015625, 4.2578125, 43.3828125, 23.671875]) {
+        assert!((rate - expected).abs() < 1e-9, "{rate} Hz, not {expected}");
+    }
+    assert_eq!(rates.iter().filter(|&&rate| rate == 0.0).count(), 5);
+    assert_eq!(rates.iter().filter(|&&rate| rate < 0.5).count(), 140);
+    let train: f64 = session.behaviour_per_bin("whisker-motion-energy").unwrap()[..256 * 50].iter().sum();
+    assert!((train - 60_623.265_932_649_374).abs() < 1e-6);
+    assert_eq!((session.subject(), session.bin_seconds()), ("DY_016", 0.02));
+}
+
+#[test]
+fn a_published_steinmetz_recording() {
+    let Some(session) = shared("steinmetz/cori_2016-12-14_aligned") else { return };
+    assert_eq!((session.trials(), session.bins(), session.units().len()), (214, 20, 733));
+    assert_eq!(Split::ALL.map(|split| spikes(&session, split)), [168_171, 24_688, 47_839]);
+    let train = session.trials_in(Split::Train);
+    let sum = |name: &str| {
+        train.iter().map(|&trial| session.behaviour_per_trial(name).unwrap()[trial]).sum::<f64>()
+    };
+    assert_eq!((sum("choice"), sum("contrast-left")), (9.0, 45.25));
+    assert_eq!(session.units_in("VISp").len(), 178);
+    assert!(matches!(session.behaviours()["wheel-speed"], Behaviour::PerBin(_)));
+}

@@ -76,7 +76,7 @@ impl Filter {
     /// [`DataError::Setting`] if the rate is negative or not a number, or if there is no training trial to take rates
     /// from; [`DataError::Invalid`] if `drop_no_go` is on and the session has no `choice`.
     pub fn apply(&self, session: &Session) -> Result<(Session, FilterReport), DataError> {
-        if !(self.min_rate_hz >= 0.0) {
+        if self.min_rate_hz.is_nan() || self.min_rate_hz < 0.0 {
             let problem = format!("is {} Hz, it must be 0 or more", self.min_rate_hz);
             return Err(DataError::Setting { setting: "min_rate_hz", problem });
         }

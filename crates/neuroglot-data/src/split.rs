@@ -41,7 +41,7 @@ impl std::fmt::Display for Split {
 }
 
 /// Draws the split of each of `trials` trials: 70 % train, 10 % validation, 20 % test by a seeded random permutation
-/// (MtM, appendix on the data).
+/// (MtM, arXiv 2407.14668).
 ///
 /// Train is rounded down and validation up. Three trials or more leave no split empty; fewer go to train first, then
 /// to validation.
@@ -69,8 +69,8 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_those_of_published_splits() {
-        // 367 and 214 trials are real sessions split with the public reference tools.
+    fn sizes_are_those_of_distributed_recordings() {
+        // 367 and 214 trials: the sizes in which two real recordings are distributed.
         for (trials, expected) in [
             (367, [256, 37, 74]),
             (214, [149, 22, 43]),

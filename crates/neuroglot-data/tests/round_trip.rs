@@ -118,7 +118,7 @@ except ImportError as error:
 datasets.disable_progress_bars()
 splits = datasets.load_dataset(sys.argv[1], cache_dir=sys.argv[2])
 train, row = splits["train"], splits["test"][0]
-print([len(splits[name]) for name in splits if name.startswith(("train", "val", "test"))])
+print([len(splits[name]) for name in sorted(splits) if name.startswith(("train", "val", "test"))])
 print(sum(sum(counts) for name in splits for counts in splits[name]["spikes_sparse_data"]))
 print(row["spikes_sparse_shape"], len(row["simulated_rates"]), row["choice"], row["cluster_regions"][0])
 print([type(train.features[name].feature).__name__ + ":" + train.features[name].feature.dtype
@@ -146,7 +146,7 @@ fn python_datasets_loads_what_is_written() {
     }
     assert!(run.status.success(), "{printed}{}", String::from_utf8_lossy(&run.stderr));
     let lines: Vec<&str> = printed.lines().collect();
-    assert_eq!(lines[0], "[63, 9, 18]");
+    assert_eq!(lines[0], "[18, 63, 9]");
     assert_eq!(lines[1], session.counts().total().to_string());
     let choice = session.behaviour_per_trial("choice").unwrap()[session.trials_in(Split::Test)[0]];
     assert_eq!(lines[2], format!("[12, 20] 240 [{choice:.1}] VISa"));

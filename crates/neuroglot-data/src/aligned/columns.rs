@@ -47,7 +47,7 @@ impl<'a> Lists<'a> {
                 offsets[row] as usize..offsets[row + 1] as usize
             }
             _ => {
-                let length = self.column.as_fixed_size_list().value_length() as usize;
+                let length = self.column.as_fixed_size_list().value_length().max(0) as usize;
                 row * length..(row + 1) * length
             }
         })

@@ -11,7 +11,7 @@ pub(super) const LATENTS: usize = 3;
 /// Number of inputs: left and right contrast, choice, block, arousal.
 const INPUTS: usize = 5;
 
-/// How strongly each input drives a region; arousal drives most, as in recordings of awake mice.
+/// How strongly each input drives a region. Arousal is always there, the others only from time to time.
 const INPUT_GAINS: [f64; INPUTS] = [2.0, 2.0, 1.5, 1.0, 1.0];
 
 /// How strongly a region is driven by those before it in the list, and by those after it.

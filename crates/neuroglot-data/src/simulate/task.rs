@@ -25,8 +25,9 @@ pub(super) struct Trial {
 
 /// Draws the trials of a session.
 ///
-/// An unbiased block comes first, then blocks of 20 to 39 trials in which left stimuli are rare (0.2) or frequent
-/// (0.8), in turn (International Brain Laboratory 2021, eLife 10:e63711). The choice is logistic in contrast and prior.
+/// An unbiased block comes first, then blocks in which left stimuli are rare (0.2) or frequent (0.8), in turn, as in the
+/// task of the International Brain Laboratory (2021, eLife 10:e63711). Blocks are short, 20 to 39 trials, so that short
+/// sessions have several. The choice is logistic in contrast and prior.
 pub(super) fn draw_trials(trials: usize, random: &mut impl Rng) -> Vec<Trial> {
     let mut block = 0.5;
     let mut left_in_block = trials.div_ceil(8);

@@ -1,1 +1,5 @@
 //! Training with multi-task masking: schedule, batches, validation, checkpoints.
+
+mod schedule;
+
+pub use schedule::OneCycle;

@@ -1,0 +1,87 @@
+//! Sizes and options of the model.
+
+use crate::{ModelError, NormKind};
+use serde::{Deserialize, Serialize};
+
+/// NDT1-stitch: one token per bin, one stitcher per session. Defaults are the paper's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ndt1Config {
+    /// Width of the stitchers' output.
+    pub channels: usize,
+    /// Width of the tokens.
+    pub hidden: usize,
+    /// Number of blocks.
+    pub layers: usize,
+    /// Attention heads per block.
+    pub heads: usize,
+    /// Width of the MLP; 0 means 2 · hidden.
+    pub mlp: usize,
+    /// Dropout on attention weights, before the attention output and after the MLP.
+    pub dropout: f64,
+    /// Dropout on the tokens.
+    pub embed_dropout: f64,
+    /// Rotary position embedding in every block, besides the learned positions.
+    pub rope: bool,
+    /// Normalisation.
+    pub norm: NormKind,
+}
+
+impl Default for Ndt1Config {
+    fn default() -> Self {
+        Self {
+            channels: 668,
+            hidden: 512,
+            layers: 5,
+            heads: 8,
+            mlp: 0,
+            dropout: 0.4,
+            embed_dropout: 0.2,
+            rope: false,
+            norm: NormKind::Layer,
+        }
+    }
+}
+
+impl Ndt1Config {
+    /// Width of the MLP in use.
+    pub fn mlp_width(&self) -> usize {
+        if self.mlp == 0 { 2 * self.hidden } else { self.mlp }
+    }
+
+    /// Checks that the settings make a model.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] names the field and what it must be.
+    pub fn check(&self) -> Result<(), ModelError> {
+        let fail = |field, value: &dyn std::fmt::Display, cure| {
+            Err(ModelError::Config { field, value: value.to_string(), cure })
+        };
+        let sizes = [
+            ("channels", self.channels),
+            ("hidden", self.hidden),
+            ("layers", self.layers),
+            ("heads", self.heads),
+        ];
+        for (field, value) in sizes {
+            if !(1..=65_536).contains(&value) {
+                return fail(field, &value, "it must lie between 1 and 65536");
+            }
+        }
+        if self.mlp > 1 << 20 {
+            return fail("mlp", &self.mlp, "it must be at most 1048576 (0 means twice the hidden size)");
+        }
+        if !self.hidden.is_multiple_of(self.heads) {
+            return fail("heads", &self.heads, "it must divide model.hidden");
+        }
+        if self.rope && !(self.hidden / self.heads).is_multiple_of(2) {
+            return fail("rope", &self.rope, "the width of a head, model.hidden / model.heads, must be even");
+        }
+        for (field, value) in [("dropout", self.dropout), ("embed_dropout", self.embed_dropout)] {
+            if !(0.0..1.0).contains(&value) {
+                return fail(field, &value, "it must be at least 0 and below 1");
+            }
+        }
+        Ok(())
+    }
+}

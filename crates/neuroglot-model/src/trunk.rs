@@ -1,0 +1,464 @@
+//! Pre-norm transformer blocks, shared by all models.
+
+use crate::initialisation::{linear_bias, linear_weight};
+use crate::parameters::{Layout, Parameter, Parameters};
+use neuroglot_engine::ops::*;
+use neuroglot_engine::{AttentionRule, Device, Dropout, MemoryPlan, Slot};
+use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
+
+/// Which normalisation a block uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NormKind {
+    /// Mean 0, variance 1, then gain and bias per feature.
+    #[default]
+    Layer,
+    /// Length 1, then one gain.
+    Scale,
+}
+
+/// Sizes of the blocks.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TrunkConfig {
+    pub hidden: usize,
+    pub layers: usize,
+    pub heads: usize,
+    pub mlp: usize,
+    pub dropout: f32,
+    pub norm: NormKind,
+    pub rope: bool,
+}
+
+/// A linear layer's parameters.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LinearParameters {
+    pub weight: Parameter,
+    pub bias: Parameter,
+    pub inputs: usize,
+    pub outputs: usize,
+}
+
+impl LinearParameters {
+    pub(crate) fn place(layout: &mut Layout, name: &str, inputs: usize, outputs: usize) -> Self {
+        let weight = layout.place(format!("{name}.weight"), &[outputs, inputs]);
+        let bias = layout.place(format!("{name}.bias"), &[outputs]);
+        Self { weight, bias, inputs, outputs }
+    }
+
+    pub(crate) fn initialise(
+        &self,
+        p: &Parameters,
+        device: &mut dyn Device,
+        rng: &mut ChaCha8Rng,
+        scale: f64,
+    ) {
+        p.set(device, self.weight, &linear_weight(rng, self.inputs, self.outputs, scale));
+        p.set(device, self.bias, &linear_bias(rng, self.inputs, self.outputs));
+    }
+
+    pub(crate) fn forward(&self, p: &Parameters, device: &mut dyn Device, rows: usize, x: Slot, y: Slot) {
+        device.linear(&Linear {
+            rows,
+            inputs: self.inputs,
+            outputs: self.outputs,
+            x,
+            weight: p.value(self.weight),
+            bias: p.value(self.bias),
+            y,
+        });
+    }
+
+    pub(crate) fn backward(
+        &self,
+        p: &Parameters,
+        device: &mut dyn Device,
+        rows: usize,
+        x: Slot,
+        y_gradient: Slot,
+        x_gradient: Option<Slot>,
+    ) {
+        device.linear_backward(&LinearBackward {
+            rows,
+            inputs: self.inputs,
+            outputs: self.outputs,
+            x,
+            weight: p.value(self.weight),
+            y_gradient,
+            x_gradient,
+            weight_gradient: p.gradient(self.weight),
+            bias_gradient: p.gradient(self.bias),
+        });
+    }
+}
+
+/// A normalisation's parameters.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct NormParameters {
+    gain: Parameter,
+    /// Layer norm only.
+    bias: Option<Parameter>,
+    width: usize,
+}
+
+impl NormParameters {
+    pub(crate) fn place(layout: &mut Layout, name: &str, width: usize, kind: NormKind) -> Self {
+        match kind {
+            NormKind::Layer => {
+                let gain = layout.place(format!("{name}.weight"), &[width]);
+                let bias = layout.place(format!("{name}.bias"), &[width]);
+                Self { gain, bias: Some(bias), width }
+            }
+            NormKind::Scale => Self { gain: layout.place(format!("{name}.scale"), &[1]), bias: None, width },
+        }
+    }
+
+    pub(crate) fn initialise(&self, p: &Parameters, device: &mut dyn Device) {
+        match self.bias {
+            Some(bias) => {
+                device.fill(p.value(self.gain), 1.0);
+                device.fill(p.value(bias), 0.0);
+            }
+            None => device.fill(p.value(self.gain), (self.width as f32).sqrt()),
+        }
+    }
+
+    pub(crate) fn forward(
+        &self,
+        p: &Parameters,
+        device: &mut dyn Device,
+        rows: usize,
+        x: Slot,
+        y: Slot,
+        statistics: Slot,
+    ) {
+        let (gain, width) = (p.value(self.gain), self.width);
+        match self.bias {
+            Some(bias) => {
+                device.layer_norm(&LayerNorm { rows, width, x, gain, bias: p.value(bias), y, statistics });
+            }
+            None => device.scale_norm(&ScaleNorm { rows, width, x, gain, y, statistics }),
+        }
+    }
+
+    /// Adds to `x_gradient`.
+    pub(crate) fn backward(
+        &self,
+        p: &Parameters,
+        device: &mut dyn Device,
+        rows: usize,
+        x: Slot,
+        statistics: Slot,
+        y_gradient: Slot,
+        x_gradient: Slot,
+    ) {
+        let (gain, gain_gradient, width) = (p.value(self.gain), p.gradient(self.gain), self.width);
+        match self.bias {
+            Some(bias) => device.layer_norm_backward(&LayerNormBackward {
+                rows,
+                width,
+                x,
+                gain,
+                statistics,
+                y_gradient,
+                x_gradient,
+                gain_gradient,
+                bias_gradient: p.gradient(bias),
+            }),
+            None => device.scale_norm_backward(&ScaleNormBackward {
+                rows,
+                width,
+                x,
+                gain,
+                statistics,
+                y_gradient,
+                x_gradient,
+                gain_gradient,
+            }),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct BlockParameters {
+    norm1: NormParameters,
+    /// Query, key and value lie side by side: one product makes all three.
+    qkv: LinearParameters,
+    qkv_parts: [LinearParameters; 3],
+    out: LinearParameters,
+    norm2: NormParameters,
+    up: LinearParameters,
+    down: LinearParameters,
+}
+
+/// The parameters of all blocks.
+#[derive(Debug)]
+pub(crate) struct Trunk {
+    config: TrunkConfig,
+    blocks: Vec<BlockParameters>,
+}
+
+/// What one block keeps for its backward pass.
+#[derive(Debug, Clone, Copy)]
+struct BlockSlots {
+    normed1: Slot,
+    statistics1: Slot,
+    qkv: Slot,
+    log_sums: Slot,
+    attended: Slot,
+    middle: Slot,
+    normed2: Slot,
+    statistics2: Slot,
+    up: Slot,
+    activated: Slot,
+    output: Slot,
+}
+
+/// Memory of the blocks for one batch shape.
+#[derive(Debug, Clone)]
+pub(crate) struct TrunkSlots {
+    batch: usize,
+    tokens: usize,
+    blocks: Vec<BlockSlots>,
+    branch: Slot,
+    /// Backward pass only.
+    normed_gradient: Slot,
+    wide_gradient: Slot,
+    rope_table: Slot,
+}
+
+/// Which dropout bits a pass draws; `None` at inference.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DropoutKey {
+    pub seed: u64,
+    pub step: u64,
+}
+
+/// The dropout at one place of the model.
+pub(crate) fn dropout_at(key: Option<DropoutKey>, probability: f32, site: u32) -> Option<Dropout> {
+    key.filter(|_| probability > 0.0).map(|key| Dropout { probability, seed: key.seed, step: key.step, site })
+}
+
+impl Trunk {
+    pub(crate) fn place(layout: &mut Layout, config: TrunkConfig) -> Self {
+        let TrunkConfig { hidden, mlp, norm, .. } = config;
+        let blocks = (0..config.layers)
+            .map(|layer| {
+                let name = |part: &str| format!("encoder.layers.{layer}.{part}");
+                let norm1 = NormParameters::place(layout, &name("ln1"), hidden, norm);
+                let parts = ["query", "key", "value"];
+                let named = |suffix: &str, shape: Vec<usize>| {
+                    parts.map(|part| (name(&format!("attn.{part}.{suffix}")), shape.clone()))
+                };
+                let weights = layout.adjacent(named("weight", vec![hidden, hidden]));
+                let biases = layout.adjacent(named("bias", vec![hidden]));
+                let part = |i: usize| LinearParameters {
+                    weight: weights[i],
+                    bias: biases[i],
+                    inputs: hidden,
+                    outputs: hidden,
+                };
+                BlockParameters {
+                    norm1,
+                    qkv: LinearParameters {
+                        weight: weights[0].through(weights[2]),
+                        bias: biases[0].through(biases[2]),
+                        inputs: hidden,
+                        outputs: 3 * hidden,
+                    },
+                    qkv_parts: [part(0), part(1), part(2)],
+                    out: LinearParameters::place(layout, &name("attn.out_proj"), hidden, hidden),
+                    norm2: NormParameters::place(layout, &name("ln2"), hidden, norm),
+                    up: LinearParameters::place(layout, &name("mlp.up_proj"), hidden, mlp),
+                    down: LinearParameters::place(layout, &name("mlp.down_proj"), mlp, hidden),
+                }
+            })
+            .collect();
+        Self { config, blocks }
+    }
+
+    /// T-Fixup style scaling (Huang et al. 2020): 0.67·L^(−1/4) on the attention output and the MLP, √2 more on values.
+    pub(crate) fn initialise(&self, p: &Parameters, device: &mut dyn Device, rng: &mut ChaCha8Rng) {
+        let scale = 0.67 * (self.config.layers as f64).powf(-0.25);
+        for block in &self.blocks {
+            block.norm1.initialise(p, device);
+            block.norm2.initialise(p, device);
+            for (part, scale) in block.qkv_parts.iter().zip([1.0, 1.0, scale * 2f64.sqrt()]) {
+                part.initialise(p, device, rng, scale);
+            }
+            for linear in [&block.out, &block.up, &block.down] {
+                linear.initialise(p, device, rng, scale);
+            }
+        }
+    }
+
+    /// Plans the memory of one batch shape. At inference the blocks share their slots.
+    pub(crate) fn plan(
+        &self,
+        plan: &mut MemoryPlan,
+        batch: usize,
+        tokens: usize,
+        training: bool,
+    ) -> TrunkSlots {
+        let TrunkConfig { hidden, mlp, heads, .. } = self.config;
+        let rows = batch * tokens;
+        let mut block = |output: Slot| BlockSlots {
+            normed1: plan.slot(rows * hidden),
+            statistics1: plan.slot(rows * 2),
+            qkv: plan.slot(rows * 3 * hidden),
+            log_sums: plan.slot(rows * heads),
+            attended: plan.slot(rows * hidden),
+            middle: plan.slot(rows * hidden),
+            normed2: plan.slot(rows * hidden),
+            statistics2: plan.slot(rows * 2),
+            up: plan.slot(rows * mlp),
+            activated: plan.slot(rows * mlp),
+            output,
+        };
+        let nothing = Slot::default();
+        let mut blocks: Vec<BlockSlots> = if training {
+            (0..self.config.layers).map(|_| block(nothing)).collect()
+        } else {
+            vec![block(nothing); self.config.layers]
+        };
+        // At inference outputs take turns: a block reads the one and writes the other.
+        let mut turns = [nothing; 2];
+        for (index, block) in blocks.iter_mut().enumerate() {
+            let turn = &mut turns[index % 2];
+            if training || turn.is_empty() {
+                *turn = plan.slot(rows * hidden);
+            }
+            block.output = *turn;
+        }
+        let branch = plan.slot(rows * hidden);
+        let (normed_gradient, wide_gradient) = if training {
+            (plan.slot(rows * hidden), plan.slot(rows * mlp.max(3 * hidden)))
+        } else {
+            (nothing, nothing)
+        };
+        let rope_table = if self.config.rope { plan.slot(tokens * hidden / heads) } else { nothing };
+        TrunkSlots { batch, tokens, blocks, branch, normed_gradient, wide_gradient, rope_table }
+    }
+
+    /// Writes what the blocks need besides their input, when a plan comes into use.
+    pub(crate) fn prepare(&self, device: &mut dyn Device, slots: &TrunkSlots) {
+        if self.config.rope {
+            device.write(slots.rope_table, &rope_table(slots.tokens, self.config.hidden / self.config.heads));
+        }
+    }
+
+    /// Runs all blocks on tokens `[batch · tokens, hidden]` and returns the slot of the result.
+    pub(crate) fn forward(
+        &self,
+        p: &Parameters,
+        device: &mut dyn Device,
+        slots: &TrunkSlots,
+        input: Slot,
+        rule: AttentionRule,
+        key: Option<DropoutKey>,
+    ) -> Slot {
+        let TrunkConfig { hidden, heads, dropout, .. } = self.config;
+        let (batch, tokens) = (slots.batch, slots.tokens);
+        let rows = batch * tokens;
+        let mut x = input;
+        for (layer, (block, s)) in self.blocks.iter().zip(&slots.blocks).enumerate() {
+            let site = site_of(layer);
+            block.norm1.forward(p, device, rows, x, s.normed1, s.statistics1);
+            block.qkv.forward(p, device, rows, s.normed1, s.qkv);
+            if self.config.rope {
+                device.rope(&self.rope(slots, s.qkv, false));
+            }
+            device.attention(&Attention {
+                batch,
+                tokens,
+                heads,
+                head_width: hidden / heads,
+                rule,
+                dropout: dropout_at(key, dropout, site),
+                qkv: s.qkv,
+                y: s.attended,
+                log_sums: s.log_sums,
+            });
+            device.dropout(&DropoutInPlace { x: s.attended, dropout: dropout_at(key, dropout, site + 1) });
+            block.out.forward(p, device, rows, s.attended, slots.branch);
+            device.residual(&Residual { x, branch: slots.branch, y: s.middle, dropout: None });
+            block.norm2.forward(p, device, rows, s.middle, s.normed2, s.statistics2);
+            block.up.forward(p, device, rows, s.normed2, s.up);
+            device.gelu(&Gelu { x: s.up, y: s.activated });
+            block.down.forward(p, device, rows, s.activated, slots.branch);
+            let dropout = dropout_at(key, dropout, site + 2);
+            device.residual(&Residual { x: s.middle, branch: slots.branch, y: s.output, dropout });
+            x = s.output;
+        }
+        x
+    }
+
+    /// Runs all blocks backward. `gradient` holds that of the result and becomes that of the input.
+    pub(crate) fn backward(
+        &self,
+        p: &Parameters,
+        device: &mut dyn Device,
+        slots: &TrunkSlots,
+        input: Slot,
+        rule: AttentionRule,
+        key: Option<DropoutKey>,
+        gradient: Slot,
+    ) {
+        let TrunkConfig { hidden, heads, mlp, dropout, .. } = self.config;
+        let (batch, tokens) = (slots.batch, slots.tokens);
+        let rows = batch * tokens;
+        for (layer, (block, s)) in self.blocks.iter().zip(&slots.blocks).enumerate().rev() {
+            let site = site_of(layer);
+            let x = if layer == 0 { input } else { slots.blocks[layer - 1].output };
+            let up_gradient = slots.wide_gradient.part(0, rows * mlp);
+            let branch_gradient = slots.branch;
+            let key_dropout = |offset| dropout_at(key, dropout, site + offset);
+            device.residual_backward(&ResidualBackward {
+                y_gradient: gradient,
+                branch_gradient,
+                dropout: key_dropout(2),
+            });
+            block.down.backward(p, device, rows, s.activated, branch_gradient, Some(up_gradient));
+            device.gelu_backward(&GeluBackward { x: s.up, gradient: up_gradient });
+            block.up.backward(p, device, rows, s.normed2, up_gradient, Some(slots.normed_gradient));
+            block.norm2.backward(p, device, rows, s.middle, s.statistics2, slots.normed_gradient, gradient);
+            block.out.backward(p, device, rows, s.attended, gradient, Some(branch_gradient));
+            device.dropout(&DropoutInPlace { x: branch_gradient, dropout: key_dropout(1) });
+            let qkv_gradient = slots.wide_gradient.part(0, rows * 3 * hidden);
+            device.attention_backward(&AttentionBackward {
+                batch,
+                tokens,
+                heads,
+                head_width: hidden / heads,
+                rule,
+                dropout: key_dropout(0),
+                qkv: s.qkv,
+                log_sums: s.log_sums,
+                y_gradient: branch_gradient,
+                qkv_gradient,
+            });
+            if self.config.rope {
+                device.rope(&self.rope(slots, qkv_gradient, true));
+            }
+            block.qkv.backward(p, device, rows, s.normed1, qkv_gradient, Some(slots.normed_gradient));
+            block.norm1.backward(p, device, rows, x, s.statistics1, slots.normed_gradient, gradient);
+        }
+    }
+
+    fn rope(&self, slots: &TrunkSlots, qkv: Slot, inverse: bool) -> Rope {
+        Rope {
+            batch: slots.batch,
+            tokens: slots.tokens,
+            heads: self.config.heads,
+            head_width: self.config.hidden / self.config.heads,
+            table: slots.rope_table,
+            qkv,
+            inverse,
+        }
+    }
+}
+
+/// First of the three dropout sites of a block; site 0 belongs to the tokens.
+fn site_of(layer: usize) -> u32 {
+    1 + 3 * layer as u32
+}

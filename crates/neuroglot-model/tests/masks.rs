@@ -1,0 +1,381 @@
+//! What each masking scheme hides and counts, entry by entry, and how often.
+
+use neuroglot_model::{Mask, MaskRatios, Regions, Scheme};
+use proptest::prelude::*;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+/// The truth about a batch, kept apart from `Regions`, which is under test too.
+#[derive(Debug, Clone)]
+struct Batch {
+    trials: usize,
+    bins: usize,
+    acronyms: Vec<&'static str>,
+}
+
+impl Batch {
+    fn draw(&self, scheme: Scheme, ratios: MaskRatios, seed: u64) -> Mask {
+        let regions = Regions::new(self.acronyms.iter().copied());
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mask = Mask::draw(scheme, self.trials, self.bins, &regions, ratios, &mut rng);
+        assert_eq!(mask.hidden().len(), self.trials * self.bins * self.acronyms.len());
+        assert_eq!(mask.target().len(), mask.hidden().len());
+        mask
+    }
+
+    fn units(&self) -> usize {
+        self.acronyms.len()
+    }
+
+    fn entry(&self, trial: usize, bin: usize, unit: usize) -> usize {
+        (trial * self.bins + bin) * self.units() + unit
+    }
+
+    fn region_of(&self, unit: usize) -> Option<&'static str> {
+        Some(self.acronyms[unit]).filter(|name| !["", "root", "void", "unknown"].contains(name))
+    }
+
+    /// Regions with at least one unit, each once.
+    fn regions(&self) -> Vec<&'static str> {
+        let mut names: Vec<_> = (0..self.units()).filter_map(|unit| self.region_of(unit)).collect();
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// Every `(trial, bin, unit)`.
+    fn entries(&self) -> impl Iterator<Item = (usize, usize, usize)> {
+        let (trials, bins, units) = (self.trials, self.bins, self.units());
+        (0..trials).flat_map(move |trial| {
+            (0..bins).flat_map(move |bin| (0..units).map(move |unit| (trial, bin, unit)))
+        })
+    }
+
+    /// Whether all bins of a unit in a trial are treated as its first bin is.
+    fn columns_are_whole(&self, hidden: &[bool]) -> bool {
+        self.entries().all(|(t, b, u)| hidden[self.entry(t, b, u)] == hidden[self.entry(t, 0, u)])
+    }
+
+    /// Whether all units of a bin in a trial are treated as the first unit is.
+    fn rows_are_whole(&self, hidden: &[bool]) -> bool {
+        self.entries().all(|(t, b, u)| hidden[self.entry(t, b, u)] == hidden[self.entry(t, b, 0)])
+    }
+}
+
+fn batches(acronyms: &'static [&'static str]) -> impl Strategy<Value = Batch> {
+    let units = prop::collection::vec(prop::sample::select(acronyms), 0..20);
+    (0..6usize, 0..9usize, units).prop_map(|(trials, bins, acronyms)| Batch { trials, bins, acronyms })
+}
+
+const ACRONYMS: &[&str] = &["CA1", "PO", "DG", "LP", "VISa", "root", "void", "unknown", ""];
+const NOWHERE: &[&str] = &["root", "void", "unknown", ""];
+
+fn ratios() -> impl Strategy<Value = MaskRatios> {
+    (0.0..=1.0, 0.0..=1.0).prop_map(|(ratio, causal)| MaskRatios { ratio, causal })
+}
+
+/// One ratio for all schemes.
+fn all(ratio: f64) -> MaskRatios {
+    MaskRatios { ratio, causal: ratio }
+}
+
+proptest! {
+    #[test]
+    fn neuron_hides_all_bins_of_a_unit_of_a_trial(
+        batch in batches(ACRONYMS), ratios in ratios(), seed in any::<u64>(),
+    ) {
+        let mask = batch.draw(Scheme::Neuron, ratios, seed);
+        prop_assert!(batch.columns_are_whole(mask.hidden()));
+        prop_assert_eq!(mask.target(), mask.hidden());
+    }
+
+    #[test]
+    fn temporal_and_causal_hide_all_units_of_a_bin_of_a_trial(
+        batch in batches(ACRONYMS), ratios in ratios(), seed in any::<u64>(),
+    ) {
+        for scheme in [Scheme::Temporal, Scheme::Causal] {
+            let mask = batch.draw(scheme, ratios, seed);
+            prop_assert!(batch.rows_are_whole(mask.hidden()), "{}", scheme);
+            prop_assert_eq!(mask.target(), mask.hidden());
+        }
+    }
+
+    #[test]
+    fn random_counts_what_it_hides(batch in batches(ACRONYMS), ratios in ratios(), seed in any::<u64>()) {
+        let mask = batch.draw(Scheme::Random, ratios, seed);
+        prop_assert_eq!(mask.target(), mask.hidden());
+    }
+
+    #[test]
+    fn inter_region_hides_one_region_of_the_whole_batch_alone(
+        batch in batches(ACRONYMS), ratios in ratios(), seed in any::<u64>(),
+    ) {
+        prop_assume!(!batch.regions().is_empty());
+        let mask = batch.draw(Scheme::InterRegion, ratios, seed);
+        let hides_just = |region: &str| {
+            batch.entries().all(|(t, b, u)| {
+                mask.hidden()[batch.entry(t, b, u)] == (batch.region_of(u) == Some(region))
+            })
+        };
+        prop_assert!(batch.regions().into_iter().any(hides_just));
+        prop_assert_eq!(mask.target(), mask.hidden());
+    }
+
+    #[test]
+    fn intra_region_shows_only_some_units_of_one_region(
+        batch in batches(ACRONYMS), ratios in ratios(), seed in any::<u64>(),
+    ) {
+        prop_assume!(!batch.regions().is_empty());
+        let mask = batch.draw(Scheme::IntraRegion, ratios, seed);
+        let is_of = |region: &str| {
+            batch.entries().all(|(t, b, u)| {
+                let (hidden, target) = (mask.hidden()[batch.entry(t, b, u)], mask.target()[batch.entry(t, b, u)]);
+                if batch.region_of(u) == Some(region) { target == hidden } else { hidden && !target }
+            })
+        };
+        prop_assert!(batch.regions().into_iter().any(is_of));
+        prop_assert!(batch.columns_are_whole(mask.hidden()));
+    }
+
+    #[test]
+    fn certain_draws_hide_everything_or_nothing(batch in batches(ACRONYMS), seed in any::<u64>()) {
+        for scheme in [Scheme::Neuron, Scheme::Temporal, Scheme::Causal, Scheme::Random] {
+            prop_assert!(batch.draw(scheme, all(1.0), seed).target().iter().all(|target| *target));
+            prop_assert!(!batch.draw(scheme, all(0.0), seed).hidden().contains(&true));
+        }
+        prop_assume!(!batch.regions().is_empty());
+        let mask = batch.draw(Scheme::IntraRegion, all(1.0), seed);
+        prop_assert!(mask.hidden().iter().all(|hidden| *hidden));
+        let mask = batch.draw(Scheme::IntraRegion, all(0.0), seed);
+        prop_assert_eq!(mask.targets(), 0);
+        // A region is hidden whole at any ratio.
+        let targets = batch.draw(Scheme::InterRegion, all(0.0), seed).targets();
+        prop_assert_eq!(targets > 0, batch.trials * batch.bins > 0);
+    }
+
+    #[test]
+    fn a_unit_without_region_is_no_target_of_a_region_scheme(
+        batch in batches(ACRONYMS), ratios in ratios(), seed in any::<u64>(),
+    ) {
+        prop_assume!(!batch.regions().is_empty());
+        for scheme in [Scheme::InterRegion, Scheme::IntraRegion] {
+            let mask = batch.draw(scheme, ratios, seed);
+            for (t, b, u) in batch.entries().filter(|(_, _, unit)| batch.region_of(*unit).is_none()) {
+                prop_assert!(!mask.target()[batch.entry(t, b, u)], "{} counts a unit outside regions", scheme);
+                let hidden = mask.hidden()[batch.entry(t, b, u)];
+                prop_assert_eq!(hidden, scheme == Scheme::IntraRegion, "{}", scheme);
+            }
+        }
+    }
+
+    #[test]
+    fn without_any_region_region_schemes_draw_neuron_masks(
+        batch in batches(NOWHERE), ratios in ratios(), seed in any::<u64>(),
+    ) {
+        let neuron = batch.draw(Scheme::Neuron, ratios, seed);
+        for scheme in [Scheme::InterRegion, Scheme::IntraRegion] {
+            prop_assert_eq!(&batch.draw(scheme, ratios, seed), &neuron);
+        }
+    }
+
+    #[test]
+    fn a_seed_chooses_the_mask(batch in batches(ACRONYMS), ratios in ratios(), seed in any::<u64>()) {
+        for scheme in Scheme::ALL {
+            prop_assert_eq!(batch.draw(scheme, ratios, seed), batch.draw(scheme, ratios, seed));
+        }
+    }
+
+    #[test]
+    fn inputs_and_targets_agree_with_the_mask(
+        batch in batches(ACRONYMS), ratios in ratios(), seed in any::<u64>(),
+    ) {
+        for scheme in Scheme::ALL {
+            let mask = batch.draw(scheme, ratios, seed);
+            let len = mask.hidden().len();
+            // No count is 0, and one that is hidden may be anything: the model must not see it.
+            let counts: Vec<f32> =
+                (0..len).map(|i| if mask.hidden()[i] { f32::NAN } else { 1.0 + i as f32 }).collect();
+            let (mut inputs, mut target) = (vec![-7.0; len], vec![-7.0; len]);
+            mask.apply(&counts, &mut inputs);
+            mask.write_target(&mut target);
+            for i in 0..len {
+                prop_assert_eq!(inputs[i], if mask.hidden()[i] { 0.0 } else { counts[i] });
+                prop_assert_eq!(target[i], if mask.target()[i] { 1.0 } else { 0.0 });
+                prop_assert!(mask.hidden()[i] || !mask.target()[i], "{} counts what the model sees", scheme);
+            }
+            prop_assert_eq!(mask.targets() as f32, target.iter().sum::<f32>());
+        }
+    }
+
+    #[test]
+    fn nothing_hides_nothing(trials in 0..5usize, bins in 0..5usize, units in 0..5usize) {
+        let mask = Mask::nothing(trials, bins, units);
+        let counts: Vec<f32> = (1..=trials * bins * units).map(|i| i as f32).collect();
+        let mut inputs = vec![0.0; counts.len()];
+        mask.apply(&counts, &mut inputs);
+        prop_assert_eq!(&inputs, &counts);
+        prop_assert_eq!(mask.targets(), 0);
+    }
+
+    #[test]
+    fn chosen_units_and_bins_are_hidden_in_every_trial(
+        batch in batches(ACRONYMS), chosen in any::<u32>(), counted in any::<u32>(), chosen_bins in any::<u32>(),
+    ) {
+        let is_in = |set: u32, index: usize| set >> index & 1 == 1;
+        let mut units = Mask::nothing(batch.trials, batch.bins, batch.units());
+        units.hide_units(|unit| is_in(chosen, unit), |unit| is_in(counted, unit));
+        let mut bins = Mask::nothing(batch.trials, batch.bins, batch.units());
+        bins.hide_bins(|bin| is_in(chosen_bins, bin));
+        let mut both = units.clone();
+        both.hide_bins(|bin| is_in(chosen_bins, bin));
+        for (t, b, u) in batch.entries() {
+            let entry = batch.entry(t, b, u);
+            prop_assert_eq!(units.hidden()[entry], is_in(chosen, u));
+            prop_assert_eq!(units.target()[entry], is_in(chosen & counted, u));
+            prop_assert_eq!(bins.hidden()[entry], is_in(chosen_bins, b));
+            prop_assert_eq!(bins.target()[entry], is_in(chosen_bins, b));
+            prop_assert_eq!(both.hidden()[entry], is_in(chosen, u) || is_in(chosen_bins, b));
+            prop_assert_eq!(both.target()[entry], is_in(chosen & counted, u) || is_in(chosen_bins, b));
+        }
+    }
+}
+
+#[test]
+fn hiding_more_units_keeps_what_was_hidden_and_says_anew_what_counts() {
+    let mut mask = Mask::nothing(1, 2, 3);
+    mask.hide_units(|unit| unit < 2, |_| true);
+    // Co-smoothing of unit 1 inside a region: all others hidden, unit 1 counted alone.
+    mask.hide_units(|_| true, |unit| unit == 1);
+    assert_eq!(mask.hidden(), [true; 6]);
+    assert_eq!(mask.target(), [false, true, false, false, true, false]);
+    assert_eq!(mask.targets(), 2);
+}
+
+#[test]
+#[should_panic(expected = "a mask of another batch")]
+fn a_mask_refuses_counts_of_another_batch() {
+    Mask::nothing(2, 3, 4).apply(&[0.0; 23], &mut [0.0; 23]);
+}
+
+#[test]
+fn default_ratios_are_the_published_ones() {
+    assert_eq!(MaskRatios::default(), MaskRatios { ratio: 0.3, causal: 0.6 });
+}
+
+/// Fails where `hits` of `draws` independent draws are more than 5 σ from what `probability` gives.
+fn assert_binomial(what: &str, hits: usize, draws: usize, probability: f64) {
+    let (n, mean) = (draws as f64, draws as f64 * probability);
+    let sigma = (n * probability * (1.0 - probability)).sqrt();
+    let off = (hits as f64 - mean).abs() / sigma;
+    assert!(off <= 5.0, "{what}: {hits} of {draws}, {off:.1} sigma from {mean}");
+}
+
+/// Checks draws `[row, column]`: their share, and that neighbours in a row or a column are drawn independently.
+///
+/// Both of a pair are hidden with probability², and pairs that share no draw are independent.
+fn assert_independent(what: &str, columns: usize, draws: &[bool], probability: f64) {
+    let hits = draws.iter().filter(|hidden| **hidden).count();
+    assert_binomial(what, hits, draws.len(), probability);
+    let rows: Vec<&[bool]> = draws.chunks(columns).collect();
+    let below: Vec<bool> =
+        rows.chunks_exact(2).flat_map(|pair| pair[0].iter().zip(pair[1]).map(|(a, b)| *a && *b)).collect();
+    let beside: Vec<bool> =
+        rows.iter().flat_map(|row| row.chunks_exact(2).map(|pair| pair[0] && pair[1])).collect();
+    for (direction, pairs) in [("below", below), ("beside", beside)] {
+        let hits = pairs.iter().filter(|both| **both).count();
+        assert!(!pairs.is_empty());
+        assert_binomial(&format!("{what}, pairs {direction}"), hits, pairs.len(), probability * probability);
+    }
+}
+
+/// A large batch: 40 trials of 50 bins, 60 units of five regions of unequal sizes and of none.
+fn large() -> Batch {
+    let sizes = [("CA1", 24), ("PO", 12), ("root", 8), ("DG", 8), ("LP", 6), ("VISa", 2)];
+    let acronyms = sizes.iter().flat_map(|(name, units)| std::iter::repeat_n(*name, *units)).collect();
+    Batch { trials: 40, bins: 50, acronyms }
+}
+
+#[test]
+fn units_are_drawn_per_trial_with_the_ratio() {
+    let batch = large();
+    for seed in 0..5 {
+        let mask = batch.draw(Scheme::Neuron, MaskRatios::default(), seed);
+        let draws: Vec<bool> = (0..batch.trials)
+            .flat_map(|trial| (0..batch.units()).map(move |unit| (trial, unit)))
+            .map(|(trial, unit)| mask.hidden()[batch.entry(trial, 0, unit)])
+            .collect();
+        assert_independent("neuron", batch.units(), &draws, 0.3);
+    }
+}
+
+#[test]
+fn bins_are_drawn_per_trial_with_the_ratio_of_the_scheme() {
+    let batch = large();
+    for (scheme, ratio) in [(Scheme::Temporal, 0.3), (Scheme::Causal, 0.6)] {
+        for seed in 0..5 {
+            let mask = batch.draw(scheme, MaskRatios::default(), seed);
+            let draws: Vec<bool> = mask.hidden().chunks(batch.units()).map(|row| row[0]).collect();
+            assert_independent(scheme.name(), batch.bins, &draws, ratio);
+        }
+    }
+}
+
+#[test]
+fn entries_are_drawn_with_the_ratio() {
+    let batch = large();
+    for seed in 0..5 {
+        let mask = batch.draw(Scheme::Random, MaskRatios::default(), seed);
+        assert_independent("random", batch.units(), mask.hidden(), 0.3);
+        // Rows of whole trials: neighbours below are the same bin and unit of the next trial.
+        assert_independent("random, trials", batch.bins * batch.units(), mask.hidden(), 0.3);
+    }
+}
+
+#[test]
+fn units_inside_the_drawn_region_are_drawn_per_trial_with_the_ratio() {
+    let batch = large();
+    for seed in 0..20 {
+        let mask = batch.draw(Scheme::IntraRegion, MaskRatios::default(), seed);
+        // In 40 trials some unit of the region is seen; units outside never are.
+        let seen = batch.entries().find(|(t, b, u)| !mask.hidden()[batch.entry(*t, *b, *u)]).unwrap().2;
+        let inside: Vec<usize> =
+            (0..batch.units()).filter(|unit| batch.acronyms[*unit] == batch.acronyms[seen]).collect();
+        let draws: Vec<bool> = (0..batch.trials)
+            .flat_map(|trial| inside.iter().map(move |unit| (trial, *unit)))
+            .map(|(trial, unit)| mask.target()[batch.entry(trial, 0, unit)])
+            .collect();
+        assert_independent("intra-region", inside.len(), &draws, 0.3);
+    }
+}
+
+#[test]
+fn regions_are_drawn_uniformly_whatever_their_size() {
+    let batch = Batch { trials: 1, bins: 1, ..large() };
+    let names = batch.regions();
+    assert_eq!(names.len(), 5);
+    for scheme in [Scheme::InterRegion, Scheme::IntraRegion] {
+        let draws = 5000;
+        let mut counts = vec![0; names.len()];
+        for seed in 0..draws {
+            // At ratio 0 intra-region shows the drawn region whole, and inter-region hides it at any ratio.
+            let mask = batch.draw(scheme, all(0.0), seed as u64);
+            let marked = scheme == Scheme::InterRegion;
+            let unit = mask.hidden().iter().position(|hidden| *hidden == marked).unwrap();
+            counts[names.iter().position(|name| *name == batch.acronyms[unit]).unwrap()] += 1;
+        }
+        for (name, count) in names.iter().zip(counts) {
+            assert_binomial(&format!("{scheme} {name}"), count, draws, 0.2);
+        }
+    }
+}
+
+#[test]
+fn one_generator_gives_a_new_mask_every_batch() {
+    let batch = large();
+    let regions = Regions::new(batch.acronyms.iter().copied());
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    for scheme in [Scheme::Neuron, Scheme::Causal, Scheme::Temporal, Scheme::Random, Scheme::IntraRegion] {
+        let mut draw =
+            || Mask::draw(scheme, batch.trials, batch.bins, &regions, MaskRatios::default(), &mut rng);
+        assert_ne!(draw(), draw(), "{scheme}");
+    }
+}

@@ -1,0 +1,289 @@
+//! What users of the model rely on: trials, sessions, bins, seeds and threads do not mix.
+
+use neuroglot_engine::CpuDevice;
+use neuroglot_model::{ModelError, Ndt1, Ndt1Config, NormKind, Prompt, SessionShape, TrainingBatch, Update};
+use rand::RngExt;
+use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+
+const PROMPTS: [Prompt; 4] = [Prompt::Neuron, Prompt::Causal, Prompt::InterRegion, Prompt::IntraRegion];
+const BINS: usize = 9;
+const UNITS: usize = 7;
+
+fn small() -> Ndt1Config {
+    Ndt1Config { channels: 10, hidden: 16, layers: 2, heads: 4, mlp: 24, ..Default::default() }
+}
+
+/// Small models of both kinds of normalisation, with and without rotation.
+fn variants() -> Vec<Ndt1Config> {
+    let mut variants = Vec::new();
+    for norm in [NormKind::Layer, NormKind::Scale] {
+        for rope in [false, true] {
+            variants.push(Ndt1Config { norm, rope, ..small() });
+        }
+    }
+    variants
+}
+
+fn sessions(shapes: &[(&str, usize)]) -> Vec<SessionShape> {
+    shapes.iter().map(|(eid, units)| SessionShape { eid: eid.to_string(), units: *units }).collect()
+}
+
+/// Two sessions of the same number of units.
+fn twins() -> Vec<SessionShape> {
+    sessions(&[("first", UNITS), ("second", UNITS)])
+}
+
+fn build(config: &Ndt1Config, bins: usize, sessions: &[SessionShape], threads: usize, seed: u64) -> Ndt1 {
+    let device = Box::new(CpuDevice::new(threads).unwrap());
+    config.init(bins, sessions, true, device, &mut ChaCha8Rng::seed_from_u64(seed)).unwrap()
+}
+
+fn counts(len: usize, seed: u64) -> Vec<f32> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    (0..len).map(|_| rng.random_range(0..4) as f32).collect()
+}
+
+fn log_rates(model: &mut Ndt1, session: usize, prompt: Prompt, inputs: &[f32]) -> Vec<f32> {
+    let trials = inputs.len() / (model.bins() * model.sessions()[session].units);
+    let mut log_rates = vec![f32::NAN; inputs.len()];
+    model.log_rates(session, prompt, trials, inputs, &mut log_rates).unwrap();
+    assert!(log_rates.iter().all(|l| l.is_finite()));
+    log_rates
+}
+
+/// Indices of the parameters of one session's stitchers.
+fn stitchers(model: &Ndt1, eid: &str) -> Vec<usize> {
+    let names = model.parameters().iter().map(|info| info.name.as_str());
+    let own = |name: &str| name.contains("stitch") && name.split('.').any(|part| part == eid);
+    names.enumerate().filter(|(_, name)| own(name)).map(|(index, _)| index).collect()
+}
+
+fn all_parameters(model: &Ndt1) -> Vec<Vec<f32>> {
+    (0..model.parameters().len()).map(|index| model.read_parameter(index)).collect()
+}
+
+fn all_gradients(model: &Ndt1) -> Vec<Vec<f32>> {
+    (0..model.parameters().len()).map(|index| model.read_gradient(index)).collect()
+}
+
+#[test]
+fn a_trial_is_predicted_alike_in_any_batch() {
+    let trials = 5;
+    for config in variants() {
+        let mut model = build(&config, BINS, &twins(), 2, 1);
+        let inputs = counts(trials * BINS * UNITS, 2);
+        for prompt in PROMPTS {
+            let together = log_rates(&mut model, 0, prompt, &inputs);
+            for (trial, (inputs, together)) in
+                inputs.chunks(BINS * UNITS).zip(together.chunks(BINS * UNITS)).enumerate()
+            {
+                let alone = log_rates(&mut model, 0, prompt, inputs);
+                let worst = alone.iter().zip(together).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+                assert!(worst <= 1e-5, "{prompt:?}, trial {trial}: {worst}");
+            }
+        }
+    }
+}
+
+/// How much the log-rates of the bins before `bin` change when the counts of `bin` do, at most.
+fn change_before(model: &mut Ndt1, prompt: Prompt, bin: usize) -> f32 {
+    let inputs = counts(model.bins() * UNITS, 3);
+    let mut changed = inputs.clone();
+    changed[bin * UNITS..(bin + 1) * UNITS].iter_mut().for_each(|count| *count = 5.0 - *count);
+    let (before, after) = (log_rates(model, 0, prompt, &inputs), log_rates(model, 0, prompt, &changed));
+    assert_ne!(before[bin * UNITS..], after[bin * UNITS..], "bin {bin} does not see itself");
+    let earlier = before[..bin * UNITS].iter().zip(&after);
+    earlier.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+// Of one block: from the second on, the future reaches a bin through the session and the prompt token, which see all
+// bins and are seen by all, as published. Parity of deeper models is checked against the golden runs.
+#[test]
+fn under_the_causal_prompt_a_block_shows_no_bin_its_future() {
+    for config in variants() {
+        let mut model = build(&Ndt1Config { layers: 1, ..config }, BINS, &twins(), 1, 4);
+        for bin in 1..BINS {
+            assert_eq!(change_before(&mut model, Prompt::Causal, bin), 0.0, "bin {bin}");
+            for prompt in [Prompt::Neuron, Prompt::InterRegion, Prompt::IntraRegion] {
+                assert!(change_before(&mut model, prompt, bin) > 1e-4, "{prompt:?}, bin {bin}");
+            }
+        }
+    }
+}
+
+#[test]
+fn stitchers_belong_to_one_session_even_where_unit_counts_are_equal() {
+    let mut model = build(&small(), BINS, &twins(), 1, 5);
+    let inputs = counts(2 * BINS * UNITS, 6);
+    for (changed, other, eid) in [(0, 1, "first"), (1, 0, "second")] {
+        let before = [0, 1].map(|session| log_rates(&mut model, session, Prompt::Neuron, &inputs));
+        let own = stitchers(&model, eid);
+        assert_eq!(own.len(), 4, "weight and bias on both sides");
+        for index in own {
+            let halved: Vec<f32> = model.read_parameter(index).iter().map(|value| value * 0.5).collect();
+            model.write_parameter(index, &halved).unwrap();
+        }
+        let after = [0, 1].map(|session| log_rates(&mut model, session, Prompt::Neuron, &inputs));
+        assert_ne!(before[changed], after[changed]);
+        assert_eq!(before[other], after[other]);
+    }
+}
+
+#[test]
+fn twin_sessions_start_from_different_stitchers() {
+    let model = build(&small(), BINS, &twins(), 1, 7);
+    for (first, second) in stitchers(&model, "first").into_iter().zip(stitchers(&model, "second")) {
+        assert_eq!(model.parameters()[first].shape, model.parameters()[second].shape);
+        assert_ne!(model.read_parameter(first), model.read_parameter(second));
+    }
+}
+
+#[test]
+fn a_seed_chooses_the_parameters() {
+    for config in variants() {
+        let models = [8, 8, 9].map(|seed| build(&config, BINS, &twins(), 1, seed));
+        let [one, same, other] = models.each_ref().map(all_parameters);
+        assert_eq!(one, same);
+        for (index, info) in models[0].parameters().iter().enumerate() {
+            let is_norm = ["ln1", "ln2", "out_norm"].iter().any(|norm| info.name.contains(norm));
+            // Gains and biases of a normalisation are not drawn.
+            assert_eq!(one[index] == other[index], is_norm, "{}", info.name);
+        }
+    }
+}
+
+/// Trials of session 0 with every third entry hidden.
+struct Trials {
+    trials: usize,
+    inputs: Vec<f32>,
+    counts: Vec<f32>,
+    target: Vec<f32>,
+}
+
+impl Trials {
+    fn draw(trials: usize, entries_per_trial: usize, seed: u64) -> Self {
+        let counts = counts(trials * entries_per_trial, seed);
+        let target: Vec<f32> = (0..counts.len()).map(|i| if i % 3 == 0 { 1.0 } else { 0.0 }).collect();
+        let inputs = counts.iter().zip(&target).map(|(count, target)| count * (1.0 - target)).collect();
+        Self { trials, inputs, counts, target }
+    }
+
+    fn batch(&self, session: usize, dropout: Option<(u64, u64)>) -> TrainingBatch<'_> {
+        TrainingBatch {
+            session,
+            trials: self.trials,
+            prompt: Prompt::Neuron,
+            inputs: &self.inputs,
+            counts: &self.counts,
+            target: &self.target,
+            dropout,
+        }
+    }
+}
+
+const UPDATE: Update = Update { rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01 };
+
+#[test]
+fn seed_and_step_choose_the_dropout() {
+    let mut model = build(&small(), BINS, &twins(), 2, 10);
+    let trials = Trials::draw(3, BINS * UNITS, 11);
+    let mut run = |dropout| {
+        model.loss_and_gradients(&trials.batch(0, dropout)).unwrap();
+        (model.loss(), all_gradients(&model))
+    };
+    let first = run(Some((1, 5)));
+    let others = [run(Some((1, 6))), run(Some((2, 5))), run(None)];
+    // Again after other draws: nothing is carried from call to call.
+    assert_eq!(run(Some((1, 5))), first);
+    for (index, (loss, gradients)) in others.iter().enumerate() {
+        assert_ne!(*loss, first.0, "{index}");
+        assert_ne!(*gradients, first.1, "{index}");
+    }
+}
+
+#[test]
+fn predictions_drop_nothing() {
+    let inputs = counts(2 * BINS * UNITS, 12);
+    let [with, without] = [(0.4, 0.2), (0.0, 0.0)].map(|(dropout, embed_dropout)| {
+        let mut model = build(&Ndt1Config { dropout, embed_dropout, ..small() }, BINS, &twins(), 1, 13);
+        log_rates(&mut model, 0, Prompt::Neuron, &inputs)
+    });
+    assert_eq!(with, without);
+}
+
+#[test]
+fn training_does_not_depend_on_the_number_of_threads() {
+    // Large enough that products and element-wise operations are shared among threads.
+    let config = Ndt1Config { channels: 64, hidden: 64, heads: 4, mlp: 128, ..small() };
+    let (bins, units) = (50, 70);
+    let shapes = sessions(&[("first", units), ("second", units)]);
+    let batches = [14, 15].map(|seed| Trials::draw(8, bins * units, seed));
+    let mut models = [1, 3].map(|threads| build(&config, bins, &shapes, threads, 16));
+    let start = all_parameters(&models[0]);
+    for (step, trials) in batches.iter().enumerate() {
+        for model in &mut models {
+            model.loss_and_gradients(&trials.batch(0, Some((17, step as u64)))).unwrap();
+        }
+        let [one, three] = &models;
+        assert_eq!(one.loss(), three.loss(), "step {step}");
+        assert_eq!(one.last_log_rates(), three.last_log_rates(), "step {step}");
+        for (index, info) in one.parameters().iter().enumerate() {
+            assert_eq!(one.read_gradient(index), three.read_gradient(index), "step {step}, {}", info.name);
+        }
+        for model in &mut models {
+            model.update(0, &UPDATE);
+        }
+    }
+    let [one, three] = &models;
+    for (index, info) in one.parameters().iter().enumerate() {
+        assert_eq!(one.read_parameter(index), three.read_parameter(index), "{}", info.name);
+        assert_eq!(one.read_moments(index), three.read_moments(index), "{}", info.name);
+        let is_other = stitchers(one, "second").contains(&index);
+        assert_eq!(one.read_parameter(index) == start[index], is_other, "{}", info.name);
+    }
+    assert_eq!(one.optimiser_steps(), [2, 2, 0]);
+}
+
+fn error(config: Ndt1Config, sessions: &[SessionShape]) -> ModelError {
+    let device = Box::new(CpuDevice::new(1).unwrap());
+    match config.init(BINS, sessions, false, device, &mut ChaCha8Rng::seed_from_u64(0)) {
+        Ok(_) => panic!("built from {:?}", config),
+        Err(error) => error,
+    }
+}
+
+#[test]
+fn settings_that_make_no_model_are_named() {
+    let huge = 1 << 40;
+    let cases = [
+        ("heads", "5", "model.hidden", Ndt1Config { heads: 5, ..small() }),
+        ("heads", "0", "between 1", Ndt1Config { heads: 0, ..small() }),
+        ("layers", "0", "between 1", Ndt1Config { layers: 0, ..small() }),
+        ("hidden", "0", "between 1", Ndt1Config { hidden: 0, ..small() }),
+        ("channels", "0", "between 1", Ndt1Config { channels: 0, ..small() }),
+        ("hidden", "1099511627776", "65536", Ndt1Config { hidden: huge, ..small() }),
+        ("mlp", "1099511627776", "1048576", Ndt1Config { mlp: huge, ..small() }),
+        ("dropout", "1", "below 1", Ndt1Config { dropout: 1.0, ..small() }),
+        ("dropout", "NaN", "below 1", Ndt1Config { dropout: f64::NAN, ..small() }),
+        ("embed_dropout", "-0.1", "at least 0", Ndt1Config { embed_dropout: -0.1, ..small() }),
+        ("rope", "true", "even", Ndt1Config { hidden: 12, heads: 4, rope: true, ..small() }),
+    ];
+    for (field, value, cure, config) in cases {
+        let message = error(config, &twins()).to_string();
+        assert!(message.starts_with(&format!("model.{field} = {value}: ")), "{message}");
+        assert!(message.contains(cure), "{message}");
+    }
+}
+
+#[test]
+fn sessions_that_make_no_model_are_named() {
+    assert!(matches!(error(small(), &[]), ModelError::NoSession));
+    let cases = [
+        ("twice", sessions(&[("dfd8e7df", 3), ("6713a4a7", 4), ("dfd8e7df", 5)])),
+        ("no unit", sessions(&[("6713a4a7", 4), ("dfd8e7df", 0)])),
+    ];
+    for (problem, sessions) in cases {
+        let message = error(small(), &sessions).to_string();
+        assert!(message.starts_with("session dfd8e7df: ") && message.contains(problem), "{message}");
+    }
+}

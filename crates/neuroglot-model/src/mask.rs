@@ -39,7 +39,11 @@ impl Mask {
 
     /// Draws a mask of one scheme. Bits are drawn per trial, the region once for the batch.
     ///
-    /// A region scheme in a session without any region draws a `neuron` mask: there is no region to hide.
+    /// A region scheme in a session without any region draws a `neuron` mask: there is no region to hide. A draw may
+    /// count nothing, where by chance nothing is hidden.
+    ///
+    /// # Panics
+    /// Where a ratio does not lie between 0 and 1.
     pub fn draw(
         scheme: Scheme,
         trials: usize,
@@ -153,7 +157,11 @@ impl Mask {
     }
 
     /// Writes 1 for entries that the loss counts and 0 for others, `[trial, bin, unit]`.
+    ///
+    /// # Panics
+    /// Where the slice does not have this mask's size.
     pub fn write_target(&self, target: &mut [f32]) {
+        assert_eq!(target.len(), self.target.len(), "a mask of another batch");
         for (value, counted) in target.iter_mut().zip(&self.target) {
             *value = f32::from(u8::from(*counted));
         }

@@ -103,7 +103,10 @@ impl Prompt {
         }
     }
 
-    /// Whether bins see only themselves and earlier bins.
+    /// Whether, in each block, bins see only themselves and earlier bins, besides session and prompt.
+    ///
+    /// Session and prompt see all bins, so from the second block on a little of the later bins reaches the earlier
+    /// ones through them. That is how the published model works; bins hidden in the input leak nothing.
     pub fn is_causal(self) -> bool {
         self == Prompt::Causal
     }

@@ -1,5 +1,28 @@
 //! Training with multi-task masking: schedule, batches, validation, checkpoints.
+//!
+//! [`RunConfig`] holds every setting, [`train`] runs it over sessions and writes a run folder: `config.toml` (all that
+//! was used), `metrics.jsonl`, and the checkpoints `best/` and `last/`. A run that is killed goes on with the same
+//! bits where its last checkpoint stands.
 
+mod batches;
+mod checkpoint;
+mod config;
+mod config_keys;
+mod error;
+mod files;
+mod run_folder;
 mod schedule;
+mod streams;
+mod trainer;
+mod validation;
 
+pub use checkpoint::{Checkpoint, CheckpointConfig, CheckpointSession, CheckpointUnit};
+pub use config::{
+    DataConfig, InitConfig, MaskConfig, MaskPool, OutputBias, RunConfig, SelectBy, TrainConfig,
+};
+pub use error::TrainError;
+pub use files::{replace_file, replace_folder};
+pub use run_folder::{EpochRecord, RunFolder, RunInfo, SchemeScores};
 pub use schedule::OneCycle;
+pub use streams::{Purpose, stream};
+pub use trainer::{Observer, Start, Step, Summary, train};

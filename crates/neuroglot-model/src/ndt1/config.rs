@@ -1,6 +1,7 @@
 //! Sizes and options of the model.
 
-use crate::{ModelError, NormKind};
+use super::SessionShape;
+use crate::{ModelError, NormKind, Prompt};
 use serde::{Deserialize, Serialize};
 
 /// NDT1-stitch: one token per bin, one stitcher per session. Defaults are the paper's.
@@ -47,6 +48,24 @@ impl Ndt1Config {
     /// Width of the MLP in use.
     pub fn mlp_width(&self) -> usize {
         if self.mlp == 0 { 2 * self.hidden } else { self.mlp }
+    }
+
+    /// Number of parameter values of a model, without building it.
+    pub fn parameter_count(&self, bins: usize, sessions: &[SessionShape]) -> u128 {
+        let linear = |inputs: usize, outputs: usize| inputs as u128 * outputs as u128 + outputs as u128;
+        let (hidden, channels, mlp) = (self.hidden, self.channels, self.mlp_width());
+        let norm = match self.norm {
+            NormKind::Layer => 2 * hidden as u128,
+            NormKind::Scale => 1,
+        };
+        let block = 4 * linear(hidden, hidden) + linear(hidden, mlp) + linear(mlp, hidden) + 2 * norm;
+        let stitchers = |s: &SessionShape| linear(s.units, channels) + linear(hidden, s.units);
+        linear(channels, 2 * channels)
+            + linear(2 * channels, hidden)
+            + (bins as u128 + Prompt::COUNT as u128 + sessions.len() as u128) * hidden as u128
+            + self.layers as u128 * block
+            + norm
+            + sessions.iter().map(stitchers).sum::<u128>()
     }
 
     /// Checks that the settings make a model.

@@ -1,0 +1,259 @@
+//! Saving and loading a model: `model.safetensors` with published parameter names, and `config.json`.
+
+use crate::{MaskConfig, TrainError, replace_file};
+use neuroglot_data::Session;
+use neuroglot_engine::Device;
+use neuroglot_model::{Ndt1, Ndt1Config, Regions, SessionShape};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+use std::path::Path;
+
+const FORMAT: &str = "neuroglot-checkpoint-1";
+
+/// What `config.json` says: everything needed to build the model and to know what it was trained on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckpointConfig {
+    /// Format of the checkpoint.
+    pub format: String,
+    /// Version of neuroglot that wrote it.
+    pub version: String,
+    /// Kind of model: `ndt1-stitch`.
+    pub architecture: String,
+    /// Sizes and options.
+    pub model: Ndt1Config,
+    /// Masking it was trained with.
+    pub mask: MaskConfig,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Epochs done.
+    pub epoch: u64,
+    /// Optimiser steps done.
+    pub step: u64,
+    /// Validation score that chose it, where there was a validation.
+    pub score: Option<f64>,
+    /// Bins per trial.
+    pub bins: usize,
+    /// Bin size (s).
+    pub bin_seconds: f64,
+    /// Sessions, in the order of the session embedding.
+    pub sessions: Vec<CheckpointSession>,
+}
+
+/// A session that the model has stitchers for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckpointSession {
+    /// Session id.
+    pub eid: String,
+    /// Animal.
+    pub subject: String,
+    /// Laboratory.
+    pub lab: String,
+    /// Its units after filtering, in the model's order.
+    pub units: Vec<CheckpointUnit>,
+}
+
+/// A unit that the model knows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckpointUnit {
+    /// Unit uuid.
+    pub uuid: String,
+    /// Region acronym.
+    pub region: String,
+}
+
+impl CheckpointSession {
+    /// A session and its units.
+    pub fn of(session: &Session) -> Self {
+        let units = session.units().iter();
+        Self {
+            eid: session.eid().to_owned(),
+            subject: session.subject().to_owned(),
+            lab: session.lab().to_owned(),
+            units: units.map(|u| CheckpointUnit { uuid: u.uuid.clone(), region: u.region.clone() }).collect(),
+        }
+    }
+
+    /// The regions of its units.
+    pub fn regions(&self) -> Regions {
+        Regions::new(self.units.iter().map(|unit| unit.region.as_str()))
+    }
+
+    /// Checks that a session has the units that the model knows, in its order.
+    ///
+    /// # Errors
+    /// [`TrainError::Session`] names the first unit that differs.
+    pub fn check(&self, session: &Session) -> Result<(), TrainError> {
+        let fail = |problem: String| Err(TrainError::Session { eid: self.eid.clone(), problem });
+        let found = CheckpointSession::of(session).units;
+        if found.len() != self.units.len() {
+            let (found, known) = (found.len(), self.units.len());
+            return fail(format!(
+                "{found} units are left after the run's filters, and the model knows {known}: the files have changed \
+                 since training; use those that were trained on"
+            ));
+        }
+        if let Some((index, (a, b))) = self.units.iter().zip(&found).enumerate().find(|(_, (a, b))| a != b) {
+            return fail(format!(
+                "unit {index} is {} in {}, and the model knows {} in {} there: the files have changed since training; \
+                 use those that were trained on",
+                b.uuid, b.region, a.uuid, a.region
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A checkpoint folder.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Checkpoint {
+    /// What `config.json` says.
+    pub config: CheckpointConfig,
+}
+
+impl Checkpoint {
+    pub(crate) const MODEL: &str = "model.safetensors";
+    pub(crate) const CONFIG: &str = "config.json";
+
+    /// Describes a model.
+    pub(crate) fn describe(
+        model: &Ndt1,
+        sessions: &[Session],
+        mask: &MaskConfig,
+        seed: u64,
+        epoch: u64,
+        step: u64,
+        score: Option<f64>,
+    ) -> CheckpointConfig {
+        CheckpointConfig {
+            format: FORMAT.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            architecture: "ndt1-stitch".to_owned(),
+            model: model.config().clone(),
+            mask: mask.clone(),
+            seed,
+            epoch,
+            step,
+            score,
+            bins: model.bins(),
+            bin_seconds: sessions[0].bin_seconds(),
+            sessions: sessions.iter().map(CheckpointSession::of).collect(),
+        }
+    }
+
+    /// Writes a checkpoint into a folder that exists.
+    pub(crate) fn write(folder: &Path, model: &Ndt1, config: &CheckpointConfig) -> Result<(), TrainError> {
+        let tensors = model.parameters().iter().enumerate();
+        let tensors =
+            tensors.map(|(i, info)| (info.name.clone(), info.shape.clone(), model.read_parameter(i)));
+        write_tensors(&folder.join(Self::MODEL), tensors.collect())?;
+        let mut json = serde_json::to_vec_pretty(config).expect("a checkpoint's description is JSON");
+        json.push(b'\n');
+        replace_file(&folder.join(Self::CONFIG), &json)
+    }
+
+    /// Reads `config.json` of a checkpoint folder.
+    ///
+    /// # Errors
+    /// [`TrainError`] names the file and what is wrong with it.
+    pub fn open(folder: &Path) -> Result<Self, TrainError> {
+        let path = folder.join(Self::CONFIG);
+        let text = std::fs::read(&path).map_err(TrainError::read(&path))?;
+        let damaged = |problem: String| TrainError::Checkpoint { path: path.clone(), problem };
+        let config: CheckpointConfig = serde_json::from_slice(&text).map_err(|error| {
+            damaged(format!("{error}; the file is damaged or not a checkpoint's config.json"))
+        })?;
+        if config.format != FORMAT || config.architecture != "ndt1-stitch" {
+            let problem = format!(
+                "format {} with architecture {}; this version reads {FORMAT} with ndt1-stitch",
+                config.format, config.architecture
+            );
+            return Err(damaged(problem));
+        }
+        Ok(Self { config })
+    }
+
+    /// Builds the model and loads its weights from the same folder.
+    ///
+    /// # Errors
+    /// [`TrainError`] names the file and the parameter that is missing or of another shape.
+    pub fn load(&self, folder: &Path, training: bool, device: Box<dyn Device>) -> Result<Ndt1, TrainError> {
+        let path = folder.join(Self::MODEL);
+        let bytes = std::fs::read(&path).map_err(TrainError::read(&path))?;
+        let tensors = Tensors::of(&path, &bytes)?;
+        let config = &self.config;
+        let shapes = config.sessions.iter();
+        let shapes: Vec<SessionShape> =
+            shapes.map(|s| SessionShape { eid: s.eid.clone(), units: s.units.len() }).collect();
+        // Before anything is allocated: the file must hold as many values as the configuration claims.
+        let (claimed, held) = (config.model.parameter_count(config.bins, &shapes), tensors.values());
+        if claimed != held {
+            let problem = format!(
+                "it holds {held} values and {} asks for {claimed}: the two files do not belong together",
+                Self::CONFIG
+            );
+            return Err(TrainError::Checkpoint { path, problem });
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(0);
+        let mut model = config.model.init(config.bins, &shapes, training, device, &mut rng)?;
+        for index in 0..model.parameters().len() {
+            let info = model.parameters()[index].clone();
+            model.write_parameter(index, &tensors.read(&info.name, &info.shape)?)?;
+        }
+        Ok(model)
+    }
+}
+
+/// Writes named arrays of f32. Equal arrays give equal bytes.
+pub(crate) fn write_tensors(
+    path: &Path,
+    tensors: Vec<(String, Vec<usize>, Vec<f32>)>,
+) -> Result<(), TrainError> {
+    // The format is little-endian.
+    let bytes: Vec<Vec<u8>> =
+        tensors.iter().map(|(_, _, values)| values.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
+    let views = tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
+        let view = TensorView::new(Dtype::F32, shape.clone(), bytes).expect("a parameter has its shape");
+        (name.as_str(), view)
+    });
+    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    let bytes = safetensors::serialize(views, Some(metadata)).expect("parameters have names of their own");
+    replace_file(path, &bytes)
+}
+
+/// Named arrays of f32 in a file.
+pub(crate) struct Tensors<'a> {
+    path: &'a Path,
+    tensors: SafeTensors<'a>,
+}
+
+impl<'a> Tensors<'a> {
+    pub(crate) fn of(path: &'a Path, bytes: &'a [u8]) -> Result<Self, TrainError> {
+        let tensors = SafeTensors::deserialize(bytes).map_err(|error| TrainError::Checkpoint {
+            path: path.to_owned(),
+            problem: format!("not a whole safetensors file ({error}); use another checkpoint"),
+        })?;
+        Ok(Self { path, tensors })
+    }
+
+    /// Values of all arrays together.
+    fn values(&self) -> u128 {
+        self.tensors.tensors().iter().map(|(_, view)| view.data().len() as u128 / 4).sum()
+    }
+
+    pub(crate) fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, TrainError> {
+        let fail = |problem: String| TrainError::Checkpoint { path: self.path.to_owned(), problem };
+        let view = self
+            .tensors
+            .tensor(name)
+            .map_err(|_| fail(format!("parameter {name} is missing; the file belongs to another model")))?;
+        if view.dtype() != Dtype::F32 || view.shape() != shape {
+            let found = format!("{:?} {:?}", view.dtype(), view.shape());
+            return Err(fail(format!("parameter {name} is {found}, and this model's is F32 {shape:?}")));
+        }
+        let words = view.data().chunks_exact(4);
+        Ok(words.map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect())
+    }
+}

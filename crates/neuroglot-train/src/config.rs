@@ -1,0 +1,284 @@
+//! Every setting of a run, with the published values as defaults.
+
+use crate::TrainError;
+use neuroglot_data::Filter;
+use neuroglot_model::{MaskRatios, Ndt1Config, Scheme};
+use serde::{Deserialize, Serialize};
+
+/// All settings of a run; the TOML file has the same tables and keys.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RunConfig {
+    /// Seed of every random stream.
+    pub seed: u64,
+    /// Sizes and options of the model.
+    pub model: Ndt1Config,
+    /// Optimisation.
+    pub train: TrainConfig,
+    /// Masking.
+    pub mask: MaskConfig,
+    /// Which units and trials are used.
+    pub data: DataConfig,
+    /// How parameters start.
+    pub init: InitConfig,
+}
+
+impl Default for RunConfig {
+    fn default() -> Self {
+        Self {
+            seed: 42,
+            model: Ndt1Config::default(),
+            train: TrainConfig::default(),
+            mask: MaskConfig::default(),
+            data: DataConfig::default(),
+            init: InitConfig::default(),
+        }
+    }
+}
+
+/// Optimisation (SPEC of training: MtM paper, appendix).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// Passes over the training trials.
+    pub epochs: u64,
+    /// Trials per batch; a batch holds trials of one session.
+    pub batch: usize,
+    /// Highest learning rate of the one-cycle schedule.
+    pub learning_rate: f64,
+    /// Share of the steps in which the learning rate rises.
+    pub warm_up: f64,
+    /// AdamW weight decay.
+    pub weight_decay: f64,
+    /// AdamW β₂.
+    pub beta2: f64,
+    /// AdamW ε.
+    pub epsilon: f64,
+    /// Probability of reversing a trial in time, as augmentation.
+    pub time_reversal: f64,
+    /// Epochs between validations; 0 makes about fifty over the run.
+    pub validate_every: u64,
+    /// Which validation score chooses the best checkpoint.
+    pub select: SelectBy,
+    /// Stop after this many validations without a better score; 0 never stops early.
+    pub patience: u64,
+    /// Seconds between saves of the last checkpoint; 0 saves after every epoch.
+    pub checkpoint_seconds: u64,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 1000,
+            batch: 16,
+            learning_rate: 1e-4,
+            warm_up: 0.15,
+            weight_decay: 0.01,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            time_reversal: 0.0,
+            validate_every: 0,
+            select: SelectBy::BitsPerSpike,
+            patience: 0,
+            checkpoint_seconds: 30,
+        }
+    }
+}
+
+/// A validation score.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SelectBy {
+    /// Pooled bits/spike of the hidden entries, averaged over schemes and sessions.
+    BitsPerSpike,
+    /// R² of the hidden entries over the 50 most active units, averaged likewise (the published choice).
+    R2,
+}
+
+/// Masking.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct MaskConfig {
+    /// `mtm` (all four schemes) or the name of one scheme.
+    pub scheme: MaskPool,
+    /// Probability of hiding a unit, bin or entry.
+    pub ratio: f64,
+    /// Probability of hiding a bin in the `causal` scheme.
+    pub causal_ratio: f64,
+}
+
+impl Default for MaskConfig {
+    fn default() -> Self {
+        let MaskRatios { ratio, causal } = MaskRatios::default();
+        Self { scheme: MaskPool::MultiTask, ratio, causal_ratio: causal }
+    }
+}
+
+impl MaskConfig {
+    /// The probabilities as masks need them.
+    pub fn ratios(&self) -> MaskRatios {
+        MaskRatios { ratio: self.ratio, causal: self.causal_ratio }
+    }
+}
+
+/// From which schemes one is drawn per batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum MaskPool {
+    /// The four schemes of multi-task masking.
+    MultiTask,
+    /// Always the same.
+    Single(Scheme),
+}
+
+impl MaskPool {
+    /// The schemes.
+    pub fn schemes(self) -> Vec<Scheme> {
+        match self {
+            MaskPool::MultiTask => Scheme::MULTI_TASK.to_vec(),
+            MaskPool::Single(scheme) => vec![scheme],
+        }
+    }
+
+    /// `mtm`, or the scheme's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            MaskPool::MultiTask => "mtm",
+            MaskPool::Single(scheme) => scheme.name(),
+        }
+    }
+}
+
+impl From<MaskPool> for String {
+    fn from(pool: MaskPool) -> String {
+        pool.name().to_owned()
+    }
+}
+
+impl TryFrom<String> for MaskPool {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        name.parse()
+    }
+}
+
+impl std::str::FromStr for MaskPool {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        if name == "mtm" {
+            return Ok(MaskPool::MultiTask);
+        }
+        let names = Scheme::ALL.map(Scheme::name).join(", ");
+        let unknown =
+            |_| format!("there is no mask `{name}`: choose mtm (all four schemes) or one of {names}");
+        name.parse().map(MaskPool::Single).map_err(unknown)
+    }
+}
+
+/// Which units and trials are used.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataConfig {
+    /// Lowest mean rate of a unit over training trials (Hz).
+    pub min_rate: f64,
+    /// Only units that passed quality control.
+    pub good_only: bool,
+    /// Only units of these regions (Beryl acronyms); empty keeps all.
+    pub regions: Vec<String>,
+    /// Leave out regions with fewer units.
+    pub min_units_per_region: usize,
+    /// Leave out trials without a choice.
+    pub drop_no_go: bool,
+}
+
+impl DataConfig {
+    /// The filter that these settings describe.
+    pub fn filter(&self) -> Filter {
+        Filter {
+            drop_no_go: self.drop_no_go,
+            good_only: self.good_only,
+            regions: (!self.regions.is_empty()).then(|| self.regions.clone()),
+            min_rate_hz: self.min_rate,
+            min_units_per_region: self.min_units_per_region,
+        }
+    }
+}
+
+/// How parameters start.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct InitConfig {
+    /// Where predicted rates start.
+    pub output_bias: OutputBias,
+}
+
+impl Default for InitConfig {
+    fn default() -> Self {
+        Self { output_bias: OutputBias::Rate }
+    }
+}
+
+/// Where predicted rates start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutputBias {
+    /// At each unit's mean over training trials.
+    Rate,
+    /// Around 1 spike per bin, as the reference starts.
+    Zero,
+}
+
+impl RunConfig {
+    /// Checks what types cannot say.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] or [`TrainError::Model`], naming the key and what it must be.
+    pub fn check(&self) -> Result<(), TrainError> {
+        self.model.check()?;
+        let fail = |key: &str, problem: String| Err(TrainError::Setting { key: key.to_owned(), problem });
+        let t = &self.train;
+        if t.epochs == 0 || t.epochs > 10_000_000 {
+            return fail("train.epochs", format!("{} must lie between 1 and 10000000", t.epochs));
+        }
+        if t.batch == 0 || t.batch > 100_000 {
+            return fail("train.batch", format!("{} must lie between 1 and 100000", t.batch));
+        }
+        let positive = [("train.learning_rate", t.learning_rate), ("train.epsilon", t.epsilon)];
+        for (key, value) in positive {
+            if !(value > 0.0 && value.is_finite()) {
+                return fail(key, format!("{value} must be a number above 0"));
+            }
+        }
+        if !(t.weight_decay >= 0.0 && t.weight_decay.is_finite()) {
+            return fail("train.weight_decay", format!("{} must be 0 or more", t.weight_decay));
+        }
+        let shares = [
+            ("train.warm_up", t.warm_up),
+            ("train.time_reversal", t.time_reversal),
+            ("mask.ratio", self.mask.ratio),
+            ("mask.causal_ratio", self.mask.causal_ratio),
+        ];
+        for (key, value) in shares {
+            if !(0.0..=1.0).contains(&value) {
+                return fail(key, format!("{value} must lie between 0 and 1"));
+            }
+        }
+        if !(0.0..1.0).contains(&t.beta2) {
+            return fail("train.beta2", format!("{} must be at least 0 and below 1", t.beta2));
+        }
+        if !(self.data.min_rate >= 0.0 && self.data.min_rate.is_finite()) {
+            return fail("data.min_rate", format!("{} must be 0 or more (Hz)", self.data.min_rate));
+        }
+        Ok(())
+    }
+
+    /// Epochs between validations.
+    pub fn validate_every(&self) -> u64 {
+        match self.train.validate_every {
+            0 => (self.train.epochs / 50).max(1),
+            every => every,
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Settings as `KEY=VALUE` and as TOML files, with the nearest key named when one is unknown.
+
+use crate::{RunConfig, TrainError};
+use std::path::Path;
+use toml::{Table, Value};
+
+impl RunConfig {
+    /// The defaults, changed by a TOML file (if given), then by `KEY=VALUE` settings in order.
+    ///
+    /// # Errors
+    /// [`TrainError`] names the file or key; an unknown key comes with the nearest known one.
+    pub fn load(file: Option<&Path>, settings: &[String]) -> Result<Self, TrainError> {
+        let mut table = Table::try_from(RunConfig::default()).expect("the defaults are TOML");
+        if let Some(path) = file {
+            let text = std::fs::read_to_string(path).map_err(TrainError::read(path))?;
+            let problem = |problem: String| TrainError::ConfigFile { path: path.to_owned(), problem };
+            let changes: Table = text.parse().map_err(|error: toml::de::Error| problem(one_line(&error)))?;
+            for (key, value) in leaves(&changes) {
+                set(&mut table, &key, value).map_err(|error| problem(error.to_string()))?;
+            }
+        }
+        for setting in settings {
+            let Some((key, value)) = setting.split_once('=') else {
+                let problem = "a setting is written KEY=VALUE, such as train.batch=32".to_owned();
+                return Err(TrainError::Setting { key: setting.clone(), problem });
+            };
+            set(&mut table, key.trim(), parse_value(value.trim()))?;
+        }
+        let config: RunConfig = table.try_into().map_err(|error: toml::de::Error| {
+            let problem = one_line(&error);
+            TrainError::Setting { key: "configuration".to_owned(), problem }
+        })?;
+        config.check()?;
+        Ok(config)
+    }
+
+    /// Every key, such as `train.batch`, in order.
+    pub fn keys() -> Vec<String> {
+        let table = Table::try_from(RunConfig::default()).expect("the defaults are TOML");
+        leaves(&table).into_iter().map(|(key, _)| key).collect()
+    }
+
+    /// The settings as TOML.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).expect("settings are TOML")
+    }
+
+    /// Keys whose values differ between two configurations, as `key: this, not that`.
+    pub fn differences(&self, other: &RunConfig) -> Vec<String> {
+        let of = |config: &RunConfig| leaves(&Table::try_from(config).expect("settings are TOML"));
+        let pairs = of(self).into_iter().zip(of(other));
+        pairs.filter(|(a, b)| a != b).map(|((key, a), (_, b))| format!("{key} is {a}, not {b}")).collect()
+    }
+}
+
+/// Keys and values of all tables below this one.
+fn leaves(table: &Table) -> Vec<(String, Value)> {
+    let mut found = Vec::new();
+    for (key, value) in table {
+        match value {
+            Value::Table(inner) => {
+                let below = leaves(inner);
+                found.extend(below.into_iter().map(|(name, value)| (format!("{key}.{name}"), value)));
+            }
+            value => found.push((key.clone(), value.clone())),
+        }
+    }
+    found
+}
+
+/// A bare word is a string: `mask.scheme=temporal` needs no quotes.
+fn parse_value(text: &str) -> Value {
+    let parsed = format!("value = {text}").parse::<Table>().ok().and_then(|mut table| table.remove("value"));
+    parsed.unwrap_or_else(|| Value::String(text.to_owned()))
+}
+
+fn set(table: &mut Table, key: &str, value: Value) -> Result<(), TrainError> {
+    let fail = |problem: String| Err(TrainError::Setting { key: key.to_owned(), problem });
+    let keys = RunConfig::keys();
+    if !keys.iter().any(|known| known == key) {
+        let nearest = nearest(key, &keys);
+        return fail(format!("there is no such setting; the nearest is {nearest}"));
+    }
+    let mut place = table;
+    let mut parts: Vec<&str> = key.split('.').collect();
+    let last = parts.pop().unwrap_or_default();
+    for part in parts {
+        let Some(Value::Table(inner)) = place.get_mut(part) else {
+            return fail("there is no such table".into());
+        };
+        place = inner;
+    }
+    let Some(current) = place.get_mut(last) else { return fail("there is no such setting".into()) };
+    // 1 is as good as 1.0 where a number is asked for.
+    let value = match (&*current, value) {
+        (Value::Float(_), Value::Integer(whole)) => Value::Float(whole as f64),
+        (_, value) => value,
+    };
+    if current.type_str() != value.type_str() {
+        let (wanted, found) = (current.type_str(), value.type_str());
+        return fail(format!(
+            "it takes a value of type {wanted}, such as {current}, and {value} is of type {found}"
+        ));
+    }
+    // The deserialiser checks choices, but cannot say which key they belong to: try the change by itself.
+    let previous = std::mem::replace(current, value);
+    let tried = single(key, current.clone()).try_into::<RunConfig>();
+    if let Err(error) = tried {
+        *current = previous;
+        return fail(one_line(&error));
+    }
+    Ok(())
+}
+
+/// A table with one key set.
+fn single(key: &str, value: Value) -> Table {
+    match key.split_once('.') {
+        Some((first, rest)) => Table::from_iter([(first.to_owned(), Value::Table(single(rest, value)))]),
+        None => Table::from_iter([(key.to_owned(), value)]),
+    }
+}
+
+fn nearest<'a>(key: &str, keys: &'a [String]) -> &'a str {
+    // People forget the table more often than they misspell the name.
+    let score = |known: &str| {
+        let name = known.rsplit('.').next().unwrap_or(known);
+        strsim::jaro_winkler(key, known).max(strsim::jaro_winkler(key, name))
+    };
+    keys.iter().max_by(|a, b| score(a).total_cmp(&score(b))).map_or("seed", String::as_str)
+}
+
+fn one_line(error: &toml::de::Error) -> String {
+    error.message().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{MaskPool, OutputBias};
+    use neuroglot_model::Scheme;
+
+    fn load(settings: &[&str]) -> Result<RunConfig, String> {
+        let settings: Vec<String> = settings.iter().map(|s| s.to_string()).collect();
+        RunConfig::load(None, &settings).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn settings_change_what_they_name() {
+        let config = load(&[
+            "model.hidden=128",
+            "model.heads=4",
+            "train.learning_rate=1",
+            "mask.scheme=temporal",
+            "init.output_bias=zero",
+            "data.regions=[\"CA1\", \"PO\"]",
+            "seed = 7",
+        ])
+        .unwrap();
+        assert_eq!((config.model.hidden, config.model.heads, config.seed), (128, 4, 7));
+        assert_eq!(config.train.learning_rate, 1.0);
+        assert_eq!(config.mask.scheme, MaskPool::Single(Scheme::Temporal));
+        assert_eq!(config.init.output_bias, OutputBias::Zero);
+        assert_eq!(config.data.regions, ["CA1", "PO"]);
+        assert_eq!(config.train.batch, RunConfig::default().train.batch);
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest() {
+        let error = |setting: &str| load(&[setting]).unwrap_err();
+        assert_eq!(
+            error("train.learning_rat=1e-3"),
+            "setting train.learning_rat: there is no such setting; the nearest is train.learning_rate"
+        );
+        assert!(error("hiden=3").ends_with("model.hidden"));
+        assert!(error("min_rate=3").ends_with("data.min_rate"));
+    }
+
+    #[test]
+    fn wrong_values_name_the_key_and_what_it_takes() {
+        let error = |setting: &str| load(&[setting]).unwrap_err();
+        assert!(
+            error("train.batch=lots").starts_with("setting train.batch: it takes a value of type integer")
+        );
+        assert!(error("train.batch=-1").starts_with("setting train.batch: invalid value"));
+        assert!(error("train.batch=0").starts_with("setting train.batch: 0 must lie between"));
+        assert!(error("mask.scheme=blink").contains("choose mtm"));
+        assert!(error("mask.ratio=1.5").starts_with("setting mask.ratio: 1.5 must lie between 0 and 1"));
+        assert!(error("model.heads=7").contains("model.heads = 7: it must divide model.hidden"));
+        assert!(error("train.batch").contains("KEY=VALUE"));
+    }
+
+    #[test]
+    fn a_written_configuration_reads_back() {
+        let config = load(&["mask.scheme=causal", "data.min_rate=1"]).unwrap();
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), config.to_toml()).unwrap();
+        assert_eq!(RunConfig::load(Some(file.path()), &[]).unwrap(), config);
+        assert_eq!(
+            RunConfig::default().differences(&config),
+            ["data.min_rate is 0.0, not 1.0", "mask.scheme is \"mtm\", not \"causal\""]
+        );
+    }
+
+    #[test]
+    fn a_file_error_names_the_file() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        for text in ["[train]\nbach = 3\n", "[train\n", "[train]\nbatch = 'x'\n", "model = 3\n"] {
+            std::fs::write(file.path(), text).unwrap();
+            let error = RunConfig::load(Some(file.path()), &[]).unwrap_err().to_string();
+            assert!(error.starts_with(&file.path().display().to_string()), "{error}");
+        }
+    }
+}

@@ -1,0 +1,96 @@
+use neuroglot_data::DataError;
+use neuroglot_model::ModelError;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Why a run cannot start, go on or be read.
+#[derive(Debug, Error)]
+pub enum TrainError {
+    /// A setting is wrong.
+    #[error("setting {key}: {problem}")]
+    Setting {
+        /// Key, such as `train.batch`.
+        key: String,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// A configuration file cannot be understood.
+    #[error("{}: {problem}", path.display())]
+    ConfigFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}: {source}; make room or choose another folder, what was saved before is still there", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// A checkpoint is damaged or of another kind.
+    #[error("{}: {problem}", path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A run folder is not what the command expects.
+    #[error("{}: {problem}", path.display())]
+    RunFolder {
+        /// The folder.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// Sessions do not fit together or not to the run.
+    #[error("session {eid}: {problem}")]
+    Session {
+        /// Session id.
+        eid: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The loss is no longer a number.
+    #[error(
+        "the loss is {loss} at step {step}: lower train.learning_rate (now {learning_rate}) and start again, or go \
+         back to the best checkpoint"
+    )]
+    Diverged {
+        /// Step, counted from 0.
+        step: u64,
+        /// The loss.
+        loss: f64,
+        /// The highest learning rate of the run.
+        learning_rate: f64,
+    },
+    /// The data are wrong.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The model is wrong.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+}
+
+impl TrainError {
+    pub(crate) fn read(path: &Path) -> impl FnOnce(std::io::Error) -> TrainError {
+        let path = path.to_owned();
+        |source| TrainError::Read { path, source }
+    }
+
+    pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> TrainError {
+        let path = path.to_owned();
+        |source| TrainError::Write { path, source }
+    }
+}

@@ -1,0 +1,149 @@
+//! Writing so that a reader never sees half a file, whatever happens in between.
+
+use crate::TrainError;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Writes a file whole: to a temporary neighbour, then renamed over the old one.
+///
+/// # Errors
+/// [`TrainError::Write`]; the old file stays.
+pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let fail = TrainError::write(path);
+    let write = || -> std::io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        // A temporary file is private to its owner; results are not.
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt;
+            file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+        }
+        file.persist(path).map_err(|error| error.error)?;
+        Ok(())
+    };
+    write().map_err(fail)
+}
+
+/// Replaces a folder whole: `fill` writes the new one beside it, which then takes its name.
+///
+/// Killed at any moment, the folder is afterwards the old or the new one, once [`recover_folder`] has looked.
+///
+/// # Errors
+/// [`TrainError::Write`] and those of `fill`; the old folder stays.
+pub fn replace_folder(
+    path: &Path,
+    fill: impl FnOnce(&Path) -> Result<(), TrainError>,
+) -> Result<(), TrainError> {
+    recover_folder(path)?;
+    let (new, old) = neighbours(path);
+    fs::create_dir_all(&new).map_err(TrainError::write(&new))?;
+    if let Err(error) = fill(&new).and_then(|()| sync_folder(&new)) {
+        // What is left of the attempt only takes up room; the error that counts is the first.
+        let _ = fs::remove_dir_all(&new);
+        return Err(error);
+    }
+    if path.exists() {
+        fs::rename(path, &old).map_err(TrainError::write(&old))?;
+    }
+    fs::rename(&new, path).map_err(TrainError::write(path))?;
+    if let Some(parent) = path.parent() {
+        sync_folder(parent)?;
+    }
+    if old.exists() {
+        fs::remove_dir_all(&old).map_err(TrainError::write(&old))?;
+    }
+    Ok(())
+}
+
+/// Puts right what a kill in the middle of [`replace_folder`] left.
+///
+/// The old folder is moved away only once the new one is whole, so where the folder is missing, the new one is whole.
+pub(crate) fn recover_folder(path: &Path) -> Result<(), TrainError> {
+    let (new, old) = neighbours(path);
+    if !path.exists() && old.exists() {
+        let whole = if new.exists() { &new } else { &old };
+        fs::rename(whole, path).map_err(TrainError::write(path))?;
+    }
+    for rest in [new, old] {
+        if rest.exists() {
+            fs::remove_dir_all(&rest).map_err(TrainError::write(&rest))?;
+        }
+    }
+    Ok(())
+}
+
+fn neighbours(path: &Path) -> (PathBuf, PathBuf) {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    (path.with_file_name(format!(".{name}.new")), path.with_file_name(format!(".{name}.old")))
+}
+
+fn sync_folder(path: &Path) -> Result<(), TrainError> {
+    // Windows cannot open a folder as a file; its renames are durable without.
+    if cfg!(unix) {
+        File::open(path).and_then(|folder| folder.sync_all()).map_err(TrainError::write(path))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(path: &Path) -> String {
+        fs::read_to_string(path.join("file")).unwrap()
+    }
+
+    fn put(path: &Path, text: &str) {
+        fs::create_dir_all(path).unwrap();
+        fs::write(path.join("file"), text).unwrap();
+    }
+
+    #[test]
+    fn a_folder_is_replaced_whole_and_a_failure_leaves_the_old_one() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("last");
+        for text in ["one", "two"] {
+            replace_folder(&path, |folder| replace_file(&folder.join("file"), text.as_bytes())).unwrap();
+            assert_eq!(content(&path), text);
+        }
+        let failed = replace_folder(&path, |folder| {
+            put(folder, "three");
+            Err(TrainError::RunFolder { path: folder.to_owned(), problem: "no room".into() })
+        });
+        assert!(failed.is_err());
+        assert_eq!(content(&path), "two");
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1, "nothing is left behind");
+    }
+
+    #[test]
+    fn every_moment_of_a_kill_recovers_to_a_whole_folder() {
+        let states: [(&[(&str, &str)], &str); 4] = [
+            (&[("last", "old"), (".last.new", "half")], "old"),
+            (&[(".last.old", "old"), (".last.new", "new")], "new"),
+            (&[(".last.old", "old"), ("last", "new")], "new"),
+            (&[(".last.old", "old")], "old"),
+        ];
+        for (folders, expected) in states {
+            let root = tempfile::tempdir().unwrap();
+            for (name, text) in folders {
+                put(&root.path().join(name), text);
+            }
+            let path = root.path().join("last");
+            recover_folder(&path).unwrap();
+            assert_eq!(content(&path), expected);
+            assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_first_folder_killed_half_way_leaves_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        put(&root.path().join(".last.new"), "half");
+        recover_folder(&root.path().join("last")).unwrap();
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 0);
+    }
+}

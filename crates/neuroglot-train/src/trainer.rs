@@ -1,0 +1,524 @@
+//! The training loop.
+
+use crate::batches::{Batch, batches_per_epoch, epoch as epoch_batches};
+use crate::checkpoint::{Tensors, write_tensors};
+use crate::files::recover_folder;
+use crate::validation::validate;
+use crate::{
+    Checkpoint, EpochRecord, OneCycle, OutputBias, Purpose, RunConfig, RunFolder, RunInfo, SelectBy,
+    TrainError, replace_file, replace_folder, stream,
+};
+use neuroglot_data::{Session, Split, check_distinct};
+use neuroglot_engine::Device;
+use neuroglot_model::{Mask, Ndt1, Regions, SessionShape, TrainingBatch, Update};
+use rand::RngExt;
+use rand::seq::IndexedRandom;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+/// Whether a run begins or goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// In a new folder.
+    Fresh,
+    /// From the last checkpoint of a folder; from the beginning where it has none yet.
+    Resume,
+}
+
+/// One step, as an observer sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct Step {
+    /// Steps done.
+    pub done: u64,
+    /// Steps of the whole run.
+    pub total: u64,
+    /// Epoch under way, counted from 1.
+    pub epoch: u64,
+    /// Epochs of the whole run.
+    pub epochs: u64,
+    /// Mean loss per hidden entry of this epoch so far (nats).
+    pub loss: f64,
+}
+
+/// Sees how a run goes. All methods do nothing by default.
+pub trait Observer {
+    /// Called once before the first step, with steps already done (when resumed) and steps in all.
+    fn begin(&mut self, _done: u64, _total: u64) {}
+    /// Called after every step.
+    fn step(&mut self, _step: &Step) {}
+    /// Called after every epoch.
+    fn epoch(&mut self, _record: &EpochRecord) {}
+}
+
+impl Observer for () {}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Summary {
+    /// Epochs done.
+    pub epochs: u64,
+    /// Steps done.
+    pub steps: u64,
+    /// Epoch of the best checkpoint and its score, where there was a validation.
+    pub best: Option<(u64, f64)>,
+    /// Seconds spent, over all resumptions.
+    pub seconds: f64,
+    /// Whether early stopping ended it.
+    pub stopped_early: bool,
+}
+
+/// Where a run stands: all that a resumed run needs besides weights and moments. Random streams are found by
+/// counting epochs and steps, so their state is here too.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+struct Progress {
+    /// Epochs done.
+    epoch: u64,
+    /// Batches of the present epoch done.
+    batch: u64,
+    /// Steps done.
+    step: u64,
+    /// Loss and hidden entries of the present epoch so far.
+    loss: f64,
+    targets: u64,
+    learning_rate: f64,
+    best: Option<(u64, f64)>,
+    validations_since_best: u64,
+    /// Length of `metrics.jsonl`.
+    metrics_bytes: u64,
+    optimiser_steps: Vec<u64>,
+    finished: bool,
+}
+
+const BEST: &str = "best";
+const LAST: &str = "last";
+const PROGRESS: &str = "progress.json";
+const MOMENTS: &str = "optimiser.safetensors";
+
+/// Trains a model on sessions that have passed the run's filters, and writes the run folder.
+///
+/// `paths` are the session folders, kept in `run.json` so that later commands find them. Equal configuration, sessions
+/// and device give equal weights and metrics to the bit, however often the run is killed and resumed.
+///
+/// # Errors
+/// [`TrainError`]: settings, sessions that do not fit together, a folder that cannot be written, a loss that is no
+/// number. The last checkpoint stays as it was.
+pub fn train(
+    config: &RunConfig,
+    sessions: &[Session],
+    paths: &[PathBuf],
+    out: &Path,
+    start: Start,
+    device: Box<dyn Device>,
+    observer: &mut dyn Observer,
+) -> Result<Summary, TrainError> {
+    config.check()?;
+    check_sessions(sessions)?;
+    let folder = match start {
+        Start::Fresh => RunFolder::create(out, config)?,
+        Start::Resume => open_to_resume(out, config)?,
+    };
+    let mut trainer = Trainer::new(config, sessions, paths, folder, device)?;
+    if start == Start::Resume {
+        trainer.resume()?;
+    }
+    trainer.run(observer)
+}
+
+/// Sessions of one run must have trials of one shape.
+fn check_sessions(sessions: &[Session]) -> Result<(), TrainError> {
+    check_distinct(sessions)?;
+    let Some(first) = sessions.first() else { return Err(neuroglot_model::ModelError::NoSession.into()) };
+    for session in sessions {
+        let fail = |problem: String| Err(TrainError::Session { eid: session.eid().to_owned(), problem });
+        if session.bins() != first.bins() || session.bin_seconds() != first.bin_seconds() {
+            return fail(format!(
+                "{} bins of {} s a trial, and {} has {} of {} s: train them in runs of their own",
+                session.bins(),
+                session.bin_seconds(),
+                first.eid(),
+                first.bins(),
+                first.bin_seconds()
+            ));
+        }
+        if session.trials_in(Split::Train).is_empty() {
+            return fail("it has no training trial: check its train split".to_owned());
+        }
+    }
+    Ok(())
+}
+
+fn open_to_resume(out: &Path, config: &RunConfig) -> Result<RunFolder, TrainError> {
+    let folder = RunFolder::open(out)?;
+    let differences = folder.config()?.differences(config);
+    if differences.is_empty() {
+        return Ok(folder);
+    }
+    let problem = format!(
+        "the run was started with other settings ({}); resume it with its own, or start another",
+        differences.join("; ")
+    );
+    Err(folder.wrong(&problem))
+}
+
+struct Trainer<'a> {
+    config: &'a RunConfig,
+    sessions: &'a [Session],
+    regions: Vec<Regions>,
+    training_trials: Vec<Vec<usize>>,
+    folder: RunFolder,
+    info: RunInfo,
+    model: Ndt1,
+    schedule: OneCycle,
+    batches_per_epoch: u64,
+    progress: Progress,
+    buffers: Buffers,
+    started: Instant,
+    /// Seconds of earlier processes of this run.
+    seconds_before: f64,
+    saved: Instant,
+}
+
+/// Room for a batch, kept from step to step.
+#[derive(Default)]
+struct Buffers {
+    counts: Vec<f32>,
+    inputs: Vec<f32>,
+    target: Vec<f32>,
+}
+
+impl<'a> Trainer<'a> {
+    fn new(
+        config: &'a RunConfig,
+        sessions: &'a [Session],
+        paths: &[PathBuf],
+        folder: RunFolder,
+        device: Box<dyn Device>,
+    ) -> Result<Self, TrainError> {
+        let training_trials: Vec<Vec<usize>> = sessions.iter().map(|s| s.trials_in(Split::Train)).collect();
+        let batches_per_epoch = batches_per_epoch(&training_trials, config.train.batch);
+        let shape = |s: &Session| SessionShape { eid: s.eid().to_owned(), units: s.units().len() };
+        let shapes: Vec<SessionShape> = sessions.iter().map(shape).collect();
+        let mut rng = stream(config.seed, Purpose::Initialisation, 0, 0);
+        let mut model = config.model.init(sessions[0].bins(), &shapes, true, device, &mut rng)?;
+        if config.init.output_bias == OutputBias::Rate {
+            for (index, session) in sessions.iter().enumerate() {
+                model.set_output_bias(index, &mean_log_rates(session, &training_trials[index]));
+            }
+        }
+        let mut schedule = OneCycle::new(config.train.learning_rate, config.train.epochs * batches_per_epoch);
+        schedule.warm_up = config.train.warm_up;
+        let info = RunInfo {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            sessions: paths.to_vec(),
+            device: model.device_description(),
+            parameters: model.parameters().iter().map(|info| info.values() as u64).sum(),
+            seconds: 0.0,
+            finished: false,
+        };
+        folder.write_info(&info)?;
+        Ok(Self {
+            config,
+            sessions,
+            regions: sessions
+                .iter()
+                .map(|s| Regions::new(s.units().iter().map(|unit| unit.region.as_str())))
+                .collect(),
+            training_trials,
+            folder,
+            info,
+            model,
+            schedule,
+            batches_per_epoch,
+            progress: Progress::default(),
+            buffers: Buffers::default(),
+            started: Instant::now(),
+            seconds_before: 0.0,
+            saved: Instant::now(),
+        })
+    }
+
+    /// Takes weights, moments and progress from the last checkpoint, if there is one.
+    fn resume(&mut self) -> Result<(), TrainError> {
+        let last = self.folder.checkpoint_path(LAST);
+        recover_folder(&last)?;
+        recover_folder(&self.folder.checkpoint_path(BEST))?;
+        if !last.exists() {
+            return self.folder.truncate_metrics(0);
+        }
+        let checkpoint = Checkpoint::open(&last)?;
+        let known = &checkpoint.config.sessions;
+        if known.len() != self.sessions.len() {
+            let (known, given) = (known.len(), self.sessions.len());
+            let problem =
+                format!("it was started with {known} sessions, and {given} are given: give the same");
+            return Err(self.folder.wrong(&problem));
+        }
+        for (known, session) in known.iter().zip(self.sessions) {
+            if known.eid != session.eid() {
+                let problem = format!("session {} stood in this place when the run began", known.eid);
+                return Err(TrainError::Session { eid: session.eid().to_owned(), problem });
+            }
+            known.check(session)?;
+        }
+        let path = last.join(PROGRESS);
+        let text = std::fs::read(&path).map_err(TrainError::read(&path))?;
+        let progress: Progress = serde_json::from_slice(&text).map_err(|error| TrainError::Checkpoint {
+            path,
+            problem: format!("{error}; the file is damaged"),
+        })?;
+        let (weights_path, moments_path) = (last.join(Checkpoint::MODEL), last.join(MOMENTS));
+        let weights = std::fs::read(&weights_path).map_err(TrainError::read(&weights_path))?;
+        let moments = std::fs::read(&moments_path).map_err(TrainError::read(&moments_path))?;
+        let (weights, moments) =
+            (Tensors::of(&weights_path, &weights)?, Tensors::of(&moments_path, &moments)?);
+        for index in 0..self.model.parameters().len() {
+            let info = self.model.parameters()[index].clone();
+            self.model.write_parameter(index, &weights.read(&info.name, &info.shape)?)?;
+            let [first, second] = moment_names(&info.name).map(|name| moments.read(&name, &info.shape));
+            self.model.write_moments(index, [&first?, &second?])?;
+        }
+        self.model.set_optimiser_steps(&progress.optimiser_steps);
+        self.folder.truncate_metrics(progress.metrics_bytes)?;
+        self.seconds_before = self.folder.info().map_or(0.0, |info| info.seconds);
+        self.progress = progress;
+        Ok(())
+    }
+
+    fn run(mut self, observer: &mut dyn Observer) -> Result<Summary, TrainError> {
+        observer.begin(self.progress.step, self.schedule.steps);
+        while !self.is_finished() {
+            let epoch = self.progress.epoch;
+            let batches =
+                epoch_batches(&self.training_trials, self.config.train.batch, self.config.seed, epoch);
+            let todo = batches.iter().skip(self.progress.batch as usize);
+            for batch in todo {
+                self.step(batch, observer)?;
+                if self.save_is_due() && self.progress.batch < self.batches_per_epoch {
+                    self.save_last()?;
+                }
+            }
+            let record = self.finish_epoch()?;
+            observer.epoch(&record);
+            if self.is_finished() || self.save_is_due() || self.config.train.checkpoint_seconds == 0 {
+                self.save_last()?;
+            }
+        }
+        if !self.folder.checkpoint_path(BEST).exists() {
+            // Without validation trials the last model is the only choice.
+            self.save_best(None)?;
+        }
+        self.info.finished = true;
+        self.write_info()?;
+        Ok(Summary {
+            epochs: self.progress.epoch,
+            steps: self.progress.step,
+            best: self.progress.best,
+            seconds: self.info.seconds,
+            stopped_early: self.progress.epoch < self.config.train.epochs,
+        })
+    }
+
+    fn is_finished(&self) -> bool {
+        self.progress.finished || self.progress.epoch >= self.config.train.epochs
+    }
+
+    fn save_is_due(&self) -> bool {
+        let seconds = self.config.train.checkpoint_seconds;
+        seconds > 0 && self.saved.elapsed() >= Duration::from_secs(seconds)
+    }
+
+    fn step(&mut self, batch: &Batch, observer: &mut dyn Observer) -> Result<(), TrainError> {
+        let config = self.config;
+        let session = &self.sessions[batch.session];
+        let (bins, units, trials) = (session.bins(), session.units().len(), batch.trials.len());
+        let mut rng = stream(config.seed, Purpose::Masking, self.progress.step, 0);
+        let pool = config.mask.scheme.schemes();
+        let scheme = *pool.choose(&mut rng).expect("a pool has at least one scheme");
+        let regions = &self.regions[batch.session];
+        let mask = Mask::draw(scheme, trials, bins, regions, config.mask.ratios(), &mut rng);
+
+        let Buffers { counts, inputs, target } = &mut self.buffers;
+        for buffer in [&mut *counts, inputs, target] {
+            buffer.resize(trials * bins * units, 0.0);
+        }
+        for (trial, out) in batch.trials.iter().zip(counts.chunks_mut(bins * units)) {
+            session.write_dense(*trial, out);
+            if config.train.time_reversal > 0.0 && rng.random_bool(config.train.time_reversal) {
+                reverse_bins(out, units);
+            }
+        }
+        mask.apply(counts, inputs);
+        mask.write_target(target);
+        self.model.loss_and_gradients(&TrainingBatch {
+            session: batch.session,
+            trials,
+            prompt: scheme.prompt(),
+            inputs,
+            counts,
+            target,
+            dropout: Some((config.seed, self.progress.step)),
+        })?;
+        let loss = f64::from(self.model.loss());
+        if !loss.is_finite() {
+            let learning_rate = config.train.learning_rate;
+            return Err(TrainError::Diverged { step: self.progress.step, loss, learning_rate });
+        }
+        let (rate, beta1) = self.schedule.at(self.progress.step);
+        self.model.update(
+            batch.session,
+            &Update {
+                rate,
+                beta1,
+                beta2: config.train.beta2,
+                epsilon: config.train.epsilon,
+                decay: config.train.weight_decay,
+            },
+        );
+        let progress = &mut self.progress;
+        progress.step += 1;
+        progress.batch += 1;
+        progress.loss += loss;
+        progress.targets += mask.targets() as u64;
+        progress.learning_rate = rate;
+        observer.step(&Step {
+            done: progress.step,
+            total: self.schedule.steps,
+            epoch: progress.epoch + 1,
+            epochs: config.train.epochs,
+            loss: progress.loss / progress.targets.max(1) as f64,
+        });
+        Ok(())
+    }
+
+    /// Validates where it is time, saves a better model, and writes the epoch's line.
+    fn finish_epoch(&mut self) -> Result<EpochRecord, TrainError> {
+        let progress = &mut self.progress;
+        let mut record = EpochRecord {
+            epoch: progress.epoch + 1,
+            step: progress.step,
+            loss: progress.loss / progress.targets.max(1) as f64,
+            learning_rate: progress.learning_rate,
+            validation: BTreeMap::new(),
+            score: None,
+        };
+        *progress =
+            Progress { epoch: record.epoch, batch: 0, loss: 0.0, targets: 0, ..std::mem::take(progress) };
+        let is_last = record.epoch == self.config.train.epochs;
+        if record.epoch.is_multiple_of(self.config.validate_every()) || is_last {
+            self.validate(&mut record)?;
+            self.choose_best(record.score)?;
+        }
+        self.progress.metrics_bytes = self.folder.append(&record)?;
+        Ok(record)
+    }
+
+    fn validate(&mut self, record: &mut EpochRecord) -> Result<(), TrainError> {
+        let mut chosen = Vec::new();
+        for (index, session) in self.sessions.iter().enumerate() {
+            let scores = validate(&mut self.model, self.config, index, session, &self.regions[index])?;
+            chosen.extend(scores.iter().filter_map(|(_, scores)| match self.config.train.select {
+                SelectBy::BitsPerSpike => scores.bps_pooled,
+                SelectBy::R2 => scores.r2,
+            }));
+            if !scores.is_empty() {
+                record.validation.insert(session.eid().to_owned(), scores.into_iter().collect());
+            }
+        }
+        record.score = (!chosen.is_empty()).then(|| chosen.iter().sum::<f64>() / chosen.len() as f64);
+        Ok(())
+    }
+
+    fn choose_best(&mut self, score: Option<f64>) -> Result<(), TrainError> {
+        let Some(score) = score else { return Ok(()) };
+        if self.progress.best.is_none_or(|(_, best)| score > best) {
+            self.progress.best = Some((self.progress.epoch, score));
+            self.progress.validations_since_best = 0;
+            return self.save_best(Some(score));
+        }
+        self.progress.validations_since_best += 1;
+        let patience = self.config.train.patience;
+        self.progress.finished = patience > 0 && self.progress.validations_since_best >= patience;
+        Ok(())
+    }
+
+    fn save_best(&mut self, score: Option<f64>) -> Result<(), TrainError> {
+        let config = self.describe(score);
+        replace_folder(&self.folder.checkpoint_path(BEST), |folder| {
+            Checkpoint::write(folder, &self.model, &config)
+        })
+    }
+
+    fn save_last(&mut self) -> Result<(), TrainError> {
+        self.folder.sync_metrics()?;
+        self.progress.optimiser_steps = self.model.optimiser_steps();
+        let config = self.describe(None);
+        replace_folder(&self.folder.checkpoint_path(LAST), |folder| {
+            Checkpoint::write(folder, &self.model, &config)?;
+            let mut moments = Vec::new();
+            for (index, info) in self.model.parameters().iter().enumerate() {
+                let named = moment_names(&info.name).into_iter().zip(self.model.read_moments(index));
+                moments.extend(named.map(|(name, values)| (name, info.shape.clone(), values)));
+            }
+            write_tensors(&folder.join(MOMENTS), moments)?;
+            let mut json = serde_json::to_vec_pretty(&self.progress).expect("progress is JSON");
+            json.push(b'\n');
+            replace_file(&folder.join(PROGRESS), &json)
+        })?;
+        self.saved = Instant::now();
+        self.write_info()
+    }
+
+    fn write_info(&mut self) -> Result<(), TrainError> {
+        self.info.seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
+        self.folder.write_info(&self.info)
+    }
+
+    fn describe(&self, score: Option<f64>) -> crate::CheckpointConfig {
+        let Progress { epoch, step, .. } = self.progress;
+        Checkpoint::describe(
+            &self.model,
+            self.sessions,
+            &self.config.mask,
+            self.config.seed,
+            epoch,
+            step,
+            score,
+        )
+    }
+}
+
+fn moment_names(parameter: &str) -> [String; 2] {
+    [format!("first_moment.{parameter}"), format!("second_moment.{parameter}")]
+}
+
+/// ln of each unit's mean count per bin over some trials; half a spike is added, so that silence is not −∞.
+fn mean_log_rates(session: &Session, trials: &[usize]) -> Vec<f32> {
+    let mut spikes = vec![0.5f64; session.units().len()];
+    for trial in trials {
+        for (_, unit, count) in session.entries(*trial) {
+            spikes[unit] += f64::from(count);
+        }
+    }
+    let entries = (trials.len() * session.bins()) as f64;
+    spikes.into_iter().map(|spikes| (spikes / entries).ln() as f32).collect()
+}
+
+/// Reverses the order of bins, `[bin, unit]`.
+fn reverse_bins(counts: &mut [f32], units: usize) {
+    counts.reverse();
+    counts.chunks_mut(units).for_each(<[f32]>::reverse);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reversing_bins_keeps_units_in_place() {
+        let mut counts = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        reverse_bins(&mut counts, 2);
+        assert_eq!(counts, [5.0, 6.0, 3.0, 4.0, 1.0, 2.0]);
+    }
+}

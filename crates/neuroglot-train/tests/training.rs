@@ -1,0 +1,219 @@
+//! Runs from the first step to the last file: learning, repeating, being killed, being refused.
+
+use neuroglot_data::{Session, SimulatorConfig};
+use neuroglot_engine::CpuDevice;
+use neuroglot_train::{Observer, RunConfig, RunFolder, Start, Step, Summary, TrainError, train};
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+fn sessions() -> Vec<Session> {
+    let config = SimulatorConfig {
+        sessions: 2,
+        units: 16,
+        trials: 60,
+        bins: 12,
+        seed: 5,
+        ..SimulatorConfig::default()
+    };
+    config.simulate().unwrap()
+}
+
+fn config(settings: &[&str]) -> RunConfig {
+    let small = [
+        "model.hidden=16",
+        "model.layers=2",
+        "model.heads=2",
+        "model.channels=12",
+        "train.batch=8",
+        "train.epochs=4",
+        "train.learning_rate=1e-3",
+        "train.validate_every=1",
+        "train.checkpoint_seconds=0",
+        "train.time_reversal=0.5",
+    ];
+    let settings: Vec<String> = small.iter().chain(settings).map(|s| s.to_string()).collect();
+    RunConfig::load(None, &settings).unwrap()
+}
+
+fn run(config: &RunConfig, out: &Path, start: Start, threads: usize) -> Result<Summary, TrainError> {
+    run_watched(config, out, start, threads, &mut ())
+}
+
+fn run_watched(
+    config: &RunConfig,
+    out: &Path,
+    start: Start,
+    threads: usize,
+    observer: &mut dyn Observer,
+) -> Result<Summary, TrainError> {
+    let device = Box::new(CpuDevice::new(threads).unwrap());
+    train(config, &sessions(), &[PathBuf::from("a"), PathBuf::from("b")], out, start, device, observer)
+}
+
+/// Every file of a run but `run.json`, which holds times.
+fn files(run: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    for folder in [run.to_owned(), run.join("best"), run.join("last")] {
+        for entry in std::fs::read_dir(folder).unwrap().map(Result::unwrap) {
+            let path = entry.path();
+            if path.is_file() && !path.ends_with("run.json") {
+                found.insert(path.strip_prefix(run).unwrap().to_owned(), std::fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn two_runs_of_one_seed_are_equal_byte_for_byte_on_any_number_of_threads() {
+    let root = tempfile::tempdir().unwrap();
+    let (a, b, c) = (root.path().join("a"), root.path().join("b"), root.path().join("c"));
+    run(&config(&[]), &a, Start::Fresh, 1).unwrap();
+    run(&config(&[]), &b, Start::Fresh, 2).unwrap();
+    run(&config(&["seed=43"]), &c, Start::Fresh, 1).unwrap();
+    let names: Vec<String> = files(&a).keys().map(|path| path.display().to_string()).collect();
+    let expected = [
+        "best/config.json",
+        "best/model.safetensors",
+        "config.toml",
+        "last/config.json",
+        "last/model.safetensors",
+        "last/optimiser.safetensors",
+        "last/progress.json",
+        "metrics.jsonl",
+    ];
+    assert_eq!(names, expected);
+    assert_eq!(files(&a), files(&b));
+    let weights = PathBuf::from("last/model.safetensors");
+    assert_ne!(files(&a)[&weights], files(&c)[&weights]);
+}
+
+/// Dies in the middle of a step.
+struct Assassin {
+    at: u64,
+}
+
+impl Observer for Assassin {
+    fn step(&mut self, step: &Step) {
+        assert!(step.done != self.at, "killed");
+    }
+}
+
+#[test]
+fn a_run_killed_at_any_step_ends_with_the_same_files_as_an_unbroken_one() {
+    let root = tempfile::tempdir().unwrap();
+    let whole = root.path().join("whole");
+    let steps = run(&config(&[]), &whole, Start::Fresh, 2).unwrap().steps;
+    for at in [1, steps / 4, steps / 4 + 1, steps / 2 + 1, steps - 1, steps] {
+        let broken = root.path().join(format!("broken-{at}"));
+        let attempt = |start| {
+            catch_unwind(AssertUnwindSafe(|| {
+                run_watched(&config(&[]), &broken, start, 2, &mut Assassin { at })
+            }))
+        };
+        assert!(attempt(Start::Fresh).is_err());
+        // Killed again at once, and then left to finish.
+        let _ = attempt(Start::Resume);
+        run(&config(&[]), &broken, Start::Resume, 2).unwrap();
+        assert_eq!(files(&broken), files(&whole), "killed at step {at}");
+    }
+}
+
+#[test]
+fn training_lowers_the_loss_and_every_scheme_is_validated() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("run");
+    let settings = ["train.epochs=60", "train.learning_rate=3e-3", "train.validate_every=20"];
+    let device = Box::new(CpuDevice::new(2).unwrap());
+    let summary =
+        train(&config(&settings), &simulated(300), &[], &out, Start::Fresh, device, &mut ()).unwrap();
+    assert_eq!(summary.epochs, 60);
+    let metrics = RunFolder::open(&out).unwrap().metrics().unwrap();
+    assert_eq!(metrics.len(), 60);
+    let mean = |range: std::ops::Range<usize>| {
+        metrics[range.clone()].iter().map(|record| record.loss).sum::<f64>() / range.len() as f64
+    };
+    assert!(mean(50..60) < mean(0..5) - 0.01, "{} then {}", mean(0..5), mean(50..60));
+    let validated: Vec<u64> = metrics.iter().filter(|r| r.score.is_some()).map(|r| r.epoch).collect();
+    assert_eq!(validated, [20, 40, 60]);
+    for scores in metrics[19].validation.values() {
+        let names: Vec<&str> = scores.keys().map(String::as_str).collect();
+        assert_eq!(names, ["causal", "inter-region", "intra-region", "neuron"]);
+    }
+    let neuron: Vec<f64> = metrics[59].validation.values().filter_map(|s| s["neuron"].bps_pooled).collect();
+    assert!(
+        neuron.iter().sum::<f64>() / 2.0 > 0.05,
+        "co-smoothing of simulated units is learned: {neuron:?}"
+    );
+}
+
+#[test]
+fn rates_start_at_each_units_mean_unless_asked_otherwise() {
+    let root = tempfile::tempdir().unwrap();
+    let first_loss = |name: &str, setting: &str| {
+        let out = root.path().join(name);
+        run(&config(&["train.epochs=1", "train.learning_rate=1e-9", setting]), &out, Start::Fresh, 1)
+            .unwrap();
+        RunFolder::open(&out).unwrap().metrics().unwrap()[0].loss
+    };
+    let (rate, zero) =
+        (first_loss("rate", "init.output_bias=rate"), first_loss("zero", "init.output_bias=zero"));
+    assert!(rate < zero - 0.3, "{rate} and {zero}");
+}
+
+#[test]
+fn early_stopping_stops_and_says_so() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("run");
+    // A learning rate this small makes no second improvement that a score would show for long.
+    let settings = ["train.epochs=200", "train.learning_rate=1e-12", "train.patience=2"];
+    let summary = run(&config(&settings), &out, Start::Fresh, 1).unwrap();
+    assert!(summary.stopped_early && summary.epochs < 200, "{summary:?}");
+    assert_eq!(RunFolder::open(&out).unwrap().metrics().unwrap().len() as u64, summary.epochs);
+}
+
+#[test]
+fn a_run_is_not_overwritten_and_is_resumed_only_as_it_was_started() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("run");
+    let error = |result: Result<Summary, TrainError>| result.unwrap_err().to_string();
+    assert!(error(run(&config(&[]), &out, Start::Resume, 1)).contains("no run here"));
+    run(&config(&["train.epochs=1"]), &out, Start::Fresh, 1).unwrap();
+    assert!(error(run(&config(&["train.epochs=1"]), &out, Start::Fresh, 1)).contains("add --resume"));
+    let changed = error(run(&config(&["train.epochs=2"]), &out, Start::Resume, 1));
+    assert!(changed.contains("train.epochs is 1, not 2"), "{changed}");
+    let one = sessions()[..1].to_vec();
+    let device = Box::new(CpuDevice::new(1).unwrap());
+    let config = config(&["train.epochs=1"]);
+    let other = train(&config, &one, &[PathBuf::from("a")], &out, Start::Resume, device, &mut ());
+    assert!(error(other).contains("started with 2 sessions, and 1 are given"));
+}
+
+#[test]
+fn a_damaged_checkpoint_is_an_error_that_names_the_file() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("run");
+    run(&config(&["train.epochs=2"]), &out, Start::Fresh, 1).unwrap();
+    for name in ["model.safetensors", "optimiser.safetensors", "progress.json", "config.json"] {
+        let path = out.join("last").join(name);
+        let whole = std::fs::read(&path).unwrap();
+        for len in [0, 5, whole.len() / 2, whole.len() - 2] {
+            std::fs::write(&path, &whole[..len]).unwrap();
+            let error = run(&config(&["train.epochs=2"]), &out, Start::Resume, 1).unwrap_err().to_string();
+            assert!(error.contains(name), "{name} cut to {len}: {error}");
+        }
+        std::fs::write(&path, whole).unwrap();
+    }
+    run(&config(&["train.epochs=2"]), &out, Start::Resume, 1).unwrap();
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_the_run_and_keeps_the_last_checkpoint() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("run");
+    let config = config(&["train.learning_rate=1e30", "train.epochs=50"]);
+    let error = run(&config, &out, Start::Fresh, 1).unwrap_err();
+    assert!(matches!(error, TrainError::Diverged { .. }), "{error}");
+    assert!(error.to_string().contains("lower train.learning_rate"));
+}

@@ -1,4 +1,28 @@
 //! Evaluation of trained models: tasks on held-out trials and behaviour decoders.
+//!
+//! [`evaluate`] scores a model on the test trials of its sessions: co-smoothing, forward prediction, intra- and
+//! inter-region prediction in bits per spike, and decoding of behaviour. [`predict`] writes the log-rates of one
+//! session with chosen units, regions or bins hidden.
 
+mod conditions;
 pub mod decoders;
+mod decoding;
+mod error;
+mod evaluate;
+mod examples;
+mod files;
+mod holdout;
+mod predict;
+mod region_matrix;
 pub mod results;
+mod scoring;
+mod summary;
+mod task;
+mod trials;
+
+pub use error::EvalError;
+pub use evaluate::{EvaluationOptions, EvaluationProgress, evaluate};
+pub use files::{read_evaluation, write_evaluation};
+pub use predict::{Hidden, predict};
+pub use summary::summary_json;
+pub use task::{Task, TaskSelection};

@@ -1,0 +1,61 @@
+use crate::decoders::DecoderError;
+use neuroglot_data::DataError;
+use neuroglot_model::ModelError;
+use neuroglot_train::TrainError;
+use std::path::PathBuf;
+use thiserror::Error;
+
+/// Why an evaluation or a prediction cannot be made.
+#[derive(Debug, Error)]
+pub enum EvalError {
+    /// A session is not one of the model's.
+    #[error("session {eid}: the model knows {known}; evaluate one of those, or train with this session")]
+    UnknownSession {
+        /// Session id.
+        eid: String,
+        /// Those that the model knows.
+        known: String,
+    },
+    /// A session has nothing to score.
+    #[error("session {eid} has no test trial: check its test split")]
+    NoTestTrials {
+        /// Session id.
+        eid: String,
+    },
+    /// A task name is not known.
+    #[error("{0}")]
+    Task(String),
+    /// What is to be hidden cannot be found.
+    #[error("--hide {what}: {problem}")]
+    Hide {
+        /// `units`, `regions` or `bins`.
+        what: &'static str,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// A file of results cannot be understood.
+    #[error("{}: {problem}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// The decoders failed.
+    #[error("decoding {behaviour}: {source}")]
+    Decoder {
+        /// Behaviour.
+        behaviour: String,
+        /// What went wrong.
+        source: DecoderError,
+    },
+    /// The data are wrong.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The model is wrong.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// The run is wrong.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+}

@@ -1,0 +1,81 @@
+//! Units shown in detail.
+
+use crate::conditions::Conditions;
+use crate::results::{ConditionPsth, Example, UnitScores};
+use crate::trials::Trials;
+use neuroglot_metrics::psth;
+
+/// Trials shown of a unit.
+const TRIALS: usize = 200;
+
+/// The best and the median unit of a task, by bits per spike, among units with at least `SPIKES` spikes where there
+/// are any: the score of a unit that hardly fires is mostly luck.
+pub(crate) fn examples(
+    task: &str,
+    trials: &Trials,
+    conditions: &Conditions,
+    log_rates: &[f32],
+    first_bin: usize,
+    scores: &[UnitScores],
+) -> Vec<Example> {
+    const SPIKES: f64 = 20.0;
+    let ranked = |least: f64| {
+        let scored = scores.iter().enumerate().filter(|(_, unit)| unit.spikes >= least);
+        let mut scored: Vec<(usize, f64)> =
+            scored.filter_map(|(index, unit)| Some((index, unit.bps?))).collect();
+        scored.sort_by(|a, b| b.1.total_cmp(&a.1));
+        scored
+    };
+    let mut units = ranked(SPIKES);
+    if units.is_empty() {
+        units = ranked(0.0);
+    }
+    if units.is_empty() {
+        return Vec::new();
+    }
+    let places = [("best", 0), ("median", units.len() / 2)];
+    let detail = |(rank, place): (&str, usize)| {
+        let (unit, bps) = units[place];
+        example(task, rank, unit, bps, trials, conditions, log_rates, first_bin)
+    };
+    places.map(detail).to_vec()
+}
+
+fn example(
+    task: &str,
+    rank: &str,
+    unit: usize,
+    bps: f64,
+    trials: &Trials,
+    conditions: &Conditions,
+    log_rates: &[f32],
+    first_bin: usize,
+) -> Example {
+    let of_unit = |values: &[f32], f: fn(f32) -> f32| -> Vec<Vec<f32>> {
+        let rows = values.chunks(trials.stride());
+        rows.map(|trial| trial.chunks(trials.units).skip(first_bin).map(|row| f(row[unit])).collect())
+            .collect()
+    };
+    let (observed, predicted) = (of_unit(&trials.counts, |count| count), of_unit(log_rates, f32::exp));
+    let bins = trials.bins - first_bin;
+    let average = |values: &[Vec<f32>]| psth(&values.concat(), bins, 1, &conditions.of_trial);
+    let (observed_psth, predicted_psth) = (average(&observed), average(&predicted));
+    let psth = (0..observed_psth.conditions.len()).map(|index| ConditionPsth {
+        label: conditions.labels[observed_psth.conditions[index]].clone(),
+        trials: observed_psth.trials[index],
+        observed: observed_psth.mean[index * bins..][..bins].to_vec(),
+        predicted: predicted_psth.mean[index * bins..][..bins].to_vec(),
+    });
+    let psth = psth.collect();
+    let shown = |values: Vec<Vec<f32>>| values.into_iter().take(TRIALS).collect();
+    Example {
+        task: task.to_owned(),
+        rank: rank.to_owned(),
+        unit,
+        bps,
+        first_bin,
+        observed: shown(observed),
+        predicted: shown(predicted),
+        psth,
+    }
+}

@@ -1,0 +1,84 @@
+//! Evaluations on disk: `evaluation.json` (everything), `summary.json` (the scores), `units.parquet` (per unit).
+
+use crate::results::Evaluation;
+use crate::{EvalError, summary_json};
+use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array};
+use neuroglot_train::{replace_file, replace_folder};
+use parquet::arrow::ArrowWriter;
+use std::path::Path;
+use std::sync::Arc;
+
+const EVALUATION: &str = "evaluation.json";
+
+/// Writes an evaluation into a folder of its own, which is replaced whole.
+///
+/// # Errors
+/// [`EvalError::Train`] where it cannot be written; an earlier evaluation stays.
+pub fn write_evaluation(evaluation: &Evaluation, folder: &Path) -> Result<(), EvalError> {
+    let everything = serde_json::to_vec(evaluation).expect("an evaluation is JSON");
+    let mut summary = serde_json::to_vec_pretty(&summary_json(evaluation)).expect("scores are JSON");
+    summary.push(b'\n');
+    let units = to_parquet(&unit_table(evaluation));
+    replace_folder(folder, |folder| {
+        replace_file(&folder.join(EVALUATION), &everything)?;
+        replace_file(&folder.join("summary.json"), &summary)?;
+        replace_file(&folder.join("units.parquet"), &units)
+    })?;
+    Ok(())
+}
+
+/// Reads the evaluation of a folder.
+///
+/// # Errors
+/// [`EvalError::File`] where there is none, or it is damaged.
+pub fn read_evaluation(folder: &Path) -> Result<Evaluation, EvalError> {
+    let path = folder.join(EVALUATION);
+    let wrong = |problem: String| EvalError::File { path: path.clone(), problem };
+    let text = std::fs::read(&path)
+        .map_err(|error| wrong(format!("{error}; evaluate the run first, with `neuroglot evaluate`")))?;
+    serde_json::from_slice(&text).map_err(|error| wrong(format!("{error}; evaluate the run again")))
+}
+
+/// One row per session, task and unit.
+fn unit_table(evaluation: &Evaluation) -> RecordBatch {
+    let mut rows = Vec::new();
+    for session in &evaluation.sessions {
+        for task in &session.tasks {
+            let units = task.per_unit.iter().enumerate().zip(&session.units);
+            rows.extend(units.map(|((index, scores), label)| (session, task, index, scores, label)));
+        }
+    }
+    let text = |f: &dyn Fn(usize) -> String| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values((0..rows.len()).map(f)))
+    };
+    let number = |f: &dyn Fn(usize) -> Option<f64>| -> ArrayRef {
+        Arc::new(Float64Array::from_iter((0..rows.len()).map(f)))
+    };
+    let columns: [(&str, ArrayRef); 11] = [
+        ("eid", text(&|row| rows[row].0.eid.clone())),
+        ("task", text(&|row| rows[row].1.task.clone())),
+        ("unit", Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.2 as u32)))),
+        ("uuid", text(&|row| rows[row].4.uuid.clone())),
+        ("region", text(&|row| rows[row].4.region.clone())),
+        ("spikes", number(&|row| Some(rows[row].3.spikes))),
+        ("bps", number(&|row| rows[row].3.bps)),
+        ("d2", number(&|row| rows[row].3.d2)),
+        ("r2", number(&|row| rows[row].3.r2)),
+        ("psth_r2", number(&|row| rows[row].3.psth_r2)),
+        ("ceiling_bps", number(&|row| rows[row].3.ceiling_bps)),
+    ];
+    let columns = columns.map(|(name, array)| {
+        let nullable = name.contains('2') || name.contains("bps");
+        (name, array, nullable)
+    });
+    RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length")
+}
+
+/// A Parquet file with one table.
+pub(crate) fn to_parquet(table: &RecordBatch) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut writer = ArrowWriter::try_new(&mut bytes, table.schema(), None).expect("a plain schema");
+    writer.write(table).expect("writing to memory");
+    writer.close().expect("writing to memory");
+    bytes
+}

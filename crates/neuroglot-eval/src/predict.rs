@@ -1,0 +1,147 @@
+//! Predictions of one session with chosen units, regions or bins hidden.
+
+use crate::EvalError;
+use crate::evaluate::session_index;
+use crate::files::to_parquet;
+use crate::holdout::Predictor;
+use crate::task::prompt;
+use crate::trials::Trials;
+use arrow_array::builder::{Float32Builder, ListBuilder, UInt32Builder};
+use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray, UInt32Array};
+use neuroglot_data::Session;
+use neuroglot_model::{Ndt1, Scheme};
+use neuroglot_train::{CheckpointConfig, replace_file};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+
+/// What is hidden from the model in every trial. An entry is hidden where its unit, its region or its bin is.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Hidden {
+    /// Indices of units, in the model's order.
+    pub units: BTreeSet<usize>,
+    /// Bins.
+    pub bins: BTreeSet<usize>,
+}
+
+impl Hidden {
+    /// Reads lists as users write them: units by index or uuid, regions by acronym, bins by number or range `40-49`.
+    ///
+    /// # Errors
+    /// [`EvalError::Hide`] names what cannot be found and what there is.
+    pub fn parse(
+        session: &Session,
+        units: &[String],
+        regions: &[String],
+        bins: &[String],
+    ) -> Result<Self, EvalError> {
+        let mut hidden = Self::default();
+        for name in units {
+            let by_uuid = session.units().iter().position(|unit| unit.uuid == *name);
+            let by_index = name.parse().ok().filter(|index| *index < session.units().len());
+            let Some(unit) = by_uuid.or(by_index) else {
+                let problem = format!(
+                    "{} has no unit `{name}`: give uuids, or indices from 0 to {}",
+                    session.eid(),
+                    session.units().len() - 1
+                );
+                return Err(EvalError::Hide { what: "units", problem });
+            };
+            hidden.units.insert(unit);
+        }
+        for name in regions {
+            let inside = session.units_in(name);
+            if inside.is_empty() {
+                let known = session.regions().join(", ");
+                let problem = format!("{} has no region `{name}`, but {known}", session.eid());
+                return Err(EvalError::Hide { what: "regions", problem });
+            }
+            hidden.units.extend(inside);
+        }
+        for text in bins {
+            let (first, last) = text.split_once('-').unwrap_or((text, text));
+            let range = first.trim().parse::<usize>().ok().zip(last.trim().parse::<usize>().ok());
+            let Some((first, last)) = range.filter(|(first, last)| first <= last && *last < session.bins())
+            else {
+                let problem = format!(
+                    "`{text}` is no bin or range of bins from 0 to {}, such as 40-49",
+                    session.bins() - 1
+                );
+                return Err(EvalError::Hide { what: "bins", problem });
+            };
+            hidden.bins.extend(first..=last);
+        }
+        Ok(hidden)
+    }
+}
+
+/// Writes a Parquet table of predictions: a row per trial and unit with `eid`, `trial`, `split`, `unit`, `uuid`,
+/// `region`, `hidden` (whether the whole unit was), and per bin `counts` and `rates` (spikes/bin).
+///
+/// # Errors
+/// [`EvalError`]: a session that the model does not know, or a file that cannot be written.
+pub fn predict(
+    model: &mut Ndt1,
+    config: &CheckpointConfig,
+    session: &Session,
+    scheme: Scheme,
+    hidden: &Hidden,
+    out: &Path,
+) -> Result<(), EvalError> {
+    let index = session_index(config, session)?;
+    let trials = Trials::of(session, (0..session.trials()).collect());
+    let (units, stride) = (trials.units, trials.stride());
+    let mut log_rates = vec![0.0; trials.counts.len()];
+    let fill = |_: usize, _: usize, input: &mut [f32]| {
+        for (bin, row) in input.chunks_mut(units).enumerate() {
+            if hidden.bins.contains(&bin) {
+                row.fill(0.0);
+            }
+            hidden.units.iter().for_each(|unit| row[*unit] = 0.0);
+        }
+    };
+    let take = |_: usize, trial: usize, predicted: &[f32]| {
+        log_rates[trial * stride..][..stride].copy_from_slice(predicted);
+    };
+    let prompt = prompt(scheme, config.mask.scheme);
+    Predictor { model, session: index }.run(&trials, 1, prompt, fill, take)?;
+    replace_file(out, &to_parquet(&table(session, &trials, hidden, &log_rates)))?;
+    Ok(())
+}
+
+fn table(session: &Session, trials: &Trials, hidden: &Hidden, log_rates: &[f32]) -> RecordBatch {
+    let units = trials.units;
+    let rows: Vec<(usize, usize)> =
+        (0..trials.len()).flat_map(|trial| (0..units).map(move |unit| (trial, unit))).collect();
+    let (mut counts, mut rates) =
+        (ListBuilder::new(UInt32Builder::new()), ListBuilder::new(Float32Builder::new()));
+    for (trial, unit) in &rows {
+        for bin in 0..trials.bins {
+            let entry = (trial * trials.bins + bin) * units + unit;
+            counts.values().append_value(trials.counts[entry] as u32);
+            rates.values().append_value(log_rates[entry].exp());
+        }
+        counts.append(true);
+        rates.append(true);
+    }
+    let of_unit = |f: &dyn Fn(&neuroglot_data::Unit) -> String| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(rows.iter().map(|(_, unit)| f(&session.units()[*unit]))))
+    };
+    let numbers = |f: &dyn Fn(&(usize, usize)) -> usize| -> ArrayRef {
+        Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| f(row) as u32)))
+    };
+    let split = |(trial, _): &(usize, usize)| session.splits()[*trial].to_string();
+    let hides = |(_, unit): &(usize, usize)| Some(hidden.units.contains(unit));
+    let columns: [(&str, ArrayRef); 9] = [
+        ("eid", of_unit(&|_| session.eid().to_owned())),
+        ("trial", numbers(&|row| row.0)),
+        ("split", Arc::new(StringArray::from_iter_values(rows.iter().map(split)))),
+        ("unit", numbers(&|row| row.1)),
+        ("uuid", of_unit(&|unit| unit.uuid.clone())),
+        ("region", of_unit(&|unit| unit.region.clone())),
+        ("hidden", Arc::new(BooleanArray::from_iter(rows.iter().map(hides)))),
+        ("counts", Arc::new(counts.finish())),
+        ("rates", Arc::new(rates.finish())),
+    ];
+    RecordBatch::try_from_iter(columns).expect("columns of one length")
+}

@@ -1,0 +1,49 @@
+//! How well each region is predicted from each other region alone.
+
+use crate::EvalError;
+use crate::holdout::Predictor;
+use crate::results::{RegionMatrix, UnitScores};
+use crate::trials::Trials;
+use neuroglot_metrics::{bits_per_spike, mean_defined};
+use neuroglot_model::{Prompt, Regions};
+
+/// Predicts from one region at a time, all others hidden.
+///
+/// `intra` and `inter` are the unit scores of those tasks, for the diagonal and for "all other regions".
+pub(crate) fn region_matrix(
+    predictor: &mut Predictor<'_>,
+    trials: &Trials,
+    regions: &Regions,
+    prompt: Prompt,
+    intra: &[UnitScores],
+    inter: &[UnitScores],
+) -> Result<RegionMatrix, EvalError> {
+    let (count, units, stride) = (regions.names().len(), trials.units, trials.stride());
+    let mean_in = |region: usize, scores: &[Option<f64>]| {
+        let of_region: Vec<Option<f64>> = regions.units_of(region).iter().map(|unit| scores[*unit]).collect();
+        mean_defined(&of_region)
+    };
+    let bits = |scores: &[UnitScores]| scores.iter().map(|unit| unit.bps).collect::<Vec<_>>();
+    let (intra, inter) = (bits(intra), bits(inter));
+    let mut from_one = Vec::new();
+    for source in 0..count {
+        let mut predicted = vec![0.0; trials.counts.len()];
+        let fill = |_: usize, _: usize, input: &mut [f32]| {
+            for (entry, count) in input.iter_mut().enumerate() {
+                if regions.of_unit(entry % units) != Some(source) {
+                    *count = 0.0;
+                }
+            }
+        };
+        let take = |_: usize, trial: usize, log_rates: &[f32]| {
+            predicted[trial * stride..][..stride].copy_from_slice(log_rates);
+        };
+        predictor.run(trials, 1, prompt, fill, take)?;
+        let scores = bits_per_spike(&predicted, &trials.counts, units).per_unit;
+        let row = (0..count).map(|target| mean_in(target, if target == source { &intra } else { &scores }));
+        from_one.push(row.collect());
+    }
+    let from_others =
+        (0..count).map(|target| if count > 1 { mean_in(target, &inter) } else { None }).collect();
+    Ok(RegionMatrix { regions: regions.names().to_vec(), from_one, from_others })
+}

@@ -1,0 +1,44 @@
+//! The scores as one small JSON object.
+
+use crate::results::{Evaluation, Scores, SessionEvaluation};
+use serde_json::{Map, Value, json};
+
+/// `{"<eid>": {"co-smoothing": {"bps", "bps_low", "bps_high", "bps_pooled", "d2", "r2", "psth_r2", "ceiling": {…}},
+/// …, "choice": {"accuracy", "chance"}, "wheel-speed": {"r2"}}}`.
+///
+/// A score that is undefined is `null`; `ceiling` is there where the true rates are known.
+pub fn summary_json(evaluation: &Evaluation) -> Value {
+    let sessions = evaluation.sessions.iter().map(|session| (session.eid.clone(), of_session(session)));
+    Value::Object(sessions.collect())
+}
+
+fn of_session(session: &SessionEvaluation) -> Value {
+    let mut object = Map::new();
+    for task in &session.tasks {
+        let mut scores = of_scores(&task.scores);
+        if let Some(ceiling) = &task.ceiling {
+            scores.insert("ceiling".to_owned(), Value::Object(of_scores(ceiling)));
+        }
+        object.insert(task.task.clone(), Value::Object(scores));
+    }
+    for decoded in &session.decoding {
+        let scores = json!({ &decoded.metric: decoded.score, "chance": decoded.chance });
+        object.insert(decoded.behaviour.clone(), scores);
+    }
+    Value::Object(object)
+}
+
+fn of_scores(scores: &Scores) -> Map<String, Value> {
+    let mut object = Map::new();
+    let mut put = |name: &str, value: Option<f64>| object.insert(name.to_owned(), json!(value));
+    put("bps", scores.bps.map(|bps| bps.mean));
+    put("bps_low", scores.bps.map(|bps| bps.low));
+    put("bps_high", scores.bps.map(|bps| bps.high));
+    put("bps_pooled", scores.bps_pooled);
+    put("d2", scores.d2);
+    put("r2", scores.r2);
+    if scores.psth_r2.is_some() {
+        put("psth_r2", scores.psth_r2);
+    }
+    object
+}

@@ -1,0 +1,130 @@
+//! What an evaluation does.
+
+use crate::EvalError;
+use neuroglot_model::{Prompt, Scheme};
+use neuroglot_train::MaskPool;
+
+/// A masking task on test trials.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Task {
+    /// Each unit in turn from all others.
+    CoSmoothing,
+    /// The last tenth of the bins from those before.
+    Forward,
+    /// Each unit in turn from the other units of its region alone.
+    IntraRegion,
+    /// Each region in turn from all others.
+    InterRegion,
+}
+
+impl Task {
+    /// All tasks, in the order of tables.
+    pub const ALL: [Task; 4] = [Task::CoSmoothing, Task::Forward, Task::IntraRegion, Task::InterRegion];
+
+    /// Name in options and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Task::CoSmoothing => "co-smoothing",
+            Task::Forward => "forward",
+            Task::IntraRegion => "intra-region",
+            Task::InterRegion => "inter-region",
+        }
+    }
+
+    fn scheme(self) -> Scheme {
+        match self {
+            Task::CoSmoothing => Scheme::Neuron,
+            Task::Forward => Scheme::Causal,
+            Task::IntraRegion => Scheme::IntraRegion,
+            Task::InterRegion => Scheme::InterRegion,
+        }
+    }
+
+    /// The prompt for a model trained with a pool of schemes.
+    pub(crate) fn prompt(self, pool: MaskPool) -> Prompt {
+        prompt(self.scheme(), pool)
+    }
+}
+
+/// The prompt of a scheme, or the only one that a model of a single scheme has learned.
+pub(crate) fn prompt(scheme: Scheme, pool: MaskPool) -> Prompt {
+    match pool {
+        MaskPool::MultiTask => scheme.prompt(),
+        MaskPool::Single(trained) => trained.prompt(),
+    }
+}
+
+/// Tasks and behaviours to evaluate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TaskSelection {
+    /// Masking tasks.
+    pub tasks: Vec<Task>,
+    /// Behaviours to decode, by name.
+    pub behaviours: Vec<String>,
+}
+
+impl Default for TaskSelection {
+    /// The four tasks, choice, wheel speed and whisker motion energy.
+    fn default() -> Self {
+        Self { tasks: Task::ALL.to_vec(), behaviours: Self::BEHAVIOURS.map(str::to_owned).to_vec() }
+    }
+}
+
+impl TaskSelection {
+    const BEHAVIOURS: [&str; 3] = ["choice", "wheel-speed", "whisker-motion-energy"];
+    const OTHER_BEHAVIOURS: [&str; 3] = ["paw-speed", "pupil-diameter", "left-whisker-motion-energy"];
+
+    /// Reads a list such as `co-smoothing,forward,choice`.
+    ///
+    /// # Errors
+    /// [`EvalError::Task`] lists the names there are. A behaviour that `known` holds is accepted too.
+    pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>, known: &[String]) -> Result<Self, EvalError> {
+        let mut selection = Self { tasks: Vec::new(), behaviours: Vec::new() };
+        for name in names.into_iter().map(str::trim).filter(|name| !name.is_empty()) {
+            if let Some(task) = Task::ALL.into_iter().find(|task| task.name() == name) {
+                selection.tasks.push(task);
+            } else if Self::BEHAVIOURS.contains(&name)
+                || Self::OTHER_BEHAVIOURS.contains(&name)
+                || known.iter().any(|known| known == name)
+            {
+                selection.behaviours.push(name.to_owned());
+            } else {
+                let tasks = Task::ALL.map(Task::name).join(", ");
+                let mut behaviours: Vec<&str> = Self::BEHAVIOURS.to_vec();
+                behaviours.extend(known.iter().map(String::as_str).filter(|k| !Self::BEHAVIOURS.contains(k)));
+                let behaviours = behaviours.join(", ");
+                return Err(EvalError::Task(format!(
+                    "there is no task `{name}`: choose some of {tasks}, or behaviours to decode: {behaviours}"
+                )));
+            }
+        }
+        if selection.tasks.is_empty() && selection.behaviours.is_empty() {
+            return Err(EvalError::Task(
+                "the list of tasks is empty: name at least one, or leave it out".into(),
+            ));
+        }
+        Ok(selection)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_names_tasks_and_behaviours_and_an_unknown_name_lists_them() {
+        let selection = TaskSelection::parse("forward, choice,licks".split(','), &["licks".into()]).unwrap();
+        assert_eq!(selection.tasks, [Task::Forward]);
+        assert_eq!(selection.behaviours, ["choice", "licks"]);
+        let error = TaskSelection::parse(["cosmoothing"], &["licks".into()]).unwrap_err().to_string();
+        assert!(error.contains("co-smoothing, forward") && error.contains("licks"), "{error}");
+        assert!(TaskSelection::parse([""], &[]).is_err());
+    }
+
+    #[test]
+    fn a_single_scheme_model_is_asked_with_the_prompt_it_learned() {
+        assert_eq!(Task::InterRegion.prompt(MaskPool::MultiTask), Prompt::InterRegion);
+        assert_eq!(Task::InterRegion.prompt(MaskPool::Single(Scheme::Temporal)), Prompt::Neuron);
+        assert_eq!(Task::CoSmoothing.prompt(MaskPool::Single(Scheme::Causal)), Prompt::Causal);
+    }
+}

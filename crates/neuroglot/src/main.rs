@@ -1,1 +1,59 @@
-fn main() {}
+//! The command line of neuroglot. Results go to standard output, everything else to standard error.
+
+mod cli;
+mod command_error;
+mod commands;
+mod comparison;
+mod console;
+mod demo;
+mod evaluating;
+mod loaded_run;
+mod number;
+mod progress;
+mod report_of_runs;
+mod runs;
+mod sessions;
+mod text_table;
+mod training;
+
+use clap::Parser;
+use cli::{Cli, Command};
+use command_error::CommandError;
+use console::Console;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Wrong usage ends here: clap explains it and exits with 2.
+    let cli = Cli::parse();
+    let console = Console::new(cli.global.quiet);
+    match run(cli, &console) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            console.error(&error);
+            error.exit_code()
+        }
+    }
+}
+
+fn run(cli: Cli, console: &Console) -> Result<(), CommandError> {
+    let threads = cli.global.threads.into();
+    start_threads(threads)?;
+    match cli.command {
+        Command::Demo(arguments) => commands::demo::run(&arguments, threads, console),
+        Command::Simulate(arguments) => commands::simulate::run(&arguments, console),
+        Command::Inspect(arguments) => commands::inspect::run(&arguments, console),
+        Command::Train(arguments) => commands::train::run(&arguments, threads, console),
+        Command::Evaluate(arguments) => commands::evaluate::run(&arguments, threads, console),
+        Command::Predict(arguments) => commands::predict::run(&arguments, threads, console),
+        Command::Compare(arguments) => commands::compare::run(&arguments, console),
+        Command::Report(arguments) => commands::report::run(&arguments, console),
+    }
+}
+
+/// Gives work outside the model's device (simulating, decoding) as many threads as the device.
+fn start_threads(threads: usize) -> Result<(), CommandError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+    pool.map_err(|error| {
+        CommandError::Failed(format!("cannot start {threads} threads: {error}; ask for fewer"))
+    })
+}

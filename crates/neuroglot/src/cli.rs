@@ -1,0 +1,62 @@
+//! The verbs and the options they share.
+
+use crate::commands::{compare, demo, evaluate, inspect, predict, report, simulate, train};
+use clap::{Args, Parser, Subcommand};
+
+/// One model for spiking activity of many animals and brain regions: train it on spike-sorted sessions with multi-task
+/// masking, and predict neurons, regions, the future and behaviour.
+#[derive(Debug, Parser)]
+#[command(
+    name = "neuroglot",
+    version,
+    max_term_width = 100,
+    arg_required_else_help = true,
+    after_help = "A SESSION is a folder <eid>_aligned, as International Brain Laboratory sessions are published on the \
+                  Hugging Face hub.\n\n\
+                  Example:\n  \
+                  neuroglot simulate data\n  \
+                  neuroglot train data/*_aligned --out mtm --epochs 50\n  \
+                  neuroglot evaluate mtm\n  \
+                  neuroglot report mtm --out report.html"
+)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// Options of all commands.
+    #[command(flatten)]
+    pub global: GlobalOptions,
+}
+
+/// Options of all commands.
+#[derive(Debug, Args)]
+pub struct GlobalOptions {
+    /// Threads to compute on; 0 takes one per core. Results do not depend on it
+    #[arg(long, global = true, default_value_t = 0, value_name = "N",
+          value_parser = clap::value_parser!(u16).range(0..=1024), help_heading = "Global options")]
+    pub threads: u16,
+    /// No progress and no notes: results, warnings and errors only
+    #[arg(long, short, global = true, help_heading = "Global options")]
+    pub quiet: bool,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// See it work: simulate sessions, train, evaluate and report
+    Demo(demo::Arguments),
+    /// Make sessions whose true rates are known
+    Simulate(simulate::Arguments),
+    /// Show what sessions hold, and what to look at before training
+    Inspect(inspect::Arguments),
+    /// Train a model on sessions
+    Train(train::Arguments),
+    /// Score a trained model on test trials
+    Evaluate(evaluate::Arguments),
+    /// Predict what is hidden, as a table of rates
+    Predict(predict::Arguments),
+    /// Set evaluated runs side by side, with intervals of their differences
+    Compare(compare::Arguments),
+    /// Make one HTML page with tables and figures of runs
+    Report(report::Arguments),
+}

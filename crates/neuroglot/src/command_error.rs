@@ -1,0 +1,55 @@
+//! Why a command failed, and the exit code that says so.
+
+use neuroglot::data::DataError;
+use neuroglot::engine::EngineError;
+use neuroglot::eval::EvalError;
+use neuroglot::model::ModelError;
+use neuroglot::report::ReportError;
+use neuroglot::train::TrainError;
+use std::process::ExitCode;
+use thiserror::Error;
+
+/// A command failed; the message is one line that names the cure.
+#[derive(Debug, Error)]
+pub enum CommandError {
+    /// What was typed cannot be meant.
+    #[error("{0}")]
+    Usage(String),
+    /// What was asked for cannot be done.
+    #[error("{0}")]
+    Failed(String),
+    /// Standard output cannot be written.
+    #[error("cannot write to standard output: {0}")]
+    Output(std::io::Error),
+    /// The data are wrong.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The device is wrong.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// Training or a run folder is wrong.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// Evaluation or prediction is wrong.
+    #[error(transparent)]
+    Eval(#[from] EvalError),
+    /// The report cannot be stored.
+    #[error(transparent)]
+    Report(#[from] ReportError),
+}
+
+impl CommandError {
+    /// 2 where the command line asks for something that cannot be (as clap's own errors do), 1 for all else.
+    pub fn exit_code(&self) -> ExitCode {
+        let is_usage = matches!(
+            self,
+            CommandError::Usage(_)
+                | CommandError::Data(DataError::Setting { .. })
+                | CommandError::Train(
+                    TrainError::Setting { .. } | TrainError::Model(ModelError::Config { .. })
+                )
+                | CommandError::Eval(EvalError::Task(_) | EvalError::Hide { .. })
+        );
+        ExitCode::from(if is_usage { 2 } else { 1 })
+    }
+}

@@ -1,0 +1,30 @@
+//! `neuroglot demo`
+
+use crate::CommandError;
+use crate::console::Console;
+use crate::demo;
+use clap::Args;
+use std::path::PathBuf;
+
+/// See it work: simulate sessions, train, evaluate and report
+///
+/// Trains one model with multi-task masking and one with temporal masking, the baseline, for equally many steps on the
+/// same simulated sessions, and sets both beside what the true rates reach.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  neuroglot demo --out demo && open demo/report.html")]
+pub struct Arguments {
+    /// Folder for sessions, runs and the report
+    #[arg(long, value_name = "DIR", default_value = "neuroglot-demo")]
+    out: PathBuf,
+    /// Decides everything random
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    seed: u64,
+}
+
+/// Runs the demonstration.
+///
+/// # Errors
+/// A folder that is not empty or cannot be written.
+pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
+    demo::run(&arguments.out, arguments.seed, threads, console)
+}

@@ -1,0 +1,10 @@
+//! One verb per file: its arguments, and the few lines that call the libraries.
+
+pub mod compare;
+pub mod demo;
+pub mod evaluate;
+pub mod inspect;
+pub mod predict;
+pub mod report;
+pub mod simulate;
+pub mod train;

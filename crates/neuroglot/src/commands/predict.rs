@@ -1,0 +1,146 @@
+//! `neuroglot predict`
+
+use crate::CommandError;
+use crate::console::Console;
+use crate::loaded_run::{BEST, LAST, LoadedRun};
+use crate::sessions;
+use clap::{Args, ValueEnum};
+use neuroglot::eval::{Hidden, predict};
+use neuroglot::model::Scheme;
+use std::path::PathBuf;
+
+/// Predict what is hidden, as a table of rates
+///
+/// Every trial of the session goes through the model, with what --hide names set to 0. The table has a row per trial
+/// and unit: eid, trial, split, unit, uuid, region, hidden, and lists over bins of counts and rates (spikes/bin).
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  \
+                        neuroglot predict mtm data/5dcee0eb_aligned --prompt inter-region --hide regions CA1 PO \
+                        --out rates.parquet\n  \
+                        neuroglot predict mtm data/5dcee0eb_aligned --prompt causal --hide bins 90-99 \
+                        --out future.parquet")]
+pub struct Arguments {
+    /// A run folder
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    /// A session that the run was trained on
+    #[arg(value_name = "SESSION")]
+    session: PathBuf,
+    /// The scheme that the model is told
+    #[arg(long, value_enum, value_name = "SCHEME")]
+    prompt: PromptName,
+    /// What is hidden in every trial: `units 3 17` (indices or uuids), `regions CA1 PO` or `bins 40-49`; may be given
+    /// several times
+    #[arg(long, num_args = 1.., value_names = ["WHAT", "NAME"])]
+    hide: Vec<String>,
+    /// The Parquet file to write
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Which checkpoint: the best by validation score, or the last
+    #[arg(long, value_parser = [BEST, LAST], default_value = BEST)]
+    checkpoint: String,
+}
+
+/// The prompts that a model learns.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PromptName {
+    /// Units from other units
+    #[value(alias = "co-smooth")]
+    Neuron,
+    /// The future from the past
+    #[value(alias = "forward-pred")]
+    Causal,
+    /// A unit from its region
+    IntraRegion,
+    /// A region from the other regions
+    InterRegion,
+}
+
+impl PromptName {
+    fn scheme(self) -> Scheme {
+        match self {
+            PromptName::Neuron => Scheme::Neuron,
+            PromptName::Causal => Scheme::Causal,
+            PromptName::IntraRegion => Scheme::IntraRegion,
+            PromptName::InterRegion => Scheme::InterRegion,
+        }
+    }
+}
+
+/// What `--hide` names, sorted by kind.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct HideLists {
+    units: Vec<String>,
+    regions: Vec<String>,
+    bins: Vec<String>,
+}
+
+impl HideLists {
+    /// Reads `units 3 17 regions CA1`: each of the three words begins a list.
+    fn parse(words: &[String]) -> Result<Self, CommandError> {
+        const CURE: &str = "write --hide units 3 17, --hide regions CA1 PO or --hide bins 40-49";
+        let usage = |problem: String| Err(CommandError::Usage(format!("--hide {problem}; {CURE}")));
+        let mut lists = Self::default();
+        let mut words = words.iter().peekable();
+        while let Some(word) = words.next() {
+            let list = match word.as_str() {
+                "units" => &mut lists.units,
+                "regions" => &mut lists.regions,
+                "bins" => &mut lists.bins,
+                other => return usage(format!("{other}: begin with what is hidden")),
+            };
+            let before = list.len();
+            while let Some(name) =
+                words.next_if(|name| !["units", "regions", "bins"].contains(&name.as_str()))
+            {
+                list.push(name.clone());
+            }
+            if list.len() == before {
+                return usage(format!("{word}: nothing is named"));
+            }
+        }
+        Ok(lists)
+    }
+}
+
+/// Predicts one session and writes the table.
+///
+/// # Errors
+/// A run, checkpoint or session that cannot be used, something to hide that is not there, a file that cannot be written.
+pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
+    let HideLists { units, regions, bins } = HideLists::parse(&arguments.hide)?;
+    let mut run = LoadedRun::open(&arguments.run, &arguments.checkpoint, threads)?;
+    let paths = std::slice::from_ref(&arguments.session);
+    let sessions = sessions::read(paths, &run.config.data.filter(), console)?;
+    for session in &sessions {
+        let hidden = Hidden::parse(session, &units, &regions, &bins)?;
+        let scheme = arguments.prompt.scheme();
+        predict(&mut run.model, &run.checkpoint, session, scheme, &hidden, &arguments.out)?;
+    }
+    console.result(arguments.out.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<HideLists, String> {
+        let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+        HideLists::parse(&words).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn each_word_begins_a_list() {
+        let lists = parse("regions CA1 PO units 3 17 bins 40-49 units a1").unwrap();
+        assert_eq!(lists.regions, ["CA1", "PO"]);
+        assert_eq!(lists.units, ["3", "17", "a1"]);
+        assert_eq!(lists.bins, ["40-49"]);
+        assert_eq!(parse("").unwrap(), HideLists::default());
+    }
+
+    #[test]
+    fn a_list_without_a_kind_or_a_name_is_refused() {
+        assert!(parse("CA1").unwrap_err().starts_with("--hide CA1: begin with what is hidden"));
+        assert!(parse("units regions CA1").unwrap_err().starts_with("--hide units: nothing is named"));
+    }
+}

@@ -1,0 +1,42 @@
+//! `neuroglot report`
+
+use crate::CommandError;
+use crate::console::Console;
+use crate::report_of_runs::report_of_runs;
+use crate::runs;
+use clap::Args;
+use std::path::PathBuf;
+
+/// Make one HTML page with tables and figures of runs
+///
+/// The page needs neither scripts nor a network. Runs that were evaluated are shown with their scores, others with their
+/// training curves only.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  neuroglot report mtm temporal --out report.html --title 'Masking compared'"
+)]
+pub struct Arguments {
+    /// Run folders; the first is the one that others are plotted against
+    #[arg(required = true, value_name = "RUN")]
+    runs: Vec<PathBuf>,
+    /// The page to write
+    #[arg(long, value_name = "FILE.html")]
+    out: PathBuf,
+    /// Heading of the page [default: the names of the runs]
+    #[arg(long, value_name = "TEXT")]
+    title: Option<String>,
+}
+
+/// Writes the page and prints its path.
+///
+/// # Errors
+/// A path that is no run, or a page that cannot be written.
+pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError> {
+    let runs = runs::open(&arguments.runs)?;
+    let mut report = report_of_runs(&runs, &arguments.out)?;
+    if let Some(title) = &arguments.title {
+        report.title.clone_from(title);
+    }
+    report.write(&arguments.out)?;
+    console.result(arguments.out.display())
+}

@@ -1,0 +1,143 @@
+//! `neuroglot train`
+
+use crate::CommandError;
+use crate::console::Console;
+use crate::number::{decimal, duration};
+use crate::sessions;
+use crate::training::Training;
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use neuroglot::model::Scheme;
+use neuroglot::train::{RunConfig, RunFolder, SelectBy, Start, Summary};
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Train a model on sessions
+///
+/// The run folder keeps all settings (config.toml), the course of training (metrics.jsonl) and the checkpoints best/
+/// and last/. A run that was stopped, in whatever way, goes on with --resume as if it had not been.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Settings are those of config.toml, such as model.hidden, train.batch or data.regions; later ones \
+                        win: the defaults, --config, --mask and the like, --set.\n\n\
+                        Example:\n  \
+                        neuroglot train data/*_aligned --out mtm --epochs 200 --min-rate 0.5\n  \
+                        neuroglot train data/*_aligned --out small --set model.hidden=128 --set model.layers=3\n  \
+                        neuroglot train --resume --out mtm"
+)]
+pub struct Arguments {
+    /// Session folders; with --resume they may be left out
+    #[arg(required_unless_present = "resume", value_name = "SESSION")]
+    sessions: Vec<PathBuf>,
+    /// The run folder to make
+    #[arg(long, value_name = "RUN")]
+    out: PathBuf,
+    /// Settings in a TOML file, such as the config.toml of another run
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// What is hidden in training: all four schemes of multi-task masking, or always one [default: mtm]
+    #[arg(long, value_parser = mask_names(), value_name = "MASK")]
+    mask: Option<String>,
+    /// Passes over the training trials [default: 1000]
+    #[arg(long, value_name = "N")]
+    epochs: Option<u64>,
+    /// Decides everything random [default: 42]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Leave out units that fire less over the training trials [default: 0]
+    #[arg(long, value_name = "HZ")]
+    min_rate: Option<f64>,
+    /// Change any setting; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// Go on with the run in --out, with its own settings and sessions
+    #[arg(long)]
+    resume: bool,
+    /// Print a JSON object about the run when it is done
+    #[arg(long)]
+    json: bool,
+}
+
+/// `mtm` and every scheme.
+fn mask_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(std::iter::once("mtm").chain(Scheme::ALL.map(Scheme::name)))
+}
+
+impl Arguments {
+    /// All `KEY=VALUE` settings in the order in which they apply.
+    fn settings(&self) -> Vec<String> {
+        let named = [
+            self.mask.as_ref().map(|mask| format!("mask.scheme={mask}")),
+            self.epochs.map(|epochs| format!("train.epochs={epochs}")),
+            self.seed.map(|seed| format!("seed={seed}")),
+            self.min_rate.map(|rate| format!("data.min_rate={rate}")),
+        ];
+        named.into_iter().flatten().chain(self.settings.iter().cloned()).collect()
+    }
+
+    /// A resumed run has its own settings; those given besides must agree, which training checks.
+    fn config(&self) -> Result<RunConfig, CommandError> {
+        let file = match &self.config {
+            None if self.resume => {
+                let folder = RunFolder::open(&self.out)?;
+                Some(folder.path().join("config.toml"))
+            }
+            file => file.clone(),
+        };
+        Ok(RunConfig::load(file.as_deref(), &self.settings())?)
+    }
+}
+
+/// Trains and says how it went.
+///
+/// # Errors
+/// Settings or sessions that cannot be used, a folder that cannot be written, a loss that is no number.
+pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
+    let config = arguments.config()?;
+    let paths = if arguments.sessions.is_empty() {
+        RunFolder::open(&arguments.out)?.info()?.sessions
+    } else {
+        sessions::absolute(&arguments.sessions)?
+    };
+    let sessions = sessions::read(&paths, &config.data.filter(), console)?;
+    let training = Training {
+        title: "",
+        config: &config,
+        sessions: &sessions,
+        paths: &paths,
+        out: &arguments.out,
+        start: if arguments.resume { Start::Resume } else { Start::Fresh },
+        threads,
+    };
+    let summary = training.run(console)?;
+    if arguments.json {
+        let Summary { epochs, steps, best, seconds, stopped_early } = summary;
+        return console.json(&json!({
+            "run": arguments.out,
+            "epochs": epochs,
+            "steps": steps,
+            "best": best.map(|(epoch, score)| json!({ "epoch": epoch, "score": score })),
+            "seconds": seconds,
+            "stopped_early": stopped_early,
+        }));
+    }
+    console.result(in_words(arguments, &config, &summary))
+}
+
+fn in_words(arguments: &Arguments, config: &RunConfig, summary: &Summary) -> String {
+    let Summary { epochs, steps, best, seconds, stopped_early } = *summary;
+    let score = match config.train.select {
+        SelectBy::BitsPerSpike => "validation bits/spike",
+        SelectBy::R2 => "validation R²",
+    };
+    let best = match best {
+        Some((epoch, value)) => format!("epoch {epoch}, {} {score}", decimal(Some(value))),
+        None => "the last epoch: there are no validation trials".to_owned(),
+    };
+    let early = if stopped_early { ", stopped early" } else { "" };
+    let out = arguments.out.display();
+    format!(
+        "run     {out}\nepochs  {epochs} ({steps} steps{early})\nbest    {best}\ntime    {}",
+        duration(seconds)
+    )
+}

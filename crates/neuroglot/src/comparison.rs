@@ -1,0 +1,335 @@
+//! Evaluated runs side by side: each score per run, and its paired difference from the first run over units.
+
+use neuroglot::eval::results::{Evaluation, SessionEvaluation, TaskResult, UnitScores};
+use neuroglot::metrics::{bootstrap_difference, mean_defined};
+use serde::Serialize;
+use std::collections::HashMap;
+
+/// Resamples and seed of the bootstrap.
+const RESAMPLES: usize = 1000;
+const SEED: u64 = 42;
+
+/// One score of one task, or of one decoded behaviour.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// Session id; `None` stands for all sessions together.
+    pub session: Option<String>,
+    /// Task or behaviour.
+    pub task: String,
+    /// Whether it is the score of a decoded behaviour.
+    pub decoded: bool,
+    /// `bps`, `bps_pooled`, `d2`, `r2`, `psth_r2`, or the metric of a behaviour.
+    pub score: String,
+    /// Per run: the mean over its units, or the score itself where there is none per unit; `None` where undefined.
+    pub values: Vec<Option<f64>>,
+    /// Per run: how it differs from the first; `None` for the first and where units cannot be paired.
+    pub differences: Vec<Option<Difference>>,
+    /// The same score of the true rates, where known.
+    pub ceiling: Option<f64>,
+}
+
+/// The mean over units of a run's score minus the first run's.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Difference {
+    /// The mean.
+    pub mean: f64,
+    /// Lower end of its bootstrap 95 % interval.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Units scored in both runs.
+    pub units: usize,
+    /// Whether the interval excludes 0, and on which side it lies.
+    pub verdict: Verdict,
+}
+
+/// What an interval of a difference says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// The run is better than the first.
+    Better,
+    /// The run is worse than the first.
+    Worse,
+    /// The interval holds 0.
+    Undecided,
+}
+
+/// Takes one score of a unit.
+type Pick = fn(&UnitScores) -> Option<f64>;
+
+/// Name of each score that units have, and where it is found.
+const UNIT_SCORES: [(&str, Pick); 4] = [
+    ("bps", |unit| unit.bps),
+    ("d2", |unit| unit.d2),
+    ("r2", |unit| unit.r2),
+    ("psth_r2", |unit| unit.psth_r2),
+];
+
+/// One session as each run was scored on it; `None` where a run was not.
+type ByRun<'a> = Vec<Option<&'a SessionEvaluation>>;
+
+/// All rows: session by session in the order of the first run that has them, then, of several sessions, all together.
+pub fn compare(runs: &[Evaluation]) -> Vec<Row> {
+    let sessions: Vec<(String, ByRun)> = sessions(runs);
+    let mut rows = Vec::new();
+    for (eid, by_run) in &sessions {
+        rows.extend(rows_of(Some(eid), std::slice::from_ref(by_run)));
+    }
+    if sessions.len() > 1 {
+        let all: Vec<ByRun> = sessions.into_iter().map(|(_, by_run)| by_run).collect();
+        rows.extend(rows_of(None, &all));
+    }
+    rows
+}
+
+/// Sessions that runs were scored on with other test trials or bins, so that their scores cannot be compared.
+pub fn scored_differently(runs: &[Evaluation]) -> Vec<String> {
+    let differs = |by_run: &ByRun| {
+        let mut sizes = by_run.iter().flatten().map(|session| (session.trials, session.bins));
+        let first = sizes.next();
+        sizes.any(|size| Some(size) != first)
+    };
+    sessions(runs).into_iter().filter(|(_, by_run)| differs(by_run)).map(|(eid, _)| eid).collect()
+}
+
+fn sessions(runs: &[Evaluation]) -> Vec<(String, ByRun<'_>)> {
+    let eids = unique(runs.iter().flat_map(|run| &run.sessions).map(|session| session.eid.as_str()));
+    let by_run = |eid: &str| {
+        runs.iter().map(|run| run.sessions.iter().find(|session| session.eid == eid)).collect::<ByRun>()
+    };
+    eids.into_iter().map(|eid| (eid.to_owned(), by_run(eid))).collect()
+}
+
+/// Rows of one session, or of several together.
+fn rows_of(eid: Option<&str>, sessions: &[ByRun]) -> Vec<Row> {
+    let scored = || sessions.iter().flatten().flatten();
+    let tasks = unique(scored().flat_map(|session| &session.tasks).map(|task| task.task.as_str()));
+    let behaviours =
+        unique(scored().flat_map(|session| &session.decoding).map(|result| result.behaviour.as_str()));
+    let mut rows: Vec<Row> = tasks.into_iter().flat_map(|task| task_rows(eid, sessions, task)).collect();
+    rows.extend(behaviours.into_iter().filter_map(|behaviour| behaviour_row(eid, sessions, behaviour)));
+    rows
+}
+
+/// The scores of one task. Of several sessions, those count that all runs were scored on.
+fn task_rows(eid: Option<&str>, sessions: &[ByRun], task: &str) -> Vec<Row> {
+    let has_task = |session: &Option<&SessionEvaluation>| session.is_some_and(|s| task_of(s, task).is_some());
+    let sessions: Vec<&ByRun> = match sessions {
+        [one] => vec![one],
+        several => several.iter().filter(|by_run| by_run.iter().all(has_task)).collect(),
+    };
+    let Some(runs) = sessions.first().map(|by_run| by_run.len()) else { return Vec::new() };
+    let mut rows = Vec::new();
+    for (score, pick) in UNIT_SCORES {
+        let mut row = Row::empty(eid, task, score, runs);
+        row.values = (0..runs).map(|run| mean_defined(&unit_scores(&sessions, run, task, pick))).collect();
+        if row.values.iter().all(Option::is_none) {
+            continue;
+        }
+        for run in 1..runs {
+            row.differences[run] = difference(&sessions, run, task, pick);
+        }
+        if score == "bps" {
+            let ceiling = |run| mean_defined(&unit_scores(&sessions, run, task, |unit| unit.ceiling_bps));
+            row.ceiling = (0..runs).find_map(ceiling);
+        }
+        rows.push(row);
+    }
+    // Pooled scores belong to a session.
+    if let [by_run] = sessions[..] {
+        let mut row = Row::empty(eid, task, "bps_pooled", runs);
+        let result = |run: usize| task_of(by_run[run]?, task);
+        row.values = (0..runs).map(|run| result(run)?.scores.bps_pooled).collect();
+        row.ceiling = (0..runs).find_map(|run| result(run)?.ceiling?.bps_pooled);
+        rows.push(row);
+    }
+    rows
+}
+
+/// How well a behaviour is decoded: the mean over the sessions that all runs were scored on.
+fn behaviour_row(eid: Option<&str>, sessions: &[ByRun], behaviour: &str) -> Option<Row> {
+    let result = |session: &Option<&'_ SessionEvaluation>| -> Option<(String, f64)> {
+        let found = (*session)?.decoding.iter().find(|result| result.behaviour == behaviour)?;
+        Some((found.metric.clone(), found.score))
+    };
+    let scored: Vec<Vec<Option<(String, f64)>>> =
+        sessions.iter().map(|by_run| by_run.iter().map(result).collect()).collect();
+    let scored: Vec<_> = match scored.len() {
+        1 => scored,
+        _ => scored.into_iter().filter(|by_run: &Vec<_>| by_run.iter().all(Option::is_some)).collect(),
+    };
+    let (metric, _) = scored.iter().flatten().flatten().next()?;
+    let runs = scored[0].len();
+    let mut row = Row { decoded: true, ..Row::empty(eid, behaviour, metric, runs) };
+    for run in 0..runs {
+        let scores: Vec<Option<f64>> =
+            scored.iter().map(|by_run| by_run[run].as_ref().map(|(_, score)| *score)).collect();
+        row.values[run] = mean_defined(&scores);
+    }
+    Some(row)
+}
+
+impl Row {
+    fn empty(eid: Option<&str>, task: &str, score: &str, runs: usize) -> Self {
+        Row {
+            session: eid.map(str::to_owned),
+            task: task.to_owned(),
+            decoded: false,
+            score: score.to_owned(),
+            values: vec![None; runs],
+            differences: vec![None; runs],
+            ceiling: None,
+        }
+    }
+}
+
+fn task_of<'a>(session: &'a SessionEvaluation, task: &str) -> Option<&'a TaskResult> {
+    session.tasks.iter().find(|result| result.task == task)
+}
+
+/// A score of each unit of all sessions.
+fn unit_scores(sessions: &[&ByRun], run: usize, task: &str, pick: Pick) -> Vec<Option<f64>> {
+    let results = sessions.iter().filter_map(|by_run| task_of(by_run[run]?, task));
+    results.flat_map(|result| result.per_unit.iter().map(pick)).collect()
+}
+
+/// A run's score minus the first run's over the units that both have.
+fn difference(sessions: &[&ByRun], run: usize, task: &str, pick: Pick) -> Option<Difference> {
+    let (mut firsts, mut others) = (Vec::new(), Vec::new());
+    for by_run in sessions {
+        let (Some(first), Some(other)) = (by_run[0], by_run[run]) else { continue };
+        if (first.trials, first.bins) != (other.trials, other.bins) {
+            return None;
+        }
+        let (Some(first_scores), Some(other_scores)) = (task_of(first, task), task_of(other, task)) else {
+            continue;
+        };
+        let place: HashMap<&str, usize> =
+            other.units.iter().enumerate().map(|(place, unit)| (unit.uuid.as_str(), place)).collect();
+        for (unit, scores) in first.units.iter().zip(&first_scores.per_unit) {
+            let same = place.get(unit.uuid.as_str()).and_then(|place| other_scores.per_unit.get(*place));
+            if let (Some(a), Some(b)) = (pick(scores), same.and_then(pick)) {
+                firsts.push(a);
+                others.push(b);
+            }
+        }
+    }
+    let interval = bootstrap_difference(&others, &firsts, RESAMPLES, SEED)?;
+    let verdict = match (interval.low > 0.0, interval.high < 0.0) {
+        (true, _) => Verdict::Better,
+        (_, true) => Verdict::Worse,
+        _ => Verdict::Undecided,
+    };
+    let (mean, low, high) = (interval.mean, interval.low, interval.high);
+    Some(Difference { mean, low, high, units: firsts.len(), verdict })
+}
+
+/// `items` without repeats, in the order they first appear.
+fn unique<'a>(items: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut kept = Vec::new();
+    for item in items {
+        if !kept.contains(&item) {
+            kept.push(item);
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use neuroglot::eval::results::{Scores, UnitLabel};
+
+    /// A session whose units have these bits/spike in one task.
+    fn session(eid: &str, trials: usize, units: &[(&str, Option<f64>)]) -> SessionEvaluation {
+        let label = |(uuid, _): &(&str, _)| UnitLabel { uuid: (*uuid).to_owned(), region: "CA1".to_owned() };
+        let of_unit = |(_, bps): &(&str, Option<f64>)| UnitScores {
+            spikes: 1.0,
+            bps: *bps,
+            d2: None,
+            r2: None,
+            psth_r2: None,
+            ceiling_bps: Some(1.0),
+        };
+        let scores = Scores { bps: None, bps_pooled: Some(0.5), d2: None, r2: None, psth_r2: None };
+        SessionEvaluation {
+            eid: eid.to_owned(),
+            subject: String::new(),
+            trials,
+            bins: 10,
+            bin_seconds: 0.02,
+            units: units.iter().map(label).collect(),
+            tasks: vec![TaskResult {
+                task: "forward".to_owned(),
+                scores,
+                ceiling: None,
+                per_unit: units.iter().map(of_unit).collect(),
+            }],
+            decoding: Vec::new(),
+            skipped: Vec::new(),
+            examples: Vec::new(),
+            region_matrix: None,
+        }
+    }
+
+    fn run(sessions: Vec<SessionEvaluation>) -> Evaluation {
+        Evaluation { version: String::new(), mask: "mtm".to_owned(), checkpoint: "best".to_owned(), sessions }
+    }
+
+    #[test]
+    fn units_are_paired_by_uuid_and_only_where_both_have_a_score() {
+        let first = run(vec![session("s", 5, &[("a", Some(0.5)), ("b", Some(0.25)), ("c", None)])]);
+        let other = run(vec![session("s", 5, &[("b", Some(0.75)), ("c", Some(3.0)), ("a", Some(1.0))])]);
+        let rows = compare(&[first, other]);
+        assert_eq!(rows[0].values, [Some(0.375), Some((0.75 + 3.0 + 1.0) / 3.0)]);
+        assert_eq!(rows[0].ceiling, Some(1.0));
+        assert_eq!(rows[0].differences[0], None);
+        // Both paired differences are 0.5, so every resample has that mean.
+        let expected = Difference { mean: 0.5, low: 0.5, high: 0.5, units: 2, verdict: Verdict::Better };
+        assert_eq!(rows[0].differences[1], Some(expected));
+        assert_eq!((rows[1].score.as_str(), &rows[1].differences[1]), ("bps_pooled", &None));
+    }
+
+    #[test]
+    fn an_interval_that_holds_zero_decides_nothing() {
+        let units = |sign: f64| -> Vec<(&'static str, Option<f64>)> {
+            vec![("a", Some(sign)), ("b", Some(-sign)), ("c", Some(sign)), ("d", Some(-sign))]
+        };
+        let first = run(vec![session("s", 5, &units(0.5))]);
+        let (other, worse) = (units(-0.5), [("a", -1.0), ("b", -2.0), ("c", -1.0), ("d", -2.0)]);
+        let worse = worse.map(|(uuid, bps)| (uuid, Some(bps)));
+        let runs = [first, run(vec![session("s", 5, &other)]), run(vec![session("s", 5, &worse)])];
+        let differences = &compare(&runs)[0].differences;
+        assert_eq!(differences[1].unwrap().verdict, Verdict::Undecided);
+        assert_eq!(differences[2].unwrap().verdict, Verdict::Worse);
+    }
+
+    #[test]
+    fn all_sessions_together_are_those_that_all_runs_have() {
+        let first = run(vec![
+            session("s", 5, &[("a", Some(1.0))]),
+            session("t", 5, &[("b", Some(2.0)), ("c", Some(3.0))]),
+            session("u", 5, &[("d", Some(100.0))]),
+        ]);
+        let other = run(vec![
+            session("t", 5, &[("b", Some(1.0)), ("c", Some(2.0))]),
+            session("s", 5, &[("a", Some(0.0))]),
+        ]);
+        let rows = compare(&[first, other]);
+        let together: Vec<&Row> = rows.iter().filter(|row| row.session.is_none()).collect();
+        assert_eq!(together.len(), 1);
+        assert_eq!(together[0].values, [Some(2.0), Some(1.0)]);
+        assert_eq!(together[0].differences[1].unwrap().units, 3);
+        let alone = rows.iter().find(|row| row.session.as_deref() == Some("u")).unwrap();
+        assert_eq!(alone.values, [Some(100.0), None]);
+    }
+
+    #[test]
+    fn other_test_trials_are_not_compared() {
+        let runs = [5, 6].map(|trials| run(vec![session("s", trials, &[("a", Some(1.0))])]));
+        assert_eq!(compare(&runs)[0].differences[1], None);
+        assert_eq!(scored_differently(&runs), ["s"]);
+        assert!(scored_differently(&runs[..1]).is_empty());
+    }
+}

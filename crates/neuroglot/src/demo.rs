@@ -1,0 +1,63 @@
+//! The whole way in one command: simulated sessions, two runs at equal steps, their scores and a report.
+
+use crate::CommandError;
+use crate::commands::compare::table_of_runs;
+use crate::console::Console;
+use crate::evaluating::Evaluating;
+use crate::loaded_run::BEST;
+use crate::report_of_runs::report_of_runs;
+use crate::runs;
+use crate::training::Training;
+use neuroglot::data::SimulatorConfig;
+use neuroglot::train::{RunConfig, Start};
+use std::path::Path;
+
+/// Small enough for a laptop, large enough for multi-task masking to pay.
+const SETTINGS: [&str; 7] = [
+    "model.hidden=64",
+    "model.channels=64",
+    "model.layers=2",
+    "model.heads=4",
+    "model.dropout=0.1",
+    "train.epochs=60",
+    "train.learning_rate=1e-3",
+];
+
+/// Makes `out/sessions`, `out/temporal`, `out/mtm` and `out/report.html`, and prints the table.
+///
+/// # Errors
+/// A folder that is not empty or cannot be written.
+pub fn run(out: &Path, seed: u64, threads: usize, console: &Console) -> Result<(), CommandError> {
+    let simulator = SimulatorConfig { seed, ..SimulatorConfig::default() };
+    let sessions = simulator.simulate()?;
+    let mut paths = Vec::new();
+    for session in &sessions {
+        let folder = out.join("sessions").join(format!("{}_aligned", session.eid()));
+        session.write(&folder, false)?;
+        paths.push(folder);
+    }
+    let names = ["temporal", "mtm"];
+    for mask in names {
+        let own = [format!("mask.scheme={mask}"), format!("seed={seed}")];
+        let settings: Vec<String> = SETTINGS.map(str::to_owned).into_iter().chain(own).collect();
+        let run = out.join(mask);
+        let training = Training {
+            title: mask,
+            config: &RunConfig::load(None, &settings)?,
+            sessions: &sessions,
+            paths: &paths,
+            out: &run,
+            start: Start::Fresh,
+            threads,
+        };
+        training.run(console)?;
+        let evaluating =
+            Evaluating { run: &run, checkpoint: BEST, sessions: &[], tasks: None, out: None, threads };
+        evaluating.run(console)?;
+    }
+    let runs = runs::open(&names.map(|name| out.join(name)))?;
+    let page = out.join("report.html");
+    report_of_runs(&runs, &page)?.write(&page)?;
+    console.result(table_of_runs(&runs, false, console)?)?;
+    console.result(page.display())
+}

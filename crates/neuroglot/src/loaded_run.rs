@@ -1,0 +1,39 @@
+//! A trained run with its model in memory.
+
+use crate::CommandError;
+use neuroglot::engine::CpuDevice;
+use neuroglot::model::Ndt1;
+use neuroglot::train::{Checkpoint, CheckpointConfig, RunConfig, RunFolder};
+use std::path::Path;
+
+/// The best checkpoint, by the validation score.
+pub const BEST: &str = "best";
+/// The last checkpoint.
+pub const LAST: &str = "last";
+
+/// A run folder, its settings, and the model of one of its checkpoints.
+pub struct LoadedRun {
+    /// The folder.
+    pub folder: RunFolder,
+    /// Settings of the run.
+    pub config: RunConfig,
+    /// What the model was trained on.
+    pub checkpoint: CheckpointConfig,
+    /// The model, for prediction only.
+    pub model: Ndt1,
+}
+
+impl LoadedRun {
+    /// Loads a checkpoint of a run, [`BEST`] or [`LAST`].
+    ///
+    /// # Errors
+    /// No run there, no such checkpoint yet, or a damaged one.
+    pub fn open(run: &Path, checkpoint: &str, threads: usize) -> Result<Self, CommandError> {
+        let folder = RunFolder::open(run)?;
+        let config = folder.config()?;
+        let place = folder.checkpoint(checkpoint)?;
+        let checkpoint = Checkpoint::open(&place)?;
+        let model = checkpoint.load(&place, false, Box::new(CpuDevice::new(threads)?))?;
+        Ok(Self { folder, config, checkpoint: checkpoint.config, model })
+    }
+}

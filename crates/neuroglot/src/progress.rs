@@ -1,0 +1,158 @@
+//! How a long command shows that it is alive: a bar on a terminal, a line now and then elsewhere.
+
+use crate::console::Console;
+use crate::number::{decimal, duration};
+use indicatif::{ProgressBar, ProgressStyle};
+use neuroglot::eval::EvaluationProgress;
+use neuroglot::train::{EpochRecord, Observer, Step};
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+
+/// Where there is no terminal, lines come no more often than this.
+const BETWEEN_LINES: Duration = Duration::from_secs(5);
+
+/// Shows epoch, loss, validation bits/spike and the time left of a training run.
+pub struct TrainingProgress {
+    console: Console,
+    /// What is trained, in front of each line; empty where there is only one run.
+    title: String,
+    bar: Option<ProgressBar>,
+    started: Instant,
+    /// Steps done before this process.
+    done_before: u64,
+    last_step: Option<Step>,
+    last_line: Option<Instant>,
+    bits_per_spike: Option<f64>,
+}
+
+impl TrainingProgress {
+    /// Shows nothing yet.
+    pub fn new(title: &str, console: &Console) -> Self {
+        Self {
+            console: *console,
+            title: if title.is_empty() { String::new() } else { format!("{title}  ") },
+            bar: None,
+            started: Instant::now(),
+            done_before: 0,
+            last_step: None,
+            last_line: None,
+            bits_per_spike: None,
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn message(&self, step: &Step) -> String {
+        let Step { epoch, epochs, loss, .. } = *step;
+        let validation = self
+            .bits_per_spike
+            .map_or(String::new(), |score| format!("  validation {} bits/spike", decimal(Some(score))));
+        let (title, loss) = (&self.title, decimal(Some(loss)));
+        format!("{title}epoch {epoch}/{epochs}  loss {loss}{validation}  {} left", self.time_left(step))
+    }
+
+    fn time_left(&self, step: &Step) -> String {
+        let done = step.done.saturating_sub(self.done_before).max(1) as f64;
+        let left = step.total.saturating_sub(step.done) as f64;
+        duration(self.started.elapsed().as_secs_f64() / done * left)
+    }
+}
+
+impl Observer for TrainingProgress {
+    fn begin(&mut self, done: u64, total: u64) {
+        self.started = Instant::now();
+        self.done_before = done;
+        if done > 0 {
+            self.console.note(format!("going on from step {done} of {total}"));
+        }
+        if !self.console.is_quiet() && std::io::stderr().is_terminal() {
+            let bar = ProgressBar::new(total).with_position(done);
+            let style = ProgressStyle::with_template("{bar:24} {msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            self.bar = Some(bar);
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        self.last_step = Some(*step);
+        if let Some(bar) = &self.bar {
+            bar.set_position(step.done);
+            bar.set_message(self.message(step));
+        }
+    }
+
+    fn epoch(&mut self, record: &EpochRecord) {
+        self.bits_per_spike = bits_per_spike(record).or(self.bits_per_spike);
+        let Some(step) = self.last_step else { return };
+        if let Some(bar) = &self.bar {
+            return bar.set_message(self.message(&step));
+        }
+        let is_due = self.last_line.is_none_or(|last| last.elapsed() >= BETWEEN_LINES);
+        if is_due || step.done == step.total {
+            self.console.note(self.message(&step));
+            self.last_line = Some(Instant::now());
+        }
+    }
+}
+
+impl Drop for TrainingProgress {
+    /// An error must not leave half a bar on the terminal.
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// Mean over sessions and schemes of the pooled validation bits/spike, in epochs with a validation.
+fn bits_per_spike(record: &EpochRecord) -> Option<f64> {
+    let schemes = record.validation.values().flat_map(|schemes| schemes.values());
+    let scores: Vec<f64> = schemes.filter_map(|scores| scores.bps_pooled).collect();
+    (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64)
+}
+
+/// Shows which task of which session an evaluation is at.
+pub struct EvaluationBar {
+    console: Console,
+    bar: Option<ProgressBar>,
+    shown: String,
+    last_line: Option<Instant>,
+}
+
+impl EvaluationBar {
+    /// Shows nothing yet.
+    pub fn new(console: &Console) -> Self {
+        let bar = (!console.is_quiet() && std::io::stderr().is_terminal()).then(|| {
+            let style = ProgressStyle::with_template("{bar:24} {msg}");
+            ProgressBar::new(1).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        Self { console: *console, bar, shown: String::new(), last_line: None }
+    }
+
+    /// Shows how far it is.
+    pub fn show(&mut self, at: &EvaluationProgress<'_>) {
+        let message = format!("{}  {}", at.eid, at.task);
+        if let Some(bar) = &self.bar {
+            bar.set_length(at.total as u64);
+            bar.set_position(at.done as u64);
+            bar.set_message(message);
+            return;
+        }
+        let is_due = self.last_line.is_none_or(|last| last.elapsed() >= BETWEEN_LINES);
+        if is_due && message != self.shown {
+            self.console.note(format!("evaluating {message}"));
+            (self.shown, self.last_line) = (message, Some(Instant::now()));
+        }
+    }
+}
+
+impl Drop for EvaluationBar {
+    fn drop(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}

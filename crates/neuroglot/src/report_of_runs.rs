@@ -1,0 +1,191 @@
+//! The report of run folders: what they say about themselves, their curves and their evaluations.
+
+use crate::CommandError;
+use crate::number::{counted, duration};
+use crate::runs::{NamedRun, evaluation_folder};
+use neuroglot::eval::read_evaluation;
+use neuroglot::report::{Curve, Report, RunSection};
+use neuroglot::train::{EpochRecord, RunConfig, RunInfo};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+const LOSS_PANEL: &str = "training loss (nats per hidden entry)";
+const VALIDATION_PANEL: &str = "validation bits/spike, pooled over units";
+
+/// Gathers a report, to be written to `out`.
+///
+/// # Errors
+/// A file of a run that cannot be read or understood.
+pub fn report_of_runs(runs: &[NamedRun], out: &Path) -> Result<Report, CommandError> {
+    let (mut sections, mut commands) = (Vec::new(), Vec::new());
+    for run in runs {
+        let (config, info) = (run.folder.config()?, run.folder.info()?);
+        sections.push(section(run, &config, &info)?);
+        commands.extend(commands_of(run, &info));
+    }
+    let paths = runs.iter().map(|run| shell_word(run.folder.path()));
+    let paths = paths.collect::<Vec<_>>().join(" ");
+    commands.push(format!("neuroglot report {paths} --out {}", shell_word(out)));
+    let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
+    Ok(Report {
+        title: names.join(" · "),
+        subtitle: "Models trained to predict what was hidden from them in recordings of spikes, scored on trials they \
+                   never saw."
+            .to_owned(),
+        facts: take_shared_facts(&mut sections),
+        commands,
+        runs: sections,
+    })
+}
+
+fn section(run: &NamedRun, config: &RunConfig, info: &RunInfo) -> Result<RunSection, CommandError> {
+    let records = run.folder.metrics()?;
+    let place = evaluation_folder(run.folder.path());
+    let evaluation = if place.exists() { Some(read_evaluation(&place)?) } else { None };
+    let mut facts = facts(config, info, &records);
+    facts.push(match &evaluation {
+        Some(evaluation) => ("checkpoint evaluated".to_owned(), evaluation.checkpoint.clone()),
+        None => ("evaluation".to_owned(), "none yet: make one with `neuroglot evaluate`".to_owned()),
+    });
+    Ok(RunSection { name: run.name.clone(), facts, curves: curves(&records), evaluation })
+}
+
+fn facts(config: &RunConfig, info: &RunInfo, records: &[EpochRecord]) -> Vec<(String, String)> {
+    let (epochs, steps) = records.last().map_or((0, 0), |record| (record.epoch, record.step));
+    let planned = config.train.epochs;
+    let progress = match (epochs == planned, info.finished) {
+        (true, _) => format!("{epochs}"),
+        (false, true) => format!("{epochs} of {planned}, stopped early"),
+        (false, false) => format!("{epochs} of {planned}, not finished"),
+    };
+    let scored = records.iter().filter_map(|record| record.score.map(|score| (record.epoch, score)));
+    let best = scored.reduce(|best, next| if next.1 > best.1 { next } else { best });
+    let model = &config.model;
+    let facts = [
+        ("masking", config.mask.scheme.name().to_owned()),
+        ("model", format!("NDT1-stitch, {} of width {}", counted(model.layers, "block"), model.hidden)),
+        ("parameters", info.parameters.to_string()),
+        ("sessions", info.sessions.len().to_string()),
+        ("epochs", progress),
+        ("steps", steps.to_string()),
+        ("best epoch", best.map_or("no validation".to_owned(), |(epoch, _)| epoch.to_string())),
+        ("learning rate", config.train.learning_rate.to_string()),
+        ("batch", counted(config.train.batch, "trial")),
+        ("lowest rate of a unit", format!("{} Hz", config.data.min_rate)),
+        ("seed", config.seed.to_string()),
+        ("training time", duration(info.seconds)),
+        ("device", info.device.clone()),
+        ("version", info.version.clone()),
+    ];
+    facts.map(|(name, value)| (name.to_owned(), value)).into()
+}
+
+/// Takes out what all of several runs say alike.
+fn take_shared_facts(sections: &mut [RunSection]) -> Vec<(String, String)> {
+    let [first, others @ ..] = &*sections else { return Vec::new() };
+    if others.is_empty() {
+        return Vec::new();
+    }
+    let is_shared = |fact: &&(String, String)| others.iter().all(|section| section.facts.contains(fact));
+    let shared: Vec<(String, String)> = first.facts.iter().filter(is_shared).cloned().collect();
+    for section in sections {
+        section.facts.retain(|fact| !shared.contains(fact));
+    }
+    shared
+}
+
+/// The training loss, and the validation score of each scheme averaged over sessions.
+fn curves(records: &[EpochRecord]) -> Vec<Curve> {
+    let loss = records.iter().map(|record| (record.epoch as f64, record.loss)).collect();
+    let mut curves = vec![Curve { panel: LOSS_PANEL.to_owned(), label: "loss".to_owned(), points: loss }];
+    let mut by_scheme: BTreeMap<&str, Vec<(f64, f64)>> = BTreeMap::new();
+    for record in records {
+        let mut scores: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+        for (scheme, score) in record.validation.values().flatten() {
+            scores.entry(scheme).or_default().extend(score.bps_pooled);
+        }
+        for (scheme, scores) in scores.into_iter().filter(|(_, scores)| !scores.is_empty()) {
+            let mean = scores.iter().sum::<f64>() / scores.len() as f64;
+            by_scheme.entry(scheme).or_default().push((record.epoch as f64, mean));
+        }
+    }
+    curves.extend(by_scheme.into_iter().map(|(scheme, points)| Curve {
+        panel: VALIDATION_PANEL.to_owned(),
+        label: scheme.to_owned(),
+        points,
+    }));
+    curves
+}
+
+/// The commands that make a run and its evaluation again.
+fn commands_of(run: &NamedRun, info: &RunInfo) -> [String; 2] {
+    let path = shell_word(run.folder.path());
+    let config = shell_word(&run.folder.path().join("config.toml"));
+    let sessions: Vec<String> = info.sessions.iter().map(|session| shell_word(session)).collect();
+    let sessions = sessions.join(" ");
+    [
+        format!("neuroglot train {sessions} --config {config} --out {path}"),
+        format!("neuroglot evaluate {path}"),
+    ]
+}
+
+/// A path as one word of a shell.
+fn shell_word(path: &Path) -> String {
+    let text = path.display().to_string();
+    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use neuroglot::train::SchemeScores;
+
+    fn record(epoch: u64, scores: &[(&str, &str, f64)]) -> EpochRecord {
+        let mut validation: BTreeMap<String, BTreeMap<String, SchemeScores>> = BTreeMap::new();
+        for (eid, scheme, bps) in scores {
+            let scores = SchemeScores { bps: None, bps_pooled: Some(*bps), r2: None };
+            validation.entry((*eid).to_owned()).or_default().insert((*scheme).to_owned(), scores);
+        }
+        EpochRecord { epoch, step: epoch, loss: 0.5, learning_rate: 1e-4, validation, score: None }
+    }
+
+    #[test]
+    fn validation_curves_average_sessions_and_skip_epochs_without_a_validation() {
+        let records = [
+            record(1, &[]),
+            record(2, &[("a", "neuron", 0.25), ("b", "neuron", 0.75), ("a", "causal", 0.5)]),
+        ];
+        let curves = curves(&records);
+        let labels: Vec<&str> = curves.iter().map(|curve| curve.label.as_str()).collect();
+        assert_eq!(labels, ["loss", "causal", "neuron"]);
+        assert_eq!(curves[0].points, [(1.0, 0.5), (2.0, 0.5)]);
+        assert_eq!(curves[1].points, [(2.0, 0.5)]);
+        assert_eq!(curves[2].points, [(2.0, 0.5)]);
+    }
+
+    #[test]
+    fn what_all_runs_say_alike_is_said_once() {
+        let fact = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        let section = |mask: &str| RunSection {
+            name: mask.to_owned(),
+            facts: vec![fact("masking", mask), fact("seed", "42")],
+            curves: Vec::new(),
+            evaluation: None,
+        };
+        let mut sections = [section("mtm"), section("temporal")];
+        assert_eq!(take_shared_facts(&mut sections), [fact("seed", "42")]);
+        assert_eq!(sections[1].facts, [fact("masking", "temporal")]);
+        assert_eq!(take_shared_facts(&mut sections[..1]), []);
+    }
+
+    #[test]
+    fn paths_are_one_word_of_a_shell() {
+        assert_eq!(shell_word(Path::new("runs/mtm-1")), "runs/mtm-1");
+        assert_eq!(shell_word(Path::new("my runs/it's")), r"'my runs/it'\''s'");
+    }
+}

@@ -14,13 +14,14 @@ pub(crate) struct Conditions {
 const VARIABLES: [&str; 3] = ["block", "choice", "reward"];
 
 impl Conditions {
-    /// The conditions of some trials. Variables that are missing, or the same in all of these trials, are left out.
+    /// The conditions of some trials. Variables that are missing, or the same in all of these trials, are left out;
+    /// where only some trials lack a value, those are a condition of their own.
     pub(crate) fn of(session: &Session, trials: &[usize]) -> Self {
         let mut variables = Vec::new();
         for name in VARIABLES {
             let Ok(values) = session.behaviour_per_trial(name) else { continue };
             let values: Vec<f64> = trials.iter().map(|trial| values[*trial]).collect();
-            if values.iter().any(|value| *value != values[0]) {
+            if values.iter().any(|value| !same(*value, values[0])) {
                 variables.push((name, values));
             }
         }
@@ -45,7 +46,15 @@ impl Conditions {
     }
 }
 
+/// A missing value equals a missing value.
+fn same(a: f64, b: f64) -> bool {
+    a == b || (a.is_nan() && b.is_nan())
+}
+
 /// A number with a real minus sign.
 fn number(value: f64) -> String {
+    if value.is_nan() {
+        return "missing".to_owned();
+    }
     value.to_string().replace('-', "−")
 }

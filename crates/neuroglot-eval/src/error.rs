@@ -1,4 +1,3 @@
-use crate::decoders::DecoderError;
 use neuroglot_data::DataError;
 use neuroglot_model::ModelError;
 use neuroglot_train::TrainError;
@@ -41,13 +40,16 @@ pub enum EvalError {
         /// What is wrong and what to do.
         problem: String,
     },
-    /// The decoders failed.
-    #[error("decoding {behaviour}: {source}")]
-    Decoder {
-        /// Behaviour.
-        behaviour: String,
-        /// What went wrong.
-        source: DecoderError,
+    /// A prediction is no rate.
+    #[error(
+        "session {eid}: the model predicts a log-rate of {log_rate}, so its training has diverged: use another \
+         checkpoint, or train again with a lower train.learning_rate"
+    )]
+    Diverged {
+        /// Session id.
+        eid: String,
+        /// The prediction, ln(spikes/bin).
+        log_rate: f32,
     },
     /// The data are wrong.
     #[error(transparent)]

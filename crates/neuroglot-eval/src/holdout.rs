@@ -39,6 +39,11 @@ impl Predictor<'_> {
                 fill(case, trial, input);
             }
             self.model.log_rates(self.session, prompt, count, inputs, log_rates)?;
+            let is_rate = |log_rate: &&f32| log_rate.is_finite() && log_rate.exp().is_finite();
+            if let Some(log_rate) = log_rates.iter().find(|log_rate| !is_rate(log_rate)) {
+                let eid = self.model.sessions()[self.session].eid.clone();
+                return Err(EvalError::Diverged { eid, log_rate: *log_rate });
+            }
             for (sequence, log_rates) in log_rates.chunks(stride).enumerate() {
                 let (case, trial) = place(sequence);
                 take(case, trial, log_rates);

@@ -73,13 +73,26 @@ impl Hidden {
         }
         Ok(hidden)
     }
+
+    /// Checks that the session has what is to be hidden.
+    fn check(&self, session: &Session) -> Result<(), EvalError> {
+        let of = [("units", &self.units, session.units().len()), ("bins", &self.bins, session.bins())];
+        for (what, hidden, count) in of {
+            if let Some(last) = hidden.last().filter(|last| **last >= count) {
+                let problem = format!("{} has {count}, so there is no number {last}", session.eid());
+                return Err(EvalError::Hide { what, problem });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Writes a Parquet table of predictions: a row per trial and unit with `eid`, `trial`, `split`, `unit`, `uuid`,
 /// `region`, `hidden` (whether the whole unit was), and per bin `counts` and `rates` (spikes/bin).
 ///
 /// # Errors
-/// [`EvalError`]: a session that the model does not know, or a file that cannot be written.
+/// [`EvalError`]: a session that the model does not know, a unit or bin that the session lacks, or a file that cannot
+/// be written.
 pub fn predict(
     model: &mut Ndt1,
     config: &CheckpointConfig,
@@ -89,6 +102,7 @@ pub fn predict(
     out: &Path,
 ) -> Result<(), EvalError> {
     let index = session_index(config, session)?;
+    hidden.check(session)?;
     let trials = Trials::of(session, (0..session.trials()).collect());
     let (units, stride) = (trials.units, trials.stride());
     let mut log_rates = vec![0.0; trials.counts.len()];

@@ -43,7 +43,6 @@ pub(crate) fn region_matrix(
         let row = (0..count).map(|target| mean_in(target, if target == source { &intra } else { &scores }));
         from_one.push(row.collect());
     }
-    let from_others =
-        (0..count).map(|target| if count > 1 { mean_in(target, &inter) } else { None }).collect();
+    let from_others = (0..count).map(|target| mean_in(target, &inter)).collect();
     Ok(RegionMatrix { regions: regions.names().to_vec(), from_one, from_others })
 }

@@ -22,8 +22,12 @@ fn of_session(session: &SessionEvaluation) -> Value {
         object.insert(task.task.clone(), Value::Object(scores));
     }
     for decoded in &session.decoding {
-        let scores = json!({ &decoded.metric: decoded.score, "chance": decoded.chance });
-        object.insert(decoded.behaviour.clone(), scores);
+        let mut scores = Map::from_iter([(decoded.metric.clone(), json!(decoded.score))]);
+        // The chance level of R² is 0 by definition.
+        if decoded.metric == "accuracy" {
+            scores.insert("chance".to_owned(), json!(decoded.chance));
+        }
+        object.insert(decoded.behaviour.clone(), Value::Object(scores));
     }
     Value::Object(object)
 }
@@ -37,8 +41,6 @@ fn of_scores(scores: &Scores) -> Map<String, Value> {
     put("bps_pooled", scores.bps_pooled);
     put("d2", scores.d2);
     put("r2", scores.r2);
-    if scores.psth_r2.is_some() {
-        put("psth_r2", scores.psth_r2);
-    }
+    put("psth_r2", scores.psth_r2);
     object
 }

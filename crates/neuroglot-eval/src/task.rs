@@ -74,7 +74,7 @@ impl TaskSelection {
     const BEHAVIOURS: [&str; 3] = ["choice", "wheel-speed", "whisker-motion-energy"];
     const OTHER_BEHAVIOURS: [&str; 3] = ["paw-speed", "pupil-diameter", "left-whisker-motion-energy"];
 
-    /// Reads a list such as `co-smoothing,forward,choice`.
+    /// Reads a list such as `co-smoothing,forward,choice`; a name given twice counts once.
     ///
     /// # Errors
     /// [`EvalError::Task`] lists the names there are. A behaviour that `known` holds is accepted too.
@@ -82,12 +82,16 @@ impl TaskSelection {
         let mut selection = Self { tasks: Vec::new(), behaviours: Vec::new() };
         for name in names.into_iter().map(str::trim).filter(|name| !name.is_empty()) {
             if let Some(task) = Task::ALL.into_iter().find(|task| task.name() == name) {
-                selection.tasks.push(task);
+                if !selection.tasks.contains(&task) {
+                    selection.tasks.push(task);
+                }
             } else if Self::BEHAVIOURS.contains(&name)
                 || Self::OTHER_BEHAVIOURS.contains(&name)
                 || known.iter().any(|known| known == name)
             {
-                selection.behaviours.push(name.to_owned());
+                if !selection.behaviours.iter().any(|chosen| chosen == name) {
+                    selection.behaviours.push(name.to_owned());
+                }
             } else {
                 let tasks = Task::ALL.map(Task::name).join(", ");
                 let mut behaviours: Vec<&str> = Self::BEHAVIOURS.to_vec();
@@ -116,6 +120,10 @@ mod tests {
         let selection = TaskSelection::parse("forward, choice,licks".split(','), &["licks".into()]).unwrap();
         assert_eq!(selection.tasks, [Task::Forward]);
         assert_eq!(selection.behaviours, ["choice", "licks"]);
+        assert_eq!(
+            TaskSelection::parse("choice,forward,choice,forward".split(','), &[]).unwrap().tasks.len(),
+            1
+        );
         let error = TaskSelection::parse(["cosmoothing"], &["licks".into()]).unwrap_err().to_string();
         assert!(error.contains("co-smoothing, forward") && error.contains("licks"), "{error}");
         assert!(TaskSelection::parse([""], &[]).is_err());

@@ -78,8 +78,8 @@ fn splits(fold_of: &[usize], folds: usize) -> Vec<Split> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::{RngExt, SeedableRng};
-    use rand_chacha::ChaCha8Rng;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
     use serde_json::Value;
 
     /// Test folds as scikit-learn assigns them, from `tests/fixtures/decoders.py`.
@@ -137,35 +137,29 @@ mod tests {
         }
     }
 
-    #[test]
-    fn every_sample_is_tested_once() {
-        for folds in 2..8 {
-            for samples in 2 * folds..60 {
-                assert_partition(&k_fold(samples, folds).unwrap(), samples);
-            }
+    proptest! {
+        #[test]
+        fn every_sample_is_tested_once((folds, samples) in (2..8_usize).prop_flat_map(|f| (Just(f), 2 * f..60))) {
+            assert_partition(&k_fold(samples, folds).unwrap(), samples);
         }
-    }
 
-    #[test]
-    fn every_fold_has_its_share_of_each_class() {
-        let mut generator = ChaCha8Rng::seed_from_u64(11);
-        for _ in 0..2000 {
-            let folds = generator.random_range(2..6);
-            let share = generator.random_range(0.0..1.0);
-            let labels: Vec<bool> =
-                (0..generator.random_range(2..80)).map(|_| generator.random_bool(share)).collect();
+        #[test]
+        fn every_fold_has_its_share_of_each_class(
+            folds in 2..6_usize,
+            labels in (0.0..=1.0_f64).prop_flat_map(|share| vec(proptest::bool::weighted(share), 2..80)),
+        ) {
             let of_true = labels.iter().filter(|&&label| label).count();
-            let Ok(splits) = stratified_k_fold(&labels, folds) else {
-                assert!(of_true.min(labels.len() - of_true) < folds, "refused {labels:?} in {folds} folds");
-                continue;
-            };
+            let rarer = of_true.min(labels.len() - of_true);
+            let splits = stratified_k_fold(&labels, folds);
+            prop_assert_eq!(splits.is_ok(), rarer >= folds);
+            let Ok(splits) = splits else { return Ok(()) };
             assert_partition(&splits, labels.len());
             for class in [true, false] {
                 let of_class =
                     |split: &Split| split.test.iter().filter(|&&sample| labels[sample] == class).count();
                 let most = splits.iter().map(of_class).max().unwrap();
                 let fewest = splits.iter().map(of_class).min().unwrap();
-                assert!(most - fewest <= 1, "{labels:?} in {folds} folds: {fewest} to {most} of {class}");
+                prop_assert!(most - fewest <= 1, "{} to {} of {}", fewest, most, class);
             }
         }
     }

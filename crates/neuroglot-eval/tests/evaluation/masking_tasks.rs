@@ -1,0 +1,204 @@
+//! Co-smoothing, forward, intra-region and inter-region prediction.
+
+use crate::brute_force::{self, mean};
+use crate::support::*;
+use neuroglot_data::{Session, Split};
+use neuroglot_eval::results::{Evaluation, Scores, UnitScores};
+use neuroglot_eval::{Task, evaluate};
+use neuroglot_metrics::bootstrap_mean;
+use neuroglot_model::{Ndt1, Prompt, Scheme};
+use neuroglot_train::MaskPool;
+
+const MULTI_TASK: [Prompt; 4] = [Prompt::Neuron, Prompt::Causal, Prompt::IntraRegion, Prompt::InterRegion];
+
+fn check_unit(found: &UnitScores, expected: &UnitScores, what: &str) {
+    assert_eq!(found.spikes, expected.spikes, "{what}");
+    assert_close(found.bps, expected.bps, what);
+    assert_close(found.d2, expected.d2, what);
+    assert_close(found.r2, expected.r2, what);
+    assert_close(found.psth_r2, expected.psth_r2, what);
+}
+
+/// Scores over units follow from those of the scored units.
+fn check_scores(found: &Scores, units: &[UnitScores], what: &str) {
+    let bits: Vec<f64> = units.iter().filter_map(|unit| unit.bps).collect();
+    let interval = bootstrap_mean(&bits, 100, 1);
+    assert_close(found.bps.map(|bps| bps.mean), mean(units.iter().map(|unit| unit.bps)), what);
+    assert_close(found.bps.map(|bps| bps.low), interval.map(|interval| interval.low), what);
+    assert_close(found.bps.map(|bps| bps.high), interval.map(|interval| interval.high), what);
+    let spikes: f64 = units.iter().map(|unit| unit.spikes).sum();
+    let pooled: f64 = units.iter().filter_map(|unit| Some(unit.bps? * unit.spikes / spikes)).sum();
+    assert_close(found.bps_pooled, (spikes > 0.0).then_some(pooled), what);
+    assert_close(found.d2, mean(units.iter().map(|unit| unit.d2)), what);
+    assert_close(found.r2, mean(units.iter().map(|unit| unit.r2)), what);
+    assert_close(found.psth_r2, mean(units.iter().map(|unit| unit.psth_r2)), what);
+}
+
+fn check_all_tasks(
+    model: &mut Ndt1,
+    sessions: &[Session],
+    pool: MaskPool,
+    prompts: [Prompt; 4],
+) -> Evaluation {
+    let found = evaluated(model, sessions, pool, &options(&Task::ALL, &[])).unwrap();
+    for (place, session) in sessions.iter().enumerate() {
+        for (task, prompt) in Task::ALL.into_iter().zip(prompts) {
+            let result = crate::support::task(&found.sessions[place], task);
+            let (mut scored, mut true_scores) = (Vec::new(), Vec::new());
+            for (unit, unit_found) in result.per_unit.iter().enumerate() {
+                let what = format!("{} of unit {unit} of {}", task.name(), session.eid());
+                let outside = brute_force::region(session, unit).is_none();
+                if outside && !brute_force::scores_units_outside_regions(task) {
+                    let nothing = [unit_found.bps, unit_found.d2, unit_found.r2, unit_found.psth_r2];
+                    assert_eq!((nothing, unit_found.ceiling_bps), ([None; 4], None), "{what}");
+                    continue;
+                }
+                let predicted = brute_force::predicted(model, place, session, task, prompt, unit);
+                let expected = brute_force::unit_scores(session, task, unit, &predicted);
+                check_unit(unit_found, &expected, &what);
+                scored.push(expected);
+                let truth = session.trials_in(Split::Test).into_iter().flat_map(|trial| {
+                    let rates = session.true_rates(trial).unwrap();
+                    brute_force::column(session, task, unit, rates).into_iter().map(f32::ln)
+                });
+                let truth = brute_force::unit_scores(session, task, unit, &truth.collect::<Vec<f32>>());
+                assert_close(unit_found.ceiling_bps, truth.bps, &format!("ceiling: {what}"));
+                true_scores.push(truth);
+            }
+            check_scores(&result.scores, &scored, task.name());
+            check_scores(
+                result.ceiling.as_ref().unwrap(),
+                &true_scores,
+                &format!("ceiling: {}", task.name()),
+            );
+        }
+    }
+    found
+}
+
+fn co_smoothing(found: &Evaluation) -> Option<f64> {
+    task(&found.sessions[0], Task::CoSmoothing).per_unit[1].bps
+}
+
+#[test]
+fn scores_are_those_of_one_prediction_per_unit_and_trial() {
+    let sessions = two_sessions();
+    let mut model = model(&sessions, 1);
+    let found = check_all_tasks(&mut model, &sessions, MaskPool::MultiTask, MULTI_TASK);
+    // A unit without a spike has no score, and what it is scored on has none either.
+    assert_eq!(task(&found.sessions[1], Task::CoSmoothing).per_unit[5].bps, None);
+    assert_eq!(task(&found.sessions[1], Task::CoSmoothing).per_unit[5].spikes, 0.0);
+    assert!(co_smoothing(&found).is_some());
+    assert_eq!((found.mask.as_str(), found.checkpoint.as_str()), ("mtm", "best"));
+    let session = &found.sessions[1];
+    assert_eq!((session.eid.as_str(), session.subject.as_str()), (sessions[1].eid(), sessions[1].subject()));
+    assert_eq!((session.trials, session.bins, session.bin_seconds), (6, 20, 0.1));
+    assert_eq!(session.units[9].region, "void");
+    assert_eq!(session.units[3].uuid, sessions[1].units()[3].uuid);
+}
+
+#[test]
+fn a_model_of_a_single_scheme_is_asked_with_its_own_prompt_in_every_task() {
+    let sessions = two_sessions();
+    let mut model = model(&sessions, 1);
+    let temporal =
+        check_all_tasks(&mut model, &sessions, MaskPool::Single(Scheme::Temporal), [Prompt::Neuron; 4]);
+    assert_eq!(temporal.mask, "temporal");
+    let multi_task =
+        evaluated(&mut model, &sessions, MaskPool::MultiTask, &options(&Task::ALL, &[])).unwrap();
+    assert_eq!(co_smoothing(&temporal), co_smoothing(&multi_task));
+    // Otherwise the comparisons above could not tell prompts apart.
+    for other in [Task::Forward, Task::IntraRegion, Task::InterRegion] {
+        let [a, b] = [&temporal, &multi_task]
+            .map(|found| task(&found.sessions[0], other).scores.bps.map(|bps| bps.mean).unwrap());
+        assert!((a - b).abs() > 1e-4, "{}: {a} with one prompt, {b} with another", other.name());
+    }
+}
+
+#[test]
+fn forward_prediction_scores_one_bin_of_a_short_trial() {
+    let session = simulated(1, 6, 30, 9).remove(0);
+    let mut model = model(std::slice::from_ref(&session), 1);
+    let found = evaluated_alone(&mut model, &session, &[Task::Forward], &[]);
+    for (unit, scores) in task(&found, Task::Forward).per_unit.iter().enumerate() {
+        let trials = session.trials_in(Split::Test);
+        let last_bin: u32 = trials
+            .iter()
+            .flat_map(|trial| session.entries(*trial))
+            .filter(|(bin, of, _)| (*bin, *of) == (8, unit))
+            .map(|(_, _, count)| count)
+            .sum();
+        assert_eq!(scores.spikes, f64::from(last_bin));
+    }
+}
+
+#[test]
+fn tasks_of_regions_need_regions() {
+    let in_regions = |name: fn(usize) -> &'static str| {
+        with_parts(&simulated(1, 6, 30, 10)[0], |parts| {
+            parts.units.iter_mut().enumerate().for_each(|(index, unit)| unit.region = name(index).into());
+        })
+    };
+    let evaluated = |session: &Session| {
+        let found =
+            evaluated_alone(&mut model(std::slice::from_ref(session), 1), session, &Task::ALL, &["licks"]);
+        let names: Vec<String> = found.tasks.iter().map(|result| result.task.clone()).collect();
+        let skipped: Vec<String> = found.skipped.iter().map(|s| format!("{}: {}", s.what, s.why)).collect();
+        assert!(found.region_matrix.is_none());
+        (names, skipped)
+    };
+    let licks = "licks: the session does not have it";
+
+    let (done, skipped) = evaluated(&in_regions(|unit| if unit == 2 { "root" } else { "CA1" }));
+    assert_eq!(done, ["co-smoothing", "forward", "intra-region"]);
+    assert_eq!(skipped, ["inter-region: the session has only one region", licks]);
+
+    let (done, skipped) = evaluated(&in_regions(|_| "void"));
+    assert_eq!(done, ["co-smoothing", "forward"]);
+    let why = "no unit of the session has a region";
+    assert_eq!(skipped, [format!("intra-region: {why}"), format!("inter-region: {why}"), licks.into()]);
+}
+
+#[test]
+fn recordings_have_no_ceiling() {
+    let session = with_parts(&simulated(1, 6, 30, 10)[0], |parts| parts.true_rates = None);
+    let found =
+        evaluated_alone(&mut model(std::slice::from_ref(&session), 1), &session, &[Task::CoSmoothing], &[]);
+    let result = task(&found, Task::CoSmoothing);
+    assert_eq!(result.ceiling, None);
+    assert!(result.scores.bps.is_some() && result.per_unit.iter().all(|unit| unit.ceiling_bps.is_none()));
+}
+
+#[test]
+fn the_number_of_threads_changes_nothing() {
+    let sessions = two_sessions();
+    let options = options(&Task::ALL, &["choice", "wheel-speed"]);
+    let [one, three] = [1, 3].map(|threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let mut model = model(&sessions, threads);
+        pool.install(|| evaluated(&mut model, &sessions, MaskPool::MultiTask, &options).unwrap())
+    });
+    assert_eq!(one.sessions[0].decoding.len(), 2);
+    assert_eq!(one, three);
+}
+
+#[test]
+fn progress_of_each_task_ends_with_all_that_is_hidden_in_turn() {
+    let sessions = &two_sessions()[..1];
+    let mut model = model(sessions, 1);
+    let config = checkpoint(&model, sessions, MaskPool::MultiTask);
+    let mut last = std::collections::BTreeMap::new();
+    let options = options(&Task::ALL, &["choice"]);
+    evaluate(&mut model, &config, "last", sessions, &options, &mut |progress| {
+        assert_eq!(progress.eid, sessions[0].eid());
+        assert!(progress.done <= progress.total);
+        let before = last.insert(progress.task.to_owned(), (progress.done, progress.total));
+        assert!(before.is_none_or(|(done, _)| done <= progress.done), "{} goes back", progress.task);
+    })
+    .unwrap();
+    // 14 units, 12 of them in 3 regions; 6 test trials.
+    for (task, total) in [("co-smoothing", 14), ("forward", 6), ("intra-region", 12), ("inter-region", 3)] {
+        assert_eq!(last[task], (total, total), "{task}");
+    }
+    assert!(last.contains_key("choice"));
+}

@@ -1,0 +1,141 @@
+//! Tables of predictions with chosen units, regions and bins hidden.
+
+use crate::brute_force::log_rates;
+use crate::support::*;
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Float32Type, UInt32Type};
+use arrow_array::{Array, RecordBatch};
+use neuroglot_data::Session;
+use neuroglot_eval::{EvalError, Hidden, predict};
+use neuroglot_model::{Prompt, Scheme};
+use neuroglot_train::MaskPool;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use std::path::Path;
+
+/// The rows of a Parquet file.
+pub fn read_table(path: &Path) -> RecordBatch {
+    let file = std::fs::File::open(path).unwrap();
+    let reader =
+        ParquetRecordBatchReaderBuilder::try_new(file).unwrap().with_batch_size(1 << 20).build().unwrap();
+    let [table] = reader.map(Result::unwrap).collect::<Vec<RecordBatch>>().try_into().expect("one batch");
+    table
+}
+
+pub fn text<'a>(table: &'a RecordBatch, column: &str, row: usize) -> &'a str {
+    table.column_by_name(column).unwrap().as_string::<i32>().value(row)
+}
+
+fn parse(session: &Session, units: &[&str], regions: &[&str], bins: &[&str]) -> Result<Hidden, EvalError> {
+    let owned = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<String>>();
+    Hidden::parse(session, &owned(units), &owned(regions), &owned(bins))
+}
+
+fn check_table(pool: MaskPool, prompt: Prompt) {
+    let session = &two_sessions()[0];
+    let mut model = model(std::slice::from_ref(session), 1);
+    let config = checkpoint(&model, std::slice::from_ref(session), pool);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("predictions.parquet");
+    let hidden = parse(session, &["3"], &["PO"], &["7", "15-19"]).unwrap();
+    predict(&mut model, &config, session, Scheme::InterRegion, &hidden, &path).unwrap();
+
+    let table = read_table(&path);
+    let names: Vec<String> = table.schema().fields().iter().map(|field| field.name().clone()).collect();
+    assert_eq!(names, ["eid", "trial", "split", "unit", "uuid", "region", "hidden", "counts", "rates"]);
+    assert_eq!(table.num_rows(), 30 * 14);
+    let column = |name: &str| table.column_by_name(name).unwrap();
+    for trial in 0..30 {
+        let hides = |bin: usize, unit: usize| {
+            unit == 3 || session.units()[unit].region == "PO" || bin == 7 || bin >= 15
+        };
+        let expected = log_rates(&mut model, 0, session, trial, prompt, hides);
+        let counts = dense(session, trial);
+        for (unit, label) in session.units().iter().enumerate() {
+            let row = trial * 14 + unit;
+            assert_eq!(column("trial").as_primitive::<UInt32Type>().value(row), trial as u32);
+            assert_eq!(column("unit").as_primitive::<UInt32Type>().value(row), unit as u32);
+            assert_eq!(text(&table, "eid", row), session.eid());
+            assert_eq!(text(&table, "split", row), session.splits()[trial].to_string());
+            assert_eq!(text(&table, "uuid", row), label.uuid);
+            assert_eq!(text(&table, "region", row), label.region);
+            assert_eq!(column("hidden").as_boolean().value(row), unit == 3 || label.region == "PO");
+            let found = column("counts").as_list::<i32>().value(row);
+            let of_unit = counts.iter().skip(unit).step_by(14).map(|count| *count as u32);
+            assert_eq!(found.as_primitive::<UInt32Type>().values().to_vec(), of_unit.collect::<Vec<u32>>());
+            let found = column("rates").as_list::<i32>().value(row);
+            assert_eq!(found.len(), 20);
+            for (bin, rate) in found.as_primitive::<Float32Type>().values().iter().enumerate() {
+                let expected = f64::from(expected[bin * 14 + unit]).exp();
+                assert_close(
+                    Some(f64::from(*rate)),
+                    Some(expected),
+                    &format!("trial {trial} unit {unit} bin {bin}"),
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn rates_are_those_of_a_model_that_does_not_see_what_is_hidden() {
+    check_table(MaskPool::MultiTask, Prompt::InterRegion);
+}
+
+#[test]
+fn a_model_of_a_single_scheme_is_asked_with_its_own_prompt() {
+    check_table(MaskPool::Single(Scheme::Causal), Prompt::Causal);
+}
+
+#[test]
+fn hidden_lists_are_read_as_users_write_them() {
+    let session = &two_sessions()[0];
+    assert_eq!(parse(session, &[], &[], &[]).unwrap(), Hidden::default());
+    let uuid = session.units()[4].uuid.as_str();
+    let hidden = parse(session, &[uuid, "0", "13", "4"], &[], &["19", "0-2", "2-3", " 8 - 9 "]).unwrap();
+    assert_eq!(hidden.units.into_iter().collect::<Vec<_>>(), [0, 4, 13]);
+    assert_eq!(hidden.bins.into_iter().collect::<Vec<_>>(), [0, 1, 2, 3, 8, 9, 19]);
+    let hidden = parse(session, &["1"], &["PO", "root"], &[]).unwrap();
+    let expected: Vec<usize> =
+        (0..14).filter(|unit| *unit <= 1 || session.units()[*unit].region == "PO").collect();
+    assert_eq!(hidden.units.into_iter().collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn what_is_not_there_cannot_be_hidden() {
+    let session = &two_sessions()[0];
+    let refused = |units: &[&str], regions: &[&str], bins: &[&str], expected: &[&str]| {
+        let message = parse(session, units, regions, bins).unwrap_err().to_string();
+        for part in expected {
+            assert!(message.contains(part), "{part} is not in: {message}");
+        }
+    };
+    for unit in ["14", "-1", "unit-7", "1.5", ""] {
+        refused(&["1", unit], &[], &[], &["--hide units", &format!("no unit `{unit}`"), "from 0 to 13"]);
+    }
+    refused(&[], &["PO", "po"], &[], &["--hide regions", "no region `po`", "CA1, PO, VISa, root, void"]);
+    for bins in ["20", "3-20", "5-4", "5-", "-5", "1-2-3", "a", "", "99999999999999999999"] {
+        refused(&[], &[], &["1", bins], &["--hide bins", &format!("`{bins}`"), "from 0 to 19"]);
+    }
+}
+
+#[test]
+fn a_prediction_that_cannot_be_made_leaves_no_file() {
+    let sessions = two_sessions();
+    let mut model = model(&sessions[..1], 1);
+    let config = checkpoint(&model, &sessions[..1], MaskPool::MultiTask);
+    let folder = tempfile::tempdir().unwrap();
+    let mut refused = |session: &Session, hidden: &Hidden, path: &Path| {
+        let error = predict(&mut model, &config, session, Scheme::Neuron, hidden, path).unwrap_err();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+        error.to_string()
+    };
+    let path = folder.path().join("predictions.parquet");
+    let message = refused(&sessions[1], &Hidden::default(), &path);
+    assert!(message.contains("simulated-3-01") && message.contains("simulated-3-00"), "{message}");
+    let hidden = Hidden { units: [14].into(), ..Hidden::default() };
+    assert!(refused(&sessions[0], &hidden, &path).contains("no number 14"));
+    let hidden = Hidden { bins: [3, 20].into(), ..Hidden::default() };
+    assert!(refused(&sessions[0], &hidden, &path).contains("no number 20"));
+    let nowhere = folder.path().join("missing/predictions.parquet");
+    assert!(refused(&sessions[0], &Hidden::default(), &nowhere).contains("missing/predictions.parquet"));
+}

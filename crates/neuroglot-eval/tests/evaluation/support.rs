@@ -1,0 +1,184 @@
+//! Small sessions and small models.
+
+use neuroglot_data::{Behaviour, Session, SessionParts, SimulatorConfig, SpikeCountsBuilder, Split};
+use neuroglot_engine::CpuDevice;
+use neuroglot_eval::results::{Evaluation, SessionEvaluation, TaskResult};
+use neuroglot_eval::{EvalError, EvaluationOptions, Task, TaskSelection, evaluate};
+use neuroglot_model::{Ndt1, Ndt1Config, SessionShape};
+use neuroglot_train::{CheckpointConfig, CheckpointSession, MaskConfig, MaskPool};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+
+/// Simulated sessions of three regions; bins are long, so that units have enough spikes.
+pub fn simulated(sessions: usize, units: usize, trials: usize, bins: usize) -> Vec<Session> {
+    let config = SimulatorConfig {
+        sessions,
+        units,
+        trials,
+        bins,
+        bin_seconds: 0.1,
+        regions: ["VISa", "CA1", "PO"].map(String::from).into(),
+        seed: 3,
+    };
+    config.simulate().unwrap()
+}
+
+/// Two sessions of 14 units in three regions, 30 trials (6 of them test trials) of 20 bins. Units 0 and 9 lie in no
+/// region, and unit 5 is silent.
+pub fn two_sessions() -> Vec<Session> {
+    let change = |session: &Session| {
+        let session = with_counts(session, |_, _, unit, count| if unit == 5 { 0 } else { count });
+        with_parts(&session, |parts| {
+            parts.units[0].region = "root".into();
+            parts.units[9].region = "void".into();
+        })
+    };
+    simulated(2, 14, 30, 20).iter().map(change).collect()
+}
+
+/// The session with changed parts.
+pub fn with_parts(session: &Session, change: impl FnOnce(&mut SessionParts)) -> Session {
+    let rates = (0..session.trials()).filter_map(|trial| session.true_rates(trial));
+    let mut parts = SessionParts {
+        eid: session.eid().into(),
+        subject: session.subject().into(),
+        lab: session.lab().into(),
+        bin_seconds: session.bin_seconds(),
+        units: session.units().to_vec(),
+        splits: session.splits().to_vec(),
+        counts: session.counts().clone(),
+        behaviours: session.behaviours().clone(),
+        true_rates: session.has_true_rates().then(|| rates.flatten().copied().collect()),
+    };
+    change(&mut parts);
+    Session::new(parts).unwrap()
+}
+
+/// The session with other counts: `count(trial, bin, unit, count so far)`.
+pub fn with_counts(session: &Session, count: impl Fn(usize, usize, usize, u32) -> u32) -> Session {
+    let (bins, units) = (session.bins(), session.units().len());
+    let mut builder = SpikeCountsBuilder::new(bins, units);
+    for trial in 0..session.trials() {
+        let counts = dense(session, trial).into_iter().enumerate();
+        let counts = counts.map(|(entry, old)| count(trial, entry / units, entry % units, old as u32));
+        builder.push_dense(&counts.collect::<Vec<u32>>());
+    }
+    with_parts(session, |parts| parts.counts = builder.finish())
+}
+
+/// The session with a behaviour added or replaced.
+pub fn with_behaviour(session: &Session, name: &str, behaviour: Behaviour) -> Session {
+    with_parts(session, |parts| {
+        parts.behaviours.insert(name.to_owned(), behaviour);
+    })
+}
+
+/// Counts of one trial, `[bin, unit]`.
+pub fn dense(session: &Session, trial: usize) -> Vec<f32> {
+    let mut counts = vec![0.0; session.bins() * session.units().len()];
+    session.write_dense(trial, &mut counts);
+    counts
+}
+
+/// A model of these sessions with random weights whose rates start at the mean counts of the units.
+///
+/// The weights of the output are larger than initial ones, so that what is hidden makes a difference.
+pub fn model(sessions: &[Session], threads: usize) -> Ndt1 {
+    let config = Ndt1Config { hidden: 16, layers: 2, heads: 2, channels: 8, ..Ndt1Config::default() };
+    let shape = |s: &Session| SessionShape { eid: s.eid().to_owned(), units: s.units().len() };
+    let shapes: Vec<SessionShape> = sessions.iter().map(shape).collect();
+    let device = Box::new(CpuDevice::new(threads).unwrap());
+    let mut rng = ChaCha8Rng::seed_from_u64(8);
+    let mut model = config.init(sessions[0].bins(), &shapes, false, device, &mut rng).unwrap();
+    scale_output_weights(&mut model, 2.0);
+    for (index, session) in sessions.iter().enumerate() {
+        let rates = session.unit_rates_hz(&session.trials_in(Split::Train));
+        let log_rates = rates.iter().map(|hz| (hz * session.bin_seconds()).max(1e-3).ln() as f32);
+        model.set_output_bias(index, &log_rates.collect::<Vec<f32>>());
+    }
+    model
+}
+
+/// A model that predicts one constant rate (spikes/bin) per unit, whatever it sees.
+pub fn constant_model(session: &Session, rates: &[f32]) -> Ndt1 {
+    let mut model = model(std::slice::from_ref(session), 1);
+    scale_output_weights(&mut model, 0.0);
+    model.set_output_bias(0, &rates.iter().map(|rate| rate.ln()).collect::<Vec<f32>>());
+    model
+}
+
+fn scale_output_weights(model: &mut Ndt1, scale: f32) {
+    for index in 0..model.parameters().len() {
+        let name = &model.parameters()[index].name;
+        if name.starts_with("stitch_decoder.") && name.ends_with("weight") {
+            let weights: Vec<f32> = model.read_parameter(index).iter().map(|weight| weight * scale).collect();
+            model.write_parameter(index, &weights).unwrap();
+        }
+    }
+}
+
+/// What a checkpoint of a model says.
+pub fn checkpoint(model: &Ndt1, sessions: &[Session], scheme: MaskPool) -> CheckpointConfig {
+    CheckpointConfig {
+        format: "neuroglot-checkpoint-1".into(),
+        version: "0.1.0".into(),
+        architecture: "ndt1-stitch".into(),
+        model: model.config().clone(),
+        mask: MaskConfig { scheme, ..MaskConfig::default() },
+        seed: 8,
+        epoch: 0,
+        step: 0,
+        score: None,
+        bins: model.bins(),
+        bin_seconds: sessions[0].bin_seconds(),
+        sessions: sessions.iter().map(CheckpointSession::of).collect(),
+    }
+}
+
+pub fn options(tasks: &[Task], behaviours: &[&str]) -> EvaluationOptions {
+    let behaviours = behaviours.iter().map(|name| name.to_string()).collect();
+    EvaluationOptions {
+        selection: TaskSelection { tasks: tasks.to_vec(), behaviours },
+        resamples: 100,
+        seed: 1,
+    }
+}
+
+/// Evaluates a model on the sessions that it was built for.
+pub fn evaluated(
+    model: &mut Ndt1,
+    sessions: &[Session],
+    scheme: MaskPool,
+    options: &EvaluationOptions,
+) -> Result<Evaluation, EvalError> {
+    let config = checkpoint(model, sessions, scheme);
+    evaluate(model, &config, "best", sessions, options, &mut |_| ())
+}
+
+/// Evaluates a model with multi-task prompts on its only session.
+pub fn evaluated_alone(
+    model: &mut Ndt1,
+    session: &Session,
+    tasks: &[Task],
+    behaviours: &[&str],
+) -> SessionEvaluation {
+    let sessions = std::slice::from_ref(session);
+    let found = evaluated(model, sessions, MaskPool::MultiTask, &options(tasks, behaviours)).unwrap();
+    found.sessions.into_iter().next().unwrap()
+}
+
+pub fn task(session: &SessionEvaluation, task: Task) -> &TaskResult {
+    session.tasks.iter().find(|result| result.task == task.name()).unwrap()
+}
+
+#[track_caller]
+pub fn assert_close(found: Option<f64>, expected: Option<f64>, what: &str) {
+    match (found, expected) {
+        (None, None) => (),
+        (Some(found), Some(expected)) => {
+            let tolerance = 1e-6 * expected.abs().max(1.0);
+            assert!((found - expected).abs() <= tolerance, "{what}: {found} instead of {expected}");
+        }
+        _ => panic!("{what}: {found:?} instead of {expected:?}"),
+    }
+}

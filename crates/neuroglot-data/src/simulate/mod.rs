@@ -3,8 +3,9 @@
 //! Several animals do one task. Each region has a few latent variables that decay and rotate, are driven by noise, by
 //! the task and by the animal's arousal, and receive signals of the other regions some bins later. Dynamics and
 //! coupling are the same in all sessions; units and trials differ. The log-rate of a unit is linear in the latents of
-//! its region (up to a soft bound), so the other units of the region, other regions and the past all tell about it,
-//! and what a model reaches can be compared with what the true rates reach.
+//! its region (up to a soft bound), so the other units of the region, other regions and the past all tell about it;
+//! a slow excitability of the unit's own is added, of which only its own past tells. What a model reaches can be
+//! compared with what the true rates reach.
 
 mod dynamics;
 mod random;

@@ -20,7 +20,12 @@ const RATES_HZ: [f64; 2] = [1.0, 40.0];
 
 /// Standard deviation of a unit's log-rate. A rate with a log-normal distribution carries half its square, in nats per
 /// spike: 0.35 to 0.87 bits per spike for latents without bound.
-const DEPTHS_OF_MODULATION: [f64; 2] = [0.7, 1.1];
+const DEPTHS_OF_MODULATION: [f64; 2] = [0.7, 1.0];
+
+/// Excitability of a unit's own: standard deviation of its share of the log-rate, and its time constant, s. No other
+/// unit tells about it, only the unit's own past, as with the slow drifts of recorded units.
+const EXCITABILITY: f64 = 0.5;
+const EXCITABILITY_SECONDS: f64 = 0.6;
 
 /// The log-rate follows the latents up to about so many standard deviations.
 const BOUND: f64 = 3.0;
@@ -60,9 +65,15 @@ pub(super) fn record(
     let trials = draw_trials(config.trials, random);
     let mut true_rates = Vec::with_capacity(config.trials * config.bins * config.units);
     let (mut wheel, mut whisker) = (Vec::new(), Vec::new());
+    let kept = libm::exp(-config.bin_seconds / EXCITABILITY_SECONDS);
+    let renewed = (1.0 - kept * kept).sqrt();
     for trial in &trials {
+        let mut excitability: Vec<f64> = tunings.iter().map(|_| normal(random)).collect();
         for latents in dynamics.run(trial, config.bins, random) {
-            true_rates.extend(tunings.iter().map(|tuning| tuning.rate(&latents[tuning.region]) as f32));
+            for (tuning, excitability) in tunings.iter().zip(&mut excitability) {
+                true_rates.push(tuning.rate(&latents[tuning.region], *excitability) as f32);
+                *excitability = kept * *excitability + renewed * normal(random);
+            }
             let follow = |weights: &Vec<[f64; LATENTS]>, noise: f64| {
                 dot(weights.as_flattened(), latents.as_flattened()) + 0.3 * noise
             };
@@ -120,11 +131,13 @@ fn draw_tunings(config: &SimulatorConfig, random: &mut impl Rng) -> Vec<Tuning> 
 }
 
 impl Tuning {
-    /// Expected spikes in a bin with these latents of the region.
-    fn rate(&self, latents: &[f64; LATENTS]) -> f64 {
+    /// Expected spikes in a bin with these latents of the region and this excitability (in standard deviations).
+    fn rate(&self, latents: &[f64; LATENTS], excitability: f64) -> f64 {
         let followed = BOUND * libm::tanh(dot(&self.direction, latents) / BOUND);
         let depth = self.depth_of_modulation;
-        libm::exp(self.log_mean + depth * followed - depth * depth / 2.0)
+        // The squares keep the mean rate where it is.
+        let own = EXCITABILITY * excitability - EXCITABILITY * EXCITABILITY / 2.0;
+        libm::exp(self.log_mean + depth * followed - depth * depth / 2.0 + own)
     }
 }
 

@@ -217,7 +217,6 @@ impl<'a> Trainer<'a> {
             seconds: 0.0,
             finished: false,
         };
-        folder.write_info(&info)?;
         Ok(Self {
             config,
             sessions,
@@ -287,6 +286,8 @@ impl<'a> Trainer<'a> {
     }
 
     fn run(mut self, observer: &mut dyn Observer) -> Result<Summary, TrainError> {
+        // Not before: a run that cannot go on keeps what it knew of its sessions and its time.
+        self.write_info()?;
         observer.begin(self.progress.step, self.schedule.steps);
         while !self.is_finished() {
             let epoch = self.progress.epoch;

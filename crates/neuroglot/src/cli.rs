@@ -40,23 +40,15 @@ pub struct GlobalOptions {
     pub quiet: bool,
 }
 
-/// The verbs.
+/// The verbs; their descriptions stand with their arguments.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// See it work: simulate sessions, train, evaluate and report
     Demo(demo::Arguments),
-    /// Make sessions whose true rates are known
     Simulate(simulate::Arguments),
-    /// Show what sessions hold, and what to look at before training
     Inspect(inspect::Arguments),
-    /// Train a model on sessions
     Train(train::Arguments),
-    /// Score a trained model on test trials
     Evaluate(evaluate::Arguments),
-    /// Predict what is hidden, as a table of rates
     Predict(predict::Arguments),
-    /// Set evaluated runs side by side, with intervals of their differences
     Compare(compare::Arguments),
-    /// Make one HTML page with tables and figures of runs
     Report(report::Arguments),
 }

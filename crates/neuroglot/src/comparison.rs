@@ -135,16 +135,21 @@ fn task_rows(eid: Option<&str>, sessions: &[ByRun], task: &str) -> Vec<Row> {
             row.ceiling = (0..runs).find_map(ceiling);
         }
         rows.push(row);
-    }
-    // Pooled scores belong to a session.
-    if let [by_run] = sessions[..] {
-        let mut row = Row::empty(eid, task, "bps_pooled", runs);
-        let result = |run: usize| task_of(by_run[run]?, task);
-        row.values = (0..runs).map(|run| result(run)?.scores.bps_pooled).collect();
-        row.ceiling = (0..runs).find_map(|run| result(run)?.ceiling?.bps_pooled);
-        rows.push(row);
+        // A pooled score belongs to a session.
+        if let ("bps", [by_run]) = (score, &sessions[..]) {
+            rows.push(pooled_row(eid, by_run, task));
+        }
     }
     rows
+}
+
+/// The pooled bits/spike of one session.
+fn pooled_row(eid: Option<&str>, by_run: &ByRun, task: &str) -> Row {
+    let mut row = Row::empty(eid, task, "bps_pooled", by_run.len());
+    let result = |run: usize| task_of(by_run[run]?, task);
+    row.values = (0..by_run.len()).map(|run| result(run)?.scores.bps_pooled).collect();
+    row.ceiling = (0..by_run.len()).find_map(|run| result(run)?.ceiling?.bps_pooled);
+    row
 }
 
 /// How well a behaviour is decoded: the mean over the sessions that all runs were scored on.

@@ -14,15 +14,19 @@ pub fn duration(seconds: f64) -> String {
 /// Three decimals with a true minus sign, `n/a` where there is no number.
 pub fn decimal(value: Option<f64>) -> String {
     match value {
-        Some(value) if value.is_finite() => format!("{value:.3}").replace('-', "−"),
+        Some(value) if value.is_finite() => {
+            let text = format!("{value:.3}");
+            // Nothing is left of a small negative number but its sign.
+            if text == "-0.000" { "0.000".to_owned() } else { text.replace('-', "−") }
+        }
         _ => "n/a".to_owned(),
     }
 }
 
 /// As [`decimal`], with a plus where it is positive.
 pub fn signed(value: f64) -> String {
-    let sign = if value > 0.0 { "+" } else { "" };
-    format!("{sign}{}", decimal(Some(value)))
+    let text = decimal(Some(value));
+    if value > 0.0 && text != "0.000" { format!("+{text}") } else { text }
 }
 
 /// `1 session`, `2 sessions`.
@@ -47,6 +51,9 @@ mod tests {
             [Some(-0.12345), Some(f64::NAN), None, Some(2.0)].map(decimal),
             ["−0.123", "n/a", "n/a", "2.000"]
         );
-        assert_eq!([0.5, -0.5, 0.0].map(signed), ["+0.500", "−0.500", "0.000"]);
+        assert_eq!(
+            [0.5, -0.5, 0.0, 1e-9, -1e-9].map(signed),
+            ["+0.500", "−0.500", "0.000", "0.000", "0.000"]
+        );
     }
 }

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 /// Trains one model with multi-task masking and one with temporal masking, the baseline, for equally many steps on the
 /// same simulated sessions, and sets both beside what the true rates reach.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  neuroglot demo --out demo && open demo/report.html")]
+#[command(after_help = "Example:\n  neuroglot demo --out demo")]
 pub struct Arguments {
     /// Folder for sessions, runs and the report
     #[arg(long, value_name = "DIR", default_value = "neuroglot-demo")]

@@ -15,10 +15,8 @@ use std::path::PathBuf;
 /// and unit: eid, trial, split, unit, uuid, region, hidden, and lists over bins of counts and rates (spikes/bin).
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  \
-                        neuroglot predict mtm data/5dcee0eb_aligned --prompt inter-region --hide regions CA1 PO \
-                        --out rates.parquet\n  \
-                        neuroglot predict mtm data/5dcee0eb_aligned --prompt causal --hide bins 90-99 \
-                        --out future.parquet")]
+                        neuroglot predict mtm data/a_aligned --prompt inter-region --hide regions CA1 --out ca1.parquet\n  \
+                        neuroglot predict mtm data/a_aligned --prompt causal --hide bins 90-99 --out future.parquet")]
 pub struct Arguments {
     /// A run folder
     #[arg(value_name = "RUN")]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// [`TrainError::Write`]; the old file stays.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = parent(path);
     let fail = TrainError::write(path);
     let write = || -> std::io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?;
@@ -50,9 +50,7 @@ pub fn replace_folder(
         fs::rename(path, &old).map_err(TrainError::write(&old))?;
     }
     fs::rename(&new, path).map_err(TrainError::write(path))?;
-    if let Some(parent) = path.parent() {
-        sync_folder(parent)?;
-    }
+    sync_folder(parent(path))?;
     if old.exists() {
         fs::remove_dir_all(&old).map_err(TrainError::write(&old))?;
     }
@@ -79,6 +77,11 @@ pub(crate) fn recover_folder(path: &Path) -> Result<(), TrainError> {
 fn neighbours(path: &Path) -> (PathBuf, PathBuf) {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     (path.with_file_name(format!(".{name}.new")), path.with_file_name(format!(".{name}.old")))
+}
+
+/// The folder that a path lies in; a bare name lies in the present one.
+fn parent(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn sync_folder(path: &Path) -> Result<(), TrainError> {

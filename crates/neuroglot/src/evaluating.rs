@@ -67,6 +67,9 @@ impl Evaluating<'_> {
 fn check_replaceable(out: &Path) -> Result<(), CommandError> {
     const OURS: [&str; 3] = ["evaluation.json", "summary.json", "units.parquet"];
     let fail = |problem: String| Err(CommandError::Failed(format!("{}: {problem}", out.display())));
+    if out.file_name().is_none() {
+        return fail("this is not the name of a folder; choose another --out".to_owned());
+    }
     if let Some(parent) = out.parent().filter(|parent| !parent.as_os_str().is_empty())
         && let Err(error) = std::fs::create_dir_all(parent)
     {

@@ -42,7 +42,7 @@ mod tests {
     #[test]
     fn durations_keep_two_units() {
         let texts = [0.04, 59.4, 59.6, 242.0, 11_400.0, 200_000.0].map(duration);
-        assert_eq!(texts, ["0.0 s", "59.4 s", "59.6 s", "4 min 2 s", "3 h 10 min", "2 d 7 h"]);
+        assert_eq!(texts, ["0.0 s", "59.4 s", "1 min 0 s", "4 min 2 s", "3 h 10 min", "2 d 7 h"]);
     }
 
     #[test]

@@ -1,0 +1,36 @@
+//! Every help text: what a person reads first.
+
+mod common;
+
+use common::Workplace;
+
+const COMMANDS: [&str; 8] =
+    ["demo", "simulate", "inspect", "train", "evaluate", "predict", "compare", "report"];
+
+#[test]
+fn the_first_page() {
+    insta::assert_snapshot!(Workplace::new().succeed("--help"));
+}
+
+#[test]
+fn without_a_command_help_is_shown_and_the_usage_is_wrong() {
+    let output = Workplace::new().run("");
+    assert_eq!(output.code, Some(2));
+    assert!(output.stdout.is_empty());
+    assert!(output.stderr.contains("Usage: neuroglot [OPTIONS] <COMMAND>"), "{output}");
+}
+
+#[test]
+fn every_command() {
+    let workplace = Workplace::new();
+    for command in COMMANDS {
+        let help = workplace.succeed(&format!("{command} --help"));
+        assert!(help.contains("\nExample:\n  neuroglot "), "{command} shows an example");
+        insta::assert_snapshot!(format!("help_{command}"), help);
+    }
+}
+
+#[test]
+fn the_version_is_that_of_the_package() {
+    assert_eq!(Workplace::new().succeed("--version"), concat!("neuroglot ", env!("CARGO_PKG_VERSION"), "\n"));
+}

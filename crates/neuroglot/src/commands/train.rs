@@ -97,14 +97,14 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     let paths = if arguments.sessions.is_empty() {
         RunFolder::open(&arguments.out)?.info()?.sessions
     } else {
-        sessions::absolute(&arguments.sessions)?
+        arguments.sessions.clone()
     };
     let sessions = sessions::read(&paths, &config.data.filter(), console)?;
     let training = Training {
         title: "",
         config: &config,
         sessions: &sessions,
-        paths: &paths,
+        paths: &sessions::absolute(&paths)?,
         out: &arguments.out,
         start: if arguments.resume { Start::Resume } else { Start::Fresh },
         threads,

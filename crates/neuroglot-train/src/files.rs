@@ -5,6 +5,9 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+/// How the name of a file ends while it is being written.
+const UNFINISHED: &str = ".part";
+
 /// Writes a file whole: to a temporary neighbour, then renamed over the old one.
 ///
 /// # Errors
@@ -13,7 +16,9 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
     let folder = parent(path);
     let fail = TrainError::write(path);
     let write = || -> std::io::Result<()> {
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let prefix = format!(".{name}.");
+        let mut file = tempfile::Builder::new().prefix(&prefix).suffix(UNFINISHED).tempfile_in(folder)?;
         file.write_all(bytes)?;
         file.as_file().sync_all()?;
         // A temporary file is private to its owner; results are not.
@@ -26,6 +31,20 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), TrainError> {
         Ok(())
     };
     write().map_err(fail)
+}
+
+/// Removes what a kill in the middle of [`replace_file`] left in a folder that nobody else is writing in.
+pub(crate) fn remove_unfinished(folder: &Path) -> Result<(), TrainError> {
+    let entries = fs::read_dir(folder).map_err(TrainError::read(folder))?;
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if name.starts_with('.') && name.ends_with(UNFINISHED) {
+            let path = entry.path();
+            fs::remove_file(&path).map_err(TrainError::write(&path))?;
+        }
+    }
+    Ok(())
 }
 
 /// Replaces a folder whole: `fill` writes the new one beside it, which then takes its name.
@@ -140,6 +159,19 @@ mod tests {
             assert_eq!(content(&path), expected);
             assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
         }
+    }
+
+    #[test]
+    fn a_file_killed_half_way_is_removed_and_others_stay() {
+        let root = tempfile::tempdir().unwrap();
+        for name in [".run.json.a1b2c3.part", ".hidden", "notes.part", "run.json"] {
+            fs::write(root.path().join(name), "text").unwrap();
+        }
+        remove_unfinished(root.path()).unwrap();
+        let mut names: Vec<_> =
+            fs::read_dir(root.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, [".hidden", "notes.part", "run.json"]);
     }
 
     #[test]

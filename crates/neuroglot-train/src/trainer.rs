@@ -2,7 +2,7 @@
 
 use crate::batches::{Batch, batches_per_epoch, epoch as epoch_batches};
 use crate::checkpoint::{Tensors, write_tensors};
-use crate::files::recover_folder;
+use crate::files::{recover_folder, remove_unfinished};
 use crate::validation::validate;
 use crate::{
     Checkpoint, EpochRecord, OneCycle, OutputBias, Purpose, RunConfig, RunFolder, RunInfo, SelectBy,
@@ -243,6 +243,7 @@ impl<'a> Trainer<'a> {
         let last = self.folder.checkpoint_path(LAST);
         recover_folder(&last)?;
         recover_folder(&self.folder.checkpoint_path(BEST))?;
+        remove_unfinished(self.folder.path())?;
         if !last.exists() {
             return self.folder.truncate_metrics(0);
         }

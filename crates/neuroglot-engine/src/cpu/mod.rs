@@ -7,6 +7,9 @@ pub(crate) mod products;
 
 use crate::ops::*;
 use crate::{Device, EngineError, Slot};
+use rayon::ThreadPool;
+use std::cell::RefCell;
+use std::sync::Arc;
 
 /// One cache line of floats, so that every slot of a plan starts on a line.
 #[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
@@ -18,7 +21,7 @@ pub struct CpuDevice {
     arena: Vec<Line>,
     /// Room for a transposed gradient; grows to the largest needed.
     scratch: Vec<f32>,
-    pool: rayon::ThreadPool,
+    pool: Arc<ThreadPool>,
 }
 
 impl CpuDevice {
@@ -27,12 +30,7 @@ impl CpuDevice {
     /// # Errors
     /// [`EngineError::Threads`] where the threads cannot be started.
     pub fn new(threads: usize) -> Result<Self, EngineError> {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|index| format!("neuroglot-{index}"))
-            .build()
-            .map_err(|error| EngineError::Threads { threads, reason: error.to_string() })?;
-        Ok(Self { arena: Vec::new(), scratch: Vec::new(), pool })
+        Ok(Self { arena: Vec::new(), scratch: Vec::new(), pool: pool(threads)? })
     }
 
     /// Number of threads.
@@ -46,6 +44,34 @@ impl CpuDevice {
         let operands = operands(arena, slots);
         self.pool.install(|| work(operands));
     }
+}
+
+/// A pool of which the calling thread is a member, so that an operation starts without handing over to another
+/// thread: small models have hundreds of operations of some microseconds. A thread can be a member of one pool only,
+/// which all devices made on it with as many threads share; further ones get a pool apart.
+fn pool(threads: usize) -> Result<Arc<ThreadPool>, EngineError> {
+    thread_local! {
+        static OWN: RefCell<Option<(usize, Arc<ThreadPool>)>> = const { RefCell::new(None) };
+    }
+    let failed =
+        |error: rayon::ThreadPoolBuildError| EngineError::Threads { threads, reason: error.to_string() };
+    let builder = || {
+        let name = |index| format!("neuroglot-{index}");
+        rayon::ThreadPoolBuilder::new().num_threads(threads).thread_name(name)
+    };
+    OWN.with_borrow_mut(|own| match own {
+        Some((count, pool)) if *count == threads => Ok(pool.clone()),
+        Some(_) => builder().build().map(Arc::new).map_err(failed),
+        None => {
+            // Fails where the caller runs inside a pool of its own.
+            let Ok(pool) = builder().use_current_thread().build() else {
+                return builder().build().map(Arc::new).map_err(failed);
+            };
+            let pool = Arc::new(pool);
+            *own = Some((threads, pool.clone()));
+            Ok(pool)
+        }
+    })
 }
 
 /// The floats of each slot.

@@ -2,6 +2,7 @@
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
+use rayon::prelude::*;
 
 /// Whether a product replaces its destination or is added to it.
 #[derive(Clone, Copy, PartialEq)]
@@ -52,20 +53,27 @@ pub(crate) fn dense(y: &mut [f32], rows: usize, columns: usize) -> MatMut<'_, f3
 
 /// `y (+)= scale · a · b` on this thread.
 pub(crate) fn product_here(y: MatMut<'_, f32>, into: Into, a: Matrix<'_>, b: Matrix<'_>, scale: f32) {
-    product_with(y, into, a, b, scale, Par::Seq);
-}
-
-/// `y (+)= a · b` on all threads of the current pool.
-pub(crate) fn product(y: MatMut<'_, f32>, into: Into, a: Matrix<'_>, b: Matrix<'_>) {
-    product_with(y, into, a, b, 1.0, Par::rayon(rayon::current_num_threads()));
-}
-
-fn product_with(y: MatMut<'_, f32>, into: Into, a: Matrix<'_>, b: Matrix<'_>, scale: f32, par: Par) {
     let accum = match into {
         Into::Replace => Accum::Replace,
         Into::Add => Accum::Add,
     };
-    matmul(y, accum, a.view(), b.view(), scale, par);
+    matmul(y, accum, a.view(), b.view(), scale, Par::Seq);
+}
+
+/// `y (+)= a · b` on all threads of the current pool; `y` is `[a.rows, b.columns]`, row-major.
+///
+/// Rows are shared out in two pieces per thread: one piece packs `b` once, so few large pieces are best, and a second
+/// one lets a thread that is done early help. An element's sum runs over the inner dimension in one order whatever the
+/// piece, so results do not depend on the number of threads (tested below).
+pub(crate) fn product(y: &mut [f32], into: Into, a: Matrix<'_>, b: Matrix<'_>) {
+    assert!(!a.transposed, "rows of a transposed matrix are not contiguous");
+    let columns = if b.transposed { b.rows } else { b.columns };
+    let rows = a.rows.div_ceil(2 * rayon::current_num_threads()).next_multiple_of(16);
+    let pieces = y.par_chunks_mut(rows * columns).zip(a.values.par_chunks(rows * a.stride));
+    pieces.for_each(|(y, values)| {
+        let rows = y.len() / columns;
+        product_here(dense(y, rows, columns), into, Matrix { values, rows, ..a }, b, 1.0);
+    });
 }
 
 #[cfg(test)]
@@ -90,6 +98,26 @@ mod tests {
                 expected[row * 9 + 3 + column] = (0..5).map(|k| a(k) * b[3 + k * 9 + column]).sum();
             }
             assert_eq!(y, expected);
+        }
+    }
+
+    #[test]
+    fn results_do_not_depend_on_the_number_of_threads() {
+        for (rows, inner, columns) in [(1632, 512, 300), (300, 1632, 512), (77, 1336, 65), (5, 3, 2)] {
+            let mut draw = crate::ops::gradient_check::uniform(-1.0, 1.0);
+            let a: Vec<f32> = (0..rows * inner).map(|_| draw()).collect();
+            let b: Vec<f32> = (0..inner * columns).map(|_| draw()).collect();
+            let multiply = |threads: usize| {
+                let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                let mut y = vec![1.0; rows * columns];
+                let (a, b) = (Matrix::new(&a, rows, inner), Matrix::new(&b, columns, inner));
+                pool.install(|| product(&mut y, Into::Add, a, b.transpose()));
+                y
+            };
+            let one = multiply(1);
+            for threads in [2, 3, 7] {
+                assert!(multiply(threads) == one, "{rows} x {inner} x {columns} on {threads} threads");
+            }
         }
     }
 }

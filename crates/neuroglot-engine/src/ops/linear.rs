@@ -2,7 +2,7 @@
 
 use crate::Slot;
 use crate::cpu::parallel::{SharedRows, simd};
-use crate::cpu::products::{Into, Matrix, dense, product};
+use crate::cpu::products::{Into, Matrix, product};
 use rayon::prelude::*;
 
 /// y = x·Wᵀ + b, with W as published checkpoints store it: `[outputs, inputs]`.
@@ -53,7 +53,7 @@ impl Linear {
         y.par_chunks_mut(self.outputs).with_min_len(64).for_each(|row| row.copy_from_slice(bias));
         let x = Matrix::new(x, self.rows, self.inputs);
         let weight = Matrix::new(weight, self.outputs, self.inputs);
-        product(dense(y, self.rows, self.outputs), Into::Add, x, weight.transpose());
+        product(y, Into::Add, x, weight.transpose());
     }
 }
 
@@ -72,14 +72,14 @@ impl LinearBackward {
         let (rows, inputs, outputs) = (self.rows, self.inputs, self.outputs);
         if self.x_gradient.is_some() {
             let (dy, weight) = (Matrix::new(dy, rows, outputs), Matrix::new(weight, outputs, inputs));
-            product(dense(dx, rows, inputs), Into::Replace, dy, weight);
+            product(dx, Into::Replace, dy, weight);
         }
         transpose(dy, rows, outputs, transposed);
         db.par_iter_mut().zip(transposed.par_chunks(rows)).with_min_len(16).for_each(|(db, column)| {
             *db = simd(|| crate::cpu::math::sum_of(column, column, |a, _| a));
         });
         let transposed = Matrix::new(transposed, outputs, rows);
-        product(dense(dw, outputs, inputs), Into::Replace, transposed, Matrix::new(x, rows, inputs));
+        product(dw, Into::Replace, transposed, Matrix::new(x, rows, inputs));
     }
 }
 

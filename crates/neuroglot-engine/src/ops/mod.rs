@@ -30,4 +30,4 @@ pub use softsign::{Softsign, SoftsignBackward};
 pub use token_rows::{DropPrefix, TokenRows, TokenRowsBackward};
 
 #[cfg(test)]
-mod gradient_check;
+pub(crate) mod gradient_check;

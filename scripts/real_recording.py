@@ -36,7 +36,7 @@ def main():
         train = [options.neuroglot, "train", options.session, "--out", run, "--config", options.config, *settings]
         if (run / "config.toml").exists():
             train.append("--resume")
-        subprocess.run(train, check=True)
+        subprocess.run(train, check=True, stdout=subprocess.DEVNULL)
         evaluate = [options.neuroglot, "evaluate", run, "--checkpoint", options.checkpoint]
         subprocess.run(evaluate, check=True, stdout=subprocess.DEVNULL)
         summary = json.loads((run / "evaluation" / "summary.json").read_text())

@@ -19,7 +19,7 @@ pub struct Filter {
     pub regions: Option<Vec<String>>,
     /// Leave out units that fire less over the training trials, Hz. Other trials have no say: they stand for data that
     /// is not there yet.
-    pub min_rate_hz: f64,
+    pub min_rate: f64,
     /// Leave out regions with fewer units, counted after all other filters.
     pub min_units_per_region: usize,
 }
@@ -76,9 +76,9 @@ impl Filter {
     /// [`DataError::Setting`] if the rate is negative or not a number, or if there is no training trial to take rates
     /// from; [`DataError::Invalid`] if `drop_no_go` is on and the session has no `choice`.
     pub fn apply(&self, session: &Session) -> Result<(Session, FilterReport), DataError> {
-        if self.min_rate_hz.is_nan() || self.min_rate_hz < 0.0 {
-            let problem = format!("is {} Hz, it must be 0 or more", self.min_rate_hz);
-            return Err(DataError::Setting { setting: "min_rate_hz", problem });
+        if self.min_rate.is_nan() || self.min_rate < 0.0 {
+            let problem = format!("is {} Hz, it must be 0 or more", self.min_rate);
+            return Err(DataError::Setting { setting: "min_rate", problem });
         }
         let mut steps = Vec::new();
         let trials = self.trials(session, &mut steps)?;
@@ -147,19 +147,19 @@ impl Filter {
             let cure = format!("set regions to some of {}", session.regions().join(", "));
             step("regions", &mut units, &|unit| regions.contains(&all[unit].region), reason, cure)?;
         }
-        if self.min_rate_hz > 0.0 {
+        if self.min_rate > 0.0 {
             let train: Vec<usize> =
                 trials.iter().copied().filter(|&trial| session.splits()[trial] == Split::Train).collect();
             if train.is_empty() {
                 let problem =
                     format!("rates are of training trials, and {} has none: set it to 0", session.eid());
-                return Err(DataError::Setting { setting: "min_rate_hz", problem });
+                return Err(DataError::Setting { setting: "min_rate", problem });
             }
             let rates = session.unit_rates_hz(&train);
             let largest = units.iter().map(|&unit| rates[unit]).fold(0.0, f64::max);
-            let reason = format!("they fire below {} Hz in the training trials", self.min_rate_hz);
-            let cure = format!("the most active fires at {largest:.3} Hz; lower min_rate_hz");
-            step("min_rate_hz", &mut units, &|unit| rates[unit] >= self.min_rate_hz, reason, cure)?;
+            let reason = format!("they fire below {} Hz in the training trials", self.min_rate);
+            let cure = format!("the most active fires at {largest:.3} Hz; lower min_rate");
+            step("min_rate", &mut units, &|unit| rates[unit] >= self.min_rate, reason, cure)?;
         }
         if self.min_units_per_region > 1 {
             let mut sizes = BTreeMap::new();
@@ -235,13 +235,13 @@ mod tests {
     #[test]
     fn rates_are_those_of_kept_training_trials() {
         // Without the no-go trial: 6, 1, 3, 0 spikes in 2 s.
-        let filter = Filter { min_rate_hz: 1.0, drop_no_go: true, ..Filter::default() };
+        let filter = Filter { min_rate: 1.0, drop_no_go: true, ..Filter::default() };
         let (regions, trials, report) = kept(filter);
         assert_eq!((regions, trials), (vec!["PO".to_owned(), "CA1".to_owned()], 3));
         assert_eq!(
             report.to_string(),
             "example: drop_no_go drops 1 trials (choice is 0)\n\
-             example: min_rate_hz drops 2 units (they fire below 1 Hz in the training trials)\n\
+             example: min_rate drops 2 units (they fire below 1 Hz in the training trials)\n\
              example: 2 of 4 units and 3 of 4 trials are kept"
         );
     }
@@ -263,13 +263,13 @@ mod tests {
         let cure = |filter: Filter| filter.apply(&session()).unwrap_err().to_string();
         let regions = cure(Filter { regions: Some(vec!["VISp".into()]), ..Filter::default() });
         assert!(regions.ends_with("set regions to some of CA1, LP, PO"), "{regions}");
-        let rate = cure(Filter { min_rate_hz: 50.0, ..Filter::default() });
-        assert!(rate.ends_with("the most active fires at 2.000 Hz; lower min_rate_hz"), "{rate}");
+        let rate = cure(Filter { min_rate: 50.0, ..Filter::default() });
+        assert!(rate.ends_with("the most active fires at 2.000 Hz; lower min_rate"), "{rate}");
         let size = cure(Filter { min_units_per_region: 3, ..Filter::default() });
         assert!(size.ends_with("the largest region has 2 units; lower min_units_per_region"), "{size}");
-        assert!(cure(Filter { min_rate_hz: f64::NAN, ..Filter::default() }).contains("min_rate_hz"));
+        assert!(cure(Filter { min_rate: f64::NAN, ..Filter::default() }).contains("min_rate"));
         let train = session().select_trials(&[2]).unwrap();
-        let error = Filter { min_rate_hz: 1.0, ..Filter::default() }.apply(&train).unwrap_err().to_string();
+        let error = Filter { min_rate: 1.0, ..Filter::default() }.apply(&train).unwrap_err().to_string();
         assert!(error.contains("example has none: set it to 0"), "{error}");
     }
 }

@@ -11,7 +11,7 @@
 //! let sessions = config.simulate()?;
 //! neuroglot_data::check_distinct(&sessions)?;
 //!
-//! let filter = Filter { min_rate_hz: 0.5, ..Filter::default() };
+//! let filter = Filter { min_rate: 0.5, ..Filter::default() };
 //! let (session, report) = filter.apply(&sessions[0])?;
 //! println!("{report}\n{}", SessionSummary::of(&session));
 //!

@@ -125,7 +125,7 @@ impl SessionSummary {
         }
         if self.silent_units > 0 {
             let silent = self.silent_units;
-            warnings.push(format!("{silent} of {} units have no spike: filter with min_rate_hz", self.units));
+            warnings.push(format!("{silent} of {} units have no spike: filter with min_rate", self.units));
         }
         for (region, units) in &self.units_per_region {
             if region == "root" || region == "void" {
@@ -286,7 +286,7 @@ mod tests {
              lick per trial, 100.0 % missing\n            \
              wheel-speed per bin, 0 to 2, 25.0 % missing\n\
              warning     the validation split is empty\n\
-             warning     1 of 4 units have no spike: filter with min_rate_hz\n\
+             warning     1 of 4 units have no spike: filter with min_rate\n\
              warning     CA1 has only 1 unit: filter with min_units_per_region\n\
              warning     PO has only 2 units: filter with min_units_per_region\n\
              warning     1 units are in root, which is no brain region: filter with regions\n\

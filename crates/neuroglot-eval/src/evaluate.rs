@@ -77,9 +77,14 @@ pub(crate) fn session_index(config: &CheckpointConfig, session: &Session) -> Res
         return Err(EvalError::UnknownSession { eid: eid.to_owned(), known });
     };
     config.sessions[index].check(session)?;
-    if session.bins() != config.bins {
-        let problem =
-            format!("{} bins a trial, and the model was trained with {}", session.bins(), config.bins);
+    if session.bins() != config.bins || session.bin_seconds() != config.bin_seconds {
+        let problem = format!(
+            "{} bins of {} s a trial, and the model was trained with {} of {} s",
+            session.bins(),
+            session.bin_seconds(),
+            config.bins,
+            config.bin_seconds
+        );
         return Err(neuroglot_train::TrainError::Session { eid: eid.to_owned(), problem }.into());
     }
     Ok(index)

@@ -357,7 +357,7 @@ impl Trunk {
         rule: AttentionRule,
         key: Option<DropoutKey>,
     ) -> Slot {
-        let TrunkConfig { hidden, heads, dropout, .. } = self.config;
+        let TrunkConfig { dropout, .. } = self.config;
         let (batch, tokens) = (slots.batch, slots.tokens);
         let rows = batch * tokens;
         let mut x = input;
@@ -368,17 +368,8 @@ impl Trunk {
             if self.config.rope {
                 device.rope(&self.rope(slots, s.qkv, false));
             }
-            device.attention(&Attention {
-                batch,
-                tokens,
-                heads,
-                head_width: hidden / heads,
-                rule,
-                dropout: dropout_at(key, dropout, site),
-                qkv: s.qkv,
-                y: s.attended,
-                log_sums: s.log_sums,
-            });
+            let shape = self.attention(slots, rule, dropout_at(key, dropout, site));
+            device.attention(&Attention { shape, qkv: s.qkv, y: s.attended, log_sums: s.log_sums });
             device.dropout(&DropoutInPlace { x: s.attended, dropout: dropout_at(key, dropout, site + 1) });
             block.out.forward(p, device, rows, s.attended, slots.branch);
             device.residual(&Residual { x, branch: slots.branch, y: s.middle, dropout: None });
@@ -404,7 +395,7 @@ impl Trunk {
         key: Option<DropoutKey>,
         gradient: Slot,
     ) {
-        let TrunkConfig { hidden, heads, mlp, dropout, .. } = self.config;
+        let TrunkConfig { hidden, mlp, dropout, .. } = self.config;
         let (batch, tokens) = (slots.batch, slots.tokens);
         let rows = batch * tokens;
         for (layer, (block, s)) in self.blocks.iter().zip(&slots.blocks).enumerate().rev() {
@@ -426,12 +417,7 @@ impl Trunk {
             device.dropout(&DropoutInPlace { x: branch_gradient, dropout: key_dropout(1) });
             let qkv_gradient = slots.wide_gradient.part(0, rows * 3 * hidden);
             device.attention_backward(&AttentionBackward {
-                batch,
-                tokens,
-                heads,
-                head_width: hidden / heads,
-                rule,
-                dropout: key_dropout(0),
+                shape: self.attention(slots, rule, key_dropout(0)),
                 qkv: s.qkv,
                 log_sums: s.log_sums,
                 y_gradient: branch_gradient,
@@ -442,6 +428,17 @@ impl Trunk {
             }
             block.qkv.backward(p, device, rows, s.normed1, qkv_gradient, Some(slots.normed_gradient));
             block.norm1.backward(p, device, rows, x, s.statistics1, slots.normed_gradient, gradient);
+        }
+    }
+
+    fn attention(&self, slots: &TrunkSlots, rule: AttentionRule, dropout: Option<Dropout>) -> AttentionShape {
+        AttentionShape {
+            batch: slots.batch,
+            tokens: slots.tokens,
+            heads: self.config.heads,
+            head_width: self.config.hidden / self.config.heads,
+            rule,
+            dropout,
         }
     }
 

@@ -200,7 +200,7 @@ impl DataConfig {
             drop_no_go: self.drop_no_go,
             good_only: self.good_only,
             regions: (!self.regions.is_empty()).then(|| self.regions.clone()),
-            min_rate_hz: self.min_rate,
+            min_rate: self.min_rate,
             min_units_per_region: self.min_units_per_region,
         }
     }

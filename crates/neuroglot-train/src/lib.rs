@@ -5,6 +5,7 @@
 //! bits where its last checkpoint stands.
 
 mod batches;
+mod benchmark;
 mod checkpoint;
 mod config;
 mod config_keys;
@@ -16,6 +17,7 @@ mod streams;
 mod trainer;
 mod validation;
 
+pub use benchmark::{Benchmark, BenchmarkTimes, Times};
 pub use checkpoint::{Checkpoint, CheckpointConfig, CheckpointSession, CheckpointUnit};
 pub use config::{
     DataConfig, InitConfig, MaskConfig, MaskPool, OutputBias, RunConfig, SelectBy, TrainConfig,

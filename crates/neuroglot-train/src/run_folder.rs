@@ -1,6 +1,6 @@
 //! The folder of a run: what was asked for, how it went, and its checkpoints.
 
-use crate::files::recover_folder;
+use crate::files::{recover_folder, remove_unfinished};
 use crate::{Checkpoint, RunConfig, TrainError, replace_file};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -72,6 +72,10 @@ impl RunFolder {
     /// [`TrainError::RunFolder`] where there is something there already.
     pub(crate) fn create(path: &Path, config: &RunConfig) -> Result<Self, TrainError> {
         let folder = Self { path: path.to_owned() };
+        if path.is_dir() {
+            // All that a kill in the very first moment leaves.
+            remove_unfinished(path)?;
+        }
         let occupied = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) || path.is_file();
         if occupied {
             let problem = if folder.config_path().exists() {

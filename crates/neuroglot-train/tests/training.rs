@@ -8,14 +8,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 fn sessions() -> Vec<Session> {
-    let config = SimulatorConfig {
-        sessions: 2,
-        units: 16,
-        trials: 60,
-        bins: 12,
-        seed: 5,
-        ..SimulatorConfig::default()
-    };
+    simulated(60)
+}
+
+fn simulated(trials: usize) -> Vec<Session> {
+    let config =
+        SimulatorConfig { sessions: 2, units: 16, trials, bins: 12, seed: 5, ..SimulatorConfig::default() };
     config.simulate().unwrap()
 }
 
@@ -121,31 +119,37 @@ fn a_run_killed_at_any_step_ends_with_the_same_files_as_an_unbroken_one() {
 }
 
 #[test]
-fn training_lowers_the_loss_and_every_scheme_is_validated() {
+fn training_improves_the_scores_of_trials_it_never_saw_under_every_scheme() {
     let root = tempfile::tempdir().unwrap();
     let out = root.path().join("run");
-    let settings = ["train.epochs=60", "train.learning_rate=3e-3", "train.validate_every=20"];
+    let settings = [
+        "train.epochs=40",
+        "train.learning_rate=3e-3",
+        "train.validate_every=20",
+        "model.hidden=32",
+        "model.channels=32",
+        "model.dropout=0.1",
+    ];
     let device = Box::new(CpuDevice::new(2).unwrap());
-    let summary =
-        train(&config(&settings), &simulated(300), &[], &out, Start::Fresh, device, &mut ()).unwrap();
-    assert_eq!(summary.epochs, 60);
+    train(&config(&settings), &simulated(300), &[], &out, Start::Fresh, device, &mut ()).unwrap();
     let metrics = RunFolder::open(&out).unwrap().metrics().unwrap();
-    assert_eq!(metrics.len(), 60);
-    let mean = |range: std::ops::Range<usize>| {
-        metrics[range.clone()].iter().map(|record| record.loss).sum::<f64>() / range.len() as f64
-    };
-    assert!(mean(50..60) < mean(0..5) - 0.01, "{} then {}", mean(0..5), mean(50..60));
     let validated: Vec<u64> = metrics.iter().filter(|r| r.score.is_some()).map(|r| r.epoch).collect();
-    assert_eq!(validated, [20, 40, 60]);
-    for scores in metrics[19].validation.values() {
-        let names: Vec<&str> = scores.keys().map(String::as_str).collect();
+    assert_eq!(validated, [20, 40]);
+    // What an untrained model scores: one step at no learning rate to speak of.
+    let untrained = root.path().join("untrained");
+    let settings = [&settings[3..], &["train.epochs=1", "train.learning_rate=1e-12"]].concat();
+    let device = Box::new(CpuDevice::new(2).unwrap());
+    train(&config(&settings), &simulated(300), &[], &untrained, Start::Fresh, device, &mut ()).unwrap();
+    let before = RunFolder::open(&untrained).unwrap().metrics().unwrap();
+    for (eid, after) in &metrics[39].validation {
+        let names: Vec<&str> = after.keys().map(String::as_str).collect();
         assert_eq!(names, ["causal", "inter-region", "intra-region", "neuron"]);
+        for (scheme, scores) in after {
+            let before = before[0].validation[eid][scheme].bps_pooled.unwrap();
+            let after = scores.bps_pooled.unwrap();
+            assert!(after > before + 0.1, "{eid} {scheme}: {before} and then {after}");
+        }
     }
-    let neuron: Vec<f64> = metrics[59].validation.values().filter_map(|s| s["neuron"].bps_pooled).collect();
-    assert!(
-        neuron.iter().sum::<f64>() / 2.0 > 0.05,
-        "co-smoothing of simulated units is learned: {neuron:?}"
-    );
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The verbs and the options they share.
 
-use crate::commands::{compare, demo, evaluate, inspect, predict, report, simulate, train};
+use crate::commands::{bench, compare, demo, evaluate, inspect, predict, report, simulate, train};
 use clap::{Args, Parser, Subcommand};
 
 /// One model for spiking activity of many animals and brain regions: train it on spike-sorted sessions with multi-task
@@ -51,4 +51,5 @@ pub enum Command {
     Predict(predict::Arguments),
     Compare(compare::Arguments),
     Report(report::Arguments),
+    Bench(bench::Arguments),
 }

@@ -47,6 +47,7 @@ fn run(cli: Cli, console: &Console) -> Result<(), CommandError> {
         Command::Predict(arguments) => commands::predict::run(&arguments, threads, console),
         Command::Compare(arguments) => commands::compare::run(&arguments, console),
         Command::Report(arguments) => commands::report::run(&arguments, console),
+        Command::Bench(arguments) => commands::bench::run(&arguments, threads, console),
     }
 }
 

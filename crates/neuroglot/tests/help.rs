@@ -4,8 +4,8 @@ mod common;
 
 use common::Workplace;
 
-const COMMANDS: [&str; 8] =
-    ["demo", "simulate", "inspect", "train", "evaluate", "predict", "compare", "report"];
+const COMMANDS: [&str; 9] =
+    ["demo", "simulate", "inspect", "train", "evaluate", "predict", "compare", "report", "bench"];
 
 #[test]
 fn the_first_page() {

@@ -24,7 +24,7 @@ const DEPTHS_OF_MODULATION: [f64; 2] = [0.7, 1.0];
 
 /// Excitability of a unit's own: standard deviation of its share of the log-rate, and its time constant, s. No other
 /// unit tells about it, only the unit's own past, as with the slow drifts of recorded units.
-const EXCITABILITY: f64 = 0.5;
+const EXCITABILITY: f64 = 0.6;
 const EXCITABILITY_SECONDS: f64 = 0.6;
 
 /// The log-rate follows the latents up to about so many standard deviations.

@@ -7,11 +7,9 @@ use crate::{AttentionRule, Dropout, Slot};
 use rayon::prelude::*;
 use std::cell::RefCell;
 
-/// y = (m ∘ softmax(Q·Kᵀ / √d over allowed pairs))·V per sequence and head, m of [`Dropout`].
-///
-/// Dropout element of sequence b, head h, query q, key k: ((b · heads + h) · tokens + q) · tokens + k.
+/// Sizes and rules of an attention, the same in both passes.
 #[derive(Debug, Clone, Copy)]
-pub struct Attention {
+pub struct AttentionShape {
     /// Sequences.
     pub batch: usize,
     /// Tokens per sequence.
@@ -22,8 +20,16 @@ pub struct Attention {
     pub head_width: usize,
     /// Allowed pairs.
     pub rule: AttentionRule,
-    /// Dropout of the attention weights.
+    /// Dropout of the attention weights; its element of sequence b, head h, query q and key k is
+    /// ((b · heads + h) · tokens + q) · tokens + k.
     pub dropout: Option<Dropout>,
+}
+
+/// y = (m ∘ softmax(Q·Kᵀ / √d over allowed pairs))·V per sequence and head, m of [`Dropout`].
+#[derive(Debug, Clone, Copy)]
+pub struct Attention {
+    /// Sizes and rules.
+    pub shape: AttentionShape,
     /// `[batch · tokens, 3 · heads · head_width]`: queries, keys, values; read.
     pub qkv: Slot,
     /// `[batch · tokens, heads · head_width]`, written.
@@ -36,18 +42,8 @@ pub struct Attention {
 /// dS = P ∘ (dP − Σ over keys of P∘dP) / √d, dQ = dS·K, dK = dSᵀ·Q.
 #[derive(Debug, Clone, Copy)]
 pub struct AttentionBackward {
-    /// Sequences.
-    pub batch: usize,
-    /// Tokens per sequence.
-    pub tokens: usize,
-    /// Heads.
-    pub heads: usize,
-    /// Width d of a head.
-    pub head_width: usize,
-    /// Allowed pairs.
-    pub rule: AttentionRule,
-    /// Dropout of the attention weights.
-    pub dropout: Option<Dropout>,
+    /// Sizes and rules, those of the forward pass.
+    pub shape: AttentionShape,
     /// `[batch · tokens, 3 · heads · head_width]`, read.
     pub qkv: Slot,
     /// `[batch, heads, tokens]`, read.
@@ -91,7 +87,7 @@ struct Head {
     scale: f32,
 }
 
-impl Attention {
+impl AttentionShape {
     fn head(&self, index: usize) -> Head {
         let (sequence, head) = (index / self.heads, index % self.heads);
         let hidden = self.heads * self.head_width;
@@ -107,28 +103,31 @@ impl Attention {
             scale: 1.0 / (self.head_width as f32).sqrt(),
         }
     }
+}
 
+impl Attention {
     pub(crate) fn forward(&self, qkv: &[f32], y: &mut [f32], log_sums: &mut [f32]) {
-        let hidden = self.heads * self.head_width;
+        let AttentionShape { tokens, heads, head_width, .. } = self.shape;
+        let hidden = heads * head_width;
         let y = SharedRows::new(y);
-        log_sums.par_chunks_mut(self.tokens).enumerate().for_each(|(index, log_sums)| {
-            let head = self.head(index);
-            let (sequence, column) = (index / self.heads, index % self.heads * self.head_width);
+        log_sums.par_chunks_mut(tokens).enumerate().for_each(|(index, log_sums)| {
+            let head = self.shape.head(index);
+            let (sequence, column) = (index / heads, index % heads * head_width);
             let value = head.matrix(qkv, 2);
-            with_scratch(2 * QUERIES.min(self.tokens) * self.tokens, |scratch| {
-                for first in (0..self.tokens).step_by(QUERIES) {
-                    let queries = QUERIES.min(self.tokens - first);
-                    let (weights, multipliers) = scratch.split_at_mut(queries * self.tokens);
+            with_scratch(2 * QUERIES.min(tokens) * tokens, |scratch| {
+                for first in (0..tokens).step_by(QUERIES) {
+                    let queries = QUERIES.min(tokens - first);
+                    let (weights, multipliers) = scratch.split_at_mut(queries * tokens);
                     head.scores(qkv, first, queries, weights);
                     simd(
                         #[inline(always)]
                         || head.softmax(weights, &mut log_sums[first..first + queries]),
                     );
-                    head.drop(first, weights, &mut multipliers[..queries * self.tokens]);
-                    let start = (sequence * self.tokens + first) * hidden + column;
+                    head.drop(first, weights, &mut multipliers[..queries * tokens]);
+                    let start = (sequence * tokens + first) * hidden + column;
                     // SAFETY: each head writes to its own columns of its own sequence.
-                    let y = unsafe { y.columns(start, queries, self.head_width, hidden) };
-                    let weights = Matrix::new(weights, queries, self.tokens);
+                    let y = unsafe { y.columns(start, queries, head_width, hidden) };
+                    let weights = Matrix::new(weights, queries, tokens);
                     product_here(y, Into::Replace, weights, value, 1.0);
                 }
             });
@@ -138,23 +137,11 @@ impl Attention {
 
 impl AttentionBackward {
     pub(crate) fn backward(&self, qkv: &[f32], log_sums: &[f32], dy: &[f32], dqkv: &mut [f32]) {
-        let &Self { batch, tokens, heads, head_width, rule, dropout, .. } = self;
+        let AttentionShape { tokens, heads, head_width, .. } = self.shape;
         let hidden = heads * head_width;
-        let nothing = Slot::default();
-        let forward = Attention {
-            batch,
-            tokens,
-            heads,
-            head_width,
-            rule,
-            dropout,
-            qkv: nothing,
-            y: nothing,
-            log_sums: nothing,
-        };
         let dqkv = SharedRows::new(dqkv);
         log_sums.par_chunks(tokens).enumerate().for_each(|(index, log_sums)| {
-            let head = forward.head(index);
+            let head = self.shape.head(index);
             let dy = &dy[index / heads * tokens * hidden + index % heads * head_width..];
             let columns = |part: usize, first: usize, rows: usize| {
                 // SAFETY: each head writes to its own columns of its own sequence, queries, keys and values have
@@ -304,7 +291,7 @@ impl Head {
 #[cfg(test)]
 mod tests {
     use crate::ops::gradient_check::{Check, Sizes, uniform};
-    use crate::ops::{Attention, AttentionBackward};
+    use crate::ops::{Attention, AttentionBackward, AttentionShape};
     use crate::{AttentionRule, Device, Dropout};
 
     #[test]
@@ -353,25 +340,10 @@ mod tests {
             let check = Check { outputs: batch * tokens * hidden, tolerance: 2e-5 };
             check.run(&sizes, uniform(-1.5, 1.5), reference, |s| {
                 let (qkv, log_sums) = (s.inputs[0], s.extra.part(0, batch * heads * tokens));
-                let y = s.output;
-                s.device.attention(&Attention {
-                    batch,
-                    tokens,
-                    heads,
-                    head_width,
-                    rule,
-                    dropout,
-                    qkv,
-                    y,
-                    log_sums,
-                });
+                let shape = AttentionShape { batch, tokens, heads, head_width, rule, dropout };
+                s.device.attention(&Attention { shape, qkv, y: s.output, log_sums });
                 s.device.attention_backward(&AttentionBackward {
-                    batch,
-                    tokens,
-                    heads,
-                    head_width,
-                    rule,
-                    dropout,
+                    shape,
                     qkv,
                     log_sums,
                     y_gradient: s.output_gradient,

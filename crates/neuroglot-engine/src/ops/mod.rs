@@ -17,7 +17,7 @@ mod softsign;
 mod token_rows;
 
 pub use adamw::AdamW;
-pub use attention::{Attention, AttentionBackward};
+pub use attention::{Attention, AttentionBackward, AttentionShape};
 pub use dropout::DropoutInPlace;
 pub use gelu::{Gelu, GeluBackward};
 pub use layer_norm::{LayerNorm, LayerNormBackward};

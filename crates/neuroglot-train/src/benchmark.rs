@@ -1,0 +1,162 @@
+//! Timing of the training step, the forward pass and one trial, on made-up counts.
+
+use crate::{OneCycle, Purpose, TrainError, stream};
+use neuroglot_engine::Device;
+use neuroglot_model::{
+    Mask, MaskRatios, Ndt1, Ndt1Config, Prompt, Regions, Scheme, SessionShape, TrainingBatch, Update,
+};
+use rand::RngExt;
+use serde::Serialize;
+use std::time::Instant;
+
+/// What is timed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Benchmark {
+    /// The model.
+    pub model: Ndt1Config,
+    /// Trials per batch.
+    pub batch: usize,
+    /// Bins per trial.
+    pub bins: usize,
+    /// Units of the session.
+    pub units: usize,
+    /// Timed repetitions of the step and of the forward pass; one trial is timed three times as often.
+    pub repetitions: usize,
+}
+
+/// Times of repetitions (ms).
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Times {
+    /// Median.
+    pub median: f64,
+    /// Shortest.
+    pub min: f64,
+    /// Longest.
+    pub max: f64,
+    /// The time that 99 of 100 repetitions do not exceed.
+    pub p99: f64,
+}
+
+/// What was measured.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct BenchmarkTimes {
+    /// One training step: drawing a mask, forward, loss, backward, update.
+    pub step: Times,
+    /// The forward pass of a batch, without dropout.
+    pub forward: Times,
+    /// The forward pass of one trial: what a closed loop waits for.
+    pub one_trial: Times,
+}
+
+impl Benchmark {
+    /// The paper's model on batches of 16 trials of 100 bins and 300 units.
+    pub fn paper() -> Self {
+        Self { model: Ndt1Config::default(), batch: 16, bins: 100, units: 300, repetitions: 8 }
+    }
+
+    /// The small model of `examples/small.toml` on the same batches.
+    pub fn small() -> Self {
+        let model = Ndt1Config { hidden: 128, layers: 4, heads: 4, channels: 256, ..Ndt1Config::default() };
+        Self { model, repetitions: 24, ..Self::paper() }
+    }
+
+    /// Times everything on a device: about 0.1 spikes per entry, 30 % of the units hidden, three untimed repetitions
+    /// first.
+    ///
+    /// # Errors
+    /// [`TrainError::Model`] where the device has too little memory.
+    pub fn run(&self, device: Box<dyn Device>) -> Result<BenchmarkTimes, TrainError> {
+        let Self { batch, bins, units, .. } = *self;
+        let mut rng = stream(0, Purpose::Initialisation, 0, 0);
+        let shape = SessionShape { eid: "benchmark".to_owned(), units };
+        let mut model = self.model.init(bins, &[shape], true, device, &mut rng)?;
+        let counts: Vec<f32> = (0..batch * bins * units).map(|_| made_up_count(rng.random())).collect();
+        let step = self.time(self.repetitions, |step| self.step(&mut model, &counts, step))?;
+        let mut log_rates = vec![0.0; counts.len()];
+        let forward = self.time(self.repetitions, |_| {
+            Ok(model.log_rates(0, Prompt::Neuron, batch, &counts, &mut log_rates)?)
+        })?;
+        let one_trial = self.time(3 * self.repetitions, |_| {
+            let entries = bins * units;
+            Ok(model.log_rates(0, Prompt::Neuron, 1, &counts[..entries], &mut log_rates[..entries])?)
+        })?;
+        Ok(BenchmarkTimes { step, forward, one_trial })
+    }
+
+    fn step(&self, model: &mut Ndt1, counts: &[f32], step: u64) -> Result<(), TrainError> {
+        let regions =
+            Regions::new((0..self.units).map(|unit| if unit < self.units / 2 { "CA1" } else { "DG" }));
+        let mut rng = stream(0, Purpose::Masking, step, 0);
+        let mask =
+            Mask::draw(Scheme::Neuron, self.batch, self.bins, &regions, MaskRatios::default(), &mut rng);
+        let (mut inputs, mut target) = (vec![0.0; counts.len()], vec![0.0; counts.len()]);
+        mask.apply(counts, &mut inputs);
+        mask.write_target(&mut target);
+        model.loss_and_gradients(&TrainingBatch {
+            session: 0,
+            trials: self.batch,
+            prompt: Prompt::Neuron,
+            inputs: &inputs,
+            counts,
+            target: &target,
+            dropout: Some((0, step)),
+        })?;
+        let (rate, beta1) = OneCycle::new(1e-4, 10_000).at(step);
+        model.update(0, &Update { rate, beta1, beta2: 0.999, epsilon: 1e-8, decay: 0.01 });
+        // A step ends when its loss can be read.
+        if model.loss().is_finite() { Ok(()) } else { Err(self.diverged(step)) }
+    }
+
+    fn diverged(&self, step: u64) -> TrainError {
+        TrainError::Diverged { step, loss: f64::NAN, learning_rate: 1e-4 }
+    }
+
+    fn time(
+        &self,
+        repetitions: usize,
+        mut work: impl FnMut(u64) -> Result<(), TrainError>,
+    ) -> Result<Times, TrainError> {
+        const UNTIMED: u64 = 3;
+        for repetition in 0..UNTIMED {
+            work(repetition)?;
+        }
+        let mut times = Vec::new();
+        for repetition in 0..repetitions.max(1) as u64 {
+            let start = Instant::now();
+            work(UNTIMED + repetition)?;
+            times.push(1e3 * start.elapsed().as_secs_f64());
+        }
+        times.sort_by(f64::total_cmp);
+        let at = |share: f64| times[((times.len() - 1) as f64 * share).round() as usize];
+        Ok(Times { median: at(0.5), min: at(0.0), max: at(1.0), p99: at(0.99) })
+    }
+}
+
+/// Poisson counts with mean 0.1, from a uniform number.
+fn made_up_count(uniform: f64) -> f32 {
+    let (mut count, mut term, mut below) = (0.0, (-0.1f64).exp(), (-0.1f64).exp());
+    while uniform > below && count < 10.0 {
+        count += 1.0;
+        term *= 0.1 / count;
+        below += term;
+    }
+    count as f32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use neuroglot_engine::CpuDevice;
+
+    #[test]
+    fn times_are_ordered_and_made_up_counts_have_their_mean() {
+        let model = Ndt1Config { hidden: 8, layers: 1, heads: 2, channels: 4, ..Ndt1Config::default() };
+        let benchmark = Benchmark { model, batch: 2, bins: 5, units: 7, repetitions: 5 };
+        let times = benchmark.run(Box::new(CpuDevice::new(1).unwrap())).unwrap();
+        for t in [times.step, times.forward, times.one_trial] {
+            assert!(0.0 < t.min && t.min <= t.median && t.median <= t.p99 && t.p99 <= t.max);
+        }
+        let counts: Vec<f32> = (0..10_000).map(|i| made_up_count((i as f64 + 0.5) / 1e4)).collect();
+        assert!((counts.iter().sum::<f32>() / 1e4 - 0.1).abs() < 1e-3);
+    }
+}

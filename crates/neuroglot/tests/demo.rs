@@ -1,0 +1,54 @@
+//! The first command of the README, as a stranger runs it.
+
+mod common;
+
+use common::Workplace;
+use neuroglot::eval::{read_evaluation, results::Evaluation};
+use neuroglot::metrics::bootstrap_difference;
+
+/// Bits/spike per unit of a task, over all sessions.
+fn bits(evaluation: &Evaluation, task: &str) -> Vec<f64> {
+    let sessions = evaluation.sessions.iter();
+    let tasks = sessions.flat_map(|session| session.tasks.iter().filter(|result| result.task == task));
+    tasks.flat_map(|result| result.per_unit.iter().filter_map(|unit| unit.bps)).collect()
+}
+
+#[test]
+fn the_demo_shows_that_multi_task_masking_pays_and_never_beats_the_truth() {
+    let workplace = Workplace::new();
+    let printed = workplace.succeed("demo");
+    let read =
+        |run: &str| read_evaluation(&workplace.path(&format!("neuroglot-demo/{run}/evaluation"))).unwrap();
+    let (temporal, mtm) = (read("temporal"), read("mtm"));
+    let tasks = ["co-smoothing", "forward", "intra-region", "inter-region"];
+    let won = tasks.iter().filter(|task| {
+        let difference = bootstrap_difference(&bits(&mtm, task), &bits(&temporal, task), 2000, 1).unwrap();
+        difference.low > 0.0
+    });
+    assert!(won.count() >= 3, "{printed}");
+    for evaluation in [&temporal, &mtm] {
+        assert_eq!(evaluation.sessions.len(), 3);
+        for session in &evaluation.sessions {
+            for result in &session.tasks {
+                let ceiling = result.ceiling.unwrap();
+                let (scores, name) = (result.scores, format!("{} {}", session.eid, result.task));
+                assert!(scores.bps.unwrap().mean < ceiling.bps.unwrap().mean, "{name}");
+                assert!(scores.bps_pooled.unwrap() < ceiling.bps_pooled.unwrap(), "{name}");
+                assert!(scores.d2.unwrap() < ceiling.d2.unwrap(), "{name}");
+                assert!(ceiling.bps.unwrap().low > 0.1, "{name}: there is something to learn");
+            }
+        }
+    }
+    // Equal steps for both.
+    let steps = |run: &str| {
+        let run =
+            neuroglot::train::RunFolder::open(&workplace.path(&format!("neuroglot-demo/{run}"))).unwrap();
+        run.metrics().unwrap().last().unwrap().step
+    };
+    assert_eq!(steps("temporal"), steps("mtm"));
+    let report = std::fs::read_to_string(workplace.path("neuroglot-demo/report.html")).unwrap();
+    for part in ["co-smoothing", "ceiling", "inter-region", "<svg", "simulated-42-02"] {
+        assert!(report.contains(part), "{part}");
+    }
+    assert!(report.len() < 6 << 20, "{} bytes", report.len());
+}

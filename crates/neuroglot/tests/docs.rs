@@ -1,0 +1,112 @@
+//! The commands that the documentation shows do what it says.
+
+mod common;
+
+use common::Workplace;
+
+/// The contents of fenced blocks of one language, in order.
+fn blocks(text: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    let after_fences = text.split(fence.as_str()).skip(1);
+    after_fences.filter_map(|rest| rest.split("\n```").next().map(str::to_owned)).collect()
+}
+
+fn page(name: &str) -> String {
+    let path = format!("{}/../../{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Every line that starts with `neuroglot`, run with the binary under test.
+fn run_all(workplace: &Workplace, commands: &[String]) {
+    for line in commands.iter().flat_map(|block| block.lines()) {
+        let arguments =
+            line.strip_prefix("neuroglot ").unwrap_or_else(|| panic!("not a command of ours: {line}"));
+        let output = workplace.script(&format!("\"$NEUROGLOT\" {arguments}"));
+        assert_eq!(output.code, Some(0), "{line}\n{output}");
+    }
+}
+
+#[test]
+fn the_page_on_ones_own_data_runs_from_top_to_bottom() {
+    let text = page("docs/your-own-data.md");
+    let commands = blocks(&text, "sh");
+    assert_eq!(commands.len(), 6, "blocks of commands");
+    let workplace = Workplace::new();
+    run_all(&workplace, &commands);
+    for file in ["runs/mtm/evaluation/units.parquet", "report.html", "predicted.parquet"] {
+        assert!(workplace.path(file).is_file(), "{file}");
+    }
+    // The table of settings names real settings with their real defaults.
+    let defaults = neuroglot::train::RunConfig::default().to_toml().parse::<toml::Table>().unwrap();
+    let rows = text.lines().skip_while(|line| !line.starts_with("| setting")).skip(2);
+    let mut checked = 0;
+    for row in rows.take_while(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let keys = cells[1].split(", ").map(|key| key.trim_matches('`'));
+        for (key, value) in keys.zip(cells[2].split(", ")) {
+            let mut found = Some(toml::Value::Table(defaults.clone()));
+            for part in key.split('.') {
+                found = found.and_then(|table| table.get(part).cloned());
+            }
+            let found = found.unwrap_or_else(|| panic!("{key} is no setting"));
+            let same = match &found {
+                toml::Value::Float(number) => value.parse() == Ok(*number),
+                toml::Value::Integer(number) => value.parse() == Ok(*number),
+                toml::Value::String(text) => value.trim_matches('`') == text,
+                _ => false,
+            };
+            assert!(same, "{key} is {found} by default, not {value}");
+            checked += 1;
+        }
+    }
+    assert!(checked >= 15, "only {checked} settings");
+}
+
+#[test]
+fn the_readme_commands_run_on_simulated_recordings() {
+    let readme = page("README.md");
+    let commands = blocks(&readme, "console");
+    assert_eq!(commands[0], "cargo run --release -- demo");
+    assert_eq!(commands[1], "cargo test --workspace");
+    let own_data: Vec<&str> = commands[2].lines().collect();
+    assert_eq!(own_data[0], "cargo install --path crates/neuroglot");
+    let workplace = Workplace::new();
+    workplace.succeed("simulate recordings --sessions 1 --units 12 --trials 40 --bins 10");
+    // The settings file as it is, but for its number of epochs.
+    std::fs::create_dir(workplace.path("examples")).unwrap();
+    let settings = page("examples/small.toml");
+    assert!(settings.contains("epochs = 300"));
+    let short = settings.replace("epochs = 300", "epochs = 1");
+    std::fs::write(workplace.path("examples/small.toml"), short).unwrap();
+    let commands: Vec<String> = own_data[1..].iter().map(|line| line.to_string()).collect();
+    run_all(&workplace, &commands);
+    assert!(workplace.path("report.html").is_file());
+    // Every command of the table is one of ours.
+    for row in readme.lines().filter(|line| line.starts_with("| `")) {
+        let command = row.split('`').nth(1).unwrap();
+        workplace.succeed(&format!("{command} --help"));
+    }
+}
+
+#[test]
+fn the_script_of_the_real_recording_makes_its_tables() {
+    let text = page("docs/real-recordings.md");
+    let command = blocks(&text, "console").concat();
+    let script = command.strip_prefix("python3 ").expect("one command");
+    let script = script.replace("scripts/", concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/"));
+    if std::process::Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("skipped: python3 is not installed");
+        return;
+    }
+    let workplace = Workplace::new();
+    workplace.succeed("simulate . --sessions 1 --units 12 --trials 40 --bins 10 --seed 3");
+    std::fs::rename(workplace.path("simulated-3-00_aligned"), workplace.path("ibl_dy016_aligned")).unwrap();
+    std::fs::create_dir(workplace.path("examples")).unwrap();
+    let settings = page("examples/small.toml").replace("epochs = 300", "epochs = 1");
+    std::fs::write(workplace.path("examples/small.toml"), settings).unwrap();
+    let output = workplace.script(&format!("python3 {script} --neuroglot \"$NEUROGLOT\""));
+    assert_eq!(output.code, Some(0), "{output}");
+    for row in ["| co-smoothing |", "| inter-region, Poisson D² |", "| training, wall time |"] {
+        assert_eq!(output.stdout.matches(row).count(), 1, "{row}\n{output}");
+    }
+}

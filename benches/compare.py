@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times `neuroglot bench` against an implementation in PyTorch on the same machine, in turn.
 
-    python3 benches/compare.py PEER.py [--neuroglot PATH] [--rounds 5] [--threads 2]
+    python3 benches/compare.py PEER.py [--neuroglot PATH] [--rounds 5] [--threads 2] [--sizes paper,small]
 
 PEER.py is called as `PEER.py bench --hidden … --threads …` and prints {"step_ms", "forward_ms",
 "forward_one_trial_ms"}. Each round runs the two one after the other; the ratio is taken round by round, and its median
@@ -26,6 +26,7 @@ def run(command):
     process = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE)
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = status
     if status != 0:
         sys.exit(f"failed: {' '.join(map(str, command))}")
     return json.loads(output), usage.ru_maxrss * 1024 / 1e6
@@ -38,15 +39,20 @@ def main():
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", default="2")
+    parser.add_argument("--sizes", default=",".join(SIZES))
+    parser.add_argument("--repetitions", default=None, help="timed steps a round of neuroglot's; its own default")
     options = parser.parse_args()
 
     print("| size | dropout | what | neuroglot, ms | peer, ms | peer / neuroglot, median [min, max] |")
     print("|---|---|---|---:|---:|---:|")
-    for size, sizes in SIZES.items():
+    for size in options.sizes.split(","):
+        sizes = SIZES[size]
         for dropout in [True, False]:
             ours, theirs = [], []
             for _ in range(options.rounds):
                 mine = [options.neuroglot, "bench", "--size", size, "--json", "--threads", options.threads]
+                if options.repetitions:
+                    mine += ["--repetitions", options.repetitions]
                 ours.append(run(mine + ([] if dropout else ["--no-dropout"])))
                 peer = [options.python, options.peer, "bench", *sizes, "--threads", options.threads]
                 theirs.append(run(peer + ([] if dropout else ["--drop", "0"])))

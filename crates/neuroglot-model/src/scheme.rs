@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What is hidden from the model in a batch (SPEC of masks: MtM paper, section 3).
+/// What is hidden from the model in a batch (MtM paper, section 3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scheme {

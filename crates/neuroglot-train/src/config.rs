@@ -36,7 +36,7 @@ impl Default for RunConfig {
     }
 }
 
-/// Optimisation (SPEC of training: MtM paper, appendix).
+/// Optimisation (MtM paper, appendix on training).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {

@@ -49,7 +49,7 @@ pub(crate) fn remove_unfinished(folder: &Path) -> Result<(), TrainError> {
 
 /// Replaces a folder whole: `fill` writes the new one beside it, which then takes its name.
 ///
-/// Killed at any moment, the folder is afterwards the old or the new one, once [`recover_folder`] has looked.
+/// Killed at any moment, the folder is afterwards the old or the new one, once a run is resumed or a checkpoint opened.
 ///
 /// # Errors
 /// [`TrainError::Write`] and those of `fill`; the old folder stays.

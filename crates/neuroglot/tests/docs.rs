@@ -110,3 +110,25 @@ fn the_script_of_the_real_recording_makes_its_tables() {
         assert_eq!(output.stdout.matches(row).count(), 1, "{row}\n{output}");
     }
 }
+
+#[test]
+fn the_script_of_the_benchmark_prints_a_ratio_per_round() {
+    if std::process::Command::new("python3").arg("--version").output().is_err() {
+        eprintln!("skipped: python3 is not installed");
+        return;
+    }
+    let workplace = Workplace::new();
+    let peer = "print('{\"step_ms\": 1e9, \"forward_ms\": 1e9, \"forward_one_trial_ms\": 1e9}')\n";
+    std::fs::write(workplace.path("peer.py"), peer).unwrap();
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../benches/compare.py");
+    let output = workplace.script(&format!(
+        "python3 {script} peer.py --neuroglot \"$NEUROGLOT\" --rounds 1 --sizes small --repetitions 1"
+    ));
+    assert_eq!(output.code, Some(0), "{output}");
+    // Two lines of head; step, forward, one trial and memory with dropout, step and memory without.
+    assert_eq!(output.stdout.lines().count(), 2 + 4 + 2, "{output}");
+    let ratio =
+        |line: &str| line.rsplit('|').nth(1).unwrap().split_whitespace().next().unwrap().parse::<f64>();
+    let step = output.stdout.lines().find(|line| line.contains("training step")).unwrap();
+    assert!(ratio(step).unwrap() > 1e3, "a peer that needs 10⁹ ms is slower: {step}");
+}

@@ -210,6 +210,19 @@ impl Session {
         self.counts.write_dense(trial, out);
     }
 
+    /// Counts of some trials, `[trial, bin, unit]`.
+    ///
+    /// # Panics
+    /// If the session has no such trial.
+    pub fn dense(&self, trials: &[usize]) -> Vec<f32> {
+        let entries = self.bins() * self.units.len();
+        let mut counts = vec![0.0; trials.len() * entries];
+        for (&trial, out) in trials.iter().zip(counts.chunks_mut(entries)) {
+            self.write_dense(trial, out);
+        }
+        counts
+    }
+
     /// `(bin, unit, count)` of a trial's entries that are not zero; bins ascend, and units within a bin.
     ///
     /// # Panics

@@ -3,7 +3,7 @@
 //! Nothing here records a graph. A model writes its forward pass as a list of calls and its backward pass as the
 //! same calls in reverse; [`ops`] holds one operation per file with its formula, both passes on the CPU and a test
 //! of its gradient. Memory is one arena per device: a [`MemoryPlan`] hands out [`Slot`]s once per batch shape, so a
-//! training step allocates nothing, and a slot says nothing about where the memory lives.
+//! pass over a batch then allocates nothing, and a slot says nothing about where the memory lives.
 //!
 //! ```
 //! use neuroglot_engine::{CpuDevice, Device, MemoryPlan, ops::Linear};

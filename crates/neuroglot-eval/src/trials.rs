@@ -17,10 +17,7 @@ pub(crate) struct Trials {
 impl Trials {
     pub(crate) fn of(session: &Session, indices: Vec<usize>) -> Self {
         let (bins, units) = (session.bins(), session.units().len());
-        let mut counts = vec![0.0; indices.len() * bins * units];
-        for (trial, out) in indices.iter().zip(counts.chunks_mut(bins * units)) {
-            session.write_dense(*trial, out);
-        }
+        let counts = session.dense(&indices);
         let true_log_rates = session.has_true_rates().then(|| {
             let rates = indices.iter().filter_map(|trial| session.true_rates(*trial));
             rates.flat_map(|rates| rates.iter().map(|rate| rate.ln())).collect()

@@ -3,7 +3,7 @@
 use crate::{MaskConfig, TrainError, replace_file};
 use neuroglot_data::Session;
 use neuroglot_engine::Device;
-use neuroglot_model::{Ndt1, Ndt1Config, Regions, SessionShape};
+use neuroglot_model::{Ndt1, Ndt1Config, SessionShape};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -74,11 +74,6 @@ impl CheckpointSession {
             lab: session.lab().to_owned(),
             units: units.map(|u| CheckpointUnit { uuid: u.uuid.clone(), region: u.region.clone() }).collect(),
         }
-    }
-
-    /// The regions of its units.
-    pub fn regions(&self) -> Regions {
-        Regions::new(self.units.iter().map(|unit| unit.region.as_str()))
     }
 
     /// Checks that a session has the units that the model knows, in its order.

@@ -80,17 +80,27 @@ pub fn replace_folder(
 ///
 /// The old folder is moved away only once the new one is whole, so where the folder is missing, the new one is whole.
 pub(crate) fn recover_folder(path: &Path) -> Result<(), TrainError> {
-    let (new, old) = neighbours(path);
-    if !path.exists() && old.exists() {
-        let whole = if new.exists() { &new } else { &old };
-        fs::rename(whole, path).map_err(TrainError::write(path))?;
+    let whole = whole_folder(path);
+    if whole != path {
+        fs::rename(&whole, path).map_err(TrainError::write(path))?;
     }
+    let (new, old) = neighbours(path);
     for rest in [new, old] {
         if rest.exists() {
             fs::remove_dir_all(&rest).map_err(TrainError::write(&rest))?;
         }
     }
     Ok(())
+}
+
+/// Where the whole folder lies at this moment. Nothing is moved: a reader must not disturb a run that is being trained.
+pub(crate) fn whole_folder(path: &Path) -> PathBuf {
+    let (new, old) = neighbours(path);
+    match (path.exists(), old.exists(), new.exists()) {
+        (false, true, true) => new,
+        (false, true, false) => old,
+        _ => path.to_owned(),
+    }
 }
 
 fn neighbours(path: &Path) -> (PathBuf, PathBuf) {
@@ -155,6 +165,8 @@ mod tests {
                 put(&root.path().join(name), text);
             }
             let path = root.path().join("last");
+            assert_eq!(content(&whole_folder(&path)), expected, "for a reader");
+            assert_eq!(fs::read_dir(root.path()).unwrap().count(), folders.len(), "a reader moves nothing");
             recover_folder(&path).unwrap();
             assert_eq!(content(&path), expected);
             assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);

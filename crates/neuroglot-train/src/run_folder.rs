@@ -1,6 +1,6 @@
 //! The folder of a run: what was asked for, how it went, and its checkpoints.
 
-use crate::files::{recover_folder, remove_unfinished};
+use crate::files::{remove_unfinished, whole_folder};
 use crate::{Checkpoint, RunConfig, TrainError, replace_file};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -62,6 +62,10 @@ pub struct SchemeScores {
 }
 
 impl RunFolder {
+    /// Name of the checkpoint with the best validation score.
+    pub const BEST: &str = "best";
+    /// Name of the last checkpoint.
+    pub const LAST: &str = "last";
     const CONFIG: &str = "config.toml";
     const INFO: &str = "run.json";
     const METRICS: &str = "metrics.jsonl";
@@ -147,8 +151,7 @@ impl RunFolder {
     /// # Errors
     /// [`TrainError::RunFolder`] where there is no such checkpoint yet.
     pub fn checkpoint(&self, name: &str) -> Result<PathBuf, TrainError> {
-        let path = self.path.join(name);
-        recover_folder(&path)?;
+        let path = whole_folder(&self.path.join(name));
         if !path.join(Checkpoint::CONFIG).is_file() {
             return Err(self.wrong(&format!("there is no checkpoint `{name}` yet; train on with --resume")));
         }

@@ -91,8 +91,6 @@ struct Progress {
     finished: bool,
 }
 
-const BEST: &str = "best";
-const LAST: &str = "last";
 const PROGRESS: &str = "progress.json";
 const MOMENTS: &str = "optimiser.safetensors";
 
@@ -240,9 +238,9 @@ impl<'a> Trainer<'a> {
 
     /// Takes weights, moments and progress from the last checkpoint, if there is one.
     fn resume(&mut self) -> Result<(), TrainError> {
-        let last = self.folder.checkpoint_path(LAST);
+        let last = self.folder.checkpoint_path(RunFolder::LAST);
         recover_folder(&last)?;
-        recover_folder(&self.folder.checkpoint_path(BEST))?;
+        recover_folder(&self.folder.checkpoint_path(RunFolder::BEST))?;
         remove_unfinished(self.folder.path())?;
         if !last.exists() {
             return self.folder.truncate_metrics(0);
@@ -307,7 +305,7 @@ impl<'a> Trainer<'a> {
                 self.save_last()?;
             }
         }
-        if !self.folder.checkpoint_path(BEST).exists() {
+        if !self.folder.checkpoint_path(RunFolder::BEST).exists() {
             // Without validation trials the last model is the only choice.
             self.save_best(None)?;
         }
@@ -447,7 +445,7 @@ impl<'a> Trainer<'a> {
 
     fn save_best(&mut self, score: Option<f64>) -> Result<(), TrainError> {
         let config = self.describe(score);
-        replace_folder(&self.folder.checkpoint_path(BEST), |folder| {
+        replace_folder(&self.folder.checkpoint_path(RunFolder::BEST), |folder| {
             Checkpoint::write(folder, &self.model, &config)
         })
     }
@@ -456,7 +454,7 @@ impl<'a> Trainer<'a> {
         self.folder.sync_metrics()?;
         self.progress.optimiser_steps = self.model.optimiser_steps();
         let config = self.describe(None);
-        replace_folder(&self.folder.checkpoint_path(LAST), |folder| {
+        replace_folder(&self.folder.checkpoint_path(RunFolder::LAST), |folder| {
             Checkpoint::write(folder, &self.model, &config)?;
             let mut moments = Vec::new();
             for (index, info) in self.model.parameters().iter().enumerate() {

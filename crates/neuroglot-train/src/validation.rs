@@ -64,10 +64,7 @@ pub(crate) fn validate(
         // Masks are drawn in batches as large as those of training: a region is drawn for each.
         for trials in trials.chunks(config.train.batch.min(TRIALS)) {
             let mask = Mask::draw(scheme, trials.len(), bins, regions, config.mask.ratios(), &mut rng);
-            let mut counts = vec![0.0; trials.len() * bins * units];
-            for (trial, out) in trials.iter().zip(counts.chunks_mut(bins * units)) {
-                session.write_dense(*trial, out);
-            }
+            let counts = session.dense(trials);
             let (mut inputs, mut log_rates) = (vec![0.0; counts.len()], vec![0.0; counts.len()]);
             mask.apply(&counts, &mut inputs);
             model.log_rates(index, scheme.prompt(), trials.len(), &inputs, &mut log_rates)?;

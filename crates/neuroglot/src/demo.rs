@@ -4,12 +4,11 @@ use crate::CommandError;
 use crate::commands::compare::table_of_runs;
 use crate::console::Console;
 use crate::evaluating::Evaluating;
-use crate::loaded_run::BEST;
 use crate::report_of_runs::report_of_runs;
 use crate::runs;
 use crate::training::Training;
 use neuroglot::data::SimulatorConfig;
-use neuroglot::train::{RunConfig, Start};
+use neuroglot::train::{RunConfig, RunFolder, Start};
 use std::path::Path;
 
 /// Small enough for a laptop, long enough for multi-task masking to pay.
@@ -53,8 +52,14 @@ pub fn run(out: &Path, seed: u64, threads: usize, console: &Console) -> Result<(
             threads,
         };
         training.run(console)?;
-        let evaluating =
-            Evaluating { run: &run, checkpoint: BEST, sessions: &[], tasks: None, out: None, threads };
+        let evaluating = Evaluating {
+            run: &run,
+            checkpoint: RunFolder::BEST,
+            sessions: &[],
+            tasks: None,
+            out: None,
+            threads,
+        };
         evaluating.run(console)?;
     }
     let runs = runs::open(&names.map(|name| out.join(name)))?;

@@ -6,11 +6,6 @@ use neuroglot::model::Ndt1;
 use neuroglot::train::{Checkpoint, CheckpointConfig, RunConfig, RunFolder};
 use std::path::Path;
 
-/// The best checkpoint, by the validation score.
-pub const BEST: &str = "best";
-/// The last checkpoint.
-pub const LAST: &str = "last";
-
 /// A run folder, its settings, and the model of one of its checkpoints.
 pub struct LoadedRun {
     /// The folder.
@@ -24,7 +19,7 @@ pub struct LoadedRun {
 }
 
 impl LoadedRun {
-    /// Loads a checkpoint of a run, [`BEST`] or [`LAST`].
+    /// Loads a checkpoint of a run, [`RunFolder::BEST`] or [`RunFolder::LAST`].
     ///
     /// # Errors
     /// No run there, no such checkpoint yet, or a damaged one.

@@ -12,6 +12,7 @@ use crate::{ModelError, ParameterInfo, Prompt};
 use neuroglot_engine::Device;
 use passes::PassSlots;
 use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
 
 /// A session as the model sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +81,7 @@ pub struct Ndt1 {
     trunk: Trunk,
     out_norm: NormParameters,
     /// One plan per batch shape used so far.
-    plans: Vec<PassSlots>,
+    plans: Vec<Arc<PassSlots>>,
     /// The plan whose constants are on the device.
     prepared: Option<usize>,
 }

@@ -6,6 +6,7 @@ use crate::trunk::{DropoutKey, TrunkSlots, dropout_at};
 use crate::{ModelError, Prompt};
 use neuroglot_engine::ops::*;
 use neuroglot_engine::{AttentionRule, MemoryPlan, Slot};
+use std::sync::Arc;
 
 /// Session and prompt tokens stand in front of the bins.
 const PREFIX: usize = 2;
@@ -13,7 +14,7 @@ const PREFIX: usize = 2;
 const TOKEN_DROPOUT: u32 = 0;
 
 /// Memory of a pass over one batch shape.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct PassSlots {
     session: usize,
     trials: usize,
@@ -42,14 +43,14 @@ pub(super) struct PassSlots {
 impl Ndt1 {
     /// Index of the plan for a batch shape, made when first used. All plans share the floats behind the parameters.
     fn plan(&mut self, session: usize, trials: usize, training: bool) -> Result<usize, ModelError> {
-        let same = |p: &PassSlots| (p.session, p.trials, p.training) == (session, trials, training);
+        let same = |p: &Arc<PassSlots>| (p.session, p.trials, p.training) == (session, trials, training);
         let index = match self.plans.iter().position(same) {
             Some(index) => index,
             None => {
                 let mut plan = MemoryPlan::after(&self.parameters.plan);
                 let slots = self.plan_pass(&mut plan, session, trials, training);
                 self.device.reserve(plan.floats())?;
-                self.plans.push(slots);
+                self.plans.push(Arc::new(slots));
                 self.plans.len() - 1
             }
         };

@@ -3,12 +3,12 @@
 use crate::CommandError;
 use crate::console::Console;
 use crate::evaluating::Evaluating;
-use crate::loaded_run::{BEST, LAST};
 use crate::number::{counted, decimal};
 use crate::text_table::TextTable;
 use clap::Args;
 use neuroglot::eval::results::{SessionEvaluation, TaskResult};
 use neuroglot::eval::summary_json;
+use neuroglot::train::RunFolder;
 use std::path::PathBuf;
 
 /// Score a trained model on test trials
@@ -32,7 +32,7 @@ pub struct Arguments {
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     tasks: Option<Vec<String>>,
     /// Which checkpoint: the best by validation score, or the last
-    #[arg(long, value_parser = [BEST, LAST], default_value = BEST)]
+    #[arg(long, value_parser = [RunFolder::BEST, RunFolder::LAST], default_value = RunFolder::BEST)]
     checkpoint: String,
     /// Folder for evaluation.json, summary.json and units.parquet [default: RUN/evaluation]
     #[arg(long, value_name = "DIR")]

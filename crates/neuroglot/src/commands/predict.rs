@@ -2,11 +2,12 @@
 
 use crate::CommandError;
 use crate::console::Console;
-use crate::loaded_run::{BEST, LAST, LoadedRun};
+use crate::loaded_run::LoadedRun;
 use crate::sessions;
 use clap::{Args, ValueEnum};
 use neuroglot::eval::{Hidden, predict};
 use neuroglot::model::Scheme;
+use neuroglot::train::RunFolder;
 use std::path::PathBuf;
 
 /// Predict what is hidden, as a table of rates
@@ -35,7 +36,7 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Which checkpoint: the best by validation score, or the last
-    #[arg(long, value_parser = [BEST, LAST], default_value = BEST)]
+    #[arg(long, value_parser = [RunFolder::BEST, RunFolder::LAST], default_value = RunFolder::BEST)]
     checkpoint: String,
 }
 

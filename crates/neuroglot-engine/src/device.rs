@@ -3,6 +3,9 @@
 use crate::ops::*;
 use crate::{EngineError, Slot};
 
+/// What tells one pass from another, chosen by the model: equal keys mean equal calls.
+pub type PassKey = [usize; 6];
+
 /// A place that holds floats and runs the operations of the models on them.
 ///
 /// Each operation is described in [`crate::ops`]: its formula, its shapes, and which slots it reads, writes or adds
@@ -27,6 +30,28 @@ pub trait Device: Send {
     /// Sets every float of a slot.
     fn fill(&mut self, slot: Slot, value: f32);
 
+    /// Copies one slot to another of the same length.
+    fn copy(&mut self, from: Slot, to: Slot);
+
+    /// Runs `work`, calls on this device that are the same every time `key` is given, but for what the slots hold and
+    /// for `dropout`, the seed and step of every [`Dropout`](crate::Dropout) among them.
+    ///
+    /// A device may record the calls and repeat them without running `work`: it must not read or write slots from the
+    /// host, nor change anything but the device. Growing the arena forgets all records.
+    fn pass(&mut self, key: PassKey, dropout: Option<(u64, u64)>, work: &mut dyn FnMut(&mut dyn Device));
+
+    /// See [`CountsLinear`].
+    fn counts_linear(&mut self, op: &CountsLinear);
+    /// See [`CountsLinearBackward`].
+    fn counts_linear_backward(&mut self, op: &CountsLinearBackward);
+    /// See [`Compose`].
+    fn compose(&mut self, op: &Compose);
+    /// See [`ComposeBackward`].
+    fn compose_backward(&mut self, op: &ComposeBackward);
+    /// See [`SelectRows`].
+    fn select_rows(&mut self, op: &SelectRows);
+    /// See [`SelectRowsBackward`].
+    fn select_rows_backward(&mut self, op: &SelectRowsBackward);
     /// See [`Linear`].
     fn linear(&mut self, op: &Linear);
     /// See [`LinearBackward`].
@@ -45,20 +70,6 @@ pub trait Device: Send {
     fn attention_backward(&mut self, op: &AttentionBackward);
     /// See [`Rope`].
     fn rope(&mut self, op: &Rope);
-    /// See [`Gelu`].
-    fn gelu(&mut self, op: &Gelu);
-    /// See [`GeluBackward`].
-    fn gelu_backward(&mut self, op: &GeluBackward);
-    /// See [`Softsign`].
-    fn softsign(&mut self, op: &Softsign);
-    /// See [`SoftsignBackward`].
-    fn softsign_backward(&mut self, op: &SoftsignBackward);
-    /// See [`DropoutInPlace`]; its own gradient.
-    fn dropout(&mut self, op: &DropoutInPlace);
-    /// See [`Residual`].
-    fn residual(&mut self, op: &Residual);
-    /// See [`ResidualBackward`].
-    fn residual_backward(&mut self, op: &ResidualBackward);
     /// See [`TokenRows`].
     fn token_rows(&mut self, op: &TokenRows);
     /// See [`TokenRowsBackward`].

@@ -32,7 +32,7 @@ pub mod ops;
 
 pub use attention_rule::AttentionRule;
 pub use cpu::CpuDevice;
-pub use device::Device;
+pub use device::{Device, PassKey};
 pub use dropout_bits::Dropout;
 pub use error::EngineError;
 pub use memory::{MemoryPlan, Slot};

@@ -1,11 +1,11 @@
-//! y = x·Wᵀ + b.
+//! y = x·Wᵀ + b, with what stands before and behind it.
 
-use crate::Slot;
-use crate::cpu::parallel::{SharedRows, simd};
-use crate::cpu::products::{Into, Matrix, product};
-use rayon::prelude::*;
+use crate::{Dropout, Slot};
 
-/// y = x·Wᵀ + b, with W as published checkpoints store it: `[outputs, inputs]`.
+/// y = then((m∘x)·Wᵀ + b), with W as published checkpoints store it: `[outputs, inputs]`.
+///
+/// What stands before and behind a linear layer in these models belongs to it, so that a device can do it while the
+/// rows are at hand instead of passing over memory again.
 #[derive(Debug, Clone, Copy)]
 pub struct Linear {
     /// Rows of x and y.
@@ -14,17 +14,41 @@ pub struct Linear {
     pub inputs: usize,
     /// Width of y.
     pub outputs: usize,
-    /// `[rows, inputs]`, read.
+    /// `[rows, inputs]`, read; **becomes m∘x** where there is a dropout.
     pub x: Slot,
+    /// m, dropout of x in place before the product; `None` leaves x as it is.
+    pub dropout: Option<Dropout>,
     /// `[outputs, inputs]`, read.
     pub weight: Slot,
     /// `[outputs]`, read.
     pub bias: Slot,
     /// `[rows, outputs]`, written.
     pub y: Slot,
+    /// What happens to y at once.
+    pub then: Then,
 }
 
-/// dx = dy·W, dW = dyᵀ·x, db = Σ over rows of dy.
+/// What happens to the result z = x·Wᵀ + b of a linear layer.
+#[derive(Debug, Clone, Copy)]
+pub enum Then {
+    /// y = z.
+    Nothing,
+    /// y = z, and another slot receives GELU(z) = z·Φ(z), Φ the standard normal distribution (exact form). z is kept
+    /// for the backward pass.
+    Gelu {
+        /// `[rows, outputs]`, written.
+        activated: Slot,
+    },
+    /// y = x + m∘z.
+    Residual {
+        /// `[rows, outputs]`, read.
+        x: Slot,
+        /// m; `None` drops nothing.
+        dropout: Option<Dropout>,
+    },
+}
+
+/// With dz = m∘dy: dx = before(dz·W), dW = dzᵀ·x, db = Σ over rows of dz.
 #[derive(Debug, Clone, Copy)]
 pub struct LinearBackward {
     /// Rows of x and y.
@@ -33,18 +57,38 @@ pub struct LinearBackward {
     pub inputs: usize,
     /// Width of y.
     pub outputs: usize,
-    /// `[rows, inputs]`, read.
+    /// `[rows, inputs]`, read: x as the product saw it.
     pub x: Slot,
     /// `[outputs, inputs]`, read.
     pub weight: Slot,
-    /// `[rows, outputs]`, read.
+    /// dy, `[rows, outputs]`, read.
     pub y_gradient: Slot,
-    /// `[rows, inputs]`, written; `None` where nothing before this layer needs it.
-    pub x_gradient: Option<Slot>,
+    /// m, the dropout of [`Then::Residual`]; `None` for dz = dy.
+    pub dropout: Option<Dropout>,
+    /// `[rows, inputs]`, written.
+    pub x_gradient: Slot,
+    /// What happens to dx at once.
+    pub before: Before,
     /// `[outputs, inputs]`, written.
     pub weight_gradient: Slot,
     /// `[outputs]`, written.
     pub bias_gradient: Slot,
+}
+
+/// What stood before a linear layer: the gradient of its input passes through it at once.
+#[derive(Debug, Clone, Copy)]
+pub enum Before {
+    /// dx stays.
+    Nothing,
+    /// x was GELU(z) of [`Then::Gelu`]: dx becomes dx · (Φ(z) + z·φ(z)), φ the standard normal density.
+    Gelu {
+        /// z, `[rows, inputs]`, read.
+        z: Slot,
+    },
+    /// x was softsign(z) = z / (1 + |z|): dx becomes dx · (1 − |x|)², which is dx / (1 + |z|)².
+    Softsign,
+    /// x was dropped in place: dx becomes m∘dx.
+    Dropout(Dropout),
 }
 
 impl Linear {

@@ -5,28 +5,26 @@
 
 mod adamw;
 mod attention;
-mod dropout;
-mod gelu;
+mod compose;
+mod counts_linear;
 mod layer_norm;
 mod linear;
 mod poisson_loss;
-mod residual;
 mod rope;
 mod scale_norm;
-mod softsign;
+mod select_rows;
 mod token_rows;
 
 pub use adamw::AdamW;
 pub use attention::{Attention, AttentionBackward, AttentionShape};
-pub use dropout::DropoutInPlace;
-pub use gelu::{Gelu, GeluBackward};
+pub use compose::{Compose, ComposeBackward};
+pub use counts_linear::{CountsLinear, CountsLinearBackward};
 pub use layer_norm::{LayerNorm, LayerNormBackward};
-pub use linear::{Linear, LinearBackward};
+pub use linear::{Before, Linear, LinearBackward, Then};
 pub use poisson_loss::PoissonLoss;
-pub use residual::{Residual, ResidualBackward};
 pub use rope::{Rope, rope_table};
 pub use scale_norm::{ScaleNorm, ScaleNormBackward};
-pub use softsign::{Softsign, SoftsignBackward};
+pub use select_rows::{SelectRows, SelectRowsBackward};
 pub use token_rows::{DropPrefix, TokenRows, TokenRowsBackward};
 
 #[cfg(test)]

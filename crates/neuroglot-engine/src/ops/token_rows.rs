@@ -3,7 +3,8 @@
 use crate::Slot;
 use rayon::prelude::*;
 
-/// Tokens of each sequence: the row `first` (session), the row `second` (prompt), then bins + positions.
+/// Tokens of each sequence: the row `first` (session), the row `second` (prompt), then bins + positions; all of it
+/// times m.
 ///
 /// The prefix rows carry no position.
 #[derive(Debug, Clone, Copy)]
@@ -24,9 +25,11 @@ pub struct TokenRows {
     pub second: Slot,
     /// `[batch · (bins + 2), width]`, written.
     pub tokens: Slot,
+    /// m; `None` drops nothing.
+    pub dropout: Option<Dropout>,
 }
 
-/// Bins receive their token's gradient, positions and prefix rows its sum over sequences.
+/// With dz = m∘dtokens: bins receive their token's dz, positions and prefix rows its sum over sequences.
 #[derive(Debug, Clone, Copy)]
 pub struct TokenRowsBackward {
     /// Sequences.
@@ -35,8 +38,10 @@ pub struct TokenRowsBackward {
     pub bins_per_sequence: usize,
     /// Width of a token.
     pub width: usize,
-    /// `[batch · (bins + 2), width]`, read.
+    /// `[batch · (bins + 2), width]`, read; **becomes dz** where there is a dropout.
     pub tokens_gradient: Slot,
+    /// m of the forward pass.
+    pub dropout: Option<Dropout>,
     /// `[batch · bins, width]`, written.
     pub bins_gradient: Slot,
     /// `[bins, width]`, written.

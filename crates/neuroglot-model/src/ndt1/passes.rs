@@ -112,13 +112,13 @@ impl Ndt1 {
         self.log_rates_of_buffered_units(session, prompt, trials, inputs, log_rates)
     }
 
-    /// [`Ndt1::log_rates`] of some units only, in the order given, `[trial, bin, given unit]`.
+    /// [`Ndt1::log_rates`] of some units only, given in rising order, `[trial, bin, given unit]`.
     ///
     /// # Errors
     /// [`ModelError::Engine`] where the device has too little memory for the batch.
     ///
     /// # Panics
-    /// Where a slice has the wrong length, or the session has no such unit.
+    /// Where a slice has the wrong length, the session has no such unit, or units do not rise.
     pub fn log_rates_of(
         &mut self,
         session: usize,

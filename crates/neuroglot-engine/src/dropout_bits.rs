@@ -1,5 +1,7 @@
 //! Counter-based random bits for dropout.
 
+use crate::cpu::parallel::simd;
+
 /// Which bits a dropout draws: the same key gives the same bits on every device and in both passes, so no mask is
 /// ever stored.
 ///
@@ -20,7 +22,7 @@ pub struct Dropout {
 }
 
 /// Elements that share one round of generation.
-pub(crate) const GROUP: usize = 128;
+const GROUP: usize = 128;
 const LANES: usize = 16;
 
 impl Dropout {
@@ -42,16 +44,21 @@ impl Dropout {
     /// Multipliers (0 or [`Dropout::scale`]) of the elements `start..start + out.len()`.
     #[inline(always)]
     pub(crate) fn multipliers(&self, start: usize, out: &mut [f32]) {
-        let mut group = [0.0; GROUP];
-        let mut filled = 0;
-        while filled < out.len() {
-            let element = start + filled;
-            let within = element % GROUP;
-            let count = (GROUP - within).min(out.len() - filled);
-            self.group(element / GROUP, &mut group);
-            out[filled..filled + count].copy_from_slice(&group[within..within + count]);
-            filled += count;
-        }
+        with_multipliers(Some(self), start, out.len(), |range, m| out[range].copy_from_slice(m));
+    }
+
+    /// x := m∘x for the elements from `start` on.
+    pub(crate) fn multiply(&self, start: usize, x: &mut [f32]) {
+        simd(
+            #[inline(always)]
+            || {
+                with_multipliers(Some(self), start, x.len(), |range, m| {
+                    for (x, m) in x[range].iter_mut().zip(m) {
+                        *x *= m;
+                    }
+                });
+            },
+        );
     }
 
     /// Multipliers of the elements `128·group .. 128·(group + 1)`.
@@ -69,6 +76,29 @@ impl Dropout {
                 out[(2 * word + 1) * LANES + lane] = if high < threshold { 0.0 } else { scale };
             }
         }
+    }
+}
+
+/// Calls `work(range, multipliers)` for `len` elements from `start` on, at most [`GROUP`] at a time; the multipliers are 1
+/// without a dropout.
+#[inline(always)]
+pub(crate) fn with_multipliers(
+    dropout: Option<&Dropout>,
+    start: usize,
+    len: usize,
+    mut work: impl FnMut(std::ops::Range<usize>, &[f32]),
+) {
+    let mut group = [1.0; GROUP];
+    let mut done = 0;
+    while done < len {
+        let element = start + done;
+        let within = element % GROUP;
+        let count = (GROUP - within).min(len - done);
+        if let Some(dropout) = dropout {
+            dropout.group(element / GROUP, &mut group);
+        }
+        work(done..done + count, &group[within..within + count]);
+        done += count;
     }
 }
 

@@ -76,6 +76,22 @@ pub(crate) fn sum_of_three(a: &[f32], b: &[f32], c: &[f32], f: impl Fn(f32, f32,
     sums[0]
 }
 
+/// sums += values.
+#[inline(always)]
+pub(crate) fn add_to(sums: &mut [f32], values: &[f32]) {
+    for (sum, value) in sums.iter_mut().zip(values) {
+        *sum += value;
+    }
+}
+
+/// sums += factor · values.
+#[inline(always)]
+pub(crate) fn add_scaled_to(sums: &mut [f32], factor: f32, values: &[f32]) {
+    for (sum, value) in sums.iter_mut().zip(values) {
+        *sum = factor.mul_add(*value, *sum);
+    }
+}
+
 /// The largest value of a slice; −∞ where it is empty.
 #[inline(always)]
 pub(crate) fn max_of(values: &[f32]) -> f32 {

@@ -1,4 +1,4 @@
-//! The CPU device: an arena in host memory, `faer` for products, `rayon` for threads, `pulp` for the choice of
+//! The CPU device: an arena in host memory, products of its own, `rayon` for threads, `pulp` for the choice of
 //! vector instructions at run time.
 
 pub(crate) mod math;
@@ -6,7 +6,7 @@ pub(crate) mod parallel;
 pub(crate) mod products;
 
 use crate::ops::*;
-use crate::{Device, EngineError, Slot};
+use crate::{Device, EngineError, PassKey, Slot};
 use rayon::ThreadPool;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -19,8 +19,10 @@ struct Line([f32; 16]);
 /// Runs operations on the cores of this machine.
 pub struct CpuDevice {
     arena: Vec<Line>,
-    /// Room for a transposed gradient; grows to the largest needed.
-    scratch: Vec<f32>,
+    /// Room of backward passes; grows to the largest needed.
+    room: LinearRoom,
+    /// Room for the counts that are not 0; grows to the largest needed.
+    counts: Vec<Count>,
     pool: Arc<ThreadPool>,
 }
 
@@ -30,7 +32,7 @@ impl CpuDevice {
     /// # Errors
     /// [`EngineError::Threads`] where the threads cannot be started.
     pub fn new(threads: usize) -> Result<Self, EngineError> {
-        Ok(Self { arena: Vec::new(), scratch: Vec::new(), pool: pool(threads)? })
+        Ok(Self { arena: Vec::new(), room: LinearRoom::default(), counts: Vec::new(), pool: pool(threads)? })
     }
 
     /// Number of threads.
@@ -115,27 +117,84 @@ impl Device for CpuDevice {
         arena[slot.range()].fill(value);
     }
 
+    fn copy(&mut self, from: Slot, to: Slot) {
+        self.run([from, to], |[from, to]| to.copy_from_slice(from));
+    }
+
+    fn pass(&mut self, _key: PassKey, _dropout: Option<(u64, u64)>, work: &mut dyn FnMut(&mut dyn Device)) {
+        work(self);
+    }
+
+    fn counts_linear(&mut self, op: &CountsLinear) {
+        let mut counts = std::mem::take(&mut self.counts);
+        self.run([op.x, op.weight, op.bias, op.y], |[x, weight, bias, y]| {
+            op.forward(x, weight, bias, y, &mut counts);
+        });
+        self.counts = counts;
+    }
+
+    fn counts_linear_backward(&mut self, op: &CountsLinearBackward) {
+        let mut counts = std::mem::take(&mut self.counts);
+        self.run([op.x, op.z_gradient, op.weight_gradient, op.bias_gradient], |[x, dz, dw, db]| {
+            op.backward(x, dz, dw, db, &mut counts);
+        });
+        self.counts = counts;
+    }
+
+    fn compose(&mut self, op: &Compose) {
+        let slots = [op.inner_weight, op.inner_bias, op.outer_weight, op.outer_bias, op.weight, op.bias];
+        self.run(slots, |[v, c, u, d, weight, bias]| op.forward([v, c], [u, d], weight, bias));
+    }
+
+    fn compose_backward(&mut self, op: &ComposeBackward) {
+        let slots = [
+            op.inner_weight,
+            op.inner_bias,
+            op.outer_weight,
+            op.weight_gradient,
+            op.bias_gradient,
+            op.inner_weight_gradient,
+            op.inner_bias_gradient,
+            op.outer_weight_gradient,
+            op.outer_bias_gradient,
+        ];
+        self.run(slots, |[v, c, u, dw, db, dv, dc, du, dd]| {
+            op.backward([v, c], u, [dw, db], [dv, dc], [du, dd]);
+        });
+    }
+
+    fn select_rows(&mut self, op: &SelectRows) {
+        self.run([op.x, op.indices, op.y], |[x, indices, y]| op.forward(x, indices, y));
+    }
+
+    fn select_rows_backward(&mut self, op: &SelectRowsBackward) {
+        self.run([op.indices, op.y_gradient, op.x_gradient], |[indices, dy, dx]| {
+            op.backward(indices, dy, dx);
+        });
+    }
+
     fn linear(&mut self, op: &Linear) {
-        self.run([op.x, op.weight, op.bias, op.y], |[x, weight, bias, y]| op.forward(x, weight, bias, y));
+        let other = match op.then {
+            Then::Nothing => Slot::default(),
+            Then::Gelu { activated } => activated,
+            Then::Residual { x, .. } => x,
+        };
+        self.run([op.x, op.weight, op.bias, op.y, other], |[x, weight, bias, y, other]| {
+            op.forward(x, weight, bias, y, other);
+        });
     }
 
     fn linear_backward(&mut self, op: &LinearBackward) {
-        let slots = [
-            op.x,
-            op.weight,
-            op.y_gradient,
-            op.x_gradient.unwrap_or_default(),
-            op.weight_gradient,
-            op.bias_gradient,
-        ];
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let needed = op.rows * op.outputs;
-        if scratch.len() < needed {
-            scratch.resize(needed, 0.0);
-        }
-        let transposed = &mut scratch[..needed];
-        self.run(slots, |[x, weight, dy, dx, dw, db]| op.backward(x, weight, dy, dx, dw, db, transposed));
-        self.scratch = scratch;
+        let z = match op.before {
+            Before::Gelu { z } => z,
+            _ => Slot::default(),
+        };
+        let slots = [op.x, op.weight, op.y_gradient, op.x_gradient, op.weight_gradient, op.bias_gradient, z];
+        let mut room = std::mem::take(&mut self.room);
+        self.run(slots, |[x, weight, dy, dx, dw, db, z]| {
+            op.backward(x, weight, dy, dx, dw, db, z, &mut room)
+        });
+        self.room = room;
     }
 
     fn layer_norm(&mut self, op: &LayerNorm) {
@@ -177,34 +236,6 @@ impl Device for CpuDevice {
 
     fn rope(&mut self, op: &Rope) {
         self.run([op.table, op.qkv], |[table, qkv]| op.rotate(table, qkv));
-    }
-
-    fn gelu(&mut self, op: &Gelu) {
-        self.run([op.x, op.y], |[x, y]| op.forward(x, y));
-    }
-
-    fn gelu_backward(&mut self, op: &GeluBackward) {
-        self.run([op.x, op.gradient], |[x, gradient]| op.backward(x, gradient));
-    }
-
-    fn softsign(&mut self, op: &Softsign) {
-        self.run([op.x], |[x]| op.forward(x));
-    }
-
-    fn softsign_backward(&mut self, op: &SoftsignBackward) {
-        self.run([op.y, op.gradient], |[y, gradient]| op.backward(y, gradient));
-    }
-
-    fn dropout(&mut self, op: &DropoutInPlace) {
-        self.run([op.x], |[x]| op.apply(x));
-    }
-
-    fn residual(&mut self, op: &Residual) {
-        self.run([op.x, op.branch, op.y], |[x, branch, y]| op.forward(x, branch, y));
-    }
-
-    fn residual_backward(&mut self, op: &ResidualBackward) {
-        self.run([op.y_gradient, op.branch_gradient], |[dy, dbranch]| op.backward(dy, dbranch));
     }
 
     fn token_rows(&mut self, op: &TokenRows) {
@@ -263,7 +294,7 @@ mod tests {
         let x = plan.slot(8);
         let mut device = CpuDevice::new(1).unwrap();
         device.reserve(plan.floats()).unwrap();
-        device.gelu(&Gelu { x, y: x });
+        device.copy(x, x);
     }
 
     #[test]

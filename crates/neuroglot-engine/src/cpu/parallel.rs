@@ -1,6 +1,5 @@
 //! Sharing element-wise work among threads. Pieces have a fixed size, so results never depend on the thread count.
 
-use faer::MatMut;
 use rayon::prelude::*;
 
 /// Floats per piece: large enough to hide the hand-over, small enough for the second-level cache.
@@ -15,14 +14,6 @@ pub(crate) fn simd<R>(work: impl FnOnce() -> R) -> R {
 /// Rows per piece for rows of `width` floats.
 pub(crate) fn rows_per_piece(width: usize) -> usize {
     (PIECE / width.max(1)).max(1)
-}
-
-/// Calls `work(first element, piece)` for the pieces of one slice.
-pub(crate) fn pieces(values: &mut [f32], work: impl Fn(usize, &mut [f32]) + Sync) {
-    if values.len() <= PIECE {
-        return work(0, values);
-    }
-    values.par_chunks_mut(PIECE).enumerate().for_each(|(index, piece)| work(index * PIECE, piece));
 }
 
 /// A slice whose rows several threads write to at different columns.
@@ -55,20 +46,15 @@ impl<'a> SharedRows<'a> {
         unsafe { std::slice::from_raw_parts_mut(self.start.add(offset), len) }
     }
 
-    /// The `columns` columns that start at `offset`, of `rows` rows `stride` floats apart.
+    /// The place of a tile of `rows` rows of `columns` floats, `stride` floats apart.
     ///
     /// # Safety
-    /// No other live part may hold any of these floats; floats between the columns may be in use elsewhere.
-    pub(crate) unsafe fn columns(
-        &self,
-        offset: usize,
-        rows: usize,
-        columns: usize,
-        stride: usize,
-    ) -> MatMut<'a, f32> {
-        assert!(rows == 0 || offset + (rows - 1) * stride + columns <= self.len);
-        // SAFETY: inside the borrowed slice by the check above, exclusive by the caller's promise; a `MatMut` makes
-        // no claim on the floats between its columns.
-        unsafe { MatMut::from_raw_parts_mut(self.start.add(offset), rows, columns, stride as isize, 1) }
+    /// No live part may hold any of these floats while the tile is used; those between its columns may be in use
+    /// elsewhere.
+    #[inline(always)]
+    pub(crate) unsafe fn tile(&self, offset: usize, rows: usize, columns: usize, stride: usize) -> *mut f32 {
+        assert!(rows > 0 && offset + (rows - 1) * stride + columns <= self.len);
+        // SAFETY: inside the borrowed slice by the check above.
+        unsafe { self.start.add(offset) }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::cpu::math::{exp, max_of, sum_of};
 use crate::cpu::parallel::{SharedRows, simd};
-use crate::cpu::products::{Into, Matrix, dense, product_here};
+use crate::cpu::products::{Destination, Into, Matrix, product_here};
 use crate::{AttentionRule, Dropout, Slot};
 use rayon::prelude::*;
 use std::cell::RefCell;
@@ -71,6 +71,13 @@ fn with_scratch(len: usize, work: impl FnOnce(&mut [f32])) {
     });
 }
 
+/// y = a·b, without gaps, on this thread.
+fn dense_product(y: &mut [f32], a: Matrix<'_>, b: Matrix<'_>) {
+    let columns = b.columns();
+    // SAFETY: y is borrowed exclusively.
+    unsafe { product_here(Destination::dense(y, columns), Into::Replace, a, b) };
+}
+
 /// One head of one sequence.
 #[derive(Clone, Copy)]
 struct Head {
@@ -125,10 +132,11 @@ impl Attention {
                     );
                     head.drop(first, weights, &mut multipliers[..queries * tokens]);
                     let start = (sequence * tokens + first) * hidden + column;
-                    // SAFETY: each head writes to its own columns of its own sequence.
-                    let y = unsafe { y.columns(start, queries, head_width, hidden) };
                     let weights = Matrix::new(weights, queries, tokens);
-                    product_here(y, Into::Replace, weights, value, 1.0);
+                    // SAFETY: each head writes to its own columns of its own sequence.
+                    unsafe {
+                        product_here(Destination::columns(y, start, hidden), Into::Replace, weights, value);
+                    }
                 }
             });
         });
@@ -143,10 +151,13 @@ impl AttentionBackward {
         log_sums.par_chunks(tokens).enumerate().for_each(|(index, log_sums)| {
             let head = self.shape.head(index);
             let dy = &dy[index / heads * tokens * hidden + index % heads * head_width..];
-            let columns = |part: usize, first: usize, rows: usize| {
-                // SAFETY: each head writes to its own columns of its own sequence, queries, keys and values have
-                // columns of their own, and each view is gone before the next is made.
-                unsafe { dqkv.columns(head.parts[part] + first * head.stride, rows, head_width, head.stride) }
+            let product_into = |part: usize, first: usize, into: Into, a: Matrix<'_>, b: Matrix<'_>| {
+                // SAFETY: each head writes to its own columns of its own sequence; queries, keys and values have
+                // columns of their own.
+                unsafe {
+                    let place = head.parts[part] + first * head.stride;
+                    product_here(Destination::columns(dqkv, place, head.stride), into, a, b);
+                }
             };
             let size = QUERIES.min(tokens) * tokens;
             with_scratch(3 * size, |scratch| {
@@ -165,14 +176,14 @@ impl AttentionBackward {
                     );
                     let dy = Matrix::strided(&dy[first * hidden..], queries, head_width, hidden);
                     let value = head.matrix(qkv, 2);
-                    product_here(dense(gradient, queries, tokens), Into::Replace, dy, value.transpose(), 1.0);
+                    dense_product(gradient, dy, value.transpose());
                     head.score_gradients(first, weights, gradient, multipliers);
                     let dropped = Matrix::new(weights, queries, tokens);
-                    product_here(columns(2, 0, tokens), into, dropped.transpose(), dy, 1.0);
+                    product_into(2, 0, into, dropped.transpose(), dy);
                     let gradient = Matrix::new(gradient, queries, tokens);
                     let (query, key) = (head.rows(qkv, 0, first, queries), head.matrix(qkv, 1));
-                    product_here(columns(0, first, queries), Into::Replace, gradient, key, 1.0);
-                    product_here(columns(1, 0, tokens), into, gradient.transpose(), query, 1.0);
+                    product_into(0, first, Into::Replace, gradient, key);
+                    product_into(1, 0, into, gradient.transpose(), query);
                 }
             });
         });
@@ -191,11 +202,11 @@ impl Head {
         Matrix::strided(&qkv[start..start + span], count, self.head_width, self.stride)
     }
 
-    /// Q·Kᵀ / √d of some queries; pairs that are not allowed get −∞.
+    /// Q·Kᵀ of some queries; pairs that are not allowed get −∞.
     fn scores(&self, qkv: &[f32], first: usize, queries: usize, scores: &mut [f32]) {
         let keys = self.matrix(qkv, 1).transpose();
         let query = self.rows(qkv, 0, first, queries);
-        product_here(dense(scores, queries, self.tokens), Into::Replace, query, keys, self.scale);
+        dense_product(scores, query, keys);
         if !self.rule.causal && !self.rule.has_unused() {
             return;
         }
@@ -220,14 +231,14 @@ impl Head {
         for (scores, log_sum) in scores.chunks_mut(self.tokens).zip(log_sums) {
             let largest = max_of(scores);
             for score in scores.iter_mut() {
-                *score = exp(*score - largest);
+                *score = exp((*score - largest) * self.scale);
             }
             let sum = sum_of(scores, scores, |a, _| a);
             let inverse = 1.0 / sum;
             for score in scores.iter_mut() {
                 *score *= inverse;
             }
-            *log_sum = largest + sum.ln();
+            *log_sum = largest * self.scale + sum.ln();
         }
     }
 
@@ -236,7 +247,7 @@ impl Head {
     fn weights(&self, scores: &mut [f32], log_sums: &[f32]) {
         for (scores, log_sum) in scores.chunks_mut(self.tokens).zip(log_sums) {
             for score in scores.iter_mut() {
-                *score = exp(*score - log_sum);
+                *score = exp(score.mul_add(self.scale, -log_sum));
             }
         }
     }

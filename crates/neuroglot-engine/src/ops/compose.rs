@@ -1,6 +1,10 @@
 //! Two linear layers with nothing between them, as one.
 
 use crate::Slot;
+use crate::cpu::math::{add_scaled_to, sum_of};
+use crate::cpu::parallel::simd;
+use crate::cpu::products::{Into, Left, Matrix, product, product_then};
+use rayon::prelude::*;
 
 /// Wᵀ = Vᵀ·Uᵀ and b = U·c + d: the layer x ↦ U·(V·x + c) + d in one product.
 ///
@@ -55,4 +59,111 @@ pub struct ComposeBackward {
     pub outer_weight_gradient: Slot,
     /// dd, `[outputs]`, written.
     pub outer_bias_gradient: Slot,
+}
+
+impl Compose {
+    pub(crate) fn forward(
+        &self,
+        [inner_weight, inner_bias]: [&[f32]; 2],
+        [outer_weight, outer_bias]: [&[f32]; 2],
+        weight: &mut [f32],
+        bias: &mut [f32],
+    ) {
+        let (inputs, middle, outputs) = (self.inputs, self.middle, self.outputs);
+        let (inner, outer) =
+            (Matrix::new(inner_weight, middle, inputs), Matrix::new(outer_weight, outputs, middle));
+        product(weight, Into::Replace, inner.transpose(), outer.transpose());
+        let rows = bias.par_iter_mut().zip(outer_weight.par_chunks(middle)).zip(outer_bias);
+        rows.with_min_len(64).for_each(|((b, u), d)| *b = d + simd(|| sum_of(u, inner_bias, |u, c| u * c)));
+    }
+}
+
+impl ComposeBackward {
+    pub(crate) fn backward(
+        &self,
+        [inner_weight, inner_bias]: [&[f32]; 2],
+        outer_weight: &[f32],
+        [weight_gradient, bias_gradient]: [&[f32]; 2],
+        [inner_weight_gradient, inner_bias_gradient]: [&mut [f32]; 2],
+        [outer_weight_gradient, outer_bias_gradient]: [&mut [f32]; 2],
+    ) {
+        let (inputs, middle, outputs) = (self.inputs, self.middle, self.outputs);
+        let (inner, outer) =
+            (Matrix::new(inner_weight, middle, inputs), Matrix::new(outer_weight, outputs, middle));
+        let dw = Matrix::new(weight_gradient, inputs, outputs).transpose();
+        let rank_one = |first_row: usize, du: &mut [f32]| {
+            let rows = du.chunks_exact_mut(middle).zip(&bias_gradient[first_row..]);
+            rows.for_each(|(du, db)| simd(|| add_scaled_to(du, *db, inner_bias)));
+        };
+        product_then(outer_weight_gradient, Into::Replace, &Left::Matrix(dw), inner.transpose(), &rank_one);
+        product(inner_weight_gradient, Into::Replace, outer.transpose(), dw);
+        inner_bias_gradient.par_chunks_mut(64).enumerate().for_each(|(index, dc)| {
+            simd(
+                #[inline(always)]
+                || {
+                    dc.fill(0.0);
+                    for (u, db) in outer_weight.chunks_exact(middle).zip(bias_gradient) {
+                        add_scaled_to(dc, *db, &u[64 * index..]);
+                    }
+                },
+            );
+        });
+        outer_bias_gradient.copy_from_slice(bias_gradient);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Device;
+    use crate::ops::gradient_check::{Check, Sizes, uniform};
+
+    #[test]
+    fn one_layer_stands_for_two_and_gradients_reach_both() {
+        let (inputs, middle, outputs) = (5, 70, 6);
+        let sizes = Sizes::of(&[middle * inputs, middle, outputs * middle, outputs]);
+        let check = Check { outputs: inputs * outputs + outputs, tolerance: 1e-4 };
+        let reference = |given: &[Vec<f64>]| {
+            let (v, c, u, d) = (&given[0], &given[1], &given[2], &given[3]);
+            let mut y = Vec::new();
+            for (i, o) in (0..inputs * outputs).map(|entry| (entry / outputs, entry % outputs)) {
+                y.push((0..middle).map(|m| u[o * middle + m] * v[m * inputs + i]).sum());
+            }
+            for o in 0..outputs {
+                y.push(d[o] + (0..middle).map(|m| u[o * middle + m] * c[m]).sum::<f64>());
+            }
+            y
+        };
+        check.run(&sizes, uniform(-1.0, 1.0), reference, |s| {
+            let parts = |slot: Slot| (slot.part(0, inputs * outputs), slot.part(inputs * outputs, outputs));
+            // Slots of the test start on a line, parts of them need not.
+            let ((weight, bias), (dw, db)) = (parts(s.output), parts(s.output_gradient));
+            let [inner_weight, inner_bias, outer_weight, outer_bias] = [0, 1, 2, 3].map(|i| s.inputs[i]);
+            s.device.compose(&Compose {
+                inputs,
+                middle,
+                outputs,
+                inner_weight,
+                inner_bias,
+                outer_weight,
+                outer_bias,
+                weight,
+                bias,
+            });
+            s.device.compose_backward(&ComposeBackward {
+                inputs,
+                middle,
+                outputs,
+                inner_weight,
+                inner_bias,
+                outer_weight,
+                weight_gradient: dw,
+                bias_gradient: db,
+                inner_weight_gradient: s.gradients[0],
+                inner_bias_gradient: s.gradients[1],
+                outer_weight_gradient: s.gradients[2],
+                outer_bias_gradient: s.gradients[3],
+            });
+        });
+    }
 }

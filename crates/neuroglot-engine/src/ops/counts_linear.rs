@@ -1,6 +1,11 @@
 //! y = softsign(x·W + b) for spike counts, of which most are 0.
 
 use crate::Slot;
+use crate::cpu::math::{add_scaled_to, add_to};
+use crate::cpu::parallel::{SharedRows, simd};
+use crate::cpu::products::{Into, Left, Matrix, product, product_then};
+use crate::ops::linear::sum_rows;
+use rayon::prelude::*;
 
 /// y = softsign(x·W + b), softsign(z) = z / (1 + |z|), for counts x that are mostly 0.
 ///
@@ -42,4 +47,193 @@ pub struct CountsLinearBackward {
     pub weight_gradient: Slot,
     /// `[outputs]`, written.
     pub bias_gradient: Slot,
+}
+
+/// A count that is not 0.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Count {
+    row: u32,
+    unit: u32,
+    count: f32,
+}
+
+/// Above this share of counts that are not 0 a product of all is faster.
+const DENSE: f64 = 0.2;
+
+/// The counts that are not 0, row by row; `false` where there are so many that a product of all is better.
+fn find_counts(x: &[f32], units: usize, found: &mut Vec<Count>) -> bool {
+    found.clear();
+    for (row, x) in x.chunks_exact(units).enumerate() {
+        for (index, chunk) in x.chunks(16).enumerate() {
+            // Most chunks hold no spike at all.
+            if chunk.iter().fold(0, |bits, count| bits | count.to_bits()) << 1 == 0 {
+                continue;
+            }
+            for (offset, count) in chunk.iter().enumerate().filter(|(_, count)| **count != 0.0) {
+                found.push(Count { row: row as u32, unit: (16 * index + offset) as u32, count: *count });
+            }
+        }
+    }
+    (found.len() as f64) < DENSE * x.len() as f64
+}
+
+/// Rows that one thread works on at a time.
+const ROWS: usize = 16;
+
+impl CountsLinear {
+    /// `found` is room for the counts that are not 0.
+    pub(crate) fn forward(
+        &self,
+        x: &[f32],
+        weight: &[f32],
+        bias: &[f32],
+        y: &mut [f32],
+        found: &mut Vec<Count>,
+    ) {
+        let (rows, units, outputs) = (self.rows, self.units, self.outputs);
+        if !find_counts(x, units, found) {
+            let (x, weight) = (Matrix::new(x, rows, units), Matrix::new(weight, units, outputs));
+            product_then(y, Into::Replace, &Left::Matrix(x), weight, &|_, y| {
+                simd(
+                    #[inline(always)]
+                    || {
+                        for y in y.chunks_exact_mut(outputs) {
+                            add_to(y, bias);
+                            softsign(y);
+                        }
+                    },
+                );
+            });
+            return;
+        }
+        y.par_chunks_mut(ROWS * outputs).enumerate().for_each(|(index, y)| {
+            let first_row = (index * ROWS) as u32;
+            let mut counts = &found[found.partition_point(|count| count.row < first_row)..];
+            simd(
+                #[inline(always)]
+                || {
+                    for (row, y) in (first_row..).zip(y.chunks_exact_mut(outputs)) {
+                        y.copy_from_slice(bias);
+                        while let Some((Count { unit, count, .. }, rest)) =
+                            counts.split_first().filter(|(count, _)| count.row == row)
+                        {
+                            add_scaled_to(y, *count, &weight[*unit as usize * outputs..][..outputs]);
+                            counts = rest;
+                        }
+                        softsign(y);
+                    }
+                },
+            );
+        });
+    }
+}
+
+#[inline(always)]
+fn softsign(values: &mut [f32]) {
+    values.iter_mut().for_each(|z| *z /= 1.0 + z.abs());
+}
+
+impl CountsLinearBackward {
+    /// `found` is room for the counts that are not 0.
+    pub(crate) fn backward(
+        &self,
+        x: &[f32],
+        dz: &[f32],
+        dw: &mut [f32],
+        db: &mut [f32],
+        found: &mut Vec<Count>,
+    ) {
+        let (rows, units, outputs) = (self.rows, self.units, self.outputs);
+        if !find_counts(x, units, found) {
+            let (x, dz) = (Matrix::new(x, rows, units), Matrix::new(dz, rows, outputs));
+            product(dw, Into::Replace, x.transpose(), dz);
+            return sum_rows(dz.values(), db);
+        }
+        // Each thread has columns of its own, so that no sum is shared.
+        const COLUMNS: usize = 128;
+        let dw = SharedRows::new(dw);
+        db.par_chunks_mut(COLUMNS).enumerate().for_each(|(index, db)| {
+            let (first, count) = (index * COLUMNS, db.len());
+            simd(
+                #[inline(always)]
+                || {
+                    // SAFETY: blocks of columns do not overlap, and each part is gone before the next is made.
+                    let row_of = |unit: usize| unsafe { dw.slice(unit * outputs + first, count) };
+                    (0..units).for_each(|unit| row_of(unit).fill(0.0));
+                    for Count { row, unit, count: spikes } in found.iter() {
+                        let dz = &dz[*row as usize * outputs + first..][..count];
+                        add_scaled_to(row_of(*unit as usize), *spikes, dz);
+                    }
+                    db.fill(0.0);
+                    for dz in dz.chunks_exact(outputs) {
+                        add_to(db, &dz[first..first + count]);
+                    }
+                },
+            );
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Device;
+    use crate::ops::gradient_check::{Check, Sizes, uniform};
+
+    #[test]
+    fn few_and_many_spikes_give_the_result_and_gradient_of_the_formula() {
+        let (rows, units, outputs) = (37, 21, 150);
+        for share in [0.0, 0.05, 0.9] {
+            let sizes = Sizes::of(&[rows * units, units * outputs, outputs]);
+            let mut draws = 0;
+            let mut value = uniform(-1.0, 1.0);
+            // Counts come first: the others are drawn as they are.
+            let draw = move || {
+                let value = value();
+                draws += 1;
+                if draws > rows * units {
+                    value
+                } else if f64::from(value.abs()) < share {
+                    1.0 + (value * 50.0).round().abs()
+                } else {
+                    0.0
+                }
+            };
+            let check = Check { outputs: rows * outputs, tolerance: 2e-4 };
+            let reference = |inputs: &[Vec<f64>]| {
+                let mut y = Vec::new();
+                for row in 0..rows {
+                    for output in 0..outputs {
+                        let sum: f64 = (0..units)
+                            .map(|unit| inputs[0][row * units + unit] * inputs[1][unit * outputs + output])
+                            .sum();
+                        let z = sum + inputs[2][output];
+                        y.push(z / (1.0 + z.abs()));
+                    }
+                }
+                y
+            };
+            check.run_for(&[1, 2], &sizes, draw, reference, |s| {
+                let (x, weight, bias) = (s.inputs[0], s.inputs[1], s.inputs[2]);
+                s.device.counts_linear(&CountsLinear { rows, units, outputs, x, weight, bias, y: s.output });
+                // The layer behind carries its gradient through the softsign.
+                let (mut y, mut dy) = (vec![0.0; rows * outputs], vec![0.0; rows * outputs]);
+                s.device.read(s.output, &mut y);
+                s.device.read(s.output_gradient, &mut dy);
+                for (dy, y) in dy.iter_mut().zip(&y) {
+                    *dy *= (1.0 - y.abs()) * (1.0 - y.abs());
+                }
+                s.device.write(s.output_gradient, &dy);
+                s.device.counts_linear_backward(&CountsLinearBackward {
+                    rows,
+                    units,
+                    outputs,
+                    x,
+                    z_gradient: s.output_gradient,
+                    weight_gradient: s.gradients[1],
+                    bias_gradient: s.gradients[2],
+                });
+            });
+        }
+    }
 }

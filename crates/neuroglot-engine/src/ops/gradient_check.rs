@@ -44,6 +44,19 @@ impl Check {
     pub(crate) fn run(
         &self,
         sizes: &Sizes,
+        draw: impl FnMut() -> f32,
+        reference: impl Fn(&[Vec<f64>]) -> Vec<f64>,
+        operate: impl Fn(&mut Setup<'_>),
+    ) {
+        let all: Vec<usize> = (0..sizes.0.len()).collect();
+        self.run_for(&all, sizes, draw, reference, operate);
+    }
+
+    /// [`Check::run`] for an operation that has a gradient for some of its inputs only.
+    pub(crate) fn run_for(
+        &self,
+        with_gradient: &[usize],
+        sizes: &Sizes,
         mut draw: impl FnMut() -> f32,
         reference: impl Fn(&[Vec<f64>]) -> Vec<f64>,
         operate: impl Fn(&mut Setup<'_>),
@@ -60,7 +73,7 @@ impl Check {
         let loss = |inputs: &[Vec<f64>]| -> f64 {
             reference(inputs).iter().zip(&output_gradient).map(|(y, g)| y * f64::from(*g)).sum()
         };
-        for input in 0..inputs.len() {
+        for input in with_gradient.iter().copied() {
             let mut numeric = Vec::new();
             let mut moved = exact.clone();
             for element in 0..inputs[input].len() {

@@ -1,5 +1,10 @@
 //! y = x·Wᵀ + b, with what stands before and behind it.
 
+use super::{Before, Then};
+use crate::cpu::math::add_to;
+use crate::cpu::parallel::{SharedRows, simd};
+use crate::cpu::products::{Block, Into, Left, Matrix, blocks_of_rows, product, product_then};
+use crate::dropout_bits::with_multipliers;
 use crate::{Dropout, Slot};
 
 /// y = then((m∘x)·Wᵀ + b), with W as published checkpoints store it: `[outputs, inputs]`.
@@ -26,26 +31,6 @@ pub struct Linear {
     pub y: Slot,
     /// What happens to y at once.
     pub then: Then,
-}
-
-/// What happens to the result z = x·Wᵀ + b of a linear layer.
-#[derive(Debug, Clone, Copy)]
-pub enum Then {
-    /// y = z.
-    Nothing,
-    /// y = z, and another slot receives GELU(z) = z·Φ(z), Φ the standard normal distribution (exact form). z is kept
-    /// for the backward pass.
-    Gelu {
-        /// `[rows, outputs]`, written.
-        activated: Slot,
-    },
-    /// y = x + m∘z.
-    Residual {
-        /// `[rows, outputs]`, read.
-        x: Slot,
-        /// m; `None` drops nothing.
-        dropout: Option<Dropout>,
-    },
 }
 
 /// With dz = m∘dy: dx = before(dz·W), dW = dzᵀ·x, db = Σ over rows of dz.
@@ -75,34 +60,51 @@ pub struct LinearBackward {
     pub bias_gradient: Slot,
 }
 
-/// What stood before a linear layer: the gradient of its input passes through it at once.
-#[derive(Debug, Clone, Copy)]
-pub enum Before {
-    /// dx stays.
-    Nothing,
-    /// x was GELU(z) of [`Then::Gelu`]: dx becomes dx · (Φ(z) + z·φ(z)), φ the standard normal density.
-    Gelu {
-        /// z, `[rows, inputs]`, read.
-        z: Slot,
-    },
-    /// x was softsign(z) = z / (1 + |z|): dx becomes dx · (1 − |x|)², which is dx / (1 + |z|)².
-    Softsign,
-    /// x was dropped in place: dx becomes m∘dx.
-    Dropout(Dropout),
-}
-
 impl Linear {
-    pub(crate) fn forward(&self, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
-        // The bias lies in y before the product is added: no second pass over y.
-        y.par_chunks_mut(self.outputs).with_min_len(64).for_each(|row| row.copy_from_slice(bias));
-        let x = Matrix::new(x, self.rows, self.inputs);
-        let weight = Matrix::new(weight, self.outputs, self.inputs);
-        product(y, Into::Add, x, weight.transpose());
+    /// `other` is the slot that [`Then`] names.
+    pub(crate) fn forward(
+        &self,
+        x: &mut [f32],
+        weight: &[f32],
+        bias: &[f32],
+        y: &mut [f32],
+        other: &mut [f32],
+    ) {
+        let (rows, inputs) = (self.rows, self.inputs);
+        let dropout = self.dropout.filter(Dropout::is_active);
+        let shared = SharedRows::new(x);
+        let prepare = |block: Block| {
+            let start = block.first_row * inputs;
+            // SAFETY: blocks do not share rows, and nothing else uses x.
+            let x = unsafe { shared.slice(start, block.rows * inputs) };
+            if let Some(dropout) = &dropout {
+                dropout.multiply(start, x);
+            }
+            &*x
+        };
+        let other = SharedRows::new(other);
+        let left = Left::Rows { rows, inner: inputs, prepare: &prepare };
+        let weight = Matrix::new(weight, self.outputs, inputs);
+        product_then(y, Into::Replace, &left, weight.transpose(), &|first_row, y| {
+            let range = (first_row * self.outputs, y.len());
+            // SAFETY: blocks do not share rows, and the product does not use this slot.
+            let other = if self.then.has_slot() { unsafe { other.slice(range.0, range.1) } } else { &mut [] };
+            self.then.finish(range.0, y, bias, other);
+        });
     }
 }
 
+/// Room that a backward pass needs besides its slots.
+#[derive(Debug, Default)]
+pub(crate) struct LinearRoom {
+    /// dz, where a dropout makes it differ from dy.
+    dropped: Vec<f32>,
+    /// Sums of dz over each block of rows.
+    sums: Vec<f32>,
+}
+
 impl LinearBackward {
-    /// `transposed` is room for dyᵀ: products with both operands along their rows are much faster.
+    /// `z` is the slot that [`Before`] names.
     pub(crate) fn backward(
         &self,
         x: &[f32],
@@ -111,68 +113,128 @@ impl LinearBackward {
         dx: &mut [f32],
         dw: &mut [f32],
         db: &mut [f32],
-        transposed: &mut [f32],
+        z: &[f32],
+        room: &mut LinearRoom,
     ) {
         let (rows, inputs, outputs) = (self.rows, self.inputs, self.outputs);
-        if self.x_gradient.is_some() {
-            let (dy, weight) = (Matrix::new(dy, rows, outputs), Matrix::new(weight, outputs, inputs));
-            product(dx, Into::Replace, dy, weight);
+        let dropout = self.dropout.filter(Dropout::is_active);
+        let sums = sized(&mut room.sums, blocks_of_rows(rows) * outputs);
+        let dropped = sized(&mut room.dropped, if dropout.is_some() { rows * outputs } else { 0 });
+        {
+            let (sums, dropped) = (SharedRows::new(sums), SharedRows::new(dropped));
+            let prepare = |block: Block| {
+                let start = block.first_row * outputs;
+                let dy = &dy[start..start + block.rows * outputs];
+                // SAFETY: blocks share neither rows nor sums.
+                let sums = unsafe { sums.slice(block.index * outputs, outputs) };
+                let dz = match &dropout {
+                    Some(dropout) => {
+                        // SAFETY: as above.
+                        let dz = unsafe { dropped.slice(start, dy.len()) };
+                        drop_into(dropout, start, dy, dz);
+                        &*dz
+                    }
+                    None => dy,
+                };
+                sum_rows(dz, sums);
+                dz
+            };
+            let left = Left::Rows { rows, inner: outputs, prepare: &prepare };
+            let weight = Matrix::new(weight, outputs, inputs);
+            product_then(dx, Into::Replace, &left, weight, &|first_row, dx| {
+                let start = first_row * inputs;
+                self.before.finish(start, dx, &x[start..], z.get(start..).unwrap_or_default());
+            });
         }
-        transpose(dy, rows, outputs, transposed);
-        db.par_iter_mut().zip(transposed.par_chunks(rows)).with_min_len(16).for_each(|(db, column)| {
-            *db = simd(|| crate::cpu::math::sum_of(column, column, |a, _| a));
-        });
-        let transposed = Matrix::new(transposed, outputs, rows);
-        product(dw, Into::Replace, transposed, Matrix::new(x, rows, inputs));
+        sum_rows(sums, db);
+        let dz = if dropout.is_some() { &*dropped } else { dy };
+        let dz = Matrix::new(dz, rows, outputs);
+        product(dw, Into::Replace, dz.transpose(), Matrix::new(x, rows, inputs));
     }
 }
 
-/// Writes the transpose of `values` `[rows, columns]` in tiles that fit the first-level cache.
-fn transpose(values: &[f32], rows: usize, columns: usize, out: &mut [f32]) {
-    const TILE: usize = 16;
-    let out = SharedRows::new(out);
-    (0..columns.div_ceil(TILE)).into_par_iter().for_each(|tile| {
-        let columns_here = tile * TILE..((tile + 1) * TILE).min(columns);
-        // SAFETY: each tile of columns is one run of rows of the transpose, which no other tile touches.
-        let out = unsafe { out.slice(columns_here.start * rows, columns_here.len() * rows) };
-        for start in (0..rows).step_by(TILE) {
-            for row in start..(start + TILE).min(rows) {
-                let source = &values[row * columns..][columns_here.clone()];
-                for (column, value) in source.iter().enumerate() {
-                    out[column * rows + row] = *value;
+fn sized(room: &mut Vec<f32>, len: usize) -> &mut [f32] {
+    if room.len() < len {
+        room.resize(len, 0.0);
+    }
+    &mut room[..len]
+}
+
+fn drop_into(dropout: &Dropout, start: usize, dy: &[f32], dz: &mut [f32]) {
+    simd(
+        #[inline(always)]
+        || {
+            with_multipliers(Some(dropout), start, dy.len(), |range, m| {
+                let (dz, dy) = (&mut dz[range.clone()], &dy[range]);
+                for i in 0..m.len() {
+                    dz[i] = dy[i] * m[i];
                 }
+            });
+        },
+    );
+}
+
+/// sums = Σ over rows of `values`, `[rows, sums.len()]`.
+pub(crate) fn sum_rows(values: &[f32], sums: &mut [f32]) {
+    simd(
+        #[inline(always)]
+        || {
+            sums.fill(0.0);
+            for row in values.chunks_exact(sums.len()) {
+                add_to(sums, row);
             }
-        }
-    });
+        },
+    );
 }
 
 #[cfg(test)]
 mod tests {
-    use crate::Device;
-    use crate::ops::gradient_check::{Check, Sizes, uniform};
-    use crate::ops::{Linear, LinearBackward};
+    use crate::ops::gradient_check::{Check, Setup, Sizes, uniform};
+    use crate::ops::{Before, Linear, LinearBackward, Then};
+    use crate::{Device, Dropout};
+
+    const SIZES: [(usize, usize, usize); 4] = [(1, 1, 1), (7, 5, 3), (33, 17, 65), (101, 3, 40)];
+
+    /// x·Wᵀ + b.
+    fn linear(x: &[f64], weight: &[f64], bias: &[f64]) -> Vec<f64> {
+        let (outputs, inputs) = (bias.len(), weight.len() / bias.len());
+        let mut y = Vec::new();
+        for x in x.chunks(inputs) {
+            for o in 0..outputs {
+                let row = &weight[o * inputs..][..inputs];
+                y.push(bias[o] + x.iter().zip(row).map(|(x, w)| x * w).sum::<f64>());
+            }
+        }
+        y
+    }
+
+    fn multipliers(dropout: Option<Dropout>, len: usize) -> Vec<f64> {
+        let mut m = vec![1.0; len];
+        if let Some(dropout) = dropout {
+            dropout.multipliers(0, &mut m);
+        }
+        m.into_iter().map(f64::from).collect()
+    }
+
+    fn times(x: &[f64], m: &[f64]) -> Vec<f64> {
+        x.iter().zip(m).map(|(x, m)| x * m).collect()
+    }
+
+    const DROPOUTS: [Option<Dropout>; 2] =
+        [None, Some(Dropout { probability: 0.4, seed: 3, step: 2, site: 1 })];
 
     #[test]
-    fn gradient_matches_finite_differences() {
-        for (rows, inputs, outputs) in [(1, 1, 1), (7, 5, 3), (33, 17, 65)] {
-            let sizes = Sizes::of(&[rows * inputs, outputs * inputs, outputs]);
-            let reference = |v: &[Vec<f64>]| {
-                let mut y = vec![0.0; rows * outputs];
-                for r in 0..rows {
-                    for o in 0..outputs {
-                        y[r * outputs + o] = v[2][o]
-                            + (0..inputs).map(|i| v[0][r * inputs + i] * v[1][o * inputs + i]).sum::<f64>();
-                    }
-                }
-                y
-            };
-            Check { outputs: rows * outputs, tolerance: 2e-5 }.run(
-                &sizes,
-                uniform(-1.0, 1.0),
-                reference,
-                |s| {
+    fn gradient_matches_finite_differences_with_and_without_dropout_before() {
+        for (rows, inputs, outputs) in SIZES {
+            for dropout in DROPOUTS {
+                let m = multipliers(dropout, rows * inputs);
+                let sizes = Sizes::of(&[rows * inputs, outputs * inputs, outputs]);
+                let reference = |v: &[Vec<f64>]| linear(&times(&v[0], &m), &v[1], &v[2]);
+                let check = Check { outputs: rows * outputs, tolerance: 2e-5 };
+                check.run(&sizes, uniform(-1.0, 1.0), reference, |s| {
                     let [x, weight, bias] = [s.inputs[0], s.inputs[1], s.inputs[2]];
-                    s.device.linear(&Linear { rows, inputs, outputs, x, weight, bias, y: s.output });
+                    let (y, then) = (s.output, Then::Nothing);
+                    s.device.linear(&Linear { rows, inputs, outputs, x, dropout, weight, bias, y, then });
                     s.device.linear_backward(&LinearBackward {
                         rows,
                         inputs,
@@ -180,12 +242,135 @@ mod tests {
                         x,
                         weight,
                         y_gradient: s.output_gradient,
-                        x_gradient: Some(s.gradients[0]),
+                        dropout: None,
+                        x_gradient: s.gradients[0],
+                        before: dropout.map_or(Before::Nothing, Before::Dropout),
                         weight_gradient: s.gradients[1],
                         bias_gradient: s.gradients[2],
                     });
-                },
-            );
+                });
+            }
         }
+    }
+
+    #[test]
+    fn a_residual_adds_the_dropped_result_and_its_gradient_passes_unchanged() {
+        for (rows, inputs, outputs) in SIZES {
+            for dropout in DROPOUTS {
+                let m = multipliers(dropout, rows * outputs);
+                let sizes = Sizes::of(&[rows * inputs, outputs * inputs, outputs, rows * outputs]);
+                let reference = |v: &[Vec<f64>]| {
+                    let branch = times(&linear(&v[0], &v[1], &v[2]), &m);
+                    branch.iter().zip(&v[3]).map(|(branch, x)| branch + x).collect::<Vec<f64>>()
+                };
+                let check = Check { outputs: rows * outputs, tolerance: 2e-5 };
+                check.run(&sizes, uniform(-1.0, 1.0), reference, |s| {
+                    let [x, weight, bias, residual] = [0, 1, 2, 3].map(|input| s.inputs[input]);
+                    let then = Then::Residual { x: residual, dropout };
+                    let y = s.output;
+                    s.device.linear(&Linear {
+                        rows,
+                        inputs,
+                        outputs,
+                        x,
+                        dropout: None,
+                        weight,
+                        bias,
+                        y,
+                        then,
+                    });
+                    s.device.linear_backward(&LinearBackward {
+                        rows,
+                        inputs,
+                        outputs,
+                        x,
+                        weight,
+                        y_gradient: s.output_gradient,
+                        dropout,
+                        x_gradient: s.gradients[0],
+                        before: Before::Nothing,
+                        weight_gradient: s.gradients[1],
+                        bias_gradient: s.gradients[2],
+                    });
+                    s.device.copy(s.output_gradient, s.gradients[3]);
+                });
+            }
+        }
+    }
+
+    /// erf by its Maclaurin series, which converges everywhere.
+    fn erf(x: f64) -> f64 {
+        let (mut term, mut sum) = (x, x);
+        for n in 1..200 {
+            term *= -x * x / n as f64;
+            sum += term / (2 * n + 1) as f64;
+        }
+        sum * 2.0 / std::f64::consts::PI.sqrt()
+    }
+
+    fn gelu(x: f64) -> f64 {
+        0.5 * x * (1.0 + erf(x / 2f64.sqrt()))
+    }
+
+    fn identity(width: usize) -> Vec<f32> {
+        (0..width * width).map(|entry| f32::from(u8::from(entry / width == entry % width))).collect()
+    }
+
+    /// dx of a layer whose weight is the identity: what happens to the gradient of the layer's input.
+    fn through(s: &mut Setup<'_>, rows: usize, width: usize, x: crate::Slot, before: Before) {
+        let weight = s.extra.part(0, width * width);
+        s.device.write(weight, &identity(width));
+        s.device.linear_backward(&LinearBackward {
+            rows,
+            inputs: width,
+            outputs: width,
+            x,
+            weight,
+            y_gradient: s.output_gradient,
+            dropout: None,
+            x_gradient: s.gradients[0],
+            before,
+            weight_gradient: s.extra.part(1024, width * width),
+            bias_gradient: s.extra.part(2048, width),
+        });
+    }
+
+    #[test]
+    fn gelu_behind_a_layer_has_its_gradient_before_the_next() {
+        let (rows, width) = (61, 5);
+        let reference = |v: &[Vec<f64>]| v[0].iter().map(|x| gelu(*x)).collect::<Vec<f64>>();
+        let check = Check { outputs: rows * width, tolerance: 1e-6 };
+        check.run(&Sizes::of(&[rows * width]), uniform(-4.0, 4.0), reference, |s| {
+            let (weight, bias) = (s.extra.part(0, width * width), s.extra.part(1024, width));
+            s.device.write(weight, &identity(width));
+            s.device.fill(bias, 0.0);
+            let z = s.extra.part(4096, rows * width);
+            s.device.linear(&Linear {
+                rows,
+                inputs: width,
+                outputs: width,
+                x: s.inputs[0],
+                dropout: None,
+                weight,
+                bias,
+                y: z,
+                then: Then::Gelu { activated: s.output },
+            });
+            through(s, rows, width, s.output, Before::Gelu { z });
+        });
+    }
+
+    #[test]
+    fn softsign_before_a_layer_has_its_gradient() {
+        let (rows, width) = (61, 5);
+        let reference = |v: &[Vec<f64>]| v[0].iter().map(|x| x / (1.0 + x.abs())).collect::<Vec<f64>>();
+        let check = Check { outputs: rows * width, tolerance: 1e-6 };
+        check.run(&Sizes::of(&[rows * width]), uniform(-3.0, 3.0), reference, |s| {
+            let mut x = vec![0.0; rows * width];
+            s.device.read(s.inputs[0], &mut x);
+            x.iter_mut().for_each(|x| *x /= 1.0 + x.abs());
+            s.device.write(s.output, &x);
+            through(s, rows, width, s.output, Before::Softsign);
+        });
     }
 }

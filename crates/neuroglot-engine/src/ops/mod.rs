@@ -4,6 +4,7 @@
 //! says that it is added to.
 
 mod adamw;
+mod around_linear;
 mod attention;
 mod compose;
 mod counts_linear;
@@ -16,11 +17,14 @@ mod select_rows;
 mod token_rows;
 
 pub use adamw::AdamW;
+pub use around_linear::{Before, Then};
 pub use attention::{Attention, AttentionBackward, AttentionShape};
 pub use compose::{Compose, ComposeBackward};
+pub(crate) use counts_linear::Count;
 pub use counts_linear::{CountsLinear, CountsLinearBackward};
 pub use layer_norm::{LayerNorm, LayerNormBackward};
-pub use linear::{Before, Linear, LinearBackward, Then};
+pub(crate) use linear::LinearRoom;
+pub use linear::{Linear, LinearBackward};
 pub use poisson_loss::PoissonLoss;
 pub use rope::{Rope, rope_table};
 pub use scale_norm::{ScaleNorm, ScaleNormBackward};

@@ -1,6 +1,7 @@
 //! Some rows of a matrix, and the gradient's way back.
 
 use crate::Slot;
+use rayon::prelude::*;
 
 /// y_i = x_{index i}: rows of a weight, where only some outputs are wanted.
 #[derive(Debug, Clone, Copy)]
@@ -35,4 +36,55 @@ pub struct SelectRowsBackward {
     pub y_gradient: Slot,
     /// `[rows, width]`, written.
     pub x_gradient: Slot,
+}
+
+impl SelectRows {
+    pub(crate) fn forward(&self, x: &[f32], indices: &[f32], y: &mut [f32]) {
+        y.par_chunks_mut(self.width).zip(indices).with_min_len(32).for_each(|(y, index)| {
+            match row_number(*index, self.rows) {
+                Some(row) => y.copy_from_slice(&x[row * self.width..][..self.width]),
+                None => y.fill(0.0),
+            }
+        });
+    }
+}
+
+impl SelectRowsBackward {
+    pub(crate) fn backward(&self, indices: &[f32], dy: &[f32], dx: &mut [f32]) {
+        dx.fill(0.0);
+        for (dy, index) in dy.chunks_exact(self.width).zip(indices) {
+            if let Some(row) = row_number(*index, self.rows) {
+                dx[row * self.width..][..self.width].copy_from_slice(dy);
+            }
+        }
+    }
+}
+
+fn row_number(index: f32, rows: usize) -> Option<usize> {
+    Some(index as usize).filter(|row| *row < rows)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CpuDevice, Device, MemoryPlan};
+
+    #[test]
+    fn rows_go_out_and_their_gradients_come_back_to_their_places() {
+        let mut plan = MemoryPlan::new();
+        let [x, indices, y] = [8, 3, 6].map(|len| plan.slot(len));
+        let mut device = CpuDevice::new(1).unwrap();
+        device.reserve(plan.floats()).unwrap();
+        device.write(x, &[0.0, 1.0, 10.0, 11.0, 20.0, 21.0, 30.0, 31.0]);
+        device.write(indices, &[3.0, 1.0, 4.0]);
+        device.select_rows(&SelectRows { rows: 4, width: 2, selected: 3, x, indices, y });
+        let mut found = [0.0; 6];
+        device.read(y, &mut found);
+        assert_eq!(found, [30.0, 31.0, 10.0, 11.0, 0.0, 0.0]);
+        let op = SelectRowsBackward { rows: 4, width: 2, selected: 3, indices, y_gradient: y, x_gradient: x };
+        device.select_rows_backward(&op);
+        let mut found = [0.0; 8];
+        device.read(x, &mut found);
+        assert_eq!(found, [0.0, 0.0, 10.0, 11.0, 0.0, 0.0, 30.0, 31.0]);
+    }
 }

@@ -1,6 +1,6 @@
 //! Assembling tokens: prefix rows, then one row per bin with its position; and taking the bins back out.
 
-use crate::Slot;
+use crate::{Dropout, Slot};
 use rayon::prelude::*;
 
 /// Tokens of each sequence: the row `first` (session), the row `second` (prompt), then bins + positions; all of it
@@ -80,33 +80,41 @@ impl TokenRows {
         tokens: &mut [f32],
     ) {
         let (count, width) = (self.bins_per_sequence, self.width);
+        let sequence = (count + PREFIX) * width;
         let prefix = prefix.map(|row| &*row);
-        tokens.par_chunks_mut((count + PREFIX) * width).zip(bins.par_chunks(count * width)).for_each(
-            |(tokens, bins)| {
-                let (head, tail) = tokens.split_at_mut(PREFIX * width);
-                head[..width].copy_from_slice(prefix[0]);
-                head[width..].copy_from_slice(prefix[1]);
-                for ((token, bin), position) in tail.iter_mut().zip(bins).zip(positions) {
-                    *token = bin + position;
-                }
-            },
-        );
+        let sequences = tokens.par_chunks_mut(sequence).zip(bins.par_chunks(count * width)).enumerate();
+        sequences.for_each(|(index, (tokens, bins))| {
+            let (head, tail) = tokens.split_at_mut(PREFIX * width);
+            head[..width].copy_from_slice(prefix[0]);
+            head[width..].copy_from_slice(prefix[1]);
+            for ((token, bin), position) in tail.iter_mut().zip(bins).zip(positions) {
+                *token = bin + position;
+            }
+            if let Some(dropout) = self.dropout.filter(Dropout::is_active) {
+                dropout.multiply(index * sequence, tokens);
+            }
+        });
     }
 }
 
 impl TokenRowsBackward {
     pub(crate) fn backward(
         &self,
-        dtokens: &[f32],
+        dtokens: &mut [f32],
         dbins: &mut [f32],
         dpositions: &mut [f32],
         prefix: [&mut [f32]; PREFIX],
     ) {
         let (count, width) = (self.bins_per_sequence, self.width);
         let sequence = (count + PREFIX) * width;
-        dbins.par_chunks_mut(count * width).zip(dtokens.par_chunks(sequence)).for_each(|(dbins, dtokens)| {
+        let sequences = dbins.par_chunks_mut(count * width).zip(dtokens.par_chunks_mut(sequence)).enumerate();
+        sequences.for_each(|(index, (dbins, dtokens))| {
+            if let Some(dropout) = self.dropout.filter(Dropout::is_active) {
+                dropout.multiply(index * sequence, dtokens);
+            }
             dbins.copy_from_slice(&dtokens[PREFIX * width..]);
         });
+        let dtokens = &*dtokens;
         let sum_of_row = |out: &mut [f32], row: usize| {
             out.fill(0.0);
             for dtokens in dtokens.chunks(sequence) {
@@ -142,45 +150,54 @@ impl DropPrefix {
 
 #[cfg(test)]
 mod tests {
-    use crate::Device;
     use crate::ops::gradient_check::{Check, Sizes, uniform};
     use crate::ops::{DropPrefix, TokenRows, TokenRowsBackward};
+    use crate::{Device, Dropout};
 
     #[test]
     fn gradient_matches_finite_differences() {
         let (batch, count, width) = (3, 4, 5);
-        let reference = |v: &[Vec<f64>]| {
-            let mut y = Vec::new();
-            for b in 0..batch {
-                y.extend(v[2].iter().chain(&v[3]));
-                y.extend((0..count * width).map(|i| v[0][b * count * width + i] + v[1][i]));
+        let key = Dropout { probability: 0.3, seed: 5, step: 1, site: 0 };
+        for dropout in [None, Some(key)] {
+            let mut m = vec![1.0; batch * (count + 2) * width];
+            if let Some(dropout) = dropout {
+                dropout.multipliers(0, &mut m);
             }
-            y
-        };
-        let sizes = Sizes::of(&[batch * count * width, count * width, width, width]);
-        let outputs = batch * (count + 2) * width;
-        Check { outputs, tolerance: 1e-6 }.run(&sizes, uniform(-1.0, 1.0), reference, |s| {
-            s.device.token_rows(&TokenRows {
-                batch,
-                bins_per_sequence: count,
-                width,
-                bins: s.inputs[0],
-                positions: s.inputs[1],
-                first: s.inputs[2],
-                second: s.inputs[3],
-                tokens: s.output,
+            let reference = |v: &[Vec<f64>]| {
+                let mut y = Vec::new();
+                for b in 0..batch {
+                    y.extend(v[2].iter().chain(&v[3]));
+                    y.extend((0..count * width).map(|i| v[0][b * count * width + i] + v[1][i]));
+                }
+                y.iter().zip(&m).map(|(y, m)| y * f64::from(*m)).collect::<Vec<f64>>()
+            };
+            let sizes = Sizes::of(&[batch * count * width, count * width, width, width]);
+            let outputs = batch * (count + 2) * width;
+            Check { outputs, tolerance: 1e-6 }.run(&sizes, uniform(-1.0, 1.0), reference, |s| {
+                s.device.token_rows(&TokenRows {
+                    batch,
+                    bins_per_sequence: count,
+                    width,
+                    bins: s.inputs[0],
+                    positions: s.inputs[1],
+                    first: s.inputs[2],
+                    second: s.inputs[3],
+                    tokens: s.output,
+                    dropout,
+                });
+                s.device.token_rows_backward(&TokenRowsBackward {
+                    batch,
+                    bins_per_sequence: count,
+                    width,
+                    tokens_gradient: s.output_gradient,
+                    dropout,
+                    bins_gradient: s.gradients[0],
+                    positions_gradient: s.gradients[1],
+                    first_gradient: s.gradients[2],
+                    second_gradient: s.gradients[3],
+                });
             });
-            s.device.token_rows_backward(&TokenRowsBackward {
-                batch,
-                bins_per_sequence: count,
-                width,
-                tokens_gradient: s.output_gradient,
-                bins_gradient: s.gradients[0],
-                positions_gradient: s.gradients[1],
-                first_gradient: s.gradients[2],
-                second_gradient: s.gradients[3],
-            });
-        });
+        }
     }
 
     #[test]

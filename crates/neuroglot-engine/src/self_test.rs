@@ -17,7 +17,10 @@ pub struct Difference {
 ///
 /// # Errors
 /// [`EngineError::OutOfMemory`] where a device has no room for some hundred kilobytes.
-pub fn self_test(device: &mut dyn Device, reference: &mut dyn Device) -> Result<Vec<Difference>, EngineError> {
+pub fn self_test(
+    device: &mut dyn Device,
+    reference: &mut dyn Device,
+) -> Result<Vec<Difference>, EngineError> {
     let sizes = Sizes { sequences: 2, bins: 98, heads: 2, head_width: 32, units: 130 };
     cases(&sizes).iter().map(|case| case.compare(device, reference)).collect()
 }
@@ -325,7 +328,13 @@ fn attention_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
             work: Box::new(move |device, s| {
                 let (qkv, y_gradient, y, log_sums, qkv_gradient) = (s[0], s[1], s[2], s[3], s[4]);
                 device.attention(&Attention { shape, qkv, y, log_sums });
-                device.attention_backward(&AttentionBackward { shape, qkv, log_sums, y_gradient, qkv_gradient });
+                device.attention_backward(&AttentionBackward {
+                    shape,
+                    qkv,
+                    log_sums,
+                    y_gradient,
+                    qkv_gradient,
+                });
             }),
         });
     };

@@ -29,7 +29,13 @@ impl<D: Driver> CudaDevice<D> {
         let outer = plain_factor((self.at(op.outer_weight), outputs, middle));
         let inner_bias = plain_factor((self.at(op.inner_bias), 1, middle));
         let (weight, bias) = (self.at(op.weight), self.at(op.bias));
-        self.multiply_parameters([inputs, outputs, middle], inner.transpose(), outer.transpose(), weight, None);
+        self.multiply_parameters(
+            [inputs, outputs, middle],
+            inner.transpose(),
+            outer.transpose(),
+            weight,
+            None,
+        );
         let outer_bias = Some(self.at(op.outer_bias));
         self.multiply_parameters([1, outputs, middle], inner_bias, outer.transpose(), bias, outer_bias);
     }
@@ -46,7 +52,13 @@ impl<D: Driver> CudaDevice<D> {
         let douter = self.at(op.outer_weight_gradient);
         let shape = [outputs, middle, inputs];
         self.multiply_parameters(shape, weight_gradient.transpose(), inner.transpose(), douter, None);
-        self.multiply_parameters([outputs, middle, 1], bias_gradient.transpose(), inner_bias, douter, Some(douter));
+        self.multiply_parameters(
+            [outputs, middle, 1],
+            bias_gradient.transpose(),
+            inner_bias,
+            douter,
+            Some(douter),
+        );
         let dinner = self.at(op.inner_weight_gradient);
         let shape = [middle, inputs, outputs];
         self.multiply_parameters(shape, outer.transpose(), weight_gradient.transpose(), dinner, None);

@@ -33,14 +33,19 @@ struct Shape {
     alignments: [u32; 4],
 }
 
-/// Descriptions and algorithm of a shape.
+/// How to compute products of a shape.
 struct Plan {
+    descriptions: Descriptions,
+    algorithm: sys::cublasLtMatmulAlgo_t,
+    workspace: usize,
+}
+
+/// A product in the library's terms.
+struct Descriptions {
     operation: Operation,
     first: Layout,
     second: Layout,
     result: Layout,
-    algorithm: sys::cublasLtMatmulAlgo_t,
-    workspace: usize,
 }
 
 /// Owned descriptions of the library.
@@ -97,10 +102,16 @@ impl Shape {
 impl Operation {
     /// # Safety
     /// `T` must be the attribute's type.
-    unsafe fn set<T>(&self, attribute: sys::cublasLtMatmulDescAttributes_t, value: &T) -> Result<(), EngineError> {
+    unsafe fn set<T>(
+        &self,
+        attribute: sys::cublasLtMatmulDescAttributes_t,
+        value: &T,
+    ) -> Result<(), EngineError> {
         // SAFETY: the library copies the value; the caller answers for its type.
-        unsafe { result::set_matmul_desc_attribute(self.0, attribute, (&raw const *value).cast(), size_of::<T>()) }
-            .map_err(failed("cublasLtMatmulDescSetAttribute"))
+        unsafe {
+            result::set_matmul_desc_attribute(self.0, attribute, (&raw const *value).cast(), size_of::<T>())
+        }
+        .map_err(failed("cublasLtMatmulDescSetAttribute"))
     }
 }
 
@@ -113,8 +124,10 @@ impl Preference {
         value: &T,
     ) -> Result<(), EngineError> {
         // SAFETY: as for `Operation::set`.
-        unsafe { result::set_matmul_pref_attribute(self.0, attribute, (&raw const *value).cast(), size_of::<T>()) }
-            .map_err(failed("cublasLtMatmulPreferenceSetAttribute"))
+        unsafe {
+            result::set_matmul_pref_attribute(self.0, attribute, (&raw const *value).cast(), size_of::<T>())
+        }
+        .map_err(failed("cublasLtMatmulPreferenceSetAttribute"))
     }
 }
 
@@ -137,7 +150,7 @@ impl CublasLt {
             // SAFETY: the attribute is an address on the device.
             unsafe {
                 use sys::cublasLtMatmulDescAttributes_t::CUBLASLT_MATMUL_DESC_BIAS_POINTER;
-                plan.operation.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias.0)?;
+                plan.descriptions.operation.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias.0)?;
             }
         }
         let one = 1.0f32;
@@ -149,17 +162,17 @@ impl CublasLt {
         unsafe {
             result::matmul(
                 self.handle,
-                plan.operation.0,
+                plan.descriptions.operation.0,
                 (&raw const one).cast(),
                 (&raw const beta).cast(),
                 pointer(first.address),
-                plan.first.0,
+                plan.descriptions.first.0,
                 pointer(second.address),
-                plan.second.0,
+                plan.descriptions.second.0,
                 pointer(product.addend.unwrap_or(product.to)),
-                plan.result.0,
+                plan.descriptions.result.0,
                 product.to.0 as *mut c_void,
-                plan.result.0,
+                plan.descriptions.result.0,
                 &raw const plan.algorithm,
                 self.workspace.0 as *mut c_void,
                 plan.workspace,
@@ -171,11 +184,30 @@ impl CublasLt {
 
     /// Describes a product and lets the library choose how to compute it.
     fn plan(&self, product: &Product) -> Result<Plan, EngineError> {
+        let descriptions = Descriptions::of(product)?;
+        let preference = preference(&Shape::of(product))?;
+        // SAFETY: all descriptions are alive.
+        let choice = unsafe {
+            result::get_matmul_algo_heuristic(
+                self.handle,
+                descriptions.operation.0,
+                descriptions.first.0,
+                descriptions.second.0,
+                descriptions.result.0,
+                descriptions.result.0,
+                preference.0,
+            )
+        }
+        .map_err(failed("cublasLtMatmulAlgoGetHeuristic"))?;
+        Ok(Plan { descriptions, algorithm: choice.algo, workspace: choice.workspaceSize })
+    }
+}
+
+impl Descriptions {
+    fn of(product: &Product) -> Result<Self, EngineError> {
         use sys::cublasComputeType_t::{CUBLAS_COMPUTE_32F, CUBLAS_COMPUTE_32F_FAST_TF32};
         use sys::cublasLtEpilogue_t::{CUBLASLT_EPILOGUE_BIAS, CUBLASLT_EPILOGUE_DEFAULT};
-        use sys::cublasLtMatmulDescAttributes_t as operation_attribute;
-        use sys::cublasLtMatmulPreferenceAttributes_t as preference_attribute;
-        use sys::cublasLtReductionScheme_t as reduction;
+        use sys::cublasLtMatmulDescAttributes_t as attribute;
         use sys::cudaDataType_t::{CUDA_R_16BF, CUDA_R_32F};
 
         let (compute, factor_type) = match product.precision {
@@ -183,70 +215,58 @@ impl CublasLt {
             Precision::Tf32 => (CUBLAS_COMPUTE_32F_FAST_TF32, CUDA_R_32F),
             Precision::Bf16 => (CUBLAS_COMPUTE_32F, CUDA_R_16BF),
         };
-        let mapped = ColumnMajor::of(product);
-        // CUBLAS_OP_T and CUBLAS_OP_N of the header that the bindings leave out.
-        let transposition = |transposed: bool| i32::from(transposed);
+        let ColumnMajor { m, n, first, second, .. } = ColumnMajor::of(product);
         let operation = result::create_matmul_desc(compute, CUDA_R_32F);
         let operation = Operation(operation.map_err(failed("cublasLtMatmulDescCreate"))?);
-        let epilogue = if product.bias.is_some() { CUBLASLT_EPILOGUE_BIAS } else { CUBLASLT_EPILOGUE_DEFAULT };
+        // CUBLAS_OP_T and CUBLAS_OP_N of the header that the bindings leave out.
+        let transpositions = [first, second].map(|factor| i32::from(factor.transposed));
+        let epilogue =
+            if product.bias.is_some() { CUBLASLT_EPILOGUE_BIAS } else { CUBLASLT_EPILOGUE_DEFAULT };
         // SAFETY: transpositions are 32-bit integers, the epilogue and the type 32-bit enumerations, the bias an
         // address.
         unsafe {
-            let first = transposition(mapped.first.transposed);
-            operation.set(operation_attribute::CUBLASLT_MATMUL_DESC_TRANSA, &first)?;
-            let second = transposition(mapped.second.transposed);
-            operation.set(operation_attribute::CUBLASLT_MATMUL_DESC_TRANSB, &second)?;
-            operation.set(operation_attribute::CUBLASLT_MATMUL_DESC_EPILOGUE, &(epilogue as u32))?;
+            operation.set(attribute::CUBLASLT_MATMUL_DESC_TRANSA, &transpositions[0])?;
+            operation.set(attribute::CUBLASLT_MATMUL_DESC_TRANSB, &transpositions[1])?;
+            operation.set(attribute::CUBLASLT_MATMUL_DESC_EPILOGUE, &(epilogue as u32))?;
             if let Some(bias) = product.bias {
-                operation.set(operation_attribute::CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias.0)?;
-                let bias_type = CUDA_R_32F as i32;
-                operation.set(operation_attribute::CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &bias_type)?;
+                operation.set(attribute::CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias.0)?;
+                operation.set(attribute::CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &(CUDA_R_32F as i32))?;
             }
         }
         let layout = |kind, (rows, columns): (usize, usize), stride: usize| {
             let layout = result::create_matrix_layout(kind, rows as u64, columns as u64, stride as i64);
             layout.map(Layout).map_err(failed("cublasLtMatrixLayoutCreate"))
         };
-        let first = layout(factor_type, mapped.first_stored(), mapped.first.stride)?;
-        let second = layout(factor_type, mapped.second_stored(), mapped.second.stride)?;
-        let result_layout = layout(CUDA_R_32F, (mapped.m, mapped.n), mapped.m)?;
-
-        let preference = result::create_matmul_pref();
-        let preference = Preference(preference.map_err(failed("cublasLtMatmulPreferenceCreate"))?);
-        let [first_bytes, second_bytes, addend_bytes, to_bytes] = Shape::of(product).alignments;
-        // Sums of parts in the order in which blocks end would differ from run to run.
-        let schemes = reduction::CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE as u32;
-        // SAFETY: the workspace is a 64-bit size, all others are 32-bit numbers.
-        unsafe {
-            preference.set(preference_attribute::CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &(WORKSPACE as u64))?;
-            preference.set(preference_attribute::CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &schemes)?;
-            preference.set(preference_attribute::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &first_bytes)?;
-            preference.set(preference_attribute::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &second_bytes)?;
-            preference.set(preference_attribute::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &addend_bytes)?;
-            preference.set(preference_attribute::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &to_bytes)?;
-        }
-        // SAFETY: all descriptions are alive.
-        let choice = unsafe {
-            result::get_matmul_algo_heuristic(
-                self.handle,
-                operation.0,
-                first.0,
-                second.0,
-                result_layout.0,
-                result_layout.0,
-                preference.0,
-            )
-        }
-        .map_err(failed("cublasLtMatmulAlgoGetHeuristic"))?;
-        Ok(Plan {
+        let mapped = ColumnMajor::of(product);
+        Ok(Self {
             operation,
-            first,
-            second,
-            result: result_layout,
-            algorithm: choice.algo,
-            workspace: choice.workspaceSize,
+            first: layout(factor_type, mapped.first_stored(), first.stride)?,
+            second: layout(factor_type, mapped.second_stored(), second.stride)?,
+            result: layout(CUDA_R_32F, (m, n), m)?,
         })
     }
+}
+
+/// What an algorithm for a shape must respect.
+fn preference(shape: &Shape) -> Result<Preference, EngineError> {
+    use sys::cublasLtMatmulPreferenceAttributes_t as attribute;
+    use sys::cublasLtReductionScheme_t::CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE;
+
+    let preference = result::create_matmul_pref();
+    let preference = Preference(preference.map_err(failed("cublasLtMatmulPreferenceCreate"))?);
+    let [first, second, addend, to] = shape.alignments;
+    // Sums of parts in the order in which blocks end would differ from run to run.
+    let schemes = CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE as u32;
+    // SAFETY: the workspace is a 64-bit size, all others are 32-bit numbers.
+    unsafe {
+        preference.set(attribute::CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, &(WORKSPACE as u64))?;
+        preference.set(attribute::CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, &schemes)?;
+        preference.set(attribute::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, &first)?;
+        preference.set(attribute::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, &second)?;
+        preference.set(attribute::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, &addend)?;
+        preference.set(attribute::CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, &to)?;
+    }
+    Ok(preference)
 }
 
 impl Drop for CublasLt {
@@ -270,6 +290,35 @@ mod tests {
     fn alignments_are_powers_of_two_up_to_256() {
         for (address, bytes) in [(0, 256), (512, 256), (256 + 64, 64), (4, 4), (7, 1)] {
             assert_eq!(alignment(Address(address)), bytes);
+        }
+    }
+
+    #[test]
+    fn the_library_takes_the_descriptions() {
+        // Descriptions need the library, but no GPU.
+        if !crate::cuda::libraries::test_library("cublasLt", || {
+            // SAFETY: loading NVIDIA's libraries runs their start-up code, which has no preconditions.
+            unsafe { sys::is_culib_present() }
+        }) {
+            return;
+        }
+        for precision in [Precision::F32, Precision::Tf32, Precision::Bf16] {
+            for (transposed, bias) in [(false, None), (true, Some(Address(4096)))] {
+                let factor = |stride| Factor { address: Address(512), stride, transposed };
+                let product = Product {
+                    rows: 3,
+                    columns: 5,
+                    inner: 7,
+                    a: factor(8),
+                    b: factor(16),
+                    to: Address(64),
+                    addend: None,
+                    bias,
+                    precision,
+                };
+                Descriptions::of(&product).unwrap();
+                preference(&Shape::of(&product)).unwrap();
+            }
         }
     }
 

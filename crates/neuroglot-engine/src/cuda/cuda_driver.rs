@@ -100,8 +100,12 @@ impl Driver for CudaDriver {
         self.queue.make_current()?;
         // SAFETY: the bytes are borrowed until the copy is done: the stream is waited for.
         unsafe {
-            let queued =
-                sys::cuMemcpyDtoHAsync_v2(bytes.as_mut_ptr().cast(), from.0, bytes.len(), self.queue.stream());
+            let queued = sys::cuMemcpyDtoHAsync_v2(
+                bytes.as_mut_ptr().cast(),
+                from.0,
+                bytes.len(),
+                self.queue.stream(),
+            );
             check("cuMemcpyDtoHAsync", queued)?;
         }
         self.synchronise()

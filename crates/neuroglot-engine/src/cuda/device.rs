@@ -126,7 +126,9 @@ impl<D: Driver> CudaDevice<D> {
         let dropout = dropout.filter(Dropout::is_active);
         if let Some(Dropout { seed, step, .. }) = dropout {
             match self.inside {
-                Some(announced) => assert_eq!(announced, Some((seed, step)), "seed and step of a pass's dropout"),
+                Some(announced) => {
+                    assert_eq!(announced, Some((seed, step)), "seed and step of a pass's dropout")
+                }
                 None => self.set_dropout(seed, step),
             }
         }
@@ -197,7 +199,14 @@ impl<D: Driver> CudaDevice<D> {
     }
 
     /// sums `[width]` = Σ over rows of `values` `[rows, width]`; takes the room between from `offset` bytes on.
-    pub(super) fn column_sums(&mut self, values: Address, rows: usize, width: usize, sums: Address, offset: usize) {
+    pub(super) fn column_sums(
+        &mut self,
+        values: Address,
+        rows: usize,
+        width: usize,
+        sums: Address,
+        offset: usize,
+    ) {
         let chunks = chunks_of_rows(rows);
         if chunks == 1 {
             self.column_sums_of(values, rows, width, 1, sums);

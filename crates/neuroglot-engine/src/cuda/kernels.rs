@@ -60,8 +60,8 @@ impl Kernels {
             return Ok(*function);
         }
         let module = self.load(launch.program)?;
-        let name =
-            CString::new(launch.kernel).map_err(|error| EngineError::CudaKernels { log: error.to_string() })?;
+        let name = CString::new(launch.kernel)
+            .map_err(|error| EngineError::CudaKernels { log: error.to_string() })?;
         let mut function = null_mut();
         // SAFETY: module and name are alive, and the place written to outlives the call.
         unsafe {

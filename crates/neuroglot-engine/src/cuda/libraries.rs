@@ -90,6 +90,35 @@ pub(super) fn check(call: &'static str, answer: sys::CUresult) -> Result<(), Eng
     }
 }
 
+/// Whether a library is there for a test. One that the system does not find is looked for in the folders of
+/// NEUROGLOT_CUDA_LIBRARIES (separated by `:`) and among the packages of `python3`, and found by its name from then on.
+#[cfg(test)]
+pub(super) fn test_library(name: &str, is_present: impl Fn() -> bool) -> bool {
+    use std::path::PathBuf;
+    let packages = || {
+        let print = "import glob, nvidia; print(*glob.glob(nvidia.__path__[0] + '/*/lib'), sep=':')";
+        let output = std::process::Command::new("python3").args(["-c", print]).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_string())
+    };
+    let folders = std::env::var("NEUROGLOT_CUDA_LIBRARIES").ok().or_else(packages).unwrap_or_default();
+    for folder in std::env::split_paths(&folders) {
+        let names = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+        let is_library = |path: &PathBuf| {
+            path.file_name().is_some_and(|file| file.to_string_lossy().starts_with(&format!("lib{name}.so")))
+        };
+        for file in names.filter(is_library) {
+            // SAFETY: loading NVIDIA's libraries runs their start-up code, which has no preconditions. It is kept: a
+            // library that is loaded is found by its name.
+            std::mem::forget(unsafe { libloading::Library::new(file) });
+        }
+    }
+    let present = is_present();
+    if !present {
+        eprintln!("skipped: lib{name} is not found; NEUROGLOT_CUDA_LIBRARIES can name its folder");
+    }
+    present
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

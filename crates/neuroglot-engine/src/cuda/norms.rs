@@ -1,8 +1,6 @@
 //! LayerNorm and ScaleNorm.
 
-use super::device::{
-    CudaDevice, FLOAT, ROWS_PER_CHUNK, SUM_COLUMNS, chunks_of_rows, per_row,
-};
+use super::device::{CudaDevice, FLOAT, ROWS_PER_CHUNK, SUM_COLUMNS, chunks_of_rows, per_row};
 use super::driver::Driver;
 use crate::ops::{LayerNorm, LayerNormBackward, ScaleNorm, ScaleNormBackward};
 

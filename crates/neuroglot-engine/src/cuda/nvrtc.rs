@@ -69,31 +69,12 @@ fn log_text(log: &[c_char]) -> String {
 mod tests {
     use super::*;
     use crate::cuda::HeadWidth;
-    use std::path::PathBuf;
-    use std::process::Command;
-
-    /// Loads NVRTC from NEUROGLOT_NVRTC or from the packages of `python3`, after which it is found by its name.
-    fn find_compiler() -> bool {
-        // SAFETY: loading NVIDIA's libraries runs their start-up code, which has no preconditions.
-        let is_present = || unsafe { sys::is_culib_present() };
-        let file = std::env::var_os("NEUROGLOT_NVRTC").map(PathBuf::from).or_else(|| {
-            let find = "import glob, nvidia; print(sorted(glob.glob(nvidia.__path__[0] + '/*/lib/libnvrtc.so.*'))[-1])";
-            let output = Command::new("python3").args(["-c", find]).output().ok()?;
-            output.status.success().then(|| PathBuf::from(String::from_utf8_lossy(&output.stdout).trim()))
-        });
-        if let Some(file) = file {
-            // SAFETY: as above.
-            let library = unsafe { libloading::Library::new(file) };
-            // Kept: it must not go before the process does.
-            std::mem::forget(library);
-        }
-        is_present()
-    }
+    use crate::cuda::libraries::test_library;
 
     #[test]
     fn all_programs_compile_for_ampere_and_hopper() {
-        if !find_compiler() {
-            eprintln!("skipped: NVRTC is not found; NEUROGLOT_NVRTC can name its file");
+        // SAFETY: loading NVIDIA's libraries runs their start-up code, which has no preconditions.
+        if !test_library("nvrtc", || unsafe { sys::is_culib_present() }) {
             return;
         }
         for width in [HeadWidth::W32, HeadWidth::W64, HeadWidth::W128].map(Program::Attention) {

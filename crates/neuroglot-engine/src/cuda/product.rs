@@ -86,13 +86,7 @@ pub struct ColumnMajor {
 impl ColumnMajor {
     /// The same product.
     pub fn of(product: &Product) -> Self {
-        Self {
-            m: product.columns,
-            n: product.rows,
-            k: product.inner,
-            first: product.b,
-            second: product.a,
-        }
+        Self { m: product.columns, n: product.rows, k: product.inner, first: product.b, second: product.a }
     }
 
     /// Rows and columns of the first factor as it is stored.
@@ -160,7 +154,8 @@ mod tests {
                     // column-major library calls (column, row).
                     let got: f64 = (0..mapped.k)
                         .map(|i| {
-                            column_major(&b, mapped.first, column, i) * column_major(&a, mapped.second, i, row)
+                            column_major(&b, mapped.first, column, i)
+                                * column_major(&a, mapped.second, i, row)
                         })
                         .sum();
                     assert_eq!(got, expected, "({row}, {column}), {a_transposed} {b_transposed}");

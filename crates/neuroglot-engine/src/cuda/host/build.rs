@@ -23,7 +23,8 @@ impl HostProgram {
     pub fn kernel(&self, name: &str) -> (Symbol<'_, Kernel>, Symbol<'_, Run>) {
         // SAFETY: both have these types in the text that `build` writes.
         unsafe {
-            let kernel = self.library.get(format!("host_{name}").as_bytes()).expect("a kernel of this program");
+            let kernel =
+                self.library.get(format!("host_{name}").as_bytes()).expect("a kernel of this program");
             (kernel, self.library.get(b"run_on_host").expect("the runner of cuda_on_host.h"))
         }
     }
@@ -32,7 +33,8 @@ impl HostProgram {
 /// The C++ compiler of this machine.
 pub(crate) fn compiler() -> Option<&'static str> {
     static COMPILER: OnceLock<Option<&str>> = OnceLock::new();
-    let works = |name: &&str| Command::new(name).arg("--version").output().is_ok_and(|out| out.status.success());
+    let works =
+        |name: &&str| Command::new(name).arg("--version").output().is_ok_and(|out| out.status.success());
     *COMPILER.get_or_init(|| ["c++", "g++", "clang++"].into_iter().find(works))
 }
 

@@ -26,7 +26,13 @@ pub(crate) struct HostDriver {
 /// A call that can be recorded.
 #[derive(Clone)]
 pub(crate) enum Step {
-    Launch { program: Program, kernel: &'static str, blocks: [u32; 2], shared_bytes: usize, arguments: Vec<Argument> },
+    Launch {
+        program: Program,
+        kernel: &'static str,
+        blocks: [u32; 2],
+        shared_bytes: usize,
+        arguments: Vec<Argument>,
+    },
     Multiply(Product),
     Copy(Address, Address, usize),
     Fill(Address, usize, f32),
@@ -80,7 +86,10 @@ impl HostDriver {
     fn check_guards(&self) {
         for memory in self.memory.values() {
             let (front, back) = (&memory[..GUARD], &memory[memory.len() - GUARD..]);
-            assert!(front.iter().chain(back).all(|word| *word == PATTERN), "a kernel wrote outside its memory");
+            assert!(
+                front.iter().chain(back).all(|word| *word == PATTERN),
+                "a kernel wrote outside its memory"
+            );
         }
     }
 }
@@ -111,8 +120,9 @@ fn multiply(product: &Product) {
     let to = floats_of(product.to, m * n);
     for column in 0..n {
         for row in 0..m {
-            let mut sum: f64 =
-                (0..k).map(|i| f64::from(element(&first, row, i)) * f64::from(element(&second, i, column))).sum();
+            let mut sum: f64 = (0..k)
+                .map(|i| f64::from(element(&first, row, i)) * f64::from(element(&second, i, column)))
+                .sum();
             if let Some(addend) = product.addend {
                 sum += f64::from(floats_of(addend, m * n)[column * m + row]);
             }

@@ -30,7 +30,7 @@ mod training;
 pub use argument::{Argument, DropoutArgument};
 pub use cuda_driver::CudaDriver;
 pub use device::CudaDevice;
-pub use driver::{Address, Driver, Launch};
+pub use driver::{Address, Driver, Launch, THREADS};
 pub use libraries::{DeviceInfo, devices};
 pub use product::{ColumnMajor, Factor, Precision, Product};
 pub use programs::{HeadWidth, Program};

@@ -30,10 +30,10 @@ SIZES = {
     "tiny": dict(hidden=16, layers=1, heads=2, channels=8),
 }
 MODES = {
-    "f32 eager": ("f32", False),
-    "tf32 eager": ("tf32", False),
-    "tf32 compiled": ("tf32", True),
-    "bf16 compiled": ("bf16", True),
+    "f32-eager": ("f32", False),
+    "tf32-eager": ("tf32", False),
+    "tf32-compiled": ("tf32", True),
+    "bf16-compiled": ("bf16", True),
 }
 
 
@@ -208,7 +208,7 @@ def main():
     parser.add_argument("--batches", type=numbers, default="16,64,256")
     parser.add_argument("--sizes", type=names_of(SIZES), default="paper,small")
     parser.add_argument("--precisions", type=names_of(["f32", "tf32", "bf16"]), default="tf32,bf16,f32")
-    parser.add_argument("--modes", type=names_of(MODES), default="tf32 eager,tf32 compiled,bf16 compiled")
+    parser.add_argument("--modes", type=names_of(MODES), default="tf32-eager,tf32-compiled,bf16-compiled")
     options = parser.parse_args()
 
     import torch

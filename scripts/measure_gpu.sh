@@ -18,6 +18,7 @@ python=${PYTHON:-python3}
 cd "$(dirname "$0")/.."
 case $peer in /*) ;; *) peer=$OLDPWD/$peer ;; esac
 case $report in /*) ;; *) report=$OLDPWD/$report ;; esac
+case ${NEUROGLOT:-/} in /*) ;; *) NEUROGLOT=$OLDPWD/$NEUROGLOT ;; esac
 
 if [ -z "${NEUROGLOT:-}" ]; then
     cargo build --release --package neuroglot

@@ -84,6 +84,38 @@ fn bf16_products_are_as_close_as_their_bits_allow() {
     assert!(device.driver.launched.contains(&(Program::General, "to_bfloat16")));
 }
 
+/// To bf16 and back by f32 arithmetic: the sum loses the bits that bf16 has not, to nearest even.
+fn rounded(value: f32) -> f32 {
+    let large = value * 65537.0;
+    large - (large - value)
+}
+
+#[test]
+fn bf16_products_are_those_of_rounded_factors() {
+    let (Some(mut device), Some(mut exact)) =
+        (host_device(false, Precision::Bf16), host_device(false, Precision::F32))
+    else {
+        return;
+    };
+    let layer = Layer::new();
+    let mut results = Vec::new();
+    for (device, round) in [(&mut device, false), (&mut exact, true)] {
+        device.reserve(layer.plan.floats()).unwrap();
+        layer.fill(device);
+        for slot in [layer.x, layer.weight] {
+            let values: Vec<f32> =
+                (0..slot.len()).map(|i| ((i * 12_345) % 9_973) as f32 / 997.0 - 5.0).collect();
+            let values: Vec<f32> = values.iter().map(|v| if round { rounded(*v) } else { *v }).collect();
+            device.write(slot, &values);
+        }
+        let (x, weight, bias, y, then) = (layer.x, layer.weight, layer.bias, layer.y, Then::Nothing);
+        let (rows, inputs, outputs, dropout) = (ROWS, WIDTH, WIDTH, None);
+        device.linear(&Linear { rows, inputs, outputs, x, dropout, weight, bias, y, then });
+        results.push(read_all(device, &[y]).concat());
+    }
+    assert_eq!(results[0], results[1]);
+}
+
 /// A linear layer with dropout before and behind it, and its gradient.
 struct Layer {
     x: Slot,

@@ -1,37 +1,52 @@
 //! Attention, and the rotation of its queries and keys.
 
 use super::device::{CudaDevice, FLOAT, per_element};
-use super::driver::Driver;
+use super::driver::{Driver, THREADS};
+use super::product::Precision;
 use super::programs::{HeadWidth, Program};
 use crate::ops::{Attention, AttentionBackward, AttentionShape, Rope};
 
-/// Tiles in shared memory, in floats: `rows` of queries, keys, values or dy, and one of weights.
-fn shared_bytes(width: HeadWidth, rows: usize) -> usize {
-    // Strides as in `attention_tiles.cu`.
-    let tile = width.tile();
-    (rows * tile * (width.floats() + 4) + tile * (tile + 4)) * FLOAT
+/// How an attention is computed.
+struct Kernels {
+    program: Program,
+    /// Head of a sequence by rows of a block.
+    blocks: [u32; 2],
+    /// Of the forward and the backward kernels.
+    shared_bytes: [usize; 2],
 }
 
-/// The kernels' width for these heads.
-///
-/// # Panics
-/// Where heads are wider than any.
-fn width_of(shape: &AttentionShape) -> HeadWidth {
-    let Some(width) = HeadWidth::of(shape.head_width) else {
-        panic!(
-            "attention heads of {} floats are too wide for this device, which takes up to {}: use more heads, or \
-             compute on the CPU",
-            shape.head_width,
-            HeadWidth::LARGEST
-        );
-    };
-    width
+impl Kernels {
+    /// # Panics
+    /// Where heads are wider than any kernel takes.
+    fn of(shape: &AttentionShape, precision: Precision) -> Self {
+        let Some(width) = HeadWidth::of(shape.head_width) else {
+            panic!(
+                "attention heads of {} floats are too wide for this device, which takes up to {}: use more heads, or \
+                 compute on the CPU",
+                shape.head_width,
+                HeadWidth::LARGEST
+            );
+        };
+        // Strides as in the kernels' tiles.
+        let stride = width.floats() + 4;
+        let is_tensor = precision != Precision::F32 && width != HeadWidth::W128;
+        let (program, rows, shared_floats) = if is_tensor {
+            let program = Program::TensorAttention(width);
+            // Two tiles; rows of their own are in registers.
+            (program, TENSOR_ROWS, [2 * program.tile() * stride; 2])
+        } else {
+            let program = Program::Attention(width);
+            let tile = program.tile();
+            // Queries, keys and values, in the backward pass also dy; and weights.
+            (program, tile, [3, 4].map(|tiles| tiles * tile * stride + tile * (tile + 4)))
+        };
+        let blocks = [(shape.batch * shape.heads) as u32, shape.tokens.div_ceil(rows) as u32];
+        Self { program, blocks, shared_bytes: shared_floats.map(|floats| floats * FLOAT) }
+    }
 }
 
-/// Grid: head of a sequence by tile.
-fn blocks(shape: &AttentionShape, width: HeadWidth) -> [u32; 2] {
-    [(shape.batch * shape.heads) as u32, shape.tokens.div_ceil(width.tile()) as u32]
-}
+/// Rows of a block of the kernels with tensor cores: 16 per warp.
+const TENSOR_ROWS: usize = THREADS as usize / 32 * 16;
 
 fn scale(shape: &AttentionShape) -> f32 {
     1.0 / (shape.head_width as f32).sqrt()
@@ -40,7 +55,7 @@ fn scale(shape: &AttentionShape) -> f32 {
 impl<D: Driver> CudaDevice<D> {
     pub(super) fn run_attention(&mut self, op: &Attention) {
         let shape = &op.shape;
-        let width = width_of(shape);
+        let kernels = Kernels::of(shape, self.precision());
         let dropout = self.dropout_argument(shape.dropout);
         let arguments = [
             self.at(op.qkv).into(),
@@ -53,13 +68,12 @@ impl<D: Driver> CudaDevice<D> {
             shape.rule.into(),
             dropout.into(),
         ];
-        let shared = shared_bytes(width, 3);
-        self.launch_of(Program::Attention(width), "attention", blocks(shape, width), shared, &arguments);
+        self.launch_of(kernels.program, "attention", kernels.blocks, kernels.shared_bytes[0], &arguments);
     }
 
     pub(super) fn run_attention_backward(&mut self, op: &AttentionBackward) {
         let shape = &op.shape;
-        let width = width_of(shape);
+        let kernels = Kernels::of(shape, self.precision());
         let dropout = self.dropout_argument(shape.dropout);
         let deltas = self.room_between(shape.batch * shape.heads * shape.tokens * FLOAT);
         let arguments = [
@@ -75,10 +89,9 @@ impl<D: Driver> CudaDevice<D> {
             shape.rule.into(),
             dropout.into(),
         ];
-        let shared = shared_bytes(width, 4);
         // The queries' kernel makes the deltas that the keys' one reads.
         for kernel in ["attention_query_gradients", "attention_key_gradients"] {
-            self.launch_of(Program::Attention(width), kernel, blocks(shape, width), shared, &arguments);
+            self.launch_of(kernels.program, kernel, kernels.blocks, kernels.shared_bytes[1], &arguments);
         }
     }
 

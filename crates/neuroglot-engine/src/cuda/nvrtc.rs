@@ -77,12 +77,13 @@ mod tests {
         if !test_library("nvrtc", || unsafe { sys::is_culib_present() }) {
             return;
         }
-        for width in [HeadWidth::W32, HeadWidth::W64, HeadWidth::W128].map(Program::Attention) {
-            for program in [Program::General, width] {
-                for capability in [(8, 0), (9, 0)] {
-                    let image = compile(program, capability).unwrap();
-                    assert_eq!(&image[1..4], b"ELF", "{program:?} for {capability:?}");
-                }
+        let mut programs = vec![Program::General];
+        programs.extend([HeadWidth::W32, HeadWidth::W64, HeadWidth::W128].map(Program::Attention));
+        programs.extend([HeadWidth::W32, HeadWidth::W64].map(Program::TensorAttention));
+        for program in programs {
+            for capability in [(8, 0), (9, 0)] {
+                let image = compile(program, capability).unwrap();
+                assert_eq!(&image[1..4], b"ELF", "{program:?} for {capability:?}");
             }
         }
         let error = compile_text("int f() { return; }", (8, 0)).unwrap_err();

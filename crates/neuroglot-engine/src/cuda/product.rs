@@ -2,7 +2,9 @@
 
 use super::driver::Address;
 
-/// How floats are multiplied; sums are always f32.
+/// How factors of products are rounded; sums are always f32.
+///
+/// The attention follows, but for two things: bf16 means TF32 there, and heads wider than 64 are computed in f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Precision {
     /// Every product in f32.

@@ -5,8 +5,10 @@
 pub enum Program {
     /// Everything but the attention.
     General,
-    /// The attention of heads up to so many floats wide.
+    /// The attention of heads up to so many floats wide, in f32.
     Attention(HeadWidth),
+    /// The same by tensor cores, with factors rounded to TF32; heads up to 64 wide, for registers hold whole rows.
+    TensorAttention(HeadWidth),
 }
 
 /// Head widths that the attention is compiled for; a narrower head is filled up with zeros.
@@ -37,15 +39,6 @@ impl HeadWidth {
             Self::W128 => 128,
         }
     }
-
-    /// Queries, and keys, that a block works on at once: as many as the shared memory of all devices since compute
-    /// capability 8.0 holds (99 KiB a block).
-    pub fn tile(self) -> usize {
-        match self {
-            Self::W32 | Self::W64 => 64,
-            Self::W128 => 32,
-        }
-    }
 }
 
 macro_rules! source {
@@ -70,19 +63,41 @@ const GENERAL: [(&str, &str); 11] = [
     source!("bfloat16.cu"),
 ];
 
-const ATTENTION: [(&str, &str); 3] =
-    [source!("attention_tiles.cu"), source!("attention.cu"), source!("attention_backward.cu")];
+const ATTENTION: [(&str, &str); 4] = [
+    source!("attention_head.cu"),
+    source!("attention_tiles.cu"),
+    source!("attention.cu"),
+    source!("attention_backward.cu"),
+];
+
+const TENSOR_ATTENTION: [(&str, &str); 5] = [
+    source!("attention_head.cu"),
+    source!("tensor_core.cu"),
+    source!("attention_tensor_tiles.cu"),
+    source!("attention_tensor.cu"),
+    source!("attention_tensor_backward.cu"),
+];
 
 impl Program {
+    /// Tokens that an attention kernel has in shared memory at once: as many as fit for all devices since compute
+    /// capability 8.0 (99 KiB a block).
+    pub fn tile(self) -> usize {
+        match self {
+            Self::Attention(HeadWidth::W128) => 32,
+            _ => 64,
+        }
+    }
+
     /// The whole program in CUDA C++. Messages of a compiler name the files and lines of this crate.
     pub fn text(self) -> String {
-        let (defines, parts) = match self {
-            Self::General => (String::new(), GENERAL.as_slice()),
-            Self::Attention(width) => {
-                let defines = format!("#define WIDTH {}\n#define TILE {}\n", width.floats(), width.tile());
-                (defines, ATTENTION.as_slice())
-            }
+        let (parts, width) = match self {
+            Self::General => (GENERAL.as_slice(), None),
+            Self::Attention(width) => (ATTENTION.as_slice(), Some(width)),
+            Self::TensorAttention(width) => (TENSOR_ATTENTION.as_slice(), Some(width)),
         };
+        let defines = width.map_or_else(String::new, |width| {
+            format!("#define WIDTH {}\n#define TILE {}\n", width.floats(), self.tile())
+        });
         let parts = SHARED.iter().chain(parts).map(|(name, text)| format!("#line 1 \"{name}\"\n{text}\n"));
         defines + &parts.collect::<String>()
     }

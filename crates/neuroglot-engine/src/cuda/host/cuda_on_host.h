@@ -44,6 +44,7 @@ struct Block {
     std::vector<float4> shared;
     Barrier barrier, warps[MOST_THREADS / WARP_SIZE];
     uint64_t exchanged[2][MOST_THREADS];
+    float factors[2][MOST_THREADS][6];
     void (*kernel)(void **) = nullptr;
     void **arguments = nullptr;
 };
@@ -111,6 +112,28 @@ template <typename Number> Number __shfl_xor_sync(unsigned, Number value, int di
     host::wait(warp, host::WARP_SIZE);
     memcpy(&value, &places[thread ^ distance], sizeof value);
     return value;
+}
+
+// The warp's part of `tensor_core.cu`. Factors are not rounded here: that would hide mistakes in their places.
+#define TENSOR_CORE_ON_HOST
+
+inline float to_tf32(float value) { return value; }
+
+inline void multiply_add(float (&c)[4], const float (&a)[4], const float (&b)[2]) {
+    unsigned thread = host::block.current, lane = thread % host::WARP_SIZE;
+    host::Barrier &warp = host::block.warps[thread / host::WARP_SIZE];
+    float(*all)[6] = &host::block.factors[warp.generation % 2][thread - lane];
+    memcpy(&all[lane][0], a, sizeof a);
+    memcpy(&all[lane][4], b, sizeof b);
+    host::wait(warp, host::WARP_SIZE);
+    for (unsigned i = 0; i < 4; ++i) {
+        unsigned row = lane / 4 + i / 2 * 8, column = 2 * (lane % 4) + i % 2;
+        for (unsigned k = 0; k < 8; ++k) {
+            float left = all[row % 8 * 4 + k % 4][row / 8 + k / 4 * 2];
+            float right = all[column * 4 + k % 4][4 + k / 4];
+            c[i] = fmaf(left, right, c[i]);
+        }
+    }
 }
 
 template <typename Number> Number min(Number a, Number b) { return b < a ? b : a; }

@@ -12,11 +12,13 @@ use driver::HostDriver;
 use signature::Signature;
 use std::collections::HashSet;
 
-const PROGRAMS: [Program; 4] = [
+const PROGRAMS: [Program; 6] = [
     Program::General,
     Program::Attention(HeadWidth::W32),
     Program::Attention(HeadWidth::W64),
     Program::Attention(HeadWidth::W128),
+    Program::TensorAttention(HeadWidth::W32),
+    Program::TensorAttention(HeadWidth::W64),
 ];
 
 /// From one of everything over sizes that no tile divides to sequences of several tiles and heads of every width.
@@ -36,37 +38,43 @@ fn host_device(reversed: bool, precision: Precision) -> Option<CudaDevice<HostDr
 
 #[test]
 fn every_operation_gives_what_the_cpu_gives_and_every_kernel_is_used() {
-    let Some(mut device) = host_device(false, Precision::F32) else { return };
-    let mut cpu = CpuDevice::new(1).unwrap();
-    for sizes in &SIZES {
-        for case in cases(sizes) {
-            let difference = case.compare(&mut device, &mut cpu).unwrap();
-            assert!(difference.largest < 1e-5, "{difference:?} in {sizes:?}");
-        }
-    }
     let mut unused: HashSet<(Program, String)> = HashSet::new();
     for program in PROGRAMS {
         unused.extend(Signature::all_of(&program.text()).into_iter().map(|s| (program, s.name)));
     }
-    for (program, kernel) in &device.driver.launched {
-        unused.remove(&(*program, kernel.to_string()));
-    }
     unused.remove(&(Program::General, "to_bfloat16".to_string()));
+    let mut cpu = CpuDevice::new(1).unwrap();
+    // The host does not round to TF32.
+    for precision in [Precision::F32, Precision::Tf32] {
+        let Some(mut device) = host_device(false, precision) else { return };
+        for sizes in &SIZES {
+            for case in cases(sizes) {
+                let difference = case.compare(&mut device, &mut cpu).unwrap();
+                assert!(difference.largest < 1e-5, "{precision}: {difference:?} in {sizes:?}");
+            }
+        }
+        for (program, kernel) in &device.driver.launched {
+            unused.remove(&(*program, kernel.to_string()));
+        }
+    }
     assert!(unused.is_empty(), "{unused:?}");
 }
 
 #[test]
 fn the_order_of_threads_changes_no_bit() {
-    let (Some(mut forward), Some(mut backward)) =
-        (host_device(false, Precision::F32), host_device(true, Precision::F32))
-    else {
-        return;
-    };
-    for sizes in &SIZES[1..4] {
-        for case in cases(sizes) {
-            let (a, b) = (case.run(&mut forward).unwrap(), case.run(&mut backward).unwrap());
-            let bits = |arrays: &[Vec<f32>]| arrays.concat().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
-            assert_eq!(bits(&a), bits(&b), "{} in {sizes:?}", case.name);
+    for precision in [Precision::F32, Precision::Tf32] {
+        let (Some(mut forward), Some(mut backward)) =
+            (host_device(false, precision), host_device(true, precision))
+        else {
+            return;
+        };
+        for sizes in &SIZES[1..4] {
+            for case in cases(sizes) {
+                let (a, b) = (case.run(&mut forward).unwrap(), case.run(&mut backward).unwrap());
+                let bits =
+                    |arrays: &[Vec<f32>]| arrays.concat().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+                assert_eq!(bits(&a), bits(&b), "{precision}: {} in {sizes:?}", case.name);
+            }
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Arguments of kernels, as bytes.
 
 use super::driver::Address;
+use super::product::{Factor, Precision};
 use crate::{AttentionRule, Dropout};
 
 /// One argument of a kernel, up to 24 bytes by value.
@@ -99,6 +100,33 @@ impl From<AttentionRule> for Argument {
             tokens_per_bin: rule.tokens_per_bin as u32,
             used_per_bin: rule.used_per_bin as u32,
             causal: u32::from(rule.causal),
+        })
+    }
+}
+
+/// `struct Factor` of the kernels.
+#[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
+#[repr(C)]
+struct FactorArgument {
+    values: u64,
+    row_stride: u32,
+    column_stride: u32,
+    is_bfloat16: u32,
+    padding: u32,
+}
+
+impl From<(Factor, Precision)> for Argument {
+    /// A factor of a product of this precision.
+    fn from((factor, precision): (Factor, Precision)) -> Self {
+        let stride = factor.stride as u32;
+        let (row_stride, column_stride) = if factor.transposed { (1, stride) } else { (stride, 1) };
+        let is_bfloat16 = u32::from(precision == Precision::Bf16);
+        Self::of(FactorArgument {
+            values: factor.address.0,
+            row_stride,
+            column_stride,
+            is_bfloat16,
+            padding: 0,
         })
     }
 }

@@ -1,8 +1,9 @@
 //! Two linear layers made one.
 
-use super::device::{CudaDevice, FLOAT, plain_factor};
+use super::device::{CudaDevice, plain_factor};
 use super::driver::{Address, Driver};
 use super::product::{Factor, Precision, Product};
+use crate::Device;
 use crate::ops::{Compose, ComposeBackward};
 
 impl<D: Driver> CudaDevice<D> {
@@ -64,7 +65,6 @@ impl<D: Driver> CudaDevice<D> {
         self.multiply_parameters(shape, outer.transpose(), weight_gradient.transpose(), dinner, None);
         let dinner_bias = self.at(op.inner_bias_gradient);
         self.multiply_parameters([1, middle, outputs], bias_gradient, outer, dinner_bias, None);
-        let (from, to) = (self.at(op.bias_gradient), self.at(op.outer_bias_gradient));
-        super::device::or_end(self.driver.copy(from, to, outputs * FLOAT));
+        self.copy(op.bias_gradient, op.outer_bias_gradient);
     }
 }

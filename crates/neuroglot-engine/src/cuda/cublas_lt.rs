@@ -184,6 +184,16 @@ impl CublasLt {
 
     /// Describes a product and lets the library choose how to compute it.
     fn plan(&self, product: &Product) -> Result<Plan, EngineError> {
+        match self.plan_as_described(product) {
+            // The library has no TF32 product of this shape: then it is computed more exactly.
+            Err(_) if product.precision == Precision::Tf32 => {
+                self.plan_as_described(&Product { precision: Precision::F32, ..*product })
+            }
+            plan => plan,
+        }
+    }
+
+    fn plan_as_described(&self, product: &Product) -> Result<Plan, EngineError> {
         let descriptions = Descriptions::of(product)?;
         let preference = preference(&Shape::of(product))?;
         // SAFETY: all descriptions are alive.

@@ -193,9 +193,23 @@ impl<D: Driver> CudaDevice<D> {
 
     /// Multiplies; a product without elements is no work.
     pub(super) fn multiply(&mut self, product: &Product) {
-        if product.rows > 0 && product.columns > 0 {
+        let Product { rows, columns, inner, a, b, to, addend, bias, precision } = *product;
+        if rows > 1 && columns > 1 && inner > 1 {
             or_end(self.driver.multiply(product));
+            return;
         }
+        let nothing = Address(0);
+        let arguments = [
+            (a, precision).into(),
+            (b, precision).into(),
+            to.into(),
+            addend.unwrap_or(nothing).into(),
+            bias.unwrap_or(nothing).into(),
+            (rows as u32).into(),
+            (columns as u32).into(),
+            (inner as u32).into(),
+        ];
+        self.launch("thin_product", per_element(rows * columns), &arguments);
     }
 
     /// sums `[width]` = Σ over rows of `values` `[rows, width]`; takes the room between from `offset` bytes on.
@@ -298,11 +312,16 @@ impl<D: Driver> Device for CudaDevice<D> {
     }
 
     fn fill(&mut self, slot: Slot, value: f32) {
-        or_end(self.driver.fill(self.at(slot), slot.len(), value));
+        if !slot.is_empty() {
+            or_end(self.driver.fill(self.at(slot), slot.len(), value));
+        }
     }
 
     fn copy(&mut self, from: Slot, to: Slot) {
         assert_eq!(from.len(), to.len(), "slots of a copy");
+        if from.is_empty() {
+            return;
+        }
         or_end(self.driver.copy(self.at(from), self.at(to), from.len() * FLOAT));
     }
 

@@ -60,16 +60,16 @@ pub trait Driver: Send {
     /// Copies device bytes to the host, once all work queued before is done.
     fn download(&self, from: Address, bytes: &mut [u8]) -> Result<(), EngineError>;
 
-    /// Copies within the device.
+    /// Copies within the device, at least one byte.
     fn copy(&mut self, from: Address, to: Address, bytes: usize) -> Result<(), EngineError>;
 
-    /// Sets floats.
+    /// Sets floats, at least one.
     fn fill(&mut self, at: Address, floats: usize, value: f32) -> Result<(), EngineError>;
 
     /// Runs a kernel.
     fn launch(&mut self, launch: &Launch<'_>) -> Result<(), EngineError>;
 
-    /// Multiplies matrices.
+    /// Multiplies matrices of at least two rows, columns and terms of a sum.
     fn multiply(&mut self, product: &Product) -> Result<(), EngineError>;
 
     /// Copies, fills, launches and products are recorded from here on instead of done. No other call may follow until

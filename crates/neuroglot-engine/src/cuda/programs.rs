@@ -49,7 +49,7 @@ macro_rules! source {
 
 const SHARED: [(&str, &str); 2] = [source!("prelude.cu"), source!("dropout_bits.cu")];
 
-const GENERAL: [(&str, &str); 11] = [
+const GENERAL: [(&str, &str); 12] = [
     source!("dropout.cu"),
     source!("activations.cu"),
     source!("column_sums.cu"),
@@ -61,6 +61,7 @@ const GENERAL: [(&str, &str); 11] = [
     source!("poisson_loss.cu"),
     source!("adamw.cu"),
     source!("bfloat16.cu"),
+    source!("thin_product.cu"),
 ];
 
 const ATTENTION: [(&str, &str); 4] = [

@@ -1,7 +1,8 @@
 //! Rows put together, taken out and selected.
 
-use super::device::{CudaDevice, or_end, per_eight_elements, per_element};
+use super::device::{CudaDevice, per_eight_elements, per_element};
 use super::driver::Driver;
+use crate::Device;
 use crate::ops::{DropPrefix, SelectRows, SelectRowsBackward, TokenRows, TokenRowsBackward};
 
 /// Rows in front of the bins of a sequence: session and prompt.
@@ -84,7 +85,7 @@ impl<D: Driver> CudaDevice<D> {
     pub(super) fn run_select_rows_backward(&mut self, op: &SelectRowsBackward) {
         let length = op.selected * op.width;
         let dx = self.at(op.x_gradient);
-        or_end(self.driver.fill(dx, op.rows * op.width, 0.0));
+        self.fill(op.x_gradient, 0.0);
         let arguments = [
             self.at(op.y_gradient).into(),
             self.at(op.indices).into(),

@@ -146,6 +146,8 @@ inline float __int_as_float(int bits) {
     return value;
 }
 
+inline float __uint_as_float(unsigned bits) { return __int_as_float((int)bits); }
+
 inline unsigned __float_as_uint(float value) {
     unsigned bits;
     memcpy(&bits, &value, sizeof bits);

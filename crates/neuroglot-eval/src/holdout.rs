@@ -13,43 +13,78 @@ pub(crate) struct Predictor<'a> {
     pub session: usize,
 }
 
+/// One trial with something hidden, and the units to predict.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sequence<'a> {
+    /// What is hidden, counted by whoever asks.
+    pub case: usize,
+    /// Trial, counted from 0 among those of the evaluation.
+    pub trial: usize,
+    /// Units whose log-rates are wanted, in rising order.
+    pub units: &'a [usize],
+}
+
 impl Predictor<'_> {
-    /// Runs `cases × trials` sequences in batches. `fill(case, trial, input)` prepares an input `[bin, unit]` that
-    /// holds the counts of the trial; `take(case, trial, log_rates)` receives the prediction.
+    /// Runs sequences in batches. `fill` prepares an input `[bin, unit]` that holds the counts of the trial; `take`
+    /// receives the prediction `[bin, unit of the sequence]`.
     pub(crate) fn run(
         &mut self,
         trials: &Trials,
-        cases: usize,
+        sequences: &[Sequence<'_>],
         prompt: Prompt,
-        mut fill: impl FnMut(usize, usize, &mut [f32]),
-        mut take: impl FnMut(usize, usize, &[f32]),
+        mut fill: impl FnMut(&Sequence<'_>, &mut [f32]),
+        mut take: impl FnMut(&Sequence<'_>, &[f32]),
     ) -> Result<(), EvalError> {
-        let stride = trials.stride();
-        let total = cases * trials.len();
-        let mut inputs = vec![0.0; SEQUENCES.min(total) * stride];
-        let mut log_rates = inputs.clone();
-        for first in (0..total).step_by(SEQUENCES) {
-            let count = SEQUENCES.min(total - first);
-            let place =
-                |sequence: usize| ((first + sequence) / trials.len(), (first + sequence) % trials.len());
-            let (inputs, log_rates) = (&mut inputs[..count * stride], &mut log_rates[..count * stride]);
-            for (sequence, input) in inputs.chunks_mut(stride).enumerate() {
-                let (case, trial) = place(sequence);
-                input.copy_from_slice(&trials.counts[trial * stride..][..stride]);
-                fill(case, trial, input);
+        let (stride, bins) = (trials.stride(), trials.bins);
+        let mut inputs = vec![0.0; SEQUENCES.min(sequences.len()) * stride];
+        let (mut log_rates, mut of_sequence) = (Vec::new(), Vec::new());
+        for batch in sequences.chunks(SEQUENCES) {
+            let inputs = &mut inputs[..batch.len() * stride];
+            for (sequence, input) in batch.iter().zip(inputs.chunks_mut(stride)) {
+                input.copy_from_slice(&trials.counts[sequence.trial * stride..][..stride]);
+                fill(sequence, input);
             }
-            self.model.log_rates(self.session, prompt, count, inputs, log_rates)?;
+            // Sequences of one batch share the units that the model predicts; most often they want the same.
+            let mut units: Vec<usize> = batch.iter().flat_map(|sequence| sequence.units).copied().collect();
+            units.sort_unstable();
+            units.dedup();
+            log_rates.resize(batch.len() * bins * units.len(), 0.0);
+            self.model.log_rates_of(self.session, prompt, &units, batch.len(), inputs, &mut log_rates)?;
             let is_rate = |log_rate: &&f32| log_rate.is_finite() && log_rate.exp().is_finite();
             if let Some(log_rate) = log_rates.iter().find(|log_rate| !is_rate(log_rate)) {
                 let eid = self.model.sessions()[self.session].eid.clone();
                 return Err(EvalError::Diverged { eid, log_rate: *log_rate });
             }
-            for (sequence, log_rates) in log_rates.chunks(stride).enumerate() {
-                let (case, trial) = place(sequence);
-                take(case, trial, log_rates);
+            for (sequence, log_rates) in batch.iter().zip(log_rates.chunks(bins * units.len())) {
+                if sequence.units.len() == units.len() {
+                    take(sequence, log_rates);
+                    continue;
+                }
+                let place = |unit: &usize| units.binary_search(unit).expect("a union holds all of its parts");
+                let columns: Vec<usize> = sequence.units.iter().map(place).collect();
+                of_sequence.clear();
+                for row in log_rates.chunks(units.len()) {
+                    of_sequence.extend(columns.iter().map(|column| row[*column]));
+                }
+                take(sequence, &of_sequence);
             }
         }
         Ok(())
+    }
+
+    /// Runs every trial once for one case, predicting some units, and writes them to `predicted`, `[trial, bin, unit]`.
+    pub(crate) fn run_trials(
+        &mut self,
+        trials: &Trials,
+        units: &[usize],
+        prompt: Prompt,
+        mut fill: impl FnMut(&mut [f32]),
+        predicted: &mut [f32],
+    ) -> Result<(), EvalError> {
+        let sequences: Vec<Sequence<'_>> =
+            (0..trials.len()).map(|trial| Sequence { case: 0, trial, units }).collect();
+        let take = |sequence: &Sequence<'_>, log_rates: &[f32]| put(trials, sequence, log_rates, predicted);
+        self.run(trials, &sequences, prompt, |_, input| fill(input), take)
     }
 
     /// Log-rates with nothing hidden, `[trial, bin, unit]`.
@@ -59,11 +94,8 @@ impl Predictor<'_> {
         prompt: Prompt,
     ) -> Result<Vec<f32>, EvalError> {
         let mut predicted = vec![0.0; trials.counts.len()];
-        let stride = trials.stride();
-        let take = |_: usize, trial: usize, log_rates: &[f32]| {
-            predicted[trial * stride..][..stride].copy_from_slice(log_rates);
-        };
-        self.run(trials, 1, prompt, |_, _, _| (), take)?;
+        let all: Vec<usize> = (0..trials.units).collect();
+        self.run_trials(trials, &all, prompt, |_| (), &mut predicted)?;
         Ok(predicted)
     }
 
@@ -97,37 +129,31 @@ impl Predictor<'_> {
                 }
             }
             Task::InterRegion => {
-                let stride = trials.stride();
                 let count = regions.names().len();
-                let inside = |region: usize, entry: usize| regions.of_unit(entry % units) == Some(region);
-                let fill = |region: usize, _: usize, input: &mut [f32]| {
-                    let hidden = input.iter_mut().enumerate().filter(|(entry, _)| inside(region, *entry));
-                    hidden.for_each(|(_, count)| *count = 0.0);
-                };
-                let take = |region: usize, trial: usize, log_rates: &[f32]| {
-                    let out = &mut predicted[trial * stride..][..stride];
-                    for (entry, log_rate) in log_rates.iter().enumerate().filter(|(e, _)| inside(region, *e))
-                    {
-                        out[entry] = *log_rate;
-                    }
-                    progress(region + usize::from(trial + 1 == trials.len()), count);
-                };
-                self.run(trials, count, prompt, fill, take)?;
+                for region in 0..count {
+                    let inside = regions.units_of(region);
+                    let fill = |input: &mut [f32]| hide(input, units, &inside);
+                    self.run_trials(trials, &inside, prompt, fill, &mut predicted)?;
+                    progress(region + 1, count);
+                }
             }
             Task::Forward => {
-                let (stride, first) = (trials.stride(), first_predicted_bin(trials.bins) * units);
-                let fill = |_: usize, _: usize, input: &mut [f32]| input[first..].fill(0.0);
-                let take = |_: usize, trial: usize, log_rates: &[f32]| {
-                    predicted[trial * stride..][first..stride].copy_from_slice(&log_rates[first..]);
-                    progress(trial + 1, trials.len());
-                };
-                self.run(trials, 1, prompt, fill, take)?;
+                let all: Vec<usize> = (0..units).collect();
+                let first = first_predicted_bin(trials.bins) * units;
+                self.run_trials(trials, &all, prompt, |input| input[first..].fill(0.0), &mut predicted)?;
+                for predicted in predicted.chunks_mut(trials.stride()) {
+                    predicted[..first].fill(0.0);
+                }
+                progress(trials.len(), trials.len());
             }
         }
         Ok(predicted)
     }
 
     /// Hides each of `hidden_in_turn` by itself, and always those that `always_hidden` says.
+    ///
+    /// A trial in which a unit is silent looks the same whether the unit is hidden or not: one pass without anything
+    /// hidden in turn predicts all units in such trials.
     fn each_unit(
         &mut self,
         trials: &Trials,
@@ -139,21 +165,41 @@ impl Predictor<'_> {
     ) -> Result<(), EvalError> {
         let (stride, units) = (trials.stride(), trials.units);
         let hidden: Vec<usize> = (0..units).filter(|unit| always_hidden(*unit)).collect();
-        let fill = |case: usize, _: usize, input: &mut [f32]| {
-            for row in input.chunks_mut(units) {
-                hidden.iter().for_each(|unit| row[*unit] = 0.0);
-                row[hidden_in_turn[case]] = 0.0;
-            }
+        self.run_trials(trials, hidden_in_turn, prompt, |input| hide(input, units, &hidden), predicted)?;
+        let mut sequences = Vec::new();
+        for (case, unit) in hidden_in_turn.iter().enumerate() {
+            let counts = trials.counts.chunks(stride).enumerate();
+            let fires = |counts: &[f32]| counts.iter().skip(*unit).step_by(units).any(|count| *count != 0.0);
+            let trials = counts.filter(|(_, counts)| fires(counts)).map(|(trial, _)| trial);
+            let units = std::slice::from_ref(unit);
+            sequences.extend(trials.map(|trial| Sequence { case, trial, units }));
+        }
+        let fill = |sequence: &Sequence<'_>, input: &mut [f32]| {
+            hide(input, units, &hidden);
+            hide(input, units, sequence.units);
         };
-        let take = |case: usize, trial: usize, log_rates: &[f32]| {
-            let unit = hidden_in_turn[case];
-            let out = &mut predicted[trial * stride..][..stride];
-            for (out, row) in out.chunks_mut(units).zip(log_rates.chunks(units)) {
-                out[unit] = row[unit];
-            }
-            progress(case + usize::from(trial + 1 == trials.len()), hidden_in_turn.len());
+        let take = |sequence: &Sequence<'_>, log_rates: &[f32]| {
+            put(trials, sequence, log_rates, predicted);
+            progress(sequence.case, hidden_in_turn.len());
         };
-        self.run(trials, hidden_in_turn.len(), prompt, fill, take)
+        self.run(trials, &sequences, prompt, fill, take)?;
+        progress(hidden_in_turn.len(), hidden_in_turn.len());
+        Ok(())
+    }
+}
+
+/// Hides all bins of some units of an input `[bin, unit]`.
+fn hide(input: &mut [f32], units: usize, hidden: &[usize]) {
+    for row in input.chunks_mut(units) {
+        hidden.iter().for_each(|unit| row[*unit] = 0.0);
+    }
+}
+
+/// Writes the prediction of a sequence to its place in `[trial, bin, unit]`.
+fn put(trials: &Trials, sequence: &Sequence<'_>, log_rates: &[f32], predicted: &mut [f32]) {
+    let out = &mut predicted[sequence.trial * trials.stride()..][..trials.stride()];
+    for (out, row) in out.chunks_mut(trials.units).zip(log_rates.chunks(sequence.units.len())) {
+        sequence.units.iter().zip(row).for_each(|(unit, log_rate)| out[*unit] = *log_rate);
     }
 }
 

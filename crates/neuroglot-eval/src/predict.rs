@@ -104,9 +104,9 @@ pub fn predict(
     let index = session_index(config, session)?;
     hidden.check(session)?;
     let trials = Trials::of(session, (0..session.trials()).collect());
-    let (units, stride) = (trials.units, trials.stride());
+    let units = trials.units;
     let mut log_rates = vec![0.0; trials.counts.len()];
-    let fill = |_: usize, _: usize, input: &mut [f32]| {
+    let fill = |input: &mut [f32]| {
         for (bin, row) in input.chunks_mut(units).enumerate() {
             if hidden.bins.contains(&bin) {
                 row.fill(0.0);
@@ -114,11 +114,9 @@ pub fn predict(
             hidden.units.iter().for_each(|unit| row[*unit] = 0.0);
         }
     };
-    let take = |_: usize, trial: usize, predicted: &[f32]| {
-        log_rates[trial * stride..][..stride].copy_from_slice(predicted);
-    };
     let prompt = prompt(scheme, config.mask.scheme);
-    Predictor { model, session: index }.run(&trials, 1, prompt, fill, take)?;
+    let all: Vec<usize> = (0..units).collect();
+    Predictor { model, session: index }.run_trials(&trials, &all, prompt, fill, &mut log_rates)?;
     replace_file(out, &to_parquet(&table(session, &trials, hidden, &log_rates)))?;
     Ok(())
 }

@@ -18,7 +18,8 @@ pub(crate) fn region_matrix(
     intra: &[UnitScores],
     inter: &[UnitScores],
 ) -> Result<RegionMatrix, EvalError> {
-    let (count, units, stride) = (regions.names().len(), trials.units, trials.stride());
+    let (count, units) = (regions.names().len(), trials.units);
+    let all: Vec<usize> = (0..units).collect();
     let mean_in = |region: usize, scores: &[Option<f64>]| {
         let of_region: Vec<Option<f64>> = regions.units_of(region).iter().map(|unit| scores[*unit]).collect();
         mean_defined(&of_region)
@@ -28,17 +29,14 @@ pub(crate) fn region_matrix(
     let mut from_one = Vec::new();
     for source in 0..count {
         let mut predicted = vec![0.0; trials.counts.len()];
-        let fill = |_: usize, _: usize, input: &mut [f32]| {
+        let fill = |input: &mut [f32]| {
             for (entry, count) in input.iter_mut().enumerate() {
                 if regions.of_unit(entry % units) != Some(source) {
                     *count = 0.0;
                 }
             }
         };
-        let take = |_: usize, trial: usize, log_rates: &[f32]| {
-            predicted[trial * stride..][..stride].copy_from_slice(log_rates);
-        };
-        predictor.run(trials, 1, prompt, fill, take)?;
+        predictor.run_trials(trials, &all, prompt, fill, &mut predicted)?;
         let scores = bits_per_spike(&predicted, &trials.counts, units).per_unit;
         let row = (0..count).map(|target| mean_in(target, if target == source { &intra } else { &scores }));
         from_one.push(row.collect());

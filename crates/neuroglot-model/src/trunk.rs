@@ -57,38 +57,35 @@ impl LinearParameters {
         p.set(device, self.bias, &linear_bias(rng, self.inputs, self.outputs));
     }
 
-    pub(crate) fn forward(&self, p: &Parameters, device: &mut dyn Device, rows: usize, x: Slot, y: Slot) {
-        device.linear(&Linear {
-            rows,
-            inputs: self.inputs,
-            outputs: self.outputs,
-            x,
-            weight: p.value(self.weight),
-            bias: p.value(self.bias),
-            y,
-        });
+    /// y = x·Wᵀ + b and nothing else; other layers change the fields they need.
+    pub(crate) fn forward(&self, p: &Parameters, rows: usize, x: Slot, y: Slot) -> Linear {
+        let (inputs, outputs) = (self.inputs, self.outputs);
+        let (weight, bias) = (p.value(self.weight), p.value(self.bias));
+        Linear { rows, inputs, outputs, x, dropout: None, weight, bias, y, then: Then::Nothing }
     }
 
+    /// The backward pass of [`LinearParameters::forward`].
     pub(crate) fn backward(
         &self,
         p: &Parameters,
-        device: &mut dyn Device,
         rows: usize,
         x: Slot,
         y_gradient: Slot,
-        x_gradient: Option<Slot>,
-    ) {
-        device.linear_backward(&LinearBackward {
+        x_gradient: Slot,
+    ) -> LinearBackward {
+        LinearBackward {
             rows,
             inputs: self.inputs,
             outputs: self.outputs,
             x,
             weight: p.value(self.weight),
             y_gradient,
+            dropout: None,
             x_gradient,
+            before: Before::Nothing,
             weight_gradient: p.gradient(self.weight),
             bias_gradient: p.gradient(self.bias),
-        });
+        }
     }
 }
 
@@ -220,9 +217,9 @@ pub(crate) struct TrunkSlots {
     batch: usize,
     tokens: usize,
     blocks: Vec<BlockSlots>,
-    branch: Slot,
     /// Backward pass only.
     normed_gradient: Slot,
+    attended_gradient: Slot,
     wide_gradient: Slot,
     rope_table: Slot,
 }
@@ -330,14 +327,10 @@ impl Trunk {
             }
             block.output = *turn;
         }
-        let branch = plan.slot(rows * hidden);
-        let (normed_gradient, wide_gradient) = if training {
-            (plan.slot(rows * hidden), plan.slot(rows * mlp.max(3 * hidden)))
-        } else {
-            (nothing, nothing)
-        };
+        let [normed_gradient, attended_gradient, wide_gradient] = [hidden, hidden, mlp.max(3 * hidden)]
+            .map(|width| if training { plan.slot(rows * width) } else { nothing });
         let rope_table = if self.config.rope { plan.slot(tokens * hidden / heads) } else { nothing };
-        TrunkSlots { batch, tokens, blocks, branch, normed_gradient, wide_gradient, rope_table }
+        TrunkSlots { batch, tokens, blocks, normed_gradient, attended_gradient, wide_gradient, rope_table }
     }
 
     /// Writes what the blocks need besides their input, when a plan comes into use.
@@ -364,21 +357,26 @@ impl Trunk {
         for (layer, (block, s)) in self.blocks.iter().zip(&slots.blocks).enumerate() {
             let site = site_of(layer);
             block.norm1.forward(p, device, rows, x, s.normed1, s.statistics1);
-            block.qkv.forward(p, device, rows, s.normed1, s.qkv);
+            device.linear(&block.qkv.forward(p, rows, s.normed1, s.qkv));
             if self.config.rope {
                 device.rope(&self.rope(slots, s.qkv, false));
             }
             let shape = self.attention(slots, rule, dropout_at(key, dropout, site));
             device.attention(&Attention { shape, qkv: s.qkv, y: s.attended, log_sums: s.log_sums });
-            device.dropout(&DropoutInPlace { x: s.attended, dropout: dropout_at(key, dropout, site + 1) });
-            block.out.forward(p, device, rows, s.attended, slots.branch);
-            device.residual(&Residual { x, branch: slots.branch, y: s.middle, dropout: None });
+            device.linear(&Linear {
+                dropout: dropout_at(key, dropout, site + 1),
+                then: Then::Residual { x, dropout: None },
+                ..block.out.forward(p, rows, s.attended, s.middle)
+            });
             block.norm2.forward(p, device, rows, s.middle, s.normed2, s.statistics2);
-            block.up.forward(p, device, rows, s.normed2, s.up);
-            device.gelu(&Gelu { x: s.up, y: s.activated });
-            block.down.forward(p, device, rows, s.activated, slots.branch);
-            let dropout = dropout_at(key, dropout, site + 2);
-            device.residual(&Residual { x: s.middle, branch: slots.branch, y: s.output, dropout });
+            device.linear(&Linear {
+                then: Then::Gelu { activated: s.activated },
+                ..block.up.forward(p, rows, s.normed2, s.up)
+            });
+            device.linear(&Linear {
+                then: Then::Residual { x: s.middle, dropout: dropout_at(key, dropout, site + 2) },
+                ..block.down.forward(p, rows, s.activated, s.output)
+            });
             x = s.output;
         }
         x
@@ -402,31 +400,43 @@ impl Trunk {
             let site = site_of(layer);
             let x = if layer == 0 { input } else { slots.blocks[layer - 1].output };
             let up_gradient = slots.wide_gradient.part(0, rows * mlp);
-            let branch_gradient = slots.branch;
             let key_dropout = |offset| dropout_at(key, dropout, site + offset);
-            device.residual_backward(&ResidualBackward {
-                y_gradient: gradient,
-                branch_gradient,
+            device.linear_backward(&LinearBackward {
                 dropout: key_dropout(2),
+                before: Before::Gelu { z: s.up },
+                ..block.down.backward(p, rows, s.activated, gradient, up_gradient)
             });
-            block.down.backward(p, device, rows, s.activated, branch_gradient, Some(up_gradient));
-            device.gelu_backward(&GeluBackward { x: s.up, gradient: up_gradient });
-            block.up.backward(p, device, rows, s.normed2, up_gradient, Some(slots.normed_gradient));
+            device.linear_backward(&block.up.backward(
+                p,
+                rows,
+                s.normed2,
+                up_gradient,
+                slots.normed_gradient,
+            ));
             block.norm2.backward(p, device, rows, s.middle, s.statistics2, slots.normed_gradient, gradient);
-            block.out.backward(p, device, rows, s.attended, gradient, Some(branch_gradient));
-            device.dropout(&DropoutInPlace { x: branch_gradient, dropout: key_dropout(1) });
+            let attended_gradient = slots.attended_gradient;
+            device.linear_backward(&LinearBackward {
+                before: key_dropout(1).map_or(Before::Nothing, Before::Dropout),
+                ..block.out.backward(p, rows, s.attended, gradient, attended_gradient)
+            });
             let qkv_gradient = slots.wide_gradient.part(0, rows * 3 * hidden);
             device.attention_backward(&AttentionBackward {
                 shape: self.attention(slots, rule, key_dropout(0)),
                 qkv: s.qkv,
                 log_sums: s.log_sums,
-                y_gradient: branch_gradient,
+                y_gradient: attended_gradient,
                 qkv_gradient,
             });
             if self.config.rope {
                 device.rope(&self.rope(slots, qkv_gradient, true));
             }
-            block.qkv.backward(p, device, rows, s.normed1, qkv_gradient, Some(slots.normed_gradient));
+            device.linear_backward(&block.qkv.backward(
+                p,
+                rows,
+                s.normed1,
+                qkv_gradient,
+                slots.normed_gradient,
+            ));
             block.norm1.backward(p, device, rows, x, s.statistics1, slots.normed_gradient, gradient);
         }
     }

@@ -226,7 +226,6 @@ fn training_does_not_depend_on_the_number_of_threads() {
         }
         let [one, three] = &models;
         assert_eq!(one.loss(), three.loss(), "step {step}");
-        assert_eq!(one.last_log_rates(), three.last_log_rates(), "step {step}");
         for (index, info) in one.parameters().iter().enumerate() {
             assert_eq!(one.read_gradient(index), three.read_gradient(index), "step {step}, {}", info.name);
         }
@@ -286,4 +285,31 @@ fn sessions_that_make_no_model_are_named() {
         let message = error(small(), &sessions).to_string();
         assert!(message.starts_with("session dfd8e7df: ") && message.contains(problem), "{message}");
     }
+}
+
+#[test]
+fn log_rates_of_some_units_are_those_among_all() {
+    let mut model = build(&small(), 6, &twins(), 1, 5);
+    let inputs = counts(2 * 6 * UNITS, 1);
+    let all = log_rates(&mut model, 1, Prompt::Neuron, &inputs);
+    for units in [vec![UNITS - 1], vec![0, 2], (0..UNITS).collect()] {
+        let mut some = vec![f32::NAN; 2 * 6 * units.len()];
+        model.log_rates_of(1, Prompt::Neuron, &units, 2, &inputs, &mut some).unwrap();
+        let expected: Vec<f32> =
+            all.chunks(UNITS).flat_map(|row| units.iter().map(|unit| row[*unit])).collect();
+        for (some, all) in some.iter().zip(&expected) {
+            assert!((some - all).abs() < 1e-5, "{some}, not {all}");
+        }
+    }
+}
+
+#[test]
+fn new_weights_of_a_session_are_used_at_once() {
+    let mut model = build(&small(), 6, &twins(), 1, 5);
+    let inputs = counts(6 * UNITS, 1);
+    let before = log_rates(&mut model, 0, Prompt::Neuron, &inputs);
+    let encoder = stitchers(&model, "first")[0];
+    let zeros = vec![0.0; model.parameters()[encoder].values()];
+    model.write_parameter(encoder, &zeros).unwrap();
+    assert_ne!(before, log_rates(&mut model, 0, Prompt::Neuron, &inputs));
 }

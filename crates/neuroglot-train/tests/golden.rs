@@ -99,7 +99,6 @@ fn check(name: &str) {
         assert!(worst <= 1e-5, "{name} {scheme}: log-rates differ by {worst}");
 
         model.loss_and_gradients(&batch.training(session, scheme.prompt(), &spikes)).unwrap();
-        assert_eq!(model.last_log_rates(), log_rates, "training and inference agree without dropout");
         let want = meta["losses"][scheme.name()].as_f64().unwrap();
         let got = f64::from(model.loss());
         assert!((got / want - 1.0).abs() <= 1e-5, "{name} {scheme}: loss {got}, not {want}");

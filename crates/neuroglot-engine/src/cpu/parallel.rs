@@ -1,7 +1,5 @@
 //! Sharing element-wise work among threads. Pieces have a fixed size, so results never depend on the thread count.
 
-use rayon::prelude::*;
-
 /// Floats per piece: large enough to hide the hand-over, small enough for the second-level cache.
 pub(crate) const PIECE: usize = 16 * 1024;
 
@@ -33,6 +31,13 @@ unsafe impl Sync for SharedRows<'_> {}
 impl<'a> SharedRows<'a> {
     pub(crate) fn new(values: &'a mut [f32]) -> Self {
         Self { start: values.as_mut_ptr(), len: values.len(), lifetime: std::marker::PhantomData }
+    }
+
+    /// The floats from `offset` on.
+    pub(crate) fn from(&self, offset: usize) -> Self {
+        assert!(offset <= self.len);
+        // SAFETY: inside the borrowed slice by the check above.
+        Self { start: unsafe { self.start.add(offset) }, len: self.len - offset, ..*self }
     }
 
     /// The floats `offset..offset + len`.

@@ -1,6 +1,7 @@
 //! NDT1-stitch: one token per bin, one stitcher per session.
 
 mod config;
+mod losses;
 mod passes;
 
 pub use config::Ndt1Config;
@@ -9,8 +10,9 @@ use crate::initialisation::embedding;
 use crate::parameters::{Layout, Parameter, Parameters, Part};
 use crate::trunk::{LinearParameters, NormParameters, Trunk, TrunkConfig};
 use crate::{ModelError, ParameterInfo, Prompt};
-use neuroglot_engine::Device;
-use passes::PassSlots;
+use losses::Losses;
+use neuroglot_engine::{Device, MemoryPlan, Slot};
+use passes::{Buffers, PassSlots};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
 
@@ -65,12 +67,10 @@ struct Stitchers {
     group: usize,
 }
 
-/// The model on its device.
-pub struct Ndt1 {
+/// The layers, and where their parameters lie on the device.
+struct Layers {
     config: Ndt1Config,
     bins: usize,
-    sessions: Vec<SessionShape>,
-    device: Box<dyn Device>,
     parameters: Parameters,
     stitchers: Vec<Stitchers>,
     spikes: LinearParameters,
@@ -80,10 +80,27 @@ pub struct Ndt1 {
     session_rows: Parameter,
     trunk: Trunk,
     out_norm: NormParameters,
+    /// A session's stitcher and the embedding of spikes as one layer: weight `[units, 2 · channels]` and bias, large
+    /// enough for the session with the most units.
+    composed: [Slot; 2],
+}
+
+/// The model on its device.
+pub struct Ndt1 {
+    sessions: Vec<SessionShape>,
+    device: Box<dyn Device>,
+    layers: Layers,
+    /// The session whose composed layer is on the device, as long as its parameters are those it was made of.
+    composed_for: Option<usize>,
+    /// Ends behind the parameters and what is kept from pass to pass: plans of passes start here.
+    kept: MemoryPlan,
     /// One plan per batch shape used so far.
     plans: Vec<Arc<PassSlots>>,
     /// The plan whose constants are on the device.
     prepared: Option<usize>,
+    /// Losses of the last steps, read from the device when asked for.
+    losses: Losses,
+    buffers: Buffers,
 }
 
 const TRUNK_GROUP: usize = 0;
@@ -143,22 +160,35 @@ impl Ndt1Config {
             })
             .collect();
         let parameters = layout.finish(device.as_mut(), training)?;
+        let mut kept = MemoryPlan::after(&parameters.plan);
+        let most_units = sessions.iter().map(|session| session.units).max().unwrap_or(0);
+        let embedded = 2 * self.channels;
+        let composed = [kept.slot(most_units * embedded), kept.slot(embedded)];
+        let losses = Losses::new(&mut kept);
+        device.reserve(kept.floats())?;
         let mut model = Ndt1 {
-            config: self.clone(),
-            bins,
             sessions: sessions.to_vec(),
             device,
-            parameters,
-            stitchers,
-            spikes,
-            projection,
-            positions,
-            prompts,
-            session_rows,
-            trunk,
-            out_norm,
+            layers: Layers {
+                config: self.clone(),
+                bins,
+                parameters,
+                stitchers,
+                spikes,
+                projection,
+                positions,
+                prompts,
+                session_rows,
+                trunk,
+                out_norm,
+                composed,
+            },
+            composed_for: None,
+            kept,
             plans: Vec::new(),
             prepared: None,
+            losses,
+            buffers: Buffers::default(),
         };
         model.initialise(rng);
         Ok(model)
@@ -183,21 +213,22 @@ fn check_sessions(sessions: &[SessionShape]) -> Result<(), ModelError> {
 
 impl Ndt1 {
     fn initialise(&mut self, rng: &mut ChaCha8Rng) {
-        let (p, device) = (&self.parameters, self.device.as_mut());
-        self.spikes.initialise(p, device, rng, 1.0);
-        self.projection.initialise(p, device, rng, 1.0);
-        let hidden = self.config.hidden;
+        let (layers, device) = (&self.layers, self.device.as_mut());
+        let p = &layers.parameters;
+        layers.spikes.initialise(p, device, rng, 1.0);
+        layers.projection.initialise(p, device, rng, 1.0);
+        let hidden = layers.config.hidden;
         let rows = [
-            (self.positions, self.bins),
-            (self.prompts, Prompt::COUNT),
-            (self.session_rows, self.sessions.len()),
+            (layers.positions, layers.bins),
+            (layers.prompts, Prompt::COUNT),
+            (layers.session_rows, self.sessions.len()),
         ];
         for (parameter, count) in rows {
             p.set(device, parameter, &embedding(rng, count, hidden));
         }
-        self.trunk.initialise(p, device, rng);
-        self.out_norm.initialise(p, device);
-        for stitchers in &self.stitchers {
+        layers.trunk.initialise(p, device, rng);
+        layers.out_norm.initialise(p, device);
+        for stitchers in &layers.stitchers {
             stitchers.encoder.initialise(p, device, rng, 1.0);
             stitchers.decoder.initialise(p, device, rng, 1.0);
         }
@@ -209,17 +240,21 @@ impl Ndt1 {
     /// Where there is not one log-rate per unit.
     pub fn set_output_bias(&mut self, session: usize, log_rates: &[f32]) {
         assert_eq!(log_rates.len(), self.sessions[session].units, "one log-rate per unit");
-        self.parameters.set(self.device.as_mut(), self.stitchers[session].decoder.bias, log_rates);
+        self.layers.parameters.set(
+            self.device.as_mut(),
+            self.layers.stitchers[session].decoder.bias,
+            log_rates,
+        );
     }
 
     /// The configuration it was built from.
     pub fn config(&self) -> &Ndt1Config {
-        &self.config
+        &self.layers.config
     }
 
     /// Bins per trial.
     pub fn bins(&self) -> usize {
-        self.bins
+        self.layers.bins
     }
 
     /// Its sessions, in the order of their indices.
@@ -234,12 +269,12 @@ impl Ndt1 {
 
     /// Name and shape of every parameter; other methods refer to them by their index here.
     pub fn parameters(&self) -> &[ParameterInfo] {
-        &self.parameters.infos
+        &self.layers.parameters.infos
     }
 
     /// The values of a parameter.
     pub fn read_parameter(&self, index: usize) -> Vec<f32> {
-        self.parameters.read(self.device.as_ref(), Part::Values, index)
+        self.layers.parameters.read(self.device.as_ref(), Part::Values, index)
     }
 
     /// Sets the values of a parameter.
@@ -247,7 +282,8 @@ impl Ndt1 {
     /// # Errors
     /// [`ModelError::ParameterLength`] where the number of values differs.
     pub fn write_parameter(&mut self, index: usize, values: &[f32]) -> Result<(), ModelError> {
-        self.parameters.write(self.device.as_mut(), Part::Values, index, values)
+        self.composed_for = None;
+        self.layers.parameters.write(self.device.as_mut(), Part::Values, index, values)
     }
 
     /// The gradient of a parameter after [`Ndt1::loss_and_gradients`]. Stitchers of other sessions hold old values.
@@ -255,7 +291,7 @@ impl Ndt1 {
     /// # Panics
     /// Where the model was built without `training`.
     pub fn read_gradient(&self, index: usize) -> Vec<f32> {
-        self.parameters.read(self.device.as_ref(), Part::Gradients, index)
+        self.layers.parameters.read(self.device.as_ref(), Part::Gradients, index)
     }
 
     /// First and second moments of a parameter.
@@ -264,7 +300,7 @@ impl Ndt1 {
     /// Where the model was built without `training`.
     pub fn read_moments(&self, index: usize) -> [Vec<f32>; 2] {
         [Part::FirstMoments, Part::SecondMoments]
-            .map(|part| self.parameters.read(self.device.as_ref(), part, index))
+            .map(|part| self.layers.parameters.read(self.device.as_ref(), part, index))
     }
 
     /// Sets first and second moments of a parameter.
@@ -273,24 +309,25 @@ impl Ndt1 {
     /// [`ModelError::ParameterLength`] where the number of values differs.
     pub fn write_moments(&mut self, index: usize, moments: [&[f32]; 2]) -> Result<(), ModelError> {
         for (part, values) in [Part::FirstMoments, Part::SecondMoments].into_iter().zip(moments) {
-            self.parameters.write(self.device.as_mut(), part, index, values)?;
+            self.layers.parameters.write(self.device.as_mut(), part, index, values)?;
         }
         Ok(())
     }
 
     /// Optimiser steps counted so far: of the trunk, then of each session's stitchers.
     pub fn optimiser_steps(&self) -> Vec<u64> {
-        self.parameters.steps()
+        self.layers.parameters.steps()
     }
 
     /// Sets the steps of [`Ndt1::optimiser_steps`].
     pub fn set_optimiser_steps(&mut self, steps: &[u64]) {
-        self.parameters.set_steps(steps);
+        self.layers.parameters.set_steps(steps);
     }
 
     /// One AdamW step of the trunk and the stitchers of the session that has the gradient.
     pub fn update(&mut self, session: usize, update: &Update) {
-        let groups = [TRUNK_GROUP, self.stitchers[session].group];
-        self.parameters.update(self.device.as_mut(), &groups, update);
+        self.composed_for = None;
+        let groups = [TRUNK_GROUP, self.layers.stitchers[session].group];
+        self.layers.parameters.update(self.device.as_mut(), &groups, update);
     }
 }

@@ -1,11 +1,11 @@
 //! The forward and the backward pass.
 
-use super::{Ndt1, TrainingBatch};
+use super::{Layers, Ndt1, TrainingBatch};
 use crate::parameters::Part;
 use crate::trunk::{DropoutKey, TrunkSlots, dropout_at};
 use crate::{ModelError, Prompt};
 use neuroglot_engine::ops::*;
-use neuroglot_engine::{AttentionRule, MemoryPlan, Slot};
+use neuroglot_engine::{AttentionRule, Device, MemoryPlan, PassKey, Slot};
 use std::sync::Arc;
 
 /// Session and prompt tokens stand in front of the bins.
@@ -13,14 +13,22 @@ const PREFIX: usize = 2;
 /// Site of the tokens' dropout.
 const TOKEN_DROPOUT: u32 = 0;
 
+/// What a plan is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PassShape {
+    session: usize,
+    trials: usize,
+    /// Units whose log-rates are wanted.
+    outputs: usize,
+    training: bool,
+}
+
 /// Memory of a pass over one batch shape.
 #[derive(Debug)]
 pub(super) struct PassSlots {
-    session: usize,
-    trials: usize,
-    training: bool,
+    shape: PassShape,
+    units: usize,
     inputs: Slot,
-    stitched: Slot,
     embedded: Slot,
     projected: Slot,
     tokens: Slot,
@@ -29,6 +37,8 @@ pub(super) struct PassSlots {
     normed: Slot,
     statistics: Slot,
     log_rates: Slot,
+    /// Where not all units are wanted.
+    selection: Option<Selection>,
     counts: Slot,
     target: Slot,
     loss: Slot,
@@ -37,62 +47,47 @@ pub(super) struct PassSlots {
     bins_gradient: Slot,
     tokens_gradient: Slot,
     embedded_gradient: Slot,
-    stitched_gradient: Slot,
+    composed_gradient: [Slot; 2],
+}
+
+/// The decoder of some units.
+#[derive(Debug, Clone, Copy)]
+struct Selection {
+    /// Numbers of the units.
+    units: Slot,
+    weight: Slot,
+    bias: Slot,
+    weight_gradient: Slot,
+    bias_gradient: Slot,
+}
+
+/// Room on the host for what is sent to the device, kept from step to step.
+#[derive(Debug, Default)]
+pub(super) struct Buffers {
+    units: Vec<usize>,
+    is_target: Vec<bool>,
+    selected: Vec<f32>,
 }
 
 impl Ndt1 {
     /// Index of the plan for a batch shape, made when first used. All plans share the floats behind the parameters.
-    fn plan(&mut self, session: usize, trials: usize, training: bool) -> Result<usize, ModelError> {
-        let same = |p: &Arc<PassSlots>| (p.session, p.trials, p.training) == (session, trials, training);
-        let index = match self.plans.iter().position(same) {
+    fn plan(&mut self, shape: PassShape) -> Result<usize, ModelError> {
+        let index = match self.plans.iter().position(|plan| plan.shape == shape) {
             Some(index) => index,
             None => {
-                let mut plan = MemoryPlan::after(&self.parameters.plan);
-                let slots = self.plan_pass(&mut plan, session, trials, training);
+                let mut plan = MemoryPlan::after(&self.kept);
+                let units = self.sessions[shape.session].units;
+                let slots = self.layers.plan(&mut plan, shape, units);
                 self.device.reserve(plan.floats())?;
                 self.plans.push(Arc::new(slots));
                 self.plans.len() - 1
             }
         };
         if self.prepared != Some(index) {
-            self.trunk.prepare(self.device.as_mut(), &self.plans[index].trunk);
+            self.layers.trunk.prepare(self.device.as_mut(), &self.plans[index].trunk);
             self.prepared = Some(index);
         }
         Ok(index)
-    }
-
-    fn plan_pass(&self, plan: &mut MemoryPlan, session: usize, trials: usize, training: bool) -> PassSlots {
-        let (hidden, channels) = (self.config.hidden, self.config.channels);
-        let (units, rows) = (self.sessions[session].units, trials * self.bins);
-        let token_rows = trials * (self.bins + PREFIX);
-        let tokens = plan.slot(token_rows * hidden);
-        let trunk = self.trunk.plan(plan, trials, self.bins + PREFIX, training);
-        let only_training = |plan: &mut MemoryPlan, len| {
-            if training { plan.slot(len) } else { Slot::default() }
-        };
-        PassSlots {
-            session,
-            trials,
-            training,
-            inputs: plan.slot(rows * units),
-            stitched: plan.slot(rows * channels),
-            embedded: plan.slot(rows * 2 * channels),
-            projected: plan.slot(rows * hidden),
-            tokens,
-            trunk,
-            bins: plan.slot(rows * hidden),
-            normed: plan.slot(rows * hidden),
-            statistics: plan.slot(rows * 2),
-            log_rates: plan.slot(rows * units),
-            counts: only_training(plan, rows * units),
-            target: only_training(plan, rows * units),
-            loss: only_training(plan, 1),
-            log_rates_gradient: only_training(plan, rows * units),
-            bins_gradient: only_training(plan, rows * hidden),
-            tokens_gradient: only_training(plan, token_rows * hidden),
-            embedded_gradient: only_training(plan, rows * 2 * channels),
-            stitched_gradient: only_training(plan, rows * channels),
-        }
     }
 
     /// Log-rates of one batch in evaluation mode (no dropout), written to `log_rates`, `[trial, bin, unit]`.
@@ -112,16 +107,86 @@ impl Ndt1 {
         inputs: &[f32],
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
-        let index = self.plan(session, trials, false)?;
+        self.buffers.units.clear();
+        self.buffers.units.extend(0..self.sessions[session].units);
+        self.log_rates_of_buffered_units(session, prompt, trials, inputs, log_rates)
+    }
+
+    /// [`Ndt1::log_rates`] of some units only, given in rising order, `[trial, bin, given unit]`.
+    ///
+    /// # Errors
+    /// [`ModelError::Engine`] where the device has too little memory for the batch.
+    ///
+    /// # Panics
+    /// Where a slice has the wrong length, the session has no such unit, or units do not rise.
+    pub fn log_rates_of(
+        &mut self,
+        session: usize,
+        prompt: Prompt,
+        units: &[usize],
+        trials: usize,
+        inputs: &[f32],
+        log_rates: &mut [f32],
+    ) -> Result<(), ModelError> {
+        assert!(
+            units.iter().all(|unit| *unit < self.sessions[session].units),
+            "a unit that the session lacks"
+        );
+        self.buffers.units.clear();
+        self.buffers.units.extend(units);
+        self.log_rates_of_buffered_units(session, prompt, trials, inputs, log_rates)
+    }
+
+    fn log_rates_of_buffered_units(
+        &mut self,
+        session: usize,
+        prompt: Prompt,
+        trials: usize,
+        inputs: &[f32],
+        log_rates: &mut [f32],
+    ) -> Result<(), ModelError> {
+        let outputs = self.buffers.units.len();
+        let shape = PassShape { session, trials, outputs, training: false };
+        let index = self.plan(shape)?;
         let slots = self.plans[index].clone();
+        if self.composed_for != Some(session) {
+            self.layers.compose(self.device.as_mut(), session, slots.units);
+            self.composed_for = Some(session);
+        }
         self.device.write(slots.inputs, inputs);
-        self.forward(&slots, prompt, None);
+        self.write_selection(&slots);
+        let layers = &self.layers;
+        self.device.pass(shape.key(prompt, None), None, &mut |device| {
+            layers.forward(device, &slots, prompt, None);
+        });
         self.device.read(slots.log_rates, log_rates);
         Ok(())
     }
 
-    /// Runs a batch forward and backward. The loss is read by [`Ndt1::loss`], gradients are ready for
-    /// [`Ndt1::update`].
+    fn write_selection(&mut self, slots: &PassSlots) {
+        if let Some(selection) = &slots.selection {
+            let selected = &mut self.buffers.selected;
+            selected.clear();
+            selected.extend(self.buffers.units.iter().map(|unit| *unit as f32));
+            self.device.write(selection.units, selected);
+        }
+    }
+
+    /// Writes the columns of the wanted units of `values`, `[row, unit]`.
+    fn write_columns(&mut self, slots: &PassSlots, values: &[f32], slot: Slot) {
+        if slots.selection.is_none() {
+            return self.device.write(slot, values);
+        }
+        let Buffers { units, selected, .. } = &mut self.buffers;
+        selected.clear();
+        for row in values.chunks_exact(slots.units) {
+            selected.extend(units.iter().map(|unit| row[*unit]));
+        }
+        self.device.write(slot, selected);
+    }
+
+    /// Runs a batch forward and backward. The loss is read by [`Ndt1::loss`] or [`Ndt1::take_losses`], gradients are
+    /// ready for [`Ndt1::update`].
     ///
     /// # Errors
     /// [`ModelError::Engine`] where the device has too little memory for the batch.
@@ -129,84 +194,227 @@ impl Ndt1 {
     /// # Panics
     /// Where a slice has the wrong length, or the model was built without `training`.
     pub fn loss_and_gradients(&mut self, batch: &TrainingBatch<'_>) -> Result<(), ModelError> {
-        assert!(self.parameters.is_training(), "the model was built for inference only");
-        let index = self.plan(batch.session, batch.trials, true)?;
+        assert!(self.layers.parameters.is_training(), "the model was built for inference only");
+        self.find_target_units(batch);
+        let TrainingBatch { session, trials, prompt, .. } = *batch;
+        let shape = PassShape { session, trials, outputs: self.buffers.units.len(), training: true };
+        let index = self.plan(shape)?;
         let slots = self.plans[index].clone();
         self.device.write(slots.inputs, batch.inputs);
-        self.device.write(slots.counts, batch.counts);
-        self.device.write(slots.target, batch.target);
+        self.write_columns(&slots, batch.counts, slots.counts);
+        self.write_columns(&slots, batch.target, slots.target);
+        self.write_selection(&slots);
         let key = batch.dropout.map(|(seed, step)| DropoutKey { seed, step });
-        self.forward(&slots, batch.prompt, key);
-        self.device.poisson_loss(&PoissonLoss {
-            log_rates: slots.log_rates,
-            counts: slots.counts,
-            target: slots.target,
-            gradient: slots.log_rates_gradient,
-            loss: slots.loss,
+        let layers = &self.layers;
+        self.device.pass(shape.key(prompt, key), batch.dropout, &mut |device| {
+            layers.compose(device, session, slots.units);
+            layers.forward(device, &slots, prompt, key);
+            device.poisson_loss(&PoissonLoss {
+                log_rates: slots.log_rates,
+                counts: slots.counts,
+                target: slots.target,
+                gradient: slots.log_rates_gradient,
+                loss: slots.loss,
+            });
+            layers.backward(device, &slots, prompt, key);
         });
-        self.backward(&slots, batch.prompt, key);
+        self.composed_for = Some(session);
+        self.losses.push(self.device.as_mut(), slots.loss);
         Ok(())
+    }
+
+    /// Finds the units that the loss counts in any bin; all units where leaving some out would save little.
+    fn find_target_units(&mut self, batch: &TrainingBatch<'_>) {
+        let count = self.sessions[batch.session].units;
+        let Buffers { units, is_target, .. } = &mut self.buffers;
+        is_target.clear();
+        is_target.resize(count, false);
+        for row in batch.target.chunks_exact(count) {
+            for (is_target, target) in is_target.iter_mut().zip(row) {
+                *is_target |= *target != 0.0;
+            }
+        }
+        units.clear();
+        units.extend((0..count).filter(|unit| is_target[*unit]));
+        if units.is_empty() || 4 * units.len() > 3 * count {
+            units.clear();
+            units.extend(0..count);
+        }
     }
 
     /// The loss of the last [`Ndt1::loss_and_gradients`]: Σ over target entries of eˡ − y·l (nats).
     pub fn loss(&self) -> f32 {
         let mut loss = [0.0];
-        if let Some(slots) = self.prepared.map(|index| &self.plans[index]).filter(|slots| slots.training) {
+        if let Some(slots) =
+            self.prepared.map(|index| &self.plans[index]).filter(|slots| slots.shape.training)
+        {
             self.device.read(slots.loss, &mut loss);
         }
         loss[0]
     }
 
-    /// The log-rates of the last [`Ndt1::loss_and_gradients`], `[trial, bin, unit]`.
-    pub fn last_log_rates(&self) -> Vec<f32> {
-        let slot = self.prepared.map_or(Slot::default(), |index| self.plans[index].log_rates);
-        let mut log_rates = vec![0.0; slot.len()];
-        self.device.read(slot, &mut log_rates);
-        log_rates
+    /// The losses of all [`Ndt1::loss_and_gradients`] since the last call, oldest first.
+    ///
+    /// Asking now and then instead of after every step lets a device compute without waiting for the host.
+    pub fn take_losses(&mut self) -> Vec<f32> {
+        self.losses.take(self.device.as_ref())
+    }
+}
+
+impl PassShape {
+    fn key(&self, prompt: Prompt, dropout: Option<DropoutKey>) -> PassKey {
+        let kind = usize::from(self.training) + 2 * usize::from(dropout.is_some());
+        [self.session, self.trials, self.outputs, kind, prompt.row(), usize::from(prompt.is_causal())]
+    }
+}
+
+impl Layers {
+    fn plan(&self, plan: &mut MemoryPlan, shape: PassShape, units: usize) -> PassSlots {
+        let PassShape { trials, outputs, training, .. } = shape;
+        let (hidden, embedded) = (self.config.hidden, 2 * self.config.channels);
+        let rows = trials * self.bins;
+        let token_rows = trials * (self.bins + PREFIX);
+        let tokens = plan.slot(token_rows * hidden);
+        let trunk = self.trunk.plan(plan, trials, self.bins + PREFIX, training);
+        let only_training = |plan: &mut MemoryPlan, len| {
+            if training { plan.slot(len) } else { Slot::default() }
+        };
+        let selection = (outputs < units).then(|| Selection {
+            units: plan.slot(outputs),
+            weight: plan.slot(outputs * hidden),
+            bias: plan.slot(outputs),
+            weight_gradient: only_training(plan, outputs * hidden),
+            bias_gradient: only_training(plan, outputs),
+        });
+        PassSlots {
+            shape,
+            units,
+            inputs: plan.slot(rows * units),
+            embedded: plan.slot(rows * embedded),
+            projected: plan.slot(rows * hidden),
+            tokens,
+            trunk,
+            bins: plan.slot(rows * hidden),
+            normed: plan.slot(rows * hidden),
+            statistics: plan.slot(rows * 2),
+            log_rates: plan.slot(rows * outputs),
+            selection,
+            counts: only_training(plan, rows * outputs),
+            target: only_training(plan, rows * outputs),
+            loss: only_training(plan, 1),
+            log_rates_gradient: only_training(plan, rows * outputs),
+            bins_gradient: only_training(plan, rows * hidden),
+            tokens_gradient: only_training(plan, token_rows * hidden),
+            embedded_gradient: only_training(plan, rows * embedded),
+            composed_gradient: [only_training(plan, units * embedded), only_training(plan, embedded)],
+        }
     }
 
-    fn forward(&mut self, slots: &PassSlots, prompt: Prompt, key: Option<DropoutKey>) {
+    /// The composed layer's weight and bias for a session of `units` units.
+    fn composed(&self, units: usize) -> (Slot, Slot) {
+        let [weight, bias] = self.composed;
+        (weight.part(0, units * self.spikes.outputs), bias)
+    }
+
+    fn compose(&self, device: &mut dyn Device, session: usize, units: usize) {
+        let p = &self.parameters;
+        let encoder = &self.stitchers[session].encoder;
+        let (weight, bias) = self.composed(units);
+        device.compose(&Compose {
+            inputs: units,
+            middle: self.spikes.inputs,
+            outputs: self.spikes.outputs,
+            inner_weight: p.value(encoder.weight),
+            inner_bias: p.value(encoder.bias),
+            outer_weight: p.value(self.spikes.weight),
+            outer_bias: p.value(self.spikes.bias),
+            weight,
+            bias,
+        });
+    }
+
+    fn forward(&self, device: &mut dyn Device, slots: &PassSlots, prompt: Prompt, key: Option<DropoutKey>) {
         let hidden = self.config.hidden;
-        let (p, device) = (&self.parameters, self.device.as_mut());
-        let rows = slots.trials * self.bins;
-        let stitchers = &self.stitchers[slots.session];
-        stitchers.encoder.forward(p, device, rows, slots.inputs, slots.stitched);
-        self.spikes.forward(p, device, rows, slots.stitched, slots.embedded);
-        device.softsign(&Softsign { x: slots.embedded });
-        self.projection.forward(p, device, rows, slots.embedded, slots.projected);
+        let p = &self.parameters;
+        let PassShape { session, trials, .. } = slots.shape;
+        let rows = trials * self.bins;
+        let (weight, bias) = self.composed(slots.units);
+        device.counts_linear(&CountsLinear {
+            rows,
+            units: slots.units,
+            outputs: self.spikes.outputs,
+            x: slots.inputs,
+            weight,
+            bias,
+            y: slots.embedded,
+        });
+        device.linear(&self.projection.forward(p, rows, slots.embedded, slots.projected));
         device.token_rows(&TokenRows {
-            batch: slots.trials,
+            batch: trials,
             bins_per_sequence: self.bins,
             width: hidden,
             bins: slots.projected,
             positions: p.value(self.positions),
-            first: p.row(Part::Values, self.session_rows, slots.session, hidden),
+            first: p.row(Part::Values, self.session_rows, session, hidden),
             second: p.row(Part::Values, self.prompts, prompt.row(), hidden),
             tokens: slots.tokens,
+            dropout: dropout_at(key, self.config.embed_dropout as f32, TOKEN_DROPOUT),
         });
-        let dropout = dropout_at(key, self.config.embed_dropout as f32, TOKEN_DROPOUT);
-        device.dropout(&DropoutInPlace { x: slots.tokens, dropout });
         let encoded = self.trunk.forward(p, device, &slots.trunk, slots.tokens, rule(prompt), key);
-        device.drop_prefix(&drop_prefix(self.bins, hidden, slots.trials, encoded, slots.bins));
+        device.drop_prefix(&drop_prefix(self.bins, hidden, trials, encoded, slots.bins));
         self.out_norm.forward(p, device, rows, slots.bins, slots.normed, slots.statistics);
-        stitchers.decoder.forward(p, device, rows, slots.normed, slots.log_rates);
+        let decoder = &self.stitchers[session].decoder;
+        let mut linear = decoder.forward(p, rows, slots.normed, slots.log_rates);
+        if let Some(selection) = &slots.selection {
+            let select = |width, x, y| SelectRows {
+                rows: slots.units,
+                width,
+                selected: slots.shape.outputs,
+                x,
+                indices: selection.units,
+                y,
+            };
+            device.select_rows(&select(hidden, p.value(decoder.weight), selection.weight));
+            device.select_rows(&select(1, p.value(decoder.bias), selection.bias));
+            (linear.outputs, linear.weight, linear.bias) =
+                (slots.shape.outputs, selection.weight, selection.bias);
+        }
+        device.linear(&linear);
     }
 
-    fn backward(&mut self, slots: &PassSlots, prompt: Prompt, key: Option<DropoutKey>) {
+    fn backward(&self, device: &mut dyn Device, slots: &PassSlots, prompt: Prompt, key: Option<DropoutKey>) {
         let hidden = self.config.hidden;
-        let (p, device) = (&self.parameters, self.device.as_mut());
-        let rows = slots.trials * self.bins;
-        let stitchers = &self.stitchers[slots.session];
+        let p = &self.parameters;
+        let PassShape { session, trials, .. } = slots.shape;
+        let rows = trials * self.bins;
+        let stitchers = &self.stitchers[session];
         // `projected` is free again: it takes the gradient of the normed rows, later that of the projection.
         let row_gradient = slots.projected;
-        stitchers.decoder.backward(
-            p,
-            device,
-            rows,
-            slots.normed,
-            slots.log_rates_gradient,
-            Some(row_gradient),
-        );
+        let decoder = &stitchers.decoder;
+        let mut linear = decoder.backward(p, rows, slots.normed, slots.log_rates_gradient, row_gradient);
+        if let Some(selection) = &slots.selection {
+            linear.outputs = slots.shape.outputs;
+            linear.weight = selection.weight;
+            (linear.weight_gradient, linear.bias_gradient) =
+                (selection.weight_gradient, selection.bias_gradient);
+        }
+        device.linear_backward(&linear);
+        if let Some(selection) = &slots.selection {
+            let select = |width, y_gradient, x_gradient| SelectRowsBackward {
+                rows: slots.units,
+                width,
+                selected: slots.shape.outputs,
+                indices: selection.units,
+                y_gradient,
+                x_gradient,
+            };
+            device.select_rows_backward(&select(
+                hidden,
+                selection.weight_gradient,
+                p.gradient(decoder.weight),
+            ));
+            device.select_rows_backward(&select(1, selection.bias_gradient, p.gradient(decoder.bias)));
+        }
         device.fill(slots.bins_gradient, 0.0);
         self.out_norm.backward(
             p,
@@ -218,29 +426,51 @@ impl Ndt1 {
             slots.bins_gradient,
         );
         let (tokens, bins) = (slots.tokens_gradient, slots.bins_gradient);
-        device.drop_prefix_backward(&drop_prefix(self.bins, hidden, slots.trials, tokens, bins));
+        device.drop_prefix_backward(&drop_prefix(self.bins, hidden, trials, tokens, bins));
         self.trunk.backward(p, device, &slots.trunk, slots.tokens, rule(prompt), key, tokens);
-        let dropout = dropout_at(key, self.config.embed_dropout as f32, TOKEN_DROPOUT);
-        device.dropout(&DropoutInPlace { x: slots.tokens_gradient, dropout });
         // Prompts and sessions are one parameter each: rows not used in this batch have gradient 0.
         device.fill(p.gradient(self.prompts), 0.0);
         device.fill(p.gradient(self.session_rows), 0.0);
         device.token_rows_backward(&TokenRowsBackward {
-            batch: slots.trials,
+            batch: trials,
             bins_per_sequence: self.bins,
             width: hidden,
             tokens_gradient: slots.tokens_gradient,
+            dropout: dropout_at(key, self.config.embed_dropout as f32, TOKEN_DROPOUT),
             bins_gradient: row_gradient,
             positions_gradient: p.gradient(self.positions),
-            first_gradient: p.row(Part::Gradients, self.session_rows, slots.session, hidden),
+            first_gradient: p.row(Part::Gradients, self.session_rows, session, hidden),
             second_gradient: p.row(Part::Gradients, self.prompts, prompt.row(), hidden),
         });
-        let (embedded, gradient) = (slots.embedded, slots.embedded_gradient);
-        self.projection.backward(p, device, rows, embedded, row_gradient, Some(gradient));
-        device.softsign_backward(&SoftsignBackward { y: embedded, gradient });
-        self.spikes.backward(p, device, rows, slots.stitched, gradient, Some(slots.stitched_gradient));
-        // Nothing before the stitcher learns: counts need no gradient.
-        stitchers.encoder.backward(p, device, rows, slots.inputs, slots.stitched_gradient, None);
+        device.linear_backward(&LinearBackward {
+            before: Before::Softsign,
+            ..self.projection.backward(p, rows, slots.embedded, row_gradient, slots.embedded_gradient)
+        });
+        let [weight_gradient, bias_gradient] = slots.composed_gradient;
+        device.counts_linear_backward(&CountsLinearBackward {
+            rows,
+            units: slots.units,
+            outputs: self.spikes.outputs,
+            x: slots.inputs,
+            z_gradient: slots.embedded_gradient,
+            weight_gradient,
+            bias_gradient,
+        });
+        let encoder = &stitchers.encoder;
+        device.compose_backward(&ComposeBackward {
+            inputs: slots.units,
+            middle: self.spikes.inputs,
+            outputs: self.spikes.outputs,
+            inner_weight: p.value(encoder.weight),
+            inner_bias: p.value(encoder.bias),
+            outer_weight: p.value(self.spikes.weight),
+            weight_gradient,
+            bias_gradient,
+            inner_weight_gradient: p.gradient(encoder.weight),
+            inner_bias_gradient: p.gradient(encoder.bias),
+            outer_weight_gradient: p.gradient(self.spikes.weight),
+            outer_bias_gradient: p.gradient(self.spikes.bias),
+        });
     }
 }
 

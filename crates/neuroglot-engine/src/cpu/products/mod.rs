@@ -117,6 +117,9 @@ thread_local! {
     static SHARED_ROOM: RefCell<Room> = RefCell::default();
 }
 
+/// Rows of b, as stored, that a thread copies to panels at a time; a divisor of [`DEPTH`].
+const PACKED_AT_ONCE: usize = 32;
+
 /// How a product is cut.
 #[derive(Clone, Copy)]
 struct Cut {
@@ -164,13 +167,33 @@ impl Cut {
         (start, self.tiles.columns.min(self.columns - first), width)
     }
 
-    fn pack_panel(&self, b: Matrix<'_>, panel: usize, packed: SharedRows<'_>) {
-        for first_inner in (0..self.inner).step_by(DEPTH) {
-            let inner = self.depth(first_inner);
-            let (start, columns, width) = self.panel(first_inner, panel);
-            // SAFETY: each panel has floats of its own.
-            let out = unsafe { packed.slice(start, width * inner) };
-            pack::pack_columns(b, panel * self.tiles.columns, columns, first_inner, inner, out);
+    /// Copies all of b to its panels, in parts that threads may take in any order.
+    fn pack_parts(&self, b: Matrix<'_>) -> usize {
+        if b.transposed { self.panels } else { self.inner.div_ceil(PACKED_AT_ONCE) }
+    }
+
+    /// # Safety
+    /// No other thread may pack the same part, or read the panels before all parts are packed.
+    unsafe fn pack_part(&self, b: Matrix<'_>, part: usize, packed: SharedRows<'_>) {
+        if b.transposed {
+            for first_inner in (0..self.inner).step_by(DEPTH) {
+                let inner = self.depth(first_inner);
+                let (start, columns, width) = self.panel(first_inner, part);
+                // SAFETY: this part is this panel, by the caller's promise nobody else's.
+                let out = unsafe { packed.slice(start, width * inner) };
+                pack::pack_transposed_columns(b, part * self.tiles.columns, columns, first_inner, inner, out);
+            }
+            return;
+        }
+        let inner = part * PACKED_AT_ONCE..((part + 1) * PACKED_AT_ONCE).min(self.inner);
+        let first = inner.start / DEPTH * DEPTH;
+        let depth = self.depth(first);
+        let last_width = self.padded - (self.panels - 1) * self.tiles.columns;
+        let widths = (self.tiles.columns, last_width);
+        // SAFETY: parts have rows of the panels of their own; by the caller's promise nobody else works on this one.
+        unsafe {
+            let panels = packed.from(first * self.padded);
+            pack::pack_natural_columns(b, inner, first, widths, self.tiles.columns * depth, panels);
         }
     }
 
@@ -208,13 +231,9 @@ impl Cut {
         let block = room.floats(self.block_floats(order));
         for first_inner in (0..self.inner).step_by(DEPTH) {
             let inner = self.depth(first_inner);
-            for (index, panel) in block.chunks_mut(panel_of_rows).enumerate() {
-                let first = index * tiles.rows;
-                if first < rows {
-                    let count = tiles.rows.min(rows - first);
-                    pack::pack_rows(a, first_row_of_a + first, count, first_inner, inner, tiles.rows, panel);
-                }
-            }
+            let rows_of_a = first_row_of_a..first_row_of_a + rows;
+            let range = first_inner..first_inner + inner;
+            pack::pack_rows(a, rows_of_a, range, tiles.rows, panel_of_rows, block);
             let add = into == Into::Add || first_inner > 0;
             for panel in panels.clone() {
                 let (start, columns, width) = self.panel(first_inner, panel);
@@ -275,8 +294,9 @@ pub(crate) unsafe fn product_here(y: Destination<'_>, into: Into, a: Matrix<'_>,
     let cut = Cut::new(Tiles::best(), a.shape(), a.order(), b);
     ROOM.with_borrow_mut(|(of_block, of_panels)| {
         let packed = of_panels.floats(cut.inner * cut.padded);
-        for panel in 0..cut.panels {
-            cut.pack_panel(b, panel, SharedRows::new(packed));
+        for part in 0..cut.pack_parts(b) {
+            // SAFETY: one part after the other.
+            unsafe { cut.pack_part(b, part, SharedRows::new(packed)) };
         }
         for first_row in (0..cut.rows).step_by(cut.block) {
             // SAFETY: the caller's promise.
@@ -350,7 +370,8 @@ fn product_with(
     let packed = shared.floats(cut.inner * cut.padded);
     {
         let packed = SharedRows::new(packed);
-        (0..cut.panels).into_par_iter().for_each(|panel| cut.pack_panel(b, panel, packed));
+        // SAFETY: each part is packed once, and read below.
+        (0..cut.pack_parts(b)).into_par_iter().for_each(|part| unsafe { cut.pack_part(b, part, packed) });
     }
     let packed = &*packed;
     let whole = Destination::dense(y, cut.columns);

@@ -2,42 +2,72 @@
 
 use super::Matrix;
 use super::tile::{PanelOrder, ROW_STRIDE};
+use crate::cpu::parallel::SharedRows;
+use std::ops::Range;
 
-/// Copies `inner` floats from `first_inner` on of up to `panel_rows` rows of `a` from `first_row` on; rows that `a`
-/// does not have become 0.
+/// Copies the floats `inner` of the rows `rows` of `a` to panels of `tile_rows` rows each, one behind the other,
+/// `panel_floats` apart; rows that fill up the last panel become 0.
 pub(super) fn pack_rows(
     a: Matrix<'_>,
-    first_row: usize,
-    rows: usize,
-    first_inner: usize,
-    inner: usize,
-    panel_rows: usize,
-    panel: &mut [f32],
+    rows: Range<usize>,
+    inner: Range<usize>,
+    tile_rows: usize,
+    panel_floats: usize,
+    panels: &mut [f32],
 ) {
     match a.order() {
         PanelOrder::Rows => {
-            for (row, out) in panel.chunks_mut(ROW_STRIDE).take(panel_rows).enumerate() {
-                let out = &mut out[..inner];
-                if row < rows {
-                    let start = (first_row + row) * a.stride + first_inner;
-                    out.copy_from_slice(&a.values[start..start + inner]);
-                } else {
-                    out.fill(0.0);
+            for (index, panel) in
+                panels.chunks_mut(panel_floats).take(rows.len().div_ceil(tile_rows)).enumerate()
+            {
+                for (offset, out) in panel.chunks_mut(ROW_STRIDE).take(tile_rows).enumerate() {
+                    let (row, out) = (rows.start + index * tile_rows + offset, &mut out[..inner.len()]);
+                    if row < rows.end {
+                        out.copy_from_slice(&a.values[row * a.stride..][inner.clone()]);
+                    } else {
+                        out.fill(0.0);
+                    }
                 }
             }
         }
+        // Along the rows as stored, so that memory is read in order.
         PanelOrder::Inner => {
-            for (at, out) in panel.chunks_exact_mut(panel_rows).take(inner).enumerate() {
-                let start = (first_inner + at) * a.stride + first_row;
-                copy_padded(&a.values[start..start + rows], out);
+            for (at, stored) in inner.enumerate() {
+                let source = &a.values[stored * a.stride..][rows.clone()];
+                scatter(source, tile_rows, panel_floats, at * tile_rows, panels);
             }
         }
     }
 }
 
-/// Copies `inner` floats from `first_inner` on of up to `panel.len() / inner` columns of `b` from `first_column` on, as
-/// `[inner, column]`; columns that `b` does not have become 0.
-pub(super) fn pack_columns(
+/// Copies the floats `inner` of all columns of `b` to panels of `width` columns, `panel_floats` apart. `first` is the
+/// first float of `inner` that the panels hold; columns that fill up the last panel, which may be narrower, become 0.
+///
+/// # Safety
+/// No other thread may use these floats of the panels.
+pub(super) unsafe fn pack_natural_columns(
+    b: Matrix<'_>,
+    inner: Range<usize>,
+    first: usize,
+    (width, last_width): (usize, usize),
+    panel_floats: usize,
+    panels: SharedRows<'_>,
+) {
+    for stored in inner {
+        let source = &b.values[stored * b.stride..][..b.columns];
+        for (index, run) in source.chunks(width).enumerate() {
+            let is_last = (index + 1) * width >= b.columns;
+            let width = if is_last { last_width } else { width };
+            // SAFETY: rows of a panel do not overlap, and the caller promises that nobody else uses them.
+            let out = unsafe { panels.slice(index * panel_floats + (stored - first) * width, width) };
+            copy_padded(run, out);
+        }
+    }
+}
+
+/// Copies `inner` floats from `first_inner` on of up to `panel.len() / inner` columns of a transposed `b` from
+/// `first_column` on, as `[inner, column]`; columns that `b` does not have become 0.
+pub(super) fn pack_transposed_columns(
     b: Matrix<'_>,
     first_column: usize,
     columns: usize,
@@ -46,22 +76,38 @@ pub(super) fn pack_columns(
     panel: &mut [f32],
 ) {
     let width = panel.len() / inner;
-    if b.transposed {
-        let source = &b.values[first_column * b.stride + first_inner..];
-        transpose(source, b.stride, columns, inner, panel, width);
-    } else {
-        for (at, out) in panel.chunks_exact_mut(width).enumerate() {
-            let start = (first_inner + at) * b.stride + first_column;
-            copy_padded(&b.values[start..start + columns], out);
-        }
+    let source = &b.values[first_column * b.stride + first_inner..];
+    transpose(source, b.stride, columns, inner, panel, width);
+}
+
+/// Cuts `source` into runs of `width` floats and copies each to float `offset` of a panel of its own.
+#[inline(always)]
+fn scatter(source: &[f32], width: usize, panel_floats: usize, offset: usize, panels: &mut [f32]) {
+    for (index, run) in source.chunks(width).enumerate() {
+        copy_padded(run, &mut panels[index * panel_floats + offset..][..width]);
     }
 }
 
+/// Copies a run of a panel's row, which is short: the usual lengths are known to the compiler.
 #[inline(always)]
 fn copy_padded(source: &[f32], out: &mut [f32]) {
-    if source.len() == out.len() {
-        out.copy_from_slice(source);
-    } else {
+    #[inline(always)]
+    fn copy<const N: usize>(source: &[f32], out: &mut [f32]) -> bool {
+        let (Ok(source), Ok(out)) = (<&[f32; N]>::try_from(source), <&mut [f32; N]>::try_from(out)) else {
+            return false;
+        };
+        *out = *source;
+        true
+    }
+    let done = match out.len() {
+        32 => copy::<32>(source, out),
+        16 => copy::<16>(source, out),
+        12 => copy::<12>(source, out),
+        8 => copy::<8>(source, out),
+        6 => copy::<6>(source, out),
+        _ => false,
+    };
+    if !done {
         out[..source.len()].copy_from_slice(source);
         out[source.len()..].fill(0.0);
     }

@@ -119,28 +119,32 @@ unsafe fn tile<L: Lanes, const ROWS: usize, const VECTORS: usize, const STRIDE: 
             }
         }
         let mut sums = [[L::zero(); VECTORS]; ROWS];
-        let step = |at: usize, sums: &mut [[L; VECTORS]; ROWS]| {
-            let mut columns = [L::zero(); VECTORS];
-            for vector in 0..VECTORS {
-                columns[vector] = L::load(b.add((at * VECTORS + vector) * L::WIDTH));
-            }
-            for row in 0..ROWS {
-                let value = L::splat(*a.add(row * STRIDE + at * STEP));
+        // A closure would be compiled without the instructions of the function that this one is inlined into.
+        macro_rules! step {
+            ($at:expr) => {
+                let at = $at;
+                let mut columns = [L::zero(); VECTORS];
                 for vector in 0..VECTORS {
-                    sums[row][vector] = sums[row][vector].add_product(value, columns[vector]);
+                    columns[vector] = L::load(b.add((at * VECTORS + vector) * L::WIDTH));
                 }
-            }
-        };
+                for row in 0..ROWS {
+                    let value = L::splat(*a.add(row * STRIDE + at * STEP));
+                    for vector in 0..VECTORS {
+                        sums[row][vector] = sums[row][vector].add_product(value, columns[vector]);
+                    }
+                }
+            };
+        }
         let mut at = 0;
         while at + 4 <= inner {
-            step(at, &mut sums);
-            step(at + 1, &mut sums);
-            step(at + 2, &mut sums);
-            step(at + 3, &mut sums);
+            step!(at);
+            step!(at + 1);
+            step!(at + 2);
+            step!(at + 3);
             at += 4;
         }
         while at < inner {
-            step(at, &mut sums);
+            step!(at);
             at += 1;
         }
         for row in 0..ROWS {

@@ -141,7 +141,11 @@ Answer cuMemFree_v2(uint64_t address) {
 Answer cuMemAllocHost_v2(void **place, size_t bytes) {
     return *place = malloc(bytes), pinned[*place] = bytes, SUCCESS;
 }
-Answer cuMemFreeHost(void *place) { return pinned.erase(place), free(place), SUCCESS; }
+Answer cuMemFreeHost(void *place) {
+    // Overwritten and kept: a copy that still waits for it gets something else.
+    memset(place, 0xff, pinned[place]);
+    return pinned.erase(place), SUCCESS;
+}
 
 Answer cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t bytes, Stream *stream) {
     if (stream->capturing) {

@@ -5,7 +5,7 @@ use crate::{EvalError, Task};
 use neuroglot_model::{Ndt1, Prompt, Regions};
 
 /// Sequences run at once: enough rows for all cores, little enough memory.
-const SEQUENCES: usize = 64;
+const SEQUENCES: usize = 32;
 
 /// A model asked about one session.
 pub(crate) struct Predictor<'a> {

@@ -26,25 +26,47 @@ pub(crate) fn exp(x: f32) -> f32 {
     if x > 88.72 { f32::INFINITY } else { value }
 }
 
-/// Φ(x) of the standard normal distribution and e^(−x²/2), together because GELU needs both.
-///
-/// For x > 0, 1 − Φ(x) = e^(−x²/2) · P(1 / (1 + 0.23 x)) with P a polynomial of degree 8 fitted to a relative error
-/// of 5e-8 on 0..14; the absolute error in f32 is below 3e-7.
+/// eˣ for x at most 0 (or barely above), in fewer instructions than [`exp`]; 0 below −87.3.
 #[inline(always)]
-pub(crate) fn normal_cdf(x: f32) -> (f32, f32) {
-    let bell = exp(-0.5 * x * x);
-    let t = 1.0 / 0.23_f32.mul_add(x.abs(), 1.0);
-    let p = -0.078_467_59_f32;
-    let p = p.mul_add(t, 0.290_414_7);
-    let p = p.mul_add(t, -0.278_127_9);
-    let p = p.mul_add(t, 0.301_473_6);
-    let p = p.mul_add(t, -0.032_920_502);
-    let p = p.mul_add(t, 0.119_514_07);
-    let p = p.mul_add(t, 0.085_762_95);
-    let p = p.mul_add(t, 0.092_378_445);
-    let p = p.mul_add(t, -2.776_153e-5);
-    let tail = bell * p;
-    (if x > 0.0 { 1.0 - tail } else { tail }, bell)
+pub(crate) fn exp_of_negative(x: f32) -> f32 {
+    const LOG2_E: f32 = std::f32::consts::LOG2_E;
+    const LN2_HIGH: f32 = 0.693_359_4;
+    const LN2_LOW: f32 = -2.121_944_4e-4;
+    // Adding 1.5 · 2²³ rounds to a whole number, which is left in the lowest bits.
+    const ROUND: f32 = 12_582_912.0;
+    let bounded = if x < -87.3 { -87.3 } else { x };
+    let shifted = bounded.mul_add(LOG2_E, ROUND);
+    let n = shifted - ROUND;
+    let r = n.mul_add(-LN2_LOW, n.mul_add(-LN2_HIGH, bounded));
+    let p = 1.0 / 720.0_f32;
+    let p = p.mul_add(r, 1.0 / 120.0);
+    let p = p.mul_add(r, 1.0 / 24.0);
+    let p = p.mul_add(r, 1.0 / 6.0);
+    let p = p.mul_add(r, 0.5);
+    let p = (p * r).mul_add(r, r) + 1.0;
+    let value = p * f32::from_bits((shifted.to_bits() << 23).wrapping_add(127 << 23));
+    if x < -87.3 { 0.0 } else { value }
+}
+
+/// Φ(x) of the standard normal distribution: 1/2 + x · P(x²) / Q(x²), fitted to an absolute error of 1e-8 on −5.6..5.6;
+/// in f32 the absolute error is below 3e-7.
+#[inline(always)]
+pub(crate) fn normal_cdf(x: f32) -> f32 {
+    let x = x.clamp(-5.6, 5.6);
+    let t = x * x;
+    let p = 2.214_479_3e-8_f32;
+    let p = p.mul_add(t, 6.356_536_7e-6);
+    let p = p.mul_add(t, 1.738_551_8e-4);
+    let p = p.mul_add(t, 4.707_286e-3);
+    let p = p.mul_add(t, 3.437_657e-2);
+    let p = p.mul_add(t, 0.398_942_23);
+    let q = 1.180_197_2e-6_f32;
+    let q = q.mul_add(t, 7.510_321e-5);
+    let q = q.mul_add(t, 1.913_003_5e-3);
+    let q = q.mul_add(t, 2.894_034_8e-2);
+    let q = q.mul_add(t, 0.252_835);
+    let q = q.mul_add(t, 1.0);
+    x.mul_add(p / q, 0.5)
 }
 
 /// Σ of `f(a, b)` over two slices of one length.
@@ -125,14 +147,36 @@ mod tests {
     }
 
     #[test]
+    fn exp_of_negative_numbers_is_close_to_the_library() {
+        for i in 0..8730 {
+            let x = -i as f32 / 100.0;
+            let (got, want) = (f64::from(exp_of_negative(x)), f64::from(x).exp());
+            assert!((got - want).abs() <= 5e-7 * want, "exp({x}) = {got}, not {want}");
+        }
+        assert_eq!(exp_of_negative(-100.0), 0.0);
+        assert_eq!(exp_of_negative(f32::NEG_INFINITY), 0.0);
+        assert_eq!(exp_of_negative(0.0), 1.0);
+        assert!((exp_of_negative(1e-5) - 1.00001).abs() < 1e-6);
+        assert!(exp_of_negative(f32::NAN).is_nan());
+    }
+
+    #[test]
     fn normal_cdf_matches_published_values() {
         // Abramowitz and Stegun, table 26.1.
-        let table =
-            [(0.0, 0.5), (0.5, 0.6914624613), (1.0, 0.8413447461), (2.0, 0.9772498681), (3.0, 0.9986501020)];
+        let table = [
+            (0.0, 0.5),
+            (0.5, 0.6914624613),
+            (1.0, 0.8413447461),
+            (2.0, 0.9772498681),
+            (3.0, 0.9986501020),
+            (4.0, 0.9999683288),
+            (8.0, 1.0),
+        ];
         for (x, phi) in table {
-            assert!((f64::from(normal_cdf(x).0) - phi).abs() < 3e-7, "{x}");
-            assert!((f64::from(normal_cdf(-x).0) - (1.0 - phi)).abs() < 3e-7, "-{x}");
+            assert!((f64::from(normal_cdf(x)) - phi).abs() < 3e-7, "{x}");
+            assert!((f64::from(normal_cdf(-x)) - (1.0 - phi)).abs() < 3e-7, "-{x}");
         }
+        assert!(normal_cdf(f32::NAN).is_nan());
     }
 
     #[test]

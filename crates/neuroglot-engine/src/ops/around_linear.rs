@@ -1,6 +1,6 @@
 //! What stands before and behind a linear layer.
 
-use crate::cpu::math::normal_cdf;
+use crate::cpu::math::{exp_of_negative, normal_cdf};
 use crate::cpu::parallel::simd;
 use crate::dropout_bits::with_multipliers;
 use crate::{Dropout, Slot};
@@ -63,7 +63,7 @@ impl Then {
                         for i in 0..width {
                             let z = y[i] + bias[i];
                             y[i] = z;
-                            activated[i] = z * normal_cdf(z).0;
+                            activated[i] = z * normal_cdf(z);
                         }
                     }
                 }
@@ -95,8 +95,8 @@ impl Before {
                     #[inline(always)]
                     || {
                         for (dx, z) in dx.iter_mut().zip(z) {
-                            let (cdf, bell) = normal_cdf(*z);
-                            *dx *= (z * density_scale).mul_add(bell, cdf);
+                            let bell = exp_of_negative(-0.5 * z * z);
+                            *dx *= (z * density_scale).mul_add(bell, normal_cdf(*z));
                         }
                     },
                 );

@@ -1,6 +1,6 @@
 //! Multi-head attention, recomputed in the backward pass.
 
-use crate::cpu::math::{exp, max_of, sum_of};
+use crate::cpu::math::{exp_of_negative, max_of, sum_of};
 use crate::cpu::parallel::{SharedRows, simd};
 use crate::cpu::products::{Destination, Into, Matrix, product_here};
 use crate::{AttentionRule, Dropout, Slot};
@@ -231,7 +231,7 @@ impl Head {
         for (scores, log_sum) in scores.chunks_mut(self.tokens).zip(log_sums) {
             let largest = max_of(scores);
             for score in scores.iter_mut() {
-                *score = exp((*score - largest) * self.scale);
+                *score = exp_of_negative((*score - largest) * self.scale);
             }
             let sum = sum_of(scores, scores, |a, _| a);
             let inverse = 1.0 / sum;
@@ -247,7 +247,7 @@ impl Head {
     fn weights(&self, scores: &mut [f32], log_sums: &[f32]) {
         for (scores, log_sum) in scores.chunks_mut(self.tokens).zip(log_sums) {
             for score in scores.iter_mut() {
-                *score = exp(score.mul_add(self.scale, -log_sum));
+                *score = exp_of_negative(score.mul_add(self.scale, -log_sum));
             }
         }
     }

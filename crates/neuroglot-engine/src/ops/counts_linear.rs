@@ -2,7 +2,7 @@
 
 use crate::Slot;
 use crate::cpu::math::{add_scaled_to, add_to};
-use crate::cpu::parallel::{SharedRows, simd};
+use crate::cpu::parallel::{PIECE, SharedRows, simd};
 use crate::cpu::products::{Into, Left, Matrix, product, product_then};
 use crate::ops::linear::sum_rows;
 use rayon::prelude::*;
@@ -52,46 +52,47 @@ pub struct CountsLinearBackward {
 /// A count that is not 0.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Count {
-    row: u32,
-    unit: u32,
+    row: usize,
+    unit: usize,
     count: f32,
 }
 
 /// Above this share of counts that are not 0 a product of all is faster.
 const DENSE: f64 = 0.2;
 
-/// The counts that are not 0, row by row; `false` where there are so many that a product of all is better.
-fn find_counts(x: &[f32], units: usize, found: &mut Vec<Count>) -> bool {
-    found.clear();
-    for (row, x) in x.chunks_exact(units).enumerate() {
-        for (index, chunk) in x.chunks(16).enumerate() {
-            // Most chunks hold no spike at all.
-            if chunk.iter().fold(0, |bits, count| bits | count.to_bits()) << 1 == 0 {
-                continue;
-            }
-            for (offset, count) in chunk.iter().enumerate().filter(|(_, count)| **count != 0.0) {
-                found.push(Count { row: row as u32, unit: (16 * index + offset) as u32, count: *count });
+fn is_dense(x: &[f32]) -> bool {
+    let pieces = x.par_chunks(PIECE).map(|piece| {
+        simd(
+            #[inline(always)]
+            || piece.iter().map(|count| u32::from(*count != 0.0)).sum::<u32>(),
+        )
+    });
+    f64::from(pieces.sum::<u32>()) > DENSE * x.len() as f64
+}
+
+/// Calls `work(unit, count)` for the counts of a row that are not 0.
+#[inline(always)]
+fn each_count(x: &[f32], mut work: impl FnMut(usize, f32)) {
+    for (index, chunk) in x.chunks(16).enumerate() {
+        // Most chunks hold no spike at all.
+        if chunk.iter().fold(0, |bits, count| bits | count.to_bits()) << 1 == 0 {
+            continue;
+        }
+        for (offset, count) in chunk.iter().enumerate() {
+            if *count != 0.0 {
+                work(16 * index + offset, *count);
             }
         }
     }
-    (found.len() as f64) < DENSE * x.len() as f64
 }
 
 /// Rows that one thread works on at a time.
 const ROWS: usize = 16;
 
 impl CountsLinear {
-    /// `found` is room for the counts that are not 0.
-    pub(crate) fn forward(
-        &self,
-        x: &[f32],
-        weight: &[f32],
-        bias: &[f32],
-        y: &mut [f32],
-        found: &mut Vec<Count>,
-    ) {
+    pub(crate) fn forward(&self, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
         let (rows, units, outputs) = (self.rows, self.units, self.outputs);
-        if !find_counts(x, units, found) {
+        if is_dense(x) {
             let (x, weight) = (Matrix::new(x, rows, units), Matrix::new(weight, units, outputs));
             product_then(y, Into::Replace, &Left::Matrix(x), weight, &|_, y| {
                 simd(
@@ -106,20 +107,17 @@ impl CountsLinear {
             });
             return;
         }
-        y.par_chunks_mut(ROWS * outputs).enumerate().for_each(|(index, y)| {
-            let first_row = (index * ROWS) as u32;
-            let mut counts = &found[found.partition_point(|count| count.row < first_row)..];
+        y.par_chunks_mut(ROWS * outputs).zip(x.par_chunks(ROWS * units)).for_each(|(y, x)| {
             simd(
                 #[inline(always)]
                 || {
-                    for (row, y) in (first_row..).zip(y.chunks_exact_mut(outputs)) {
+                    for (y, x) in y.chunks_exact_mut(outputs).zip(x.chunks_exact(units)) {
                         y.copy_from_slice(bias);
-                        while let Some((Count { unit, count, .. }, rest)) =
-                            counts.split_first().filter(|(count, _)| count.row == row)
-                        {
-                            add_scaled_to(y, *count, &weight[*unit as usize * outputs..][..outputs]);
-                            counts = rest;
-                        }
+                        each_count(
+                            x,
+                            #[inline(always)]
+                            |unit, count| add_scaled_to(y, count, &weight[unit * outputs..][..outputs]),
+                        );
                         softsign(y);
                     }
                 },
@@ -144,10 +142,14 @@ impl CountsLinearBackward {
         found: &mut Vec<Count>,
     ) {
         let (rows, units, outputs) = (self.rows, self.units, self.outputs);
-        if !find_counts(x, units, found) {
+        if is_dense(x) {
             let (x, dz) = (Matrix::new(x, rows, units), Matrix::new(dz, rows, outputs));
             product(dw, Into::Replace, x.transpose(), dz);
             return sum_rows(dz.values(), db);
+        }
+        found.clear();
+        for (row, x) in x.chunks_exact(units).enumerate() {
+            each_count(x, |unit, count| found.push(Count { row, unit, count }));
         }
         // Each thread has columns of its own, so that no sum is shared.
         const COLUMNS: usize = 128;
@@ -161,8 +163,7 @@ impl CountsLinearBackward {
                     let row_of = |unit: usize| unsafe { dw.slice(unit * outputs + first, count) };
                     (0..units).for_each(|unit| row_of(unit).fill(0.0));
                     for Count { row, unit, count: spikes } in found.iter() {
-                        let dz = &dz[*row as usize * outputs + first..][..count];
-                        add_scaled_to(row_of(*unit as usize), *spikes, dz);
+                        add_scaled_to(row_of(*unit), *spikes, &dz[row * outputs + first..][..count]);
                     }
                     db.fill(0.0);
                     for dz in dz.chunks_exact(outputs) {

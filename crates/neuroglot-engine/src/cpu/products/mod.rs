@@ -12,7 +12,7 @@ mod tile;
 use super::parallel::SharedRows;
 use rayon::prelude::*;
 use std::cell::RefCell;
-use tile::{DEPTH, PanelOrder, ROW_STRIDE, Tiles};
+use tile::{DEPTH, PanelOrder, ROW_STRIDE, TileOperands, Tiles, compete_for_cache};
 
 /// Whether a product replaces its destination or is added to it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -229,35 +229,41 @@ impl Cut {
         let order = a.order();
         let panel_of_rows = self.panel_of_rows(order);
         let block = room.floats(self.block_floats(order));
+        // Rows are read where they are, unless they get into each other's way; the last ones may not fill a tile.
+        let in_place = order == PanelOrder::Rows && !compete_for_cache(a.stride);
+        let whole_rows = if in_place { rows / tiles.rows * tiles.rows } else { 0 };
         for first_inner in (0..self.inner).step_by(DEPTH) {
             let inner = self.depth(first_inner);
-            let rows_of_a = first_row_of_a..first_row_of_a + rows;
+            let copied = first_row_of_a + whole_rows..first_row_of_a + rows;
             let range = first_inner..first_inner + inner;
-            pack::pack_rows(a, rows_of_a, range, tiles.rows, panel_of_rows, block);
+            pack::pack_rows(a, copied, range, tiles.rows, panel_of_rows, block);
             let add = into == Into::Add || first_inner > 0;
             for panel in panels.clone() {
                 let (start, columns, width) = self.panel(first_inner, panel);
-                let b = &packed[start..start + width * inner];
+                let b = packed[start..start + width * inner].as_ptr();
                 let tile = tiles.of(width, order);
-                for (index, a) in block.chunks(panel_of_rows).enumerate() {
-                    let first = index * tiles.rows;
-                    if first >= rows {
-                        break;
-                    }
+                for first in (0..rows).step_by(tiles.rows) {
                     let count = tiles.rows.min(rows - first);
+                    let (a, a_stride) = if first < whole_rows {
+                        (&a.values[(first_row_of_a + first) * a.stride + first_inner..], a.stride)
+                    } else {
+                        (&block[(first - whole_rows) / tiles.rows * panel_of_rows..], ROW_STRIDE)
+                    };
                     let place = y.offset + (first_row + first) * y.stride + panel * tiles.columns;
+                    let a = a.as_ptr();
                     if count == tiles.rows && columns == width {
                         // SAFETY: the tile lies inside the destination, which nothing else uses by the caller's
-                        // promise; `a` and `b` are whole panels.
+                        // promise; a has as many rows as the tile, and b is a whole panel.
                         unsafe {
                             let c = y.values.tile(place, count, columns, y.stride);
-                            tile(inner, a.as_ptr(), b.as_ptr(), c, y.stride, add);
+                            tile(TileOperands { inner, a, a_stride, b, c, c_stride: y.stride, add });
                         }
                         continue;
                     }
                     let mut edge = Edge([0.0; Edge::FLOATS]);
+                    let c = edge.0.as_mut_ptr();
                     // SAFETY: `edge` is as large as the largest tile; the rest as above.
-                    unsafe { tile(inner, a.as_ptr(), b.as_ptr(), edge.0.as_mut_ptr(), width, false) };
+                    unsafe { tile(TileOperands { inner, a, a_stride, b, c, c_stride: width, add: false }) };
                     for (row, sums) in edge.0.chunks(width).take(count).enumerate() {
                         // SAFETY: as above.
                         let out = unsafe { y.values.slice(place + row * y.stride, columns) };

@@ -23,21 +23,45 @@ trait Lanes: Copy {
 /// cache while it meets all tiles of a block of rows.
 pub(super) const DEPTH: usize = 256;
 
-/// Floats from row to row of a panel of a that is kept by rows; no power of two, so that the rows of a tile do not
-/// compete for the same places of the cache.
+/// Floats from row to row of a panel of a that is kept by rows; no power of two: see [`compete_for_cache`].
 pub(super) const ROW_STRIDE: usize = DEPTH + 16;
+
+/// Whether rows `stride` floats apart compete for the same places of the first-level cache, of which there are as many
+/// as a page of memory has lines.
+pub(super) fn compete_for_cache(stride: usize) -> bool {
+    stride.is_multiple_of(1024)
+}
 
 /// How a panel of a lies in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum PanelOrder {
-    /// `[row, inner]`, [`ROW_STRIDE`] floats from row to row.
+    /// `[row, inner]`.
     Rows,
     /// `[inner, row]` without gaps.
     Inner,
 }
 
-/// c (+)= a · b for one tile: `inner`, a, b, c, floats from row to row of c, whether to add.
-type Tile = unsafe fn(usize, *const f32, *const f32, *mut f32, usize, bool);
+/// c (+)= a · b for one tile.
+type Tile = unsafe fn(TileOperands);
+
+/// Operands of one tile.
+#[derive(Clone, Copy)]
+pub(super) struct TileOperands {
+    /// Floats of the inner dimension.
+    pub inner: usize,
+    /// Rows of a, in the order that the tile is made for.
+    pub a: *const f32,
+    /// Floats from row to row of a, where it is kept by rows.
+    pub a_stride: usize,
+    /// `[inner, column]`.
+    pub b: *const f32,
+    /// `[row, column]`.
+    pub c: *mut f32,
+    /// Floats from row to row of c.
+    pub c_stride: usize,
+    /// Whether to add to c.
+    pub add: bool,
+}
 
 /// The tiles of one instruction set.
 #[derive(Debug)]
@@ -96,20 +120,17 @@ impl Tiles {
     }
 }
 
-/// One tile of `ROWS` rows and `VECTORS` registers of columns. Float (row r, inner i) of a is at `r · STRIDE + i · STEP`.
+/// One tile of `ROWS` rows and `VECTORS` registers of columns; a is kept by rows, or else `[inner, row]`.
 ///
 /// # Safety
 /// The processor has the instructions of `L`; `a` holds `ROWS` rows of `inner` floats, `b` is
 /// `[inner, VECTORS · WIDTH]`, and `c` may be written to (and read, to add) at all rows and columns of the tile.
 #[inline(always)]
-unsafe fn tile<L: Lanes, const ROWS: usize, const VECTORS: usize, const STRIDE: usize, const STEP: usize>(
-    inner: usize,
-    a: *const f32,
-    b: *const f32,
-    c: *mut f32,
-    stride: usize,
-    add: bool,
+unsafe fn tile<L: Lanes, const ROWS: usize, const VECTORS: usize, const BY_ROWS: bool>(
+    operands: TileOperands,
 ) {
+    let TileOperands { inner, a, a_stride, b, c, c_stride: stride, add } = operands;
+    let (row_stride, step) = if BY_ROWS { (a_stride, 1) } else { (1, ROWS) };
     // SAFETY: all offsets lie inside the tile by the caller's promise; prefetching never faults.
     unsafe {
         if add {
@@ -128,7 +149,7 @@ unsafe fn tile<L: Lanes, const ROWS: usize, const VECTORS: usize, const STRIDE: 
                     columns[vector] = L::load(b.add((at * VECTORS + vector) * L::WIDTH));
                 }
                 for row in 0..ROWS {
-                    let value = L::splat(*a.add(row * STRIDE + at * STEP));
+                    let value = L::splat(*a.add(row * row_stride + at * step));
                     for vector in 0..VECTORS {
                         sums[row][vector] = sums[row][vector].add_product(value, columns[vector]);
                     }
@@ -164,21 +185,14 @@ macro_rules! tiles {
         pub(super) static TILES: Tiles = Tiles {
             rows: $rows,
             columns: $vectors * <$lanes as Lanes>::WIDTH,
-            wide: [compiled::<$vectors, ROW_STRIDE, 1>, compiled::<$vectors, 1, $rows>],
-            narrow: [compiled::<$narrow, ROW_STRIDE, 1>, compiled::<$narrow, 1, $rows>],
+            wide: [compiled::<$vectors, true>, compiled::<$vectors, false>],
+            narrow: [compiled::<$narrow, true>, compiled::<$narrow, false>],
         };
 
         $(#[target_feature(enable = $feature)])?
-        unsafe fn compiled<const VECTORS: usize, const STRIDE: usize, const STEP: usize>(
-            inner: usize,
-            a: *const f32,
-            b: *const f32,
-            c: *mut f32,
-            stride: usize,
-            add: bool,
-        ) {
+        unsafe fn compiled<const VECTORS: usize, const BY_ROWS: bool>(operands: TileOperands) {
             // SAFETY: the caller's promise, and the instructions are those this function is compiled for.
-            unsafe { tile::<$lanes, $rows, VECTORS, STRIDE, STEP>(inner, a, b, c, stride, add) }
+            unsafe { tile::<$lanes, $rows, VECTORS, BY_ROWS>(operands) }
         }
     };
 }

@@ -19,4 +19,64 @@ pub enum EngineError {
         /// The system's words.
         reason: String,
     },
+    /// There is no NVIDIA driver.
+    #[cfg(feature = "cuda")]
+    #[error("no NVIDIA driver is found: install the one for this machine's GPU, or compute on the CPU")]
+    CudaDriverMissing,
+    /// A library is missing that computing on a GPU needs.
+    #[cfg(feature = "cuda")]
+    #[error(
+        "{library} is not found: install the CUDA toolkit, or `pip install nvidia-cuda-nvrtc nvidia-cublas` and set \
+         LD_LIBRARY_PATH to the folders that hold the libraries"
+    )]
+    CudaLibraryMissing {
+        /// Its name and file.
+        library: &'static str,
+    },
+    /// There is no GPU of this number.
+    #[cfg(feature = "cuda")]
+    #[error(
+        "there is no GPU {index}: the NVIDIA driver lists {count}, counted from 0 (CUDA_VISIBLE_DEVICES hides others)"
+    )]
+    CudaDeviceMissing {
+        /// Number asked for.
+        index: usize,
+        /// GPUs there are.
+        count: usize,
+    },
+    /// The GPU lacks what the kernels use.
+    #[cfg(feature = "cuda")]
+    #[error(
+        "{name} has compute capability {major}.{minor}, and 8.0 is needed: use a GPU of the Ampere generation or a \
+         later one, or compute on the CPU"
+    )]
+    CudaDeviceTooOld {
+        /// The GPU.
+        name: String,
+        /// Its compute capability.
+        major: u32,
+        /// Its compute capability.
+        minor: u32,
+    },
+    /// The kernels cannot be compiled.
+    #[cfg(feature = "cuda")]
+    #[error(
+        "the GPU kernels do not compile; where the GPU is newer than the CUDA toolkit, a newer toolkit helps:\n{log}"
+    )]
+    CudaKernels {
+        /// The compiler's words.
+        log: String,
+    },
+    /// The GPU reports an error.
+    #[cfg(feature = "cuda")]
+    #[error(
+        "the GPU fails: {call} answers {reason}. Start again; if it fails again, `nvidia-smi` tells whether the GPU is \
+         healthy and has free memory"
+    )]
+    Cuda {
+        /// The call that told of it.
+        call: &'static str,
+        /// Its answer.
+        reason: String,
+    },
 }

@@ -26,11 +26,14 @@
 
 mod attention_rule;
 mod cpu;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod device;
 mod dropout_bits;
 mod error;
 mod memory;
 pub mod ops;
+mod self_test;
 
 pub use attention_rule::AttentionRule;
 pub use cpu::CpuDevice;
@@ -38,3 +41,4 @@ pub use device::{Device, PassKey};
 pub use dropout_bits::Dropout;
 pub use error::EngineError;
 pub use memory::{MemoryPlan, Slot};
+pub use self_test::{Difference, self_test};

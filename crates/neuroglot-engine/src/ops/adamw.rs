@@ -33,7 +33,38 @@ pub struct AdamW {
     pub step: u64,
 }
 
+/// The numbers of one step, worked out in f64.
+pub(crate) struct AdamWFactors {
+    /// 1 − rate·decay.
+    pub keep: f32,
+    /// rate / (1 − β₁ᵗ).
+    pub rate: f32,
+    pub beta1: f32,
+    /// 1 − β₁.
+    pub rest1: f32,
+    pub beta2: f32,
+    /// 1 − β₂.
+    pub rest2: f32,
+    /// 1 / √(1 − β₂ᵗ).
+    pub root: f32,
+    pub epsilon: f32,
+}
+
 impl AdamW {
+    pub(crate) fn factors(&self) -> AdamWFactors {
+        let step = i32::try_from(self.step).unwrap_or(i32::MAX);
+        AdamWFactors {
+            keep: (1.0 - self.rate * self.decay) as f32,
+            rate: (self.rate / (1.0 - self.beta1.powi(step))) as f32,
+            beta1: self.beta1 as f32,
+            rest1: (1.0 - self.beta1) as f32,
+            beta2: self.beta2 as f32,
+            rest2: (1.0 - self.beta2) as f32,
+            root: (1.0 / (1.0 - self.beta2.powi(step)).sqrt()) as f32,
+            epsilon: self.epsilon as f32,
+        }
+    }
+
     pub(crate) fn update(
         &self,
         values: &mut [f32],
@@ -41,13 +72,7 @@ impl AdamW {
         first: &mut [f32],
         second: &mut [f32],
     ) {
-        let step = i32::try_from(self.step).unwrap_or(i32::MAX);
-        let keep = (1.0 - self.rate * self.decay) as f32;
-        let (beta1, beta2) = (self.beta1 as f32, self.beta2 as f32);
-        let (rest1, rest2) = ((1.0 - self.beta1) as f32, (1.0 - self.beta2) as f32);
-        let rate = (self.rate / (1.0 - self.beta1.powi(step))) as f32;
-        let root = (1.0 / (1.0 - self.beta2.powi(step)).sqrt()) as f32;
-        let epsilon = self.epsilon as f32;
+        let AdamWFactors { keep, rate, beta1, rest1, beta2, rest2, root, epsilon } = self.factors();
         let pieces = values.par_chunks_mut(PIECE).zip(gradients.par_chunks(PIECE));
         let pieces = pieces.zip(first.par_chunks_mut(PIECE)).zip(second.par_chunks_mut(PIECE));
         pieces.for_each(|(((values, gradients), first), second)| {

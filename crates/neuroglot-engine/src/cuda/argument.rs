@@ -1,0 +1,132 @@
+//! Arguments of kernels, as bytes.
+
+use super::driver::Address;
+use super::product::{Factor, Precision};
+use crate::{AttentionRule, Dropout};
+
+/// One argument of a kernel, up to 24 bytes by value.
+#[derive(Debug, Clone, Copy)]
+pub struct Argument {
+    // Words, so that the bytes are aligned for every type a kernel takes.
+    words: [u64; 3],
+    size: usize,
+}
+
+impl Argument {
+    fn of<T: bytemuck::NoUninit>(value: T) -> Self {
+        let mut words = [0; 3];
+        let size = size_of::<T>();
+        bytemuck::bytes_of_mut(&mut words)[..size].copy_from_slice(bytemuck::bytes_of(&value));
+        Self { words, size }
+    }
+
+    /// Where its bytes begin, aligned to eight.
+    pub fn as_ptr(&self) -> *const u64 {
+        self.words.as_ptr()
+    }
+
+    /// Number of bytes.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+}
+
+impl From<Address> for Argument {
+    fn from(address: Address) -> Self {
+        Self::of(address.0)
+    }
+}
+
+impl From<f32> for Argument {
+    fn from(value: f32) -> Self {
+        Self::of(value)
+    }
+}
+
+impl From<u32> for Argument {
+    fn from(value: u32) -> Self {
+        Self::of(value)
+    }
+}
+
+impl From<u64> for Argument {
+    fn from(value: u64) -> Self {
+        Self::of(value)
+    }
+}
+
+/// `struct Dropout` of the kernels.
+#[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
+#[repr(C)]
+pub struct DropoutArgument {
+    key: u64,
+    site: u32,
+    threshold: u32,
+    scale: f32,
+    padding: u32,
+}
+
+impl DropoutArgument {
+    /// `key` is where seed and step lie on the device; `None` drops nothing.
+    pub fn new(key: Address, dropout: Option<Dropout>) -> Self {
+        let (site, threshold, scale) = match dropout {
+            Some(dropout) => (dropout.site, dropout.threshold(), dropout.scale()),
+            None => (0, 0, 1.0),
+        };
+        Self { key: key.0, site, threshold, scale, padding: 0 }
+    }
+}
+
+impl From<DropoutArgument> for Argument {
+    fn from(dropout: DropoutArgument) -> Self {
+        Self::of(dropout)
+    }
+}
+
+/// `struct Rule` of the kernels.
+#[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
+#[repr(C)]
+struct RuleArgument {
+    prefix: u32,
+    tokens_per_bin: u32,
+    used_per_bin: u32,
+    causal: u32,
+}
+
+impl From<AttentionRule> for Argument {
+    fn from(rule: AttentionRule) -> Self {
+        Self::of(RuleArgument {
+            prefix: rule.prefix as u32,
+            tokens_per_bin: rule.tokens_per_bin as u32,
+            used_per_bin: rule.used_per_bin as u32,
+            causal: u32::from(rule.causal),
+        })
+    }
+}
+
+/// `struct Factor` of the kernels.
+#[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
+#[repr(C)]
+struct FactorArgument {
+    values: u64,
+    row_stride: u32,
+    column_stride: u32,
+    is_bfloat16: u32,
+    padding: u32,
+}
+
+impl From<(Factor, Precision)> for Argument {
+    /// A factor of a product of this precision.
+    fn from((factor, precision): (Factor, Precision)) -> Self {
+        let stride = factor.stride as u32;
+        let (row_stride, column_stride) = if factor.transposed { (1, stride) } else { (stride, 1) };
+        let is_bfloat16 = u32::from(precision == Precision::Bf16);
+        Self::of(FactorArgument {
+            values: factor.address.0,
+            row_stride,
+            column_stride,
+            is_bfloat16,
+            padding: 0,
+        })
+    }
+}

@@ -1,0 +1,437 @@
+//! The device: an arena on the GPU, rooms for what operations need in between, and passes recorded once.
+
+use super::argument::{Argument, DropoutArgument};
+use super::driver::{Address, Driver, Launch, THREADS};
+use super::product::{Factor, Precision, Product};
+use super::programs::Program;
+use super::room::Room;
+use crate::ops::*;
+use crate::{Device, Dropout, EngineError, PassKey, Slot};
+use std::collections::HashMap;
+
+/// Bytes of a float.
+pub(super) const FLOAT: usize = size_of::<f32>();
+
+/// Runs operations on a GPU by its driver.
+///
+/// All work is queued; only [`Device::read`] waits for it. The first pass of a key runs its calls, which compiles
+/// kernels and finds out how much room they need; the second records them; from then on the record is repeated, at the
+/// cost of one call.
+///
+/// # Panics
+/// Operations panic with the message of an [`EngineError`] where the GPU reports an error: its memory is lost then, so
+/// a caller could do nothing but end.
+pub struct CudaDevice<D: Driver> {
+    passes: HashMap<PassKey, Pass<D::Recording>>,
+    arena: Room,
+    /// Sums of parts, and gradients behind a dropout.
+    pub(super) between: Room,
+    /// bf16 copies of factors.
+    factors: Room,
+    /// Seed and step of the dropouts, as four 32-bit words.
+    dropout_key: Address,
+    /// What `dropout_key` holds.
+    dropout: Option<(u64, u64)>,
+    /// Seed and step of the pass that runs now.
+    inside: Option<Option<(u64, u64)>>,
+    recording: bool,
+    precision: Precision,
+    pub(super) driver: D,
+}
+
+impl<D: Driver> Drop for CudaDevice<D> {
+    fn drop(&mut self) {
+        self.passes.clear();
+        // A failure could only be that of earlier work, and would only keep the memory until the process ends.
+        let _ = self.driver.release(self.dropout_key);
+        for room in [&mut self.arena, &mut self.between, &mut self.factors] {
+            let _ = room.release(&mut self.driver);
+        }
+    }
+}
+
+/// What is known of a pass.
+enum Pass<Recording> {
+    /// It ran once, so nothing it needs is missing any more.
+    Ran,
+    Recorded(Recording),
+}
+
+/// The value, or the end with the error's words: see [`CudaDevice`] on panics.
+pub(super) fn or_end<T>(result: Result<T, EngineError>) -> T {
+    match result {
+        Ok(value) => value,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+impl<D: Driver> CudaDevice<D> {
+    /// A device with an empty arena.
+    ///
+    /// # Errors
+    /// [`EngineError::OutOfMemory`] where not even a few bytes can be had, [`EngineError::Cuda`] where the GPU fails.
+    pub fn with_driver(mut driver: D, precision: Precision) -> Result<Self, EngineError> {
+        let dropout_key = driver.allocate(2 * size_of::<u64>())?;
+        Ok(Self {
+            passes: HashMap::new(),
+            arena: Room::default(),
+            between: Room::default(),
+            factors: Room::default(),
+            dropout_key,
+            dropout: None,
+            inside: None,
+            recording: false,
+            precision,
+            driver,
+        })
+    }
+
+    /// How products are computed.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
+    /// Where a slot begins.
+    ///
+    /// # Panics
+    /// Where it lies outside the arena, which is a mistake in the calling model.
+    pub(super) fn at(&self, slot: Slot) -> Address {
+        assert!(slot.range().end * FLOAT <= self.arena.bytes(), "{slot:?} lies outside the arena");
+        self.arena.address().after(slot.offset() * FLOAT)
+    }
+
+    /// Room for `bytes` bytes until the operation ends; what it holds is not defined.
+    pub(super) fn room_between(&mut self, bytes: usize) -> Address {
+        self.grow(|device| &mut device.between, bytes)
+    }
+
+    /// Records hold addresses: they are forgotten when a room moves.
+    fn grow(&mut self, room: impl Fn(&mut Self) -> &mut Room, bytes: usize) -> Address {
+        let mut grown = std::mem::take(room(self));
+        if bytes > grown.bytes() {
+            assert!(!self.recording, "a pass needs more room than when it ran first: its calls have changed");
+            self.passes.clear();
+            or_end(grown.replace(&mut self.driver, bytes));
+        }
+        let address = grown.address();
+        *room(self) = grown;
+        address
+    }
+
+    /// The kernels' argument for a dropout, with seed and step brought to the device where they are not there yet.
+    ///
+    /// # Panics
+    /// Where a pass was announced with other ones.
+    pub(super) fn dropout_argument(&mut self, dropout: Option<Dropout>) -> DropoutArgument {
+        let dropout = dropout.filter(Dropout::is_active);
+        if let Some(Dropout { seed, step, .. }) = dropout {
+            match self.inside {
+                Some(announced) => {
+                    assert_eq!(announced, Some((seed, step)), "seed and step of a pass's dropout")
+                }
+                None => self.set_dropout(seed, step),
+            }
+        }
+        DropoutArgument::new(self.dropout_key, dropout)
+    }
+
+    fn set_dropout(&mut self, seed: u64, step: u64) {
+        if self.dropout != Some((seed, step)) {
+            or_end(self.driver.upload(self.dropout_key, bytemuck::bytes_of(&[seed, step])));
+            self.dropout = Some((seed, step));
+        }
+    }
+
+    /// Runs a kernel of the general program. A grid without blocks is no work.
+    pub(super) fn launch(&mut self, kernel: &'static str, blocks: [u32; 2], arguments: &[Argument]) {
+        self.launch_of(Program::General, kernel, blocks, 0, arguments);
+    }
+
+    /// Runs a kernel of any program.
+    pub(super) fn launch_of(
+        &mut self,
+        program: Program,
+        kernel: &'static str,
+        blocks: [u32; 2],
+        shared_bytes: usize,
+        arguments: &[Argument],
+    ) {
+        if !blocks.contains(&0) {
+            or_end(self.driver.launch(&Launch { program, kernel, blocks, shared_bytes, arguments }));
+        }
+    }
+
+    /// Factors of products from row-major matrices `(address, rows, columns)`: themselves, or bf16 copies of them that
+    /// hold until the next call.
+    pub(super) fn factors<const N: usize>(&mut self, matrices: [(Address, usize, usize); N]) -> [Factor; N] {
+        if self.precision != Precision::Bf16 {
+            return matrices.map(plain_factor);
+        }
+        // Rows start on 16 bytes and matrices on 256, which the fastest products ask for.
+        let stride = |columns: usize| columns.next_multiple_of(8);
+        let size = |rows: usize, columns: usize| (2 * rows * stride(columns)).next_multiple_of(256);
+        let total = matrices.iter().map(|(_, rows, columns)| size(*rows, *columns)).sum();
+        let mut next = self.grow(|device| &mut device.factors, total);
+        matrices.map(|(from, rows, columns)| {
+            let factor = Factor { address: next, stride: stride(columns), transposed: false };
+            next = next.after(size(rows, columns));
+            let length = rows * columns;
+            self.launch(
+                "to_bfloat16",
+                per_element(length),
+                &[
+                    from.into(),
+                    factor.address.into(),
+                    (length as u64).into(),
+                    (columns as u32).into(),
+                    (factor.stride as u32).into(),
+                ],
+            );
+            factor
+        })
+    }
+
+    /// Multiplies; a product without elements is no work.
+    pub(super) fn multiply(&mut self, product: &Product) {
+        let Product { rows, columns, inner, a, b, to, addend, bias, precision } = *product;
+        if rows > 1 && columns > 1 && inner > 1 {
+            or_end(self.driver.multiply(product));
+            return;
+        }
+        let nothing = Address(0);
+        let arguments = [
+            (a, precision).into(),
+            (b, precision).into(),
+            to.into(),
+            addend.unwrap_or(nothing).into(),
+            bias.unwrap_or(nothing).into(),
+            (rows as u32).into(),
+            (columns as u32).into(),
+            (inner as u32).into(),
+        ];
+        self.launch("thin_product", per_element(rows * columns), &arguments);
+    }
+
+    /// sums `[width]` = Σ over rows of `values` `[rows, width]`; takes the room between from `offset` bytes on.
+    pub(super) fn column_sums(
+        &mut self,
+        values: Address,
+        rows: usize,
+        width: usize,
+        sums: Address,
+        offset: usize,
+    ) {
+        let chunks = chunks_of_rows(rows);
+        if chunks == 1 {
+            self.column_sums_of(values, rows, width, 1, sums);
+            return;
+        }
+        let parts = self.room_between(offset + chunks * width * FLOAT).after(offset);
+        self.column_sums_of(values, rows, width, chunks, parts);
+        self.column_sums_of(parts, chunks, width, 1, sums);
+    }
+
+    /// sums `[chunks, width]`: one stage of it.
+    pub(super) fn column_sums_of(
+        &mut self,
+        values: Address,
+        rows: usize,
+        width: usize,
+        chunks: usize,
+        sums: Address,
+    ) {
+        let rows_per_chunk = if chunks == 1 { rows } else { ROWS_PER_CHUNK };
+        self.launch(
+            "column_sums",
+            [width.div_ceil(SUM_COLUMNS) as u32, chunks as u32],
+            &[
+                values.into(),
+                sums.into(),
+                (rows as u32).into(),
+                (width as u32).into(),
+                (rows_per_chunk as u32).into(),
+            ],
+        );
+    }
+}
+
+/// A stored matrix as a factor.
+pub(super) fn plain_factor((address, _, columns): (Address, usize, usize)) -> Factor {
+    Factor { address, stride: columns, transposed: false }
+}
+
+/// Columns that a block of the kernels in `column_sums.cu` adds up.
+pub(super) const SUM_COLUMNS: usize = 32;
+/// Rows that it adds up: enough blocks for a large GPU, few enough sums for the second stage.
+pub(super) const ROWS_PER_CHUNK: usize = 128;
+
+/// Parts in which the sums over rows are made, at least one.
+pub(super) fn chunks_of_rows(rows: usize) -> usize {
+    rows.div_ceil(ROWS_PER_CHUNK).max(1)
+}
+
+/// Grid with one thread per element.
+pub(super) fn per_element(elements: usize) -> [u32; 2] {
+    [elements.div_ceil(THREADS as usize) as u32, 1]
+}
+
+/// Grid with one thread per eight elements, sixteen threads per 128.
+pub(super) fn per_eight_elements(elements: usize) -> [u32; 2] {
+    per_element(elements.div_ceil(128) * 16)
+}
+
+/// Grid with one warp per row.
+pub(super) fn per_row(rows: usize) -> [u32; 2] {
+    per_element(rows * 32)
+}
+
+impl<D: Driver> Device for CudaDevice<D> {
+    fn description(&self) -> String {
+        format!("{}, {} products", self.driver.description(), self.precision)
+    }
+
+    fn reserve(&mut self, floats: usize) -> Result<(), EngineError> {
+        let bytes = floats.saturating_mul(FLOAT);
+        if bytes > self.arena.bytes() {
+            self.passes.clear();
+            self.arena.extend(&mut self.driver, bytes)?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self, slot: Slot, values: &[f32]) {
+        assert_eq!(slot.len(), values.len(), "values for a slot");
+        assert!(self.inside.is_none(), "a pass must not write slots from the host");
+        or_end(self.driver.upload(self.at(slot), bytemuck::cast_slice(values)));
+    }
+
+    fn read(&self, slot: Slot, values: &mut [f32]) {
+        assert_eq!(slot.len(), values.len(), "values of a slot");
+        assert!(self.inside.is_none(), "a pass must not read slots");
+        or_end(self.driver.download(self.at(slot), bytemuck::cast_slice_mut(values)));
+    }
+
+    fn fill(&mut self, slot: Slot, value: f32) {
+        if !slot.is_empty() {
+            or_end(self.driver.fill(self.at(slot), slot.len(), value));
+        }
+    }
+
+    fn copy(&mut self, from: Slot, to: Slot) {
+        assert_eq!(from.len(), to.len(), "slots of a copy");
+        if from.is_empty() {
+            return;
+        }
+        or_end(self.driver.copy(self.at(from), self.at(to), from.len() * FLOAT));
+    }
+
+    fn pass(&mut self, key: PassKey, dropout: Option<(u64, u64)>, work: &mut dyn FnMut(&mut dyn Device)) {
+        assert!(self.inside.is_none(), "a pass within a pass");
+        if let Some((seed, step)) = dropout {
+            self.set_dropout(seed, step);
+        }
+        if let Some(Pass::Recorded(recording)) = self.passes.get(&key) {
+            or_end(self.driver.replay(recording));
+            return;
+        }
+        self.inside = Some(dropout);
+        let pass = if self.passes.contains_key(&key) {
+            or_end(self.driver.begin_recording());
+            self.recording = true;
+            work(self);
+            self.recording = false;
+            let recording = or_end(self.driver.end_recording());
+            or_end(self.driver.replay(&recording));
+            Pass::Recorded(recording)
+        } else {
+            work(self);
+            Pass::Ran
+        };
+        self.inside = None;
+        self.passes.insert(key, pass);
+    }
+
+    fn counts_linear(&mut self, op: &CountsLinear) {
+        self.run_counts_linear(op);
+    }
+
+    fn counts_linear_backward(&mut self, op: &CountsLinearBackward) {
+        self.run_counts_linear_backward(op);
+    }
+
+    fn compose(&mut self, op: &Compose) {
+        self.run_compose(op);
+    }
+
+    fn compose_backward(&mut self, op: &ComposeBackward) {
+        self.run_compose_backward(op);
+    }
+
+    fn select_rows(&mut self, op: &SelectRows) {
+        self.run_select_rows(op);
+    }
+
+    fn select_rows_backward(&mut self, op: &SelectRowsBackward) {
+        self.run_select_rows_backward(op);
+    }
+
+    fn linear(&mut self, op: &Linear) {
+        self.run_linear(op);
+    }
+
+    fn linear_backward(&mut self, op: &LinearBackward) {
+        self.run_linear_backward(op);
+    }
+
+    fn layer_norm(&mut self, op: &LayerNorm) {
+        self.run_layer_norm(op);
+    }
+
+    fn layer_norm_backward(&mut self, op: &LayerNormBackward) {
+        self.run_layer_norm_backward(op);
+    }
+
+    fn scale_norm(&mut self, op: &ScaleNorm) {
+        self.run_scale_norm(op);
+    }
+
+    fn scale_norm_backward(&mut self, op: &ScaleNormBackward) {
+        self.run_scale_norm_backward(op);
+    }
+
+    fn attention(&mut self, op: &Attention) {
+        self.run_attention(op);
+    }
+
+    fn attention_backward(&mut self, op: &AttentionBackward) {
+        self.run_attention_backward(op);
+    }
+
+    fn rope(&mut self, op: &Rope) {
+        self.run_rope(op);
+    }
+
+    fn token_rows(&mut self, op: &TokenRows) {
+        self.run_token_rows(op);
+    }
+
+    fn token_rows_backward(&mut self, op: &TokenRowsBackward) {
+        self.run_token_rows_backward(op);
+    }
+
+    fn drop_prefix(&mut self, op: &DropPrefix) {
+        self.run_drop_prefix(op);
+    }
+
+    fn drop_prefix_backward(&mut self, op: &DropPrefix) {
+        self.run_drop_prefix_backward(op);
+    }
+
+    fn poisson_loss(&mut self, op: &PoissonLoss) {
+        self.run_poisson_loss(op);
+    }
+
+    fn adamw(&mut self, op: &AdamW) {
+        self.run_adamw(op);
+    }
+}

@@ -1,0 +1,87 @@
+//! What the operations need from a device: memory, copies, kernels, products and recording.
+
+use super::argument::Argument;
+use super::product::Product;
+use super::programs::Program;
+use crate::EngineError;
+
+/// A place in the device's memory, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Address(pub u64);
+
+impl Address {
+    /// The place so many bytes behind this one.
+    pub fn after(self, bytes: usize) -> Self {
+        Self(self.0 + bytes as u64)
+    }
+}
+
+/// Threads of a block, for every kernel.
+pub const THREADS: u32 = 256;
+
+/// A kernel with its grid and arguments.
+#[derive(Debug, Clone, Copy)]
+pub struct Launch<'a> {
+    /// The program that holds the kernel.
+    pub program: Program,
+    /// The kernel's name.
+    pub kernel: &'static str,
+    /// Blocks along x and y, none of them 0; a block has [`THREADS`] threads.
+    pub blocks: [u32; 2],
+    /// Bytes of shared memory of a block that the kernel does not declare by itself.
+    pub shared_bytes: usize,
+    /// The kernel's arguments.
+    pub arguments: &'a [Argument],
+}
+
+/// Memory and work of one device, in one queue: everything happens in the order of the calls.
+///
+/// Only [`Driver::download`] and [`Driver::synchronise`] wait for the device. Every call fails with
+/// [`EngineError::Cuda`] where the device reports an error, which may belong to an earlier call.
+pub trait Driver: Send {
+    /// Work that can be repeated.
+    type Recording: Send;
+
+    /// The device in words.
+    fn description(&self) -> String;
+
+    /// New memory, aligned to at least 256 bytes, that holds zeros.
+    ///
+    /// # Errors
+    /// [`EngineError::OutOfMemory`] where there is not enough.
+    fn allocate(&mut self, bytes: usize) -> Result<Address, EngineError>;
+
+    /// Gives memory back once all work queued before is done.
+    fn release(&mut self, address: Address) -> Result<(), EngineError>;
+
+    /// Copies host bytes to the device; they may change as soon as this returns.
+    fn upload(&mut self, to: Address, bytes: &[u8]) -> Result<(), EngineError>;
+
+    /// Copies device bytes to the host, once all work queued before is done.
+    fn download(&self, from: Address, bytes: &mut [u8]) -> Result<(), EngineError>;
+
+    /// Copies within the device, at least one byte.
+    fn copy(&mut self, from: Address, to: Address, bytes: usize) -> Result<(), EngineError>;
+
+    /// Sets floats, at least one.
+    fn fill(&mut self, at: Address, floats: usize, value: f32) -> Result<(), EngineError>;
+
+    /// Runs a kernel.
+    fn launch(&mut self, launch: &Launch<'_>) -> Result<(), EngineError>;
+
+    /// Multiplies matrices of at least two rows, columns and terms of a sum.
+    fn multiply(&mut self, product: &Product) -> Result<(), EngineError>;
+
+    /// Copies, fills, launches and products are recorded from here on instead of done. No other call may follow until
+    /// [`Driver::end_recording`].
+    fn begin_recording(&mut self) -> Result<(), EngineError>;
+
+    /// What was recorded.
+    fn end_recording(&mut self) -> Result<Self::Recording, EngineError>;
+
+    /// Does what was recorded.
+    fn replay(&mut self, recording: &Self::Recording) -> Result<(), EngineError>;
+
+    /// Waits until all work is done.
+    fn synchronise(&self) -> Result<(), EngineError>;
+}

@@ -1,0 +1,41 @@
+// Elementwise functions and their gradients. Grid: one thread per element.
+
+// The standard normal distribution function. erfc keeps the relative precision of the lower tail.
+__device__ inline float normal_cdf(float x) {
+    return 0.5f * erfcf(-0.70710678f * x);
+}
+
+// activated = z * Phi(z).
+extern "C" __global__ void gelu(const float *z, float *activated, unsigned long long length) {
+    unsigned long long i = thread_number();
+    if (i < length) {
+        activated[i] = z[i] * normal_cdf(z[i]);
+    }
+}
+
+// gradient *= Phi(z) + z * phi(z), phi the standard normal density.
+extern "C" __global__ void gelu_backward(const float *z, float *gradient, unsigned long long length) {
+    unsigned long long i = thread_number();
+    if (i < length) {
+        float x = z[i];
+        float density = 0.39894228f * expf(-0.5f * x * x);
+        gradient[i] *= fmaf(x, density, normal_cdf(x));
+    }
+}
+
+// x = x / (1 + |x|).
+extern "C" __global__ void softsign(float *x, unsigned long long length) {
+    unsigned long long i = thread_number();
+    if (i < length) {
+        x[i] = x[i] / (1.0f + fabsf(x[i]));
+    }
+}
+
+// gradient *= (1 - |y|)^2, y the result of softsign.
+extern "C" __global__ void softsign_backward(const float *y, float *gradient, unsigned long long length) {
+    unsigned long long i = thread_number();
+    if (i < length) {
+        float slope = 1.0f - fabsf(y[i]);
+        gradient[i] *= slope * slope;
+    }
+}

@@ -1,0 +1,168 @@
+//! Products of matrices, described once for every driver.
+
+use super::driver::Address;
+
+/// How factors of products are rounded; sums are always f32.
+///
+/// The attention follows, but for two things: bf16 means TF32 there, and heads wider than 64 are computed in f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Precision {
+    /// Every product in f32.
+    F32,
+    /// Factors rounded to TF32 (10 bits behind the point) by the device.
+    Tf32,
+    /// Factors rounded to bf16 (7 bits behind the point); parameters and all else stay f32.
+    Bf16,
+}
+
+impl std::fmt::Display for Precision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::Tf32 => "tf32",
+            Self::Bf16 => "bf16",
+        })
+    }
+}
+
+/// A row-major factor of a product.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Factor {
+    /// First element: f32, or bf16 in a product of [`Precision::Bf16`].
+    pub address: Address,
+    /// Elements from a stored row to the next.
+    pub stride: usize,
+    /// Whether its transpose is multiplied.
+    pub transposed: bool,
+}
+
+impl Factor {
+    /// The same matrix, transposed.
+    pub fn transpose(self) -> Self {
+        Self { transposed: !self.transposed, ..self }
+    }
+}
+
+/// D = A·B + C + bias: A `[rows, inner]`, B `[inner, columns]`, C and D `[rows, columns]` without gaps, all row-major;
+/// the bias `[columns]` is added to each row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Product {
+    /// Rows of A and D.
+    pub rows: usize,
+    /// Columns of B and D.
+    pub columns: usize,
+    /// Columns of A, rows of B.
+    pub inner: usize,
+    /// A.
+    pub a: Factor,
+    /// B.
+    pub b: Factor,
+    /// D, f32, written.
+    pub to: Address,
+    /// C, f32; may be D itself.
+    pub addend: Option<Address>,
+    /// f32.
+    pub bias: Option<Address>,
+    /// How floats are multiplied.
+    pub precision: Precision,
+}
+
+/// A product as column-major libraries take it: D (`m` × `n`) = op(first) · op(second) + C + bias of each column.
+///
+/// A row-major matrix read column by column is its transpose, and Dᵀ = Bᵀ·Aᵀ: the factors change places, and neither
+/// their transposition nor their strides change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ColumnMajor {
+    /// Rows of D: the columns of the row-major product.
+    pub m: usize,
+    /// Columns of D.
+    pub n: usize,
+    /// Columns of the first factor.
+    pub k: usize,
+    /// `m` × `k` once transposed where it says so.
+    pub first: Factor,
+    /// `k` × `n` once transposed where it says so.
+    pub second: Factor,
+}
+
+impl ColumnMajor {
+    /// The same product.
+    pub fn of(product: &Product) -> Self {
+        Self { m: product.columns, n: product.rows, k: product.inner, first: product.b, second: product.a }
+    }
+
+    /// Rows and columns of the first factor as it is stored.
+    pub fn first_stored(&self) -> (usize, usize) {
+        if self.first.transposed { (self.k, self.m) } else { (self.m, self.k) }
+    }
+
+    /// Rows and columns of the second factor as it is stored.
+    pub fn second_stored(&self) -> (usize, usize) {
+        if self.second.transposed { (self.n, self.k) } else { (self.k, self.n) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Element of op(matrix) in a column-major library's eyes.
+    fn column_major(values: &[f64], factor: Factor, row: usize, column: usize) -> f64 {
+        let (row, column) = if factor.transposed { (column, row) } else { (row, column) };
+        values[column * factor.stride + row]
+    }
+
+    /// Element of op(matrix) of a row-major factor.
+    fn row_major(values: &[f64], factor: Factor, row: usize, column: usize) -> f64 {
+        let (row, column) = if factor.transposed { (column, row) } else { (row, column) };
+        values[row * factor.stride + column]
+    }
+
+    #[test]
+    fn the_column_major_product_is_the_row_major_one() {
+        let (rows, columns, inner) = (3, 5, 4);
+        for (a_transposed, b_transposed, gap) in
+            [(false, false, 0), (true, false, 1), (false, true, 2), (true, true, 3)]
+        {
+            let stored = |transposed: bool, height: usize, width: usize| {
+                let (height, width) = if transposed { (width, height) } else { (height, width) };
+                (height, width + gap)
+            };
+            let (a_height, a_stride) = stored(a_transposed, rows, inner);
+            let (b_height, b_stride) = stored(b_transposed, inner, columns);
+            let a: Vec<f64> = (0..a_height * a_stride).map(|i| (i * i % 17) as f64).collect();
+            let b: Vec<f64> = (0..b_height * b_stride).map(|i| (i * 7 % 13) as f64).collect();
+            let factor = |stride, transposed| Factor { address: Address(0), stride, transposed };
+            let product = Product {
+                rows,
+                columns,
+                inner,
+                a: factor(a_stride, a_transposed),
+                b: factor(b_stride, b_transposed),
+                to: Address(0),
+                addend: None,
+                bias: None,
+                precision: Precision::F32,
+            };
+            let mapped = ColumnMajor::of(&product);
+            assert!(mapped.first_stored().0 <= mapped.first.stride);
+            assert!(mapped.second_stored().0 <= mapped.second.stride);
+            for row in 0..rows {
+                for column in 0..columns {
+                    let expected: f64 = (0..inner)
+                        .map(|i| row_major(&a, product.a, row, i) * row_major(&b, product.b, i, column))
+                        .sum();
+                    // D is stored without gaps: element (row, column) lies at row · columns + column, which a
+                    // column-major library calls (column, row).
+                    let got: f64 = (0..mapped.k)
+                        .map(|i| {
+                            column_major(&b, mapped.first, column, i)
+                                * column_major(&a, mapped.second, i, row)
+                        })
+                        .sum();
+                    assert_eq!(got, expected, "({row}, {column}), {a_transposed} {b_transposed}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,470 @@
+//! Every operation on one device against another.
+
+use crate::ops::*;
+use crate::{AttentionRule, Device, Dropout, EngineError, MemoryPlan, Slot};
+
+/// How far two devices are apart in an operation.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Difference {
+    /// The operation in words.
+    pub operation: &'static str,
+    /// Largest difference of a number, relative to the largest number of its array; infinite where one is not a
+    /// number.
+    pub largest: f64,
+}
+
+/// Runs every operation, forward and backward, on random inputs on both devices, whose arenas are overwritten.
+///
+/// # Errors
+/// [`EngineError::OutOfMemory`] where a device has no room for some hundred kilobytes.
+pub fn self_test(
+    device: &mut dyn Device,
+    reference: &mut dyn Device,
+) -> Result<Vec<Difference>, EngineError> {
+    let sizes = Sizes { sequences: 2, bins: 98, heads: 2, head_width: 32, units: 130 };
+    cases(&sizes).iter().map(|case| case.compare(device, reference)).collect()
+}
+
+/// Sizes of the operations.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sizes {
+    pub sequences: usize,
+    pub bins: usize,
+    pub heads: usize,
+    /// Even.
+    pub head_width: usize,
+    pub units: usize,
+}
+
+type Work = Box<dyn Fn(&mut dyn Device, &[Slot])>;
+
+/// One or more operations on slots.
+pub(crate) struct Case {
+    pub name: &'static str,
+    /// What the first slots hold before.
+    inputs: Vec<Vec<f32>>,
+    /// Lengths of the slots behind them, which hold zeros before.
+    outputs: Vec<usize>,
+    work: Work,
+}
+
+impl Case {
+    /// What all slots hold afterwards, and the floats between them, which must stay 0.
+    pub fn run(&self, device: &mut dyn Device) -> Result<Vec<Vec<f32>>, EngineError> {
+        const BETWEEN: usize = 16;
+        let mut plan = MemoryPlan::new();
+        let lengths = self.inputs.iter().map(Vec::len).chain(self.outputs.iter().copied());
+        let pairs: Vec<(Slot, Slot)> =
+            lengths.map(|length| (plan.slot(length), plan.slot(BETWEEN))).collect();
+        device.reserve(plan.floats())?;
+        for (index, (slot, between)) in pairs.iter().enumerate() {
+            match self.inputs.get(index) {
+                Some(values) => device.write(*slot, values),
+                None => device.fill(*slot, 0.0),
+            }
+            device.fill(*between, 0.0);
+        }
+        let slots: Vec<Slot> = pairs.iter().map(|(slot, _)| *slot).collect();
+        (self.work)(device, &slots);
+        let all = pairs.iter().flat_map(|(slot, between)| [*slot, *between]);
+        Ok(all
+            .map(|slot| {
+                let mut values = vec![0.0; slot.len()];
+                device.read(slot, &mut values);
+                values
+            })
+            .collect())
+    }
+
+    /// Runs on both devices.
+    pub fn compare(
+        &self,
+        device: &mut dyn Device,
+        reference: &mut dyn Device,
+    ) -> Result<Difference, EngineError> {
+        let (got, expected) = (self.run(device)?, self.run(reference)?);
+        let largest = got.iter().zip(&expected).map(|(got, expected)| difference(got, expected));
+        Ok(Difference { operation: self.name, largest: largest.fold(0.0, f64::max) })
+    }
+}
+
+/// Largest difference relative to the largest expected value; absolute where all are 0.
+fn difference(got: &[f32], expected: &[f32]) -> f64 {
+    let largest = expected.iter().fold(0.0f64, |m, v| m.max(f64::from(v.abs())));
+    let unit = if largest > 0.0 { largest } else { 1.0 };
+    let differences = got.iter().zip(expected).map(|(a, b)| (f64::from(*a) - f64::from(*b)).abs() / unit);
+    // `f64::max` would leave out what is not a number.
+    differences.fold(0.0, |m, d| if d.is_nan() { f64::INFINITY } else { f64::max(m, d) })
+}
+
+/// Random numbers from a linear congruence of 64 bits.
+struct Draws(u64);
+
+impl Draws {
+    /// Between 0 and 1.
+    fn unit(&mut self) -> f32 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 40) as f32 / (1u64 << 24) as f32
+    }
+
+    /// Between −1 and 1.
+    fn values(&mut self, len: usize) -> Vec<f32> {
+        (0..len).map(|_| 2.0 * self.unit() - 1.0).collect()
+    }
+
+    /// Spike counts, mostly 0.
+    fn counts(&mut self, len: usize) -> Vec<f32> {
+        (0..len).map(|_| (4.0 * self.unit() - 2.5).max(0.0).ceil()).collect()
+    }
+}
+
+const DROPOUT: Dropout = Dropout { probability: 0.4, seed: 0x0123_4567_89AB_CDEF, step: 1_000, site: 3 };
+const OTHER_SITE: Dropout = Dropout { site: 4, ..DROPOUT };
+
+/// All operations in these sizes.
+pub(crate) fn cases(sizes: &Sizes) -> Vec<Case> {
+    let mut cases = Vec::new();
+    linear_cases(sizes, &mut cases);
+    count_cases(sizes, &mut cases);
+    norm_cases(sizes, &mut cases);
+    attention_cases(sizes, &mut cases);
+    row_cases(sizes, &mut cases);
+    training_cases(sizes, &mut cases);
+    cases
+}
+
+fn linear_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
+    let draws = &mut Draws(1);
+    let rows = sizes.sequences * sizes.bins;
+    let (inputs, outputs) = (sizes.heads * sizes.head_width, sizes.units);
+    let mut forward = |name, dropout: Option<Dropout>, then: fn(&[Slot]) -> Then| {
+        cases.push(Case {
+            name,
+            inputs: vec![
+                draws.values(rows * inputs),
+                draws.values(outputs * inputs),
+                draws.values(outputs),
+                draws.values(rows * outputs),
+            ],
+            outputs: vec![rows * outputs; 2],
+            work: Box::new(move |device, s| {
+                let (x, weight, bias, y) = (s[0], s[1], s[2], s[4]);
+                device.linear(&Linear { rows, inputs, outputs, x, dropout, weight, bias, y, then: then(s) });
+            }),
+        });
+    };
+    forward("linear", None, |_| Then::Nothing);
+    forward("dropout, linear", Some(DROPOUT), |_| Then::Nothing);
+    forward("linear, GELU", None, |s| Then::Gelu { activated: s[5] });
+    forward("linear, residual", None, |s| Then::Residual { x: s[3], dropout: None });
+    forward("linear, dropout, residual", None, |s| Then::Residual { x: s[3], dropout: Some(DROPOUT) });
+
+    let draws = &mut Draws(2);
+    let mut backward = |name, dropout: Option<Dropout>, before: fn(&[Slot]) -> Before| {
+        cases.push(Case {
+            name,
+            inputs: vec![
+                draws.values(rows * inputs),
+                draws.values(outputs * inputs),
+                draws.values(rows * outputs),
+                draws.values(rows * inputs),
+            ],
+            outputs: vec![rows * inputs, outputs * inputs, outputs],
+            work: Box::new(move |device, s| {
+                device.linear_backward(&LinearBackward {
+                    rows,
+                    inputs,
+                    outputs,
+                    x: s[0],
+                    weight: s[1],
+                    y_gradient: s[2],
+                    dropout,
+                    x_gradient: s[4],
+                    before: before(s),
+                    weight_gradient: s[5],
+                    bias_gradient: s[6],
+                });
+            }),
+        });
+    };
+    backward("gradient of linear", None, |_| Before::Nothing);
+    backward("gradient of linear, dropout, residual", Some(DROPOUT), |_| Before::Nothing);
+    backward("gradient of GELU, linear", None, |s| Before::Gelu { z: s[3] });
+    backward("gradient of softsign, linear", None, |_| Before::Softsign);
+    backward("gradient of dropout, linear", Some(DROPOUT), |_| Before::Dropout(OTHER_SITE));
+}
+
+fn count_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
+    let draws = &mut Draws(3);
+    let rows = sizes.sequences * sizes.bins;
+    let (units, outputs) = (sizes.units, sizes.heads * sizes.head_width);
+    cases.push(Case {
+        name: "counts linear, softsign",
+        inputs: vec![draws.counts(rows * units), draws.values(units * outputs), draws.values(outputs)],
+        outputs: vec![rows * outputs],
+        work: Box::new(move |device, s| {
+            let (x, weight, bias, y) = (s[0], s[1], s[2], s[3]);
+            device.counts_linear(&CountsLinear { rows, units, outputs, x, weight, bias, y });
+        }),
+    });
+    cases.push(Case {
+        name: "gradient of counts linear",
+        inputs: vec![draws.counts(rows * units), draws.values(rows * outputs)],
+        outputs: vec![units * outputs, outputs],
+        work: Box::new(move |device, s| {
+            let (x, z_gradient, weight_gradient, bias_gradient) = (s[0], s[1], s[2], s[3]);
+            device.counts_linear_backward(&CountsLinearBackward {
+                rows,
+                units,
+                outputs,
+                x,
+                z_gradient,
+                weight_gradient,
+                bias_gradient,
+            });
+        }),
+    });
+    let (inputs, middle) = (units, sizes.bins);
+    cases.push(Case {
+        name: "composed layers",
+        inputs: [middle * inputs, middle, outputs * middle, outputs].map(|n| draws.values(n)).to_vec(),
+        outputs: vec![inputs * outputs, outputs],
+        work: Box::new(move |device, s| {
+            device.compose(&Compose {
+                inputs,
+                middle,
+                outputs,
+                inner_weight: s[0],
+                inner_bias: s[1],
+                outer_weight: s[2],
+                outer_bias: s[3],
+                weight: s[4],
+                bias: s[5],
+            });
+        }),
+    });
+    let lengths = [middle * inputs, middle, outputs * middle, inputs * outputs, outputs];
+    cases.push(Case {
+        name: "gradient of composed layers",
+        inputs: lengths.map(|n| draws.values(n)).to_vec(),
+        outputs: vec![middle * inputs, middle, outputs * middle, outputs],
+        work: Box::new(move |device, s| {
+            device.compose_backward(&ComposeBackward {
+                inputs,
+                middle,
+                outputs,
+                inner_weight: s[0],
+                inner_bias: s[1],
+                outer_weight: s[2],
+                weight_gradient: s[3],
+                bias_gradient: s[4],
+                inner_weight_gradient: s[5],
+                inner_bias_gradient: s[6],
+                outer_weight_gradient: s[7],
+                outer_bias_gradient: s[8],
+            });
+        }),
+    });
+}
+
+fn norm_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
+    let draws = &mut Draws(4);
+    let rows = sizes.sequences * sizes.bins;
+    let width = sizes.units;
+    cases.push(Case {
+        name: "LayerNorm and its gradient",
+        inputs: [rows * width, width, width, rows * width, rows * width].map(|n| draws.values(n)).to_vec(),
+        outputs: vec![rows * width, 2 * rows, width, width],
+        work: Box::new(move |device, s| {
+            let (x, gain, bias, y, statistics) = (s[0], s[1], s[2], s[5], s[6]);
+            device.layer_norm(&LayerNorm { rows, width, x, gain, bias, y, statistics });
+            device.layer_norm_backward(&LayerNormBackward {
+                rows,
+                width,
+                x,
+                gain,
+                statistics,
+                y_gradient: s[3],
+                x_gradient: s[4],
+                gain_gradient: s[7],
+                bias_gradient: s[8],
+            });
+        }),
+    });
+    cases.push(Case {
+        name: "ScaleNorm and its gradient",
+        inputs: [rows * width, 1, rows * width, rows * width].map(|n| draws.values(n)).to_vec(),
+        outputs: vec![rows * width, 2 * rows, 1],
+        work: Box::new(move |device, s| {
+            let (x, gain, y, statistics) = (s[0], s[1], s[4], s[5]);
+            device.scale_norm(&ScaleNorm { rows, width, x, gain, y, statistics });
+            device.scale_norm_backward(&ScaleNormBackward {
+                rows,
+                width,
+                x,
+                gain,
+                statistics,
+                y_gradient: s[2],
+                x_gradient: s[3],
+                gain_gradient: s[6],
+            });
+        }),
+    });
+}
+
+fn attention_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
+    let draws = &mut Draws(5);
+    let Sizes { sequences: batch, heads, head_width, .. } = *sizes;
+    let tokens = sizes.bins + 2;
+    let hidden = heads * head_width;
+    let causal = AttentionRule { prefix: 2, tokens_per_bin: 1, used_per_bin: 1, causal: true };
+    let patches = AttentionRule { prefix: 2, tokens_per_bin: 3, used_per_bin: 2, causal: true };
+    let mut attention = |name, rule, dropout| {
+        let shape = AttentionShape { batch, tokens, heads, head_width, rule, dropout };
+        cases.push(Case {
+            name,
+            inputs: vec![draws.values(batch * tokens * 3 * hidden), draws.values(batch * tokens * hidden)],
+            outputs: vec![batch * tokens * hidden, batch * heads * tokens, batch * tokens * 3 * hidden],
+            work: Box::new(move |device, s| {
+                let (qkv, y_gradient, y, log_sums, qkv_gradient) = (s[0], s[1], s[2], s[3], s[4]);
+                device.attention(&Attention { shape, qkv, y, log_sums });
+                device.attention_backward(&AttentionBackward {
+                    shape,
+                    qkv,
+                    log_sums,
+                    y_gradient,
+                    qkv_gradient,
+                });
+            }),
+        });
+    };
+    attention("attention and its gradient", AttentionRule::full(), None);
+    attention("causal attention and its gradient", causal, Some(DROPOUT));
+    attention("attention of patches and its gradient", patches, Some(DROPOUT));
+    let unused = AttentionRule { causal: false, ..patches };
+    attention("attention of unused patches and its gradient", unused, Some(DROPOUT));
+
+    for (name, inverse) in [("rotary positions", false), ("gradient of rotary positions", true)] {
+        cases.push(Case {
+            name,
+            inputs: vec![rope_table(tokens, head_width), draws.values(batch * tokens * 3 * hidden)],
+            outputs: vec![],
+            work: Box::new(move |device, s| {
+                let (table, qkv) = (s[0], s[1]);
+                device.rope(&Rope { batch, tokens, heads, head_width, table, qkv, inverse });
+            }),
+        });
+    }
+}
+
+fn row_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
+    let draws = &mut Draws(6);
+    let Sizes { sequences: batch, bins: bins_per_sequence, .. } = *sizes;
+    let width = sizes.heads * sizes.head_width;
+    let (bins, tokens) = (batch * bins_per_sequence * width, batch * (bins_per_sequence + 2) * width);
+    for (name, dropout) in [("token rows and their gradient", None), ("token rows, dropout", Some(DROPOUT))] {
+        cases.push(Case {
+            name,
+            inputs: [bins, bins_per_sequence * width, width, width, tokens].map(|n| draws.values(n)).to_vec(),
+            outputs: vec![tokens, bins, bins_per_sequence * width, width, width],
+            work: Box::new(move |device, s| {
+                device.token_rows(&TokenRows {
+                    batch,
+                    bins_per_sequence,
+                    width,
+                    bins: s[0],
+                    positions: s[1],
+                    first: s[2],
+                    second: s[3],
+                    tokens: s[5],
+                    dropout,
+                });
+                device.token_rows_backward(&TokenRowsBackward {
+                    batch,
+                    bins_per_sequence,
+                    width,
+                    tokens_gradient: s[4],
+                    dropout,
+                    bins_gradient: s[6],
+                    positions_gradient: s[7],
+                    first_gradient: s[8],
+                    second_gradient: s[9],
+                });
+            }),
+        });
+    }
+    cases.push(Case {
+        name: "prefix dropped and its gradient",
+        inputs: vec![draws.values(tokens), draws.values(bins)],
+        outputs: vec![bins, tokens],
+        work: Box::new(move |device, s| {
+            let op = DropPrefix { batch, prefix: 2, bins_per_sequence, width, tokens: s[0], bins: s[2] };
+            device.drop_prefix(&op);
+            device.drop_prefix_backward(&DropPrefix { tokens: s[3], bins: s[1], ..op });
+        }),
+    });
+    // Every second row from the last on, then a number that selects nothing.
+    let rows = sizes.units;
+    let mut indices: Vec<f32> = (0..rows).rev().step_by(2).map(|row| row as f32).collect();
+    indices.push(rows as f32);
+    let selected = indices.len();
+    cases.push(Case {
+        name: "rows selected and their gradient",
+        inputs: vec![draws.values(rows * width), indices, draws.values(selected * width)],
+        outputs: vec![selected * width, rows * width],
+        work: Box::new(move |device, s| {
+            let (x, indices, y_gradient, y, x_gradient) = (s[0], s[1], s[2], s[3], s[4]);
+            device.select_rows(&SelectRows { rows, width, selected, x, indices, y });
+            let op = SelectRowsBackward { rows, width, selected, indices, y_gradient, x_gradient };
+            device.select_rows_backward(&op);
+        }),
+    });
+}
+
+fn training_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
+    let draws = &mut Draws(7);
+    let length = sizes.sequences * sizes.bins * sizes.units;
+    let target = (0..length).map(|_| f32::from(u8::from(draws.unit() < 0.3))).collect();
+    cases.push(Case {
+        name: "Poisson loss and its gradient",
+        inputs: vec![draws.values(length), draws.counts(length), target],
+        outputs: vec![length, 1],
+        work: Box::new(move |device, s| {
+            let (log_rates, counts, target, gradient, loss) = (s[0], s[1], s[2], s[3], s[4]);
+            device.poisson_loss(&PoissonLoss { log_rates, counts, target, gradient, loss });
+        }),
+    });
+    cases.push(Case {
+        name: "AdamW",
+        inputs: vec![
+            draws.values(length),
+            draws.values(length),
+            draws.values(length),
+            draws.values(length).iter().map(|v| v.abs()).collect(),
+        ],
+        outputs: vec![],
+        work: Box::new(move |device, s| {
+            device.adamw(&AdamW {
+                values: s[0],
+                gradients: s[1],
+                first_moments: s[2],
+                second_moments: s[3],
+                rate: 1e-2,
+                beta1: 0.9,
+                beta2: 0.999,
+                epsilon: 1e-8,
+                decay: 0.01,
+                step: 7,
+            });
+        }),
+    });
+    cases.push(Case {
+        name: "fill and copy",
+        inputs: vec![draws.values(length)],
+        outputs: vec![length; 2],
+        work: Box::new(move |device, s| {
+            device.copy(s[0], s[1]);
+            device.fill(s[2], 0.25);
+        }),
+    });
+}

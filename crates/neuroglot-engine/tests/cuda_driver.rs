@@ -1,0 +1,123 @@
+//! The CUDA driver against libraries that stand in for NVIDIA's, on a machine without a GPU.
+#![cfg(all(feature = "cuda", target_os = "linux"))]
+
+use neuroglot_engine::cuda::{CudaDevice, CudaDriver, DeviceInfo, Precision, devices};
+use neuroglot_engine::ops::{Linear, Then};
+use neuroglot_engine::{CpuDevice, Device, Dropout, EngineError, MemoryPlan, self_test};
+use std::path::Path;
+use std::process::Command;
+
+/// Libraries are looked for where a process is told at its start, so the checks run in a process of their own.
+#[test]
+fn the_driver_works_with_simulated_libraries() {
+    if !Command::new("c++").arg("--version").output().is_ok_and(|out| out.status.success()) {
+        eprintln!("skipped: there is no C++ compiler to build the libraries");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let header = root.join("src/cuda/host/cuda_on_host.h");
+    let library = folder.path().join("libsimulated.so");
+    let built = Command::new("c++")
+        .args(["-std=c++17", "-O1", "-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(format!("-DHOST_HEADER=\"{}\"", header.display()))
+        .arg(root.join("tests/simulated_cuda/libraries.cpp"))
+        .arg("-ldl")
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    for name in ["libcuda.so", "libnvrtc.so", "libcublasLt.so"] {
+        std::os::unix::fs::symlink(&library, folder.path().join(name)).unwrap();
+    }
+    let checks = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "with_simulated_libraries", "--ignored", "--nocapture", "--test-threads=1"])
+        .env("LD_LIBRARY_PATH", folder.path())
+        .env("SIMULATED_CUDA_FOLDER", folder.path())
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&checks.stderr);
+    assert!(checks.status.success(), "{}{said}", String::from_utf8_lossy(&checks.stdout));
+    assert!(said.contains("all given back"), "{said}");
+}
+
+#[test]
+#[ignore = "run by the_driver_works_with_simulated_libraries, in a process that finds the libraries"]
+fn with_simulated_libraries() {
+    let expected = DeviceInfo { name: "simulated GPU".to_string(), capability: (9, 0), memory: 1 << 30 };
+    assert_eq!(devices().unwrap(), [expected]);
+    let missing = CudaDevice::open(1, Precision::F32).map(|_| ());
+    assert!(matches!(missing, Err(EngineError::CudaDeviceMissing { index: 1, count: 1 })));
+
+    operations_are_those_of_the_cpu();
+    passes_are_recorded_and_read_the_step_anew();
+    uploads_wait_for_their_turn();
+}
+
+fn open(precision: Precision) -> CudaDevice<CudaDriver> {
+    CudaDevice::open(0, precision).unwrap()
+}
+
+fn operations_are_those_of_the_cpu() {
+    let mut cpu = CpuDevice::new(1).unwrap();
+    for (precision, tolerance) in [(Precision::F32, 1e-5), (Precision::Tf32, 1e-5), (Precision::Bf16, 5e-2)] {
+        let mut device = open(precision);
+        assert_eq!(device.description(), format!("cuda:0, simulated GPU, {precision} products"));
+        for difference in self_test(&mut device, &mut cpu).unwrap() {
+            assert!(difference.largest < tolerance, "{precision}: {difference:?}");
+        }
+    }
+}
+
+fn passes_are_recorded_and_read_the_step_anew() {
+    let (rows, width) = (20, 17);
+    let mut plan = MemoryPlan::new();
+    let [x, y] = [0; 2].map(|_| plan.slot(rows * width));
+    let (weight, bias) = (plan.slot(width * width), plan.slot(width));
+    let values: Vec<f32> = (0..rows * width).map(|i| (i % 13) as f32 - 6.0).collect();
+    let mut device = open(Precision::F32);
+    let mut cpu = CpuDevice::new(1).unwrap();
+    let mut calls = 0;
+    for step in 0..6 {
+        let mut results = Vec::new();
+        for (is_cpu, device) in [(false, &mut device as &mut dyn Device), (true, &mut cpu)] {
+            device.reserve(plan.floats()).unwrap();
+            device.write(x, &values);
+            device.write(weight, &values[..width * width]);
+            device.write(bias, &values[..width]);
+            device.pass([7; 6], Some((5, step)), &mut |device| {
+                calls += usize::from(!is_cpu);
+                let dropout = Some(Dropout { probability: 0.5, seed: 5, step, site: 1 });
+                let (inputs, outputs, then) = (width, width, Then::Nothing);
+                device.linear(&Linear { rows, inputs, outputs, x, dropout, weight, bias, y, then });
+            });
+            let mut result = vec![0.0; y.len()];
+            device.read(y, &mut result);
+            results.push(result);
+        }
+        for (a, b) in results[0].iter().zip(&results[1]) {
+            assert!((a - b).abs() < 1e-3, "step {step}: {a}, not {b}");
+        }
+    }
+    assert_eq!(calls, 2, "one run and one recording");
+}
+
+fn uploads_wait_for_their_turn() {
+    // More than both halves of the staging memory hold (16 MiB each), and in the end more than one.
+    let mut plan = MemoryPlan::new();
+    let slots = [1, 3 << 20, 1 << 20, 2 << 20, 100, 3 << 20, 17, 3 << 20, 1 << 10, 3 << 20, 5 << 20]
+        .map(|floats| plan.slot(floats));
+    let mut device = open(Precision::F32);
+    device.reserve(plan.floats()).unwrap();
+    for (index, slot) in slots.iter().enumerate() {
+        let mut values = vec![index as f32; slot.len()];
+        device.write(*slot, &values);
+        // The device must have a copy.
+        values.fill(-1.0);
+    }
+    for (index, slot) in slots.iter().enumerate() {
+        let mut values = vec![0.0; slot.len()];
+        device.read(*slot, &mut values);
+        assert!(values.iter().all(|v| *v == index as f32), "slot {index}");
+    }
+}

@@ -3,6 +3,15 @@
 use crate::ops::*;
 use crate::{EngineError, Slot};
 
+/// Devices that together are as large as another one.
+#[derive(Debug, Clone, Copy)]
+pub struct Parts {
+    /// How many.
+    pub count: usize,
+    /// Makes one, on the thread that is going to use it.
+    pub make: fn() -> Result<Box<dyn Device>, EngineError>,
+}
+
 /// What tells one pass from another, chosen by the model: equal keys mean equal calls.
 pub type PassKey = [usize; 6];
 
@@ -14,6 +23,12 @@ pub type PassKey = [usize; 6];
 pub trait Device: Send {
     /// The device in words, such as `cpu, 2 threads`.
     fn description(&self) -> String;
+
+    /// How work on many independent batches is best shared out: `None` where this device should do one after the
+    /// other, else how many devices to use side by side and how to make one on the thread that will use it.
+    fn parts(&self) -> Option<Parts> {
+        None
+    }
 
     /// Makes the arena at least `floats` floats long; what it holds stays.
     ///

@@ -37,7 +37,7 @@ mod self_test;
 
 pub use attention_rule::AttentionRule;
 pub use cpu::CpuDevice;
-pub use device::{Device, PassKey};
+pub use device::{Device, Parts, PassKey};
 pub use dropout_bits::Dropout;
 pub use error::EngineError;
 pub use memory::{MemoryPlan, Slot};

@@ -2,10 +2,12 @@
 
 use crate::trials::Trials;
 use crate::{EvalError, Task};
-use neuroglot_model::{Ndt1, Prompt, Regions};
+use neuroglot_model::{ModelError, Ndt1, Prompt, Regions};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::sync_channel;
 
-/// Sequences run at once: enough rows for all cores, little enough memory.
-const SEQUENCES: usize = 32;
+/// Sequences run at once: few enough for their activations to stay in a core's cache.
+const SEQUENCES: usize = 8;
 
 /// A model asked about one session.
 pub(crate) struct Predictor<'a> {
@@ -16,60 +18,118 @@ pub(crate) struct Predictor<'a> {
 /// One trial with something hidden, and the units to predict.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Sequence<'a> {
-    /// What is hidden, counted by whoever asks.
-    pub case: usize,
     /// Trial, counted from 0 among those of the evaluation.
     pub trial: usize,
     /// Units whose log-rates are wanted, in rising order.
     pub units: &'a [usize],
 }
 
+/// What is asked of a model.
+struct Job<'a, F> {
+    trials: &'a Trials,
+    session: usize,
+    prompt: Prompt,
+    fill: &'a F,
+}
+
+/// Log-rates of one batch, `[sequence, bin, unit]`, of the units that any of its sequences wants.
+struct Predicted<'a> {
+    batch: &'a [Sequence<'a>],
+    units: Vec<usize>,
+    log_rates: Vec<f32>,
+}
+
+impl<F: Fn(&Sequence<'_>, &mut [f32])> Job<'_, F> {
+    fn run<'s>(&self, model: &mut Ndt1, batch: &'s [Sequence<'s>]) -> Result<Predicted<'s>, EvalError> {
+        let stride = self.trials.stride();
+        let mut inputs = vec![0.0; batch.len() * stride];
+        for (sequence, input) in batch.iter().zip(inputs.chunks_mut(stride)) {
+            input.copy_from_slice(&self.trials.counts[sequence.trial * stride..][..stride]);
+            (self.fill)(sequence, input);
+        }
+        let mut units: Vec<usize> = batch.iter().flat_map(|sequence| sequence.units).copied().collect();
+        units.sort_unstable();
+        units.dedup();
+        let mut log_rates = vec![0.0; batch.len() * self.trials.bins * units.len()];
+        model.log_rates_of(self.session, self.prompt, &units, batch.len(), &inputs, &mut log_rates)?;
+        let is_rate = |log_rate: &&f32| log_rate.is_finite() && log_rate.exp().is_finite();
+        if let Some(log_rate) = log_rates.iter().find(|log_rate| !is_rate(log_rate)) {
+            let eid = model.sessions()[self.session].eid.clone();
+            return Err(EvalError::Diverged { eid, log_rate: *log_rate });
+        }
+        Ok(Predicted { batch, units, log_rates })
+    }
+}
+
+impl Predicted<'_> {
+    /// Hands each sequence the log-rates of its own units.
+    fn each(&self, take: &mut impl FnMut(&Sequence<'_>, &[f32])) {
+        let mut of_sequence = Vec::new();
+        let each = self.log_rates.len() / self.batch.len();
+        for (sequence, log_rates) in self.batch.iter().zip(self.log_rates.chunks(each)) {
+            if sequence.units.len() == self.units.len() {
+                take(sequence, log_rates);
+                continue;
+            }
+            let place =
+                |unit: &usize| self.units.binary_search(unit).expect("a union holds all of its parts");
+            let columns: Vec<usize> = sequence.units.iter().map(place).collect();
+            of_sequence.clear();
+            for row in log_rates.chunks(self.units.len()) {
+                of_sequence.extend(columns.iter().map(|column| row[*column]));
+            }
+            take(sequence, &of_sequence);
+        }
+    }
+}
+
 impl Predictor<'_> {
-    /// Runs sequences in batches. `fill` prepares an input `[bin, unit]` that holds the counts of the trial; `take`
-    /// receives the prediction `[bin, unit of the sequence]`.
+    /// Runs sequences in batches, on all parts of the model's device. `fill` prepares an input `[bin, unit]` that holds
+    /// the counts of the trial; `take` receives the prediction `[bin, unit of the sequence]`, in any order.
     pub(crate) fn run(
         &mut self,
         trials: &Trials,
         sequences: &[Sequence<'_>],
         prompt: Prompt,
-        mut fill: impl FnMut(&Sequence<'_>, &mut [f32]),
+        fill: impl Fn(&Sequence<'_>, &mut [f32]) + Sync,
         mut take: impl FnMut(&Sequence<'_>, &[f32]),
     ) -> Result<(), EvalError> {
-        let (stride, bins) = (trials.stride(), trials.bins);
-        let mut inputs = vec![0.0; SEQUENCES.min(sequences.len()) * stride];
-        let (mut log_rates, mut of_sequence) = (Vec::new(), Vec::new());
-        for batch in sequences.chunks(SEQUENCES) {
-            let inputs = &mut inputs[..batch.len() * stride];
-            for (sequence, input) in batch.iter().zip(inputs.chunks_mut(stride)) {
-                input.copy_from_slice(&trials.counts[sequence.trial * stride..][..stride]);
-                fill(sequence, input);
+        let job = Job { trials, session: self.session, prompt, fill: &fill };
+        let batches: Vec<&[Sequence<'_>]> = sequences.chunks(SEQUENCES).collect();
+        // Copying the model pays where each copy has several batches.
+        let parts = self.model.parts().filter(|parts| batches.len() >= 4 * parts.count);
+        let Some(parts) = parts else {
+            for batch in batches {
+                job.run(self.model, batch)?.each(&mut take);
             }
-            // Sequences of one batch share the units that the model predicts; most often they want the same.
-            let mut units: Vec<usize> = batch.iter().flat_map(|sequence| sequence.units).copied().collect();
-            units.sort_unstable();
-            units.dedup();
-            log_rates.resize(batch.len() * bins * units.len(), 0.0);
-            self.model.log_rates_of(self.session, prompt, &units, batch.len(), inputs, &mut log_rates)?;
-            let is_rate = |log_rate: &&f32| log_rate.is_finite() && log_rate.exp().is_finite();
-            if let Some(log_rate) = log_rates.iter().find(|log_rate| !is_rate(log_rate)) {
-                let eid = self.model.sessions()[self.session].eid.clone();
-                return Err(EvalError::Diverged { eid, log_rate: *log_rate });
+            return Ok(());
+        };
+        let weights = self.model.weights();
+        let next = AtomicUsize::new(0);
+        let (sender, receiver) = sync_channel(2 * parts.count);
+        std::thread::scope(|scope| {
+            for _ in 0..parts.count {
+                let (sender, job, weights, next, batches) = (sender.clone(), &job, &weights, &next, &batches);
+                scope.spawn(move || {
+                    let mut model =
+                        match (parts.make)().map_err(ModelError::from).and_then(|d| weights.model_on(d)) {
+                            Ok(model) => model,
+                            Err(error) => return drop(sender.send(Err(error.into()))),
+                        };
+                    while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        // A receiver that is gone has seen an error and wants no more.
+                        if sender.send(job.run(&mut model, batch)).is_err() {
+                            return;
+                        }
+                    }
+                });
             }
-            for (sequence, log_rates) in batch.iter().zip(log_rates.chunks(bins * units.len())) {
-                if sequence.units.len() == units.len() {
-                    take(sequence, log_rates);
-                    continue;
-                }
-                let place = |unit: &usize| units.binary_search(unit).expect("a union holds all of its parts");
-                let columns: Vec<usize> = sequence.units.iter().map(place).collect();
-                of_sequence.clear();
-                for row in log_rates.chunks(units.len()) {
-                    of_sequence.extend(columns.iter().map(|column| row[*column]));
-                }
-                take(sequence, &of_sequence);
+            drop(sender);
+            for predicted in receiver {
+                predicted?.each(&mut take);
             }
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Runs every trial once for one case, predicting some units, and writes them to `predicted`, `[trial, bin, unit]`.
@@ -78,11 +138,10 @@ impl Predictor<'_> {
         trials: &Trials,
         units: &[usize],
         prompt: Prompt,
-        mut fill: impl FnMut(&mut [f32]),
+        fill: impl Fn(&mut [f32]) + Sync,
         predicted: &mut [f32],
     ) -> Result<(), EvalError> {
-        let sequences: Vec<Sequence<'_>> =
-            (0..trials.len()).map(|trial| Sequence { case: 0, trial, units }).collect();
+        let sequences: Vec<Sequence<'_>> = (0..trials.len()).map(|trial| Sequence { trial, units }).collect();
         let take = |sequence: &Sequence<'_>, log_rates: &[f32]| put(trials, sequence, log_rates, predicted);
         self.run(trials, &sequences, prompt, |_, input| fill(input), take)
     }
@@ -167,20 +226,22 @@ impl Predictor<'_> {
         let hidden: Vec<usize> = (0..units).filter(|unit| always_hidden(*unit)).collect();
         self.run_trials(trials, hidden_in_turn, prompt, |input| hide(input, units, &hidden), predicted)?;
         let mut sequences = Vec::new();
-        for (case, unit) in hidden_in_turn.iter().enumerate() {
+        for unit in hidden_in_turn {
             let counts = trials.counts.chunks(stride).enumerate();
             let fires = |counts: &[f32]| counts.iter().skip(*unit).step_by(units).any(|count| *count != 0.0);
             let trials = counts.filter(|(_, counts)| fires(counts)).map(|(trial, _)| trial);
             let units = std::slice::from_ref(unit);
-            sequences.extend(trials.map(|trial| Sequence { case, trial, units }));
+            sequences.extend(trials.map(|trial| Sequence { trial, units }));
         }
         let fill = |sequence: &Sequence<'_>, input: &mut [f32]| {
             hide(input, units, &hidden);
             hide(input, units, sequence.units);
         };
+        let mut done = 0;
         let take = |sequence: &Sequence<'_>, log_rates: &[f32]| {
             put(trials, sequence, log_rates, predicted);
-            progress(sequence.case, hidden_in_turn.len());
+            done += 1;
+            progress(done * hidden_in_turn.len() / sequences.len(), hidden_in_turn.len());
         };
         self.run(trials, &sequences, prompt, fill, take)?;
         progress(hidden_in_turn.len(), hidden_in_turn.len());

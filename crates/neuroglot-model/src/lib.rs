@@ -18,7 +18,7 @@ mod trunk;
 
 pub use error::ModelError;
 pub use mask::{Mask, MaskRatios};
-pub use ndt1::{Ndt1, Ndt1Config, SessionShape, TrainingBatch, Update};
+pub use ndt1::{Ndt1, Ndt1Config, Ndt1Weights, SessionShape, TrainingBatch, Update};
 pub use parameters::ParameterInfo;
 pub use regions::Regions;
 pub use scheme::{Prompt, Scheme};

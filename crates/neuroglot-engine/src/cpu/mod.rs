@@ -6,7 +6,7 @@ pub(crate) mod parallel;
 pub(crate) mod products;
 
 use crate::ops::*;
-use crate::{Device, EngineError, PassKey, Slot};
+use crate::{Device, EngineError, Parts, PassKey, Slot};
 use rayon::ThreadPool;
 use std::cell::RefCell;
 use std::sync::Arc;
@@ -90,6 +90,12 @@ fn operands<const N: usize>(arena: &mut [f32], slots: [Slot; N]) -> [&mut [f32];
 impl Device for CpuDevice {
     fn description(&self) -> String {
         format!("cpu, {} threads", self.threads())
+    }
+
+    // Threads that share a batch wait for each other after every operation; threads with batches of their own do not.
+    fn parts(&self) -> Option<Parts> {
+        let make = || Ok(Box::new(CpuDevice::new(1)?) as Box<dyn Device>);
+        (self.threads() > 1).then_some(Parts { count: self.threads(), make })
     }
 
     fn reserve(&mut self, floats: usize) -> Result<(), EngineError> {

@@ -2,9 +2,11 @@
 
 mod config;
 mod losses;
+mod parts;
 mod passes;
 
 pub use config::Ndt1Config;
+pub use parts::Ndt1Weights;
 
 use crate::initialisation::embedding;
 use crate::parameters::{Layout, Parameter, Parameters, Part};
@@ -117,8 +119,21 @@ impl Ndt1Config {
         bins: usize,
         sessions: &[SessionShape],
         training: bool,
-        mut device: Box<dyn Device>,
+        device: Box<dyn Device>,
         rng: &mut ChaCha8Rng,
+    ) -> Result<Ndt1, ModelError> {
+        let mut model = self.build(bins, sessions, training, device)?;
+        model.initialise(rng);
+        Ok(model)
+    }
+
+    /// A model whose parameters are 0.
+    fn build(
+        &self,
+        bins: usize,
+        sessions: &[SessionShape],
+        training: bool,
+        mut device: Box<dyn Device>,
     ) -> Result<Ndt1, ModelError> {
         self.check()?;
         check_sessions(sessions)?;
@@ -166,7 +181,7 @@ impl Ndt1Config {
         let composed = [kept.slot(most_units * embedded), kept.slot(embedded)];
         let losses = Losses::new(&mut kept);
         device.reserve(kept.floats())?;
-        let mut model = Ndt1 {
+        Ok(Ndt1 {
             sessions: sessions.to_vec(),
             device,
             layers: Layers {
@@ -189,9 +204,7 @@ impl Ndt1Config {
             prepared: None,
             losses,
             buffers: Buffers::default(),
-        };
-        model.initialise(rng);
-        Ok(model)
+        })
     }
 }
 

@@ -24,14 +24,6 @@ pub(crate) struct Sequence<'a> {
     pub units: &'a [usize],
 }
 
-/// What is asked of a model.
-struct Job<'a, F> {
-    trials: &'a Trials,
-    session: usize,
-    prompt: Prompt,
-    fill: &'a F,
-}
-
 /// Log-rates of one batch, `[sequence, bin, unit]`, of the units that any of its sequences wants.
 struct Predicted<'a> {
     batch: &'a [Sequence<'a>],
@@ -39,26 +31,107 @@ struct Predicted<'a> {
     log_rates: Vec<f32>,
 }
 
-impl<F: Fn(&Sequence<'_>, &mut [f32])> Job<'_, F> {
-    fn run<'s>(&self, model: &mut Ndt1, batch: &'s [Sequence<'s>]) -> Result<Predicted<'s>, EvalError> {
+/// Writes the log-rates of the given units, `[sequence, bin, unit]`, of a batch.
+trait Predict: Sync {
+    fn predict(
+        &self,
+        model: &mut Ndt1,
+        batch: &[Sequence<'_>],
+        units: &[usize],
+        log_rates: &mut [f32],
+    ) -> Result<(), ModelError>;
+}
+
+/// Every sequence from its counts.
+struct FromCounts<'a, F> {
+    trials: &'a Trials,
+    session: usize,
+    prompt: Prompt,
+    fill: F,
+}
+
+impl<F: Fn(&mut [f32]) + Sync> Predict for FromCounts<'_, F> {
+    fn predict(
+        &self,
+        model: &mut Ndt1,
+        batch: &[Sequence<'_>],
+        units: &[usize],
+        log_rates: &mut [f32],
+    ) -> Result<(), ModelError> {
         let stride = self.trials.stride();
         let mut inputs = vec![0.0; batch.len() * stride];
         for (sequence, input) in batch.iter().zip(inputs.chunks_mut(stride)) {
             input.copy_from_slice(&self.trials.counts[sequence.trial * stride..][..stride]);
-            (self.fill)(sequence, input);
+            (self.fill)(input);
         }
-        let mut units: Vec<usize> = batch.iter().flat_map(|sequence| sequence.units).copied().collect();
-        units.sort_unstable();
-        units.dedup();
-        let mut log_rates = vec![0.0; batch.len() * self.trials.bins * units.len()];
-        model.log_rates_of(self.session, self.prompt, &units, batch.len(), &inputs, &mut log_rates)?;
-        let is_rate = |log_rate: &&f32| log_rate.is_finite() && log_rate.exp().is_finite();
-        if let Some(log_rate) = log_rates.iter().find(|log_rate| !is_rate(log_rate)) {
-            let eid = model.sessions()[self.session].eid.clone();
-            return Err(EvalError::Diverged { eid, log_rate: *log_rate });
-        }
-        Ok(Predicted { batch, units, log_rates })
+        model.log_rates_of(self.session, self.prompt, units, batch.len(), &inputs, log_rates)
     }
+}
+
+/// Every sequence with its units hidden, from the embedding of what is shown otherwise: only bins in which one of them
+/// fires are embedded anew.
+struct WithUnitsHidden<'a> {
+    session: usize,
+    prompt: Prompt,
+    bins: usize,
+    units: usize,
+    /// `[trial, bin, unit]`.
+    shown: &'a [f32],
+    /// `[trial, bin, hidden]`.
+    embedded: &'a [f32],
+}
+
+impl Predict for WithUnitsHidden<'_> {
+    fn predict(
+        &self,
+        model: &mut Ndt1,
+        batch: &[Sequence<'_>],
+        units: &[usize],
+        log_rates: &mut [f32],
+    ) -> Result<(), ModelError> {
+        let hidden = model.config().hidden;
+        let mut embedded = Vec::with_capacity(batch.len() * self.bins * hidden);
+        let (mut changed, mut places) = (Vec::new(), Vec::new());
+        for (index, sequence) in batch.iter().enumerate() {
+            let first = sequence.trial * self.bins;
+            embedded.extend_from_slice(&self.embedded[first * hidden..][..self.bins * hidden]);
+            for bin in 0..self.bins {
+                let shown = &self.shown[(first + bin) * self.units..][..self.units];
+                if sequence.units.iter().any(|unit| shown[*unit] != 0.0) {
+                    let start = changed.len();
+                    changed.extend_from_slice(shown);
+                    sequence.units.iter().for_each(|unit| changed[start + unit] = 0.0);
+                    places.push(index * self.bins + bin);
+                }
+            }
+        }
+        let mut anew = vec![0.0; places.len() * hidden];
+        model.embed(self.session, &changed, &mut anew)?;
+        for (place, row) in places.iter().zip(anew.chunks(hidden)) {
+            embedded[place * hidden..][..hidden].copy_from_slice(row);
+        }
+        model.log_rates_of_embedded(self.session, self.prompt, units, batch.len(), &embedded, log_rates)
+    }
+}
+
+fn run_batch<'s>(
+    predict: &dyn Predict,
+    bins: usize,
+    model: &mut Ndt1,
+    session: usize,
+    batch: &'s [Sequence<'s>],
+) -> Result<Predicted<'s>, EvalError> {
+    let mut units: Vec<usize> = batch.iter().flat_map(|sequence| sequence.units).copied().collect();
+    units.sort_unstable();
+    units.dedup();
+    let mut log_rates = vec![0.0; batch.len() * bins * units.len()];
+    predict.predict(model, batch, &units, &mut log_rates)?;
+    let is_rate = |log_rate: &&f32| log_rate.is_finite() && log_rate.exp().is_finite();
+    if let Some(log_rate) = log_rates.iter().find(|log_rate| !is_rate(log_rate)) {
+        let eid = model.sessions()[session].eid.clone();
+        return Err(EvalError::Diverged { eid, log_rate: *log_rate });
+    }
+    Ok(Predicted { batch, units, log_rates })
 }
 
 impl Predicted<'_> {
@@ -84,23 +157,22 @@ impl Predicted<'_> {
 }
 
 impl Predictor<'_> {
-    /// Runs sequences in batches, on all parts of the model's device. `fill` prepares an input `[bin, unit]` that holds
-    /// the counts of the trial; `take` receives the prediction `[bin, unit of the sequence]`, in any order.
-    pub(crate) fn run(
+    /// Runs sequences in batches, on all parts of the model's device. `take` receives the prediction
+    /// `[bin, unit of the sequence]` of each, in any order.
+    fn run(
         &mut self,
-        trials: &Trials,
+        bins: usize,
         sequences: &[Sequence<'_>],
-        prompt: Prompt,
-        fill: impl Fn(&Sequence<'_>, &mut [f32]) + Sync,
+        predict: &dyn Predict,
         mut take: impl FnMut(&Sequence<'_>, &[f32]),
     ) -> Result<(), EvalError> {
-        let job = Job { trials, session: self.session, prompt, fill: &fill };
+        let session = self.session;
         let batches: Vec<&[Sequence<'_>]> = sequences.chunks(SEQUENCES).collect();
         // Copying the model pays where each copy has several batches.
         let parts = self.model.parts().filter(|parts| batches.len() >= 4 * parts.count);
         let Some(parts) = parts else {
             for batch in batches {
-                job.run(self.model, batch)?.each(&mut take);
+                run_batch(predict, bins, self.model, session, batch)?.each(&mut take);
             }
             return Ok(());
         };
@@ -109,7 +181,7 @@ impl Predictor<'_> {
         let (sender, receiver) = sync_channel(2 * parts.count);
         std::thread::scope(|scope| {
             for _ in 0..parts.count {
-                let (sender, job, weights, next, batches) = (sender.clone(), &job, &weights, &next, &batches);
+                let (sender, weights, next, batches) = (sender.clone(), &weights, &next, &batches);
                 scope.spawn(move || {
                     let mut model =
                         match (parts.make)().map_err(ModelError::from).and_then(|d| weights.model_on(d)) {
@@ -118,7 +190,7 @@ impl Predictor<'_> {
                         };
                     while let Some(batch) = batches.get(next.fetch_add(1, Ordering::Relaxed)) {
                         // A receiver that is gone has seen an error and wants no more.
-                        if sender.send(job.run(&mut model, batch)).is_err() {
+                        if sender.send(run_batch(predict, bins, &mut model, session, batch)).is_err() {
                             return;
                         }
                     }
@@ -143,7 +215,8 @@ impl Predictor<'_> {
     ) -> Result<(), EvalError> {
         let sequences: Vec<Sequence<'_>> = (0..trials.len()).map(|trial| Sequence { trial, units }).collect();
         let take = |sequence: &Sequence<'_>, log_rates: &[f32]| put(trials, sequence, log_rates, predicted);
-        self.run(trials, &sequences, prompt, |_, input| fill(input), take)
+        let predict = FromCounts { trials, session: self.session, prompt, fill };
+        self.run(trials.bins, &sequences, &predict, take)
     }
 
     /// Log-rates with nothing hidden, `[trial, bin, unit]`.
@@ -233,9 +306,22 @@ impl Predictor<'_> {
             let units = std::slice::from_ref(unit);
             sequences.extend(trials.map(|trial| Sequence { trial, units }));
         }
-        let fill = |sequence: &Sequence<'_>, input: &mut [f32]| {
-            hide(input, units, &hidden);
-            hide(input, units, sequence.units);
+        let mut shown = trials.counts.clone();
+        shown.chunks_mut(stride).for_each(|input| hide(input, units, &hidden));
+        let width = self.model.config().hidden;
+        let mut embedded = vec![0.0; trials.len() * trials.bins * width];
+        // A few trials at a time: embedding is wide.
+        let rows = SEQUENCES * trials.bins;
+        for (embedded, shown) in embedded.chunks_mut(rows * width).zip(shown.chunks(rows * units)) {
+            self.model.embed(self.session, shown, embedded)?;
+        }
+        let predict = WithUnitsHidden {
+            session: self.session,
+            prompt,
+            bins: trials.bins,
+            units,
+            shown: &shown,
+            embedded: &embedded,
         };
         let mut done = 0;
         let take = |sequence: &Sequence<'_>, log_rates: &[f32]| {
@@ -243,7 +329,7 @@ impl Predictor<'_> {
             done += 1;
             progress(done * hidden_in_turn.len() / sequences.len(), hidden_in_turn.len());
         };
-        self.run(trials, &sequences, prompt, fill, take)?;
+        self.run(trials.bins, &sequences, &predict, take)?;
         progress(hidden_in_turn.len(), hidden_in_turn.len());
         Ok(())
     }

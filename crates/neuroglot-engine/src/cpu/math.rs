@@ -75,27 +75,36 @@ pub(crate) fn sum_of(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
     sum_of_three(a, b, b, |a, b, _| f(a, b))
 }
 
-/// Σ of `f(a, b, c)` over three slices of one length, in sixteen running sums: the same grouping everywhere.
+/// Σ of `f(a, b, c)` over three slices of one length, in running sums side by side: the same grouping everywhere.
 #[inline(always)]
 pub(crate) fn sum_of_three(a: &[f32], b: &[f32], c: &[f32], f: impl Fn(f32, f32, f32) -> f32) -> f32 {
-    let mut sums = [0.0f32; 16];
-    let (a_chunks, a_rest) = a.as_chunks::<16>();
-    let (b_chunks, b_rest) = b.as_chunks::<16>();
-    let (c_chunks, c_rest) = c.as_chunks::<16>();
+    let mut sums = [0.0f32; SIDE_BY_SIDE];
+    let (a_chunks, a_rest) = a.as_chunks::<SIDE_BY_SIDE>();
+    let (b_chunks, b_rest) = b.as_chunks::<SIDE_BY_SIDE>();
+    let (c_chunks, c_rest) = c.as_chunks::<SIDE_BY_SIDE>();
     for ((a, b), c) in a_chunks.iter().zip(b_chunks).zip(c_chunks) {
-        for lane in 0..16 {
+        for lane in 0..SIDE_BY_SIDE {
             sums[lane] += f(a[lane], b[lane], c[lane]);
         }
     }
     for (lane, ((a, b), c)) in a_rest.iter().zip(b_rest).zip(c_rest).enumerate() {
         sums[lane] += f(*a, *b, *c);
     }
-    for width in [8, 4, 2, 1] {
+    halve(sums, |a, b| a + b)
+}
+
+/// Running results side by side, enough that none waits for the one before.
+const SIDE_BY_SIDE: usize = 64;
+
+/// Brings running results together, half with half.
+#[inline(always)]
+fn halve(mut values: [f32; SIDE_BY_SIDE], both: impl Fn(f32, f32) -> f32) -> f32 {
+    for width in [32, 16, 8, 4, 2, 1] {
         for lane in 0..width {
-            sums[lane] += sums[lane + width];
+            values[lane] = both(values[lane], values[lane + width]);
         }
     }
-    sums[0]
+    values[0]
 }
 
 /// sums += values.
@@ -117,15 +126,18 @@ pub(crate) fn add_scaled_to(sums: &mut [f32], factor: f32, values: &[f32]) {
 /// The largest value of a slice; −∞ where it is empty.
 #[inline(always)]
 pub(crate) fn max_of(values: &[f32]) -> f32 {
-    let mut maxima = [f32::NEG_INFINITY; 16];
-    let (chunks, rest) = values.as_chunks::<16>();
+    let larger = |a: f32, b: f32| if a > b { a } else { b };
+    let mut maxima = [f32::NEG_INFINITY; SIDE_BY_SIDE];
+    let (chunks, rest) = values.as_chunks::<SIDE_BY_SIDE>();
     for chunk in chunks {
-        for lane in 0..16 {
-            maxima[lane] = if chunk[lane] > maxima[lane] { chunk[lane] } else { maxima[lane] };
+        for lane in 0..SIDE_BY_SIDE {
+            maxima[lane] = larger(chunk[lane], maxima[lane]);
         }
     }
-    let start = maxima.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    rest.iter().copied().fold(start, f32::max)
+    for (lane, value) in rest.iter().enumerate() {
+        maxima[lane] = larger(*value, maxima[lane]);
+    }
+    halve(maxima, larger)
 }
 
 #[cfg(test)]
@@ -181,7 +193,7 @@ mod tests {
 
     #[test]
     fn sums_and_maxima_of_any_length() {
-        for len in [0, 1, 15, 16, 17, 50] {
+        for len in [0, 1, 15, 16, 17, 63, 64, 65, 200] {
             let v: Vec<f32> = (0..len).map(|i| i as f32).collect();
             assert_eq!(sum_of(&v, &v, |a, _| a), (0..len).sum::<usize>() as f32);
             assert_eq!(max_of(&v), if len == 0 { f32::NEG_INFINITY } else { (len - 1) as f32 });

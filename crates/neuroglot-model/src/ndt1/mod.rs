@@ -14,7 +14,7 @@ use crate::trunk::{LinearParameters, NormParameters, Trunk, TrunkConfig};
 use crate::{ModelError, ParameterInfo, Prompt};
 use losses::Losses;
 use neuroglot_engine::{Device, MemoryPlan, Slot};
-use passes::{Buffers, PassSlots};
+use passes::{Buffers, EmbeddingSlots, PassSlots};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
 
@@ -98,6 +98,8 @@ pub struct Ndt1 {
     kept: MemoryPlan,
     /// One plan per batch shape used so far.
     plans: Vec<Arc<PassSlots>>,
+    /// One plan per number of rows embedded by themselves so far.
+    embeddings: Vec<Arc<EmbeddingSlots>>,
     /// The plan whose constants are on the device.
     prepared: Option<usize>,
     /// Losses of the last steps, read from the device when asked for.
@@ -201,6 +203,7 @@ impl Ndt1Config {
             composed_for: None,
             kept,
             plans: Vec::new(),
+            embeddings: Vec::new(),
             prepared: None,
             losses,
             buffers: Buffers::default(),

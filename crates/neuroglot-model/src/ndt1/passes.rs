@@ -20,8 +20,32 @@ pub(super) struct PassShape {
     trials: usize,
     /// Units whose log-rates are wanted.
     outputs: usize,
-    training: bool,
+    use_of: Use,
 }
+
+/// What a pass is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Use {
+    /// Loss and gradients.
+    Training,
+    /// Log-rates of counts.
+    Prediction,
+    /// Log-rates of rows that are embedded already.
+    PredictionOfEmbedded,
+}
+
+/// Memory for embedding some rows by themselves.
+#[derive(Debug)]
+pub(super) struct EmbeddingSlots {
+    session: usize,
+    rows: usize,
+    inputs: Slot,
+    embedded: Slot,
+    projected: Slot,
+}
+
+/// Rows of an embedding are rounded up to a multiple of this, so that few plans serve all.
+const EMBEDDED_ROWS: usize = 32;
 
 /// Memory of a pass over one batch shape.
 #[derive(Debug)]
@@ -109,7 +133,7 @@ impl Ndt1 {
     ) -> Result<(), ModelError> {
         self.buffers.units.clear();
         self.buffers.units.extend(0..self.sessions[session].units);
-        self.log_rates_of_buffered_units(session, prompt, trials, inputs, log_rates)
+        self.predict(session, prompt, trials, Use::Prediction, inputs, log_rates)
     }
 
     /// [`Ndt1::log_rates`] of some units only, given in rising order, `[trial, bin, given unit]`.
@@ -128,32 +152,101 @@ impl Ndt1 {
         inputs: &[f32],
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
-        assert!(
-            units.iter().all(|unit| *unit < self.sessions[session].units),
-            "a unit that the session lacks"
-        );
-        self.buffers.units.clear();
-        self.buffers.units.extend(units);
-        self.log_rates_of_buffered_units(session, prompt, trials, inputs, log_rates)
+        self.want(session, units);
+        self.predict(session, prompt, trials, Use::Prediction, inputs, log_rates)
     }
 
-    fn log_rates_of_buffered_units(
+    /// [`Ndt1::log_rates_of`] rows that [`Ndt1::embed`] has embedded, `[trial, bin, hidden]`.
+    ///
+    /// # Errors
+    /// [`ModelError::Engine`] where the device has too little memory for the batch.
+    ///
+    /// # Panics
+    /// As [`Ndt1::log_rates_of`].
+    pub fn log_rates_of_embedded(
+        &mut self,
+        session: usize,
+        prompt: Prompt,
+        units: &[usize],
+        trials: usize,
+        embedded: &[f32],
+        log_rates: &mut [f32],
+    ) -> Result<(), ModelError> {
+        self.want(session, units);
+        self.predict(session, prompt, trials, Use::PredictionOfEmbedded, embedded, log_rates)
+    }
+
+    fn want(&mut self, session: usize, units: &[usize]) {
+        let known = units.last().is_none_or(|unit| *unit < self.sessions[session].units);
+        assert!(known && units.is_sorted_by(|a, b| a < b), "units that the session has, in rising order");
+        self.buffers.units.clear();
+        self.buffers.units.extend(units);
+    }
+
+    /// Embeds bins by themselves: counts `[row, unit]` become what the tokens are made of, `[row, hidden]`.
+    ///
+    /// Rows do not depend on each other, so that a row which many predictions share is embedded once.
+    ///
+    /// # Errors
+    /// [`ModelError::Engine`] where the device has too little memory.
+    ///
+    /// # Panics
+    /// Where the slices do not hold equally many rows.
+    pub fn embed(&mut self, session: usize, inputs: &[f32], embedded: &mut [f32]) -> Result<(), ModelError> {
+        let units = self.sessions[session].units;
+        let count = inputs.len() / units;
+        assert_eq!(
+            embedded.len(),
+            count * self.layers.config.hidden,
+            "one embedded row for each row of counts"
+        );
+        let rows = count.next_multiple_of(EMBEDDED_ROWS);
+        let known = self.embeddings.iter().find(|slots| (slots.session, slots.rows) == (session, rows));
+        let slots = match known {
+            Some(slots) => slots.clone(),
+            None => {
+                let mut plan = MemoryPlan::after(&self.kept);
+                let slots = Arc::new(self.layers.plan_embedding(&mut plan, session, rows, units));
+                self.device.reserve(plan.floats())?;
+                self.embeddings.push(slots.clone());
+                slots
+            }
+        };
+        self.prepare_composed(session);
+        // Constants of the plan in use may lie where these rows go.
+        self.prepared = None;
+        let rest = slots.inputs.part(inputs.len(), rows * units - inputs.len());
+        self.device.write(slots.inputs.part(0, inputs.len()), inputs);
+        self.device.fill(rest, 0.0);
+        let device = self.device.as_mut();
+        self.layers.embed(device, rows, units, slots.inputs, slots.embedded, slots.projected);
+        device.read(slots.projected.part(0, embedded.len()), embedded);
+        Ok(())
+    }
+
+    fn prepare_composed(&mut self, session: usize) {
+        if self.composed_for != Some(session) {
+            self.layers.compose(self.device.as_mut(), session, self.sessions[session].units);
+            self.composed_for = Some(session);
+        }
+    }
+
+    fn predict(
         &mut self,
         session: usize,
         prompt: Prompt,
         trials: usize,
+        use_of: Use,
         inputs: &[f32],
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
         let outputs = self.buffers.units.len();
-        let shape = PassShape { session, trials, outputs, training: false };
+        let shape = PassShape { session, trials, outputs, use_of };
         let index = self.plan(shape)?;
         let slots = self.plans[index].clone();
-        if self.composed_for != Some(session) {
-            self.layers.compose(self.device.as_mut(), session, slots.units);
-            self.composed_for = Some(session);
-        }
-        self.device.write(slots.inputs, inputs);
+        self.prepare_composed(session);
+        let of_counts = use_of == Use::Prediction;
+        self.device.write(if of_counts { slots.inputs } else { slots.projected }, inputs);
         self.write_selection(&slots);
         let layers = &self.layers;
         self.device.pass(shape.key(prompt, None), None, &mut |device| {
@@ -197,7 +290,7 @@ impl Ndt1 {
         assert!(self.layers.parameters.is_training(), "the model was built for inference only");
         self.find_target_units(batch);
         let TrainingBatch { session, trials, prompt, .. } = *batch;
-        let shape = PassShape { session, trials, outputs: self.buffers.units.len(), training: true };
+        let shape = PassShape { session, trials, outputs: self.buffers.units.len(), use_of: Use::Training };
         let index = self.plan(shape)?;
         let slots = self.plans[index].clone();
         self.device.write(slots.inputs, batch.inputs);
@@ -246,7 +339,7 @@ impl Ndt1 {
     pub fn loss(&self) -> f32 {
         let mut loss = [0.0];
         if let Some(slots) =
-            self.prepared.map(|index| &self.plans[index]).filter(|slots| slots.shape.training)
+            self.prepared.map(|index| &self.plans[index]).filter(|slots| slots.shape.use_of == Use::Training)
         {
             self.device.read(slots.loss, &mut loss);
         }
@@ -263,14 +356,15 @@ impl Ndt1 {
 
 impl PassShape {
     fn key(&self, prompt: Prompt, dropout: Option<DropoutKey>) -> PassKey {
-        let kind = usize::from(self.training) + 2 * usize::from(dropout.is_some());
+        let kind = self.use_of as usize + 4 * usize::from(dropout.is_some());
         [self.session, self.trials, self.outputs, kind, prompt.row(), usize::from(prompt.is_causal())]
     }
 }
 
 impl Layers {
     fn plan(&self, plan: &mut MemoryPlan, shape: PassShape, units: usize) -> PassSlots {
-        let PassShape { trials, outputs, training, .. } = shape;
+        let PassShape { trials, outputs, use_of, .. } = shape;
+        let training = use_of == Use::Training;
         let (hidden, embedded) = (self.config.hidden, 2 * self.config.channels);
         let rows = trials * self.bins;
         let token_rows = trials * (self.bins + PREFIX);
@@ -278,6 +372,9 @@ impl Layers {
         let trunk = self.trunk.plan(plan, trials, self.bins + PREFIX, training);
         let only_training = |plan: &mut MemoryPlan, len| {
             if training { plan.slot(len) } else { Slot::default() }
+        };
+        let of_counts = |plan: &mut MemoryPlan, len| {
+            if use_of == Use::PredictionOfEmbedded { Slot::default() } else { plan.slot(len) }
         };
         let selection = (outputs < units).then(|| Selection {
             units: plan.slot(outputs),
@@ -289,8 +386,8 @@ impl Layers {
         PassSlots {
             shape,
             units,
-            inputs: plan.slot(rows * units),
-            embedded: plan.slot(rows * embedded),
+            inputs: of_counts(plan, rows * units),
+            embedded: of_counts(plan, rows * embedded),
             projected: plan.slot(rows * hidden),
             tokens,
             trunk,
@@ -333,22 +430,45 @@ impl Layers {
         });
     }
 
+    fn plan_embedding(
+        &self,
+        plan: &mut MemoryPlan,
+        session: usize,
+        rows: usize,
+        units: usize,
+    ) -> EmbeddingSlots {
+        EmbeddingSlots {
+            session,
+            rows,
+            inputs: plan.slot(rows * units),
+            embedded: plan.slot(rows * 2 * self.config.channels),
+            projected: plan.slot(rows * self.config.hidden),
+        }
+    }
+
+    fn embed(
+        &self,
+        device: &mut dyn Device,
+        rows: usize,
+        units: usize,
+        inputs: Slot,
+        embedded: Slot,
+        projected: Slot,
+    ) {
+        let (weight, bias) = self.composed(units);
+        let outputs = self.spikes.outputs;
+        device.counts_linear(&CountsLinear { rows, units, outputs, x: inputs, weight, bias, y: embedded });
+        device.linear(&self.projection.forward(&self.parameters, rows, embedded, projected));
+    }
+
     fn forward(&self, device: &mut dyn Device, slots: &PassSlots, prompt: Prompt, key: Option<DropoutKey>) {
         let hidden = self.config.hidden;
         let p = &self.parameters;
         let PassShape { session, trials, .. } = slots.shape;
         let rows = trials * self.bins;
-        let (weight, bias) = self.composed(slots.units);
-        device.counts_linear(&CountsLinear {
-            rows,
-            units: slots.units,
-            outputs: self.spikes.outputs,
-            x: slots.inputs,
-            weight,
-            bias,
-            y: slots.embedded,
-        });
-        device.linear(&self.projection.forward(p, rows, slots.embedded, slots.projected));
+        if slots.shape.use_of != Use::PredictionOfEmbedded {
+            self.embed(device, rows, slots.units, slots.inputs, slots.embedded, slots.projected);
+        }
         device.token_rows(&TokenRows {
             batch: trials,
             bins_per_sequence: self.bins,

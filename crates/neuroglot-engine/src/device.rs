@@ -39,6 +39,10 @@ pub trait Device: Send {
     /// Copies host values into a slot of the same length.
     fn write(&mut self, slot: Slot, values: &[f32]);
 
+    /// Promises that no operation writes to the floats of `slot`: the device may keep them in another form besides.
+    /// [`Device::write`] and [`Device::fill`] still may.
+    fn keep(&mut self, _slot: Slot) {}
+
     /// Copies a slot to the host, once everything that writes to it is done.
     fn read(&self, slot: Slot, values: &mut [f32]);
 

@@ -28,6 +28,16 @@ impl Slot {
         self.offset..self.offset + self.len
     }
 
+    /// Whether all floats of `other` belong to this slot.
+    pub fn contains(self, other: Slot) -> bool {
+        self.offset <= other.offset && other.range().end <= self.range().end
+    }
+
+    /// Whether some float belongs to both.
+    pub fn overlaps(self, other: Slot) -> bool {
+        self.offset.max(other.offset) < self.range().end.min(other.range().end)
+    }
+
     /// The `len` floats of this slot that start at `offset`.
     ///
     /// # Panics

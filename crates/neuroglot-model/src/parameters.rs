@@ -106,6 +106,9 @@ impl Layout {
         for slot in [values, gradients, first_moments, second_moments] {
             device.fill(slot, 0.0);
         }
+        if !training {
+            device.keep(values);
+        }
         Ok(Parameters {
             infos: self.infos,
             places: self.places,

@@ -7,8 +7,10 @@ pub(crate) mod products;
 
 use crate::ops::*;
 use crate::{Device, EngineError, Parts, PassKey, Slot};
+use products::{Matrix, Packed, Right};
 use rayon::ThreadPool;
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::sync::Arc;
 
 /// One cache line of floats, so that every slot of a plan starts on a line.
@@ -23,6 +25,10 @@ pub struct CpuDevice {
     room: LinearRoom,
     /// Room for the counts that are not 0; grows to the largest needed.
     counts: Vec<Count>,
+    /// Floats that no operation writes to.
+    kept: Slot,
+    /// Weights among them as products want them, by their place.
+    packed: HashMap<Slot, Packed>,
     pool: Arc<ThreadPool>,
 }
 
@@ -32,12 +38,26 @@ impl CpuDevice {
     /// # Errors
     /// [`EngineError::Threads`] where the threads cannot be started.
     pub fn new(threads: usize) -> Result<Self, EngineError> {
-        Ok(Self { arena: Vec::new(), room: LinearRoom::default(), counts: Vec::new(), pool: pool(threads)? })
+        Ok(Self {
+            arena: Vec::new(),
+            room: LinearRoom::default(),
+            counts: Vec::new(),
+            kept: Slot::default(),
+            packed: HashMap::new(),
+            pool: pool(threads)?,
+        })
     }
 
     /// Number of threads.
     pub fn threads(&self) -> usize {
         self.pool.current_num_threads()
+    }
+
+    /// Forgets copies of weights where the host writes to what it promised to keep.
+    fn forget_packed(&mut self, slot: Slot) {
+        if slot.overlaps(self.kept) {
+            self.packed.clear();
+        }
     }
 
     /// Borrows the slots of one operation and runs it on the pool.
@@ -108,7 +128,13 @@ impl Device for CpuDevice {
         Ok(())
     }
 
+    fn keep(&mut self, slot: Slot) {
+        self.kept = slot;
+        self.packed.clear();
+    }
+
     fn write(&mut self, slot: Slot, values: &[f32]) {
+        self.forget_packed(slot);
         let arena: &mut [f32] = bytemuck::cast_slice_mut(&mut self.arena);
         arena[slot.range()].copy_from_slice(values);
     }
@@ -119,6 +145,7 @@ impl Device for CpuDevice {
     }
 
     fn fill(&mut self, slot: Slot, value: f32) {
+        self.forget_packed(slot);
         let arena: &mut [f32] = bytemuck::cast_slice_mut(&mut self.arena);
         arena[slot.range()].fill(value);
     }
@@ -181,9 +208,23 @@ impl Device for CpuDevice {
             Then::Gelu { activated } => activated,
             Then::Residual { x, .. } => x,
         };
-        self.run([op.x, op.weight, op.bias, op.y, other], |[x, weight, bias, y, other]| {
-            op.forward(x, weight, bias, y, other);
+        fn matrix<'a>(op: &Linear, weight: &'a [f32]) -> Matrix<'a> {
+            Matrix::new(weight, op.outputs, op.inputs).transpose()
+        }
+        if op.weight.is_empty() || !self.kept.contains(op.weight) {
+            return self.run([op.x, op.weight, op.bias, op.y, other], |[x, weight, bias, y, other]| {
+                op.forward(x, Right::Matrix(matrix(op, weight)), bias, y, other);
+            });
+        }
+        let mut packed = std::mem::take(&mut self.packed);
+        let weight = packed.entry(op.weight).or_insert_with(|| {
+            let arena: &[f32] = bytemuck::cast_slice(&self.arena);
+            self.pool.install(|| Packed::new(matrix(op, &arena[op.weight.range()])))
         });
+        self.run([op.x, op.bias, op.y, other], |[x, bias, y, other]| {
+            op.forward(x, Right::Packed(weight), bias, y, other);
+        });
+        self.packed = packed;
     }
 
     fn linear_backward(&mut self, op: &LinearBackward) {
@@ -297,6 +338,28 @@ mod tests {
         let mut device = CpuDevice::new(1).unwrap();
         device.reserve(plan.floats()).unwrap();
         device.copy(x, x);
+    }
+
+    #[test]
+    fn a_kept_weight_that_is_written_to_is_used_as_written() {
+        let mut plan = MemoryPlan::new();
+        let [x, weight, bias, y] = [2, 4, 2, 2].map(|len| plan.slot(len));
+        let mut device = CpuDevice::new(1).unwrap();
+        device.reserve(plan.floats()).unwrap();
+        device.write(x, &[1.0, 10.0]);
+        device.write(bias, &[0.0, 0.0]);
+        device.keep(weight);
+        for factor in [1.0, 2.0] {
+            device.write(weight, &[factor, 0.0, 0.0, factor]);
+            for _ in 0..2 {
+                let (dropout, then) = (None, Then::Nothing);
+                let linear = Linear { rows: 1, inputs: 2, outputs: 2, x, dropout, weight, bias, y, then };
+                device.linear(&linear);
+                let mut found = [0.0; 2];
+                device.read(y, &mut found);
+                assert_eq!(found, [factor, 10.0 * factor]);
+            }
+        }
     }
 
     #[test]

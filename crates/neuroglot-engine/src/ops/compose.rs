@@ -3,7 +3,7 @@
 use crate::Slot;
 use crate::cpu::math::{add_scaled_to, sum_of};
 use crate::cpu::parallel::simd;
-use crate::cpu::products::{Into, Left, Matrix, product, product_then};
+use crate::cpu::products::{Into, Left, Matrix, Right, product, product_then};
 use rayon::prelude::*;
 
 /// Wᵀ = Vᵀ·Uᵀ and b = U·c + d: the layer x ↦ U·(V·x + c) + d in one product.
@@ -95,7 +95,8 @@ impl ComposeBackward {
             let rows = du.chunks_exact_mut(middle).zip(&bias_gradient[first_row..]);
             rows.for_each(|(du, db)| simd(|| add_scaled_to(du, *db, inner_bias)));
         };
-        product_then(outer_weight_gradient, Into::Replace, &Left::Matrix(dw), inner.transpose(), &rank_one);
+        let inner = Right::Matrix(inner.transpose());
+        product_then(outer_weight_gradient, Into::Replace, &Left::Matrix(dw), inner, &rank_one);
         product(inner_weight_gradient, Into::Replace, outer.transpose(), dw);
         inner_bias_gradient.par_chunks_mut(64).enumerate().for_each(|(index, dc)| {
             simd(

@@ -3,7 +3,7 @@
 use super::{Before, Then};
 use crate::cpu::math::add_to;
 use crate::cpu::parallel::{SharedRows, simd};
-use crate::cpu::products::{Block, Into, Left, Matrix, blocks_of_rows, product, product_then};
+use crate::cpu::products::{Block, Into, Left, Matrix, Right, blocks_of_rows, product, product_then};
 use crate::dropout_bits::with_multipliers;
 use crate::{Dropout, Slot};
 
@@ -61,11 +61,11 @@ pub struct LinearBackward {
 }
 
 impl Linear {
-    /// `other` is the slot that [`Then`] names.
+    /// `weight` is Wᵀ; `other` is the slot that [`Then`] names.
     pub(crate) fn forward(
         &self,
         x: &mut [f32],
-        weight: &[f32],
+        weight: Right<'_>,
         bias: &[f32],
         y: &mut [f32],
         other: &mut [f32],
@@ -84,8 +84,7 @@ impl Linear {
         };
         let other = SharedRows::new(other);
         let left = Left::Rows { rows, inner: inputs, prepare: &prepare };
-        let weight = Matrix::new(weight, self.outputs, inputs);
-        product_then(y, Into::Replace, &left, weight.transpose(), &|first_row, y| {
+        product_then(y, Into::Replace, &left, weight, &|first_row, y| {
             let range = (first_row * self.outputs, y.len());
             // SAFETY: blocks do not share rows, and the product does not use this slot.
             let other = if self.then.has_slot() { unsafe { other.slice(range.0, range.1) } } else { &mut [] };
@@ -140,7 +139,7 @@ impl LinearBackward {
                 dz
             };
             let left = Left::Rows { rows, inner: outputs, prepare: &prepare };
-            let weight = Matrix::new(weight, outputs, inputs);
+            let weight = Right::Matrix(Matrix::new(weight, outputs, inputs));
             product_then(dx, Into::Replace, &left, weight, &|first_row, dx| {
                 let start = first_row * inputs;
                 self.before.finish(start, dx, &x[start..], z.get(start..).unwrap_or_default());

@@ -100,6 +100,12 @@ struct Line([f32; 16]);
 struct Room(Vec<Line>);
 
 impl Room {
+    /// All floats that it has room for.
+    fn filled(&self) -> &[f32] {
+        // SAFETY: a `Line` is sixteen floats without gaps.
+        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast::<f32>(), 16 * self.0.len()) }
+    }
+
     fn floats(&mut self, len: usize) -> &mut [f32] {
         let lines = len.div_ceil(16);
         if self.0.len() < lines {
@@ -137,8 +143,12 @@ struct Cut {
 
 impl Cut {
     /// Blocks of rows depend on the product's size only, never on the number of threads.
-    fn new(tiles: &'static Tiles, (rows, inner): (usize, usize), order: PanelOrder, b: Matrix<'_>) -> Self {
-        let (inner_of_b, columns) = b.shape();
+    fn new(
+        tiles: &'static Tiles,
+        (rows, inner): (usize, usize),
+        order: PanelOrder,
+        (inner_of_b, columns): (usize, usize),
+    ) -> Self {
         assert_eq!(inner, inner_of_b, "operands of one product");
         let panels = columns.div_ceil(tiles.columns);
         let rest = columns - panels.saturating_sub(1) * tiles.columns;
@@ -167,9 +177,16 @@ impl Cut {
         (start, self.tiles.columns.min(self.columns - first), width)
     }
 
-    /// Copies all of b to its panels, in parts that threads may take in any order.
+    /// Number of parts in which threads may copy b to its panels, in any order.
     fn pack_parts(&self, b: Matrix<'_>) -> usize {
         if b.transposed { self.panels } else { self.inner.div_ceil(PACKED_AT_ONCE) }
+    }
+
+    /// Copies all of b to its panels, on all threads.
+    fn pack(&self, b: Matrix<'_>, packed: &mut [f32]) {
+        let packed = SharedRows::new(packed);
+        // SAFETY: each part is packed once, and nobody reads before all are.
+        (0..self.pack_parts(b)).into_par_iter().for_each(|part| unsafe { self.pack_part(b, part, packed) });
     }
 
     /// # Safety
@@ -291,7 +308,7 @@ impl Edge {
 /// # Safety
 /// Nothing else may use the floats that are written to.
 pub(crate) unsafe fn product_here(y: Destination<'_>, into: Into, a: Matrix<'_>, b: Matrix<'_>) {
-    let cut = Cut::new(Tiles::best(), a.shape(), a.order(), b);
+    let cut = Cut::new(Tiles::best(), a.shape(), a.order(), b.shape());
     ROOM.with_borrow_mut(|(of_block, of_panels)| {
         let packed = of_panels.floats(cut.inner * cut.padded);
         for part in 0..cut.pack_parts(b) {
@@ -334,9 +351,44 @@ pub(crate) enum Left<'a> {
     },
 }
 
+/// The right operand of a product on all threads.
+#[derive(Clone, Copy)]
+pub(crate) enum Right<'a> {
+    /// A matrix that is there.
+    Matrix(Matrix<'a>),
+    /// Panels of one.
+    Packed(&'a Packed),
+}
+
+impl Right<'_> {
+    fn shape(&self) -> (usize, usize) {
+        match self {
+            Right::Matrix(b) => b.shape(),
+            Right::Packed(b) => (b.inner, b.columns),
+        }
+    }
+}
+
+/// Panels of a matrix that is multiplied with again and again.
+pub(crate) struct Packed {
+    panels: Room,
+    inner: usize,
+    columns: usize,
+}
+
+impl Packed {
+    pub(crate) fn new(b: Matrix<'_>) -> Self {
+        let (inner, columns) = b.shape();
+        let cut = Cut::new(Tiles::best(), (1, inner), PanelOrder::Rows, (inner, columns));
+        let mut panels = Room::default();
+        cut.pack(b, panels.floats(inner * cut.padded));
+        Self { panels, inner, columns }
+    }
+}
+
 /// `y (+)= a · b` on all threads of the current pool; `y` is `[a's rows, b's columns]` without gaps.
 pub(crate) fn product(y: &mut [f32], into: Into, a: Matrix<'_>, b: Matrix<'_>) {
-    product_then(y, into, &Left::Matrix(a), b, &|_, _| ());
+    product_then(y, into, &Left::Matrix(a), Right::Matrix(b), &|_, _| ());
 }
 
 /// [`product`], and `behind(first row, rows of y)` for each block of rows as soon as it is finished.
@@ -344,7 +396,7 @@ pub(crate) fn product_then(
     y: &mut [f32],
     into: Into,
     a: &Left<'_>,
-    b: Matrix<'_>,
+    b: Right<'_>,
     behind: &(dyn Fn(usize, &mut [f32]) + Sync),
 ) {
     product_with(Tiles::best(), y, into, a, b, behind);
@@ -355,25 +407,26 @@ fn product_with(
     y: &mut [f32],
     into: Into,
     a: &Left<'_>,
-    b: Matrix<'_>,
+    b: Right<'_>,
     behind: &(dyn Fn(usize, &mut [f32]) + Sync),
 ) {
     let cut = match a {
-        Left::Matrix(a) => Cut::new(tiles, a.shape(), a.order(), b),
-        Left::Rows { rows, inner, .. } => Cut::new(tiles, (*rows, *inner), PanelOrder::Rows, b),
+        Left::Matrix(a) => Cut::new(tiles, a.shape(), a.order(), b.shape()),
+        Left::Rows { rows, inner, .. } => Cut::new(tiles, (*rows, *inner), PanelOrder::Rows, b.shape()),
     };
     assert_eq!(y.len(), cut.rows * cut.columns, "the result of a product");
     if y.is_empty() {
         return;
     }
     let mut shared = SHARED_ROOM.take();
-    let packed = shared.floats(cut.inner * cut.padded);
-    {
-        let packed = SharedRows::new(packed);
-        // SAFETY: each part is packed once, and read below.
-        (0..cut.pack_parts(b)).into_par_iter().for_each(|part| unsafe { cut.pack_part(b, part, packed) });
-    }
-    let packed = &*packed;
+    let packed = match b {
+        Right::Packed(b) => b.panels.filled(),
+        Right::Matrix(b) => {
+            let packed = shared.floats(cut.inner * cut.padded);
+            cut.pack(b, packed);
+            &*packed
+        }
+    };
     let whole = Destination::dense(y, cut.columns);
     let block_at = |index: usize| {
         let first_row = index * cut.block;
@@ -448,16 +501,22 @@ mod tests {
                 };
                 let (a, b) = (matrix(rows, inner, order & 1 > 0), matrix(inner, columns, order & 2 > 0));
                 let view = |m: &(Vec<f32>, usize, usize, bool)| -> Matrix<'static> {
-                    let m = Matrix::strided(m.0.clone().leak(), m.1, m.2, m.2 + 3);
-                    m
+                    Matrix::strided(m.0.clone().leak(), m.1, m.2, m.2 + 3)
                 };
                 let oriented = |m: Matrix<'static>, transposed| if transposed { m.transpose() } else { m };
                 let (a, b) = (oriented(view(&a), a.3), oriented(view(&b), b.3));
                 let expected = naive(a, b);
                 for tiles in Tiles::all() {
                     let mut y = vec![1.0; rows * columns];
-                    product_with(tiles, &mut y, Into::Replace, &Left::Matrix(a), b, &|_, _| ());
-                    product_with(tiles, &mut y, Into::Add, &Left::Matrix(a), b, &|_, _| ());
+                    product_with(
+                        tiles,
+                        &mut y,
+                        Into::Replace,
+                        &Left::Matrix(a),
+                        Right::Matrix(b),
+                        &|_, _| (),
+                    );
+                    product_with(tiles, &mut y, Into::Add, &Left::Matrix(a), Right::Matrix(b), &|_, _| ());
                     for (got, want) in y.iter().zip(&expected) {
                         let error = (f64::from(*got) - 2.0 * want).abs();
                         assert!(
@@ -513,6 +572,20 @@ mod tests {
     }
 
     #[test]
+    fn panels_made_once_give_the_same_product() {
+        let mut draw = uniform(-1.0, 1.0);
+        let (rows, inner, columns) = (30, 300, 70);
+        let a: Vec<f32> = (0..rows * inner).map(|_| draw()).collect();
+        let b: Vec<f32> = (0..inner * columns).map(|_| draw()).collect();
+        let (a, b) =
+            (Left::Matrix(Matrix::new(&a, rows, inner)), Matrix::new(&b, columns, inner).transpose());
+        let (mut fresh, mut kept) = (vec![0.0; rows * columns], vec![0.0; rows * columns]);
+        product_then(&mut fresh, Into::Replace, &a, Right::Matrix(b), &|_, _| ());
+        product_then(&mut kept, Into::Replace, &a, Right::Packed(&Packed::new(b)), &|_, _| ());
+        assert_eq!(fresh, kept);
+    }
+
+    #[test]
     fn each_block_of_rows_is_prepared_once_and_finished_once() {
         for rows in [1, 50, 1000] {
             let mut x = vec![1.0; rows * 3];
@@ -528,7 +601,9 @@ mod tests {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
             let left = Left::Rows { rows, inner: 3, prepare: &prepare };
             let behind = |first: usize, y: &mut [f32]| y.iter_mut().for_each(|y| *y -= first as f32);
-            pool.install(|| product_then(&mut y, Into::Replace, &left, Matrix::new(&b, 3, 2), &behind));
+            pool.install(|| {
+                product_then(&mut y, Into::Replace, &left, Right::Matrix(Matrix::new(&b, 3, 2)), &behind)
+            });
             assert_eq!(y, vec![1.0; rows * 2], "{rows} rows");
         }
     }

@@ -52,34 +52,55 @@ impl Mask {
         ratios: MaskRatios,
         rng: &mut impl RngExt,
     ) -> Self {
-        let mut mask = Self::nothing(trials, bins, regions.units());
+        let mut mask = Self::nothing(0, 0, 0);
+        mask.redraw(scheme, trials, bins, regions, ratios, rng);
+        mask
+    }
+
+    /// Draws as [`Mask::draw`] does, in the room of this mask.
+    ///
+    /// # Panics
+    /// As [`Mask::draw`].
+    pub fn redraw(
+        &mut self,
+        scheme: Scheme,
+        trials: usize,
+        bins: usize,
+        regions: &Regions,
+        ratios: MaskRatios,
+        rng: &mut impl RngExt,
+    ) {
+        (self.trials, self.bins, self.units) = (trials, bins, regions.units());
+        for entries in [&mut self.hidden, &mut self.target] {
+            entries.clear();
+            entries.resize(trials * bins * regions.units(), false);
+        }
         match scheme {
-            Scheme::Causal => mask.draw_bins(ratios.causal, rng),
-            Scheme::Temporal => mask.draw_bins(ratios.ratio, rng),
-            Scheme::Neuron => mask.draw_units(ratios.ratio, rng),
+            Scheme::Causal => self.draw_bins(ratios.causal, rng),
+            Scheme::Temporal => self.draw_bins(ratios.ratio, rng),
+            Scheme::Neuron => self.draw_units(ratios.ratio, rng),
             Scheme::Random => {
-                mask.hidden.iter_mut().for_each(|hidden| *hidden = rng.random_bool(ratios.ratio));
-                mask.target.copy_from_slice(&mask.hidden);
+                self.hidden.iter_mut().for_each(|hidden| *hidden = rng.random_bool(ratios.ratio));
+                self.target.copy_from_slice(&self.hidden);
             }
             Scheme::InterRegion | Scheme::IntraRegion if regions.names().is_empty() => {
-                mask.draw_units(ratios.ratio, rng);
+                self.draw_units(ratios.ratio, rng);
             }
             Scheme::InterRegion => {
                 let region = rng.random_range(0..regions.names().len());
-                mask.hide_units(|unit| regions.of_unit(unit) == Some(region), |_| true);
+                self.hide_units(|unit| regions.of_unit(unit) == Some(region), |_| true);
             }
             Scheme::IntraRegion => {
                 let region = rng.random_range(0..regions.names().len());
-                mask.draw_units(ratios.ratio, rng);
+                self.draw_units(ratios.ratio, rng);
                 let inside = |unit: usize| regions.of_unit(unit) == Some(region);
-                for (entry, (hidden, target)) in mask.hidden.iter_mut().zip(&mut mask.target).enumerate() {
-                    let inside = inside(entry % mask.units);
+                for (entry, (hidden, target)) in self.hidden.iter_mut().zip(&mut self.target).enumerate() {
+                    let inside = inside(entry % self.units);
                     *target = *hidden && inside;
                     *hidden = *hidden || !inside;
                 }
             }
         }
-        mask
     }
 
     /// Hides all bins of some units in every trial; of those, the loss counts what `counts` says.

@@ -3,6 +3,7 @@
 use crate::batches::{Batch, batches_per_epoch, epoch as epoch_batches};
 use crate::checkpoint::{Tensors, write_tensors};
 use crate::files::{recover_folder, remove_unfinished};
+use crate::late_losses::LateLosses;
 use crate::validation::validate;
 use crate::{
     Checkpoint, EpochRecord, OneCycle, OutputBias, Purpose, RunConfig, RunFolder, RunInfo, SelectBy,
@@ -38,7 +39,8 @@ pub struct Step {
     pub epoch: u64,
     /// Epochs of the whole run.
     pub epochs: u64,
-    /// Mean loss per hidden entry of this epoch so far (nats).
+    /// Mean loss per hidden entry of this epoch as far as losses are read (nats): they are some steps late, so that the
+    /// device need not be waited for. In the first steps of an epoch it may be the last one's.
     pub loss: f64,
 }
 
@@ -79,7 +81,7 @@ struct Progress {
     batch: u64,
     /// Steps done.
     step: u64,
-    /// Loss and hidden entries of the present epoch so far.
+    /// Loss and hidden entries of the present epoch, of steps whose losses are read. Checkpoints hold no others.
     loss: f64,
     targets: u64,
     learning_rate: f64,
@@ -171,6 +173,9 @@ struct Trainer<'a> {
     schedule: OneCycle,
     batches_per_epoch: u64,
     progress: Progress,
+    losses: LateLosses,
+    /// The latest mean loss per hidden entry.
+    mean_loss: f64,
     buffers: Buffers,
     started: Instant,
     /// Seconds of earlier processes of this run.
@@ -179,11 +184,18 @@ struct Trainer<'a> {
 }
 
 /// Room for a batch, kept from step to step.
-#[derive(Default)]
 struct Buffers {
+    mask: Mask,
     counts: Vec<f32>,
     inputs: Vec<f32>,
     target: Vec<f32>,
+}
+
+impl Buffers {
+    fn new() -> Self {
+        let [counts, inputs, target] = [const { Vec::new() }; 3];
+        Self { mask: Mask::nothing(0, 0, 0), counts, inputs, target }
+    }
 }
 
 impl<'a> Trainer<'a> {
@@ -229,7 +241,9 @@ impl<'a> Trainer<'a> {
             schedule,
             batches_per_epoch,
             progress: Progress::default(),
-            buffers: Buffers::default(),
+            losses: LateLosses::new(),
+            mean_loss: 0.0,
+            buffers: Buffers::new(),
             started: Instant::now(),
             seconds_before: 0.0,
             saved: Instant::now(),
@@ -337,9 +351,9 @@ impl<'a> Trainer<'a> {
         let pool = config.mask.scheme.schemes();
         let scheme = *pool.choose(&mut rng).expect("a pool has at least one scheme");
         let regions = &self.regions[batch.session];
-        let mask = Mask::draw(scheme, trials, bins, regions, config.mask.ratios(), &mut rng);
 
-        let Buffers { counts, inputs, target } = &mut self.buffers;
+        let Buffers { mask, counts, inputs, target } = &mut self.buffers;
+        mask.redraw(scheme, trials, bins, regions, config.mask.ratios(), &mut rng);
         for buffer in [&mut *counts, inputs, target] {
             buffer.resize(trials * bins * units, 0.0);
         }
@@ -360,11 +374,6 @@ impl<'a> Trainer<'a> {
             target,
             dropout: Some((config.seed, self.progress.step)),
         })?;
-        let loss = f64::from(self.model.loss());
-        if !loss.is_finite() {
-            let learning_rate = config.train.learning_rate;
-            return Err(TrainError::Diverged { step: self.progress.step, loss, learning_rate });
-        }
         let (rate, beta1) = self.schedule.at(self.progress.step);
         self.model.update(
             batch.session,
@@ -376,24 +385,45 @@ impl<'a> Trainer<'a> {
                 decay: config.train.weight_decay,
             },
         );
+        self.losses.push(self.buffers.mask.targets() as u64);
         let progress = &mut self.progress;
         progress.step += 1;
         progress.batch += 1;
-        progress.loss += loss;
-        progress.targets += mask.targets() as u64;
         progress.learning_rate = rate;
+        if self.losses.are_due() || self.progress.batch == self.batches_per_epoch {
+            self.settle_losses()?;
+        }
         observer.step(&Step {
-            done: progress.step,
+            done: self.progress.step,
             total: self.schedule.steps,
-            epoch: progress.epoch + 1,
+            epoch: self.progress.epoch + 1,
             epochs: config.train.epochs,
-            loss: progress.loss / progress.targets.max(1) as f64,
+            loss: self.mean_loss,
         });
+        Ok(())
+    }
+
+    /// Reads the losses of all steps done and adds them up in their order, so that sums do not depend on when that is.
+    ///
+    /// # Errors
+    /// [`TrainError::Diverged`] at the first step whose loss is no number.
+    fn settle_losses(&mut self) -> Result<(), TrainError> {
+        let first = self.progress.step - self.losses.len() as u64;
+        for (step, (loss, targets)) in (first..).zip(self.losses.take(&mut self.model)) {
+            if !loss.is_finite() {
+                let learning_rate = self.config.train.learning_rate;
+                return Err(TrainError::Diverged { step, loss, learning_rate });
+            }
+            self.progress.loss += loss;
+            self.progress.targets += targets;
+        }
+        self.mean_loss = self.progress.loss / self.progress.targets.max(1) as f64;
         Ok(())
     }
 
     /// Validates where it is time, saves a better model, and writes the epoch's line.
     fn finish_epoch(&mut self) -> Result<EpochRecord, TrainError> {
+        debug_assert_eq!(self.losses.len(), 0, "an epoch's last step settles its losses");
         let progress = &mut self.progress;
         let mut record = EpochRecord {
             epoch: progress.epoch + 1,
@@ -450,7 +480,11 @@ impl<'a> Trainer<'a> {
         })
     }
 
+    /// Between epochs all losses are settled; inside one, some may not be.
     fn save_last(&mut self) -> Result<(), TrainError> {
+        if self.losses.len() > 0 {
+            self.settle_losses()?;
+        }
         self.folder.sync_metrics()?;
         self.progress.optimiser_steps = self.model.optimiser_steps();
         let config = self.describe(None);
@@ -514,11 +548,74 @@ fn reverse_bins(counts: &mut [f32], units: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use neuroglot_data::SimulatorConfig;
+    use neuroglot_engine::CpuDevice;
 
     #[test]
     fn reversing_bins_keeps_units_in_place() {
         let mut counts = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
         reverse_bins(&mut counts, 2);
         assert_eq!(counts, [5.0, 6.0, 3.0, 4.0, 1.0, 2.0]);
+    }
+
+    /// Keeps the steps that it sees.
+    impl Observer for Vec<u64> {
+        fn step(&mut self, step: &Step) {
+            assert!(step.loss.is_finite());
+            self.push(step.done);
+        }
+    }
+
+    /// Trains for three epochs of more steps than the device keeps losses of, in a new folder.
+    fn train_settling_after(interval: Duration, learning_rate: &str, out: &Path) -> Result<u64, TrainError> {
+        let simulator = SimulatorConfig {
+            sessions: 2,
+            units: 6,
+            trials: 60,
+            bins: 5,
+            seed: 5,
+            ..SimulatorConfig::default()
+        };
+        let sessions = simulator.simulate()?;
+        let learning_rate = format!("train.learning_rate={learning_rate}");
+        let small = ["model.hidden=8", "model.layers=1", "model.heads=2", "model.channels=4"];
+        let settings = ["train.batch=1", "train.epochs=3", "train.validate_every=1", &learning_rate];
+        let settings: Vec<String> = small.iter().chain(&settings).map(|text| text.to_string()).collect();
+        let config = RunConfig::load(None, &settings)?;
+        let device = Box::new(CpuDevice::new(1).unwrap());
+        let folder = RunFolder::create(out, &config)?;
+        let mut trainer = Trainer::new(&config, &sessions, &[], folder, device)?;
+        assert!(trainer.batches_per_epoch > 64);
+        trainer.losses.interval = interval;
+        let mut seen = Vec::new();
+        let steps = trainer.run(&mut seen)?.steps;
+        assert_eq!(seen, (1..=steps).collect::<Vec<u64>>(), "every step is shown");
+        Ok(steps)
+    }
+
+    #[test]
+    fn when_losses_are_read_changes_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let files = [Duration::ZERO, Duration::MAX].map(|interval| {
+            let out = root.path().join(format!("{}", interval.as_secs()));
+            train_settling_after(interval, "1e-2", &out).unwrap();
+            let names = ["metrics.jsonl", "last/model.safetensors", "last/progress.json"];
+            names.map(|name| std::fs::read(out.join(name)).unwrap())
+        });
+        assert!(files[0] == files[1]);
+    }
+
+    #[test]
+    fn a_loss_that_is_no_number_is_that_of_its_own_step_however_late_it_is_read() {
+        let root = tempfile::tempdir().unwrap();
+        let steps = [Duration::ZERO, Duration::MAX].map(|interval| {
+            let out = root.path().join(format!("{}", interval.as_secs()));
+            match train_settling_after(interval, "1e30", &out) {
+                Err(TrainError::Diverged { step, .. }) => step,
+                other => panic!("{other:?}"),
+            }
+        });
+        assert_eq!(steps[0], steps[1]);
+        assert!(steps[0] > 0, "the first steps of a warm-up are short");
     }
 }

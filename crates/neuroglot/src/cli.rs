@@ -1,6 +1,6 @@
 //! The verbs and the options they share.
 
-use crate::commands::{bench, compare, demo, evaluate, inspect, predict, report, simulate, train};
+use crate::commands::{bench, compare, demo, doctor, evaluate, inspect, predict, report, simulate, train};
 use clap::{Args, Parser, Subcommand};
 
 /// One model for spiking activity of many animals and brain regions: train it on spike-sorted sessions with multi-task
@@ -31,7 +31,7 @@ pub struct Cli {
 /// Options of all commands.
 #[derive(Debug, Args)]
 pub struct GlobalOptions {
-    /// Threads to compute on; 0 takes one per core. Results do not depend on it
+    /// Threads of the CPU to compute on; 0 takes one per core. Results do not depend on it
     #[arg(long, global = true, default_value_t = 0, value_name = "N",
           value_parser = clap::value_parser!(u16).range(0..=1024), help_heading = "Global options")]
     pub threads: u16,
@@ -52,4 +52,5 @@ pub enum Command {
     Compare(compare::Arguments),
     Report(report::Arguments),
     Bench(bench::Arguments),
+    Doctor(doctor::Arguments),
 }

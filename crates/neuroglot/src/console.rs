@@ -63,7 +63,11 @@ impl Console {
 
     /// Says, in one line, why the command failed.
     pub fn error(&self, error: &CommandError) {
-        let line = error.to_string().split_whitespace().collect::<Vec<_>>().join(" ");
-        anstream::eprintln!("{BOLD_RED}error{PLAIN}: {line}");
+        anstream::eprintln!("{BOLD_RED}error{PLAIN}: {}", one_line(error));
     }
+}
+
+/// A message of several lines as one.
+pub fn one_line(message: &impl Display) -> String {
+    message.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }

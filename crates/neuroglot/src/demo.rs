@@ -2,6 +2,7 @@
 
 use crate::CommandError;
 use crate::commands::compare::table_of_runs;
+use crate::compute::Compute;
 use crate::console::Console;
 use crate::evaluating::Evaluating;
 use crate::report_of_runs::report_of_runs;
@@ -26,7 +27,7 @@ const SETTINGS: [&str; 7] = [
 ///
 /// # Errors
 /// A folder that is not empty or cannot be written.
-pub fn run(out: &Path, seed: u64, threads: usize, console: &Console) -> Result<(), CommandError> {
+pub fn run(out: &Path, seed: u64, compute: &Compute, console: &Console) -> Result<(), CommandError> {
     // Trials are what a model learns from; units cost time in evaluation, where each is hidden in turn.
     let simulator =
         SimulatorConfig { sessions: 3, units: 40, trials: 600, seed, ..SimulatorConfig::default() };
@@ -49,7 +50,7 @@ pub fn run(out: &Path, seed: u64, threads: usize, console: &Console) -> Result<(
             paths: &paths,
             out: &run,
             start: Start::Fresh,
-            threads,
+            compute,
         };
         training.run(console)?;
         let evaluating = Evaluating {
@@ -58,7 +59,7 @@ pub fn run(out: &Path, seed: u64, threads: usize, console: &Console) -> Result<(
             sessions: &[],
             tasks: None,
             out: None,
-            threads,
+            compute,
         };
         evaluating.run(console)?;
     }

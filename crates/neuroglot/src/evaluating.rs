@@ -1,6 +1,7 @@
 //! Evaluating a run and keeping what was found, for every command that evaluates.
 
 use crate::CommandError;
+use crate::compute::Compute;
 use crate::console::Console;
 use crate::loaded_run::LoadedRun;
 use crate::progress::EvaluationBar;
@@ -23,8 +24,8 @@ pub struct Evaluating<'a> {
     pub tasks: Option<&'a [String]>,
     /// Where results are kept; `None` takes the run's `evaluation` folder.
     pub out: Option<&'a Path>,
-    /// Threads of the device; 0 takes one per core.
-    pub threads: usize,
+    /// Where to compute.
+    pub compute: &'a Compute,
 }
 
 impl Evaluating<'_> {
@@ -35,7 +36,8 @@ impl Evaluating<'_> {
     pub fn run(&self, console: &Console) -> Result<Evaluation, CommandError> {
         let out = self.out.map_or_else(|| evaluation_folder(self.run), Path::to_owned);
         check_replaceable(&out)?;
-        let mut run = LoadedRun::open(self.run, self.checkpoint, self.threads)?;
+        let device = self.compute.open(console)?.device;
+        let mut run = LoadedRun::open(self.run, self.checkpoint, device)?;
         let paths =
             if self.sessions.is_empty() { run.folder.info()?.sessions } else { self.sessions.to_vec() };
         let sessions = sessions::read(&paths, &run.config.data.filter(), console)?;

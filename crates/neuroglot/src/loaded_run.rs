@@ -1,7 +1,7 @@
 //! A trained run with its model in memory.
 
 use crate::CommandError;
-use neuroglot::engine::CpuDevice;
+use neuroglot::engine::Device;
 use neuroglot::model::Ndt1;
 use neuroglot::train::{Checkpoint, CheckpointConfig, RunConfig, RunFolder};
 use std::path::Path;
@@ -19,16 +19,16 @@ pub struct LoadedRun {
 }
 
 impl LoadedRun {
-    /// Loads a checkpoint of a run, [`RunFolder::BEST`] or [`RunFolder::LAST`].
+    /// Loads a checkpoint of a run, [`RunFolder::BEST`] or [`RunFolder::LAST`], onto a device.
     ///
     /// # Errors
     /// No run there, no such checkpoint yet, or a damaged one.
-    pub fn open(run: &Path, checkpoint: &str, threads: usize) -> Result<Self, CommandError> {
+    pub fn open(run: &Path, checkpoint: &str, device: Box<dyn Device>) -> Result<Self, CommandError> {
         let folder = RunFolder::open(run)?;
         let config = folder.config()?;
         let place = folder.checkpoint(checkpoint)?;
         let checkpoint = Checkpoint::open(&place)?;
-        let model = checkpoint.load(&place, false, Box::new(CpuDevice::new(threads)?))?;
+        let model = checkpoint.load(&place, false, device)?;
         Ok(Self { folder, config, checkpoint: checkpoint.config, model })
     }
 }

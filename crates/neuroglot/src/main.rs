@@ -4,10 +4,12 @@ mod cli;
 mod command_error;
 mod commands;
 mod comparison;
+mod compute;
 mod console;
 mod demo;
 mod evaluating;
 mod loaded_run;
+mod machine;
 mod number;
 mod progress;
 mod report_of_runs;
@@ -48,6 +50,7 @@ fn run(cli: Cli, console: &Console) -> Result<(), CommandError> {
         Command::Compare(arguments) => commands::compare::run(&arguments, console),
         Command::Report(arguments) => commands::report::run(&arguments, console),
         Command::Bench(arguments) => commands::bench::run(&arguments, threads, console),
+        Command::Doctor(arguments) => commands::doctor::run(&arguments, threads, console),
     }
 }
 

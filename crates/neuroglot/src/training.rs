@@ -1,10 +1,10 @@
 //! Training with a progress bar, for every command that trains.
 
 use crate::CommandError;
+use crate::compute::Compute;
 use crate::console::Console;
 use crate::progress::TrainingProgress;
 use neuroglot::data::Session;
-use neuroglot::engine::CpuDevice;
 use neuroglot::train::{RunConfig, Start, Summary, train};
 use std::path::{Path, PathBuf};
 
@@ -22,17 +22,17 @@ pub struct Training<'a> {
     pub out: &'a Path,
     /// Whether the run begins or goes on.
     pub start: Start,
-    /// Threads of the device; 0 takes one per core.
-    pub threads: usize,
+    /// Where to compute.
+    pub compute: &'a Compute,
 }
 
 impl Training<'_> {
     /// Trains.
     ///
     /// # Errors
-    /// Those of [`train`], and threads that cannot be started.
+    /// Those of [`train`], and a device that cannot be opened.
     pub fn run(&self, console: &Console) -> Result<Summary, CommandError> {
-        let device = Box::new(CpuDevice::new(self.threads)?);
+        let device = self.compute.open(console)?.device;
         let mut progress = TrainingProgress::new(self.title, console);
         let Training { config, sessions, paths, out, start, .. } = *self;
         Ok(train(config, sessions, paths, out, start, device, &mut progress)?)

@@ -122,8 +122,25 @@ fn usage_that_cannot_be_meant() {
     snapshot!(workplace, "unknown_command", "evalute run");
     snapshot!(workplace, "unknown_option", "inspect data --jsn");
     snapshot!(workplace, "too_many_threads", "inspect data --threads 2000");
+    snapshot!(workplace, "unknown_device", "bench --device gpu");
+    snapshot!(workplace, "unknown_precision", "bench --precision f16");
     snapshot!(workplace, "simulate_nothing", "simulate out --units 0");
     assert!(!workplace.path("out").exists());
+}
+
+/// No machine has this many GPUs, and most have no driver.
+#[test]
+fn a_gpu_that_is_asked_for_and_not_there_is_an_error() {
+    for command in ["bench", "doctor --json"] {
+        let output = Workplace::new().run(&format!("{command} --device cuda:999"));
+        assert_eq!(output.code, Some(1), "{output}");
+        assert!(output.stdout.is_empty(), "{output}");
+        let lines: Vec<&str> = output.stderr.lines().collect();
+        let [line] = lines[..] else { panic!("one line: {output}") };
+        assert!(
+            line.starts_with("error: no NVIDIA driver") || line.starts_with("error: there is no GPU 999")
+        );
+    }
 }
 
 #[cfg(target_os = "linux")]

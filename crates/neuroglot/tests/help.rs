@@ -4,8 +4,8 @@ mod common;
 
 use common::Workplace;
 
-const COMMANDS: [&str; 9] =
-    ["demo", "simulate", "inspect", "train", "evaluate", "predict", "compare", "report", "bench"];
+const COMMANDS: [&str; 10] =
+    ["demo", "simulate", "inspect", "train", "evaluate", "predict", "compare", "report", "bench", "doctor"];
 
 #[test]
 fn the_first_page() {

@@ -225,11 +225,18 @@ fn predictions_are_a_table_of_what_was_hidden_and_what_was_there() {
 
 #[test]
 fn a_benchmark_has_the_keys_that_scripts_read() {
-    let found = Workplace::new().succeed_json("bench --size small --repetitions 1 --json --threads 1");
+    let command =
+        "bench --size small --batch 3 --repetitions 1 --json --threads 1 --device cpu --precision bf16";
+    let found = Workplace::new().succeed_json(command);
     assert_eq!(
         (&found["size"], &found["device"], &found["threads"]),
         (&"small".into(), &"cpu".into(), &1.into())
     );
+    assert_eq!(
+        (&found["dropout"], &found["batch"], &found["precision"]),
+        (&true.into(), &3.into(), &"f32".into())
+    );
+    assert_eq!(found.as_object().unwrap().len(), 10);
     for (time, keys) in [
         ("step_ms", vec!["median", "min", "max"]),
         ("forward_ms", vec!["median", "min", "max"]),

@@ -1,22 +1,27 @@
 //! `neuroglot bench`
 
 use crate::CommandError;
+use crate::compute::{DeviceOptions, OpenDevice};
 use crate::console::Console;
+use crate::number::counted;
 use crate::text_table::TextTable;
 use clap::{Args, ValueEnum};
-use neuroglot::engine::CpuDevice;
 use neuroglot::train::{Benchmark, Times};
 use serde_json::{Value, json};
 
 /// Time the training step, the forward pass and one trial on this machine
 ///
-/// Counts are made up: 16 trials of 100 bins and 300 units a batch, 0.1 spikes per entry, 30 % of the units hidden.
+/// Counts are made up: trials of 100 bins and 300 units, 0.1 spikes per entry, 30 % of the units hidden. On a GPU, times
+/// include copying a batch there and waiting for the results; memory is that of the process, not of the GPU.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  neuroglot bench --size small --json")]
 pub struct Arguments {
     /// Sizes of the model
     #[arg(long, value_enum, default_value_t = Size::Paper)]
     size: Size,
+    /// Trials of a batch
+    #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
+    batch: u16,
     /// Train without dropout
     #[arg(long)]
     no_dropout: bool,
@@ -26,6 +31,9 @@ pub struct Arguments {
     /// Print a JSON object instead
     #[arg(long)]
     json: bool,
+    /// Where to compute.
+    #[command(flatten)]
+    device: DeviceOptions,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -39,7 +47,7 @@ enum Size {
 /// Times the model.
 ///
 /// # Errors
-/// Too little memory.
+/// A device that cannot be opened, too little memory.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
     let mut benchmark = match arguments.size {
         Size::Paper => Benchmark::paper(),
@@ -48,13 +56,15 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     if let Some(repetitions) = arguments.repetitions {
         benchmark.repetitions = repetitions.into();
     }
+    benchmark.batch = arguments.batch.into();
     if arguments.no_dropout {
         benchmark.model.dropout = 0.0;
         benchmark.model.embed_dropout = 0.0;
     }
-    let device = CpuDevice::new(threads)?;
-    let threads = device.threads();
-    let times = benchmark.run(Box::new(device))?;
+    let OpenDevice { device, name, precision } = arguments.device.with_threads(threads).open(console)?;
+    let description = device.description();
+    let threads = rayon::current_num_threads();
+    let times = benchmark.run(device)?;
     let peak = peak_megabytes();
     if arguments.json {
         let range = |t: &Times| json!({"median": t.median, "min": t.min, "max": t.max});
@@ -62,13 +72,15 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         one_trial["p99"] = json!(times.one_trial.p99);
         return console.json(&json!({
             "size": arguments.size.to_possible_value().map(|size| size.get_name().to_owned()),
-            "device": "cpu",
+            "device": name,
             "threads": threads,
-            "dropout": !arguments.no_dropout,
             "step_ms": range(&times.step),
             "forward_ms": range(&times.forward),
             "one_trial_ms": one_trial,
             "peak_mb": peak.map_or(Value::Null, |peak| json!(peak)),
+            "dropout": !arguments.no_dropout,
+            "batch": arguments.batch,
+            "precision": precision.to_string(),
         }));
     }
     let heads = ["ms", "median", "min", "max", "p99"].map(str::to_owned).to_vec();
@@ -80,7 +92,8 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         table.push([vec![name.to_owned()], numbers.to_vec()].concat());
     }
     console.note(format_args!(
-        "cpu, {threads} threads; peak memory {}",
+        "{description}, {} a batch; peak memory {}",
+        counted(benchmark.batch, "trial"),
         match peak {
             Some(megabytes) => format!("{megabytes:.0} MB"),
             None => "unknown on this system".to_owned(),

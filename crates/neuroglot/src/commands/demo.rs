@@ -1,6 +1,7 @@
 //! `neuroglot demo`
 
 use crate::CommandError;
+use crate::compute::DeviceOptions;
 use crate::console::Console;
 use crate::demo;
 use clap::Args;
@@ -19,6 +20,9 @@ pub struct Arguments {
     /// Decides everything random
     #[arg(long, value_name = "N", default_value_t = 42)]
     seed: u64,
+    /// Where to compute.
+    #[command(flatten)]
+    device: DeviceOptions,
 }
 
 /// Runs the demonstration.
@@ -26,5 +30,6 @@ pub struct Arguments {
 /// # Errors
 /// A folder that is not empty or cannot be written.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
-    demo::run(&arguments.out, arguments.seed, threads, console)
+    let compute = arguments.device.with_threads(threads);
+    demo::run(&arguments.out, arguments.seed, &compute, console)
 }

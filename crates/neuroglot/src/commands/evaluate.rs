@@ -1,6 +1,7 @@
 //! `neuroglot evaluate`
 
 use crate::CommandError;
+use crate::compute::DeviceOptions;
 use crate::console::Console;
 use crate::evaluating::Evaluating;
 use crate::number::{counted, decimal};
@@ -40,6 +41,9 @@ pub struct Arguments {
     /// Print the scores as JSON, an object per session and in it one per task
     #[arg(long)]
     json: bool,
+    /// Where to compute.
+    #[command(flatten)]
+    device: DeviceOptions,
 }
 
 /// Evaluates, keeps the results and prints the scores.
@@ -53,7 +57,7 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         sessions: &arguments.sessions,
         tasks: arguments.tasks.as_deref(),
         out: arguments.out.as_deref(),
-        threads,
+        compute: &arguments.device.with_threads(threads),
     };
     let evaluation = evaluating.run(console)?;
     if arguments.json {

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod compare;
 pub mod demo;
+pub mod doctor;
 pub mod evaluate;
 pub mod inspect;
 pub mod predict;

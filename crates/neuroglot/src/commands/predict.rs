@@ -1,6 +1,7 @@
 //! `neuroglot predict`
 
 use crate::CommandError;
+use crate::compute::DeviceOptions;
 use crate::console::Console;
 use crate::loaded_run::LoadedRun;
 use crate::sessions;
@@ -38,6 +39,9 @@ pub struct Arguments {
     /// Which checkpoint: the best by validation score, or the last
     #[arg(long, value_parser = [RunFolder::BEST, RunFolder::LAST], default_value = RunFolder::BEST)]
     checkpoint: String,
+    /// Where to compute.
+    #[command(flatten)]
+    device: DeviceOptions,
 }
 
 /// The prompts that a model learns.
@@ -108,7 +112,8 @@ impl HideLists {
 /// A run, checkpoint or session that cannot be used, something to hide that is not there, a file that cannot be written.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
     let HideLists { units, regions, bins } = HideLists::parse(&arguments.hide)?;
-    let mut run = LoadedRun::open(&arguments.run, &arguments.checkpoint, threads)?;
+    let device = arguments.device.with_threads(threads).open(console)?.device;
+    let mut run = LoadedRun::open(&arguments.run, &arguments.checkpoint, device)?;
     let paths = std::slice::from_ref(&arguments.session);
     let sessions = sessions::read(paths, &run.config.data.filter(), console)?;
     for session in &sessions {

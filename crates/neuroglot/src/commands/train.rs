@@ -1,6 +1,7 @@
 //! `neuroglot train`
 
 use crate::CommandError;
+use crate::compute::DeviceOptions;
 use crate::console::Console;
 use crate::number::{decimal, duration};
 use crate::sessions;
@@ -56,6 +57,9 @@ pub struct Arguments {
     /// Print a JSON object about the run when it is done
     #[arg(long)]
     json: bool,
+    /// Where to compute.
+    #[command(flatten)]
+    device: DeviceOptions,
 }
 
 /// `mtm` and every scheme.
@@ -107,7 +111,7 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         paths: &sessions::absolute(&paths)?,
         out: &arguments.out,
         start: if arguments.resume { Start::Resume } else { Start::Fresh },
-        threads,
+        compute: &arguments.device.with_threads(threads),
     };
     let summary = training.run(console)?;
     if arguments.json {

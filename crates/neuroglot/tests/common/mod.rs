@@ -60,6 +60,8 @@ impl Workplace {
         for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "RAYON_NUM_THREADS", "LINES"] {
             command.env_remove(name);
         }
+        // Unless a test says otherwise, results are those of the CPU.
+        command.env("CUDA_VISIBLE_DEVICES", "");
     }
 
     pub fn run(&self, arguments: &str) -> Output {
@@ -77,7 +79,7 @@ impl Workplace {
         serde_json::from_str(&self.succeed(arguments)).unwrap()
     }
 
-    fn output(&self, command: &mut Command) -> Output {
+    pub fn output(&self, command: &mut Command) -> Output {
         let output = command.output().unwrap();
         let root = self.root.path().canonicalize().unwrap();
         let text = |bytes: Vec<u8>| {

@@ -1,0 +1,94 @@
+//! Commands on a GPU, with libraries that stand in for NVIDIA's: the engine's tests have them.
+#![cfg(target_os = "linux")]
+
+mod common;
+
+use common::{FIRST, Output, SMALL, Workplace, assert_same_run};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Builds the libraries and gives them the names that are looked for; `None` without a C++ compiler.
+fn simulated_libraries(workplace: &Workplace, names: &[&str]) -> Option<PathBuf> {
+    if !Command::new("c++").arg("--version").output().is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: there is no C++ compiler to build the libraries");
+        return None;
+    }
+    let folder = workplace.path("libraries");
+    std::fs::create_dir(&folder).unwrap();
+    let engine = Path::new(env!("CARGO_MANIFEST_DIR")).join("../neuroglot-engine").canonicalize().unwrap();
+    let library = folder.join("libsimulated.so");
+    let built = Command::new("c++")
+        .args(["-std=c++17", "-O1", "-shared", "-fPIC", "-o"])
+        .arg(&library)
+        .arg(format!("-DHOST_HEADER=\"{}\"", engine.join("src/cuda/host/cuda_on_host.h").display()))
+        .arg(engine.join("tests/simulated_cuda/libraries.cpp"))
+        .arg("-ldl")
+        .output()
+        .unwrap();
+    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    for name in names {
+        std::os::unix::fs::symlink(&library, folder.join(name)).unwrap();
+    }
+    Some(folder)
+}
+
+fn run(workplace: &Workplace, libraries: &Path, arguments: &str) -> Output {
+    let mut command = workplace.command(arguments);
+    workplace.output(command.env("LD_LIBRARY_PATH", libraries).env("SIMULATED_CUDA_FOLDER", libraries))
+}
+
+#[test]
+fn commands_compute_on_a_gpu() {
+    let workplace = Workplace::with_sessions();
+    let names = ["libcuda.so", "libnvrtc.so", "libcublasLt.so"];
+    let Some(libraries) = simulated_libraries(&workplace, &names) else { return };
+    let succeed = |arguments: &str| {
+        let output = run(&workplace, &libraries, arguments);
+        assert_eq!(output.code, Some(0), "{arguments}\n{output}");
+        output.stdout
+    };
+
+    // Every operation and every scheme's training step, the second and later ones recorded passes.
+    let doctor = succeed("doctor --device cuda --precision f32");
+    assert!(doctor.contains("cuda:0     simulated GPU, 1024 MiB, compute capability 9.0\n"), "{doctor}");
+    assert!(
+        doctor.contains("checked    cuda:0, simulated GPU, f32 products, against cpu, 1 thread"),
+        "{doctor}"
+    );
+
+    // The first GPU is what is computed on unless something else is asked for.
+    let train = |out: &str, more: &str| {
+        succeed(&format!("--quiet train {FIRST} --out {out} --epochs 2 {SMALL} {more}"));
+        std::fs::read_to_string(workplace.path(out).join("run.json")).unwrap()
+    };
+    assert!(train("run", "").contains("cuda:0, simulated GPU, tf32 products"));
+    assert!(train("bf16", "--device cuda:0 --precision bf16").contains("bf16 products"));
+    assert!(train("cpu", "--device cpu").contains("cpu, "));
+    train("again", "");
+    assert_same_run(&workplace.path("run"), &workplace.path("again"));
+    // A run can go on where it was not begun, and be evaluated anywhere.
+    succeed("--quiet train --resume --out run --device cpu");
+    succeed("--quiet evaluate run --tasks co-smoothing");
+    succeed("--quiet evaluate cpu --tasks co-smoothing --device cuda");
+
+    let bench = succeed("bench --size small --batch 1 --repetitions 1 --json");
+    let bench: serde_json::Value = serde_json::from_str(&bench).unwrap();
+    assert_eq!((&bench["device"], &bench["precision"]), (&"cuda:0".into(), &"tf32".into()));
+}
+
+#[test]
+fn a_gpu_without_its_libraries_is_left_alone_and_the_reason_said_once() {
+    let workplace = Workplace::with_sessions();
+    let Some(libraries) = simulated_libraries(&workplace, &["libcuda.so"]) else { return };
+    let arguments = format!("train {FIRST} --out run --epochs 1 {SMALL}");
+    let fallen_back = run(&workplace, &libraries, &arguments);
+    assert_eq!(fallen_back.code, Some(0), "{fallen_back}");
+    let notes = fallen_back.stderr.lines().filter(|line| line.starts_with("computing on the CPU: "));
+    assert_eq!(notes.count(), 1, "{fallen_back}");
+    let asked_for = run(&workplace, &libraries, "bench --device cuda");
+    assert_eq!(asked_for.code, Some(1), "{asked_for}");
+    assert_eq!(asked_for.stderr.lines().count(), 1, "{asked_for}");
+    let doctor = run(&workplace, &libraries, "doctor");
+    assert_eq!(doctor.code, Some(0), "{doctor}");
+    assert!(doctor.stdout.contains("; cannot be used: "), "{doctor}");
+}

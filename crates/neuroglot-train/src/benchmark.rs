@@ -65,16 +65,23 @@ impl Benchmark {
     ///
     /// # Errors
     /// [`TrainError::Model`] where the device has too little memory.
-    pub fn run(&self, device: Box<dyn Device>) -> Result<BenchmarkTimes, TrainError> {
+    pub fn run(
+        &self,
+        training: Box<dyn Device>,
+        predicting: Box<dyn Device>,
+    ) -> Result<BenchmarkTimes, TrainError> {
         let Self { batch, bins, units, .. } = *self;
         let mut rng = stream(0, Purpose::Initialisation, 0, 0);
         let shape = SessionShape { eid: "benchmark".to_owned(), units };
-        let mut model = self.model.init(bins, &[shape], true, device, &mut rng)?;
+        let mut model = self.model.init(bins, &[shape], true, training, &mut rng)?;
         let counts: Vec<f32> = (0..batch * bins * units).map(|_| made_up_count(rng.random())).collect();
         let regions = Regions::new((0..units).map(|unit| if unit < units / 2 { "CA1" } else { "DG" }));
         let mut room = [vec![0.0; counts.len()], vec![0.0; counts.len()]];
         let step =
             self.time(self.repetitions, |step| self.step(&mut model, &counts, &regions, &mut room, step))?;
+        let weights = model.weights();
+        drop(model);
+        let mut model = weights.model_on(predicting)?;
         let mut log_rates = vec![0.0; counts.len()];
         let forward = self.time(self.repetitions, |_| {
             Ok(model.log_rates(0, Prompt::Neuron, batch, &counts, &mut log_rates)?)
@@ -164,7 +171,8 @@ mod tests {
     fn times_are_ordered_and_made_up_counts_have_their_mean() {
         let model = Ndt1Config { hidden: 8, layers: 1, heads: 2, channels: 4, ..Ndt1Config::default() };
         let benchmark = Benchmark { model, batch: 2, bins: 5, units: 7, repetitions: 5 };
-        let times = benchmark.run(Box::new(CpuDevice::new(1).unwrap())).unwrap();
+        let device = || Box::new(CpuDevice::new(1).unwrap());
+        let times = benchmark.run(device(), device()).unwrap();
         for t in [times.step, times.forward, times.one_trial] {
             assert!(0.0 < t.min && t.min <= t.median && t.median <= t.p99 && t.p99 <= t.max);
         }

@@ -61,10 +61,12 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         benchmark.model.dropout = 0.0;
         benchmark.model.embed_dropout = 0.0;
     }
-    let OpenDevice { device, name, precision } = arguments.device.with_threads(threads).open(console)?;
+    let choice = arguments.device.with_threads(threads);
+    let OpenDevice { device, name, precision } = choice.open(console)?;
+    let predicting = choice.open(console)?.device;
     let description = device.description();
     let threads = rayon::current_num_threads();
-    let times = benchmark.run(device)?;
+    let times = benchmark.run(device, predicting)?;
     let peak = peak_megabytes();
     if arguments.json {
         let range = |t: &Times| json!({"median": t.median, "min": t.min, "max": t.max});

@@ -340,6 +340,13 @@ impl Ndt1 {
         self.layers.parameters.set_steps(steps);
     }
 
+    /// Freezes all that sessions share: from now on only stitchers and session tokens are trained. Nothing frozen is
+    /// updated or decays, and the weights of its linear layers cost no gradient. Steps of [`Ndt1::optimiser_steps`]
+    /// counted for the trunk are then those of the session tokens.
+    pub fn freeze_trunk(&mut self) {
+        self.layers.parameters.freeze_first_group_but(self.layers.session_rows);
+    }
+
     /// One AdamW step of the trunk and the stitchers of the session that has the gradient.
     pub fn update(&mut self, session: usize, update: &Update) {
         self.composed_for = None;

@@ -6,6 +6,7 @@
 
 mod batches;
 mod benchmark;
+mod calibration;
 mod checkpoint;
 mod config;
 mod config_keys;
@@ -17,12 +18,14 @@ mod schedule;
 mod step_check;
 mod streams;
 mod trainer;
+mod transfer;
 mod validation;
 
 pub use benchmark::{Benchmark, BenchmarkTimes, Times};
-pub use checkpoint::{Checkpoint, CheckpointConfig, CheckpointSession, CheckpointUnit};
+pub use checkpoint::{BaseModel, Checkpoint, CheckpointConfig, CheckpointSession, CheckpointUnit};
 pub use config::{
-    DataConfig, InitConfig, MaskConfig, MaskPool, OutputBias, RunConfig, SelectBy, TrainConfig,
+    DataConfig, Freeze, FromCheckpoint, InitConfig, MaskConfig, MaskPool, OutputBias, RunConfig, Sampling,
+    SelectBy, StitcherStart, TrainConfig,
 };
 pub use error::TrainError;
 pub use files::{replace_file, replace_folder};

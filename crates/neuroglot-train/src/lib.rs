@@ -12,6 +12,7 @@ mod config;
 mod config_keys;
 mod error;
 mod files;
+mod import;
 mod late_losses;
 mod run_folder;
 mod schedule;
@@ -29,6 +30,7 @@ pub use config::{
 };
 pub use error::TrainError;
 pub use files::{replace_file, replace_folder};
+pub use import::{Imported, SessionTable, TableSession, import_checkpoint};
 pub use run_folder::{EpochRecord, RunFolder, RunInfo, SchemeScores};
 pub use schedule::OneCycle;
 pub use step_check::{StepDifference, compare_steps};

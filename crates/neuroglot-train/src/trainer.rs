@@ -8,12 +8,13 @@ use crate::late_losses::LateLosses;
 use crate::transfer::{Base, NewSession, with_model_of};
 use crate::validation::validate;
 use crate::{
-    BaseModel, Checkpoint, CheckpointConfig, EpochRecord, Freeze, OneCycle, OutputBias, Purpose, RunConfig,
-    RunFolder, RunInfo, SelectBy, TrainConfig, TrainError, replace_file, replace_folder, stream,
+    BaseModel, Checkpoint, CheckpointConfig, CheckpointSession, EpochRecord, Freeze, OneCycle, OutputBias,
+    Purpose, RunConfig, RunFolder, RunInfo, SelectBy, TrainConfig, TrainError, replace_file, replace_folder,
+    stream,
 };
 use neuroglot_data::{Session, Split, check_distinct};
 use neuroglot_engine::Device;
-use neuroglot_model::{Mask, Ndt1, Regions, SessionShape, TrainingBatch, Update};
+use neuroglot_model::{Mask, Model, Regions, SessionShape, TrainingBatch, Update};
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 use serde::{Deserialize, Serialize};
@@ -185,7 +186,7 @@ struct Trainer<'a> {
     training_trials: Vec<Vec<usize>>,
     folder: RunFolder,
     info: RunInfo,
-    model: Ndt1,
+    model: Model,
     schedule: OneCycle,
     batches_per_epoch: u64,
     progress: Progress,
@@ -227,8 +228,7 @@ impl<'a> Trainer<'a> {
         let training_trials: Vec<Vec<usize>> = sessions.iter().map(used).collect();
         let batches_per_epoch =
             batches_per_epoch(&training_trials, config.train.batch, config.train.sampling);
-        let shape = |s: &Session| SessionShape { eid: s.eid().to_owned(), units: s.units().len() };
-        let shapes: Vec<SessionShape> = sessions.iter().map(shape).collect();
+        let shapes: Vec<SessionShape> = sessions.iter().map(|s| CheckpointSession::of(s).shape()).collect();
         let mut rng = stream(config.seed, Purpose::Initialisation, 0, 0);
         let mut model = config.model.init(sessions[0].bins(), &shapes, true, device, &mut rng)?;
         if config.train.freeze == Freeze::Trunk {
@@ -287,9 +287,7 @@ impl<'a> Trainer<'a> {
             let sessions: Vec<NewSession<'_>> = (0..self.sessions.len()).map(new).collect();
             self.base = Some(base.hand_over(&mut self.model, self.config, &sessions)?);
         } else if self.config.init.output_bias == OutputBias::Rate {
-            for (index, log_rates) in log_rates.iter().enumerate() {
-                self.model.set_output_bias(index, log_rates);
-            }
+            self.model.set_output_bias(&log_rates.into_iter().enumerate().collect::<Vec<_>>());
         }
         Ok(())
     }

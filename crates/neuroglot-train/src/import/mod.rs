@@ -10,12 +10,13 @@ mod state_dict;
 mod table;
 
 use crate::{
-    Checkpoint, CheckpointConfig, InitConfig, RunConfig, RunFolder, RunInfo, TrainConfig, TrainError,
+    Checkpoint, CheckpointConfig, CheckpointSession, InitConfig, RunConfig, RunFolder, RunInfo, TrainConfig,
+    TrainError,
 };
 use crate::{replace_file, replace_folder};
 use neuroglot_data::{Session, check_distinct};
 use neuroglot_engine::Device;
-use neuroglot_model::{Ndt1, Owner, SessionShape};
+use neuroglot_model::{Model, Owner, SessionShape};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use sizes::{Sizes, sizes};
@@ -56,8 +57,7 @@ pub fn import_checkpoint(
     let state = StateDict::read(file)?;
     let sizes = sizes(&state, table)?;
     check_sessions(&state, &sizes, table, sessions)?;
-    let shape = |s: &Session| SessionShape { eid: s.eid().to_owned(), units: s.units().len() };
-    let shapes: Vec<SessionShape> = sessions.iter().map(shape).collect();
+    let shapes: Vec<SessionShape> = sessions.iter().map(|s| CheckpointSession::of(s).shape()).collect();
     let bins = sessions[0].bins();
     // Before anything is allocated: the file must hold what its shapes claim. Stitchers are checked already.
     let claimed = sizes.model.parameter_count(sizes.bins, &[]);
@@ -175,7 +175,7 @@ fn row_of(sizes: &Sizes, entry: &TableSession) -> Option<usize> {
 
 /// Fills the model and returns the names that it took.
 fn fill(
-    model: &mut Ndt1,
+    model: &mut Model,
     state: &StateDict,
     sizes: &Sizes,
     table: &SessionTable,

@@ -3,12 +3,12 @@
 use super::state_dict::StateDict;
 use super::table::SessionTable;
 use crate::TrainError;
-use neuroglot_model::{Ndt1Config, NormKind, Prompt};
+use neuroglot_model::{ModelConfig, NormKind, Prompt};
 
 /// What shapes tell of a model.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Sizes {
-    pub model: Ndt1Config,
+    pub model: ModelConfig,
     /// Bins that it has positions for.
     pub bins: usize,
     /// Rows of the session embedding.
@@ -40,7 +40,7 @@ pub(super) fn sizes(state: &StateDict, table: &SessionTable) -> Result<Sizes, Tr
     let layers = (0..).take_while(|index| state.get(&layer(*index, "attn.query.weight")).is_some()).count();
     let [mlp, _] = state.sizes(&layer(0, "mlp.up_proj.weight"))?;
     let norm = if state.get(&layer(0, "ln1.scale")).is_some() { NormKind::Scale } else { NormKind::Layer };
-    let model = Ndt1Config {
+    let model = ModelConfig {
         channels,
         hidden,
         layers,
@@ -48,7 +48,7 @@ pub(super) fn sizes(state: &StateDict, table: &SessionTable) -> Result<Sizes, Tr
         mlp,
         rope: table.rope,
         norm,
-        ..Ndt1Config::default()
+        ..ModelConfig::default()
     };
     model.check()?;
     Ok(Sizes { model, bins, session_rows })

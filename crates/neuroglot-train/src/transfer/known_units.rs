@@ -19,7 +19,7 @@
 
 use super::{NewSession, Trained};
 use crate::{Purpose, TrainError, stream};
-use neuroglot_model::{Ndt1, Owner};
+use neuroglot_model::{Model, Owner};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::collections::BTreeMap;
@@ -111,7 +111,7 @@ impl KnownUnits {
     }
 
     /// Starts the stitchers and the token of a session.
-    pub(super) fn start(&self, model: &mut Ndt1, new: &NewSession<'_>, seed: u64) -> Result<(), TrainError> {
+    pub(super) fn start(&self, model: &mut Model, new: &NewSession<'_>, seed: u64) -> Result<(), TrainError> {
         let units = new.session.units().len();
         let mut rng = stream(seed, Purpose::Stitchers, new.index as u64, 0);
         let mut inputs = vec![0.0; self.channels * units];

@@ -12,7 +12,7 @@ use crate::{
 };
 use known_units::KnownUnits;
 use neuroglot_data::Session;
-use neuroglot_model::{Ndt1, Ndt1Config, Owner, Regions};
+use neuroglot_model::{Model, ModelConfig, Owner, Regions};
 use std::path::{Path, PathBuf};
 
 /// A session of the run, as its stitchers are started.
@@ -75,7 +75,7 @@ impl Base {
     /// settings say. Returns what is to be told of it later.
     pub(crate) fn hand_over(
         &self,
-        model: &mut Ndt1,
+        model: &mut Model,
         config: &RunConfig,
         sessions: &[NewSession<'_>],
     ) -> Result<BaseModel, TrainError> {
@@ -100,7 +100,7 @@ impl Base {
             }
         } else if config.init.output_bias == OutputBias::Rate {
             for new in sessions.iter().filter(|new| places[new.index].is_none()) {
-                model.set_output_bias(new.index, new.log_rates);
+                model.set_output_bias(&[(new.index, new.log_rates.to_vec())]);
             }
         }
         let known = sessions.iter().filter(|new| places[new.index].is_some());
@@ -128,7 +128,7 @@ impl Trained<'_> {
     }
 
     /// All that sessions share, and what belongs to the sessions that have a place in this model.
-    fn hand_over_trunk(&self, model: &mut Ndt1, places: &[Option<usize>]) -> Result<(), TrainError> {
+    fn hand_over_trunk(&self, model: &mut Model, places: &[Option<usize>]) -> Result<(), TrainError> {
         let eids: Vec<String> = model.sessions().iter().map(|session| session.eid.clone()).collect();
         let is_kept =
             |eid: &str| eids.iter().position(|own| own == eid).is_some_and(|index| places[index].is_some());
@@ -169,9 +169,9 @@ impl Trained<'_> {
 /// # Errors
 /// [`TrainError::Setting`] where a setting of the model was asked for, which is to say is not the default, and is another
 /// than that model's.
-pub(crate) fn with_model_of(config: &RunConfig, model: &Ndt1Config) -> Result<RunConfig, TrainError> {
+pub(crate) fn with_model_of(config: &RunConfig, model: &ModelConfig) -> Result<RunConfig, TrainError> {
     let settled = RunConfig { model: model.clone(), ..config.clone() };
-    let default = RunConfig { model: Ndt1Config::default(), ..config.clone() };
+    let default = RunConfig { model: ModelConfig::default(), ..config.clone() };
     let asked_for = config.differences(&default);
     for difference in config.differences(&settled) {
         let (key, values) = difference.split_once(" is ").unwrap_or((&difference, ""));

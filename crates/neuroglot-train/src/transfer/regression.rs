@@ -6,7 +6,7 @@
 use super::NewSession;
 use super::output_fit::{Outputs, Rows, fit};
 use crate::{Purpose, RunConfig, TrainError, stream};
-use neuroglot_model::{Mask, Ndt1, Owner};
+use neuroglot_model::{Mask, Model, Owner};
 use rand::seq::SliceRandom;
 
 /// Bins, over all masks of all trials, that are enough: with fewer trials, more masks are drawn of each.
@@ -22,7 +22,7 @@ const TRIALS: usize = 64;
 
 /// Fits the output stitcher of a session; its inputs are those that the model has.
 pub(super) fn fit_outputs(
-    model: &mut Ndt1,
+    model: &mut Model,
     new: &NewSession<'_>,
     config: &RunConfig,
 ) -> Result<(), TrainError> {
@@ -37,7 +37,7 @@ pub(super) fn fit_outputs(
         .map(|(trials, part)| masked_rows(model, new, config, trials, masks, part));
     let (held_out, fitted) = (held_out?, fitted?);
 
-    let place = |model: &Ndt1, wanted: &str| {
+    let place = |model: &Model, wanted: &str| {
         let eid = new.session.eid();
         let is_wanted = |owner: Owner<'_>| matches!(owner, Owner::Output { session, part } if session == eid && part == wanted);
         model.parameters().iter().position(|info| is_wanted(info.owner()))
@@ -52,7 +52,7 @@ pub(super) fn fit_outputs(
 
 /// Activations of trials under `masks` masks of each scheme; `part` tells the masks of one call from those of another.
 fn masked_rows(
-    model: &mut Ndt1,
+    model: &mut Model,
     new: &NewSession<'_>,
     config: &RunConfig,
     trials: &[usize],

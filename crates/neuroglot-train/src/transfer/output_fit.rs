@@ -17,11 +17,11 @@ use rayon::prelude::*;
 
 /// λ over the number of activations, from the strongest; infinite keeps d₀. Activations behind a LayerNorm have a variance
 /// near 1, so that weights of variance 1 / activations, for which λ is their number, make log-rates of variance 1.
-const PENALTIES: [f64; 9] = [f64::INFINITY, 1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3];
+const PENALTIES: [f64; 8] = [f64::INFINITY, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3];
 /// Steps per penalty, each of which starts where the one before ended.
-const STEPS: usize = 8;
+const STEPS: usize = 2;
 /// Steps of the last fit.
-const LAST_STEPS: usize = 24;
+const LAST_STEPS: usize = 8;
 const HALF_A_SPIKE: f64 = 0.5;
 /// Units fitted at a time.
 const UNITS: usize = 32;
@@ -55,7 +55,7 @@ pub(super) fn fit(start: &Outputs, width: usize, rows: &Rows, held_out: &Rows) -
         .par_iter()
         .map(|first| {
             let mut block = Block::new(start, &axes, *first..units.min(first + UNITS));
-            let (of_rows, of_held_out) = (block.entries(rows, units), block.entries(held_out, units));
+            let (of_rows, of_held_out) = (block.hidden(rows, units), block.hidden(held_out, units));
             let loss = |penalty: &f64| {
                 block.descend(&axes, fitted.as_ref(), &of_rows, penalty * width as f64, STEPS);
                 block.loss(scored.as_ref(), &of_held_out)
@@ -77,8 +77,8 @@ pub(super) fn fit(start: &Outputs, width: usize, rows: &Rows, held_out: &Rows) -
         .par_iter()
         .map(|first| {
             let mut block = Block::new(start, &axes, *first..units.min(first + UNITS));
-            let entries = block.entries(&all, units);
-            block.descend(&axes, coordinates.as_ref(), &entries, PENALTIES[best] * width as f64, LAST_STEPS);
+            let hidden = block.hidden(&all, units);
+            block.descend(&axes, coordinates.as_ref(), &hidden, PENALTIES[best] * width as f64, LAST_STEPS);
             block.outputs(&axes)
         })
         .collect();
@@ -149,10 +149,21 @@ fn centred(rows: &Rows, mean: &[f64]) -> Mat<f64> {
     })
 }
 
-/// Counts and targets of some units, `[unit, row]`.
-struct Entries {
-    counts: Vec<Vec<f64>>,
-    target: Vec<Vec<bool>>,
+/// The rows in which a unit was hidden.
+struct Hidden {
+    rows: Vec<usize>,
+    /// Its counts in these rows.
+    counts: Vec<f64>,
+    spikes: f64,
+}
+
+impl Hidden {
+    fn of(rows: &Rows, units: usize, unit: usize) -> Self {
+        let count = rows.counts.len() / units;
+        let hidden: Vec<usize> = (0..count).filter(|row| rows.target[row * units + unit]).collect();
+        let counts: Vec<f64> = hidden.iter().map(|row| f64::from(rows.counts[row * units + unit])).collect();
+        Self { spikes: counts.iter().sum(), rows: hidden, counts }
+    }
 }
 
 /// Some units under way.
@@ -162,7 +173,7 @@ struct Block {
     prior: Mat<f64>,
     /// d along the axes, `[axis, unit]`.
     weights: Mat<f64>,
-    /// c at the mean of the activations, `[unit]`.
+    /// c, `[unit]`.
     biases: Vec<f64>,
 }
 
@@ -179,27 +190,27 @@ impl Block {
         Self { units, weights: prior.clone(), prior, biases }
     }
 
-    fn entries(&self, rows: &Rows, units: usize) -> Entries {
-        let of = |unit: usize| (0..rows.counts.len() / units).map(move |row| row * units + unit);
-        Entries {
-            counts: self.units.clone().map(|u| of(u).map(|i| f64::from(rows.counts[i])).collect()).collect(),
-            target: self.units.clone().map(|u| of(u).map(|i| rows.target[i]).collect()).collect(),
-        }
+    fn hidden(&self, rows: &Rows, units: usize) -> Vec<Hidden> {
+        self.units.clone().map(|unit| Hidden::of(rows, units, unit)).collect()
     }
 
-    /// d · (a − ā), `[row, unit]`.
-    fn modulation(&self, coordinates: MatRef<'_, f64>) -> Mat<f64> {
+    /// d · (a − ā) of one unit after the other, `[unit][row]`.
+    fn modulation(&self, coordinates: MatRef<'_, f64>) -> Vec<Vec<f64>> {
         let mut modulation = Mat::zeros(coordinates.nrows(), self.units.len());
         matmul(modulation.as_mut(), Accum::Replace, coordinates, self.weights.as_ref(), 1.0, Par::Seq);
-        modulation
+        modulation.col_iter().map(|column| column.iter().copied().collect()).collect()
     }
 
     /// Σ m (eˡ − y l) of all units.
-    fn loss(&self, coordinates: MatRef<'_, f64>, entries: &Entries) -> f64 {
+    fn loss(&self, coordinates: MatRef<'_, f64>, hidden: &[Hidden]) -> f64 {
         let modulation = self.modulation(coordinates);
         let of_unit = |unit: usize| {
-            let hidden = hidden(&modulation, entries, unit);
-            hidden.map(|(_, m, y)| loss_of(self.biases[unit] + m, y)).sum::<f64>()
+            let entries = hidden[unit].rows.iter().zip(&hidden[unit].counts);
+            let loss = |(row, y): (&usize, &f64)| {
+                let log_rate = self.biases[unit] + modulation[unit][*row];
+                log_rate.exp() - y * log_rate
+            };
+            entries.map(loss).sum::<f64>()
         };
         (0..self.units.len()).map(of_unit).sum()
     }
@@ -209,16 +220,13 @@ impl Block {
         &mut self,
         axes: &Axes,
         coordinates: MatRef<'_, f64>,
-        entries: &Entries,
+        hidden: &[Hidden],
         penalty: f64,
         steps: usize,
     ) {
         let (width, units) = (axes.mean.len(), self.units.len());
         if penalty.is_infinite() {
             self.weights = self.prior.clone();
-            let modulation = self.modulation(coordinates);
-            (0..units).for_each(|unit| self.biases[unit] = self.best_bias(&modulation, entries, unit));
-            return;
         }
         let mut accepted = self.weights.clone();
         let mut direction = Mat::<f64>::zeros(width, units);
@@ -226,52 +234,55 @@ impl Block {
         for _ in 0..=steps {
             let modulation = self.modulation(coordinates);
             let mut residuals = Mat::zeros(coordinates.nrows(), units);
-            // Σ m eˡ where a step was taken: the Hessian of a constant rate is this times the variance along each axis.
-            let mut rates: Vec<Option<f64>> = vec![None; units];
-            for unit in 0..units {
+            // Whether a step was taken, from where the next one goes elsewhere.
+            let mut moved = vec![false; units];
+            for (unit, hidden) in hidden.iter().enumerate() {
+                let (modulation, spikes) = (&modulation[unit], hidden.spikes + HALF_A_SPIKE);
+                let rates: Vec<f64> = hidden.rows.iter().map(|row| modulation[*row].exp()).collect();
+                let total: f64 = rates.iter().sum();
+                if total == 0.0 {
+                    // It is never hidden: nothing is known of it.
+                    continue;
+                }
+                // The sum is lowest where Σ m eˡ is the number of hidden spikes and a half.
+                let bias = (spikes / total).ln();
+                let along = hidden.rows.iter().zip(&hidden.counts).map(|(row, y)| y * modulation[*row]);
                 let away = (0..width).map(|axis| self.weights[(axis, unit)] - self.prior[(axis, unit)]);
-                let mut sum = penalty / 2.0 * away.map(|away| away * away).sum::<f64>();
-                let bias = self.best_bias(&modulation, entries, unit);
-                sum += hidden(&modulation, entries, unit).map(|(_, m, y)| loss_of(bias + m, y)).sum::<f64>();
-                sum -= HALF_A_SPIKE * bias;
+                let away: f64 = away.map(|away| away * away).sum();
+                let mut sum = spikes - spikes * bias - along.sum::<f64>();
+                if away > 0.0 {
+                    sum += penalty / 2.0 * away;
+                }
                 if !sum.is_finite() || sum > lowest[unit] {
                     length[unit] /= 2.0;
                     continue;
                 }
-                (lowest[unit], length[unit], self.biases[unit]) = (sum, 1.0, bias);
+                (lowest[unit], length[unit], self.biases[unit], moved[unit]) = (sum, 1.0, bias, true);
                 accepted.col_mut(unit).copy_from(self.weights.col(unit));
-                let mut of_unit = 0.0;
-                for (row, m, y) in hidden(&modulation, entries, unit) {
-                    let rate = (bias + m).exp();
-                    residuals[(row, unit)] = rate - y;
-                    of_unit += rate;
+                let scale = bias.exp();
+                for ((row, rate), y) in hidden.rows.iter().zip(rates).zip(&hidden.counts) {
+                    residuals[(*row, unit)] = scale * rate - y;
                 }
-                rates[unit] = Some(of_unit);
+            }
+            if penalty.is_infinite() {
+                return;
             }
             let mut gradient = Mat::<f64>::zeros(width, units);
             let along = coordinates.transpose();
             matmul(gradient.as_mut(), Accum::Replace, along, residuals.as_ref(), 1.0, Par::Seq);
-            for (unit, axis) in (0..units).flat_map(|unit| (0..width).map(move |axis| (unit, axis))) {
-                let place = (axis, unit);
-                if let Some(rates) = rates[unit] {
-                    let slope = gradient[place] + penalty * (accepted[place] - self.prior[place]);
-                    direction[place] = slope / (rates * axes.variance[axis] + penalty);
+            for (unit, hidden) in hidden.iter().enumerate() {
+                for axis in 0..width {
+                    let place = (axis, unit);
+                    if moved[unit] {
+                        let slope = gradient[place] + penalty * (accepted[place] - self.prior[place]);
+                        let curvature = (hidden.spikes + HALF_A_SPIKE) * axes.variance[axis];
+                        direction[place] = slope / (curvature + penalty);
+                    }
+                    self.weights[place] = accepted[place] - length[unit] * direction[place];
                 }
-                self.weights[place] = accepted[place] - length[unit] * direction[place];
             }
         }
         self.weights = accepted;
-    }
-
-    /// The bias at which the sum is lowest: Σ m eˡ is then the number of hidden spikes and a half. Units that are never
-    /// hidden keep theirs.
-    fn best_bias(&self, modulation: &Mat<f64>, entries: &Entries, unit: usize) -> f64 {
-        let (mut spikes, mut rates) = (HALF_A_SPIKE, 0.0);
-        for (_, m, y) in hidden(modulation, entries, unit) {
-            spikes += y;
-            rates += m.exp();
-        }
-        if rates > 0.0 { (spikes / rates).ln() } else { self.biases[unit] }
     }
 
     /// Weights and biases for activations as they are, not as seen from their mean.
@@ -293,21 +304,6 @@ impl Block {
             bias: (0..self.units.len()).map(|unit| (self.biases[unit] - shift(unit)) as f32).collect(),
         }
     }
-}
-
-/// Row, modulation and count of a unit's hidden entries.
-fn hidden<'a>(
-    modulation: &'a Mat<f64>,
-    entries: &'a Entries,
-    unit: usize,
-) -> impl Iterator<Item = (usize, f64, f64)> + 'a {
-    let (counts, target) = (&entries.counts[unit], &entries.target[unit]);
-    let rows = (0..counts.len()).filter(|row| target[*row]);
-    rows.map(move |row| (row, modulation[(row, unit)], counts[row]))
-}
-
-fn loss_of(log_rate: f64, count: f64) -> f64 {
-    log_rate.exp() - count * log_rate
 }
 
 #[cfg(test)]
@@ -375,8 +371,8 @@ mod tests {
         let coordinates = axes.coordinates(&rows);
         for penalty in [1e3, 10.0, 0.1] {
             let mut block = Block::new(&start, &axes, 0..2);
-            let entries = block.entries(&rows, 2);
-            block.descend(&axes, coordinates.as_ref(), &entries, penalty, 60);
+            let hidden = block.hidden(&rows, 2);
+            block.descend(&axes, coordinates.as_ref(), &hidden, penalty, 60);
             let fit = block.outputs(&axes);
             for unit in 0..2 {
                 let slope = slope(&rows, &start, &fit, unit, penalty);

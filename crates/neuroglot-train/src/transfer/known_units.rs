@@ -201,3 +201,116 @@ fn noisy_mean(
 fn add_share(sums: &mut [f32], values: &[f32], share: f32) {
     sums.iter_mut().zip(values).for_each(|(sum, value)| *sum += share * value);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use neuroglot_data::SimulatorConfig;
+    use neuroglot_engine::CpuDevice;
+    use neuroglot_model::{ModelConfig, Regions, SessionShape};
+    use rand_chacha::rand_core::SeedableRng;
+
+    /// Four units of two channels and two activations: two alike in CA1, one in PO, one outside the brain.
+    fn known() -> KnownUnits {
+        let regions = [
+            ("CA1".to_owned(), KnownRegion::new(vec![0, 1], 1)),
+            ("PO".to_owned(), KnownRegion::new(vec![2], 1)),
+        ];
+        KnownUnits {
+            channels: 2,
+            hidden: 2,
+            log_rates: vec![0.0, 1.0, 3.0, -1.0],
+            inputs: vec![1.0, -2.0, 1.0, -2.0, 5.0, 6.0, 0.0, 0.0],
+            outputs: vec![0.5, 0.25, 0.5, 0.25, -1.0, 1.0, 0.0, 0.0],
+            regions: regions.into(),
+            everywhere: KnownRegion::new(vec![0, 1, 2, 3], 1),
+            input_bias: vec![0.125, 0.375],
+            session_row: vec![7.0, 8.0],
+        }
+    }
+
+    #[test]
+    fn units_count_by_how_alike_they_fire() {
+        let known = known();
+        let found = known.likeness(&known.regions["CA1"], 0.0);
+        // ln rates 0 and 1 are 0 and 1 away: e⁰ and e^(−1/2).
+        let other = (-0.5f64).exp();
+        for (found, expected) in found.iter().zip([1.0 / (1.0 + other), other / (1.0 + other)]) {
+            assert!((found - expected).abs() < 1e-12);
+        }
+        // However unlike all of them are, somebody is nearest.
+        assert_eq!(known.likeness(&known.everywhere, -1e3), [0.0, 0.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn the_mean_is_weighed_and_noise_is_a_tenth_of_the_spread() {
+        let (values, region) = ([1.0, 0.0, 3.0, 0.0], KnownRegion::new(vec![0, 1], 1));
+        let mean = |seed| {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            noisy_mean(&values, 2, &region, &[0.25, 0.75], &mut rng)
+        };
+        // 0.25 · 1 + 0.75 · 3; variances 0.75 and 0, so that the deviation is √(0.75 / 2).
+        let draws: Vec<Vec<f64>> = (0..4000).map(mean).collect();
+        for (entry, expected) in [2.5, 0.0].into_iter().enumerate() {
+            let mean = draws.iter().map(|draw| draw[entry]).sum::<f64>() / draws.len() as f64;
+            let squares = draws.iter().map(|draw| (draw[entry] - expected).powi(2)).sum::<f64>();
+            let deviation = (squares / draws.len() as f64).sqrt();
+            assert!((mean - expected).abs() < 5e-3, "{mean}");
+            assert!((deviation / (0.1 * (0.75f64 / 2.0).sqrt()) - 1.0).abs() < 0.05, "{deviation}");
+        }
+    }
+
+    #[test]
+    fn a_session_starts_from_its_regions_and_its_rates() {
+        let simulator = SimulatorConfig {
+            units: 6,
+            trials: 20,
+            bins: 4,
+            regions: ["CA1", "PO", "VISa"].map(String::from).into(),
+            seed: 2,
+            ..SimulatorConfig::default()
+        };
+        let session = &simulator.simulate().unwrap()[0];
+        let acronyms: Vec<&str> = session.units().iter().map(|unit| unit.region.as_str()).collect();
+        let config = ModelConfig { channels: 2, hidden: 2, layers: 1, heads: 1, ..ModelConfig::default() };
+        let shape = SessionShape::new(session.eid(), acronyms.iter().copied());
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let device = Box::new(CpuDevice::new(1).unwrap());
+        let mut model = config.init(4, &[shape], false, device, &mut rng).unwrap();
+        let regions = Regions::new(acronyms.iter().copied());
+        let log_rates = [0.5; 6];
+        let new = NewSession { index: 0, session, regions: &regions, trials: &[0], log_rates: &log_rates };
+        known().start(&mut model, &new, 3).unwrap();
+
+        let value = |name: &str| {
+            let found = model.parameters().iter().position(|info| info.name.contains(name));
+            model.read_parameter(found.unwrap_or_else(|| panic!("{name}")))
+        };
+        let (weight, bias) = ("weight", "bias");
+        let input = |part: &str| value(&format!("stitcher_dict.{}.{part}", session.eid()));
+        let output = |part: &str| value(&format!("stitch_decoder_dict.{}.{part}", session.eid()));
+        assert_eq!((input(bias), output(bias)), (vec![0.125, 0.375], log_rates.to_vec()));
+        assert_eq!(value("embed_session"), [7.0, 8.0]);
+        let (inputs, outputs) = (input(weight), output(weight));
+        for (unit, region) in acronyms.iter().enumerate() {
+            let here = acronyms.iter().filter(|other| *other == region).count() as f32;
+            let column = [inputs[unit], inputs[6 + unit]];
+            let row = &outputs[2 * unit..][..2];
+            // Units that are alike have no spread, so that these are exact.
+            match *region {
+                "CA1" => {
+                    assert_eq!(row, [0.5, 0.25]);
+                    assert!((column[0] - 2.0 / here).abs() < 1e-6 && (column[1] + 4.0 / here).abs() < 1e-6);
+                }
+                "PO" => {
+                    assert_eq!(row, [-1.0, 1.0]);
+                    assert!((column[0] - 5.0 / here).abs() < 1e-6 && (column[1] - 6.0 / here).abs() < 1e-6);
+                }
+                _ => assert!(
+                    row != [0.5, 0.25] && row != [-1.0, 1.0],
+                    "units of an unknown region take after all"
+                ),
+            }
+        }
+    }
+}

@@ -10,11 +10,11 @@ use neuroglot_model::{Mask, Model, Owner};
 use rand::seq::SliceRandom;
 
 /// Bins, over all masks of all trials, that are enough: with fewer trials, more masks are drawn of each.
-const ENOUGH_ROWS: usize = 8192;
+const ENOUGH_ROWS: usize = 4096;
 /// Masks of one scheme that are drawn of a trial at most.
 const MOST_MASKS: usize = 8;
 /// Bins that are fitted at most: of a long session, some trials are left out.
-const MOST_ROWS: usize = 32_768;
+const MOST_ROWS: usize = 16_384;
 /// Of so many trials, one is held out to choose the penalty.
 const HELD_OUT: usize = 4;
 /// Trials run at once at most.

@@ -30,6 +30,40 @@ pub(crate) struct TrunkConfig {
     pub rope: bool,
 }
 
+/// The tokens of a trial: prefix tokens, then bins of equally many tokens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sequence {
+    pub prefix: usize,
+    pub bins: usize,
+    pub tokens_per_bin: usize,
+}
+
+impl Sequence {
+    /// Tokens of all bins.
+    pub(crate) fn of_bins(&self) -> usize {
+        self.bins * self.tokens_per_bin
+    }
+
+    /// All tokens.
+    pub(crate) fn tokens(&self) -> usize {
+        self.prefix + self.of_bins()
+    }
+
+    /// Who sees whom.
+    pub(crate) fn rule(&self, causal: bool) -> AttentionRule {
+        let Self { prefix, tokens_per_bin, .. } = *self;
+        AttentionRule { prefix, tokens_per_bin, used_per_bin: tokens_per_bin, causal }
+    }
+
+    /// Angles of all tokens: those of a bin share a position.
+    fn rope_table(&self, head_width: usize) -> Vec<f32> {
+        let positions = rope_table(self.prefix + self.bins, head_width);
+        let (prefix, bins) = positions.split_at(self.prefix * head_width);
+        let bins = bins.chunks(head_width).flat_map(|bin| bin.repeat(self.tokens_per_bin));
+        prefix.iter().copied().chain(bins).collect()
+    }
+}
+
 /// A linear layer's parameters.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LinearParameters {
@@ -215,7 +249,7 @@ struct BlockSlots {
 #[derive(Debug, Clone)]
 pub(crate) struct TrunkSlots {
     batch: usize,
-    tokens: usize,
+    sequence: Sequence,
     blocks: Vec<BlockSlots>,
     /// Backward pass only.
     normed_gradient: Slot,
@@ -294,11 +328,11 @@ impl Trunk {
         &self,
         plan: &mut MemoryPlan,
         batch: usize,
-        tokens: usize,
+        sequence: Sequence,
         training: bool,
     ) -> TrunkSlots {
         let TrunkConfig { hidden, mlp, heads, .. } = self.config;
-        let rows = batch * tokens;
+        let rows = batch * sequence.tokens();
         let mut block = |output: Slot| BlockSlots {
             normed1: plan.slot(rows * hidden),
             statistics1: plan.slot(rows * 2),
@@ -329,14 +363,16 @@ impl Trunk {
         }
         let [normed_gradient, attended_gradient, wide_gradient] = [hidden, hidden, mlp.max(3 * hidden)]
             .map(|width| if training { plan.slot(rows * width) } else { nothing });
-        let rope_table = if self.config.rope { plan.slot(tokens * hidden / heads) } else { nothing };
-        TrunkSlots { batch, tokens, blocks, normed_gradient, attended_gradient, wide_gradient, rope_table }
+        let rope_table =
+            if self.config.rope { plan.slot(sequence.tokens() * hidden / heads) } else { nothing };
+        TrunkSlots { batch, sequence, blocks, normed_gradient, attended_gradient, wide_gradient, rope_table }
     }
 
     /// Writes what the blocks need besides their input, when a plan comes into use.
     pub(crate) fn prepare(&self, device: &mut dyn Device, slots: &TrunkSlots) {
         if self.config.rope {
-            device.write(slots.rope_table, &rope_table(slots.tokens, self.config.hidden / self.config.heads));
+            let head_width = self.config.hidden / self.config.heads;
+            device.write(slots.rope_table, &slots.sequence.rope_table(head_width));
         }
     }
 
@@ -351,8 +387,7 @@ impl Trunk {
         key: Option<DropoutKey>,
     ) -> Slot {
         let TrunkConfig { dropout, .. } = self.config;
-        let (batch, tokens) = (slots.batch, slots.tokens);
-        let rows = batch * tokens;
+        let rows = slots.batch * slots.sequence.tokens();
         let mut x = input;
         for (layer, (block, s)) in self.blocks.iter().zip(&slots.blocks).enumerate() {
             let site = site_of(layer);
@@ -394,8 +429,7 @@ impl Trunk {
         gradient: Slot,
     ) {
         let TrunkConfig { hidden, mlp, dropout, .. } = self.config;
-        let (batch, tokens) = (slots.batch, slots.tokens);
-        let rows = batch * tokens;
+        let rows = slots.batch * slots.sequence.tokens();
         for (layer, (block, s)) in self.blocks.iter().zip(&slots.blocks).enumerate().rev() {
             let site = site_of(layer);
             let x = if layer == 0 { input } else { slots.blocks[layer - 1].output };
@@ -444,7 +478,7 @@ impl Trunk {
     fn attention(&self, slots: &TrunkSlots, rule: AttentionRule, dropout: Option<Dropout>) -> AttentionShape {
         AttentionShape {
             batch: slots.batch,
-            tokens: slots.tokens,
+            tokens: slots.sequence.tokens(),
             heads: self.config.heads,
             head_width: self.config.hidden / self.config.heads,
             rule,
@@ -455,7 +489,7 @@ impl Trunk {
     fn rope(&self, slots: &TrunkSlots, qkv: Slot, inverse: bool) -> Rope {
         Rope {
             batch: slots.batch,
-            tokens: slots.tokens,
+            tokens: slots.sequence.tokens(),
             heads: self.config.heads,
             head_width: self.config.hidden / self.config.heads,
             table: slots.rope_table,

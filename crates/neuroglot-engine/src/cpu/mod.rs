@@ -311,6 +311,21 @@ impl Device for CpuDevice {
         self.run([op.tokens, op.bins], |[tokens, bins]| op.backward(bins, tokens));
     }
 
+    fn patch_positions(&mut self, op: &PatchPositions) {
+        self.run(
+            [op.time, op.space, op.region, op.region_of_patch, op.y],
+            |[time, space, region, region_of_patch, y]| op.forward(time, space, region, region_of_patch, y),
+        );
+    }
+
+    fn patch_positions_backward(&mut self, op: &PatchPositionsBackward) {
+        let slots =
+            [op.region_of_patch, op.y_gradient, op.time_gradient, op.space_gradient, op.region_gradient];
+        self.run(slots, |[region_of_patch, dy, dtime, dspace, dregion]| {
+            op.backward(region_of_patch, dy, dtime, dspace, dregion);
+        });
+    }
+
     fn poisson_loss(&mut self, op: &PoissonLoss) {
         self.run([op.log_rates, op.counts, op.target, op.gradient, op.loss], |[l, y, target, dl, loss]| {
             op.forward_backward(l, y, target, dl, loss);

@@ -1,16 +1,17 @@
 //! The layers of a model, their memory, and both passes through them.
 
-use super::ModelConfig;
+use super::{Architecture, ModelConfig};
 use crate::ends::Ends;
 use crate::initialisation::embedding;
 use crate::ndt1::Stitched;
+use crate::ndt2::Patched;
 use crate::parameters::{Layout, Parameter, Parameters, Part};
 use crate::trunk::{
-    DropoutKey, LinearParameters, NormParameters, Trunk, TrunkConfig, TrunkSlots, dropout_at,
+    DropoutKey, LinearParameters, NormParameters, Sequence, Trunk, TrunkConfig, TrunkSlots, dropout_at,
 };
-use crate::{ModelError, Prompt, SessionShape};
+use crate::{ModelError, PatchLayout, Prompt, SessionShape};
 use neuroglot_engine::ops::*;
-use neuroglot_engine::{AttentionRule, Device, MemoryPlan, PassKey, Slot};
+use neuroglot_engine::{Device, MemoryPlan, PassKey, Slot};
 use rand_chacha::ChaCha8Rng;
 
 /// Session and prompt tokens stand in front of the others.
@@ -121,7 +122,7 @@ impl Layers {
         training: bool,
         device: &mut dyn Device,
     ) -> Result<Self, ModelError> {
-        let (hidden, width) = (config.hidden, config.channels);
+        let (hidden, width) = (config.hidden, config.embedded_width());
         let mut layout = Layout::default();
         layout.group();
         let name = |part: &str| format!("encoder.embedder.{part}");
@@ -142,7 +143,12 @@ impl Layers {
             },
         );
         let out_norm = NormParameters::place(&mut layout, "encoder.out_norm", hidden, config.norm);
-        let ends = Box::new(Stitched::place(&mut layout, config, bins, sessions, spikes));
+        let ends: Box<dyn Ends> = match config.architecture {
+            Architecture::Ndt1Stitch => {
+                Box::new(Stitched::place(&mut layout, config, bins, sessions, spikes))
+            }
+            Architecture::Ndt2 => Box::new(Patched::place(&mut layout, config, bins, sessions, spikes)),
+        };
         Ok(Self {
             config: config.clone(),
             bins,
@@ -171,20 +177,19 @@ impl Layers {
         self.ends.initialise_decoders(p, device, rng);
     }
 
-    /// Tokens of a trial, besides session and prompt.
-    pub(super) fn tokens(&self, session: usize) -> usize {
-        self.bins * self.ends.tokens_per_bin(session)
+    fn sequence(&self, session: usize) -> Sequence {
+        let tokens_per_bin = self.ends.patches(session).map_or(1, PatchLayout::patches);
+        Sequence { prefix: PREFIX, bins: self.bins, tokens_per_bin }
     }
 
     pub(super) fn plan(&self, plan: &mut MemoryPlan, shape: PassShape) -> PassSlots {
         let PassShape { session, trials, outputs, use_of } = shape;
         let training = use_of == Use::Training;
         let (hidden, embedded) = (self.config.hidden, self.spikes.outputs);
-        let (count, width) = (self.tokens(session), self.ends.width(session));
-        let rows = trials * count;
-        let token_rows = trials * (count + PREFIX);
+        let (sequence, width) = (self.sequence(session), self.ends.width(session));
+        let (rows, token_rows) = (trials * sequence.of_bins(), trials * sequence.tokens());
         let tokens = plan.slot(token_rows * hidden);
-        let trunk = self.trunk.plan(plan, trials, count + PREFIX, training);
+        let trunk = self.trunk.plan(plan, trials, sequence, training);
         let only_training = |plan: &mut MemoryPlan, len| {
             if training { plan.slot(len) } else { Slot::default() }
         };
@@ -272,7 +277,8 @@ impl Layers {
         let hidden = self.config.hidden;
         let p = &self.parameters;
         let PassShape { session, trials, .. } = slots.shape;
-        let count = self.tokens(session);
+        let sequence = self.sequence(session);
+        let count = sequence.of_bins();
         let rows = trials * count;
         if slots.shape.use_of != Use::PredictionOfEmbedded {
             self.embed(device, session, rows, slots.inputs, slots.embedded, slots.projected);
@@ -288,7 +294,7 @@ impl Layers {
             tokens: slots.tokens,
             dropout: dropout_at(key, self.config.embed_dropout as f32, TOKEN_DROPOUT),
         });
-        let rule = self.rule(session, prompt);
+        let rule = sequence.rule(prompt.is_causal());
         let encoded = self.trunk.forward(p, device, &slots.trunk, slots.tokens, rule, key);
         device.drop_prefix(&drop_prefix(count, hidden, trials, encoded, slots.encoded));
         self.out_norm.forward(p, device, rows, slots.encoded, slots.normed, slots.statistics);
@@ -321,7 +327,8 @@ impl Layers {
         let hidden = self.config.hidden;
         let p = &self.parameters;
         let PassShape { session, trials, .. } = slots.shape;
-        let count = self.tokens(session);
+        let sequence = self.sequence(session);
+        let count = sequence.of_bins();
         let rows = trials * count;
         // `projected` is free again: it takes the gradient of the normed rows, later that of the projection.
         let row_gradient = slots.projected;
@@ -354,7 +361,7 @@ impl Layers {
         device.fill(encoded, 0.0);
         self.out_norm.backward(p, device, rows, slots.encoded, slots.statistics, row_gradient, encoded);
         device.drop_prefix_backward(&drop_prefix(count, hidden, trials, tokens, encoded));
-        let rule = self.rule(session, prompt);
+        let rule = sequence.rule(prompt.is_causal());
         self.trunk.backward(p, device, &slots.trunk, slots.tokens, rule, key, tokens);
         // Prompts and sessions are one parameter each: rows not used in this batch have gradient 0.
         device.fill(p.gradient(self.prompts), 0.0);
@@ -385,16 +392,6 @@ impl Layers {
             bias_gradient,
         });
         self.ends.backward(p, device, session, slots.first_layer_gradients);
-    }
-
-    fn rule(&self, session: usize, prompt: Prompt) -> AttentionRule {
-        let tokens_per_bin = self.ends.tokens_per_bin(session);
-        AttentionRule {
-            prefix: PREFIX,
-            tokens_per_bin,
-            used_per_bin: tokens_per_bin,
-            causal: prompt.is_causal(),
-        }
     }
 }
 

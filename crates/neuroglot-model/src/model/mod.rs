@@ -108,6 +108,7 @@ impl ModelConfig {
         layers.ends.keep(&mut kept, training);
         let losses = Losses::new(&mut kept);
         device.reserve(kept.floats())?;
+        layers.ends.write_constants(device.as_mut());
         Ok(Model {
             sessions: sessions.to_vec(),
             device,

@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(super) struct Buffers {
     units: Vec<usize>,
     is_target: Vec<bool>,
-    selected: Vec<f32>,
+    rows: Vec<f32>,
 }
 
 impl Model {
@@ -105,6 +105,11 @@ impl Model {
         self.buffers.units.extend(units);
     }
 
+    /// Whether bins can be embedded by themselves, by [`Model::embed`]: only where a bin is one token.
+    pub fn embeds_bins(&self) -> bool {
+        (0..self.sessions.len()).all(|session| self.layers.ends.patches(session).is_none())
+    }
+
     /// Embeds bins by themselves: counts `[row, unit]` become what the tokens are made of, `[row, hidden]`.
     ///
     /// Rows do not depend on each other, so that a row which many predictions share is embedded once.
@@ -113,8 +118,9 @@ impl Model {
     /// [`ModelError::Engine`] where the device has too little memory.
     ///
     /// # Panics
-    /// Where the slices do not hold equally many rows.
+    /// Where the slices do not hold equally many rows, or [`Model::embeds_bins`] is false.
     pub fn embed(&mut self, session: usize, inputs: &[f32], embedded: &mut [f32]) -> Result<(), ModelError> {
+        assert!(self.embeds_bins(), "a bin of this model is more than one token");
         let units = self.sessions[session].units();
         let count = inputs.len() / units;
         assert_eq!(
@@ -162,42 +168,77 @@ impl Model {
         inputs: &[f32],
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
-        let outputs = self.buffers.units.len();
-        let shape = PassShape { session, trials, outputs, use_of };
+        let shape = PassShape { session, trials, outputs: self.outputs(session), use_of };
         let index = self.plan(shape)?;
         let slots = self.plans[index].clone();
         self.prepare(session);
-        let of_counts = use_of == Use::Prediction;
-        self.device.write(if of_counts { slots.inputs } else { slots.projected }, inputs);
+        if use_of == Use::Prediction {
+            self.write_inputs(&slots, inputs);
+        } else {
+            self.device.write(slots.projected, inputs);
+        }
         self.write_selection(&slots);
         let layers = &self.layers;
         self.device.pass(shape.key(prompt, None), None, &mut |device| {
             layers.forward(device, &slots, prompt, None);
         });
-        self.device.read(slots.log_rates, log_rates);
+        self.read_log_rates(&slots, log_rates);
         Ok(())
+    }
+
+    /// Log-rates of a row: of the wanted units, or of all places of a patch.
+    fn outputs(&self, session: usize) -> usize {
+        match self.layers.ends.patches(session) {
+            Some(_) => self.layers.ends.width(session),
+            None => self.buffers.units.len(),
+        }
+    }
+
+    /// Writes inputs `[row, unit]` as the rows of tokens.
+    fn write_inputs(&mut self, slots: &PassSlots, inputs: &[f32]) {
+        match self.layers.ends.patches(slots.shape.session) {
+            Some(patches) => {
+                patches.write_inputs(inputs, &mut self.buffers.rows);
+                self.device.write(slots.inputs, &self.buffers.rows);
+            }
+            None => self.device.write(slots.inputs, inputs),
+        }
+    }
+
+    /// Reads the log-rates of the wanted units, `[row, wanted unit]`.
+    fn read_log_rates(&mut self, slots: &PassSlots, log_rates: &mut [f32]) {
+        let Some(patches) = self.layers.ends.patches(slots.shape.session) else {
+            return self.device.read(slots.log_rates, log_rates);
+        };
+        let Buffers { units, rows, .. } = &mut self.buffers;
+        rows.resize(slots.log_rates.len(), 0.0);
+        self.device.read(slots.log_rates, rows);
+        patches.read(rows, units, log_rates);
     }
 
     fn write_selection(&mut self, slots: &PassSlots) {
         if let Some(selection) = &slots.selection {
-            let selected = &mut self.buffers.selected;
-            selected.clear();
-            selected.extend(self.buffers.units.iter().map(|unit| *unit as f32));
-            self.device.write(selection.units, selected);
+            let Buffers { units, rows, .. } = &mut self.buffers;
+            rows.clear();
+            rows.extend(units.iter().map(|unit| *unit as f32));
+            self.device.write(selection.units, rows);
         }
     }
 
-    /// Writes the columns of the wanted units of `values`, `[row, unit]`.
-    fn write_columns(&mut self, slots: &PassSlots, values: &[f32], slot: Slot) {
-        if slots.selection.is_none() {
+    /// Writes `values`, `[row, unit]`, in the shape of the log-rates.
+    fn write_outputs(&mut self, slots: &PassSlots, values: &[f32], slot: Slot) {
+        let Buffers { units, rows, .. } = &mut self.buffers;
+        if let Some(patches) = self.layers.ends.patches(slots.shape.session) {
+            patches.write(values, rows);
+        } else if slots.selection.is_some() {
+            rows.clear();
+            for row in values.chunks_exact(slots.width) {
+                rows.extend(units.iter().map(|unit| row[*unit]));
+            }
+        } else {
             return self.device.write(slot, values);
         }
-        let Buffers { units, selected, .. } = &mut self.buffers;
-        selected.clear();
-        for row in values.chunks_exact(slots.width) {
-            selected.extend(units.iter().map(|unit| row[*unit]));
-        }
-        self.device.write(slot, selected);
+        self.device.write(slot, rows);
     }
 
     /// Runs a batch forward and backward. The loss is read by [`Model::loss`] or [`Model::take_losses`], gradients are
@@ -212,12 +253,12 @@ impl Model {
         assert!(self.layers.parameters.is_training(), "the model was built for inference only");
         self.find_target_units(batch);
         let TrainingBatch { session, trials, prompt, .. } = *batch;
-        let shape = PassShape { session, trials, outputs: self.buffers.units.len(), use_of: Use::Training };
+        let shape = PassShape { session, trials, outputs: self.outputs(session), use_of: Use::Training };
         let index = self.plan(shape)?;
         let slots = self.plans[index].clone();
-        self.device.write(slots.inputs, batch.inputs);
-        self.write_columns(&slots, batch.counts, slots.counts);
-        self.write_columns(&slots, batch.target, slots.target);
+        self.write_inputs(&slots, batch.inputs);
+        self.write_outputs(&slots, batch.counts, slots.counts);
+        self.write_outputs(&slots, batch.target, slots.target);
         self.write_selection(&slots);
         let key = batch.dropout.map(|(seed, step)| DropoutKey { seed, step });
         let layers = &self.layers;

@@ -68,6 +68,34 @@ impl<F: Fn(&mut [f32]) + Sync> Predict for FromCounts<'_, F> {
     }
 }
 
+/// Every sequence with its units hidden, from its counts.
+struct FromShown<'a> {
+    session: usize,
+    prompt: Prompt,
+    trials: &'a Trials,
+    /// `[trial, bin, unit]`.
+    shown: &'a [f32],
+}
+
+impl Predict for FromShown<'_> {
+    fn predict(
+        &self,
+        model: &mut Model,
+        batch: &[Sequence<'_>],
+        units: &[usize],
+        log_rates: &mut [f32],
+    ) -> Result<(), ModelError> {
+        let stride = self.trials.stride();
+        let mut inputs = Vec::with_capacity(batch.len() * stride);
+        for sequence in batch {
+            let start = inputs.len();
+            inputs.extend_from_slice(&self.shown[sequence.trial * stride..][..stride]);
+            hide(&mut inputs[start..], self.trials.units, sequence.units);
+        }
+        model.log_rates_of(self.session, self.prompt, units, batch.len(), &inputs, log_rates)
+    }
+}
+
 /// Every sequence with its units hidden, from the embedding of what is shown otherwise: only bins in which one of them
 /// fires are embedded anew.
 struct WithUnitsHidden<'a> {
@@ -308,20 +336,20 @@ impl Predictor<'_> {
         }
         let mut shown = trials.counts.clone();
         shown.chunks_mut(stride).for_each(|input| hide(input, units, &hidden));
-        let width = self.model.config().hidden;
-        let mut embedded = vec![0.0; trials.len() * trials.bins * width];
-        // A few trials at a time: embedding is wide.
-        let rows = SEQUENCES * trials.bins;
-        for (embedded, shown) in embedded.chunks_mut(rows * width).zip(shown.chunks(rows * units)) {
-            self.model.embed(self.session, shown, embedded)?;
-        }
-        let predict = WithUnitsHidden {
-            session: self.session,
-            prompt,
-            bins: trials.bins,
-            units,
-            shown: &shown,
-            embedded: &embedded,
+        let session = self.session;
+        let mut embedded = Vec::new();
+        let predict: &dyn Predict = if self.model.embeds_bins() {
+            let width = self.model.config().hidden;
+            embedded.resize(trials.len() * trials.bins * width, 0.0);
+            // A few trials at a time: embedding is wide.
+            let rows = SEQUENCES * trials.bins;
+            for (embedded, shown) in embedded.chunks_mut(rows * width).zip(shown.chunks(rows * units)) {
+                self.model.embed(session, shown, embedded)?;
+            }
+            let (bins, shown, embedded) = (trials.bins, &shown, &embedded);
+            &WithUnitsHidden { session, prompt, bins, units, shown, embedded }
+        } else {
+            &FromShown { session, prompt, trials, shown: &shown }
         };
         let mut done = 0;
         let take = |sequence: &Sequence<'_>, log_rates: &[f32]| {
@@ -329,7 +357,7 @@ impl Predictor<'_> {
             done += 1;
             progress(done * hidden_in_turn.len() / sequences.len(), hidden_in_turn.len());
         };
-        self.run(trials.bins, &sequences, &predict, take)?;
+        self.run(trials.bins, &sequences, predict, take)?;
         progress(hidden_in_turn.len(), hidden_in_turn.len());
         Ok(())
     }

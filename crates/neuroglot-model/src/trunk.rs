@@ -503,3 +503,21 @@ impl Trunk {
 fn site_of(layer: usize) -> u32 {
     1 + 3 * layer as u32
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_of_a_bin_share_its_rotation() {
+        let sequence = |tokens_per_bin| Sequence { prefix: 2, bins: 3, tokens_per_bin };
+        let one = sequence(1).rope_table(4);
+        assert_eq!(one, rope_table(5, 4));
+        let three = sequence(3).rope_table(4);
+        let positions = [0, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4];
+        assert_eq!(three.len(), 4 * positions.len());
+        for (angles, position) in three.chunks(4).zip(positions) {
+            assert_eq!(angles, &one[4 * position..][..4]);
+        }
+    }
+}

@@ -117,16 +117,6 @@ impl Patched {
     fn positions_len(&self, session: usize) -> usize {
         self.bins * self.layouts[session].patches() * self.hidden
     }
-
-    /// Number of region rows, their values, their gradient, and which one each patch of a session has.
-    fn regions(&self, session: usize) -> (usize, Slot, Slot, Slot) {
-        match &self.region {
-            Some(RegionRows { rows, slots, .. }) => {
-                (rows.rows, rows.first(rows.rows), rows.first_gradient(rows.rows), slots[session])
-            }
-            None => (0, Slot::default(), Slot::default(), Slot::default()),
-        }
-    }
 }
 
 impl Ends for Patched {
@@ -223,7 +213,10 @@ impl Ends for Patched {
             region.rows.forward(p, device);
         }
         let patches = self.layouts[session].patches();
-        let (regions, region, _, region_of_patch) = self.regions(session);
+        let (regions, region, region_of_patch) = match &self.region {
+            Some(RegionRows { rows, slots, .. }) => (rows.count, rows.first(rows.count), slots[session]),
+            None => (0, Slot::default(), Slot::default()),
+        };
         device.patch_positions(&PatchPositions {
             bins: self.bins,
             patches,
@@ -272,7 +265,12 @@ impl Ends for Patched {
             outer_bias_gradient: p.gradient(self.spikes.bias),
         });
         let patches = self.layouts[session].patches();
-        let (regions, _, region_gradient, region_of_patch) = self.regions(session);
+        let (regions, region_gradient, region_of_patch) = match &self.region {
+            Some(RegionRows { rows, slots, .. }) => {
+                (rows.count, rows.first_gradient(rows.count), slots[session])
+            }
+            None => (0, Slot::default(), Slot::default()),
+        };
         // Other sessions may have more patches: their positions have gradient 0.
         self.space.clear_gradient(device);
         device.patch_positions_backward(&PatchPositionsBackward {

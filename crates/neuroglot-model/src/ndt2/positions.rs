@@ -10,7 +10,7 @@ use rand_chacha::ChaCha8Rng;
 /// An embedding with a LayerNorm behind it, of which every row is used.
 #[derive(Debug)]
 pub(super) struct NormedRows {
-    pub rows: usize,
+    pub count: usize,
     width: usize,
     embedding: Parameter,
     norm: NormParameters,
@@ -31,7 +31,7 @@ impl NormedRows {
             }
         };
         Self {
-            rows: count,
+            count,
             width,
             embedding,
             norm: NormParameters::place(layout, &format!("{name}.1"), width, NormKind::Layer),
@@ -42,26 +42,26 @@ impl NormedRows {
     }
 
     pub(super) fn keep(&mut self, plan: &mut MemoryPlan, training: bool) {
-        self.normed = plan.slot(self.rows * self.width);
-        self.statistics = plan.slot(self.rows * 2);
-        self.normed_gradient = if training { plan.slot(self.rows * self.width) } else { Slot::default() };
+        self.normed = plan.slot(self.count * self.width);
+        self.statistics = plan.slot(self.count * 2);
+        self.normed_gradient = if training { plan.slot(self.count * self.width) } else { Slot::default() };
     }
 
     pub(super) fn initialise(&self, p: &Parameters, device: &mut dyn Device, rng: &mut ChaCha8Rng) {
-        p.set(device, self.embedding, &embedding(rng, self.rows, self.width));
+        p.set(device, self.embedding, &embedding(rng, self.count, self.width));
         self.norm.initialise(p, device);
     }
 
     pub(super) fn forward(&self, p: &Parameters, device: &mut dyn Device) {
         let rows = p.value(self.embedding);
-        self.norm.forward(p, device, self.rows, rows, self.normed, self.statistics);
+        self.norm.forward(p, device, self.count, rows, self.normed, self.statistics);
     }
 
     /// Carries the gradient of all rows to the parameters.
     pub(super) fn backward(&self, p: &Parameters, device: &mut dyn Device) {
         let (rows, gradient) = (p.value(self.embedding), p.gradient(self.embedding));
         device.fill(gradient, 0.0);
-        self.norm.backward(p, device, self.rows, rows, self.statistics, self.normed_gradient, gradient);
+        self.norm.backward(p, device, self.count, rows, self.statistics, self.normed_gradient, gradient);
     }
 
     /// The first rows, `[row, width]`.

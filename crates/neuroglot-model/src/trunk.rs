@@ -211,6 +211,15 @@ struct BlockSlots {
     output: Slot,
 }
 
+/// Memory for what the first block attends with, of rows by themselves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FirstBlockSlots {
+    normed: Slot,
+    statistics: Slot,
+    /// Queries, keys and values, `[row, 3 · hidden]`.
+    pub qkv: Slot,
+}
+
 /// Memory of the blocks for one batch shape.
 #[derive(Debug, Clone)]
 pub(crate) struct TrunkSlots {
@@ -222,6 +231,13 @@ pub(crate) struct TrunkSlots {
     attended_gradient: Slot,
     wide_gradient: Slot,
     rope_table: Slot,
+}
+
+impl TrunkSlots {
+    /// Where the first block's queries, keys and values lie, `[batch · tokens, 3 · hidden]`.
+    pub(crate) fn first_qkv(&self) -> Slot {
+        self.blocks.first().map_or(Slot::default(), |block| block.qkv)
+    }
 }
 
 /// Which dropout bits a pass draws; `None` at inference.
@@ -309,7 +325,8 @@ impl Trunk {
             normed2: plan.slot(rows * hidden),
             statistics2: plan.slot(rows * 2),
             up: plan.slot(rows * mlp),
-            activated: plan.slot(rows * mlp),
+            // Only a backward pass needs the MLP's values before and after GELU.
+            activated: if training { plan.slot(rows * mlp) } else { Slot::default() },
             output,
         };
         let nothing = Slot::default();
@@ -333,6 +350,29 @@ impl Trunk {
         TrunkSlots { batch, tokens, blocks, normed_gradient, attended_gradient, wide_gradient, rope_table }
     }
 
+    pub(crate) fn plan_first_block(&self, plan: &mut MemoryPlan, rows: usize) -> FirstBlockSlots {
+        let hidden = self.config.hidden;
+        FirstBlockSlots {
+            normed: plan.slot(rows * hidden),
+            statistics: plan.slot(rows * 2),
+            qkv: plan.slot(rows * 3 * hidden),
+        }
+    }
+
+    /// Queries, keys and values of the first block, before any rotation: they depend on nothing but their own token.
+    pub(crate) fn open(
+        &self,
+        p: &Parameters,
+        device: &mut dyn Device,
+        rows: usize,
+        tokens: Slot,
+        slots: &FirstBlockSlots,
+    ) {
+        let Some(block) = self.blocks.first() else { return };
+        block.norm1.forward(p, device, rows, tokens, slots.normed, slots.statistics);
+        device.linear(&block.qkv.forward(p, rows, slots.normed, slots.qkv));
+    }
+
     /// Writes what the blocks need besides their input, when a plan comes into use.
     pub(crate) fn prepare(&self, device: &mut dyn Device, slots: &TrunkSlots) {
         if self.config.rope {
@@ -340,7 +380,8 @@ impl Trunk {
         }
     }
 
-    /// Runs all blocks on tokens `[batch · tokens, hidden]` and returns the slot of the result.
+    /// Runs all blocks on tokens `[batch · tokens, hidden]` and returns the slot of the result. `is_opened` says that
+    /// [`TrunkSlots::first_qkv`] holds what [`Trunk::open`] makes of them.
     pub(crate) fn forward(
         &self,
         p: &Parameters,
@@ -349,6 +390,7 @@ impl Trunk {
         input: Slot,
         rule: AttentionRule,
         key: Option<DropoutKey>,
+        is_opened: bool,
     ) -> Slot {
         let TrunkConfig { dropout, .. } = self.config;
         let (batch, tokens) = (slots.batch, slots.tokens);
@@ -356,8 +398,10 @@ impl Trunk {
         let mut x = input;
         for (layer, (block, s)) in self.blocks.iter().zip(&slots.blocks).enumerate() {
             let site = site_of(layer);
-            block.norm1.forward(p, device, rows, x, s.normed1, s.statistics1);
-            device.linear(&block.qkv.forward(p, rows, s.normed1, s.qkv));
+            if layer > 0 || !is_opened {
+                block.norm1.forward(p, device, rows, x, s.normed1, s.statistics1);
+                device.linear(&block.qkv.forward(p, rows, s.normed1, s.qkv));
+            }
             if self.config.rope {
                 device.rope(&self.rope(slots, s.qkv, false));
             }
@@ -375,7 +419,12 @@ impl Trunk {
             });
             device.linear(&Linear {
                 then: Then::Residual { x: s.middle, dropout: dropout_at(key, dropout, site + 2) },
-                ..block.down.forward(p, rows, s.activated, s.output)
+                ..block.down.forward(
+                    p,
+                    rows,
+                    if s.activated.is_empty() { s.up } else { s.activated },
+                    s.output,
+                )
             });
             x = s.output;
         }

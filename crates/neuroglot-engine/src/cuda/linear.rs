@@ -31,7 +31,8 @@ impl<D: Driver> CudaDevice<D> {
         let length = rows * outputs;
         match op.then {
             Then::Gelu { activated } => {
-                let arguments = [y.into(), self.at(activated).into(), (length as u64).into()];
+                let activated = if activated.is_empty() { y } else { self.at(activated) };
+                let arguments = [y.into(), activated.into(), (length as u64).into()];
                 self.launch("gelu", per_element(length), &arguments);
             }
             Then::Residual { x, .. } if behind.is_some() => {

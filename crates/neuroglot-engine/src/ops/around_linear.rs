@@ -13,7 +13,7 @@ pub enum Then {
     /// y = z, and another slot receives GELU(z) = z·Φ(z), Φ the standard normal distribution (exact form). z is kept
     /// for the backward pass.
     Gelu {
-        /// `[rows, outputs]`, written.
+        /// `[rows, outputs]`, written; empty where no backward pass follows: then y = GELU(z).
         activated: Slot,
     },
     /// y = x + m∘z.
@@ -44,7 +44,11 @@ pub enum Before {
 impl Then {
     /// Whether another slot than x and y is used.
     pub(crate) fn has_slot(&self) -> bool {
-        !matches!(self, Then::Nothing)
+        match self {
+            Then::Nothing => false,
+            Then::Gelu { activated } => !activated.is_empty(),
+            Then::Residual { .. } => true,
+        }
     }
 
     /// Adds the bias to rows of y that start at float `start`, and does the rest; `other` is the slot's part.
@@ -58,6 +62,14 @@ impl Then {
                         crate::cpu::math::add_to(y, bias);
                     }
                 }
+                Then::Gelu { activated } if activated.is_empty() => {
+                    for y in y.chunks_exact_mut(width) {
+                        for i in 0..width {
+                            let z = y[i] + bias[i];
+                            y[i] = z * normal_cdf(z);
+                        }
+                    }
+                }
                 Then::Gelu { .. } => {
                     for (y, activated) in y.chunks_exact_mut(width).zip(other.chunks_exact_mut(width)) {
                         for i in 0..width {
@@ -69,6 +81,14 @@ impl Then {
                 }
                 Then::Residual { dropout, .. } => {
                     let dropout = dropout.as_ref().filter(|dropout| dropout.is_active());
+                    if dropout.is_none() {
+                        for (y, x) in y.chunks_exact_mut(width).zip(other.chunks_exact(width)) {
+                            for i in 0..width {
+                                y[i] = y[i] + bias[i] + x[i];
+                            }
+                        }
+                        return;
+                    }
                     let rows = y.chunks_exact_mut(width).zip(other.chunks_exact(width));
                     for (row, (y, x)) in rows.enumerate() {
                         with_multipliers(dropout, start + row * width, width, |range, m| {

@@ -221,11 +221,7 @@ impl Device for CpuDevice {
     }
 
     fn linear(&mut self, op: &Linear) {
-        let other = match op.then {
-            Then::Nothing => Slot::default(),
-            Then::Gelu { activated } => activated,
-            Then::Residual { x, .. } => x,
-        };
+        let other = op.then.slot();
         fn matrix<'a>(op: &Linear, weight: &'a [f32]) -> Matrix<'a> {
             Matrix::new(weight, op.outputs, op.inputs).transpose()
         }

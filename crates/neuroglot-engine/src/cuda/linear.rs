@@ -12,7 +12,9 @@ impl<D: Driver> CudaDevice<D> {
         let (x, y) = (self.at(op.x), self.at(op.y));
         self.drop_elements(x, x, rows * inputs, op.dropout);
         let (residual, behind) = match op.then {
-            Then::Residual { x, dropout } => (Some(self.at(x)), dropout.filter(Dropout::is_active)),
+            Then::Residual { x, dropout } => {
+                (Some(if x.is_empty() { y } else { self.at(x) }), dropout.filter(Dropout::is_active))
+            }
             _ => (None, None),
         };
         let [a, b] = self.factors([(x, rows, inputs), (self.at(op.weight), outputs, inputs)]);

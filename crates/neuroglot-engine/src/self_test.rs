@@ -156,6 +156,8 @@ fn linear_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     forward("linear", None, |_| Then::Nothing);
     forward("dropout, linear", Some(DROPOUT), |_| Then::Nothing);
     forward("linear, GELU", None, |s| Then::Gelu { activated: s[5] });
+    forward("linear, GELU in place", None, |_| Then::Gelu { activated: Slot::default() });
+    forward("linear, residual in place", None, |_| Then::Residual { x: Slot::default(), dropout: None });
     forward("linear, residual", None, |s| Then::Residual { x: s[3], dropout: None });
     forward("linear, dropout, residual", None, |s| Then::Residual { x: s[3], dropout: Some(DROPOUT) });
 

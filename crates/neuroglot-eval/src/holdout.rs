@@ -2,7 +2,7 @@
 
 use crate::trials::Trials;
 use crate::{EvalError, Task};
-use neuroglot_model::{Model, ModelError, Prompt, Regions};
+use neuroglot_model::{Model, ModelError, OpenedPart, OpenedRows, Prompt, Regions};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
@@ -96,8 +96,8 @@ impl Predict for FromShown<'_> {
     }
 }
 
-/// Every sequence with its units hidden, from the embedding of what is shown otherwise: only bins in which one of them
-/// fires are embedded anew.
+/// Every sequence with its units hidden, from the opened rows of what is shown otherwise: only bins in which one of them
+/// fires are opened anew.
 struct WithUnitsHidden<'a> {
     session: usize,
     prompt: Prompt,
@@ -105,8 +105,10 @@ struct WithUnitsHidden<'a> {
     units: usize,
     /// `[trial, bin, unit]`.
     shown: &'a [f32],
-    /// `[trial, bin, hidden]`.
-    embedded: &'a [f32],
+    /// Rows of session and prompt.
+    prefix: OpenedRows,
+    /// Rows of all bins of all trials.
+    opened: OpenedRows,
 }
 
 impl Predict for WithUnitsHidden<'_> {
@@ -117,28 +119,31 @@ impl Predict for WithUnitsHidden<'_> {
         units: &[usize],
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
-        let hidden = model.config().hidden;
-        let mut embedded = Vec::with_capacity(batch.len() * self.bins * hidden);
-        let (mut changed, mut places) = (Vec::new(), Vec::new());
+        let rows = OpenedRows::PREFIX + self.bins;
+        let (mut changed, mut bins, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (index, sequence) in batch.iter().enumerate() {
-            let first = sequence.trial * self.bins;
-            embedded.extend_from_slice(&self.embedded[first * hidden..][..self.bins * hidden]);
             for bin in 0..self.bins {
-                let shown = &self.shown[(first + bin) * self.units..][..self.units];
+                let shown = &self.shown[(sequence.trial * self.bins + bin) * self.units..][..self.units];
                 if sequence.units.iter().any(|unit| shown[*unit] != 0.0) {
                     let start = changed.len();
                     changed.extend_from_slice(shown);
                     sequence.units.iter().for_each(|unit| changed[start + unit] = 0.0);
-                    places.push(index * self.bins + bin);
+                    bins.push(bin);
+                    places.push(index * rows + OpenedRows::PREFIX + bin);
                 }
             }
         }
-        let mut anew = vec![0.0; places.len() * hidden];
-        model.embed(self.session, &changed, &mut anew)?;
-        for (place, row) in places.iter().zip(anew.chunks(hidden)) {
-            embedded[place * hidden..][..hidden].copy_from_slice(row);
-        }
-        model.log_rates_of_embedded(self.session, self.prompt, units, batch.len(), &embedded, log_rates)
+        let anew = model.open(self.session, &bins, &changed)?;
+        let shown = batch.iter().enumerate().flat_map(|(index, sequence)| {
+            let (to, first) = (index * rows, sequence.trial * self.bins);
+            let prefix = OpenedPart { rows: &self.prefix, first: 0, count: OpenedRows::PREFIX, to };
+            let to = to + OpenedRows::PREFIX;
+            [prefix, OpenedPart { rows: &self.opened, first, count: self.bins, to }]
+        });
+        let hidden = places.iter().enumerate();
+        let hidden = hidden.map(|(first, to)| OpenedPart { rows: &anew, first, count: 1, to: *to });
+        let parts = shown.chain(hidden);
+        model.log_rates_of_opened(self.session, self.prompt, units, batch.len(), parts, log_rates)
     }
 }
 
@@ -334,20 +339,22 @@ impl Predictor<'_> {
             let units = std::slice::from_ref(unit);
             sequences.extend(trials.map(|trial| Sequence { trial, units }));
         }
+        // Trial by trial, so that what is shown of a trial stays in cache.
+        sequences.sort_by_key(|sequence| sequence.trial);
         let mut shown = trials.counts.clone();
         shown.chunks_mut(stride).for_each(|input| hide(input, units, &hidden));
         let session = self.session;
-        let mut embedded = Vec::new();
-        let predict: &dyn Predict = if self.model.embeds_bins() {
-            let width = self.model.config().hidden;
-            embedded.resize(trials.len() * trials.bins * width, 0.0);
-            // A few trials at a time: embedding is wide.
-            let rows = SEQUENCES * trials.bins;
-            for (embedded, shown) in embedded.chunks_mut(rows * width).zip(shown.chunks(rows * units)) {
-                self.model.embed(session, shown, embedded)?;
+        let predict: &dyn Predict = if self.model.opens_bins() {
+            let mut opened =
+                OpenedRows::with_capacity(self.model.config().hidden, trials.len() * trials.bins);
+            let bins: Vec<usize> = (0..SEQUENCES * trials.bins).map(|row| row % trials.bins).collect();
+            // A few trials at a time: what opens them is wide.
+            for shown in shown.chunks(SEQUENCES * stride) {
+                let rows = shown.len() / units;
+                opened.append(self.model.open(session, &bins[..rows], shown)?);
             }
-            let (bins, shown, embedded) = (trials.bins, &shown, &embedded);
-            &WithUnitsHidden { session, prompt, bins, units, shown, embedded }
+            let prefix = self.model.open_prefix(session, prompt)?;
+            &WithUnitsHidden { session, prompt, bins: trials.bins, units, shown: &shown, prefix, opened }
         } else {
             &FromShown { session, prompt, trials, shown: &shown }
         };

@@ -23,7 +23,9 @@ mod trunk;
 
 pub use error::ModelError;
 pub use mask::{Mask, MaskRatios};
-pub use model::{Architecture, Model, ModelConfig, ModelWeights, TrainingBatch, Update};
+pub use model::{
+    Architecture, Model, ModelConfig, ModelWeights, OpenedPart, OpenedRows, TrainingBatch, Update,
+};
 pub use ndt2::{PatchLayout, PatchTail};
 pub use parameters::ParameterInfo;
 pub use regions::Regions;

@@ -245,6 +245,15 @@ struct BlockSlots {
     output: Slot,
 }
 
+/// Memory for what the first block attends with, of rows by themselves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FirstBlockSlots {
+    normed: Slot,
+    statistics: Slot,
+    /// Queries, keys and values, `[row, 3 · hidden]`.
+    pub qkv: Slot,
+}
+
 /// Memory of the blocks for one batch shape.
 #[derive(Debug, Clone)]
 pub(crate) struct TrunkSlots {
@@ -256,6 +265,13 @@ pub(crate) struct TrunkSlots {
     attended_gradient: Slot,
     wide_gradient: Slot,
     rope_table: Slot,
+}
+
+impl TrunkSlots {
+    /// Where the first block's queries, keys and values lie, `[batch · tokens, 3 · hidden]`.
+    pub(crate) fn first_qkv(&self) -> Slot {
+        self.blocks.first().map_or(Slot::default(), |block| block.qkv)
+    }
 }
 
 /// Which dropout bits a pass draws; `None` at inference.
@@ -333,39 +349,55 @@ impl Trunk {
     ) -> TrunkSlots {
         let TrunkConfig { hidden, mlp, heads, .. } = self.config;
         let rows = batch * sequence.tokens();
-        let mut block = |output: Slot| BlockSlots {
-            normed1: plan.slot(rows * hidden),
-            statistics1: plan.slot(rows * 2),
-            qkv: plan.slot(rows * 3 * hidden),
-            log_sums: plan.slot(rows * heads),
-            attended: plan.slot(rows * hidden),
-            middle: plan.slot(rows * hidden),
-            normed2: plan.slot(rows * hidden),
-            statistics2: plan.slot(rows * 2),
-            up: plan.slot(rows * mlp),
-            activated: plan.slot(rows * mlp),
-            output,
+        let mut block = || {
+            // Only a backward pass needs what residuals were added to, and the MLP's values before and after GELU.
+            let mut kept = |width: usize| if training { plan.slot(rows * width) } else { Slot::default() };
+            let (middle, activated, output) = (kept(hidden), kept(mlp), kept(hidden));
+            BlockSlots {
+                normed1: plan.slot(rows * hidden),
+                statistics1: plan.slot(rows * 2),
+                qkv: plan.slot(rows * 3 * hidden),
+                log_sums: plan.slot(rows * heads),
+                attended: plan.slot(rows * hidden),
+                middle,
+                normed2: plan.slot(rows * hidden),
+                statistics2: plan.slot(rows * 2),
+                up: plan.slot(rows * mlp),
+                activated,
+                output,
+            }
         };
         let nothing = Slot::default();
-        let mut blocks: Vec<BlockSlots> = if training {
-            (0..self.config.layers).map(|_| block(nothing)).collect()
-        } else {
-            vec![block(nothing); self.config.layers]
-        };
-        // At inference outputs take turns: a block reads the one and writes the other.
-        let mut turns = [nothing; 2];
-        for (index, block) in blocks.iter_mut().enumerate() {
-            let turn = &mut turns[index % 2];
-            if training || turn.is_empty() {
-                *turn = plan.slot(rows * hidden);
-            }
-            block.output = *turn;
-        }
+        let layers = self.config.layers;
+        let blocks = if training { (0..layers).map(|_| block()).collect() } else { vec![block(); layers] };
         let [normed_gradient, attended_gradient, wide_gradient] = [hidden, hidden, mlp.max(3 * hidden)]
             .map(|width| if training { plan.slot(rows * width) } else { nothing });
         let rope_table =
             if self.config.rope { plan.slot(sequence.tokens() * hidden / heads) } else { nothing };
         TrunkSlots { batch, sequence, blocks, normed_gradient, attended_gradient, wide_gradient, rope_table }
+    }
+
+    pub(crate) fn plan_first_block(&self, plan: &mut MemoryPlan, rows: usize) -> FirstBlockSlots {
+        let hidden = self.config.hidden;
+        FirstBlockSlots {
+            normed: plan.slot(rows * hidden),
+            statistics: plan.slot(rows * 2),
+            qkv: plan.slot(rows * 3 * hidden),
+        }
+    }
+
+    /// Queries, keys and values of the first block, before any rotation: they depend on nothing but their own token.
+    pub(crate) fn open(
+        &self,
+        p: &Parameters,
+        device: &mut dyn Device,
+        rows: usize,
+        tokens: Slot,
+        slots: &FirstBlockSlots,
+    ) {
+        let Some(block) = self.blocks.first() else { return };
+        block.norm1.forward(p, device, rows, tokens, slots.normed, slots.statistics);
+        device.linear(&block.qkv.forward(p, rows, slots.normed, slots.qkv));
     }
 
     /// Writes what the blocks need besides their input, when a plan comes into use.
@@ -376,7 +408,9 @@ impl Trunk {
         }
     }
 
-    /// Runs all blocks on tokens `[batch · tokens, hidden]` and returns the slot of the result.
+    /// Runs all blocks on tokens `[batch · tokens, hidden]` and returns the slot of the result, at inference that of the
+    /// tokens. `is_opened` says that
+    /// [`TrunkSlots::first_qkv`] holds what [`Trunk::open`] makes of them.
     pub(crate) fn forward(
         &self,
         p: &Parameters,
@@ -385,34 +419,42 @@ impl Trunk {
         input: Slot,
         rule: AttentionRule,
         key: Option<DropoutKey>,
+        is_opened: bool,
     ) -> Slot {
         let TrunkConfig { dropout, .. } = self.config;
         let rows = slots.batch * slots.sequence.tokens();
         let mut x = input;
         for (layer, (block, s)) in self.blocks.iter().zip(&slots.blocks).enumerate() {
             let site = site_of(layer);
-            block.norm1.forward(p, device, rows, x, s.normed1, s.statistics1);
-            device.linear(&block.qkv.forward(p, rows, s.normed1, s.qkv));
+            if layer > 0 || !is_opened {
+                block.norm1.forward(p, device, rows, x, s.normed1, s.statistics1);
+                device.linear(&block.qkv.forward(p, rows, s.normed1, s.qkv));
+            }
             if self.config.rope {
                 device.rope(&self.rope(slots, s.qkv, false));
             }
             let shape = self.attention(slots, rule, dropout_at(key, dropout, site));
             device.attention(&Attention { shape, qkv: s.qkv, y: s.attended, log_sums: s.log_sums });
+            // At inference residuals are added in place, to the tokens themselves.
+            let in_place = s.output.is_empty();
+            let residual = |x: Slot| if in_place { Slot::default() } else { x };
+            let [middle, output] = if in_place { [x; 2] } else { [s.middle, s.output] };
             device.linear(&Linear {
                 dropout: dropout_at(key, dropout, site + 1),
-                then: Then::Residual { x, dropout: None },
-                ..block.out.forward(p, rows, s.attended, s.middle)
+                then: Then::Residual { x: residual(x), dropout: None },
+                ..block.out.forward(p, rows, s.attended, middle)
             });
-            block.norm2.forward(p, device, rows, s.middle, s.normed2, s.statistics2);
+            block.norm2.forward(p, device, rows, middle, s.normed2, s.statistics2);
             device.linear(&Linear {
                 then: Then::Gelu { activated: s.activated },
                 ..block.up.forward(p, rows, s.normed2, s.up)
             });
+            let activated = if in_place { s.up } else { s.activated };
             device.linear(&Linear {
-                then: Then::Residual { x: s.middle, dropout: dropout_at(key, dropout, site + 2) },
-                ..block.down.forward(p, rows, s.activated, s.output)
+                then: Then::Residual { x: residual(middle), dropout: dropout_at(key, dropout, site + 2) },
+                ..block.down.forward(p, rows, activated, output)
             });
-            x = s.output;
+            x = output;
         }
         x
     }

@@ -418,8 +418,8 @@ fn settings_that_make_no_model_are_named() {
 
 #[test]
 #[should_panic(expected = "more than one token")]
-fn bins_are_not_embedded_by_themselves() {
+fn bins_are_not_opened_by_themselves() {
     let mut model = build(&small(), 1, 0);
-    assert!(!model.embeds_bins());
-    let _ = model.embed(0, &[0.0; 11], &mut [0.0; 16]);
+    assert!(!model.opens_bins());
+    let _ = model.open(0, &[0], &[0.0; 11]);
 }

@@ -1,6 +1,6 @@
 //! Multi-head attention, recomputed in the backward pass.
 
-use crate::cpu::math::{LANES, exp_of_negative, halve, sum_of};
+use crate::cpu::math::{LANES, exp_of_negative, halve, ln_from_one, sum_of};
 use crate::cpu::parallel::{SharedRows, simd};
 use crate::cpu::products::{Destination, Into, Matrix, product_here};
 use crate::{AttentionRule, Dropout, Slot};
@@ -265,7 +265,8 @@ impl Head {
     fn softmax(&self, block: Block, scores: &mut [f32], log_sums: &mut [f32]) {
         let larger = |a: f32, b: f32| if a > b { a } else { b };
         let rows = scores.chunks_exact_mut(block.row());
-        for (scores, log_sum) in rows.zip(log_sums) {
+        let mut row_sums = [1.0; QUERIES];
+        for ((scores, log_sum), row_sum) in rows.zip(log_sums.iter_mut()).zip(&mut row_sums) {
             let (vectors, _) = scores.as_chunks_mut::<LANES>();
             let mut maxima = [f32::NEG_INFINITY; LANES];
             for scores in vectors.iter() {
@@ -288,7 +289,10 @@ impl Head {
                     scores[lane] *= inverse;
                 }
             }
-            *log_sum = largest * self.scale + sum.ln();
+            (*log_sum, *row_sum) = (largest * self.scale, sum);
+        }
+        for (log_sum, row_sum) in log_sums.iter_mut().zip(&row_sums) {
+            *log_sum += ln_from_one(*row_sum);
         }
     }
 

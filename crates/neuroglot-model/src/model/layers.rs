@@ -7,7 +7,8 @@ use crate::ndt1::Stitched;
 use crate::ndt2::Patched;
 use crate::parameters::{Layout, Parameter, Parameters, Part};
 use crate::trunk::{
-    DropoutKey, LinearParameters, NormParameters, Sequence, Trunk, TrunkConfig, TrunkSlots, dropout_at,
+    DropoutKey, FirstBlockSlots, LinearParameters, NormParameters, Sequence, Trunk, TrunkConfig, TrunkSlots,
+    dropout_at,
 };
 use crate::{ModelError, PatchLayout, Prompt, SessionShape};
 use neuroglot_engine::ops::*;
@@ -15,7 +16,7 @@ use neuroglot_engine::{Device, MemoryPlan, PassKey, Slot};
 use rand_chacha::ChaCha8Rng;
 
 /// Session and prompt tokens stand in front of the others.
-const PREFIX: usize = 2;
+pub(super) const PREFIX: usize = 2;
 /// Site of the tokens' dropout.
 const TOKEN_DROPOUT: u32 = 0;
 
@@ -51,8 +52,8 @@ pub(super) enum Use {
     Training,
     /// Log-rates of counts.
     Prediction,
-    /// Log-rates of rows that are embedded already.
-    PredictionOfEmbedded,
+    /// Log-rates of rows that are opened already.
+    PredictionOfOpened,
 }
 
 impl PassShape {
@@ -62,18 +63,22 @@ impl PassShape {
     }
 }
 
-/// Memory for embedding some rows by themselves.
+/// Memory for opening some rows by themselves.
 #[derive(Debug)]
-pub(super) struct EmbeddingSlots {
+pub(super) struct OpeningSlots {
     pub session: usize,
     pub rows: usize,
     pub inputs: Slot,
+    /// Which of a trial's tokens each row becomes.
+    pub places: Slot,
     embedded: Slot,
-    pub projected: Slot,
+    positions: Slot,
+    pub tokens: Slot,
+    pub first: FirstBlockSlots,
 }
 
-/// Rows of an embedding are rounded up to a multiple of this, so that few plans serve all.
-pub(super) const EMBEDDED_ROWS: usize = 32;
+/// Rows to open are rounded up to a multiple of this, so that few plans serve all.
+pub(super) const OPENED_ROWS: usize = 32;
 
 /// Memory of a pass over one batch shape.
 #[derive(Debug)]
@@ -84,7 +89,7 @@ pub(super) struct PassSlots {
     pub inputs: Slot,
     embedded: Slot,
     pub projected: Slot,
-    tokens: Slot,
+    pub tokens: Slot,
     pub trunk: TrunkSlots,
     encoded: Slot,
     normed: Slot,
@@ -194,7 +199,7 @@ impl Layers {
             if training { plan.slot(len) } else { Slot::default() }
         };
         let of_counts = |plan: &mut MemoryPlan, len| {
-            if use_of == Use::PredictionOfEmbedded { Slot::default() } else { plan.slot(len) }
+            if use_of == Use::PredictionOfOpened { Slot::default() } else { plan.slot(len) }
         };
         let selection = (outputs < width).then(|| Selection {
             units: plan.slot(outputs),
@@ -208,7 +213,7 @@ impl Layers {
             width,
             inputs: of_counts(plan, rows * width),
             embedded: of_counts(plan, rows * embedded),
-            projected: plan.slot(rows * hidden),
+            projected: of_counts(plan, rows * hidden),
             tokens,
             trunk,
             encoded: plan.slot(rows * hidden),
@@ -227,18 +232,17 @@ impl Layers {
         }
     }
 
-    pub(super) fn plan_embedding(
-        &self,
-        plan: &mut MemoryPlan,
-        session: usize,
-        rows: usize,
-    ) -> EmbeddingSlots {
-        EmbeddingSlots {
+    pub(super) fn plan_opening(&self, plan: &mut MemoryPlan, session: usize, rows: usize) -> OpeningSlots {
+        let hidden = self.config.hidden;
+        OpeningSlots {
             session,
             rows,
             inputs: plan.slot(rows * self.ends.width(session)),
+            places: plan.slot(rows),
             embedded: plan.slot(rows * self.spikes.outputs),
-            projected: plan.slot(rows * self.config.hidden),
+            positions: plan.slot(rows * hidden),
+            tokens: plan.slot(rows * hidden),
+            first: self.trunk.plan_first_block(plan, rows),
         }
     }
 
@@ -247,24 +251,43 @@ impl Layers {
         self.ends.prepare(&self.parameters, device, session);
     }
 
-    pub(super) fn embed_rows(&self, device: &mut dyn Device, slots: &EmbeddingSlots) {
-        let EmbeddingSlots { session, rows, inputs, embedded, projected } = *slots;
-        self.embed(device, session, rows, inputs, embedded, projected);
+    /// Rows of counts become tokens, and these what the first block attends with.
+    pub(super) fn open_rows(&self, device: &mut dyn Device, slots: &OpeningSlots) {
+        let OpeningSlots { session, rows, inputs, embedded, positions, tokens, .. } = *slots;
+        let p = &self.parameters;
+        self.embed(device, session, rows, inputs, embedded);
+        device.select_rows(&SelectRows {
+            rows: self.sequence(session).of_bins(),
+            width: self.config.hidden,
+            selected: rows,
+            x: self.ends.positions(p, session),
+            indices: slots.places,
+            y: positions,
+        });
+        device.linear(&Linear {
+            then: Then::Residual { x: positions, dropout: None },
+            ..self.projection.forward(p, rows, embedded, tokens)
+        });
+        self.trunk.open(p, device, rows, tokens, &slots.first);
     }
 
-    fn embed(
-        &self,
-        device: &mut dyn Device,
-        session: usize,
-        rows: usize,
-        inputs: Slot,
-        embedded: Slot,
-        projected: Slot,
-    ) {
+    /// The same for the session token and the prompt token, in the first two rows.
+    pub(super) fn open_prefix(&self, device: &mut dyn Device, slots: &OpeningSlots, prompt: Prompt) {
+        let hidden = self.config.hidden;
+        let p = &self.parameters;
+        let session = p.row(Part::Values, self.session_rows, slots.session, hidden);
+        let prompt = p.row(Part::Values, self.prompts, prompt.row(), hidden);
+        device.fill(slots.tokens, 0.0);
+        for (row, token) in [session, prompt].into_iter().enumerate() {
+            device.copy(token, slots.tokens.part(row * hidden, hidden));
+        }
+        self.trunk.open(p, device, slots.rows, slots.tokens, &slots.first);
+    }
+
+    fn embed(&self, device: &mut dyn Device, session: usize, rows: usize, inputs: Slot, embedded: Slot) {
         let [weight, bias] = self.ends.first_layer(session);
         let (units, outputs) = (self.ends.width(session), self.spikes.outputs);
         device.counts_linear(&CountsLinear { rows, units, outputs, x: inputs, weight, bias, y: embedded });
-        device.linear(&self.projection.forward(&self.parameters, rows, embedded, projected));
     }
 
     pub(super) fn forward(
@@ -280,22 +303,24 @@ impl Layers {
         let sequence = self.sequence(session);
         let count = sequence.of_bins();
         let rows = trials * count;
-        if slots.shape.use_of != Use::PredictionOfEmbedded {
-            self.embed(device, session, rows, slots.inputs, slots.embedded, slots.projected);
+        let is_opened = slots.shape.use_of == Use::PredictionOfOpened;
+        if !is_opened {
+            self.embed(device, session, rows, slots.inputs, slots.embedded);
+            device.linear(&self.projection.forward(p, rows, slots.embedded, slots.projected));
+            device.token_rows(&TokenRows {
+                batch: trials,
+                bins_per_sequence: count,
+                width: hidden,
+                bins: slots.projected,
+                positions: self.ends.positions(p, session),
+                first: p.row(Part::Values, self.session_rows, session, hidden),
+                second: p.row(Part::Values, self.prompts, prompt.row(), hidden),
+                tokens: slots.tokens,
+                dropout: dropout_at(key, self.config.embed_dropout as f32, TOKEN_DROPOUT),
+            });
         }
-        device.token_rows(&TokenRows {
-            batch: trials,
-            bins_per_sequence: count,
-            width: hidden,
-            bins: slots.projected,
-            positions: self.ends.positions(p, session),
-            first: p.row(Part::Values, self.session_rows, session, hidden),
-            second: p.row(Part::Values, self.prompts, prompt.row(), hidden),
-            tokens: slots.tokens,
-            dropout: dropout_at(key, self.config.embed_dropout as f32, TOKEN_DROPOUT),
-        });
         let rule = sequence.rule(prompt.is_causal());
-        let encoded = self.trunk.forward(p, device, &slots.trunk, slots.tokens, rule, key);
+        let encoded = self.trunk.forward(p, device, &slots.trunk, slots.tokens, rule, key, is_opened);
         device.drop_prefix(&drop_prefix(count, hidden, trials, encoded, slots.encoded));
         self.out_norm.forward(p, device, rows, slots.encoded, slots.normed, slots.statistics);
         let decoder = self.ends.decoder(session);

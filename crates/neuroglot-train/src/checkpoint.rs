@@ -207,6 +207,7 @@ impl Checkpoint {
         let path = folder.join(Self::MODEL);
         let bytes = std::fs::read(&path).map_err(TrainError::read(&path))?;
         let tensors = Tensors::of(&path, &bytes)?;
+        self.config.model.check()?;
         self.check_size(&path, &tensors)?;
         let (config, shapes) = (&self.config, self.shapes());
         let mut rng = ChaCha8Rng::seed_from_u64(0);
@@ -254,6 +255,16 @@ impl<'a> Tensors<'a> {
     /// Values of all arrays together.
     fn values(&self) -> u128 {
         self.tensors.tensors().iter().map(|(_, view)| view.data().len() as u128 / 4).sum()
+    }
+
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        self.tensors.tensor(name).is_ok()
+    }
+
+    /// An array of rows of some width, however many there are.
+    pub(crate) fn read_rows(&self, name: &str, width: usize) -> Result<Vec<f32>, TrainError> {
+        let rows = self.tensors.tensor(name).ok().and_then(|view| view.shape().first().copied());
+        self.read(name, &[rows.unwrap_or(0), width])
     }
 
     pub(crate) fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, TrainError> {

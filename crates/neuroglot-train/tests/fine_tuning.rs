@@ -312,3 +312,39 @@ fn as_many_trials_as_there_are_make_the_same_run() {
     assert!(weights("all", "data.trials=0") == weights("many", "data.trials=1000"));
     assert!(weights("some", "data.trials=20") != weights("all-again", "data.trials=0"));
 }
+
+/// Both layouts of patches: plain, and by region.
+#[test]
+fn an_ndt2_is_fine_tuned_on_sessions_of_more_patches() {
+    for by_region in ["model.region_patches=false", "model.region_patches=true"] {
+        let (root, sessions) = (tempfile::tempdir().unwrap(), sessions());
+        let base = root.path().join("base");
+        let settings = ["model.architecture=ndt2", "model.patch=4", by_region];
+        // Ten units stand in three patches, sixteen in four.
+        let few = sessions[0].select_units(&(0..10).collect::<Vec<usize>>()).unwrap();
+        let config = config(&[&MODEL[..3], &settings].concat());
+        run(&config, std::slice::from_ref(&few), &base, Start::Fresh).unwrap();
+
+        let same = root.path().join("same");
+        run(&from_base(root.path(), &["train.epochs=0"]), std::slice::from_ref(&few), &same, Start::Fresh)
+            .unwrap();
+        assert_eq!(log_rates(&base, &few), log_rates(&same, &few), "{by_region}");
+
+        let more = root.path().join("more");
+        run(&from_base(root.path(), &["train.freeze=trunk"]), &sessions[1..], &more, Start::Fresh).unwrap();
+        let (known, found) = (parameters(&base, "best"), parameters(&more, "last"));
+        for (name, values) in &known {
+            if name.contains("embed_space_pos.0") {
+                let shared = values.len().min(found[name].len());
+                assert_eq!(found[name][..shared], values[..shared], "{name}");
+                assert!(by_region.ends_with("true") || found[name].len() > values.len());
+            } else if let Some(found) = found.get(name).filter(|_| !name.contains("embed_session")) {
+                assert_eq!(found, values, "{name}");
+            }
+        }
+        let out = root.path().join("refused");
+        let settings = from_base(root.path(), &["init.stitcher=regions"]);
+        let error = run(&settings, &sessions, &out, Start::Fresh).unwrap_err().to_string();
+        assert!(error.contains("init.stitcher: the model of init.from has no stitchers"), "{error}");
+    }
+}

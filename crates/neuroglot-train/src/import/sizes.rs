@@ -20,6 +20,11 @@ pub(super) struct Sizes {
 /// # Errors
 /// [`TrainError`] names a parameter that is missing or does not fit the others, or a setting that makes no model.
 pub(super) fn sizes(state: &StateDict, table: &SessionTable) -> Result<Sizes, TrainError> {
+    if state.get("decoder.0.weight").is_some() {
+        let problem =
+            "it is an NDT2, which has no stitchers to map: only NDT1-stitch can be imported".to_owned();
+        return Err(state.wrong(problem));
+    }
     let embedder = |part: &str| format!("encoder.embedder.{part}.weight");
     let [embedded, channels] = state.sizes(&embedder("embed_spikes"))?;
     let [hidden, projected] = state.sizes(&embedder("projection"))?;

@@ -12,8 +12,13 @@ use crate::{
 };
 use known_units::KnownUnits;
 use neuroglot_data::Session;
-use neuroglot_model::{Model, ModelConfig, Owner, Regions};
+use neuroglot_model::{Architecture, Model, ModelConfig, Owner, ParameterInfo, Regions};
 use std::path::{Path, PathBuf};
+
+/// Positions of an NDT2's patches, a row for each.
+const PATCH_ROWS: &str = "encoder.embedder.embed_space_pos.0.weight";
+/// Positions of an NDT2's regions, a parameter for each.
+const REGION_ROWS: &str = "encoder.embedder.embed_region.0.";
 
 /// A session of the run, as its stitchers are started.
 pub(crate) struct NewSession<'a> {
@@ -98,7 +103,7 @@ impl Base {
                     regression::fit_outputs(model, new, config)?;
                 }
             }
-        } else if config.init.output_bias == OutputBias::Rate {
+        } else if config.init.output_bias == OutputBias::Rate && has_stitchers(&config.model) {
             for new in sessions.iter().filter(|new| places[new.index].is_none()) {
                 model.set_output_bias(&[(new.index, new.log_rates.to_vec())]);
             }
@@ -135,7 +140,10 @@ impl Trained<'_> {
         for index in 0..model.parameters().len() {
             let info = model.parameters()[index].clone();
             let values = match info.owner() {
-                Owner::Trunk => self.tensors.read(&info.name, &info.shape)?,
+                Owner::Trunk => match self.trunk_parameter(&info, || model.read_parameter(index))? {
+                    Some(values) => values,
+                    None => continue,
+                },
                 Owner::Input { session, .. } | Owner::Output { session, .. } if is_kept(session) => {
                     self.tensors.read(&info.name, &info.shape)?
                 }
@@ -157,6 +165,26 @@ impl Trained<'_> {
         Ok(())
     }
 
+    /// A parameter that sessions share; `started` are the values it started with. Of an NDT2, sessions may have more
+    /// patches than the model has seen, or fewer, and regions that it has not: those stay as they start.
+    fn trunk_parameter(
+        &self,
+        info: &ParameterInfo,
+        started: impl FnOnce() -> Vec<f32>,
+    ) -> Result<Option<Vec<f32>>, TrainError> {
+        if info.name.starts_with(REGION_ROWS) && !self.tensors.holds(&info.name) {
+            return Ok(None);
+        }
+        if info.name != PATCH_ROWS {
+            return self.tensors.read(&info.name, &info.shape).map(Some);
+        }
+        let mut values = started();
+        let known = self.tensors.read_rows(&info.name, info.shape[1])?;
+        let shared = values.len().min(known.len());
+        values[..shared].copy_from_slice(&known[..shared]);
+        Ok(Some(values))
+    }
+
     /// The session tokens, `[session, hidden]`.
     fn session_rows(&self) -> Result<Vec<f32>, TrainError> {
         let shape = [self.config.sessions.len(), self.config.model.hidden];
@@ -170,6 +198,10 @@ impl Trained<'_> {
 /// [`TrainError::Setting`] where a setting of the model was asked for, which is to say is not the default, and is another
 /// than that model's.
 pub(crate) fn with_model_of(config: &RunConfig, model: &ModelConfig) -> Result<RunConfig, TrainError> {
+    if config.init.stitcher != StitcherStart::Random && !has_stitchers(model) {
+        let problem = "the model of init.from has no stitchers: leave this out";
+        return Err(TrainError::Setting { key: "init.stitcher".to_owned(), problem: problem.to_owned() });
+    }
     let settled = RunConfig { model: model.clone(), ..config.clone() };
     let default = RunConfig { model: ModelConfig::default(), ..config.clone() };
     let asked_for = config.differences(&default);
@@ -183,4 +215,9 @@ pub(crate) fn with_model_of(config: &RunConfig, model: &ModelConfig) -> Result<R
         }
     }
     Ok(settled)
+}
+
+/// Whether a model has parameters of its own for each session, besides the tokens.
+fn has_stitchers(model: &ModelConfig) -> bool {
+    model.architecture == Architecture::Ndt1Stitch
 }

@@ -9,6 +9,7 @@
 
 mod compare;
 mod error;
+mod learning_curve;
 mod number;
 mod page;
 mod plot;
@@ -20,4 +21,5 @@ mod text;
 mod write;
 
 pub use error::ReportError;
+pub use learning_curve::LearningCurve;
 pub use report::{Curve, Report, RunSection};

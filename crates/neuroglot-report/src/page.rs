@@ -38,27 +38,25 @@ pub(crate) fn render(report: &Report) -> String {
     .filter(|section| !section.body.is_empty())
     .collect();
 
-    let title = escape(&report.title);
-    let mut out = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>{title}</title>\n\
-         <style>{CSS}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n<p class=\"lead\">{}</p>\n",
-        escape(&report.subtitle)
-    );
-    out.push_str(&facts::list(report));
-    out.push_str("</header>\n<main>\n");
-    out.push_str(&facts::runs(report));
-    out.push_str(&facts::commands(report));
+    let mut main = facts::runs(report) + &facts::commands(report);
     if sessions.len() > 1 {
-        out.push_str(&contents(&sections, &sessions));
+        main.push_str(&contents(&sections, &sessions));
     }
     for Section { id, heading, body } in &sections {
-        out.push_str(&format!("<section>\n<h2 id=\"{id}\">{heading}</h2>\n{body}</section>\n"));
+        main.push_str(&format!("<section>\n<h2 id=\"{id}\">{heading}</h2>\n{body}</section>\n"));
     }
-    out.push_str("</main>\n");
-    out.push_str(&footer(report));
-    out.push_str("</body>\n</html>\n");
-    out
+    document(&report.title, &report.subtitle, &facts::list(report), &main, &footer(report))
+}
+
+/// A document of a heading, a paragraph under it, and parts that are markup already.
+pub(crate) fn document(title: &str, subtitle: &str, facts: &str, main: &str, footer: &str) -> String {
+    let (title, subtitle) = (escape(title), escape(subtitle));
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>{title}</title>\n\
+         <style>{CSS}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n<p class=\"lead\">{subtitle}</p>\n\
+         {facts}</header>\n<main>\n{main}</main>\n{footer}</body>\n</html>\n"
+    )
 }
 
 /// Links to every section and, within it, to every session it shows.
@@ -82,7 +80,7 @@ fn contents(sections: &[Section], sessions: &[ComparedSession]) -> String {
     out
 }
 
-fn footer(report: &Report) -> String {
+pub(crate) fn footer(report: &Report) -> String {
     let versions: Vec<&str> = report
         .runs
         .iter()

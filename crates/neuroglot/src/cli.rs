@@ -1,7 +1,8 @@
 //! The verbs and the options they share.
 
 use crate::commands::{
-    bench, compare, demo, doctor, evaluate, finetune, inspect, predict, report, simulate, train,
+    bench, compare, demo, doctor, evaluate, finetune, import_checkpoint, inspect, learning_curve, predict,
+    report, simulate, train,
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -50,6 +51,8 @@ pub enum Command {
     Inspect(inspect::Arguments),
     Train(train::Arguments),
     Finetune(finetune::Arguments),
+    LearningCurve(learning_curve::Arguments),
+    ImportCheckpoint(import_checkpoint::Arguments),
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
     Compare(compare::Arguments),

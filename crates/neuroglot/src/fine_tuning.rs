@@ -1,6 +1,7 @@
 //! The settings of runs that start from another, for every command that makes such runs.
 
 use crate::CommandError;
+use crate::report_of_runs::shell_word;
 use clap::{Args, ValueEnum};
 use neuroglot::train::{DataConfig, Freeze, InitConfig, RunConfig, RunFolder, TrainConfig};
 use std::path::{Path, PathBuf};
@@ -65,6 +66,19 @@ impl Options {
         let settings: Vec<String> = named.chain(self.settings.iter().cloned()).collect();
         Ok(config.changed(self.config.as_deref(), &settings)?)
     }
+
+    /// What was asked for, as it is typed.
+    pub fn typed(&self) -> String {
+        let named = [
+            self.freeze.map(|freeze| format!(" --freeze {}", name(freeze))),
+            self.stitcher.map(|start| format!(" --stitcher {}", name(start))),
+            self.seed.map(|seed| format!(" --seed {seed}")),
+            self.config.as_ref().map(|file| format!(" --config {}", shell_word(file))),
+        ];
+        let settings =
+            self.settings.iter().map(|setting| format!(" --set {}", shell_word(Path::new(setting))));
+        named.into_iter().flatten().chain(settings).collect()
+    }
 }
 
 /// Settings of a run that starts from `run`: those of `run`, but for what only belongs to how that started.
@@ -96,4 +110,11 @@ pub fn settings_of(run: &Path) -> Result<RunConfig, CommandError> {
         },
         ..config
     })
+}
+
+/// The same settings for a model that starts at random instead.
+pub fn from_scratch(config: &RunConfig) -> RunConfig {
+    let init = InitConfig { output_bias: config.init.output_bias, ..InitConfig::default() };
+    let train = TrainConfig { freeze: Freeze::Nothing, ..config.train.clone() };
+    RunConfig { init, train, ..config.clone() }
 }

@@ -9,6 +9,7 @@ mod console;
 mod demo;
 mod evaluating;
 mod fine_tuning;
+mod learning_curve;
 mod loaded_run;
 mod machine;
 mod number;
@@ -48,6 +49,10 @@ fn run(cli: Cli, console: &Console) -> Result<(), CommandError> {
         Command::Inspect(arguments) => commands::inspect::run(&arguments, console),
         Command::Train(arguments) => commands::train::run(&arguments, threads, console),
         Command::Finetune(arguments) => commands::finetune::run(&arguments, threads, console),
+        Command::LearningCurve(arguments) => commands::learning_curve::run(&arguments, threads, console),
+        Command::ImportCheckpoint(arguments) => {
+            commands::import_checkpoint::run(&arguments, threads, console)
+        }
         Command::Evaluate(arguments) => commands::evaluate::run(&arguments, threads, console),
         Command::Predict(arguments) => commands::predict::run(&arguments, threads, console),
         Command::Compare(arguments) => commands::compare::run(&arguments, console),

@@ -130,7 +130,7 @@ fn commands_of(run: &NamedRun, info: &RunInfo) -> [String; 2] {
 }
 
 /// A path as one word of a shell.
-fn shell_word(path: &Path) -> String {
+pub fn shell_word(path: &Path) -> String {
     let text = path.display().to_string();
     let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {

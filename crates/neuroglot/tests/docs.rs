@@ -63,6 +63,27 @@ fn the_page_on_ones_own_data_runs_from_top_to_bottom() {
 }
 
 #[test]
+fn the_page_on_new_animals_runs_from_top_to_bottom() {
+    let text = page("docs/new-animals.md");
+    let commands = blocks(&text, "sh");
+    assert_eq!(commands.len(), 4, "blocks of commands");
+    let workplace = Workplace::new();
+    run_all(&workplace, &commands);
+    for file in ["tuned/evaluation/summary.json", "curve/learning-curve.json", "curve/learning-curve.html"] {
+        assert!(workplace.path(file).is_file(), "{file}");
+    }
+    // The table is one that the command reads, and the settings named are settings.
+    let table = workplace.path("table.toml");
+    std::fs::write(&table, blocks(&text, "toml").concat()).unwrap();
+    let table = neuroglot::train::SessionTable::read(&table).unwrap();
+    assert_eq!((table.heads, table.sessions[0].row), (8, Some(0)));
+    let keys = neuroglot::train::RunConfig::keys();
+    for key in ["train.sampling", "train.freeze", "data.trials", "init.stitcher", "init.keep_stitchers"] {
+        assert!(text.contains(&format!("`{key}`")) && keys.iter().any(|known| known == key), "{key}");
+    }
+}
+
+#[test]
 fn the_readme_commands_run_on_simulated_recordings() {
     let readme = page("README.md");
     let commands = blocks(&readme, "console");

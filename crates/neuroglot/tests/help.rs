@@ -4,8 +4,21 @@ mod common;
 
 use common::Workplace;
 
-const COMMANDS: [&str; 10] =
-    ["demo", "simulate", "inspect", "train", "evaluate", "predict", "compare", "report", "bench", "doctor"];
+const COMMANDS: [&str; 13] = [
+    "demo",
+    "simulate",
+    "inspect",
+    "train",
+    "finetune",
+    "learning-curve",
+    "import-checkpoint",
+    "evaluate",
+    "predict",
+    "compare",
+    "report",
+    "bench",
+    "doctor",
+];
 
 #[test]
 fn the_first_page() {

@@ -1,0 +1,186 @@
+//! Scores of fine-tuning over the number of calibration trials, each point a run of its own.
+
+use crate::CommandError;
+use crate::compute::Compute;
+use crate::console::Console;
+use crate::evaluating::Evaluating;
+use crate::fine_tuning::from_scratch;
+use crate::runs::evaluation_folder;
+use crate::training::Training;
+use neuroglot::data::{Session, Split};
+use neuroglot::eval::results::Evaluation;
+use neuroglot::eval::{Task, read_evaluation};
+use neuroglot::report::Curve;
+use neuroglot::train::{DataConfig, RunConfig, RunFolder, Start, TrainConfig};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What is measured, and where its runs are kept.
+pub struct LearningCurve<'a> {
+    /// Settings of a run that starts from the trained model; each point has its own trials and epochs.
+    pub config: &'a RunConfig,
+    /// The session, which has passed the run's filters.
+    pub session: &'a Session,
+    /// Its folder.
+    pub path: &'a Path,
+    /// Numbers of calibration trials.
+    pub trials: &'a [usize],
+    /// Optimiser steps of each point, rounded up to whole epochs.
+    pub steps: u64,
+    /// Whether models that start at random are trained too.
+    pub scratch: bool,
+    /// Folder of the runs.
+    pub out: &'a Path,
+    /// Where to compute.
+    pub compute: &'a Compute,
+}
+
+/// One run, scored on test trials.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Point {
+    /// `fine-tuned` or `from-scratch`.
+    pub start: &'static str,
+    /// Calibration trials.
+    pub trials: usize,
+    /// Optimiser steps.
+    pub steps: u64,
+    /// The run folder.
+    pub run: PathBuf,
+    /// By task.
+    pub scores: BTreeMap<String, PointScores>,
+}
+
+/// Scores of one task: bits/spike, undefined where no unit fires.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct PointScores {
+    /// Mean over units.
+    pub bps: Option<f64>,
+    /// Lower end of its bootstrap 95 % interval over units.
+    pub low: Option<f64>,
+    /// Upper end.
+    pub high: Option<f64>,
+    /// Pooled over units.
+    pub bps_pooled: Option<f64>,
+}
+
+impl LearningCurve<'_> {
+    /// Trains and evaluates all points; those that are finished already are read.
+    ///
+    /// # Errors
+    /// More trials than the session has, settings other than those that points in the folder were made with, and those
+    /// of training and evaluation.
+    pub fn run(&self, console: &Console) -> Result<Vec<Point>, CommandError> {
+        let available = self.session.trials_in(Split::Train).len();
+        if let Some(trials) = self.trials.iter().find(|trials| **trials == 0 || **trials > available) {
+            let eid = self.session.eid();
+            let problem =
+                format!("--trials {trials}: {eid} has {available} training trials; ask for 1 to {available}");
+            return Err(CommandError::Usage(problem));
+        }
+        let starts: &[&str] = if self.scratch { &["fine-tuned", "from-scratch"] } else { &["fine-tuned"] };
+        let mut points = Vec::new();
+        for trials in self.trials {
+            for start in starts {
+                points.push(self.point(start, *trials, console)?);
+            }
+        }
+        Ok(points)
+    }
+
+    fn point(&self, start: &'static str, trials: usize, console: &Console) -> Result<Point, CommandError> {
+        let run = self.out.join(format!("{start}-{trials}"));
+        let config = if start == "fine-tuned" { self.config.clone() } else { from_scratch(self.config) };
+        let batches = (trials / config.train.batch).max(1) as u64;
+        let config = RunConfig {
+            train: TrainConfig { epochs: self.steps.div_ceil(batches), ..config.train },
+            data: DataConfig { trials, ..config.data },
+            ..config
+        };
+        // A point is gone on with, and not made again, where it was begun: training checks that settings are the same.
+        let begun = run.join("config.toml").exists();
+        let training = Training {
+            title: &format!("{start}, {trials} trials"),
+            config: &config,
+            sessions: std::slice::from_ref(self.session),
+            paths: &[self.path.to_owned()],
+            out: &run,
+            start: if begun { Start::Resume } else { Start::Fresh },
+            compute: self.compute,
+        };
+        let summary = training.run(console)?;
+        let place = evaluation_folder(&run);
+        let evaluation = if place.join("evaluation.json").exists() {
+            read_evaluation(&place)?
+        } else {
+            // Behaviours are decoded with all training trials: they say nothing of few.
+            let tasks: Vec<String> = Task::ALL.map(|task| task.name().to_owned()).into();
+            let paths = [self.path.to_owned()];
+            let (checkpoint, compute) = (RunFolder::BEST, self.compute);
+            Evaluating { run: &run, checkpoint, sessions: &paths, tasks: Some(&tasks), out: None, compute }
+                .run(console)?
+        };
+        Ok(Point { start, trials, steps: summary.steps, run, scores: scores(&evaluation) })
+    }
+}
+
+fn scores(evaluation: &Evaluation) -> BTreeMap<String, PointScores> {
+    let tasks = evaluation.sessions.iter().flat_map(|session| &session.tasks);
+    let scores = tasks.map(|task| {
+        let bps = task.scores.bps;
+        let scores = PointScores {
+            bps: bps.map(|bps| bps.mean),
+            low: bps.map(|bps| bps.low),
+            high: bps.map(|bps| bps.high),
+            bps_pooled: task.scores.bps_pooled,
+        };
+        (task.task.clone(), scores)
+    });
+    scores.collect()
+}
+
+/// A panel per task and a line per start, over the number of trials.
+pub fn curves(points: &[Point]) -> Vec<Curve> {
+    let mut curves: Vec<Curve> = Vec::new();
+    let mut points: Vec<&Point> = points.iter().collect();
+    points.sort_by_key(|point| point.trials);
+    for task in Task::ALL.map(Task::name) {
+        for start in ["fine-tuned", "from-scratch"] {
+            let of_start = points.iter().filter(|point| point.start == start);
+            let scored =
+                of_start.filter_map(|point| Some((point.trials as f64, point.scores.get(task)?.bps?)));
+            let line: Vec<(f64, f64)> = scored.collect();
+            if !line.is_empty() {
+                let panel = format!("{task}, bits/spike of test trials, mean over units");
+                curves.push(Curve { panel, label: start.replace('-', " "), points: line });
+            }
+        }
+    }
+    curves
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_go_from_few_trials_to_many_and_leave_out_what_is_undefined() {
+        let point = |start, trials, bps| Point {
+            start,
+            trials,
+            steps: 1,
+            run: PathBuf::new(),
+            scores: [("forward".to_owned(), PointScores { bps, low: None, high: None, bps_pooled: None })]
+                .into(),
+        };
+        let curves = curves(&[
+            point("fine-tuned", 32, Some(0.5)),
+            point("from-scratch", 16, None),
+            point("fine-tuned", 16, Some(0.25)),
+        ]);
+        assert_eq!(curves.len(), 1);
+        assert_eq!(curves[0].label, "fine tuned");
+        assert_eq!(curves[0].points, [(16.0, 0.25), (32.0, 0.5)]);
+        assert!(curves[0].panel.starts_with("forward, bits/spike"));
+    }
+}

@@ -10,7 +10,15 @@ impl RunConfig {
     /// # Errors
     /// [`TrainError`] names the file or key; an unknown key comes with the nearest known one.
     pub fn load(file: Option<&Path>, settings: &[String]) -> Result<Self, TrainError> {
-        let mut table = Table::try_from(RunConfig::default()).expect("the defaults are TOML");
+        Self::default().changed(file, settings)
+    }
+
+    /// These settings, changed by a TOML file (if given), then by `KEY=VALUE` settings in order.
+    ///
+    /// # Errors
+    /// As [`RunConfig::load`].
+    pub fn changed(&self, file: Option<&Path>, settings: &[String]) -> Result<Self, TrainError> {
+        let mut table = Table::try_from(self).expect("settings are TOML");
         if let Some(path) = file {
             let text = std::fs::read_to_string(path).map_err(TrainError::read(path))?;
             let problem = |problem: String| TrainError::ConfigFile { path: path.to_owned(), problem };

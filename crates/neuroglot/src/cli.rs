@@ -1,6 +1,8 @@
 //! The verbs and the options they share.
 
-use crate::commands::{bench, compare, demo, doctor, evaluate, inspect, predict, report, simulate, train};
+use crate::commands::{
+    bench, compare, demo, doctor, evaluate, finetune, inspect, predict, report, simulate, train,
+};
 use clap::{Args, Parser, Subcommand};
 
 /// One model for spiking activity of many animals and brain regions: train it on spike-sorted sessions with multi-task
@@ -47,6 +49,7 @@ pub enum Command {
     Simulate(simulate::Arguments),
     Inspect(inspect::Arguments),
     Train(train::Arguments),
+    Finetune(finetune::Arguments),
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
     Compare(compare::Arguments),

@@ -12,6 +12,7 @@ mod config_keys;
 mod error;
 mod files;
 mod late_losses;
+mod recipe;
 mod run_folder;
 mod schedule;
 mod step_check;
@@ -24,8 +25,10 @@ pub use checkpoint::{Checkpoint, CheckpointConfig, CheckpointSession, Checkpoint
 pub use config::{
     DataConfig, InitConfig, MaskConfig, MaskPool, OutputBias, RunConfig, SelectBy, TrainConfig,
 };
+pub use config_keys::nearest_name;
 pub use error::TrainError;
 pub use files::{replace_file, replace_folder};
+pub use recipe::Recipe;
 pub use run_folder::{EpochRecord, RunFolder, RunInfo, SchemeScores};
 pub use schedule::OneCycle;
 pub use step_check::{StepDifference, compare_steps};

@@ -1,6 +1,8 @@
 //! The verbs and the options they share.
 
-use crate::commands::{bench, compare, demo, doctor, evaluate, inspect, predict, report, simulate, train};
+use crate::commands::{
+    bench, compare, demo, doctor, evaluate, inspect, launch, predict, report, simulate, study, train,
+};
 use clap::{Args, Parser, Subcommand};
 
 /// One model for spiking activity of many animals and brain regions: train it on spike-sorted sessions with multi-task
@@ -51,6 +53,8 @@ pub enum Command {
     Predict(predict::Arguments),
     Compare(compare::Arguments),
     Report(report::Arguments),
+    Study(study::Arguments),
+    Launch(launch::Arguments),
     Bench(bench::Arguments),
     Doctor(doctor::Arguments),
 }

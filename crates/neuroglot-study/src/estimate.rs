@@ -9,6 +9,10 @@ use serde::{Deserialize, Serialize};
 const RESAMPLES: usize = 1000;
 const SEED: u64 = 42;
 
+/// Fewer sessions than these say too little about others: of five that are no better, all seem better once in sixteen
+/// times either way.
+pub const FEWEST_SESSIONS: usize = 5;
+
 /// The two ends of a 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Range {
@@ -37,11 +41,11 @@ pub struct Estimate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mark {
-    /// Better: every interval that there is lies above 0.
+    /// Better: the interval over units (where there are units) and that over five sessions or more lie above 0.
     Better,
-    /// Better on these sessions: the interval over units lies above 0, that over sessions does not.
+    /// Better on these sessions: the interval over units lies above 0, and of others nothing is said.
     BetterHere,
-    /// Worse: every interval that there is lies below 0.
+    /// Worse: the intervals lie below 0.
     Worse,
     /// Worse on these sessions.
     WorseHere,
@@ -162,10 +166,10 @@ fn range(interval: Interval) -> Range {
 fn mark(estimate: &Estimate) -> Mark {
     let verdict =
         |range: Range| Verdict::of(&Interval { mean: estimate.mean, low: range.low, high: range.high });
-    let (units, sessions) = (estimate.over_units.map(verdict), estimate.over_sessions.map(verdict));
-    match (units, sessions) {
-        (Some(Verdict::Better) | None, Some(Verdict::Better)) | (Some(Verdict::Better), None) => Mark::Better,
-        (Some(Verdict::Worse) | None, Some(Verdict::Worse)) | (Some(Verdict::Worse), None) => Mark::Worse,
+    let enough = estimate.over_sessions.filter(|_| estimate.sessions >= FEWEST_SESSIONS);
+    match (estimate.over_units.map(verdict), enough.map(verdict)) {
+        (Some(Verdict::Better) | None, Some(Verdict::Better)) => Mark::Better,
+        (Some(Verdict::Worse) | None, Some(Verdict::Worse)) => Mark::Worse,
         (Some(Verdict::Better), _) => Mark::BetterHere,
         (Some(Verdict::Worse), _) => Mark::WorseHere,
         _ => Mark::Undecided,
@@ -209,7 +213,7 @@ mod tests {
         let difference = co_smoothing().difference(&[(&s, &other[0]), (&t, &other[1])]).unwrap();
         let half = Some(Range { low: 0.5, high: 0.5 });
         assert_eq!((difference.estimate.over_units, difference.estimate.over_sessions), (half, half));
-        assert_eq!((difference.mark, difference.estimate.units), (Mark::Better, 3));
+        assert_eq!((difference.mark, difference.estimate.units), (Mark::BetterHere, 3));
         let choice = Column::Behaviour("choice".to_owned());
         let estimate = choice.estimate(&[&s, &t]).unwrap();
         assert_eq!((estimate.mean, estimate.over_units), (0.625, None));
@@ -218,17 +222,32 @@ mod tests {
 
     #[test]
     fn a_win_on_these_sessions_is_not_one_on_sessions_like_them() {
-        // Units agree within each session; one session says the opposite of the other.
-        let zero =
-            [session("s", &[("a", 0.0), ("b", 0.0)], 0.5), session("t", &[("c", 0.0), ("d", 0.0)], 0.5)];
-        let this =
-            [session("s", &[("a", 3.0), ("b", 3.1)], 0.5), session("t", &[("c", -1.0), ("d", -1.1)], 0.5)];
-        let pairs = [(&this[0], &zero[0]), (&this[1], &zero[1])];
-        assert_eq!(co_smoothing().difference(&pairs).unwrap().mark, Mark::BetterHere);
-        let swapped = pairs.map(|(this, other)| (other, this));
-        assert_eq!(co_smoothing().difference(&swapped).unwrap().mark, Mark::WorseHere);
-        // Of one session, there is nothing to be said of others.
-        let alone = co_smoothing().difference(&pairs[..1]).unwrap();
-        assert_eq!((alone.mark, alone.estimate.over_sessions), (Mark::Better, None));
+        let eids = ["s", "t", "u", "v", "w"];
+        // Units agree within each session, and one session says the opposite of the others.
+        let mean = |place: usize, odd: f64| if place == 4 { odd } else { 1.0 };
+        let of = |odd: f64, accuracy: f64| -> Vec<SessionScores> {
+            let session = |(place, eid): (usize, &&str)| {
+                let mean = mean(place, odd);
+                session(eid, &[("a", mean), ("b", mean + 0.1)], accuracy)
+            };
+            eids.iter().enumerate().map(session).collect()
+        };
+        let zero: Vec<SessionScores> =
+            eids.iter().map(|eid| session(eid, &[("a", 0.0), ("b", 0.0)], 0.5)).collect();
+        let mark = |column: &Column, this: &[SessionScores], sessions: usize| {
+            let pairs: Vec<_> = this.iter().zip(&zero).take(sessions).collect();
+            let swapped: Vec<_> = pairs.iter().map(|(this, other)| (*other, *this)).collect();
+            [pairs, swapped].map(|pairs| column.difference(&pairs).unwrap().mark)
+        };
+        let (clear, mixed) = (of(1.0, 0.75), of(-3.0, 0.5));
+        assert_eq!(mark(&co_smoothing(), &clear, 5), [Mark::Better, Mark::Worse]);
+        assert_eq!(mark(&co_smoothing(), &mixed, 5), [Mark::BetterHere, Mark::WorseHere]);
+        // Fewer sessions say nothing of others.
+        assert_eq!(mark(&co_smoothing(), &clear, 4), [Mark::BetterHere, Mark::WorseHere]);
+        assert_eq!(mark(&co_smoothing(), &clear, 1), [Mark::BetterHere, Mark::WorseHere]);
+        let choice = Column::Behaviour("choice".to_owned());
+        assert_eq!(mark(&choice, &clear, 5), [Mark::Better, Mark::Worse]);
+        assert_eq!(mark(&choice, &clear, 4), [Mark::Undecided; 2]);
+        assert_eq!(mark(&choice, &mixed, 5), [Mark::Undecided; 2]);
     }
 }

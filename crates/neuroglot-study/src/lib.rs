@@ -29,7 +29,7 @@ mod tables;
 
 pub use cell::{Cell, Method, Pretrained, Stage, TrainedMethod};
 pub use error::StudyError;
-pub use estimate::{Column, Difference, Estimate, Mark, Range};
+pub use estimate::{Column, Difference, Estimate, FEWEST_SESSIONS, Mark, Range};
 pub use file::{Exclusion, Pretraining, Selection, StudyFile};
 pub use folder::{State, StudyFolder};
 pub use glue::finetuning_settings;

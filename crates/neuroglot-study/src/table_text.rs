@@ -83,9 +83,9 @@ pub const SCORES: &str = "Mean over sessions of the mean over units; 95 % interv
                           they are, and over sessions and units { }.";
 
 /// How differences and marks are written.
-pub const DIFFERENCES: &str = "Paired differences from the reference row of the group. ▲ better, ▼ worse: every interval \
-                               excludes 0. △ better, ▽ worse on these sessions: the interval over units excludes 0, \
-                               that over sessions does not.";
+pub const DIFFERENCES: &str = "Paired differences from the reference row of the group. ▲ better, ▼ worse: the intervals \
+                               over units and over at least five sessions exclude 0. △ better, ▽ worse on these \
+                               sessions: the interval over units excludes 0, and of other sessions nothing is sure.";
 
 /// `0.372 [0.325, 0.417] {0.301, 0.440}`.
 fn score_text(estimate: &Estimate) -> String {

@@ -1,10 +1,7 @@
 //! What the tables say, in sentences, and how to read them.
 
 use crate::text::{counted, escape, listed, task_name};
-use neuroglot_study::{Mark, ScoreTable, StudyResults};
-
-/// Sessions below which an interval over sessions is known to be too narrow.
-const FEW_SESSIONS: usize = 6;
+use neuroglot_study::{FEWEST_SESSIONS, Mark, ScoreTable, StudyResults};
 
 /// One paragraph per row that is compared with another, in tables of few rows; warnings first.
 pub(super) fn summary(results: &StudyResults) -> String {
@@ -70,13 +67,13 @@ pub(super) fn html(results: &StudyResults) -> String {
          <p><b>Intervals</b> are 95 % bootstrap intervals. Those over units take the sessions as they are: they say how sure \
          the score is on these recordings. Those over sessions draw sessions and then units within them: they say what \
          holds for other sessions of the kind. Differences are paired unit by unit. A row is marked ▲ or ▼ only where \
-         every interval of its difference excludes 0, and △ or ▽ where the one over units does and the one over sessions \
-         does not.</p>\n",
+         the intervals of its difference over units and over at least five sessions exclude 0; △ or ▽ says that the one \
+         over units does, so that the difference is sure on these sessions alone.</p>\n",
     );
-    if (2..FEW_SESSIONS).contains(&results.sessions.len()) {
+    if (2..FEWEST_SESSIONS).contains(&results.sessions.len()) {
         out.push_str(&format!(
-            "<p><strong>Intervals over {} are too narrow:</strong> so few seldom show how different sessions can \
-             be, and sessions of one animal are alike. Read their marks as hints.</p>\n",
+            "<p><strong>Intervals over {} are too narrow</strong>, because so few seldom show how different sessions \
+             can be: no row is marked ▲ or ▼ for them.</p>\n",
             counted(results.sessions.len(), "session")
         ));
     }

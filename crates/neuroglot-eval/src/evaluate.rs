@@ -10,7 +10,7 @@ use crate::scoring::Scored;
 use crate::trials::{Trials, part};
 use crate::{EvalError, Task, TaskSelection};
 use neuroglot_data::{Session, Split};
-use neuroglot_model::{Ndt1, Regions};
+use neuroglot_model::{Model, Regions};
 use neuroglot_train::{CheckpointConfig, MaskPool};
 
 /// What to evaluate, and how intervals are made.
@@ -48,7 +48,7 @@ pub struct EvaluationProgress<'a> {
 /// # Errors
 /// [`EvalError`]: a session that the model does not know or whose units have changed, or one without test trials.
 pub fn evaluate(
-    model: &mut Ndt1,
+    model: &mut Model,
     config: &CheckpointConfig,
     checkpoint: &str,
     sessions: &[Session],

@@ -2,7 +2,7 @@
 
 use crate::trials::Trials;
 use crate::{EvalError, Task};
-use neuroglot_model::{ModelError, Ndt1, Prompt, Regions};
+use neuroglot_model::{Model, ModelError, Prompt, Regions};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
@@ -11,7 +11,7 @@ const SEQUENCES: usize = 8;
 
 /// A model asked about one session.
 pub(crate) struct Predictor<'a> {
-    pub model: &'a mut Ndt1,
+    pub model: &'a mut Model,
     pub session: usize,
 }
 
@@ -35,7 +35,7 @@ struct Predicted<'a> {
 trait Predict: Sync {
     fn predict(
         &self,
-        model: &mut Ndt1,
+        model: &mut Model,
         batch: &[Sequence<'_>],
         units: &[usize],
         log_rates: &mut [f32],
@@ -53,7 +53,7 @@ struct FromCounts<'a, F> {
 impl<F: Fn(&mut [f32]) + Sync> Predict for FromCounts<'_, F> {
     fn predict(
         &self,
-        model: &mut Ndt1,
+        model: &mut Model,
         batch: &[Sequence<'_>],
         units: &[usize],
         log_rates: &mut [f32],
@@ -84,7 +84,7 @@ struct WithUnitsHidden<'a> {
 impl Predict for WithUnitsHidden<'_> {
     fn predict(
         &self,
-        model: &mut Ndt1,
+        model: &mut Model,
         batch: &[Sequence<'_>],
         units: &[usize],
         log_rates: &mut [f32],
@@ -117,7 +117,7 @@ impl Predict for WithUnitsHidden<'_> {
 fn run_batch<'s>(
     predict: &dyn Predict,
     bins: usize,
-    model: &mut Ndt1,
+    model: &mut Model,
     session: usize,
     batch: &'s [Sequence<'s>],
 ) -> Result<Predicted<'s>, EvalError> {

@@ -44,6 +44,9 @@ struct Group {
     steps: u64,
 }
 
+/// The group of all that sessions share.
+pub(crate) const TRUNK_GROUP: usize = 0;
+
 /// Hands out places for parameters, group by group.
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
@@ -54,10 +57,11 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Starts a group; parameters placed from now on belong to it.
-    pub(crate) fn group(&mut self) {
+    /// Starts a group and returns its index; parameters placed from now on belong to it.
+    pub(crate) fn group(&mut self) -> usize {
         self.close_group();
         self.groups.push(Group { offset: self.plan.floats(), len: 0, steps: 0 });
+        self.groups.len() - 1
     }
 
     fn close_group(&mut self) {

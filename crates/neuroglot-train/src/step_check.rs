@@ -2,7 +2,7 @@
 
 use crate::{Purpose, TrainError, stream};
 use neuroglot_engine::Device;
-use neuroglot_model::{Mask, MaskRatios, Ndt1, Ndt1Config, Regions, Scheme, SessionShape, TrainingBatch};
+use neuroglot_model::{Mask, MaskRatios, Model, ModelConfig, Regions, Scheme, SessionShape, TrainingBatch};
 use rand::RngExt;
 
 // A batch is small, and its sizes are no multiples of those in which devices work.
@@ -48,27 +48,31 @@ pub fn compare_steps(
     Ok(differences)
 }
 
-fn small_model(device: Box<dyn Device>) -> Result<Ndt1, TrainError> {
-    let config = Ndt1Config {
+fn small_model(device: Box<dyn Device>) -> Result<Model, TrainError> {
+    let config = ModelConfig {
         hidden: 64,
         layers: 2,
         heads: 2,
         channels: 24,
         dropout: 0.2,
         embed_dropout: 0.2,
-        ..Ndt1Config::default()
+        ..ModelConfig::default()
     };
-    let session = SessionShape { eid: "check".to_owned(), units: UNITS };
+    let session = SessionShape::new("check", acronyms());
     let mut rng = stream(0, Purpose::Initialisation, 0, 0);
     Ok(config.init(BINS, &[session], true, device, &mut rng)?)
 }
 
+fn acronyms() -> impl Iterator<Item = &'static str> {
+    (0..UNITS).map(|unit| ["CA1", "DG", "PO"][unit % 3])
+}
+
 /// The loss, and the gradient of every parameter.
-fn arrays_of_step(model: &mut Ndt1, scheme: Scheme, step: u64) -> Result<Vec<Vec<f32>>, TrainError> {
+fn arrays_of_step(model: &mut Model, scheme: Scheme, step: u64) -> Result<Vec<Vec<f32>>, TrainError> {
     let mut rng = stream(0, Purpose::Masking, step, 0);
     let counts: Vec<f32> =
         (0..TRIALS * BINS * UNITS).map(|_| f32::from(u8::from(rng.random_bool(0.2)))).collect();
-    let regions = Regions::new((0..UNITS).map(|unit| ["CA1", "DG", "PO"][unit % 3]));
+    let regions = Regions::new(acronyms());
     let mask = Mask::draw(scheme, TRIALS, BINS, &regions, MaskRatios::default(), &mut rng);
     let (mut inputs, mut target) = (vec![0.0; counts.len()], vec![0.0; counts.len()]);
     mask.apply(&counts, &mut inputs);
@@ -89,7 +93,7 @@ fn arrays_of_step(model: &mut Ndt1, scheme: Scheme, step: u64) -> Result<Vec<Vec
 /// The array of a step whose largest value differences of another are measured by: itself but for the biases of keys.
 /// Those add the same to all scores of a query, which its softmax takes out again: their gradient is 0 but for
 /// rounding.
-fn measured_by(model: &Ndt1, index: usize) -> usize {
+fn measured_by(model: &Model, index: usize) -> usize {
     // The loss comes first.
     let parameters = model.parameters();
     let layer = index.checked_sub(1).and_then(|index| parameters[index].name.strip_suffix("key.bias"));

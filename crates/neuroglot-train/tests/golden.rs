@@ -3,7 +3,7 @@
 //! The folder of the golden files is `NEUROGLOT_GOLDENS`, by default `shared/golden` beside the checkout.
 
 use neuroglot_engine::CpuDevice;
-use neuroglot_model::{Ndt1, Ndt1Config, Prompt, Scheme, SessionShape, TrainingBatch, Update};
+use neuroglot_model::{Model, ModelConfig, Prompt, Scheme, SessionShape, TrainingBatch, Update};
 use neuroglot_train::OneCycle;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use safetensors::{Dtype, SafeTensors};
@@ -53,8 +53,8 @@ fn relative(got: &[f32], want: &[f32], floor: f64) -> f64 {
     got.iter().zip(want).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max) / scale
 }
 
-fn model(name: &str) -> Ndt1 {
-    let config = Ndt1Config {
+fn model(name: &str) -> Model {
+    let config = ModelConfig {
         channels: 12,
         hidden: 16,
         layers: 2,
@@ -65,7 +65,7 @@ fn model(name: &str) -> Ndt1 {
         rope: name.ends_with("rope"),
         ..Default::default()
     };
-    let shape = |units: usize| SessionShape { eid: units.to_string(), units };
+    let shape = |units: usize| SessionShape::new(units.to_string(), vec!["CA1"; units]);
     let device = Box::new(CpuDevice::new(2).unwrap());
     config.init(10, &[shape(9), shape(11)], true, device, &mut ChaCha8Rng::seed_from_u64(0)).unwrap()
 }
@@ -132,7 +132,7 @@ fn check(name: &str) {
         model.update(session, &Update { rate, beta1, beta2: 0.999, epsilon: 1e-8, decay: 0.01 });
     }
     assert_eq!(model.optimiser_steps(), [10, 0, 10]);
-    let run = |model: &mut Ndt1| {
+    let run = |model: &mut Model| {
         let mut log_rates = vec![0.0; spikes.len()];
         model.log_rates(session, Prompt::Neuron, 3, &batch.inputs, &mut log_rates).unwrap();
         log_rates

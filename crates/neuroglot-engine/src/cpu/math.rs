@@ -78,33 +78,45 @@ pub(crate) fn sum_of(a: &[f32], b: &[f32], f: impl Fn(f32, f32) -> f32) -> f32 {
 /// Σ of `f(a, b, c)` over three slices of one length, in running sums side by side: the same grouping everywhere.
 #[inline(always)]
 pub(crate) fn sum_of_three(a: &[f32], b: &[f32], c: &[f32], f: impl Fn(f32, f32, f32) -> f32) -> f32 {
-    let mut sums = [0.0f32; SIDE_BY_SIDE];
-    let (a_chunks, a_rest) = a.as_chunks::<SIDE_BY_SIDE>();
-    let (b_chunks, b_rest) = b.as_chunks::<SIDE_BY_SIDE>();
-    let (c_chunks, c_rest) = c.as_chunks::<SIDE_BY_SIDE>();
-    for ((a, b), c) in a_chunks.iter().zip(b_chunks).zip(c_chunks) {
-        for lane in 0..SIDE_BY_SIDE {
-            sums[lane] += f(a[lane], b[lane], c[lane]);
+    const TWICE: usize = 2 * LANES;
+    let (a_pairs, a_rest) = a.as_chunks::<TWICE>();
+    let (b_pairs, b_rest) = b.as_chunks::<TWICE>();
+    let (c_pairs, c_rest) = c.as_chunks::<TWICE>();
+    let (mut even, mut odd) = ([0.0f32; LANES], [0.0f32; LANES]);
+    for ((a, b), c) in a_pairs.iter().zip(b_pairs).zip(c_pairs) {
+        for lane in 0..LANES {
+            even[lane] += f(a[lane], b[lane], c[lane]);
+            odd[lane] += f(a[lane + LANES], b[lane + LANES], c[lane + LANES]);
         }
     }
-    for (lane, ((a, b), c)) in a_rest.iter().zip(b_rest).zip(c_rest).enumerate() {
-        sums[lane] += f(*a, *b, *c);
+    let (a_chunks, a_rest) = a_rest.as_chunks::<LANES>();
+    let (b_chunks, b_rest) = b_rest.as_chunks::<LANES>();
+    let (c_chunks, c_rest) = c_rest.as_chunks::<LANES>();
+    for ((a, b), c) in a_chunks.iter().zip(b_chunks).zip(c_chunks) {
+        for lane in 0..LANES {
+            even[lane] += f(a[lane], b[lane], c[lane]);
+        }
     }
-    halve(sums, |a, b| a + b)
+    for lane in 0..LANES {
+        even[lane] += odd[lane];
+    }
+    let mut sum = halve(even, |a, b| a + b);
+    for ((a, b), c) in a_rest.iter().zip(b_rest).zip(c_rest) {
+        sum += f(*a, *b, *c);
+    }
+    sum
 }
 
-/// Running results side by side, enough that none waits for the one before.
-const SIDE_BY_SIDE: usize = 64;
+/// Running results side by side: one of the widest vectors. Their number is fixed, so that sums are grouped alike on all
+/// processors, and they are never found by a variable index, which would keep them in memory.
+pub(crate) const LANES: usize = 16;
 
 /// Brings running results together, half with half.
 #[inline(always)]
-fn halve(mut values: [f32; SIDE_BY_SIDE], both: impl Fn(f32, f32) -> f32) -> f32 {
-    for width in [32, 16, 8, 4, 2, 1] {
-        for lane in 0..width {
-            values[lane] = both(values[lane], values[lane + width]);
-        }
-    }
-    values[0]
+pub(crate) fn halve(values: [f32; LANES], both: impl Fn(f32, f32) -> f32) -> f32 {
+    let eight: [f32; 8] = std::array::from_fn(|lane| both(values[lane], values[lane + 8]));
+    let four: [f32; 4] = std::array::from_fn(|lane| both(eight[lane], eight[lane + 4]));
+    both(both(four[0], four[2]), both(four[1], four[3]))
 }
 
 /// sums += values.
@@ -121,23 +133,6 @@ pub(crate) fn add_scaled_to(sums: &mut [f32], factor: f32, values: &[f32]) {
     for (sum, value) in sums.iter_mut().zip(values) {
         *sum = factor.mul_add(*value, *sum);
     }
-}
-
-/// The largest value of a slice; −∞ where it is empty.
-#[inline(always)]
-pub(crate) fn max_of(values: &[f32]) -> f32 {
-    let larger = |a: f32, b: f32| if a > b { a } else { b };
-    let mut maxima = [f32::NEG_INFINITY; SIDE_BY_SIDE];
-    let (chunks, rest) = values.as_chunks::<SIDE_BY_SIDE>();
-    for chunk in chunks {
-        for lane in 0..SIDE_BY_SIDE {
-            maxima[lane] = larger(chunk[lane], maxima[lane]);
-        }
-    }
-    for (lane, value) in rest.iter().enumerate() {
-        maxima[lane] = larger(*value, maxima[lane]);
-    }
-    halve(maxima, larger)
 }
 
 #[cfg(test)]
@@ -192,11 +187,10 @@ mod tests {
     }
 
     #[test]
-    fn sums_and_maxima_of_any_length() {
+    fn sums_of_any_length() {
         for len in [0, 1, 15, 16, 17, 63, 64, 65, 200] {
             let v: Vec<f32> = (0..len).map(|i| i as f32).collect();
             assert_eq!(sum_of(&v, &v, |a, _| a), (0..len).sum::<usize>() as f32);
-            assert_eq!(max_of(&v), if len == 0 { f32::NEG_INFINITY } else { (len - 1) as f32 });
         }
     }
 }

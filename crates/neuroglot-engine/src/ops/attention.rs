@@ -1,6 +1,6 @@
 //! Multi-head attention, recomputed in the backward pass.
 
-use crate::cpu::math::{exp_of_negative, max_of, sum_of};
+use crate::cpu::math::{LANES, exp_of_negative, halve, sum_of};
 use crate::cpu::parallel::{SharedRows, simd};
 use crate::cpu::products::{Destination, Into, Matrix, product_here};
 use crate::{AttentionRule, Dropout, Slot};
@@ -71,11 +71,15 @@ fn with_scratch(len: usize, work: impl FnOnce(&mut [f32])) {
     });
 }
 
-/// y = a·b, without gaps, on this thread.
-fn dense_product(y: &mut [f32], a: Matrix<'_>, b: Matrix<'_>) {
-    let columns = b.columns();
+/// Floats from one query's weights to the next: whole vectors, so that no row has a rest.
+fn row_of_weights(tokens: usize) -> usize {
+    tokens.next_multiple_of(LANES)
+}
+
+/// y = a·b in the first columns of rows of weights, on this thread; the floats behind them are left as they fall.
+fn product_into_weights(y: &mut [f32], tokens: usize, a: Matrix<'_>, b: Matrix<'_>) {
     // SAFETY: y is borrowed exclusively.
-    unsafe { product_here(Destination::dense(y, columns), Into::Replace, a, b) };
+    unsafe { product_here(Destination::padded(y, row_of_weights(tokens)), Into::Replace, a, b) };
 }
 
 /// One head of one sequence.
@@ -121,10 +125,11 @@ impl Attention {
             let head = self.shape.head(index);
             let (sequence, column) = (index / heads, index % heads * head_width);
             let value = head.matrix(qkv, 2);
-            with_scratch(2 * QUERIES.min(tokens) * tokens, |scratch| {
+            let row = row_of_weights(tokens);
+            with_scratch(2 * QUERIES.min(tokens) * row, |scratch| {
                 for first in (0..tokens).step_by(QUERIES) {
                     let queries = QUERIES.min(tokens - first);
-                    let (weights, multipliers) = scratch.split_at_mut(queries * tokens);
+                    let (weights, multipliers) = scratch.split_at_mut(queries * row);
                     head.scores(qkv, first, queries, weights);
                     simd(
                         #[inline(always)]
@@ -132,7 +137,7 @@ impl Attention {
                     );
                     head.drop(first, weights, &mut multipliers[..queries * tokens]);
                     let start = (sequence * tokens + first) * hidden + column;
-                    let weights = Matrix::new(weights, queries, tokens);
+                    let weights = Matrix::strided(weights, queries, tokens, row);
                     // SAFETY: each head writes to its own columns of its own sequence.
                     unsafe {
                         product_here(Destination::columns(y, start, hidden), Into::Replace, weights, value);
@@ -159,15 +164,16 @@ impl AttentionBackward {
                     product_here(Destination::columns(dqkv, place, head.stride), into, a, b);
                 }
             };
-            let size = QUERIES.min(tokens) * tokens;
+            let row = row_of_weights(tokens);
+            let size = QUERIES.min(tokens) * row;
             with_scratch(3 * size, |scratch| {
                 for first in (0..tokens).step_by(QUERIES) {
                     let queries = QUERIES.min(tokens - first);
                     let into = if first == 0 { Into::Replace } else { Into::Add };
                     let (weights, rest) = scratch.split_at_mut(size);
                     let (gradient, multipliers) = rest.split_at_mut(size);
-                    let weights = &mut weights[..queries * tokens];
-                    let gradient = &mut gradient[..queries * tokens];
+                    let weights = &mut weights[..queries * row];
+                    let gradient = &mut gradient[..queries * row];
                     let multipliers = &mut multipliers[..queries * tokens];
                     head.scores(qkv, first, queries, weights);
                     simd(
@@ -176,11 +182,11 @@ impl AttentionBackward {
                     );
                     let dy = Matrix::strided(&dy[first * hidden..], queries, head_width, hidden);
                     let value = head.matrix(qkv, 2);
-                    dense_product(gradient, dy, value.transpose());
+                    product_into_weights(gradient, tokens, dy, value.transpose());
                     head.score_gradients(first, weights, gradient, multipliers);
-                    let dropped = Matrix::new(weights, queries, tokens);
+                    let dropped = Matrix::strided(weights, queries, tokens, row);
                     product_into(2, 0, into, dropped.transpose(), dy);
-                    let gradient = Matrix::new(gradient, queries, tokens);
+                    let gradient = Matrix::strided(gradient, queries, tokens, row);
                     let (query, key) = (head.rows(qkv, 0, first, queries), head.matrix(qkv, 1));
                     product_into(0, first, Into::Replace, gradient, key);
                     product_into(1, 0, into, gradient.transpose(), query);
@@ -202,15 +208,17 @@ impl Head {
         Matrix::strided(&qkv[start..start + span], count, self.head_width, self.stride)
     }
 
-    /// Q·Kᵀ of some queries; pairs that are not allowed get −∞.
+    /// Q·Kᵀ of some queries; pairs that are not allowed get −∞, as does what fills up a row.
     fn scores(&self, qkv: &[f32], first: usize, queries: usize, scores: &mut [f32]) {
         let keys = self.matrix(qkv, 1).transpose();
         let query = self.rows(qkv, 0, first, queries);
-        dense_product(scores, query, keys);
+        product_into_weights(scores, self.tokens, query, keys);
+        let rows = scores.chunks_exact_mut(row_of_weights(self.tokens));
         if !self.rule.causal && !self.rule.has_unused() {
+            rows.for_each(|scores| scores[self.tokens..].fill(f32::NEG_INFINITY));
             return;
         }
-        for (row, scores) in scores.chunks_mut(self.tokens).enumerate() {
+        for (row, scores) in rows.enumerate() {
             let query = first + row;
             let own = scores[query];
             let end = self.rule.key_end(query, self.tokens);
@@ -228,15 +236,30 @@ impl Head {
     /// Scores become weights; their log-sums are kept.
     #[inline(always)]
     fn softmax(&self, scores: &mut [f32], log_sums: &mut [f32]) {
-        for (scores, log_sum) in scores.chunks_mut(self.tokens).zip(log_sums) {
-            let largest = max_of(scores);
-            for score in scores.iter_mut() {
-                *score = exp_of_negative((*score - largest) * self.scale);
+        let larger = |a: f32, b: f32| if a > b { a } else { b };
+        let rows = scores.chunks_exact_mut(row_of_weights(self.tokens));
+        for (scores, log_sum) in rows.zip(log_sums) {
+            let (vectors, _) = scores.as_chunks_mut::<LANES>();
+            let mut maxima = [f32::NEG_INFINITY; LANES];
+            for scores in vectors.iter() {
+                for lane in 0..LANES {
+                    maxima[lane] = larger(scores[lane], maxima[lane]);
+                }
             }
-            let sum = sum_of(scores, scores, |a, _| a);
+            let largest = halve(maxima, larger);
+            let mut sums = [0.0; LANES];
+            for scores in vectors.iter_mut() {
+                for lane in 0..LANES {
+                    scores[lane] = exp_of_negative((scores[lane] - largest) * self.scale);
+                    sums[lane] += scores[lane];
+                }
+            }
+            let sum = halve(sums, |a, b| a + b);
             let inverse = 1.0 / sum;
-            for score in scores.iter_mut() {
-                *score *= inverse;
+            for scores in vectors.iter_mut() {
+                for lane in 0..LANES {
+                    scores[lane] *= inverse;
+                }
             }
             *log_sum = largest * self.scale + sum.ln();
         }
@@ -245,22 +268,27 @@ impl Head {
     /// Scores become weights again, by their log-sums.
     #[inline(always)]
     fn weights(&self, scores: &mut [f32], log_sums: &[f32]) {
-        for (scores, log_sum) in scores.chunks_mut(self.tokens).zip(log_sums) {
-            for score in scores.iter_mut() {
-                *score = exp_of_negative(score.mul_add(self.scale, -log_sum));
+        let rows = scores.chunks_exact_mut(row_of_weights(self.tokens));
+        for (scores, log_sum) in rows.zip(log_sums) {
+            for scores in scores.as_chunks_mut::<LANES>().0 {
+                for lane in 0..LANES {
+                    scores[lane] = exp_of_negative(scores[lane].mul_add(self.scale, -log_sum));
+                }
             }
         }
     }
 
     fn drop(&self, first: usize, weights: &mut [f32], multipliers: &mut [f32]) {
         let Some(dropout) = &self.dropout else { return };
-        let start = self.first_element + first * self.tokens;
         simd(
             #[inline(always)]
             || {
-                dropout.multipliers(start, multipliers);
-                for (weight, m) in weights.iter_mut().zip(multipliers.iter()) {
-                    *weight *= m;
+                dropout.multipliers(self.first_element + first * self.tokens, multipliers);
+                let rows = weights.chunks_exact_mut(row_of_weights(self.tokens));
+                for (weights, m) in rows.zip(multipliers.chunks_exact(self.tokens)) {
+                    for (weight, m) in weights.iter_mut().zip(m) {
+                        *weight *= m;
+                    }
                 }
             },
         );
@@ -283,8 +311,11 @@ impl Head {
                     }
                     None => multipliers.fill(1.0),
                 }
-                let rows = weights.chunks_mut(self.tokens).zip(gradient.chunks_mut(self.tokens));
-                for ((weights, gradient), m) in rows.zip(multipliers.chunks(self.tokens)) {
+                let row = row_of_weights(self.tokens);
+                let rows = weights.chunks_exact_mut(row).zip(gradient.chunks_exact_mut(row));
+                for ((weights, gradient), m) in rows.zip(multipliers.chunks_exact(self.tokens)) {
+                    let weights = &mut weights[..self.tokens];
+                    let (gradient, m) = (&mut gradient[..weights.len()], &m[..weights.len()]);
                     for (gradient, m) in gradient.iter_mut().zip(m) {
                         *gradient *= m;
                     }

@@ -65,12 +65,14 @@ impl LayerNorm {
             simd(
                 #[inline(always)]
                 || {
-                    for ((y, x), s) in y.chunks_mut(width).zip(x.chunks(width)).zip(statistics.chunks_mut(2))
-                    {
+                    // Exact chunks and slices of one length: the loops are then free of checks and vectorise whole.
+                    let rows = y.chunks_exact_mut(width).zip(x.chunks_exact(width));
+                    for ((y, x), s) in rows.zip(statistics.chunks_exact_mut(2)) {
                         let mean = sum_of(x, x, |a, _| a) / width as f32;
                         let variance = sum_of(x, x, |a, _| (a - mean) * (a - mean)) / width as f32;
                         let r = 1.0 / (variance + EPSILON).sqrt();
-                        for i in 0..width {
+                        let (x, gain, bias) = (&x[..y.len()], &gain[..y.len()], &bias[..y.len()]);
+                        for i in 0..y.len() {
                             y[i] = ((x[i] - mean) * r).mul_add(gain[i], bias[i]);
                         }
                         (s[0], s[1]) = (mean, r);
@@ -100,13 +102,15 @@ impl LayerNormBackward {
             simd(
                 #[inline(always)]
                 || {
-                    let rows = dx.chunks_mut(width).zip(x.chunks(width));
-                    for (((dx, x), dy), s) in rows.zip(dy.chunks(width)).zip(statistics.chunks(2)) {
+                    let rows = dx.chunks_exact_mut(width).zip(x.chunks_exact(width));
+                    for (((dx, x), dy), s) in rows.zip(dy.chunks_exact(width)).zip(statistics.chunks_exact(2))
+                    {
                         let (mean, r) = (s[0], s[1]);
+                        let (x, dy, gain) = (&x[..dx.len()], &dy[..dx.len()], &gain[..dx.len()]);
                         let mean_g = sum_of(dy, gain, |d, g| d * g) / width as f32;
                         let products = sum_of_three(dy, gain, x, |d, g, x| d * g * ((x - mean) * r));
                         let mean_gn = products / width as f32;
-                        for i in 0..width {
+                        for i in 0..dx.len() {
                             let n = (x[i] - mean) * r;
                             dx[i] += r * (dy[i] * gain[i] - mean_g - n * mean_gn);
                         }

@@ -6,7 +6,7 @@ use neuroglot_data::{Session, Split};
 use neuroglot_eval::results::{Evaluation, Scores, UnitScores};
 use neuroglot_eval::{Task, evaluate};
 use neuroglot_metrics::bootstrap_mean;
-use neuroglot_model::{Ndt1, Prompt, Scheme};
+use neuroglot_model::{Model, Prompt, Scheme};
 use neuroglot_train::MaskPool;
 
 const MULTI_TASK: [Prompt; 4] = [Prompt::Neuron, Prompt::Causal, Prompt::IntraRegion, Prompt::InterRegion];
@@ -35,7 +35,7 @@ fn check_scores(found: &Scores, units: &[UnitScores], what: &str) {
 }
 
 fn check_all_tasks(
-    model: &mut Ndt1,
+    model: &mut Model,
     sessions: &[Session],
     pool: MaskPool,
     prompts: [Prompt; 4],

@@ -52,11 +52,6 @@ impl<'a> Matrix<'a> {
         if self.transposed { (self.columns, self.rows) } else { (self.rows, self.columns) }
     }
 
-    /// Columns as the product sees them.
-    pub(crate) fn columns(self) -> usize {
-        self.shape().1
-    }
-
     /// The floats of a matrix without gaps, as stored.
     pub(crate) fn values(self) -> &'a [f32] {
         self.values
@@ -73,12 +68,19 @@ pub(crate) struct Destination<'a> {
     values: SharedRows<'a>,
     offset: usize,
     stride: usize,
+    /// Columns that may be written to; those behind the product's receive anything.
+    room: usize,
 }
 
 impl<'a> Destination<'a> {
     /// A destination without gaps.
     pub(crate) fn dense(values: &'a mut [f32], columns: usize) -> Self {
-        Self { values: SharedRows::new(values), offset: 0, stride: columns }
+        Self { values: SharedRows::new(values), offset: 0, stride: columns, room: 0 }
+    }
+
+    /// The first columns of rows of `stride` floats; what lies behind them receives anything.
+    pub(crate) fn padded(values: &'a mut [f32], stride: usize) -> Self {
+        Self { values: SharedRows::new(values), offset: 0, stride, room: stride }
     }
 
     /// The columns from `offset` on of rows `stride` floats apart.
@@ -86,7 +88,7 @@ impl<'a> Destination<'a> {
     /// # Safety
     /// Nothing else may use the floats that the product writes to.
     pub(crate) unsafe fn columns(values: SharedRows<'a>, offset: usize, stride: usize) -> Self {
-        Self { values, offset, stride }
+        Self { values, offset, stride, room: 0 }
     }
 }
 
@@ -160,7 +162,7 @@ impl Cut {
 
     fn block_rows(tiles: &Tiles, rows: usize, order: PanelOrder) -> usize {
         // Where a is read along its columns, longer runs are better.
-        let most = if order == PanelOrder::Inner { 96 } else { 48 };
+        let most = tiles.rows * (if order == PanelOrder::Inner { 96 } else { 48 } / tiles.rows).max(1);
         let blocks = rows.div_ceil(most).max(1);
         rows.div_ceil(blocks).next_multiple_of(tiles.rows).max(tiles.rows)
     }
@@ -246,28 +248,44 @@ impl Cut {
         let order = a.order();
         let panel_of_rows = self.panel_of_rows(order);
         let block = room.floats(self.block_floats(order));
+        let in_place = tiles.in_place(order, a.stride);
         for first_inner in (0..self.inner).step_by(DEPTH) {
             let inner = self.depth(first_inner);
-            let rows_of_a = first_row_of_a..first_row_of_a + rows;
-            let range = first_inner..first_inner + inner;
-            pack::pack_rows(a, rows_of_a, range, tiles.rows, panel_of_rows, block);
+            // Whole tiles of rows may be read where they are.
+            let copied = if in_place.is_some() { rows - rows % tiles.rows } else { 0 };
+            pack::pack_rows(
+                a,
+                first_row_of_a + copied..first_row_of_a + rows,
+                first_inner..first_inner + inner,
+                tiles.rows,
+                panel_of_rows,
+                block,
+            );
             let add = into == Into::Add || first_inner > 0;
             for panel in panels.clone() {
                 let (start, columns, width) = self.panel(first_inner, panel);
                 let b = &packed[start..start + width * inner];
-                let tile = tiles.of(width, order);
-                for (index, a) in block.chunks(panel_of_rows).enumerate() {
-                    let first = index * tiles.rows;
-                    if first >= rows {
-                        break;
-                    }
+                let first_column = panel * tiles.columns;
+                let whole = columns == width || first_column + width <= y.room;
+                for first in (0..rows).step_by(tiles.rows) {
+                    let (tile, a) = match in_place {
+                        Some(layout) if first < copied => {
+                            let from = (first_row_of_a + first) * a.stride + first_inner;
+                            let floats = (tiles.rows - 1) * a.stride + inner;
+                            (tiles.of(width, layout), &a.values[from..from + floats])
+                        }
+                        _ => {
+                            let from = (first - copied) / tiles.rows * panel_of_rows;
+                            (tiles.of(width, order.layout()), &block[from..from + panel_of_rows])
+                        }
+                    };
                     let count = tiles.rows.min(rows - first);
-                    let place = y.offset + (first_row + first) * y.stride + panel * tiles.columns;
-                    if count == tiles.rows && columns == width {
+                    let place = y.offset + (first_row + first) * y.stride + first_column;
+                    if count == tiles.rows && whole {
                         // SAFETY: the tile lies inside the destination, which nothing else uses by the caller's
                         // promise; `a` and `b` are whole panels.
                         unsafe {
-                            let c = y.values.tile(place, count, columns, y.stride);
+                            let c = y.values.tile(place, count, width, y.stride);
                             tile(inner, a.as_ptr(), b.as_ptr(), c, y.stride, add);
                         }
                         continue;
@@ -300,7 +318,7 @@ struct Edge([f32; Edge::FLOATS]);
 
 impl Edge {
     /// Floats of the largest tile.
-    const FLOATS: usize = 12 * 32;
+    const FLOATS: usize = 13 * 32;
 }
 
 /// `y (+)= a · b` on this thread.

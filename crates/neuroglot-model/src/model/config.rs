@@ -1,13 +1,38 @@
 //! Sizes and options of the model.
 
-use super::SessionShape;
-use crate::{ModelError, NormKind, Prompt};
+use crate::{ModelError, NormKind, Prompt, SessionShape};
 use serde::{Deserialize, Serialize};
 
-/// NDT1-stitch: one token per bin, one stitcher per session. Defaults are the paper's.
+/// How counts become tokens, and tokens log-rates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Architecture {
+    /// One token per bin, one stitcher per session.
+    #[default]
+    Ndt1Stitch,
+}
+
+impl Architecture {
+    /// The name used in options and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Architecture::Ndt1Stitch => "ndt1-stitch",
+        }
+    }
+}
+
+impl std::fmt::Display for Architecture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Sizes and options of a model. Defaults are the paper's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Ndt1Config {
+pub struct ModelConfig {
+    /// Kind of model.
+    pub architecture: Architecture,
     /// Width of the stitchers' output.
     pub channels: usize,
     /// Width of the tokens.
@@ -28,9 +53,10 @@ pub struct Ndt1Config {
     pub norm: NormKind,
 }
 
-impl Default for Ndt1Config {
+impl Default for ModelConfig {
     fn default() -> Self {
         Self {
+            architecture: Architecture::default(),
             channels: 668,
             hidden: 512,
             layers: 5,
@@ -44,7 +70,7 @@ impl Default for Ndt1Config {
     }
 }
 
-impl Ndt1Config {
+impl ModelConfig {
     /// Width of the MLP in use.
     pub fn mlp_width(&self) -> usize {
         if self.mlp == 0 { 2 * self.hidden } else { self.mlp }
@@ -59,7 +85,7 @@ impl Ndt1Config {
             NormKind::Scale => 1,
         };
         let block = 4 * linear(hidden, hidden) + linear(hidden, mlp) + linear(mlp, hidden) + 2 * norm;
-        let stitchers = |s: &SessionShape| linear(s.units, channels) + linear(hidden, s.units);
+        let stitchers = |s: &SessionShape| linear(s.units(), channels) + linear(hidden, s.units());
         linear(channels, 2 * channels)
             + linear(2 * channels, hidden)
             + (bins as u128 + Prompt::COUNT as u128 + sessions.len() as u128) * hidden as u128

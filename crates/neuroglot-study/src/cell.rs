@@ -1,6 +1,7 @@
 //! One piece of a study's work: a run, or a baseline on one session.
 
 use crate::StudySession;
+use neuroglot_model::Architecture;
 use neuroglot_train::{MaskPool, Recipe, RunConfig};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -51,7 +52,7 @@ pub enum Method {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainedMethod {
     /// Architecture.
-    pub model: String,
+    pub model: Architecture,
     /// What is hidden in training.
     pub mask: MaskPool,
     /// Recipe that settings start from; `None` for the plain defaults.

@@ -2,6 +2,7 @@
 
 use crate::StudyError;
 use crate::file_keys::{check_keys, located};
+use neuroglot_model::Architecture;
 use neuroglot_train::{MaskPool, Recipe, RunFolder};
 use serde::Deserialize;
 use std::fmt::Display;
@@ -35,7 +36,7 @@ pub struct StudyFile {
     pub reference: Option<MaskPool>,
     /// Architectures.
     #[serde(default = "default_models")]
-    pub models: Vec<String>,
+    pub models: Vec<Architecture>,
     /// Recipes to start settings from; none takes the plain defaults.
     #[serde(default)]
     pub recipes: Vec<Recipe>,
@@ -128,7 +129,7 @@ pub struct Exclusion {
     /// Name of a pretraining.
     pub pretrain: Option<String>,
     /// Architecture.
-    pub model: Option<String>,
+    pub model: Option<Architecture>,
     /// Mask.
     pub mask: Option<MaskPool>,
     /// Recipe.
@@ -151,8 +152,8 @@ fn default_masks() -> Vec<MaskPool> {
     ["mtm", "temporal"].iter().filter_map(|name| name.parse().ok()).collect()
 }
 
-fn default_models() -> Vec<String> {
-    vec!["ndt1-stitch".to_owned()]
+fn default_models() -> Vec<Architecture> {
+    vec![Architecture::default()]
 }
 
 fn default_seeds() -> Vec<u64> {
@@ -203,7 +204,7 @@ impl StudyFile {
         self.check_list("sessions", &self.sessions, |pattern| pattern.clone())?;
         self.check_list("tasks", &self.tasks, |task| task.clone())?;
         self.check_list("masks", &self.masks, |mask| mask.name().to_owned())?;
-        self.check_list("models", &self.models, |model| model.clone())?;
+        self.check_list("models", &self.models, |model| model.name().to_owned())?;
         self.check_list("seeds", &self.seeds, u64::to_string)?;
         self.check_list("scratch.trials", &self.scratch.trials, u64::to_string)?;
         self.check_list("finetune.trials", &self.finetune.trials, u64::to_string)?;

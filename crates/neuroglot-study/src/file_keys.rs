@@ -67,7 +67,12 @@ fn check(table: &Table, place: &str, known: &[&str], settings: &[&str]) -> Resul
             return Err(format!("there is no key {place}{name}; the nearest is {place}{nearest}"));
         }
         if settings.contains(&name.as_str()) && !value.is_table() {
-            let problem = format!("it is a table of settings: write [{place}{name}] above them");
+            let plural = format!("{name}s");
+            let grid = match known.contains(&plural.as_str()) {
+                true => format!("; the list of those to compare is {place}{plural}"),
+                false => String::new(),
+            };
+            let problem = format!("it is a table of settings: write [{place}{name}] above them{grid}");
             return Err(format!("{place}{name}: {problem}"));
         }
     }

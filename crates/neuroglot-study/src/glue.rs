@@ -1,14 +1,16 @@
 //! What the study says to other crates by name: settings of a run, and baselines.
 
+use neuroglot_model::Architecture;
 use neuroglot_train::MaskPool;
 use std::path::Path;
 
 /// The settings that make a run the one of its place in the grid, over those of the study file.
-pub(crate) fn own_settings(model: &str, mask: MaskPool, seed: u64, trials: u64) -> Vec<String> {
-    let mut settings = vec![format!("mask.scheme=\"{}\"", mask.name()), format!("seed={seed}")];
-    if model != "ndt1-stitch" {
-        settings.push(format!("model.architecture=\"{}\"", model.escape_default()));
-    }
+pub(crate) fn own_settings(model: Architecture, mask: MaskPool, seed: u64, trials: u64) -> Vec<String> {
+    let mut settings = vec![
+        format!("model.architecture={model}"),
+        format!("mask.scheme={}", mask.name()),
+        format!("seed={seed}"),
+    ];
     if trials > 0 {
         settings.push(format!("data.trials={trials}"));
     }

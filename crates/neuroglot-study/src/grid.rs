@@ -3,6 +3,7 @@
 use crate::cell::{Cell, Method, Pretrained, Stage, TrainedMethod};
 use crate::file::{Exclusion, Pretraining, StudyFile};
 use crate::{StudyError, StudySession, StudySessions, glue};
+use neuroglot_model::Architecture;
 use neuroglot_train::{MaskPool, Recipe, RunConfig};
 use std::collections::BTreeSet;
 use toml::Table;
@@ -49,7 +50,7 @@ pub fn cells(file: &StudyFile, sessions: &StudySessions) -> Result<Vec<Cell>, St
 /// One model of the grid, before it is said what it is trained on.
 struct Line {
     recipe: Option<Recipe>,
-    model: String,
+    model: Architecture,
     mask: MaskPool,
     seed: u64,
 }
@@ -60,7 +61,7 @@ fn lines(file: &StudyFile) -> Vec<Line> {
         for model in &file.models {
             for mask in &file.masks {
                 for seed in &file.seeds {
-                    lines.push(Line { recipe, model: model.clone(), mask: *mask, seed: *seed });
+                    lines.push(Line { recipe, model: *model, mask: *mask, seed: *seed });
                 }
             }
         }
@@ -72,13 +73,13 @@ impl Line {
     /// The parts of an id that say which model it is.
     fn names(&self) -> Vec<String> {
         let recipe = self.recipe.map(|recipe| recipe.name().to_owned());
-        let names = [Some(self.model.clone()), Some(self.mask.name().to_owned()), recipe];
+        let names = [Some(self.model.name().to_owned()), Some(self.mask.name().to_owned()), recipe];
         names.into_iter().flatten().chain([format!("s{}", self.seed)]).collect()
     }
 
     fn method(&self, pretraining: Option<&Pretrained>, trials: u64) -> Method {
         Method::Trained(TrainedMethod {
-            model: self.model.clone(),
+            model: self.model,
             mask: self.mask,
             recipe: self.recipe,
             pretraining: pretraining.cloned(),
@@ -91,7 +92,7 @@ impl Line {
             let Exclusion { stage: of, pretrain, model, mask, recipe, seed, trials: number } = exclusion;
             of.as_deref().is_none_or(|of| of == stage.name())
                 && pretrain.as_deref().is_none_or(|name| pretraining == Some(name))
-                && model.as_ref().is_none_or(|model| *model == self.model)
+                && model.is_none_or(|model| model == self.model)
                 && mask.is_none_or(|mask| mask == self.mask)
                 && recipe.is_none_or(|recipe| Some(recipe) == self.recipe)
                 && seed.is_none_or(|seed| seed == self.seed)
@@ -100,7 +101,7 @@ impl Line {
     }
 
     fn own_settings(&self, trials: u64) -> Vec<String> {
-        glue::own_settings(&self.model, self.mask, self.seed, trials)
+        glue::own_settings(self.model, self.mask, self.seed, trials)
     }
 }
 

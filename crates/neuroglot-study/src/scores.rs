@@ -166,6 +166,17 @@ pub(crate) mod tests {
         }
     }
 
+    /// Scores of a method on sessions whose units have these bits/spike.
+    pub fn method_scores(method: Method, sessions: &[(&str, &[f64])]) -> MethodScores {
+        let of = |(eid, scores): &(&str, &[f64])| {
+            let names: Vec<String> = (0..scores.len()).map(|unit| format!("{eid}-{unit}")).collect();
+            let units: Vec<(&str, Option<f64>)> =
+                names.iter().map(String::as_str).zip(scores.iter().map(|score| Some(*score))).collect();
+            averaged((*eid).to_owned(), vec![evaluation(eid, &units, 0.5)])
+        };
+        MethodScores { method, sessions: sessions.iter().map(of).collect() }
+    }
+
     #[test]
     fn seeds_are_averaged_unit_by_unit() {
         let seeds = vec![

@@ -136,3 +136,67 @@ fn quoted(text: &(impl AsRef<str> + ?Sized)) -> String {
 fn escaped(text: &str) -> String {
     text.replace('|', "\\|").split_whitespace().collect::<Vec<_>>().join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::estimate::Mark;
+
+    fn table() -> ScoreTable {
+        let estimate = |mean: f64| Estimate {
+            mean,
+            over_units: Some(Range { low: mean - 0.125, high: mean + 0.125 }),
+            over_sessions: Some(Range { low: mean - 0.25, high: mean + 0.25 }),
+            sessions: 6,
+            units: 40,
+        };
+        let row = |name: &str, reference: Option<usize>, mean: f64| ScoreRow {
+            group: "a, b".to_owned(),
+            name: name.to_owned(),
+            reference,
+            curve: String::new(),
+            pretraining_sessions: 0,
+            trials: 0,
+            cells: vec![
+                Some(ScoreCell {
+                    score: estimate(mean),
+                    difference: reference.map(|_| Difference { estimate: estimate(-0.5), mark: Mark::Worse }),
+                }),
+                None,
+            ],
+        };
+        ScoreTable {
+            id: "scratch".to_owned(),
+            title: "Title".to_owned(),
+            caption: "Caption.".to_owned(),
+            columns: vec![Column::Task("forward".to_owned()), Column::Behaviour("choice".to_owned())],
+            rows: vec![row("one|two", None, 0.5), row("other", Some(0), 0.0)],
+        }
+    }
+
+    #[test]
+    fn markdown_has_scores_and_differences() {
+        let expected = format!(
+            "### Title\n\nCaption. {SCORES}\n\n\
+             | | | forward (bits/spike) | choice (accuracy) |\n|---|---|---:|---:|\n\
+             | a, b | one\\|two | 0.500 [0.375, 0.625] {{0.250, 0.750}} | – |\n\
+             | a, b | other | 0.000 [−0.125, 0.125] {{−0.250, 0.250}} | – |\n\n{DIFFERENCES}\n\n\
+             | | | forward (bits/spike) | choice (accuracy) |\n|---|---|---:|---:|\n\
+             | a, b | other | −0.500 [−0.625, −0.375] {{−0.750, −0.250}} ▼ | – |\n"
+        );
+        assert_eq!(table().to_markdown(), expected);
+    }
+
+    #[test]
+    fn csv_has_a_line_per_score() {
+        let text = table().to_csv();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[1], "\"a, b\",one|two,forward,0.5,6,40,0.375,0.625,0.25,0.75,,,,,,,");
+        assert_eq!(
+            lines[2],
+            "\"a, b\",other,forward,0,6,40,-0.125,0.125,-0.25,0.25,one|two,-0.5,-0.625,-0.375,-0.75,-0.25,▼"
+        );
+        assert_eq!(lines.len(), 3);
+        assert_eq!(lines[0].split(',').count(), 17);
+    }
+}

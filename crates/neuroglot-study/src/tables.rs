@@ -7,6 +7,7 @@ use crate::scores::MethodScores;
 use crate::table_rows::{Line, Trained, lines, table};
 use crate::{StudyFile, labels};
 use neuroglot_eval::Task;
+use neuroglot_model::Architecture;
 use neuroglot_train::MaskPool;
 
 /// All tables that the methods make; a table that would compare nothing is left out.
@@ -75,7 +76,7 @@ impl<'a> Maker<'a> {
 
     /// The mask that others of an architecture are compared with: the file's, where there is such a model, else the
     /// first one that is not MtM.
-    fn reference_of(&self, model: &str) -> MaskPool {
+    fn reference_of(&self, model: Architecture) -> MaskPool {
         let trained = self.trained();
         let masks = || trained.iter().filter(|of| of.method.model == model).map(|of| of.method.mask);
         let reference = self.file.reference();
@@ -84,7 +85,7 @@ impl<'a> Maker<'a> {
     }
 
     fn is_reference(&self, method: &TrainedMethod) -> bool {
-        method.mask == self.reference_of(&method.model)
+        method.mask == self.reference_of(method.model)
     }
 
     /// MtM and the reference mask.
@@ -176,7 +177,7 @@ impl<'a> Maker<'a> {
             let recipe = recipe.unwrap_or_default();
             format!("{}{recipe}, {}", labels::mask(method.mask), labels::start(method))
         };
-        let name = |method: &TrainedMethod| labels::model(&method.model);
+        let name = |method: &TrainedMethod| labels::model(method.model);
         let lines = lines(self.scratch_and_most(), group, name, |method| method.model == *first);
         let caption = "Architectures trained alike.";
         self.table("architectures", "Architectures", caption, &Line::compared_only(lines))
@@ -186,7 +187,7 @@ impl<'a> Maker<'a> {
     fn recipes(&self) -> Option<ScoreTable> {
         let first = *self.file.recipes.first()?;
         let group = |method: &TrainedMethod| {
-            let (model, mask) = (labels::model(&method.model), labels::mask(method.mask));
+            let (model, mask) = (labels::model(method.model), labels::mask(method.mask));
             format!("{model} {mask}, {}", labels::start(method))
         };
         let name =
@@ -253,5 +254,145 @@ impl<'a> Maker<'a> {
         let mut trained = self.from_scratch();
         trained.extend(self.from_most());
         trained
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cell::Pretrained;
+    use crate::estimate::Mark;
+    use crate::results::ScoreRow;
+    use crate::scores::tests::method_scores;
+
+    const TWO: [(&str, &[f64]); 2] = [("s", &[0.1, 0.3]), ("t", &[0.6, 0.6])];
+
+    fn file(text: &str) -> StudyFile {
+        let text =
+            format!("name = 'n'\nsessions = ['x']\ntasks = ['co-smoothing', 'forward', 'choice']\n{text}");
+        toml::from_str(&text).unwrap()
+    }
+
+    fn trained(mask: &str, pretrained: usize, trials: u64) -> Method {
+        let pretraining = (pretrained > 0)
+            .then(|| Pretrained { name: format!("{pretrained}-sessions"), sessions: pretrained });
+        Method::Trained(TrainedMethod {
+            model: Architecture::default(),
+            mask: mask.parse().unwrap(),
+            recipe: None,
+            pretraining,
+            trials,
+        })
+    }
+
+    /// Every score of [`TWO`] and so much more.
+    fn scores(method: Method, more: f64) -> MethodScores {
+        let sessions =
+            TWO.map(|(eid, scores)| (eid, scores.iter().map(|score| score + more).collect::<Vec<f64>>()));
+        let sessions: Vec<(&str, &[f64])> =
+            sessions.iter().map(|(eid, scores)| (*eid, scores.as_slice())).collect();
+        method_scores(method, &sessions)
+    }
+
+    fn ids(tables: &[ScoreTable]) -> Vec<&str> {
+        tables.iter().map(|table| table.id.as_str()).collect()
+    }
+
+    /// `name, mean, difference from the reference`, rounded, of the first column.
+    fn rows(table: &ScoreTable) -> Vec<(String, f64, Option<f64>)> {
+        let round = |value: f64| (value * 1000.0).round() / 1000.0;
+        let row = |row: &ScoreRow| {
+            let cell = row.cells[0].unwrap();
+            let difference = cell.difference.map(|difference| round(difference.estimate.mean));
+            (row.name.clone(), round(cell.score.mean), difference)
+        };
+        table.rows.iter().map(row).collect()
+    }
+
+    #[test]
+    fn masks_from_scratch_and_pretrained_are_compared_with_the_reference_mask() {
+        let methods = [
+            scores(trained("mtm", 0, 0), 0.2),
+            scores(trained("mtm", 2, 0), 0.3),
+            scores(trained("mtm", 4, 0), 0.4),
+            scores(trained("temporal", 0, 0), 0.0),
+            scores(trained("temporal", 4, 0), 0.1),
+        ];
+        let tables = tables(&file(""), &methods);
+        assert_eq!(ids(&tables), ["scratch", "pretrained", "pretraining", "sessions"]);
+        let row = |name: &str, mean, difference| (name.to_owned(), mean, difference);
+        // (mean of 0.1 and 0.3, and 0.6) / 2 = 0.4; the reference stands first.
+        assert_eq!(rows(&tables[0]), [row("temporal", 0.4, None), row("MtM", 0.6, Some(0.2))]);
+        assert_eq!(rows(&tables[1]), [row("temporal", 0.5, None), row("MtM", 0.8, Some(0.3))]);
+        assert!(tables[1].caption.contains("pretrained on 4 sessions"));
+        let pretraining = [
+            row("from scratch", 0.6, None),
+            row("pretrained on 2 sessions", 0.7, Some(0.1)),
+            row("pretrained on 4 sessions", 0.8, Some(0.2)),
+            row("from scratch", 0.4, None),
+            row("pretrained on 4 sessions", 0.5, Some(0.1)),
+        ];
+        assert_eq!(rows(&tables[2]), pretraining);
+        assert_eq!(tables[2].groups().iter().map(|(_, rows)| rows.len()).collect::<Vec<_>>(), [3, 2]);
+        // Session by session, with a reference of the same kind in the same session.
+        let sessions = rows(&tables[3]);
+        assert_eq!(sessions.len(), 8);
+        assert_eq!(sessions[1], row("MtM (NDT1-stitch, from scratch)", 0.4, Some(0.2)));
+        assert_eq!(sessions[7], row("MtM (NDT1-stitch, pretrained on 4 sessions)", 1.0, Some(0.3)));
+        assert_eq!(tables[3].rows[7].reference, Some(6));
+        // Nothing was scored in forward prediction.
+        assert_eq!(
+            tables[0].columns.iter().map(Column::name).collect::<Vec<_>>(),
+            ["co-smoothing", "choice"]
+        );
+    }
+
+    #[test]
+    fn a_column_averages_the_sessions_that_all_rows_have() {
+        let methods = [
+            scores(trained("mtm", 0, 0), 0.0),
+            method_scores(trained("temporal", 0, 0), &[("t", &[0.5, 0.7])]),
+        ];
+        let scratch = &tables(&file(""), &methods)[0];
+        assert_eq!(rows(scratch), [("temporal".to_owned(), 0.6, None), ("MtM".to_owned(), 0.6, Some(0.0))]);
+        assert_eq!(scratch.rows[1].cells[0].unwrap().score.sessions, 1);
+        assert_eq!(scratch.rows[1].cells[0].unwrap().difference.unwrap().mark, Mark::Undecided);
+    }
+
+    #[test]
+    fn schemes_baselines_and_trials_have_tables_of_their_own() {
+        let methods = [
+            scores(trained("temporal", 0, 0), 0.0),
+            scores(trained("mtm", 0, 0), 0.2),
+            scores(trained("mtm", 0, 20), -0.1),
+            scores(trained("neuron", 0, 0), 0.1),
+            scores(trained("mtm", 3, 0), 0.3),
+            scores(trained("mtm", 3, 20), 0.1),
+            scores(Method::Baseline("poisson-glm".to_owned()), 0.05),
+        ];
+        let tables = tables(&file("masks = ['temporal', 'mtm', 'neuron']"), &methods);
+        assert_eq!(
+            ids(&tables),
+            ["scratch", "pretrained", "baselines", "pretraining", "masks", "trials", "sessions"]
+        );
+        let row = |name: &str, mean, difference| (name.to_owned(), mean, difference);
+        assert_eq!(rows(&tables[0]).len(), 2, "the reference and MtM");
+        let baselines = [
+            row("MtM, from scratch", 0.6, None),
+            row("MtM, pretrained on 3 sessions", 0.7, Some(0.1)),
+            row("poisson-glm", 0.45, Some(-0.15)),
+        ];
+        assert_eq!(rows(&tables[2]), baselines);
+        let masks = [row("MtM", 0.6, None), row("temporal", 0.4, Some(-0.2)), row("neuron", 0.5, Some(-0.1))];
+        assert_eq!(rows(&tables[4]), masks);
+        let trials = [
+            row("from scratch", 0.3, None),
+            row("pretrained on 3 sessions", 0.5, Some(0.2)),
+            row("from scratch", 0.6, None),
+            row("pretrained on 3 sessions", 0.7, Some(0.1)),
+        ];
+        assert_eq!(rows(&tables[5]), trials);
+        assert_eq!(tables[5].rows[0].group, "NDT1-stitch MtM, 20 trials");
+        assert_eq!(tables[5].rows[3].curve, "NDT1-stitch MtM, pretrained on 3 sessions");
     }
 }

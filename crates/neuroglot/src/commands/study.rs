@@ -13,7 +13,7 @@ use neuroglot::study::{
     Cell, Shard, State, StudyFile, StudyFolder, StudyResults, StudySessions, cells, gather,
 };
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// Train and score a grid of models and baselines, and report on it
 ///
@@ -80,14 +80,14 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     let folder = StudyFolder::new(&arguments.out);
     let compute = arguments.device.with_threads(threads);
     let study = StudyRun { file: &file, folder: &folder, cells: &cells, compute: &compute };
-    let shard = arguments.shard()?;
-    let shares = Shard::assign(&cells, shard.count());
     if arguments.dry_run {
-        return list(arguments, &study, &shares, shard, console);
+        return list(arguments, &study, console);
     }
     if arguments.report_only {
         return report(arguments, &study, &sessions, console).and_then(|page| console.result(page.display()));
     }
+    let shard = arguments.shard()?.unwrap_or(Shard::WHOLE);
+    let shares = Shard::assign(&cells, shard.count());
     let outcome = study.make(|index| shard.is(shares[index]), console)?;
     let unfinished = study.states()?.into_iter().filter(|state| *state != State::Finished).count();
     let page = match unfinished {
@@ -131,14 +131,19 @@ fn verdict(outcome: &Outcome) -> Result<(), CommandError> {
 }
 
 impl Arguments {
-    /// The share asked for, or that of the scheduler, or all.
-    fn shard(&self) -> Result<Shard, CommandError> {
-        if let Some(shard) = self.shard {
-            return Ok(shard);
+    /// The share asked for, or that of the scheduler; `None` is all there is to do.
+    fn shard(&self) -> Result<Option<Shard>, CommandError> {
+        if self.shard.is_some() {
+            return Ok(self.shard);
         }
         let variable = |name: &str| std::env::var(name).ok();
-        let count = self.shards.map(|count| count as usize);
-        Ok(Shard::from_environment(variable, count)?.unwrap_or(Shard::WHOLE))
+        let shard = Shard::from_environment(variable, self.shards.map(|count| count as usize))?;
+        match (shard, self.shards) {
+            (None, Some(count)) if !self.dry_run => Err(CommandError::Usage(format!(
+                "--shards {count} says of how many, and no scheduler says which: give --shard i/{count}"
+            ))),
+            _ => Ok(shard),
+        }
     }
 }
 
@@ -183,36 +188,34 @@ fn command(arguments: &Arguments) -> String {
     command
 }
 
-fn list(
-    arguments: &Arguments,
-    study: &StudyRun,
-    shares: &[usize],
-    shard: Shard,
-    console: &Console,
-) -> Result<(), CommandError> {
-    let states = study.states()?;
-    let count = shard.count();
-    let rows = || {
-        study.cells.iter().zip(shares).zip(&states).map(|((cell, share), state)| (cell, share + 1, *state))
-    };
+fn list(arguments: &Arguments, study: &StudyRun, console: &Console) -> Result<(), CommandError> {
+    let shard = arguments.shard()?;
+    let count = shard.map_or(arguments.shards.unwrap_or(1) as usize, Shard::count);
+    let (shares, states) = (Shard::assign(study.cells, count), study.states()?);
+    let rows = || study.cells.iter().zip(&shares).zip(&states);
     if arguments.json {
-        let cells: Vec<_> = rows()
-            .map(|(cell, share, state)| in_json(cell, share, count, state, study.folder.path()))
-            .collect();
+        let cells: Vec<_> =
+            rows().map(|((cell, share), state)| in_json(cell, *share, count, *state)).collect();
         return console.json(&cells);
     }
     let mut table = TextTable::new(["cell", "needs", "share", "state"].map(String::from).into(), 2);
-    for (cell, share, state) in rows() {
+    for ((cell, share), state) in rows() {
         let needs = cell.needs.clone().unwrap_or_default();
-        table.push(vec![cell.id.clone(), needs, format!("{share}/{count}"), state_name(state).to_owned()]);
+        table.push(vec![
+            cell.id.clone(),
+            needs,
+            format!("{}/{count}", share + 1),
+            state_name(*state).to_owned(),
+        ]);
     }
     let finished = states.iter().filter(|state| **state == State::Finished).count();
-    let mine = shares.iter().filter(|share| shard.is(**share)).count();
-    let total = counted(study.cells.len(), "cell");
-    console.result(format!("{table}{total}, {finished} finished; {mine} in share {shard}"))
+    let mine = shard.map_or(String::new(), |shard| {
+        format!("; {} in share {shard}", shares.iter().filter(|share| shard.is(**share)).count())
+    });
+    console.result(format!("{table}{}, {finished} finished{mine}", counted(study.cells.len(), "cell")))
 }
 
-fn in_json(cell: &Cell, share: usize, count: usize, state: State, _out: &Path) -> serde_json::Value {
+fn in_json(cell: &Cell, share: usize, count: usize, state: State) -> serde_json::Value {
     json!({
         "cell": cell.id,
         "stage": cell.stage,
@@ -220,7 +223,7 @@ fn in_json(cell: &Cell, share: usize, count: usize, state: State, _out: &Path) -
         "seed": cell.seed,
         "sessions": cell.sessions.iter().map(|session| &session.eid).collect::<Vec<_>>(),
         "needs": cell.needs,
-        "share": format!("{share}/{count}"),
+        "share": format!("{}/{count}", share + 1),
         "state": state_name(state),
     })
 }

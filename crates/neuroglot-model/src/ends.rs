@@ -1,5 +1,6 @@
 //! What differs between architectures: how counts become tokens, and tokens log-rates.
 
+use crate::PatchLayout;
 use crate::parameters::Parameters;
 use crate::trunk::LinearParameters;
 use neuroglot_engine::{Device, MemoryPlan, Slot};
@@ -13,11 +14,16 @@ pub(crate) trait Ends: Send {
     /// Counts of a row, and log-rates of one.
     fn width(&self, session: usize) -> usize;
 
-    /// Tokens of a bin.
-    fn tokens_per_bin(&self, session: usize) -> usize;
+    /// How units stand in the rows of a bin; `None` where a bin is one row of all units.
+    fn patches(&self, _session: usize) -> Option<&PatchLayout> {
+        None
+    }
 
     /// Plans what is kept from pass to pass.
     fn keep(&mut self, plan: &mut MemoryPlan, training: bool);
+
+    /// Writes what never changes to what is kept.
+    fn write_constants(&self, _device: &mut dyn Device) {}
 
     /// Draws the positions.
     fn initialise_positions(&self, p: &Parameters, device: &mut dyn Device, rng: &mut ChaCha8Rng);
@@ -25,7 +31,7 @@ pub(crate) trait Ends: Send {
     /// Draws what belongs to sessions, and decoders.
     fn initialise_decoders(&self, p: &Parameters, device: &mut dyn Device, rng: &mut ChaCha8Rng);
 
-    /// Sets the biases of the output to log-rates `[unit]` of some sessions, ln(spikes/bin).
+    /// Sets the biases of the output, so that rates start at log-rates `[unit]` of some sessions, ln(spikes/bin).
     fn set_output_bias(&self, p: &Parameters, device: &mut dyn Device, log_rates: &[(usize, Vec<f32>)]);
 
     /// Makes what the passes of a session need of the parameters alone, whatever the batch: first layer, positions.

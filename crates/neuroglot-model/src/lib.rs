@@ -2,7 +2,8 @@
 //!
 //! A model reads spike counts `[trial, bin, unit]` of one session with some entries hidden (set to 0) and predicts a
 //! log-rate, ln(spikes/bin), for every entry. [`Scheme`] and [`Mask`] say what is hidden and what the loss counts;
-//! [`ModelConfig`] builds a [`Model`]: NDT1-stitch has one token per bin and one stitcher per session.
+//! [`ModelConfig`] builds a [`Model`]: NDT1-stitch has a token per bin and a stitcher per session, NDT2 a token per patch
+//! of units and bin.
 //!
 //! Zhang et al., "Towards a universal translator for neural dynamics at single-cell, single-spike resolution",
 //! NeurIPS 2024 (arXiv 2407.14668).
@@ -13,6 +14,7 @@ mod initialisation;
 mod mask;
 mod model;
 mod ndt1;
+mod ndt2;
 mod parameters;
 mod regions;
 mod scheme;
@@ -21,7 +23,10 @@ mod trunk;
 
 pub use error::ModelError;
 pub use mask::{Mask, MaskRatios};
-pub use model::{Architecture, Model, ModelConfig, ModelWeights, TrainingBatch, Update};
+pub use model::{
+    Architecture, Model, ModelConfig, ModelWeights, OpenedPart, OpenedRows, TrainingBatch, Update,
+};
+pub use ndt2::{PatchLayout, PatchTail};
 pub use parameters::ParameterInfo;
 pub use regions::Regions;
 pub use scheme::{Prompt, Scheme};

@@ -62,10 +62,6 @@ impl Ends for Stitched {
         self.stitchers[session].encoder.inputs
     }
 
-    fn tokens_per_bin(&self, _session: usize) -> usize {
-        1
-    }
-
     fn keep(&mut self, plan: &mut MemoryPlan, _training: bool) {
         let most_units = (0..self.stitchers.len()).map(|session| self.width(session)).max().unwrap_or(0);
         let embedded = self.spikes.outputs;

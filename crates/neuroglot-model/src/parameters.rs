@@ -76,17 +76,24 @@ impl Layout {
         &mut self,
         parameters: [(String, Vec<usize>); N],
     ) -> [Parameter; N] {
+        let mut places = self.adjacent_all(parameters.into()).into_iter();
+        [(); N].map(|()| places.next().expect("one place for each parameter"))
+    }
+
+    /// [`Layout::adjacent`] of any number.
+    pub(crate) fn adjacent_all(&mut self, parameters: Vec<(String, Vec<usize>)>) -> Vec<Parameter> {
         let len = parameters.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
         let slot = self.plan.slot(len);
         let mut offset = slot.offset();
-        parameters.map(|(name, shape)| {
+        let places = parameters.into_iter().map(|(name, shape)| {
             let info = ParameterInfo { name, shape };
             let place = Parameter { offset, len: info.values() };
             offset += place.len;
             self.infos.push(info);
             self.places.push(place);
             place
-        })
+        });
+        places.collect()
     }
 
     /// Places one parameter.

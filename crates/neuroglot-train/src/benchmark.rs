@@ -77,7 +77,7 @@ impl Benchmark {
         let shape = SessionShape::new("benchmark", acronyms.iter().copied());
         let mut model = self.model.init(bins, &[shape], true, training, &mut rng)?;
         let counts: Vec<f32> = (0..batch * bins * units).map(|_| made_up_count(rng.random())).collect();
-        let regions = Regions::new(acronyms);
+        let regions = self.model.regions(&acronyms);
         let mut room = [vec![0.0; counts.len()], vec![0.0; counts.len()]];
         let step =
             self.time(self.repetitions, |step| self.step(&mut model, &counts, &regions, &mut room, step))?;

@@ -178,6 +178,7 @@ impl Checkpoint {
         let tensors = Tensors::of(&path, &bytes)?;
         let config = &self.config;
         let shapes: Vec<SessionShape> = config.sessions.iter().map(CheckpointSession::shape).collect();
+        config.model.check()?;
         // Before anything is allocated: the file must hold as many values as the configuration claims.
         let (claimed, held) = (config.model.parameter_count(config.bins, &shapes), tensors.values());
         if claimed != held {

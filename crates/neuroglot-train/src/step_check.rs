@@ -1,8 +1,10 @@
-//! Whole training steps on one device against another: what single operations cannot show.
+//! Whole training steps of each architecture on one device against another: what single operations cannot show.
 
 use crate::{Purpose, TrainError, stream};
 use neuroglot_engine::Device;
-use neuroglot_model::{Mask, MaskRatios, Model, ModelConfig, Regions, Scheme, SessionShape, TrainingBatch};
+use neuroglot_model::{
+    Architecture, Mask, MaskRatios, Model, ModelConfig, Scheme, SessionShape, TrainingBatch,
+};
 use rand::RngExt;
 
 // A batch is small, and its sizes are no multiples of those in which devices work.
@@ -12,9 +14,11 @@ const UNITS: usize = 37;
 /// A device may run the first pass of a kind, record the second and repeat the record from then on.
 const REPETITIONS: u64 = 3;
 
-/// How far two devices are apart in the training steps of one masking scheme.
+/// How far two devices are apart in the training steps of one architecture under one masking scheme.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepDifference {
+    /// The architecture.
+    pub architecture: Architecture,
     /// The scheme.
     pub scheme: Scheme,
     /// Largest difference of the loss, relative to the loss, or of a gradient, relative to the largest gradient of its
@@ -28,10 +32,12 @@ pub struct StepDifference {
 /// # Errors
 /// [`TrainError::Model`] where a device has no room for some megabytes.
 pub fn compare_steps(
+    architecture: Architecture,
     device: Box<dyn Device>,
     reference: Box<dyn Device>,
 ) -> Result<Vec<StepDifference>, TrainError> {
-    let (mut model, mut reference) = (small_model(device)?, small_model(reference)?);
+    let (mut model, mut reference) =
+        (small_model(architecture, device)?, small_model(architecture, reference)?);
     let mut differences = Vec::new();
     for scheme in Scheme::ALL {
         let mut largest = 0.0;
@@ -43,13 +49,17 @@ pub fn compare_steps(
                 largest = f64::max(largest, difference(found, &expected[index], unit));
             }
         }
-        differences.push(StepDifference { scheme, largest });
+        differences.push(StepDifference { architecture, scheme, largest });
     }
     Ok(differences)
 }
 
-fn small_model(device: Box<dyn Device>) -> Result<Model, TrainError> {
+fn small_model(architecture: Architecture, device: Box<dyn Device>) -> Result<Model, TrainError> {
     let config = ModelConfig {
+        architecture,
+        // Units of a region take two patches, of which the second has a tail.
+        patch: 8,
+        region_patches: architecture == Architecture::Ndt2,
         hidden: 64,
         layers: 2,
         heads: 2,
@@ -72,7 +82,7 @@ fn arrays_of_step(model: &mut Model, scheme: Scheme, step: u64) -> Result<Vec<Ve
     let mut rng = stream(0, Purpose::Masking, step, 0);
     let counts: Vec<f32> =
         (0..TRIALS * BINS * UNITS).map(|_| f32::from(u8::from(rng.random_bool(0.2)))).collect();
-    let regions = Regions::new(acronyms());
+    let regions = model.config().regions(&model.sessions()[0].regions);
     let mask = Mask::draw(scheme, TRIALS, BINS, &regions, MaskRatios::default(), &mut rng);
     let (mut inputs, mut target) = (vec![0.0; counts.len()], vec![0.0; counts.len()]);
     mask.apply(&counts, &mut inputs);
@@ -122,13 +132,16 @@ mod tests {
     #[test]
     fn threads_change_nothing_and_every_scheme_is_checked() {
         let device = |threads| Box::new(CpuDevice::new(threads).unwrap());
-        let differences = compare_steps(device(2), device(1)).unwrap();
-        assert_eq!(differences, Scheme::ALL.map(|scheme| StepDifference { scheme, largest: 0.0 }));
+        for architecture in Architecture::ALL {
+            let differences = compare_steps(architecture, device(2), device(1)).unwrap();
+            let equal = Scheme::ALL.map(|scheme| StepDifference { architecture, scheme, largest: 0.0 });
+            assert_eq!(differences, equal);
+        }
     }
 
     #[test]
     fn biases_of_keys_are_measured_by_their_weights() {
-        let model = small_model(Box::new(CpuDevice::new(1).unwrap())).unwrap();
+        let model = small_model(Architecture::Ndt1Stitch, Box::new(CpuDevice::new(1).unwrap())).unwrap();
         let name = |index: usize| model.parameters()[index - 1].name.as_str();
         let moved: Vec<(&str, &str)> = (1..=model.parameters().len())
             .filter(|index| measured_by(&model, *index) != *index)

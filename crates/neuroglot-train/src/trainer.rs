@@ -231,10 +231,7 @@ impl<'a> Trainer<'a> {
         Ok(Self {
             config,
             sessions,
-            regions: sessions
-                .iter()
-                .map(|s| Regions::new(s.units().iter().map(|unit| unit.region.as_str())))
-                .collect(),
+            regions: shapes.iter().map(|shape| config.model.regions(&shape.regions)).collect(),
             training_trials,
             folder,
             info,

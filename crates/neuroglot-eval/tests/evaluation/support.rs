@@ -4,7 +4,7 @@ use neuroglot_data::{Behaviour, Session, SessionParts, SimulatorConfig, SpikeCou
 use neuroglot_engine::CpuDevice;
 use neuroglot_eval::results::{Evaluation, SessionEvaluation, TaskResult};
 use neuroglot_eval::{EvalError, EvaluationOptions, Task, TaskSelection, evaluate};
-use neuroglot_model::{Model, ModelConfig, SessionShape};
+use neuroglot_model::{Architecture, Model, ModelConfig, SessionShape};
 use neuroglot_train::{CheckpointConfig, CheckpointSession, MaskConfig, MaskPool};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -85,16 +85,29 @@ pub fn dense(session: &Session, trial: usize) -> Vec<f32> {
 /// The weights of the output are larger than initial ones, so that what is hidden makes a difference.
 pub fn model(sessions: &[Session], threads: usize) -> Model {
     let config = ModelConfig { hidden: 16, layers: 2, heads: 2, channels: 8, ..ModelConfig::default() };
+    model_of(&config, sessions, threads)
+}
+
+/// The same of patches of 5 units, which no session of the tests fills.
+pub fn ndt2(sessions: &[Session], threads: usize, region_patches: bool) -> Model {
+    let architecture = Architecture::Ndt2;
+    let sizes = ModelConfig { hidden: 16, layers: 2, heads: 2, patch: 5, ..ModelConfig::default() };
+    model_of(&ModelConfig { architecture, region_patches, ..sizes }, sessions, threads)
+}
+
+fn model_of(config: &ModelConfig, sessions: &[Session], threads: usize) -> Model {
     let shapes: Vec<SessionShape> = sessions.iter().map(|s| CheckpointSession::of(s).shape()).collect();
     let device = Box::new(CpuDevice::new(threads).unwrap());
     let mut rng = ChaCha8Rng::seed_from_u64(8);
     let mut model = config.init(sessions[0].bins(), &shapes, false, device, &mut rng).unwrap();
     scale_output_weights(&mut model, 2.0);
+    let mut biases = Vec::new();
     for (index, session) in sessions.iter().enumerate() {
         let rates = session.unit_rates_hz(&session.trials_in(Split::Train));
         let log_rates = rates.iter().map(|hz| (hz * session.bin_seconds()).max(1e-3).ln() as f32);
-        model.set_output_bias(&[(index, log_rates.collect())]);
+        biases.push((index, log_rates.collect()));
     }
+    model.set_output_bias(&biases);
     model
 }
 
@@ -109,7 +122,7 @@ pub fn constant_model(session: &Session, rates: &[f32]) -> Model {
 fn scale_output_weights(model: &mut Model, scale: f32) {
     for index in 0..model.parameters().len() {
         let name = &model.parameters()[index].name;
-        if name.starts_with("stitch_decoder.") && name.ends_with("weight") {
+        if name.contains("decoder.") && name.ends_with("weight") {
             let weights: Vec<f32> = model.read_parameter(index).iter().map(|weight| weight * scale).collect();
             model.write_parameter(index, &weights).unwrap();
         }

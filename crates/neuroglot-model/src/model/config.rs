@@ -1,6 +1,7 @@
 //! Sizes and options of the model.
 
-use crate::{ModelError, NormKind, Prompt, SessionShape};
+use crate::ndt2::acronyms;
+use crate::{ModelError, NormKind, PatchLayout, PatchTail, Prompt, SessionShape};
 use serde::{Deserialize, Serialize};
 
 /// How counts become tokens, and tokens log-rates.
@@ -10,13 +11,19 @@ pub enum Architecture {
     /// One token per bin, one stitcher per session.
     #[default]
     Ndt1Stitch,
+    /// One token per bin and patch of units, all parameters shared by the sessions.
+    Ndt2,
 }
 
 impl Architecture {
+    /// Every architecture.
+    pub const ALL: [Architecture; 2] = [Architecture::Ndt1Stitch, Architecture::Ndt2];
+
     /// The name used in options and files.
     pub fn name(self) -> &'static str {
         match self {
             Architecture::Ndt1Stitch => "ndt1-stitch",
+            Architecture::Ndt2 => "ndt2",
         }
     }
 }
@@ -33,7 +40,7 @@ impl std::fmt::Display for Architecture {
 pub struct ModelConfig {
     /// Kind of model.
     pub architecture: Architecture,
-    /// Width of the stitchers' output.
+    /// Width of the stitchers' output; NDT2 has no stitchers and takes no notice of it.
     pub channels: usize,
     /// Width of the tokens.
     pub hidden: usize,
@@ -51,6 +58,12 @@ pub struct ModelConfig {
     pub rope: bool,
     /// Normalisation.
     pub norm: NormKind,
+    /// Units of a patch: of NDT2's tokens, and of what the `random-token` mask hides.
+    pub patch: usize,
+    /// NDT2: what fills the last patch where units do not.
+    pub patch_tail: PatchTail,
+    /// NDT2: no patch holds units of two regions, and each token is told its region.
+    pub region_patches: bool,
 }
 
 impl Default for ModelConfig {
@@ -66,6 +79,9 @@ impl Default for ModelConfig {
             embed_dropout: 0.2,
             rope: false,
             norm: NormKind::Layer,
+            patch: 128,
+            patch_tail: PatchTail::default(),
+            region_patches: false,
         }
     }
 }
@@ -76,22 +92,44 @@ impl ModelConfig {
         if self.mlp == 0 { 2 * self.hidden } else { self.mlp }
     }
 
+    /// Counts that the embedding of spikes reads at once.
+    pub(super) fn embedded_width(&self) -> usize {
+        match self.architecture {
+            Architecture::Ndt1Stitch => self.channels,
+            Architecture::Ndt2 => self.patch,
+        }
+    }
+
     /// Number of parameter values of a model, without building it.
     pub fn parameter_count(&self, bins: usize, sessions: &[SessionShape]) -> u128 {
         let linear = |inputs: usize, outputs: usize| inputs as u128 * outputs as u128 + outputs as u128;
-        let (hidden, channels, mlp) = (self.hidden, self.channels, self.mlp_width());
+        let (hidden, width, mlp) = (self.hidden, self.embedded_width(), self.mlp_width());
         let norm = match self.norm {
             NormKind::Layer => 2 * hidden as u128,
             NormKind::Scale => 1,
         };
         let block = 4 * linear(hidden, hidden) + linear(hidden, mlp) + linear(mlp, hidden) + 2 * norm;
-        let stitchers = |s: &SessionShape| linear(s.units(), channels) + linear(hidden, s.units());
-        linear(channels, 2 * channels)
-            + linear(2 * channels, hidden)
-            + (bins as u128 + Prompt::COUNT as u128 + sessions.len() as u128) * hidden as u128
+        let ends = match self.architecture {
+            Architecture::Ndt1Stitch => {
+                let stitchers = |s: &SessionShape| linear(s.units(), width) + linear(hidden, s.units());
+                bins as u128 * hidden as u128 + sessions.iter().map(stitchers).sum::<u128>()
+            }
+            Architecture::Ndt2 => {
+                let layouts: Vec<PatchLayout> =
+                    sessions.iter().map(|s| self.patch_layout(&s.regions)).collect();
+                let patches = layouts.iter().map(PatchLayout::patches).max().unwrap_or(0);
+                let regions = acronyms(&layouts).len();
+                let normed = |rows: usize| (rows as u128 + 2) * hidden as u128;
+                let region = if self.region_patches { normed(regions) } else { 0 };
+                normed(bins) + normed(patches) + region + linear(hidden, self.patch)
+            }
+        };
+        linear(width, 2 * width)
+            + linear(2 * width, hidden)
+            + (Prompt::COUNT as u128 + sessions.len() as u128) * hidden as u128
             + self.layers as u128 * block
             + norm
-            + sessions.iter().map(stitchers).sum::<u128>()
+            + ends
     }
 
     /// Checks that the settings make a model.
@@ -111,6 +149,21 @@ impl ModelConfig {
         for (field, value) in sizes {
             if !(1..=65_536).contains(&value) {
                 return fail(field, &value, "it must lie between 1 and 65536");
+            }
+        }
+        if !(1..=4096).contains(&self.patch) {
+            return fail("patch", &self.patch, "it must lie between 1 and 4096");
+        }
+        if self.architecture != Architecture::Ndt2 {
+            if self.region_patches {
+                return fail("region_patches", &true, "only model.architecture = \"ndt2\" has patches");
+            }
+            if self.patch_tail != PatchTail::default() {
+                return fail(
+                    "patch_tail",
+                    &self.patch_tail,
+                    "only model.architecture = \"ndt2\" has patches",
+                );
             }
         }
         if self.mlp > 1 << 20 {

@@ -1,20 +1,22 @@
 //! The layers of a model, their memory, and both passes through them.
 
-use super::ModelConfig;
+use super::{Architecture, ModelConfig};
 use crate::ends::Ends;
 use crate::initialisation::embedding;
 use crate::ndt1::Stitched;
+use crate::ndt2::Patched;
 use crate::parameters::{Layout, Parameter, Parameters, Part};
 use crate::trunk::{
-    DropoutKey, LinearParameters, NormParameters, Trunk, TrunkConfig, TrunkSlots, dropout_at,
+    DropoutKey, FirstBlockSlots, LinearParameters, NormParameters, Sequence, Trunk, TrunkConfig, TrunkSlots,
+    dropout_at,
 };
-use crate::{ModelError, Prompt, SessionShape};
+use crate::{ModelError, PatchLayout, Prompt, SessionShape};
 use neuroglot_engine::ops::*;
-use neuroglot_engine::{AttentionRule, Device, MemoryPlan, PassKey, Slot};
+use neuroglot_engine::{Device, MemoryPlan, PassKey, Slot};
 use rand_chacha::ChaCha8Rng;
 
 /// Session and prompt tokens stand in front of the others.
-const PREFIX: usize = 2;
+pub(super) const PREFIX: usize = 2;
 /// Site of the tokens' dropout.
 const TOKEN_DROPOUT: u32 = 0;
 
@@ -50,8 +52,8 @@ pub(super) enum Use {
     Training,
     /// Log-rates of counts.
     Prediction,
-    /// Log-rates of rows that are embedded already.
-    PredictionOfEmbedded,
+    /// Log-rates of rows that are opened already.
+    PredictionOfOpened,
 }
 
 impl PassShape {
@@ -61,18 +63,22 @@ impl PassShape {
     }
 }
 
-/// Memory for embedding some rows by themselves.
+/// Memory for opening some rows by themselves.
 #[derive(Debug)]
-pub(super) struct EmbeddingSlots {
+pub(super) struct OpeningSlots {
     pub session: usize,
     pub rows: usize,
     pub inputs: Slot,
+    /// Which of a trial's tokens each row becomes.
+    pub places: Slot,
     embedded: Slot,
-    pub projected: Slot,
+    positions: Slot,
+    pub tokens: Slot,
+    pub first: FirstBlockSlots,
 }
 
-/// Rows of an embedding are rounded up to a multiple of this, so that few plans serve all.
-pub(super) const EMBEDDED_ROWS: usize = 32;
+/// Rows to open are rounded up to a multiple of this, so that few plans serve all.
+pub(super) const OPENED_ROWS: usize = 32;
 
 /// Memory of a pass over one batch shape.
 #[derive(Debug)]
@@ -83,7 +89,7 @@ pub(super) struct PassSlots {
     pub inputs: Slot,
     embedded: Slot,
     pub projected: Slot,
-    tokens: Slot,
+    pub tokens: Slot,
     pub trunk: TrunkSlots,
     encoded: Slot,
     normed: Slot,
@@ -121,7 +127,7 @@ impl Layers {
         training: bool,
         device: &mut dyn Device,
     ) -> Result<Self, ModelError> {
-        let (hidden, width) = (config.hidden, config.channels);
+        let (hidden, width) = (config.hidden, config.embedded_width());
         let mut layout = Layout::default();
         layout.group();
         let name = |part: &str| format!("encoder.embedder.{part}");
@@ -142,7 +148,12 @@ impl Layers {
             },
         );
         let out_norm = NormParameters::place(&mut layout, "encoder.out_norm", hidden, config.norm);
-        let ends = Box::new(Stitched::place(&mut layout, config, bins, sessions, spikes));
+        let ends: Box<dyn Ends> = match config.architecture {
+            Architecture::Ndt1Stitch => {
+                Box::new(Stitched::place(&mut layout, config, bins, sessions, spikes))
+            }
+            Architecture::Ndt2 => Box::new(Patched::place(&mut layout, config, bins, sessions, spikes)),
+        };
         Ok(Self {
             config: config.clone(),
             bins,
@@ -171,25 +182,24 @@ impl Layers {
         self.ends.initialise_decoders(p, device, rng);
     }
 
-    /// Tokens of a trial, besides session and prompt.
-    pub(super) fn tokens(&self, session: usize) -> usize {
-        self.bins * self.ends.tokens_per_bin(session)
+    fn sequence(&self, session: usize) -> Sequence {
+        let tokens_per_bin = self.ends.patches(session).map_or(1, PatchLayout::patches);
+        Sequence { prefix: PREFIX, bins: self.bins, tokens_per_bin }
     }
 
     pub(super) fn plan(&self, plan: &mut MemoryPlan, shape: PassShape) -> PassSlots {
         let PassShape { session, trials, outputs, use_of } = shape;
         let training = use_of == Use::Training;
         let (hidden, embedded) = (self.config.hidden, self.spikes.outputs);
-        let (count, width) = (self.tokens(session), self.ends.width(session));
-        let rows = trials * count;
-        let token_rows = trials * (count + PREFIX);
+        let (sequence, width) = (self.sequence(session), self.ends.width(session));
+        let (rows, token_rows) = (trials * sequence.of_bins(), trials * sequence.tokens());
         let tokens = plan.slot(token_rows * hidden);
-        let trunk = self.trunk.plan(plan, trials, count + PREFIX, training);
+        let trunk = self.trunk.plan(plan, trials, sequence, training);
         let only_training = |plan: &mut MemoryPlan, len| {
             if training { plan.slot(len) } else { Slot::default() }
         };
         let of_counts = |plan: &mut MemoryPlan, len| {
-            if use_of == Use::PredictionOfEmbedded { Slot::default() } else { plan.slot(len) }
+            if use_of == Use::PredictionOfOpened { Slot::default() } else { plan.slot(len) }
         };
         let selection = (outputs < width).then(|| Selection {
             units: plan.slot(outputs),
@@ -203,7 +213,7 @@ impl Layers {
             width,
             inputs: of_counts(plan, rows * width),
             embedded: of_counts(plan, rows * embedded),
-            projected: plan.slot(rows * hidden),
+            projected: of_counts(plan, rows * hidden),
             tokens,
             trunk,
             encoded: plan.slot(rows * hidden),
@@ -222,18 +232,17 @@ impl Layers {
         }
     }
 
-    pub(super) fn plan_embedding(
-        &self,
-        plan: &mut MemoryPlan,
-        session: usize,
-        rows: usize,
-    ) -> EmbeddingSlots {
-        EmbeddingSlots {
+    pub(super) fn plan_opening(&self, plan: &mut MemoryPlan, session: usize, rows: usize) -> OpeningSlots {
+        let hidden = self.config.hidden;
+        OpeningSlots {
             session,
             rows,
             inputs: plan.slot(rows * self.ends.width(session)),
+            places: plan.slot(rows),
             embedded: plan.slot(rows * self.spikes.outputs),
-            projected: plan.slot(rows * self.config.hidden),
+            positions: plan.slot(rows * hidden),
+            tokens: plan.slot(rows * hidden),
+            first: self.trunk.plan_first_block(plan, rows),
         }
     }
 
@@ -242,24 +251,43 @@ impl Layers {
         self.ends.prepare(&self.parameters, device, session);
     }
 
-    pub(super) fn embed_rows(&self, device: &mut dyn Device, slots: &EmbeddingSlots) {
-        let EmbeddingSlots { session, rows, inputs, embedded, projected } = *slots;
-        self.embed(device, session, rows, inputs, embedded, projected);
+    /// Rows of counts become tokens, and these what the first block attends with.
+    pub(super) fn open_rows(&self, device: &mut dyn Device, slots: &OpeningSlots) {
+        let OpeningSlots { session, rows, inputs, embedded, positions, tokens, .. } = *slots;
+        let p = &self.parameters;
+        self.embed(device, session, rows, inputs, embedded);
+        device.select_rows(&SelectRows {
+            rows: self.sequence(session).of_bins(),
+            width: self.config.hidden,
+            selected: rows,
+            x: self.ends.positions(p, session),
+            indices: slots.places,
+            y: positions,
+        });
+        device.linear(&Linear {
+            then: Then::Residual { x: positions, dropout: None },
+            ..self.projection.forward(p, rows, embedded, tokens)
+        });
+        self.trunk.open(p, device, rows, tokens, &slots.first);
     }
 
-    fn embed(
-        &self,
-        device: &mut dyn Device,
-        session: usize,
-        rows: usize,
-        inputs: Slot,
-        embedded: Slot,
-        projected: Slot,
-    ) {
+    /// The same for the session token and the prompt token, in the first two rows.
+    pub(super) fn open_prefix(&self, device: &mut dyn Device, slots: &OpeningSlots, prompt: Prompt) {
+        let hidden = self.config.hidden;
+        let p = &self.parameters;
+        let session = p.row(Part::Values, self.session_rows, slots.session, hidden);
+        let prompt = p.row(Part::Values, self.prompts, prompt.row(), hidden);
+        device.fill(slots.tokens, 0.0);
+        for (row, token) in [session, prompt].into_iter().enumerate() {
+            device.copy(token, slots.tokens.part(row * hidden, hidden));
+        }
+        self.trunk.open(p, device, slots.rows, slots.tokens, &slots.first);
+    }
+
+    fn embed(&self, device: &mut dyn Device, session: usize, rows: usize, inputs: Slot, embedded: Slot) {
         let [weight, bias] = self.ends.first_layer(session);
         let (units, outputs) = (self.ends.width(session), self.spikes.outputs);
         device.counts_linear(&CountsLinear { rows, units, outputs, x: inputs, weight, bias, y: embedded });
-        device.linear(&self.projection.forward(&self.parameters, rows, embedded, projected));
     }
 
     pub(super) fn forward(
@@ -272,24 +300,27 @@ impl Layers {
         let hidden = self.config.hidden;
         let p = &self.parameters;
         let PassShape { session, trials, .. } = slots.shape;
-        let count = self.tokens(session);
+        let sequence = self.sequence(session);
+        let count = sequence.of_bins();
         let rows = trials * count;
-        if slots.shape.use_of != Use::PredictionOfEmbedded {
-            self.embed(device, session, rows, slots.inputs, slots.embedded, slots.projected);
+        let is_opened = slots.shape.use_of == Use::PredictionOfOpened;
+        if !is_opened {
+            self.embed(device, session, rows, slots.inputs, slots.embedded);
+            device.linear(&self.projection.forward(p, rows, slots.embedded, slots.projected));
+            device.token_rows(&TokenRows {
+                batch: trials,
+                bins_per_sequence: count,
+                width: hidden,
+                bins: slots.projected,
+                positions: self.ends.positions(p, session),
+                first: p.row(Part::Values, self.session_rows, session, hidden),
+                second: p.row(Part::Values, self.prompts, prompt.row(), hidden),
+                tokens: slots.tokens,
+                dropout: dropout_at(key, self.config.embed_dropout as f32, TOKEN_DROPOUT),
+            });
         }
-        device.token_rows(&TokenRows {
-            batch: trials,
-            bins_per_sequence: count,
-            width: hidden,
-            bins: slots.projected,
-            positions: self.ends.positions(p, session),
-            first: p.row(Part::Values, self.session_rows, session, hidden),
-            second: p.row(Part::Values, self.prompts, prompt.row(), hidden),
-            tokens: slots.tokens,
-            dropout: dropout_at(key, self.config.embed_dropout as f32, TOKEN_DROPOUT),
-        });
-        let rule = self.rule(session, prompt);
-        let encoded = self.trunk.forward(p, device, &slots.trunk, slots.tokens, rule, key);
+        let rule = sequence.rule(prompt.is_causal());
+        let encoded = self.trunk.forward(p, device, &slots.trunk, slots.tokens, rule, key, is_opened);
         device.drop_prefix(&drop_prefix(count, hidden, trials, encoded, slots.encoded));
         self.out_norm.forward(p, device, rows, slots.encoded, slots.normed, slots.statistics);
         let decoder = self.ends.decoder(session);
@@ -321,7 +352,8 @@ impl Layers {
         let hidden = self.config.hidden;
         let p = &self.parameters;
         let PassShape { session, trials, .. } = slots.shape;
-        let count = self.tokens(session);
+        let sequence = self.sequence(session);
+        let count = sequence.of_bins();
         let rows = trials * count;
         // `projected` is free again: it takes the gradient of the normed rows, later that of the projection.
         let row_gradient = slots.projected;
@@ -354,7 +386,7 @@ impl Layers {
         device.fill(encoded, 0.0);
         self.out_norm.backward(p, device, rows, slots.encoded, slots.statistics, row_gradient, encoded);
         device.drop_prefix_backward(&drop_prefix(count, hidden, trials, tokens, encoded));
-        let rule = self.rule(session, prompt);
+        let rule = sequence.rule(prompt.is_causal());
         self.trunk.backward(p, device, &slots.trunk, slots.tokens, rule, key, tokens);
         // Prompts and sessions are one parameter each: rows not used in this batch have gradient 0.
         device.fill(p.gradient(self.prompts), 0.0);
@@ -385,16 +417,6 @@ impl Layers {
             bias_gradient,
         });
         self.ends.backward(p, device, session, slots.first_layer_gradients);
-    }
-
-    fn rule(&self, session: usize, prompt: Prompt) -> AttentionRule {
-        let tokens_per_bin = self.ends.tokens_per_bin(session);
-        AttentionRule {
-            prefix: PREFIX,
-            tokens_per_bin,
-            used_per_bin: tokens_per_bin,
-            causal: prompt.is_causal(),
-        }
     }
 }
 

@@ -3,16 +3,18 @@
 mod config;
 mod layers;
 mod losses;
+mod opened;
 mod passes;
 mod weights;
 
 pub use config::{Architecture, ModelConfig};
+pub use opened::{OpenedPart, OpenedRows};
 pub use weights::ModelWeights;
 
 use crate::parameters::Part;
 use crate::session_shape::check_sessions;
 use crate::{ModelError, ParameterInfo, Prompt, SessionShape};
-use layers::{EmbeddingSlots, Layers, PassSlots};
+use layers::{Layers, OpeningSlots, PassSlots};
 use losses::Losses;
 use neuroglot_engine::{Device, MemoryPlan};
 use passes::Buffers;
@@ -64,8 +66,8 @@ pub struct Model {
     kept: MemoryPlan,
     /// One plan per batch shape used so far.
     plans: Vec<Arc<PassSlots>>,
-    /// One plan per number of rows embedded by themselves so far.
-    embeddings: Vec<Arc<EmbeddingSlots>>,
+    /// One plan per number of rows opened by themselves so far.
+    openings: Vec<Arc<OpeningSlots>>,
     /// The plan whose constants are on the device.
     plan_in_use: Option<usize>,
     /// Losses of the last steps, read from the device when asked for.
@@ -108,6 +110,7 @@ impl ModelConfig {
         layers.ends.keep(&mut kept, training);
         let losses = Losses::new(&mut kept);
         device.reserve(kept.floats())?;
+        layers.ends.write_constants(device.as_mut());
         Ok(Model {
             sessions: sessions.to_vec(),
             device,
@@ -115,7 +118,7 @@ impl ModelConfig {
             prepared_for: None,
             kept,
             plans: Vec::new(),
-            embeddings: Vec::new(),
+            openings: Vec::new(),
             plan_in_use: None,
             losses,
             buffers: Buffers::default(),

@@ -1,6 +1,6 @@
 //! Passes of batches: predictions, losses and gradients.
 
-use super::layers::{EMBEDDED_ROWS, PassShape, PassSlots, Use};
+use super::layers::{PassShape, PassSlots, Use};
 use super::{Model, TrainingBatch};
 use crate::trunk::DropoutKey;
 use crate::{ModelError, Prompt};
@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub(super) struct Buffers {
     units: Vec<usize>,
     is_target: Vec<bool>,
-    selected: Vec<f32>,
+    rows: Vec<f32>,
 }
 
 impl Model {
@@ -55,7 +55,7 @@ impl Model {
     ) -> Result<(), ModelError> {
         self.buffers.units.clear();
         self.buffers.units.extend(0..self.sessions[session].units());
-        self.predict(session, prompt, trials, Use::Prediction, inputs, log_rates)
+        self.predict(session, prompt, trials, inputs, log_rates)
     }
 
     /// [`Model::log_rates`] of some units only, given in rising order, `[trial, bin, given unit]`.
@@ -75,78 +75,17 @@ impl Model {
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
         self.want(session, units);
-        self.predict(session, prompt, trials, Use::Prediction, inputs, log_rates)
+        self.predict(session, prompt, trials, inputs, log_rates)
     }
 
-    /// [`Model::log_rates_of`] rows that [`Model::embed`] has embedded, `[trial, bin, hidden]`.
-    ///
-    /// # Errors
-    /// [`ModelError::Engine`] where the device has too little memory for the batch.
-    ///
-    /// # Panics
-    /// As [`Model::log_rates_of`].
-    pub fn log_rates_of_embedded(
-        &mut self,
-        session: usize,
-        prompt: Prompt,
-        units: &[usize],
-        trials: usize,
-        embedded: &[f32],
-        log_rates: &mut [f32],
-    ) -> Result<(), ModelError> {
-        self.want(session, units);
-        self.predict(session, prompt, trials, Use::PredictionOfEmbedded, embedded, log_rates)
-    }
-
-    fn want(&mut self, session: usize, units: &[usize]) {
+    pub(super) fn want(&mut self, session: usize, units: &[usize]) {
         let known = units.last().is_none_or(|unit| *unit < self.sessions[session].units());
         assert!(known && units.is_sorted_by(|a, b| a < b), "units that the session has, in rising order");
         self.buffers.units.clear();
         self.buffers.units.extend(units);
     }
 
-    /// Embeds bins by themselves: counts `[row, unit]` become what the tokens are made of, `[row, hidden]`.
-    ///
-    /// Rows do not depend on each other, so that a row which many predictions share is embedded once.
-    ///
-    /// # Errors
-    /// [`ModelError::Engine`] where the device has too little memory.
-    ///
-    /// # Panics
-    /// Where the slices do not hold equally many rows.
-    pub fn embed(&mut self, session: usize, inputs: &[f32], embedded: &mut [f32]) -> Result<(), ModelError> {
-        let units = self.sessions[session].units();
-        let count = inputs.len() / units;
-        assert_eq!(
-            embedded.len(),
-            count * self.layers.config.hidden,
-            "one embedded row for each row of counts"
-        );
-        let rows = count.next_multiple_of(EMBEDDED_ROWS);
-        let known = self.embeddings.iter().find(|slots| (slots.session, slots.rows) == (session, rows));
-        let slots = match known {
-            Some(slots) => slots.clone(),
-            None => {
-                let mut plan = MemoryPlan::after(&self.kept);
-                let slots = Arc::new(self.layers.plan_embedding(&mut plan, session, rows));
-                self.device.reserve(plan.floats())?;
-                self.embeddings.push(slots.clone());
-                slots
-            }
-        };
-        self.prepare(session);
-        // Constants of the plan in use may lie where these rows go.
-        self.plan_in_use = None;
-        let rest = slots.inputs.part(inputs.len(), rows * units - inputs.len());
-        self.device.write(slots.inputs.part(0, inputs.len()), inputs);
-        self.device.fill(rest, 0.0);
-        let device = self.device.as_mut();
-        self.layers.embed_rows(device, &slots);
-        device.read(slots.projected.part(0, embedded.len()), embedded);
-        Ok(())
-    }
-
-    fn prepare(&mut self, session: usize) {
+    pub(super) fn prepare(&mut self, session: usize) {
         if self.prepared_for != Some(session) {
             self.layers.prepare(self.device.as_mut(), session);
             self.prepared_for = Some(session);
@@ -158,46 +97,91 @@ impl Model {
         session: usize,
         prompt: Prompt,
         trials: usize,
-        use_of: Use,
         inputs: &[f32],
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
-        let outputs = self.buffers.units.len();
-        let shape = PassShape { session, trials, outputs, use_of };
-        let index = self.plan(shape)?;
-        let slots = self.plans[index].clone();
-        self.prepare(session);
-        let of_counts = use_of == Use::Prediction;
-        self.device.write(if of_counts { slots.inputs } else { slots.projected }, inputs);
-        self.write_selection(&slots);
-        let layers = &self.layers;
-        self.device.pass(shape.key(prompt, None), None, &mut |device| {
-            layers.forward(device, &slots, prompt, None);
-        });
-        self.device.read(slots.log_rates, log_rates);
+        let slots = self.plan_prediction(session, trials, Use::Prediction)?;
+        self.write_inputs(&slots, inputs);
+        self.run_prediction(&slots, prompt, log_rates);
         Ok(())
+    }
+
+    /// The plan of a prediction of the wanted units.
+    pub(super) fn plan_prediction(
+        &mut self,
+        session: usize,
+        trials: usize,
+        use_of: Use,
+    ) -> Result<Arc<PassSlots>, ModelError> {
+        let outputs = self.outputs(session);
+        let index = self.plan(PassShape { session, trials, outputs, use_of })?;
+        self.prepare(session);
+        Ok(self.plans[index].clone())
+    }
+
+    /// Runs a pass whose inputs are on the device.
+    pub(super) fn run_prediction(&mut self, slots: &PassSlots, prompt: Prompt, log_rates: &mut [f32]) {
+        self.write_selection(slots);
+        let layers = &self.layers;
+        self.device.pass(slots.shape.key(prompt, None), None, &mut |device| {
+            layers.forward(device, slots, prompt, None);
+        });
+        self.read_log_rates(slots, log_rates);
+    }
+
+    /// Log-rates of a row: of the wanted units, or of all places of a patch.
+    fn outputs(&self, session: usize) -> usize {
+        match self.layers.ends.patches(session) {
+            Some(_) => self.layers.ends.width(session),
+            None => self.buffers.units.len(),
+        }
+    }
+
+    /// Writes inputs `[row, unit]` as the rows of tokens.
+    fn write_inputs(&mut self, slots: &PassSlots, inputs: &[f32]) {
+        match self.layers.ends.patches(slots.shape.session) {
+            Some(patches) => {
+                patches.write_inputs(inputs, &mut self.buffers.rows);
+                self.device.write(slots.inputs, &self.buffers.rows);
+            }
+            None => self.device.write(slots.inputs, inputs),
+        }
+    }
+
+    /// Reads the log-rates of the wanted units, `[row, wanted unit]`.
+    fn read_log_rates(&mut self, slots: &PassSlots, log_rates: &mut [f32]) {
+        let Some(patches) = self.layers.ends.patches(slots.shape.session) else {
+            return self.device.read(slots.log_rates, log_rates);
+        };
+        let Buffers { units, rows, .. } = &mut self.buffers;
+        rows.resize(slots.log_rates.len(), 0.0);
+        self.device.read(slots.log_rates, rows);
+        patches.read(rows, units, log_rates);
     }
 
     fn write_selection(&mut self, slots: &PassSlots) {
         if let Some(selection) = &slots.selection {
-            let selected = &mut self.buffers.selected;
-            selected.clear();
-            selected.extend(self.buffers.units.iter().map(|unit| *unit as f32));
-            self.device.write(selection.units, selected);
+            let Buffers { units, rows, .. } = &mut self.buffers;
+            rows.clear();
+            rows.extend(units.iter().map(|unit| *unit as f32));
+            self.device.write(selection.units, rows);
         }
     }
 
-    /// Writes the columns of the wanted units of `values`, `[row, unit]`.
-    fn write_columns(&mut self, slots: &PassSlots, values: &[f32], slot: Slot) {
-        if slots.selection.is_none() {
+    /// Writes `values`, `[row, unit]`, in the shape of the log-rates.
+    fn write_outputs(&mut self, slots: &PassSlots, values: &[f32], slot: Slot) {
+        let Buffers { units, rows, .. } = &mut self.buffers;
+        if let Some(patches) = self.layers.ends.patches(slots.shape.session) {
+            patches.write(values, rows);
+        } else if slots.selection.is_some() {
+            rows.clear();
+            for row in values.chunks_exact(slots.width) {
+                rows.extend(units.iter().map(|unit| row[*unit]));
+            }
+        } else {
             return self.device.write(slot, values);
         }
-        let Buffers { units, selected, .. } = &mut self.buffers;
-        selected.clear();
-        for row in values.chunks_exact(slots.width) {
-            selected.extend(units.iter().map(|unit| row[*unit]));
-        }
-        self.device.write(slot, selected);
+        self.device.write(slot, rows);
     }
 
     /// Runs a batch forward and backward. The loss is read by [`Model::loss`] or [`Model::take_losses`], gradients are
@@ -212,12 +196,12 @@ impl Model {
         assert!(self.layers.parameters.is_training(), "the model was built for inference only");
         self.find_target_units(batch);
         let TrainingBatch { session, trials, prompt, .. } = *batch;
-        let shape = PassShape { session, trials, outputs: self.buffers.units.len(), use_of: Use::Training };
+        let shape = PassShape { session, trials, outputs: self.outputs(session), use_of: Use::Training };
         let index = self.plan(shape)?;
         let slots = self.plans[index].clone();
-        self.device.write(slots.inputs, batch.inputs);
-        self.write_columns(&slots, batch.counts, slots.counts);
-        self.write_columns(&slots, batch.target, slots.target);
+        self.write_inputs(&slots, batch.inputs);
+        self.write_outputs(&slots, batch.counts, slots.counts);
+        self.write_outputs(&slots, batch.target, slots.target);
         self.write_selection(&slots);
         let key = batch.dropout.map(|(seed, step)| DropoutKey { seed, step });
         let layers = &self.layers;

@@ -229,7 +229,7 @@ impl Cut {
         }
     }
 
-    /// The product of one block of rows with some panels.
+    /// The product of one block of rows with some panels, and what stands behind each of them.
     ///
     /// # Safety
     /// Nothing else may use the rows and columns written to.
@@ -242,6 +242,7 @@ impl Cut {
         (a, first_row_of_a): (Matrix<'_>, usize),
         packed: &[f32],
         room: &mut Room,
+        behind: Behind<'_>,
     ) {
         let tiles = self.tiles;
         let rows = self.block.min(self.rows - first_row);
@@ -301,6 +302,9 @@ impl Cut {
                         }
                     }
                 }
+                if let (Behind::Stripes(behind), true) = (behind, first_inner + inner == self.inner) {
+                    behind(y.values, Stripe { first_row, rows, first_column, columns });
+                }
             }
         }
         if self.inner == 0 && into == Into::Replace {
@@ -335,7 +339,9 @@ pub(crate) unsafe fn product_here(y: Destination<'_>, into: Into, a: Matrix<'_>,
         }
         for first_row in (0..cut.rows).step_by(cut.block) {
             // SAFETY: the caller's promise.
-            unsafe { cut.run(y, into, first_row, 0..cut.panels, (a, first_row), packed, of_block) };
+            unsafe {
+                cut.run(y, into, first_row, 0..cut.panels, (a, first_row), packed, of_block, Behind::Nothing);
+            }
         }
     });
 }
@@ -404,19 +410,33 @@ impl Packed {
     }
 }
 
-/// `y (+)= a · b` on all threads of the current pool; `y` is `[a's rows, b's columns]` without gaps.
-pub(crate) fn product(y: &mut [f32], into: Into, a: Matrix<'_>, b: Matrix<'_>) {
-    product_then(y, into, &Left::Matrix(a), Right::Matrix(b), &|_, _| ());
+/// What is done with a product as soon as a part of it is finished.
+#[derive(Clone, Copy)]
+pub(crate) enum Behind<'a> {
+    /// Nothing.
+    Nothing,
+    /// `(first row, rows of y)`, for each block of rows.
+    Rows(&'a (dyn Fn(usize, &mut [f32]) + Sync)),
+    /// `(y, stripe)`, for each panel of a block: it is in the first-level cache then.
+    Stripes(&'a (dyn Fn(SharedRows<'_>, Stripe) + Sync)),
 }
 
-/// [`product`], and `behind(first row, rows of y)` for each block of rows as soon as it is finished.
-pub(crate) fn product_then(
-    y: &mut [f32],
-    into: Into,
-    a: &Left<'_>,
-    b: Right<'_>,
-    behind: &(dyn Fn(usize, &mut [f32]) + Sync),
-) {
+/// Some columns of the rows of a block.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stripe {
+    pub first_row: usize,
+    pub rows: usize,
+    pub first_column: usize,
+    pub columns: usize,
+}
+
+/// `y (+)= a · b` on all threads of the current pool; `y` is `[a's rows, b's columns]` without gaps.
+pub(crate) fn product(y: &mut [f32], into: Into, a: Matrix<'_>, b: Matrix<'_>) {
+    product_then(y, into, &Left::Matrix(a), Right::Matrix(b), Behind::Nothing);
+}
+
+/// [`product`], and what stands behind it.
+pub(crate) fn product_then(y: &mut [f32], into: Into, a: &Left<'_>, b: Right<'_>, behind: Behind<'_>) {
     product_with(Tiles::best(), y, into, a, b, behind);
 }
 
@@ -426,7 +446,7 @@ fn product_with(
     into: Into,
     a: &Left<'_>,
     b: Right<'_>,
-    behind: &(dyn Fn(usize, &mut [f32]) + Sync),
+    behind: Behind<'_>,
 ) {
     let cut = match a {
         Left::Matrix(a) => Cut::new(tiles, a.shape(), a.order(), b.shape()),
@@ -460,10 +480,11 @@ fn product_with(
     let multiply = |block: usize, panels, operand| {
         ROOM.with_borrow_mut(|(room, _)| {
             // SAFETY: blocks have rows of their own, and below no two tasks have the same panels of one block.
-            unsafe { cut.run(whole, into, block * cut.block, panels, operand, packed, room) };
+            unsafe { cut.run(whole, into, block * cut.block, panels, operand, packed, room, behind) };
         });
     };
     let finish = |index: usize| {
+        let Behind::Rows(behind) = behind else { return };
         let Block { first_row, rows, .. } = block_at(index);
         // SAFETY: blocks have rows of their own, and this one's product is done.
         let rows = unsafe { whole.values.slice(first_row * cut.columns, rows * cut.columns) };
@@ -532,9 +553,16 @@ mod tests {
                         Into::Replace,
                         &Left::Matrix(a),
                         Right::Matrix(b),
-                        &|_, _| (),
+                        Behind::Nothing,
                     );
-                    product_with(tiles, &mut y, Into::Add, &Left::Matrix(a), Right::Matrix(b), &|_, _| ());
+                    product_with(
+                        tiles,
+                        &mut y,
+                        Into::Add,
+                        &Left::Matrix(a),
+                        Right::Matrix(b),
+                        Behind::Nothing,
+                    );
                     for (got, want) in y.iter().zip(&expected) {
                         let error = (f64::from(*got) - 2.0 * want).abs();
                         assert!(
@@ -598,8 +626,8 @@ mod tests {
         let (a, b) =
             (Left::Matrix(Matrix::new(&a, rows, inner)), Matrix::new(&b, columns, inner).transpose());
         let (mut fresh, mut kept) = (vec![0.0; rows * columns], vec![0.0; rows * columns]);
-        product_then(&mut fresh, Into::Replace, &a, Right::Matrix(b), &|_, _| ());
-        product_then(&mut kept, Into::Replace, &a, Right::Packed(&Packed::new(b)), &|_, _| ());
+        product_then(&mut fresh, Into::Replace, &a, Right::Matrix(b), Behind::Nothing);
+        product_then(&mut kept, Into::Replace, &a, Right::Packed(&Packed::new(b)), Behind::Nothing);
         assert_eq!(fresh, kept);
     }
 
@@ -620,7 +648,13 @@ mod tests {
             let left = Left::Rows { rows, inner: 3, prepare: &prepare };
             let behind = |first: usize, y: &mut [f32]| y.iter_mut().for_each(|y| *y -= first as f32);
             pool.install(|| {
-                product_then(&mut y, Into::Replace, &left, Right::Matrix(Matrix::new(&b, 3, 2)), &behind)
+                product_then(
+                    &mut y,
+                    Into::Replace,
+                    &left,
+                    Right::Matrix(Matrix::new(&b, 3, 2)),
+                    Behind::Rows(&behind),
+                )
             });
             assert_eq!(y, vec![1.0; rows * 2], "{rows} rows");
         }

@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn intervals_of_groups_have_the_width_of_both_sources_of_variance() {
         // Group means 0.0, 0.1 … 3.9 (variance (40² − 1) · 0.01 / 12), and ±1 within each group of 50.
-        let noise = |index: usize| if index % 2 == 0 { 1.0 } else { -1.0 };
+        let noise = |index: usize| if index.is_multiple_of(2) { 1.0 } else { -1.0 };
         let groups: Vec<Vec<f64>> = (0..40)
             .map(|group| (0..50).map(|index| f64::from(group) * 0.1 + noise(index)).collect())
             .collect();

@@ -57,14 +57,14 @@ impl<'a> Maker<'a> {
     }
 
     /// Trained with all trials, from scratch.
-    fn from_scratch(&self) -> Vec<Trained<'a>> {
+    fn trained_from_scratch(&self) -> Vec<Trained<'a>> {
         let mut trained = self.trained();
         trained.retain(|of| of.method.pretraining.is_none() && of.method.trials == 0);
         trained
     }
 
     /// Trained with all trials, from the pretraining of most sessions.
-    fn from_most(&self) -> Vec<Trained<'a>> {
+    fn trained_from_most(&self) -> Vec<Trained<'a>> {
         let mut trained = self.trained();
         trained.retain(|of| of.method.pretraining.is_some() && of.method.trials == 0);
         let most = trained.iter().map(|of| of.method.pretraining_sessions()).max();
@@ -106,12 +106,12 @@ impl<'a> Maker<'a> {
 
     fn scratch(&self) -> Option<ScoreTable> {
         let caption = "One model for each session, trained on it alone.";
-        let lines = self.by_architecture(self.from_scratch());
+        let lines = self.by_architecture(self.trained_from_scratch());
         self.table("scratch", "Trained from scratch on each session", caption, &lines)
     }
 
     fn pretrained(&self) -> Option<ScoreTable> {
-        let trained = self.from_most();
+        let trained = self.trained_from_most();
         let start = labels::start(trained.first()?.method);
         let caption = format!("One model for each session, {start} and fine-tuned on it.");
         self.table("pretrained", "Pretrained and fine-tuned", &caption, &self.by_architecture(trained))
@@ -121,7 +121,7 @@ impl<'a> Maker<'a> {
     fn baselines(&self) -> Option<ScoreTable> {
         let mtm =
             |trained: Vec<Trained<'a>>| trained.into_iter().find(|of| of.method.mask == MaskPool::MultiTask);
-        let scratch = mtm(self.from_scratch())?;
+        let scratch = mtm(self.trained_from_scratch())?;
         let name = |of: &Trained| format!("MtM, {}", labels::start(of.method));
         let line = |name: String, scores: &'a MethodScores, reference| Line {
             group: labels::architecture(scratch.method),
@@ -132,7 +132,7 @@ impl<'a> Maker<'a> {
             curve: String::new(),
         };
         let mut lines = vec![line(name(&scratch), scratch.scores, None)];
-        lines.extend(mtm(self.from_most()).map(|of| line(name(&of), of.scores, Some(0))));
+        lines.extend(mtm(self.trained_from_most()).map(|of| line(name(&of), of.scores, Some(0))));
         let baselines = self.methods.iter().filter_map(|scores| match &scores.method {
             Method::Baseline(name) => Some(line(name.clone(), scores, Some(0))),
             Method::Trained(_) => None,
@@ -159,7 +159,7 @@ impl<'a> Maker<'a> {
 
     /// Every mask against MtM.
     fn masks(&self) -> Option<ScoreTable> {
-        let trained = self.from_scratch();
+        let trained = self.trained_from_scratch();
         // Two masks stand side by side in the first table already.
         let is_more = trained.len() > self.main(trained.clone()).len();
         let name = |method: &TrainedMethod| labels::mask(method.mask);
@@ -251,8 +251,8 @@ impl<'a> Maker<'a> {
     }
 
     fn scratch_and_most(&self) -> Vec<Trained<'a>> {
-        let mut trained = self.from_scratch();
-        trained.extend(self.from_most());
+        let mut trained = self.trained_from_scratch();
+        trained.extend(self.trained_from_most());
         trained
     }
 }

@@ -13,7 +13,7 @@ fn workplace() -> TempDir {
     let simulator =
         SimulatorConfig { sessions: 5, units: 4, trials: 20, bins: 5, seed: 7, ..SimulatorConfig::default() };
     for session in simulator.simulate().unwrap() {
-        session.write(&root.path().join(format!("{}_aligned", session.eid())), false).unwrap();
+        session.write(root.path().join(format!("{}_aligned", session.eid())), false).unwrap();
     }
     root
 }

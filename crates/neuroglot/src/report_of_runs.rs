@@ -121,8 +121,8 @@ fn curves(records: &[EpochRecord]) -> Vec<Curve> {
 /// The commands that make a run and its evaluation again.
 fn commands_of(run: &NamedRun, info: &RunInfo) -> [String; 2] {
     let path = word(run.folder.path());
-    let config = word(&run.folder.path().join("config.toml"));
-    let sessions: Vec<String> = info.sessions.iter().map(|session| word(session)).collect();
+    let config = word(run.folder.path().join("config.toml"));
+    let sessions: Vec<String> = info.sessions.iter().map(word).collect();
     let sessions = sessions.join(" ");
     [
         format!("neuroglot train {sessions} --config {config} --out {path}"),

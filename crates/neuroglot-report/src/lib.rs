@@ -8,12 +8,14 @@
 //! written; numbers that are not finite are left out of figures and read "n/a" in tables.
 
 mod compare;
+mod document;
 mod error;
 mod number;
 mod page;
 mod plot;
 mod report;
 mod sections;
+mod study;
 mod style;
 mod table;
 mod text;
@@ -21,3 +23,4 @@ mod write;
 
 pub use error::ReportError;
 pub use report::{Curve, Report, RunSection};
+pub use study::StudyReport;

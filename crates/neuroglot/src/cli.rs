@@ -1,7 +1,8 @@
 //! The verbs and the options they share.
 
 use crate::commands::{
-    bench, compare, demo, doctor, evaluate, finetune, inspect, predict, report, simulate, train,
+    bench, compare, demo, doctor, evaluate, finetune, inspect, launch, predict, report, simulate, study,
+    train,
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -54,6 +55,8 @@ pub enum Command {
     Predict(predict::Arguments),
     Compare(compare::Arguments),
     Report(report::Arguments),
+    Study(study::Arguments),
+    Launch(launch::Arguments),
     Bench(bench::Arguments),
     Doctor(doctor::Arguments),
 }

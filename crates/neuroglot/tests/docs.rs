@@ -92,6 +92,41 @@ fn the_page_on_ndt2_runs_from_top_to_bottom() {
 }
 
 #[test]
+fn the_page_on_studies_runs_and_names_what_there_is() {
+    let text = page("docs/study.md");
+    let commands = blocks(&text, "sh");
+    assert_eq!(commands.len(), 4, "blocks of commands");
+    let workplace = Workplace::new();
+    std::fs::create_dir(workplace.path("studies")).unwrap();
+    std::fs::write(workplace.path("studies/tiny.toml"), page("studies/tiny.toml")).unwrap();
+    run_all(&workplace, &commands);
+    for file in ["runs/tiny/report.html", "runs/shared/report.html", "study.sh", "job.yaml"] {
+        assert!(workplace.path(file).is_file(), "{file}");
+    }
+    // The example is a study file, and the table has its keys.
+    std::fs::write(workplace.path("example.toml"), blocks(&text, "toml").concat()).unwrap();
+    neuroglot::study::StudyFile::read(&workplace.path("example.toml")).unwrap();
+    let missing = workplace.path("unknown.toml");
+    let keys: Vec<&str> = text.lines().filter(|line| line.starts_with("| `")).collect();
+    for key in
+        ["sessions", "masks", "reference", "models", "recipes", "seeds", "tasks", "checkpoint", "baselines"]
+    {
+        assert!(keys.iter().any(|row| row.starts_with(&format!("| `{key}` |"))), "{key}");
+        // Each is a key: a value of no type fails by its type, not by its name.
+        std::fs::write(&missing, format!("name = 'n'\nsessions = ['x']\n{key} = 1.5\n")).unwrap();
+        let error = neuroglot::study::StudyFile::read(&missing).unwrap_err().to_string();
+        assert!(!error.contains("there is no key"), "{error}");
+    }
+    for recipe in neuroglot::train::Recipe::ALL {
+        let row = text.lines().find(|line| line.starts_with(&format!("| `{}` |", recipe.name()))).unwrap();
+        for setting in recipe.settings() {
+            assert!(row.contains(&format!("`{setting}`")), "{setting} in {row}");
+        }
+        assert_eq!(row.matches('=').count(), recipe.settings().len(), "{row}");
+    }
+}
+
+#[test]
 fn the_readme_commands_run_on_simulated_recordings() {
     let readme = page("README.md");
     let commands = blocks(&readme, "console");

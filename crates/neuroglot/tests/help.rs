@@ -4,8 +4,22 @@ mod common;
 
 use common::Workplace;
 
-const COMMANDS: [&str; 10] =
-    ["demo", "simulate", "inspect", "train", "evaluate", "predict", "compare", "report", "bench", "doctor"];
+const COMMANDS: [&str; 14] = [
+    "demo",
+    "simulate",
+    "inspect",
+    "train",
+    "evaluate",
+    "predict",
+    "compare",
+    "report",
+    "study",
+    "launch",
+    "launch slurm",
+    "launch kubernetes",
+    "bench",
+    "doctor",
+];
 
 #[test]
 fn the_first_page() {
@@ -26,7 +40,7 @@ fn every_command() {
     for command in COMMANDS {
         let help = workplace.succeed(&format!("{command} --help"));
         assert!(help.contains("\nExample:\n  neuroglot "), "{command} shows an example");
-        insta::assert_snapshot!(format!("help_{command}"), help);
+        insta::assert_snapshot!(format!("help_{}", command.replace(' ', "_")), help);
     }
 }
 

@@ -1,7 +1,7 @@
 //! From a study file and sessions to cells, and what is refused.
 
 use neuroglot_data::SimulatorConfig;
-use neuroglot_study::{Cell, Method, Stage, State, StudyFile, StudyFolder, StudySessions, cells};
+use neuroglot_study::{Cell, Method, Stage, State, StudyFile, StudyFolder, StudySession, StudySessions, cells};
 use neuroglot_train::Recipe;
 use std::fs;
 use std::path::Path;
@@ -214,4 +214,36 @@ fn a_finished_cell_is_known_and_another_one_in_its_place_refused() {
     assert!(error.contains("with other settings (train.epochs is 3, not 4): remove this folder"), "{error}");
     fs::write(folder.cell(&cell.id).join("cell.json"), "{").unwrap();
     assert!(folder.state(&file, &cell).unwrap_err().to_string().contains("the file is damaged: remove it"));
+}
+
+#[test]
+fn the_ready_studies_are_plans() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let tiny = StudyFile::read(&repository.join("studies/tiny.toml")).unwrap();
+    assert_eq!((tiny.name.as_str(), tiny.reference().name()), ("tiny", "temporal"));
+    let steinmetz = StudyFile::read(&repository.join("studies/steinmetz.toml")).unwrap();
+    let data = repository.join("../shared/data/steinmetz");
+    if !data.is_dir() {
+        eprintln!("skipped: no recordings in {}", data.display());
+        return;
+    }
+    let sessions = StudySessions::find(&steinmetz, Some(&data)).unwrap();
+    let subjects = |sessions: &[StudySession]| -> Vec<String> {
+        let mut subjects: Vec<String> = sessions.iter().map(|session| session.subject.clone()).collect();
+        subjects.dedup();
+        subjects
+    };
+    assert_eq!((subjects(&sessions.scored), sessions.scored.len()), (vec!["Lederberg".to_owned()], 5));
+    let cells = cells(&steinmetz, &sessions).unwrap();
+    let pretrainings: Vec<&Cell> = cells.iter().filter(|cell| cell.stage == Stage::Pretrain).collect();
+    assert_eq!(pretrainings.iter().map(|cell| cell.sessions.len()).collect::<Vec<_>>(), [7, 3, 7]);
+    assert!(pretrainings.iter().all(|cell| !subjects(&cell.sessions).contains(&"Lederberg".to_owned())));
+    // Fine-tuning and training from scratch take equally many epochs over the same trials.
+    let epochs = |stage| -> Vec<u64> {
+        let mut epochs: Vec<u64> =
+            cells.iter().filter(|cell| cell.stage == stage).map(|cell| cell.settings.train.epochs).collect();
+        epochs.dedup();
+        epochs
+    };
+    assert_eq!((epochs(Stage::Scratch).len(), epochs(Stage::Scratch)), (1, epochs(Stage::Finetune)));
 }

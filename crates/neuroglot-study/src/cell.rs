@@ -79,6 +79,17 @@ pub struct Pretrained {
     pub sessions: usize,
 }
 
+/// A cell that another one needs, and all that makes it what it is: the other is another one if this is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Needed {
+    /// Its id.
+    pub id: String,
+    /// Its settings.
+    pub settings: RunConfig,
+    /// Ids of its sessions.
+    pub sessions: Vec<String>,
+}
+
 /// One piece of work, whose results lie in a folder of their own.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cell {
@@ -93,7 +104,7 @@ pub struct Cell {
     /// Sessions of the run; a scored cell has one.
     pub sessions: Vec<StudySession>,
     /// The cell whose model is trained on.
-    pub needs: Option<String>,
+    pub needs: Option<Needed>,
     /// Settings of the run; a baseline uses those of `data`.
     pub settings: RunConfig,
 }

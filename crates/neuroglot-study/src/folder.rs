@@ -1,6 +1,6 @@
 //! The folder of a study: a folder per cell, locks beside them, and the report.
 
-use crate::cell::{Cell, Method, Stage};
+use crate::cell::{Cell, Method, Needed, Stage};
 use crate::{CellLock, Held, StudyError, StudyFile};
 use neuroglot_eval::read_evaluation;
 use neuroglot_eval::results::Evaluation;
@@ -35,7 +35,7 @@ struct Finished {
     method: Method,
     seed: Option<u64>,
     sessions: Vec<String>,
-    needs: Option<String>,
+    needs: Option<Needed>,
     settings: RunConfig,
     tasks: Vec<String>,
     checkpoint: String,
@@ -103,6 +103,9 @@ impl StudyFolder {
         if found.sessions != expected.sessions {
             let (found, expected) = (found.sessions.join(", "), expected.sessions.join(", "));
             return Err(other(format!("it was made of the sessions {found}, not {expected}")));
+        }
+        if found.needs != expected.needs {
+            return Err(other("the pretraining that it was made from is another one by now".to_owned()));
         }
         // Other tasks or another checkpoint want another evaluation, not another run.
         let is_scored_so = (found.tasks, found.checkpoint) == (expected.tasks, expected.checkpoint);

@@ -1,6 +1,6 @@
 //! All cells of a study.
 
-use crate::cell::{Cell, Method, Pretrained, Stage, TrainedMethod};
+use crate::cell::{Cell, Method, Needed, Pretrained, Stage, TrainedMethod};
 use crate::file::{Exclusion, Pretraining, StudyFile};
 use crate::{StudyError, StudySession, StudySessions, glue};
 use neuroglot_model::Architecture;
@@ -171,16 +171,21 @@ fn pretrained(
     }
     let mut names = vec![pretrained.name.clone()];
     names.extend(line.names());
-    let first = id(Stage::Pretrain, &names);
-    let mut cells = vec![Cell {
-        id: first.clone(),
+    let first = Cell {
+        id: id(Stage::Pretrain, &names),
         stage: Stage::Pretrain,
         method: line.method(Some(pretrained), 0),
         seed: Some(line.seed),
         sessions: trained_on.clone(),
         needs: None,
         settings: settings(file, line.recipe, &[&file.settings, &of_file.settings], &line.own_settings(0))?,
-    }];
+    };
+    let needed = Needed {
+        id: first.id.clone(),
+        settings: first.settings.clone(),
+        sessions: first.sessions.iter().map(|session| session.eid.clone()).collect(),
+    };
+    let mut cells = vec![first];
     for trials in trials {
         let tables = [&file.settings, &file.finetune.settings];
         let settings = settings(file, line.recipe, &tables, &line.own_settings(trials))?;
@@ -190,7 +195,7 @@ fn pretrained(
             method: line.method(Some(pretrained), trials),
             seed: Some(line.seed),
             sessions: vec![session.clone()],
-            needs: Some(first.clone()),
+            needs: Some(needed.clone()),
             settings: settings.clone(),
         }));
     }

@@ -27,7 +27,7 @@ mod table_rows;
 mod table_text;
 mod tables;
 
-pub use cell::{Cell, Method, Pretrained, Stage, TrainedMethod};
+pub use cell::{Cell, Method, Needed, Pretrained, Stage, TrainedMethod};
 pub use error::StudyError;
 pub use estimate::{Column, Difference, Estimate, FEWEST_SESSIONS, Mark, Range};
 pub use file::{Exclusion, Pretraining, Selection, StudyFile};

@@ -92,8 +92,8 @@ impl Shard {
     pub fn assign(cells: &[Cell], count: usize) -> Vec<usize> {
         let mut groups: Vec<(u64, Vec<usize>)> = Vec::new();
         for (index, cell) in cells.iter().enumerate() {
-            let needed = cell.needs.as_ref();
-            let group = groups.iter_mut().find(|(_, members)| needed == Some(&cells[members[0]].id));
+            let needed = cell.needs.as_ref().map(|needed| needed.id.as_str());
+            let group = groups.iter_mut().find(|(_, members)| needed == Some(cells[members[0]].id.as_str()));
             match group {
                 Some((weight, members)) => {
                     *weight = weight.saturating_add(cell.weight());
@@ -140,7 +140,7 @@ impl fmt::Display for Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cell::{Method, Stage};
+    use crate::cell::{Method, Needed, Stage};
     use neuroglot_train::RunConfig;
 
     fn from(variables: &[(&str, &str)], count: Option<usize>) -> Result<Option<String>, String> {
@@ -209,7 +209,11 @@ mod tests {
             method: Method::Baseline(String::new()),
             seed: None,
             sessions: vec![session],
-            needs: needs.map(str::to_owned),
+            needs: needs.map(|id| Needed {
+                id: id.to_owned(),
+                settings: settings.clone(),
+                sessions: Vec::new(),
+            }),
             settings,
         }
     }

@@ -1,7 +1,9 @@
 //! From a study file and sessions to cells, and what is refused.
 
 use neuroglot_data::SimulatorConfig;
-use neuroglot_study::{Cell, Method, Stage, State, StudyFile, StudyFolder, StudySessions, cells};
+use neuroglot_study::{
+    Cell, Method, Stage, State, StudyFile, StudyFolder, StudySession, StudySessions, cells,
+};
 use neuroglot_train::Recipe;
 use std::fs;
 use std::path::Path;
@@ -92,8 +94,9 @@ fn each_pretraining_comes_before_its_fine_tunings() {
         (Finetune, 1, 1000),
     ];
     assert_eq!(stages, expected);
-    assert_eq!(cells[3].needs.as_deref(), Some("pretrain/2-sessions_ndt1-stitch_mtm_s42"));
-    assert_eq!(cells[7].needs.as_ref(), Some(&cells[5].id));
+    let needs = |place: usize| cells[place].needs.as_ref().map(|needed| needed.id.as_str());
+    assert_eq!(needs(3), Some("pretrain/2-sessions_ndt1-stitch_mtm_s42"));
+    assert_eq!((needs(0), needs(7)), (None, Some(cells[5].id.as_str())));
     assert!(cells[5].id.starts_with("pretrain/all-of-them_ndt1-stitch_mtm_s42-"), "{}", cells[5].id);
     let Method::Trained(method) = &cells[4].method else { panic!("a model") };
     assert_eq!(method.pretraining.as_ref().unwrap().sessions, 2);
@@ -212,6 +215,50 @@ fn a_finished_cell_is_known_and_another_one_in_its_place_refused() {
     let longer = plan(root.path(), &text.replace("epochs = 3", "epochs = 4")).unwrap().remove(0);
     let error = folder.state(&file, &longer).unwrap_err().to_string();
     assert!(error.contains("with other settings (train.epochs is 3, not 4): remove this folder"), "{error}");
+    // A fine-tuning of another pretraining is another fine-tuning.
+    let tuned = |epochs: u64| {
+        let text = format!("{text}[[pretrain]]\ntrain.epochs = {epochs}\n");
+        (read(root.path(), &text).unwrap(), plan(root.path(), &text).unwrap().pop().unwrap())
+    };
+    let ((file, before), (_, after)) = (tuned(5), tuned(6));
+    assert_eq!((before.stage, &before.id), (Stage::Finetune, &after.id));
+    fs::create_dir_all(folder.cell(&before.id)).unwrap();
+    folder.finish(&file, &before).unwrap();
+    assert_eq!(folder.state(&file, &before).unwrap(), State::Finished);
+    let error = folder.state(&file, &after).unwrap_err().to_string();
+    assert!(error.contains("the pretraining that it was made from is another one"), "{error}");
     fs::write(folder.cell(&cell.id).join("cell.json"), "{").unwrap();
     assert!(folder.state(&file, &cell).unwrap_err().to_string().contains("the file is damaged: remove it"));
+}
+
+#[test]
+fn the_ready_studies_are_plans() {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let tiny = StudyFile::read(&repository.join("studies/tiny.toml")).unwrap();
+    assert_eq!((tiny.name.as_str(), tiny.reference().name()), ("tiny", "temporal"));
+    let steinmetz = StudyFile::read(&repository.join("studies/steinmetz.toml")).unwrap();
+    let data = repository.join("../shared/data/steinmetz");
+    if !data.is_dir() {
+        eprintln!("skipped: no recordings in {}", data.display());
+        return;
+    }
+    let sessions = StudySessions::find(&steinmetz, Some(&data)).unwrap();
+    let subjects = |sessions: &[StudySession]| -> Vec<String> {
+        let mut subjects: Vec<String> = sessions.iter().map(|session| session.subject.clone()).collect();
+        subjects.dedup();
+        subjects
+    };
+    assert_eq!((subjects(&sessions.scored), sessions.scored.len()), (vec!["Lederberg".to_owned()], 5));
+    let cells = cells(&steinmetz, &sessions).unwrap();
+    let pretrainings: Vec<&Cell> = cells.iter().filter(|cell| cell.stage == Stage::Pretrain).collect();
+    assert_eq!(pretrainings.iter().map(|cell| cell.sessions.len()).collect::<Vec<_>>(), [7, 3, 7]);
+    assert!(pretrainings.iter().all(|cell| !subjects(&cell.sessions).contains(&"Lederberg".to_owned())));
+    // Fine-tuning and training from scratch take equally many epochs over the same trials.
+    let epochs = |stage| -> Vec<u64> {
+        let mut epochs: Vec<u64> =
+            cells.iter().filter(|cell| cell.stage == stage).map(|cell| cell.settings.train.epochs).collect();
+        epochs.dedup();
+        epochs
+    };
+    assert_eq!((epochs(Stage::Scratch).len(), epochs(Stage::Scratch)), (1, epochs(Stage::Finetune)));
 }

@@ -102,7 +102,8 @@ impl StudyRun<'_> {
     }
 
     fn attempt(&self, cell: &Cell, place: &str, console: &Console) -> Result<Attempt, CommandError> {
-        if let Some(needed) = self.cells.iter().find(|needed| cell.needs.as_ref() == Some(&needed.id))
+        let needed = cell.needs.as_ref().map(|needed| &needed.id);
+        if let Some(needed) = self.cells.iter().find(|other| needed == Some(&other.id))
             && self.folder.state(self.file, needed)? != State::Finished
         {
             return Ok(Attempt::Waiting(format!("it needs {}, which is not finished", needed.id)));
@@ -174,7 +175,7 @@ impl StudyRun<'_> {
     /// The settings of a cell's run; those of a fine-tuning say what it starts from.
     fn config(&self, cell: &Cell) -> Result<RunConfig, CommandError> {
         let Some(needed) = &cell.needs else { return Ok(cell.settings.clone()) };
-        let settings = finetuning_settings(&self.folder.cell(needed), &self.file.checkpoint);
+        let settings = finetuning_settings(&self.folder.cell(&needed.id), &self.file.checkpoint);
         Ok(cell.settings.changed(None, &settings)?)
     }
 

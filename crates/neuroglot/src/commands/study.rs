@@ -200,7 +200,7 @@ fn list(arguments: &Arguments, study: &StudyRun, console: &Console) -> Result<()
     }
     let mut table = TextTable::new(["cell", "needs", "share", "state"].map(String::from).into(), 2);
     for ((cell, share), state) in rows() {
-        let needs = cell.needs.clone().unwrap_or_default();
+        let needs = cell.needs.as_ref().map_or(String::new(), |needed| needed.id.clone());
         table.push(vec![
             cell.id.clone(),
             needs,
@@ -222,7 +222,7 @@ fn in_json(cell: &Cell, share: usize, count: usize, state: State) -> serde_json:
         "method": cell.method,
         "seed": cell.seed,
         "sessions": cell.sessions.iter().map(|session| &session.eid).collect::<Vec<_>>(),
-        "needs": cell.needs,
+        "needs": cell.needs.as_ref().map(|needed| &needed.id),
         "share": format!("{}/{count}", share + 1),
         "state": state_name(state),
     })

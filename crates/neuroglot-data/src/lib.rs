@@ -30,6 +30,7 @@ mod simulate;
 mod split;
 mod summary;
 
+pub use aligned::SessionHeader;
 pub use counts::{SpikeCounts, SpikeCountsBuilder};
 pub use error::{DataError, RowProblem};
 pub use filter::{Filter, FilterReport, FilterStep};

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use neuroglot_data::{Behaviour, Session, SessionSummary, Split};
+use neuroglot_data::{Behaviour, Session, SessionHeader, SessionSummary, Split};
 
 fn fixture(name: &str) -> Session {
     Session::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)).unwrap()
@@ -49,6 +49,21 @@ fn a_folder_of_save_to_disk() {
     let wheel = session.behaviour_per_bin("wheel-speed").unwrap();
     assert_eq!(wheel[..6], [0.0, 0.1, 0.2, 1.0, 1.1, 1.2]);
     assert_eq!(session.behaviours().len(), 2);
+}
+
+#[test]
+fn a_header_says_who_a_session_is() {
+    for name in ["saved_to_disk", "other_types"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name);
+        let (header, session) = (SessionHeader::read(folder).unwrap(), fixture(name));
+        assert_eq!((header.eid.as_str(), header.subject.as_str()), (session.eid(), session.subject()));
+        assert_eq!(header.lab, session.lab());
+        for behaviour in session.behaviours().keys() {
+            assert!(header.behaviours.contains(behaviour), "{behaviour}");
+        }
+    }
+    let error = SessionHeader::read("nowhere").unwrap_err().to_string();
+    assert!(error.starts_with("no session in nowhere"), "{error}");
 }
 
 #[test]

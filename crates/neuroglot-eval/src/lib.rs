@@ -4,6 +4,7 @@
 //! inter-region prediction in bits per spike, and decoding of behaviour. [`predict`] writes the log-rates of one
 //! session with chosen units, regions or bins hidden.
 
+pub mod comparison;
 mod conditions;
 pub mod decoders;
 mod decoding;

@@ -26,19 +26,74 @@ pub fn bootstrap_mean(values: &[f64], resamples: usize, seed: u64) -> Option<Int
     if values.is_empty() {
         return None;
     }
-    let count = values.len() as f64;
     let mut generator = ChaCha8Rng::seed_from_u64(seed);
-    let mut means: Vec<f64> = (0..resamples)
-        .map(|_| {
-            (0..values.len()).map(|_| values[generator.random_range(0..values.len())]).sum::<f64>() / count
-        })
-        .collect();
-    means.sort_by(f64::total_cmp);
-    Some(Interval {
-        mean: values.iter().sum::<f64>() / count,
-        low: quantile(&means, 0.025),
-        high: quantile(&means, 0.975),
-    })
+    let means = (0..resamples).map(|_| resampled_mean(values, &mut generator)).collect();
+    Some(interval(mean(values), means))
+}
+
+/// Mean of the means of `groups` (scores of units, by session) with the 95 % interval that holds for the groups as they
+/// are: a resample draws from each group as many values as it has. The same seed gives the same interval. `None` if
+/// there is no group.
+///
+/// # Panics
+/// If `resamples` is 0 or a group is empty.
+pub fn bootstrap_within_groups(groups: &[Vec<f64>], resamples: usize, seed: u64) -> Option<Interval> {
+    assert!(resamples > 0, "a bootstrap interval needs at least one resample");
+    if groups.is_empty() {
+        return None;
+    }
+    let mut generator = ChaCha8Rng::seed_from_u64(seed);
+    let resample = |_| {
+        let means = groups.iter().map(|group| resampled_mean(group, &mut generator));
+        means.sum::<f64>() / groups.len() as f64
+    };
+    let means = (0..resamples).map(resample).collect();
+    Some(interval(mean_of_means(groups), means))
+}
+
+/// Mean of the means of `groups` (scores of units, by session) with the 95 % interval that holds for other groups of
+/// their kind: a resample draws as many groups as there are, and from each drawn one as many values as it has
+/// (hierarchical bootstrap; Davison and Hinkley 1997, section 3.8). The same seed gives the same interval. `None` with
+/// fewer than two groups, which say nothing about others; with fewer than six it is too narrow, because so few groups
+/// seldom show how different groups can be.
+///
+/// # Panics
+/// If `resamples` is 0 or a group is empty.
+pub fn bootstrap_over_groups(groups: &[Vec<f64>], resamples: usize, seed: u64) -> Option<Interval> {
+    assert!(resamples > 0, "a bootstrap interval needs at least one resample");
+    if groups.len() < 2 {
+        return None;
+    }
+    let mut generator = ChaCha8Rng::seed_from_u64(seed);
+    let resample = |_| {
+        let draw = |_| {
+            let group = generator.random_range(0..groups.len());
+            resampled_mean(&groups[group], &mut generator)
+        };
+        (0..groups.len()).map(draw).sum::<f64>() / groups.len() as f64
+    };
+    let means = (0..resamples).map(resample).collect();
+    Some(interval(mean_of_means(groups), means))
+}
+
+/// Mean of as many values as there are, drawn with replacement.
+fn resampled_mean(values: &[f64], generator: &mut ChaCha8Rng) -> f64 {
+    assert!(!values.is_empty(), "a group without values has no mean");
+    let draw = |_| values[generator.random_range(0..values.len())];
+    (0..values.len()).map(draw).sum::<f64>() / values.len() as f64
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len() as f64
+}
+
+fn mean_of_means(groups: &[Vec<f64>]) -> f64 {
+    groups.iter().map(|group| mean(group)).sum::<f64>() / groups.len() as f64
+}
+
+fn interval(mean: f64, mut resampled: Vec<f64>) -> Interval {
+    resampled.sort_by(f64::total_cmp);
+    Interval { mean, low: quantile(&resampled, 0.025), high: quantile(&resampled, 0.975) }
 }
 
 /// Mean of the paired differences `a − b` with its 95 % interval: both slices score the same units (or sessions) in
@@ -95,6 +150,43 @@ mod tests {
         let b: Vec<f64> = (0..100).map(f64::from).collect();
         let a: Vec<f64> = b.iter().map(|score| score + 1.0).collect();
         assert_eq!(bootstrap_difference(&a, &b, 500, 3), Some(Interval { mean: 1.0, low: 1.0, high: 1.0 }));
+    }
+
+    #[test]
+    fn groups_count_alike_whatever_their_size() {
+        let groups = [vec![1.0; 100], vec![3.0; 2]];
+        for interval in [bootstrap_within_groups(&groups, 200, 1), bootstrap_over_groups(&groups, 200, 1)] {
+            assert_eq!(interval.unwrap().mean, 2.0);
+        }
+        // Within the groups nothing varies; between them, both resamples of one and the same group occur.
+        let within = bootstrap_within_groups(&groups, 200, 1).unwrap();
+        assert_eq!((within.low, within.high), (2.0, 2.0));
+        let over = bootstrap_over_groups(&groups, 200, 1).unwrap();
+        assert_eq!((over.low, over.high), (1.0, 3.0));
+    }
+
+    #[test]
+    fn intervals_of_groups_have_the_width_of_both_sources_of_variance() {
+        // Group means 0.0, 0.1 … 3.9 (variance (40² − 1) · 0.01 / 12), and ±1 within each group of 50.
+        let noise = |index: usize| if index.is_multiple_of(2) { 1.0 } else { -1.0 };
+        let groups: Vec<Vec<f64>> = (0..40)
+            .map(|group| (0..50).map(|index| f64::from(group) * 0.1 + noise(index)).collect())
+            .collect();
+        let half = |interval: Interval| (interval.high - interval.low) / 2.0;
+        let within_variance: f64 = 1.0 / 50.0 / 40.0;
+        let between_variance = (1600.0 - 1.0) * 0.01 / 12.0 / 40.0;
+        let within = half(bootstrap_within_groups(&groups, 4000, 1).unwrap());
+        assert!((within / (1.96 * within_variance.sqrt()) - 1.0).abs() < 0.06, "{within}");
+        let over = half(bootstrap_over_groups(&groups, 4000, 1).unwrap());
+        let expected = 1.96 * (within_variance + between_variance).sqrt();
+        assert!((over / expected - 1.0).abs() < 0.06, "{over} {expected}");
+    }
+
+    #[test]
+    fn one_group_says_nothing_about_others() {
+        assert_eq!(bootstrap_over_groups(&[vec![1.0, 2.0]], 100, 1), None);
+        assert!(bootstrap_within_groups(&[vec![1.0, 2.0]], 100, 1).is_some());
+        assert_eq!(bootstrap_within_groups(&[], 100, 1), None);
     }
 
     #[test]

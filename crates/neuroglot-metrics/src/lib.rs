@@ -19,7 +19,9 @@ mod psth;
 mod r2;
 
 pub use bits_per_spike::{BitsPerSpike, bits_per_spike, bits_per_spike_of_rates};
-pub use bootstrap::{Interval, bootstrap_difference, bootstrap_mean};
+pub use bootstrap::{
+    Interval, bootstrap_difference, bootstrap_mean, bootstrap_over_groups, bootstrap_within_groups,
+};
 pub use mean::mean_defined;
 pub use poisson::poisson_nll;
 pub use poisson_d2::poisson_d2;

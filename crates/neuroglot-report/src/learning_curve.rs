@@ -1,5 +1,6 @@
 //! A page with curves over the number of calibration trials.
 
+use crate::document::{Section, document};
 use crate::plot::lines::{self, Line};
 use crate::plot::palette::Marker;
 use crate::sections::{WIDTH, facts};
@@ -54,8 +55,9 @@ impl LearningCurve {
             runs: Vec::new(),
         };
         let figures: String = panels.into_iter().map(figure).collect();
-        let body = format!("{}<section>\n{figures}</section>\n", facts::commands(&about));
-        page::document(&self.title, &self.subtitle, &facts::list(&about), &body, &page::footer(&about))
+        let sections = [Section { id: "curves", heading: "Scores over calibration trials", body: figures }];
+        let (facts, commands) = (facts::list(&about), facts::commands(&about));
+        document(&self.title, &self.subtitle, &facts, &commands, &sections, &page::footer(&about))
     }
 
     /// Writes [`LearningCurve::to_html`] to `path`, replacing a file there only once the new one is complete.

@@ -8,6 +8,7 @@
 //! written; numbers that are not finite are left out of figures and read "n/a" in tables.
 
 mod compare;
+mod document;
 mod error;
 mod learning_curve;
 mod number;
@@ -15,6 +16,7 @@ mod page;
 mod plot;
 mod report;
 mod sections;
+mod study;
 mod style;
 mod table;
 mod text;
@@ -23,3 +25,4 @@ mod write;
 pub use error::ReportError;
 pub use learning_curve::LearningCurve;
 pub use report::{Curve, Report, RunSection};
+pub use study::StudyReport;

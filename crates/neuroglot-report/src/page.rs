@@ -2,18 +2,11 @@
 
 use crate::Report;
 use crate::compare::{self, ComparedSession};
+use crate::document::{Section, document};
 use crate::sections::{
     MOST_PICTURED_SESSIONS, curves, examples, facts, reading, regions, scores, session_name, skipped, units,
 };
-use crate::style::CSS;
 use crate::text::escape;
-
-/// One section under a heading of the second level.
-struct Section {
-    id: &'static str,
-    heading: &'static str,
-    body: String,
-}
 
 /// The HTML document.
 pub(crate) fn render(report: &Report) -> String {
@@ -42,21 +35,7 @@ pub(crate) fn render(report: &Report) -> String {
     if sessions.len() > 1 {
         main.push_str(&contents(&sections, &sessions));
     }
-    for Section { id, heading, body } in &sections {
-        main.push_str(&format!("<section>\n<h2 id=\"{id}\">{heading}</h2>\n{body}</section>\n"));
-    }
-    document(&report.title, &report.subtitle, &facts::list(report), &main, &footer(report))
-}
-
-/// A document of a heading, a paragraph under it, and parts that are markup already.
-pub(crate) fn document(title: &str, subtitle: &str, facts: &str, main: &str, footer: &str) -> String {
-    let (title, subtitle) = (escape(title), escape(subtitle));
-    format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>{title}</title>\n\
-         <style>{CSS}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n<p class=\"lead\">{subtitle}</p>\n\
-         {facts}</header>\n<main>\n{main}</main>\n{footer}</body>\n</html>\n"
-    )
+    document(&report.title, &report.subtitle, &facts::list(report), &main, &sections, &footer(report))
 }
 
 /// Links to every section and, within it, to every session it shows.
@@ -91,5 +70,5 @@ pub(crate) fn footer(report: &Report) -> String {
         [] => String::new(),
         versions => format!("; evaluated by version {}", escape(&versions.join(", "))),
     };
-    format!("<footer>Made by neuroglot {}{evaluated}.</footer>\n", env!("CARGO_PKG_VERSION"))
+    format!("Made by neuroglot {}{evaluated}.", env!("CARGO_PKG_VERSION"))
 }

@@ -8,8 +8,8 @@ use std::fmt::Write;
 pub(crate) struct Cell {
     /// Plain text; escaped when written.
     pub text: String,
-    /// What follows the text, on a line of its own in a narrow table, such as an interval; may be empty.
-    pub aside: String,
+    /// What follows the text, each on a line of its own in a narrow table, such as intervals.
+    pub asides: Vec<String>,
     /// Whether it is set in bold.
     pub bold: bool,
 }
@@ -17,7 +17,7 @@ pub(crate) struct Cell {
 impl Cell {
     /// A cell in ordinary weight.
     pub fn plain(text: impl Into<String>) -> Self {
-        Cell { text: text.into(), aside: String::new(), bold: false }
+        Cell { text: text.into(), asides: Vec::new(), bold: false }
     }
 }
 
@@ -73,8 +73,8 @@ impl Table {
                 let _ = write!(out, "<th scope=\"row\">{}</th>", escape(&row.head));
                 for cell in &row.cells {
                     let mut text = escape(&cell.text);
-                    if !cell.aside.is_empty() {
-                        let _ = write!(text, " <span>{}</span>", escape(&cell.aside));
+                    for aside in &cell.asides {
+                        let _ = write!(text, " <span>{}</span>", escape(aside));
                     }
                     if cell.bold {
                         let _ = write!(out, "<td><strong>{text}</strong></td>");

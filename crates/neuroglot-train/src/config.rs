@@ -302,7 +302,8 @@ pub enum StitcherStart {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutputBias {
-    /// At each unit's mean over training trials.
+    /// At each unit's mean over training trials; of NDT2, whose sessions share the output, at the mean of all units
+    /// that stand at the same place of a patch.
     Rate,
     /// Around 1 spike per bin, as the reference starts.
     Zero,

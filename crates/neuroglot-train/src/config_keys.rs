@@ -1,6 +1,6 @@
 //! Settings as `KEY=VALUE` and as TOML files, with the nearest key named when one is unknown.
 
-use crate::{RunConfig, TrainError};
+use crate::{Recipe, RunConfig, TrainError};
 use std::path::Path;
 use toml::{Table, Value};
 
@@ -10,7 +10,40 @@ impl RunConfig {
     /// # Errors
     /// [`TrainError`] names the file or key; an unknown key comes with the nearest known one.
     pub fn load(file: Option<&Path>, settings: &[String]) -> Result<Self, TrainError> {
-        Self::default().changed(file, settings)
+        Self::from_recipe(None, file, settings)
+    }
+
+    /// As [`RunConfig::load`], from a recipe's defaults where one is given.
+    ///
+    /// # Errors
+    /// As [`RunConfig::load`].
+    pub fn from_recipe(
+        recipe: Option<Recipe>,
+        file: Option<&Path>,
+        settings: &[String],
+    ) -> Result<Self, TrainError> {
+        let mut layers = Layers::new(recipe)?;
+        layers.change_by_file(file)?;
+        layers.set_all(settings)?;
+        layers.finish()
+    }
+
+    /// A recipe's defaults (or the plain ones), changed by tables as a settings file holds them, then by `KEY=VALUE`
+    /// settings, all in order.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] or [`TrainError::Model`] name the key.
+    pub fn layered(
+        recipe: Option<Recipe>,
+        tables: &[&Table],
+        settings: &[String],
+    ) -> Result<Self, TrainError> {
+        let mut layers = Layers::new(recipe)?;
+        for table in tables {
+            layers.change(table)?;
+        }
+        layers.set_all(settings)?;
+        layers.finish()
     }
 
     /// These settings, changed by a TOML file (if given), then by `KEY=VALUE` settings in order.
@@ -18,28 +51,10 @@ impl RunConfig {
     /// # Errors
     /// As [`RunConfig::load`].
     pub fn changed(&self, file: Option<&Path>, settings: &[String]) -> Result<Self, TrainError> {
-        let mut table = Table::try_from(self).expect("settings are TOML");
-        if let Some(path) = file {
-            let text = std::fs::read_to_string(path).map_err(TrainError::read(path))?;
-            let problem = |problem: String| TrainError::ConfigFile { path: path.to_owned(), problem };
-            let changes: Table = text.parse().map_err(|error: toml::de::Error| problem(one_line(&error)))?;
-            for (key, value) in leaves(&changes) {
-                set(&mut table, &key, value).map_err(|error| problem(error.to_string()))?;
-            }
-        }
-        for setting in settings {
-            let Some((key, value)) = setting.split_once('=') else {
-                let problem = "a setting is written KEY=VALUE, such as train.batch=32".to_owned();
-                return Err(TrainError::Setting { key: setting.clone(), problem });
-            };
-            set(&mut table, key.trim(), parse_value(value.trim()))?;
-        }
-        let config: RunConfig = table.try_into().map_err(|error: toml::de::Error| {
-            let problem = one_line(&error);
-            TrainError::Setting { key: "configuration".to_owned(), problem }
-        })?;
-        config.check()?;
-        Ok(config)
+        let mut layers = Layers(Table::try_from(self).expect("settings are TOML"));
+        layers.change_by_file(file)?;
+        layers.set_all(settings)?;
+        layers.finish()
     }
 
     /// Every key, such as `train.batch`, in order.
@@ -58,6 +73,52 @@ impl RunConfig {
         let of = |config: &RunConfig| leaves(&Table::try_from(config).expect("settings are TOML"));
         let pairs = of(self).into_iter().zip(of(other));
         pairs.filter(|(a, b)| a != b).map(|((key, a), (_, b))| format!("{key} is {a}, not {b}")).collect()
+    }
+}
+
+/// Settings that change each other in turn.
+struct Layers(Table);
+
+impl Layers {
+    fn new(recipe: Option<Recipe>) -> Result<Self, TrainError> {
+        let mut layers = Self(Table::try_from(RunConfig::default()).expect("the defaults are TOML"));
+        for setting in recipe.map_or(&[][..], Recipe::settings) {
+            layers.set(setting)?;
+        }
+        Ok(layers)
+    }
+
+    fn change_by_file(&mut self, file: Option<&Path>) -> Result<(), TrainError> {
+        let Some(path) = file else { return Ok(()) };
+        let text = std::fs::read_to_string(path).map_err(TrainError::read(path))?;
+        let problem = |problem: String| TrainError::ConfigFile { path: path.to_owned(), problem };
+        let changes: Table = text.parse().map_err(|error: toml::de::Error| problem(one_line(&error)))?;
+        self.change(&changes).map_err(|error| problem(error.to_string()))
+    }
+
+    fn change(&mut self, changes: &Table) -> Result<(), TrainError> {
+        leaves(changes).into_iter().try_for_each(|(key, value)| set(&mut self.0, &key, value))
+    }
+
+    fn set(&mut self, setting: &str) -> Result<(), TrainError> {
+        let Some((key, value)) = setting.split_once('=') else {
+            let problem = "a setting is written KEY=VALUE, such as train.batch=32".to_owned();
+            return Err(TrainError::Setting { key: setting.to_owned(), problem });
+        };
+        set(&mut self.0, key.trim(), parse_value(value.trim()))
+    }
+
+    fn set_all(&mut self, settings: &[String]) -> Result<(), TrainError> {
+        settings.iter().try_for_each(|setting| self.set(setting))
+    }
+
+    fn finish(self) -> Result<RunConfig, TrainError> {
+        let config: RunConfig = self.0.try_into().map_err(|error: toml::de::Error| {
+            let problem = one_line(&error);
+            TrainError::Setting { key: "configuration".to_owned(), problem }
+        })?;
+        config.check()?;
+        Ok(config)
     }
 }
 
@@ -129,12 +190,19 @@ fn single(key: &str, value: Value) -> Table {
 }
 
 fn nearest<'a>(key: &str, keys: &'a [String]) -> &'a str {
-    // People forget the table more often than they misspell the name.
+    nearest_name(key, &keys.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// The known key that looks most like one that is not: people forget the table more often than they misspell the name.
+///
+/// # Panics
+/// If no key is known.
+pub fn nearest_name<'a>(key: &str, known: &[&'a str]) -> &'a str {
     let score = |known: &str| {
         let name = known.rsplit('.').next().unwrap_or(known);
         strsim::jaro_winkler(key, known).max(strsim::jaro_winkler(key, name))
     };
-    keys.iter().max_by(|a, b| score(a).total_cmp(&score(b))).map_or("seed", String::as_str)
+    known.iter().max_by(|a, b| score(a).total_cmp(&score(b))).expect("there are keys")
 }
 
 fn one_line(error: &toml::de::Error) -> String {

@@ -14,6 +14,7 @@ mod error;
 mod files;
 mod import;
 mod late_losses;
+mod recipe;
 mod run_folder;
 mod schedule;
 mod step_check;
@@ -28,9 +29,11 @@ pub use config::{
     DataConfig, Freeze, FromCheckpoint, InitConfig, MaskConfig, MaskPool, OutputBias, RunConfig, Sampling,
     SelectBy, StitcherStart, TrainConfig,
 };
+pub use config_keys::nearest_name;
 pub use error::TrainError;
 pub use files::{replace_file, replace_folder};
 pub use import::{Imported, SessionTable, TableSession, import_checkpoint};
+pub use recipe::Recipe;
 pub use run_folder::{EpochRecord, RunFolder, RunInfo, SchemeScores};
 pub use schedule::OneCycle;
 pub use step_check::{StepDifference, compare_steps};

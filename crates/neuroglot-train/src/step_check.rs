@@ -57,8 +57,8 @@ pub fn compare_steps(
 fn small_model(architecture: Architecture, device: Box<dyn Device>) -> Result<Model, TrainError> {
     let config = ModelConfig {
         architecture,
-        // Units of a region take two patches, of which the second has a tail.
-        patch: 8,
+        // Each region takes a patch that its units do not fill.
+        patch: 16,
         region_patches: architecture == Architecture::Ndt2,
         hidden: 64,
         layers: 2,

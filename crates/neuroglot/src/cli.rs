@@ -1,8 +1,8 @@
 //! The verbs and the options they share.
 
 use crate::commands::{
-    bench, compare, demo, doctor, evaluate, finetune, import_checkpoint, inspect, learning_curve, predict,
-    report, simulate, train,
+    bench, compare, demo, doctor, evaluate, finetune, import_checkpoint, inspect, launch, learning_curve,
+    predict, report, simulate, study, train,
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -57,6 +57,8 @@ pub enum Command {
     Predict(predict::Arguments),
     Compare(compare::Arguments),
     Report(report::Arguments),
+    Study(study::Arguments),
+    Launch(launch::Arguments),
     Bench(bench::Arguments),
     Doctor(doctor::Arguments),
 }

@@ -5,6 +5,7 @@ use neuroglot::engine::EngineError;
 use neuroglot::eval::EvalError;
 use neuroglot::model::ModelError;
 use neuroglot::report::ReportError;
+use neuroglot::study::StudyError;
 use neuroglot::train::TrainError;
 use std::process::ExitCode;
 use thiserror::Error;
@@ -18,6 +19,9 @@ pub enum CommandError {
     /// What was asked for cannot be done.
     #[error("{0}")]
     Failed(String),
+    /// Something is left that this process may not do, or not yet.
+    #[error("{0}")]
+    Again(String),
     /// Standard output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Output(std::io::Error),
@@ -33,14 +37,21 @@ pub enum CommandError {
     /// Evaluation or prediction is wrong.
     #[error(transparent)]
     Eval(#[from] EvalError),
+    /// A study is wrong.
+    #[error(transparent)]
+    Study(#[from] StudyError),
     /// The report cannot be stored.
     #[error(transparent)]
     Report(#[from] ReportError),
 }
 
 impl CommandError {
-    /// 2 where the command line asks for something that cannot be (as clap's own errors do), 1 for all else.
+    /// 2 where the command line asks for something that cannot be (as clap's own errors do), 75 where the same command
+    /// is to be run again (EX_TEMPFAIL of `sysexits.h`), 1 for all else.
     pub fn exit_code(&self) -> ExitCode {
+        if let CommandError::Again(_) = self {
+            return ExitCode::from(75);
+        }
         let is_usage = matches!(
             self,
             CommandError::Usage(_)
@@ -49,6 +60,7 @@ impl CommandError {
                     TrainError::Setting { .. } | TrainError::Model(ModelError::Config { .. })
                 )
                 | CommandError::Eval(EvalError::Task(_) | EvalError::Hide { .. })
+                | CommandError::Study(StudyError::File { .. } | StudyError::Shard(_))
         );
         ExitCode::from(if is_usage { 2 } else { 1 })
     }

@@ -1,7 +1,7 @@
 //! The settings of runs that start from another, for every command that makes such runs.
 
 use crate::CommandError;
-use crate::report_of_runs::shell_word;
+use crate::shell;
 use clap::{Args, ValueEnum};
 use neuroglot::train::{DataConfig, Freeze, InitConfig, RunConfig, RunFolder, TrainConfig};
 use std::path::{Path, PathBuf};
@@ -73,10 +73,9 @@ impl Options {
             self.freeze.map(|freeze| format!(" --freeze {}", name(freeze))),
             self.stitcher.map(|start| format!(" --stitcher {}", name(start))),
             self.seed.map(|seed| format!(" --seed {seed}")),
-            self.config.as_ref().map(|file| format!(" --config {}", shell_word(file))),
+            self.config.as_ref().map(|file| format!(" --config {}", shell::word(file))),
         ];
-        let settings =
-            self.settings.iter().map(|setting| format!(" --set {}", shell_word(Path::new(setting))));
+        let settings = self.settings.iter().map(|setting| format!(" --set {}", shell::word(setting)));
         named.into_iter().flatten().chain(settings).collect()
     }
 }

@@ -14,6 +14,7 @@
 //! | [`metrics`] | bits per spike, Poisson D², R², bootstrap intervals |
 //! | [`train`] | settings, training, checkpoints, run folders |
 //! | [`eval`] | tasks on held-out trials, behaviour decoders, predictions |
+//! | [`study`] | a grid of models and baselines, and its tables |
 //! | [`report`] | a page with tables and figures |
 //!
 //! Simulate two animals, train a small model with multi-task masking, and see how well it predicts what is hidden in
@@ -47,4 +48,5 @@ pub use neuroglot_eval as eval;
 pub use neuroglot_metrics as metrics;
 pub use neuroglot_model as model;
 pub use neuroglot_report as report;
+pub use neuroglot_study as study;
 pub use neuroglot_train as train;

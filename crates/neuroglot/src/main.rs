@@ -3,21 +3,25 @@
 mod cli;
 mod command_error;
 mod commands;
-mod comparison;
 mod compute;
 mod console;
 mod demo;
 mod evaluating;
 mod fine_tuning;
+mod launch;
 mod learning_curve;
 mod loaded_run;
 mod machine;
 mod number;
 mod progress;
 mod report_of_runs;
+mod report_of_study;
 mod run_summary;
 mod runs;
 mod sessions;
+mod shell;
+mod stopping;
+mod study_run;
 mod text_table;
 mod training;
 
@@ -57,6 +61,8 @@ fn run(cli: Cli, console: &Console) -> Result<(), CommandError> {
         Command::Predict(arguments) => commands::predict::run(&arguments, threads, console),
         Command::Compare(arguments) => commands::compare::run(&arguments, console),
         Command::Report(arguments) => commands::report::run(&arguments, console),
+        Command::Study(arguments) => commands::study::run(&arguments, threads, console),
+        Command::Launch(arguments) => commands::launch::run(&arguments, console),
         Command::Bench(arguments) => commands::bench::run(&arguments, threads, console),
         Command::Doctor(arguments) => commands::doctor::run(&arguments, threads, console),
     }

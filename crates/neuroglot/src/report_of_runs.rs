@@ -3,6 +3,7 @@
 use crate::CommandError;
 use crate::number::{counted, duration};
 use crate::runs::{NamedRun, evaluation_folder};
+use crate::shell::word;
 use neuroglot::eval::read_evaluation;
 use neuroglot::report::{Curve, Report, RunSection};
 use neuroglot::train::{EpochRecord, RunConfig, RunInfo};
@@ -23,9 +24,9 @@ pub fn report_of_runs(runs: &[NamedRun], out: &Path) -> Result<Report, CommandEr
         sections.push(section(run, &config, &info)?);
         commands.extend(commands_of(run, &info));
     }
-    let paths = runs.iter().map(|run| shell_word(run.folder.path()));
+    let paths = runs.iter().map(|run| word(run.folder.path()));
     let paths = paths.collect::<Vec<_>>().join(" ");
-    commands.push(format!("neuroglot report {paths} --out {}", shell_word(out)));
+    commands.push(format!("neuroglot report {paths} --out {}", word(out)));
     let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     Ok(Report {
         title: names.join(" · "),
@@ -119,25 +120,14 @@ fn curves(records: &[EpochRecord]) -> Vec<Curve> {
 
 /// The commands that make a run and its evaluation again.
 fn commands_of(run: &NamedRun, info: &RunInfo) -> [String; 2] {
-    let path = shell_word(run.folder.path());
-    let config = shell_word(&run.folder.path().join("config.toml"));
-    let sessions: Vec<String> = info.sessions.iter().map(|session| shell_word(session)).collect();
+    let path = word(run.folder.path());
+    let config = word(run.folder.path().join("config.toml"));
+    let sessions: Vec<String> = info.sessions.iter().map(word).collect();
     let sessions = sessions.join(" ");
     [
         format!("neuroglot train {sessions} --config {config} --out {path}"),
         format!("neuroglot evaluate {path}"),
     ]
-}
-
-/// A path as one word of a shell.
-pub fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]
@@ -181,11 +171,5 @@ mod tests {
         assert_eq!(take_shared_facts(&mut sections), [fact("seed", "42")]);
         assert_eq!(sections[1].facts, [fact("masking", "temporal")]);
         assert_eq!(take_shared_facts(&mut sections[..1]), []);
-    }
-
-    #[test]
-    fn paths_are_one_word_of_a_shell() {
-        assert_eq!(shell_word(Path::new("runs/mtm-1")), "runs/mtm-1");
-        assert_eq!(shell_word(Path::new("my runs/it's")), r"'my runs/it'\''s'");
     }
 }

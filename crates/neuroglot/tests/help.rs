@@ -4,7 +4,7 @@ mod common;
 
 use common::Workplace;
 
-const COMMANDS: [&str; 13] = [
+const COMMANDS: [&str; 17] = [
     "demo",
     "simulate",
     "inspect",
@@ -16,6 +16,10 @@ const COMMANDS: [&str; 13] = [
     "predict",
     "compare",
     "report",
+    "study",
+    "launch",
+    "launch slurm",
+    "launch kubernetes",
     "bench",
     "doctor",
 ];
@@ -39,7 +43,7 @@ fn every_command() {
     for command in COMMANDS {
         let help = workplace.succeed(&format!("{command} --help"));
         assert!(help.contains("\nExample:\n  neuroglot "), "{command} shows an example");
-        insta::assert_snapshot!(format!("help_{command}"), help);
+        insta::assert_snapshot!(format!("help_{}", command.replace(' ', "_")), help);
     }
 }
 

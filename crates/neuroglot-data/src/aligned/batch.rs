@@ -6,7 +6,7 @@ use std::path::Path;
 
 use arrow_array::{ArrayRef, RecordBatch};
 
-use super::columns::{Integers, Lists, floats};
+use super::columns::{Integers, Lists, floats, string};
 use crate::{DataError, RowProblem};
 
 const LISTS_OF_INTEGERS: &str = "a list of integers";
@@ -57,6 +57,13 @@ impl<'a> Batch<'a> {
         let values =
             Integers::new(lists.values).ok_or_else(|| self.wrong_type(column, array, LISTS_OF_INTEGERS))?;
         Ok(IntegerLists { batch: self, column, lists, values })
+    }
+
+    /// The first row's text; `unknown` where it or the column is missing.
+    pub fn text_of_first_row(self, name: &str) -> Result<String, DataError> {
+        let Some(column) = self.column(name) else { return Ok("unknown".to_owned()) };
+        let text = string(column, 0).ok_or_else(|| self.wrong_type(name, column, "a string"))?;
+        Ok(text.unwrap_or("unknown").to_owned())
     }
 
     /// Lists, and where the first row's list lies in them; `None` if that is null.

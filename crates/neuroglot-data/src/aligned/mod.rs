@@ -18,6 +18,7 @@
 mod batch;
 mod batches;
 mod columns;
+mod header;
 mod layout;
 mod parquet_file;
 mod read;
@@ -25,3 +26,5 @@ mod schema;
 mod shard;
 mod stream_file;
 mod write;
+
+pub use header::SessionHeader;

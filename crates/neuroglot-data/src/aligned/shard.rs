@@ -85,15 +85,8 @@ struct FirstRow {
 
 impl FirstRow {
     fn read(batch: Batch) -> Result<FirstRow, DataError> {
-        let text = |column| match batch.column(column) {
-            Some(values) => match string(values, 0) {
-                Some(text) => Ok(text.unwrap_or("unknown").to_owned()),
-                None => Err(batch.wrong_type(column, values, "a string")),
-            },
-            None => Ok("unknown".to_owned()),
-        };
         batch.required(EID)?;
-        let eid = text(EID)?;
+        let eid = batch.text_of_first_row(EID)?;
         let column = batch.required(REGIONS)?;
         let (lists, range) = batch.list_of_first_row(REGIONS, column, LISTS_OF_STRINGS)?;
         let range = range.ok_or_else(|| batch.row_error(0, REGIONS, RowProblem::Null))?;
@@ -133,7 +126,12 @@ impl FirstRow {
         for (unit, good) in units.iter_mut().zip(batch.numbers_of_units(GOOD, number_of_units)?) {
             unit.good = Some(good).filter(|good| !good.is_nan()).map(|good| good >= 1.0);
         }
-        Ok(FirstRow { eid, subject: text(SUBJECT)?, lab: text(LAB)?, units })
+        Ok(FirstRow {
+            eid,
+            subject: batch.text_of_first_row(SUBJECT)?,
+            lab: batch.text_of_first_row(LAB)?,
+            units,
+        })
     }
 }
 

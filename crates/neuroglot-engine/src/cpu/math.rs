@@ -63,7 +63,7 @@ pub(crate) fn ln_from_one(x: f32) -> f32 {
     let p = p.mul_add(f, -2.500_17e-1);
     let p = p.mul_add(f, 3.333_416_6e-1);
     let of_f = (f * f).mul_add(p.mul_add(f, -0.5), f);
-    (n as f32).mul_add(std::f32::consts::LN_2, of_f) + (x - x)
+    (n as f32).mul_add(std::f32::consts::LN_2, of_f) + 0.0 * x
 }
 
 /// Φ(x) of the standard normal distribution, to 3e-7: 1/2 + x · P(x²), a least-maximum fit on −5..5, beyond which Φ is 0 or
@@ -73,20 +73,20 @@ pub(crate) fn ln_from_one(x: f32) -> f32 {
 pub(crate) fn normal_cdf(x: f32) -> f32 {
     let x = x.clamp(-5.0, 5.0);
     let s = (x * x).mul_add(0.08, -1.0);
-    let p = -2.53398233e-4_f32;
-    let p = p.mul_add(s, 7.10508670e-4);
-    let p = p.mul_add(s, -8.40749650e-4);
-    let p = p.mul_add(s, 1.44298060e-3);
-    let p = p.mul_add(s, -3.58743966e-3);
-    let p = p.mul_add(s, 6.69659115e-3);
-    let p = p.mul_add(s, -1.06614837e-2);
-    let p = p.mul_add(s, 1.62687264e-2);
-    let p = p.mul_add(s, -2.34041605e-2);
-    let p = p.mul_add(s, 3.14699598e-2);
-    let p = p.mul_add(s, -4.04270627e-2);
-    let p = p.mul_add(s, 5.15184402e-2);
-    let p = p.mul_add(s, -7.02967867e-2);
-    let p = p.mul_add(s, 1.41363814e-1);
+    let p = -2.533_982_3e-4_f32;
+    let p = p.mul_add(s, 7.105_086_7e-4);
+    let p = p.mul_add(s, -8.407_496_5e-4);
+    let p = p.mul_add(s, 1.442_980_6e-3);
+    let p = p.mul_add(s, -3.587_439_7e-3);
+    let p = p.mul_add(s, 6.696_591e-3);
+    let p = p.mul_add(s, -1.066_148_4e-2);
+    let p = p.mul_add(s, 1.626_872_6e-2);
+    let p = p.mul_add(s, -2.340_416e-2);
+    let p = p.mul_add(s, 3.146_996e-2);
+    let p = p.mul_add(s, -4.042_706_3e-2);
+    let p = p.mul_add(s, 5.151_844e-2);
+    let p = p.mul_add(s, -7.029_679e-2);
+    let p = p.mul_add(s, 1.413_638_1e-1);
     x.mul_add(p, 0.5)
 }
 

@@ -139,8 +139,13 @@ impl Device for CpuDevice {
         let lines = floats.div_ceil(16);
         if lines > self.arena.len() {
             let out_of_memory = |_| EngineError::OutOfMemory { mebibytes: floats >> 18 };
-            self.arena.try_reserve_exact(lines - self.arena.len()).map_err(out_of_memory)?;
-            advise_large_pages(&mut self.arena);
+            let mut grown = Vec::new();
+            grown.try_reserve_exact(lines).map_err(out_of_memory)?;
+            // Before anything is written: pages keep the size that they have then.
+            advise_large_pages(&mut grown);
+            grown.extend_from_slice(&self.arena);
+            // The old arena is gone before the new one is filled: its pages count until then.
+            self.arena = grown;
             self.arena.resize(lines, Line([0.0; 16]));
         }
         Ok(())

@@ -7,7 +7,7 @@ use crate::trunk::NormParameters;
 use neuroglot_engine::{Device, MemoryPlan, Slot};
 use rand_chacha::ChaCha8Rng;
 
-/// An embedding with a LayerNorm behind it, of which every row is used.
+/// An embedding with a LayerNorm behind it. All rows are normed once per pass, whatever number of tokens has them.
 #[derive(Debug)]
 pub(super) struct NormedRows {
     pub count: usize,

@@ -3,6 +3,7 @@
 pub(crate) mod axis;
 pub(crate) mod colour_map;
 pub(crate) mod heatmap;
+pub(crate) mod intervals;
 pub(crate) mod legend;
 pub(crate) mod limits;
 pub(crate) mod lines;
@@ -11,6 +12,7 @@ pub(crate) mod palette;
 pub(crate) mod raster;
 pub(crate) mod scale;
 pub(crate) mod scatter;
+pub(crate) mod steps;
 pub(crate) mod strip;
 pub(crate) mod svg;
 pub(crate) mod ticks;

@@ -107,8 +107,8 @@ fn cell(value: Option<Measured>, otherwise: &str) -> Cell {
         return Cell::plain(otherwise);
     };
     let interval = |(low, high)| format!("[{}, {}]", decimal(low, 3), decimal(high, 3));
-    let aside = value.interval.map_or(String::new(), interval);
-    Cell { aside, ..Cell::plain(decimal(value.mean, 3)) }
+    let asides = value.interval.map(interval).into_iter().collect();
+    Cell { asides, ..Cell::plain(decimal(value.mean, 3)) }
 }
 
 /// What bold means, and in which tasks which run stands out, in words.

@@ -1,12 +1,12 @@
 //! `neuroglot compare`
 
 use crate::CommandError;
-use crate::comparison::{Difference, Row, Verdict, compare, scored_differently};
 use crate::console::Console;
 use crate::number::{decimal, signed};
 use crate::runs::{self, NamedRun, evaluation_folder};
 use crate::text_table::TextTable;
 use clap::Args;
+use neuroglot::eval::comparison::{Difference, Row, Verdict, compare, scored_differently};
 use neuroglot::eval::read_evaluation;
 use serde_json::json;
 use std::path::PathBuf;

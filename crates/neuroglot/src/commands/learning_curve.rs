@@ -6,8 +6,8 @@ use crate::console::Console;
 use crate::fine_tuning;
 use crate::learning_curve::{LearningCurve, Point, curves};
 use crate::number::decimal;
-use crate::report_of_runs::shell_word;
 use crate::sessions;
+use crate::shell;
 use crate::text_table::TextTable;
 use clap::Args;
 use neuroglot::eval::Task;
@@ -103,12 +103,12 @@ fn page_of(arguments: &Arguments, eid: &str, points: &[Point]) -> report::Learni
         ],
         commands: vec![format!(
             "neuroglot learning-curve {} {} --trials {} --steps {}{scratch}{} --out {}",
-            shell_word(&arguments.run),
-            shell_word(&arguments.session),
+            shell::word(&arguments.run),
+            shell::word(&arguments.session),
             trials.join(","),
             arguments.steps,
             arguments.options.typed(),
-            shell_word(&arguments.out)
+            shell::word(&arguments.out)
         )],
         curves: curves(points),
     }

@@ -9,7 +9,7 @@ use crate::training::Training;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use neuroglot::model::Scheme;
-use neuroglot::train::{RunConfig, RunFolder, Start};
+use neuroglot::train::{Recipe, RunConfig, RunFolder, Start};
 use std::path::PathBuf;
 
 /// Train a model on sessions
@@ -19,10 +19,10 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Settings are those of config.toml, such as model.hidden, train.batch or data.regions; later ones \
-                        win: the defaults, --config, --mask and the like, --set.\n\n\
+                        win: the defaults, --recipe, --config, --mask and the like, --set.\n\n\
                         Example:\n  \
                         neuroglot train data/*_aligned --out mtm --epochs 200 --min-rate 0.5\n  \
-                        neuroglot train data/*_aligned --out small --set model.hidden=128 --set model.layers=3\n  \
+                        neuroglot train data/*_aligned --out small --recipe neuroglot --set model.hidden=128\n  \
                         neuroglot train --resume --out mtm"
 )]
 pub struct Arguments {
@@ -35,6 +35,9 @@ pub struct Arguments {
     /// Settings in a TOML file, such as the config.toml of another run
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// Start from a recipe instead of the plain defaults: the published one (paper), or this project's (neuroglot)
+    #[arg(long, value_parser = recipe_names(), value_name = "RECIPE", conflicts_with = "resume")]
+    recipe: Option<String>,
     /// What is hidden in training: all four schemes of multi-task masking, or always one [default: mtm]
     #[arg(long, value_parser = mask_names(), value_name = "MASK")]
     mask: Option<String>,
@@ -66,6 +69,11 @@ fn mask_names() -> PossibleValuesParser {
     PossibleValuesParser::new(std::iter::once("mtm").chain(Scheme::ALL.map(Scheme::name)))
 }
 
+/// Every recipe.
+pub fn recipe_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(Recipe::ALL.map(Recipe::name))
+}
+
 impl Arguments {
     /// All `KEY=VALUE` settings in the order in which they apply.
     fn settings(&self) -> Vec<String> {
@@ -87,7 +95,9 @@ impl Arguments {
             }
             file => file.clone(),
         };
-        Ok(RunConfig::load(file.as_deref(), &self.settings())?)
+        let recipe =
+            self.recipe.as_deref().map(str::parse::<Recipe>).transpose().map_err(CommandError::Usage)?;
+        Ok(RunConfig::from_recipe(recipe, file.as_deref(), &self.settings())?)
     }
 }
 

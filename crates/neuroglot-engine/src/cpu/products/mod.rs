@@ -162,7 +162,7 @@ impl Cut {
 
     fn block_rows(tiles: &Tiles, rows: usize, order: PanelOrder) -> usize {
         // Where a is read along its columns, longer runs are better.
-        let most = tiles.rows * (if order == PanelOrder::Inner { 96 } else { 48 } / tiles.rows).max(1);
+        let most = tiles.rows * (if order == PanelOrder::Inner { 96 } else { 52 } / tiles.rows).max(1);
         let blocks = rows.div_ceil(most).max(1);
         rows.div_ceil(blocks).next_multiple_of(tiles.rows).max(tiles.rows)
     }

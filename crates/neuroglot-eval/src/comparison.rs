@@ -1,8 +1,8 @@
 //! Evaluated runs side by side: each score per run, and its paired difference from the first run over units.
 
-use neuroglot::eval::results::{Evaluation, SessionEvaluation, TaskResult, UnitScores};
-use neuroglot::metrics::{bootstrap_difference, mean_defined};
-use serde::Serialize;
+use crate::results::{Evaluation, SessionEvaluation, TaskResult, UnitScores};
+use neuroglot_metrics::{Interval, bootstrap_difference, mean_defined};
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 /// Resamples and seed of the bootstrap.
@@ -10,7 +10,7 @@ const RESAMPLES: usize = 1000;
 const SEED: u64 = 42;
 
 /// One score of one task, or of one decoded behaviour.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Row {
     /// Session id; `None` stands for all sessions together.
     pub session: Option<String>,
@@ -29,7 +29,7 @@ pub struct Row {
 }
 
 /// The mean over units of a run's score minus the first run's.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
     /// The mean.
     pub mean: f64,
@@ -44,7 +44,7 @@ pub struct Difference {
 }
 
 /// What an interval of a difference says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Verdict {
     /// The run is better than the first.
@@ -53,6 +53,17 @@ pub enum Verdict {
     Worse,
     /// The interval holds 0.
     Undecided,
+}
+
+impl Verdict {
+    /// What the interval of a difference from the first says.
+    pub fn of(interval: &Interval) -> Self {
+        match (interval.low > 0.0, interval.high < 0.0) {
+            (true, _) => Verdict::Better,
+            (_, true) => Verdict::Worse,
+            _ => Verdict::Undecided,
+        }
+    }
 }
 
 /// Takes one score of a unit.
@@ -210,24 +221,24 @@ fn difference(sessions: &[&ByRun], run: usize, task: &str, pick: Pick) -> Option
         let (Some(first_scores), Some(other_scores)) = (task_of(first, task), task_of(other, task)) else {
             continue;
         };
-        let place: HashMap<&str, usize> =
-            other.units.iter().enumerate().map(|(place, unit)| (unit.uuid.as_str(), place)).collect();
-        for (unit, scores) in first.units.iter().zip(&first_scores.per_unit) {
-            let same = place.get(unit.uuid.as_str()).and_then(|place| other_scores.per_unit.get(*place));
-            if let (Some(a), Some(b)) = (pick(scores), same.and_then(pick)) {
-                firsts.push(a);
-                others.push(b);
-            }
+        let scored = |session: &'_ SessionEvaluation, task: &'_ TaskResult| {
+            let units = session.units.iter().zip(&task.per_unit);
+            units.filter_map(|(unit, scores)| Some((unit.uuid.clone(), pick(scores)?))).collect::<Vec<_>>()
+        };
+        for (a, b) in pair_units(&scored(first, first_scores), &scored(other, other_scores)) {
+            firsts.push(a);
+            others.push(b);
         }
     }
     let interval = bootstrap_difference(&others, &firsts, RESAMPLES, SEED)?;
-    let verdict = match (interval.low > 0.0, interval.high < 0.0) {
-        (true, _) => Verdict::Better,
-        (_, true) => Verdict::Worse,
-        _ => Verdict::Undecided,
-    };
-    let (mean, low, high) = (interval.mean, interval.low, interval.high);
-    Some(Difference { mean, low, high, units: firsts.len(), verdict })
+    let Interval { mean, low, high } = interval;
+    Some(Difference { mean, low, high, units: firsts.len(), verdict: Verdict::of(&interval) })
+}
+
+/// The scores of the units that both lists of `(uuid, score)` have, in the order of the first.
+pub fn pair_units(first: &[(String, f64)], other: &[(String, f64)]) -> Vec<(f64, f64)> {
+    let of_other: HashMap<&str, f64> = other.iter().map(|(uuid, score)| (uuid.as_str(), *score)).collect();
+    first.iter().filter_map(|(uuid, score)| Some((*score, *of_other.get(uuid.as_str())?))).collect()
 }
 
 /// `items` without repeats, in the order they first appear.
@@ -244,7 +255,7 @@ fn unique<'a>(items: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use neuroglot::eval::results::{Scores, UnitLabel};
+    use crate::results::{Scores, UnitLabel};
 
     /// A session whose units have these bits/spike in one task.
     fn session(eid: &str, trials: usize, units: &[(&str, Option<f64>)]) -> SessionEvaluation {

@@ -1,0 +1,67 @@
+//! Who a session is, without reading its spikes.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::batch::Batch;
+use super::batches::visit_batches;
+use super::columns::{Lists, floats};
+use super::layout;
+use super::schema::{EID, LAB, SUBJECT, may_be_behaviour};
+use crate::DataError;
+
+/// What a session's first row says: enough to plan work on many sessions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionHeader {
+    /// Identifier of the experiment.
+    pub eid: String,
+    /// The animal.
+    pub subject: String,
+    /// The laboratory.
+    pub lab: String,
+    /// Names of columns that may be behaviours, sorted. [`Session::read`](crate::Session::read) has the last word: it
+    /// sees all rows.
+    pub behaviours: Vec<String>,
+}
+
+impl SessionHeader {
+    /// Reads the first row of a session's folder, in the layouts of [`Session::read`](crate::Session::read).
+    ///
+    /// # Errors
+    /// [`DataError`]: a folder without session, a missing split or column, a wrong type, a corrupt file, no row at all.
+    pub fn read(folder: impl AsRef<Path>) -> Result<Self, DataError> {
+        let folder = folder.as_ref();
+        let files = layout::find(folder)?.into_iter().flat_map(|split| split.files);
+        for file in files {
+            let mut header = None;
+            let wanted = |column: &str| may_be_behaviour(column) || [EID, SUBJECT, LAB].contains(&column);
+            visit_batches(&file, &wanted, Some(1), &mut |batch| {
+                if header.is_none() && batch.num_rows() > 0 {
+                    header = Some(of_first_row(Batch { file: &file, batch: &batch, first_row: 0 })?);
+                }
+                Ok(())
+            })?;
+            if let Some(header) = header {
+                return Ok(header);
+            }
+        }
+        Err(DataError::NoTrials { folder: folder.to_owned() })
+    }
+}
+
+fn of_first_row(batch: Batch) -> Result<SessionHeader, DataError> {
+    batch.required(EID)?;
+    let schema = batch.batch.schema();
+    let is_behaviour = |(place, name): &(usize, &String)| {
+        let lists = Lists::new(batch.batch.column(*place));
+        may_be_behaviour(name) && lists.is_some_and(|lists| floats(lists.values).is_some())
+    };
+    let names = schema.fields().iter().map(|field| field.name()).enumerate();
+    let behaviours: BTreeSet<String> = names.filter(is_behaviour).map(|(_, name)| name.clone()).collect();
+    Ok(SessionHeader {
+        eid: batch.text_of_first_row(EID)?,
+        subject: batch.text_of_first_row(SUBJECT)?,
+        lab: batch.text_of_first_row(LAB)?,
+        behaviours: behaviours.into_iter().collect(),
+    })
+}

@@ -1,0 +1,65 @@
+//! The sections of the page, in order.
+
+use super::{StudyReport, cells, curves, reading, tables};
+use crate::compare;
+use crate::document::{Section, document};
+use crate::sections::{examples, facts, regions, units};
+use crate::text::escape;
+use crate::{Report, RunSection};
+
+/// The HTML document.
+pub(crate) fn render(study: &StudyReport) -> String {
+    let report = Report {
+        title: study.title.clone(),
+        subtitle: String::new(),
+        facts: study.facts.clone(),
+        commands: study.commands.clone(),
+        runs: study.runs.clone(),
+    };
+    let sessions = compare::sessions(&report);
+    // Single units of one session show what they look like; the scores of all units are in the plots above them.
+    let first = &sessions[..sessions.len().min(1)];
+    let results = study.results;
+    let section = |id, heading: &'static str, body: String| Section { id, heading, body };
+    let sections = [
+        section("summary", "What it says", reading::summary(results)),
+        section("tables", "Scores", tables::html(results)),
+        section("curves", "More data", curves::html(results)),
+        section("units", "Unit by unit", units::html(&report, &sessions)),
+        section("examples", "Example units", with_note(&study.runs, examples::html(&report, first))),
+        section("regions", "Region by region", regions::html(&report, first)),
+        section("reading", "How to read this", reading::html(results)),
+        section("cells", "What was made", cells::html(results)),
+    ];
+    let lead = "Models that were trained to predict what was hidden from them in recordings of spikes, and baselines, \
+                scored on trials that they never saw.";
+    let head = facts::list(&report);
+    let main = facts::commands(&report) + &contents(&sections);
+    let footer = format!(
+        "Made by neuroglot {}; studied by version {}.",
+        env!("CARGO_PKG_VERSION"),
+        escape(&results.version)
+    );
+    document(&study.title, lead, &head, &main, &sections, &footer)
+}
+
+/// Links to the sections, and to each table.
+fn contents(sections: &[Section]) -> String {
+    let links: String = sections
+        .iter()
+        .filter(|section| !section.body.is_empty())
+        .map(|section| format!("<li><a href=\"#{}\">{}</a></li>\n", section.id, section.heading))
+        .collect();
+    format!("<nav aria-label=\"Contents\">\n<h2>Contents</h2>\n<ul>\n{links}</ul>\n</nav>\n")
+}
+
+fn with_note(runs: &[RunSection], examples: String) -> String {
+    let session =
+        runs.iter().flat_map(|run| &run.evaluation).flat_map(|evaluation| &evaluation.sessions).next();
+    match session {
+        Some(session) if !examples.is_empty() => {
+            format!("<p class=\"note\">Of session {}.</p>\n{examples}", escape(&session.eid))
+        }
+        _ => examples,
+    }
+}

@@ -1,0 +1,125 @@
+//! One piece of a study's work: a run, or a baseline on one session.
+
+use crate::StudySession;
+use neuroglot_model::Architecture;
+use neuroglot_train::{MaskPool, Recipe, RunConfig};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// What kind of work a cell is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// A model trained from scratch on one held-out session.
+    Scratch,
+    /// A model trained on several sessions that are not held out.
+    Pretrain,
+    /// A pretrained model trained on, on one held-out session.
+    Finetune,
+    /// A baseline on one held-out session.
+    Baseline,
+}
+
+impl Stage {
+    /// Name in folders and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Stage::Scratch => "scratch",
+            Stage::Pretrain => "pretrain",
+            Stage::Finetune => "finetune",
+            Stage::Baseline => "baseline",
+        }
+    }
+}
+
+impl fmt::Display for Stage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// What is scored: all cells of one method differ in session and seed alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    /// A trained model.
+    Trained(TrainedMethod),
+    /// A baseline, by name.
+    Baseline(String),
+}
+
+/// How a model is made.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainedMethod {
+    /// Architecture.
+    pub model: Architecture,
+    /// What is hidden in training.
+    pub mask: MaskPool,
+    /// Recipe that settings start from; `None` for the plain defaults.
+    pub recipe: Option<Recipe>,
+    /// What it was pretrained on; `None` for a model from scratch.
+    pub pretraining: Option<Pretrained>,
+    /// Training trials of the session that is scored; 0 for all.
+    pub trials: u64,
+}
+
+impl TrainedMethod {
+    /// Sessions in pretraining; 0 from scratch.
+    pub fn pretraining_sessions(&self) -> usize {
+        self.pretraining.as_ref().map_or(0, |pretrained| pretrained.sessions)
+    }
+}
+
+/// What a model was pretrained on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pretrained {
+    /// Name of the pretraining.
+    pub name: String,
+    /// Number of its sessions.
+    pub sessions: usize,
+}
+
+/// A cell that another one needs, and all that makes it what it is: the other is another one if this is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Needed {
+    /// Its id.
+    pub id: String,
+    /// Its settings.
+    pub settings: RunConfig,
+    /// Ids of its sessions.
+    pub sessions: Vec<String>,
+}
+
+/// One piece of work, whose results lie in a folder of their own.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cell {
+    /// Its folder below the study's `cells`, such as `scratch/ndt1-stitch_mtm_s42_cori_2016-12-14`.
+    pub id: String,
+    /// Kind of work.
+    pub stage: Stage,
+    /// What is made. A pretraining has the method of its fine-tunings, with all trials.
+    pub method: Method,
+    /// Seed of a run; `None` for a baseline.
+    pub seed: Option<u64>,
+    /// Sessions of the run; a scored cell has one.
+    pub sessions: Vec<StudySession>,
+    /// The cell whose model is trained on.
+    pub needs: Option<Needed>,
+    /// Settings of the run; a baseline uses those of `data`.
+    pub settings: RunConfig,
+}
+
+impl Cell {
+    /// Whether it has scores of its own.
+    pub fn is_scored(&self) -> bool {
+        self.stage != Stage::Pretrain
+    }
+
+    /// How much work it is beside other cells: passes over sessions; a baseline counts as one.
+    pub(crate) fn weight(&self) -> u64 {
+        match self.stage {
+            Stage::Baseline => 1,
+            _ => self.settings.train.epochs.saturating_mul(self.sessions.len() as u64),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+use neuroglot_data::DataError;
+use neuroglot_eval::EvalError;
+use neuroglot_train::TrainError;
+use std::path::{Path, PathBuf};
+use thiserror::Error;
+
+/// Why a study cannot be planned, run or read.
+#[derive(Debug, Error)]
+pub enum StudyError {
+    /// The study file asks for what cannot be.
+    #[error("{}: {problem}", path.display())]
+    File {
+        /// The study file.
+        path: PathBuf,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+    /// The share of one process of several is not clear.
+    #[error("{0}")]
+    Shard(String),
+    /// Something in the study's folder is in the way.
+    #[error("{}: {problem}", path.display())]
+    Folder {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// A file cannot be written.
+    #[error("cannot write {}: {source}; make room or choose another --out", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        source: std::io::Error,
+    },
+    /// A session is wrong.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A setting or a run is wrong.
+    #[error(transparent)]
+    Train(#[from] TrainError),
+    /// An evaluation is wrong.
+    #[error(transparent)]
+    Eval(#[from] EvalError),
+}
+
+impl StudyError {
+    pub(crate) fn read(path: &Path) -> impl FnOnce(std::io::Error) -> StudyError {
+        let path = path.to_owned();
+        |source| StudyError::Read { path, source }
+    }
+
+    pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> StudyError {
+        let path = path.to_owned();
+        |source| StudyError::Write { path, source }
+    }
+}

@@ -1,0 +1,29 @@
+//! What the study says to other crates by name: settings of a run, and baselines.
+
+use neuroglot_model::Architecture;
+use neuroglot_train::MaskPool;
+use std::path::Path;
+
+/// The settings that make a run the one of its place in the grid, over those of the study file.
+pub(crate) fn own_settings(model: Architecture, mask: MaskPool, seed: u64, trials: u64) -> Vec<String> {
+    let mut settings = vec![
+        format!("model.architecture={model}"),
+        format!("mask.scheme={}", mask.name()),
+        format!("seed={seed}"),
+    ];
+    if trials > 0 {
+        settings.push(format!("data.trials={trials}"));
+    }
+    settings
+}
+
+/// The settings that make a run a fine-tuning of another.
+pub fn finetuning_settings(pretrained: &Path, checkpoint: &str) -> Vec<String> {
+    let path = pretrained.display().to_string();
+    vec![format!("init.from=\"{}\"", path.escape_default()), format!("init.from_checkpoint=\"{checkpoint}\"")]
+}
+
+/// Whether there is such a baseline; else what is wrong.
+pub(crate) fn check_baseline(name: &str) -> Result<(), String> {
+    Err(format!("there is no baseline `{name}`"))
+}

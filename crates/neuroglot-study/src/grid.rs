@@ -1,0 +1,245 @@
+//! All cells of a study.
+
+use crate::cell::{Cell, Method, Needed, Pretrained, Stage, TrainedMethod};
+use crate::file::{Exclusion, Pretraining, StudyFile};
+use crate::{StudyError, StudySession, StudySessions, glue};
+use neuroglot_model::Architecture;
+use neuroglot_train::{MaskPool, Recipe, RunConfig};
+use std::collections::BTreeSet;
+use toml::Table;
+
+/// The cells of a study, each after the one it needs. Ids do not depend on what else is in the study, so a grid can grow
+/// and finished cells stay.
+///
+/// # Errors
+/// [`StudyError::File`] names what cannot be: a setting, an architecture, a baseline, or a grid of which nothing is left.
+pub fn cells(file: &StudyFile, sessions: &StudySessions) -> Result<Vec<Cell>, StudyError> {
+    let pretrainings = pretrainings(file, sessions)?;
+    let mut cells = Vec::new();
+    for line in lines(file) {
+        cells.extend(scratch(file, sessions, &line)?);
+        for pretraining in &pretrainings {
+            cells.extend(pretrained(file, sessions, &line, pretraining)?);
+        }
+    }
+    for name in &file.baselines {
+        glue::check_baseline(name).map_err(|problem| file.wrong(format!("baselines: {problem}")))?;
+        for session in &sessions.scored {
+            cells.push(Cell {
+                id: id(Stage::Baseline, &[name, &session.eid]),
+                stage: Stage::Baseline,
+                method: Method::Baseline(name.clone()),
+                seed: None,
+                sessions: vec![session.clone()],
+                needs: None,
+                settings: settings(file, None, &[&file.settings], &[])?,
+            });
+        }
+    }
+    if !cells.iter().any(Cell::is_scored) {
+        return Err(file.wrong("exclude leaves nothing of the grid: loosen it"));
+    }
+    if let Some(id) = repeated_id(&cells) {
+        return Err(
+            file.wrong(format!("two cells would lie in the folder {id}: rename a pretraining or a session"))
+        );
+    }
+    Ok(cells)
+}
+
+/// One model of the grid, before it is said what it is trained on.
+struct Line {
+    recipe: Option<Recipe>,
+    model: Architecture,
+    mask: MaskPool,
+    seed: u64,
+}
+
+fn lines(file: &StudyFile) -> Vec<Line> {
+    let mut lines = Vec::new();
+    for recipe in file.recipes() {
+        for model in &file.models {
+            for mask in &file.masks {
+                for seed in &file.seeds {
+                    lines.push(Line { recipe, model: *model, mask: *mask, seed: *seed });
+                }
+            }
+        }
+    }
+    lines
+}
+
+impl Line {
+    /// The parts of an id that say which model it is.
+    fn names(&self) -> Vec<String> {
+        let recipe = self.recipe.map(|recipe| recipe.name().to_owned());
+        let names = [Some(self.model.name().to_owned()), Some(self.mask.name().to_owned()), recipe];
+        names.into_iter().flatten().chain([format!("s{}", self.seed)]).collect()
+    }
+
+    fn method(&self, pretraining: Option<&Pretrained>, trials: u64) -> Method {
+        Method::Trained(TrainedMethod {
+            model: self.model,
+            mask: self.mask,
+            recipe: self.recipe,
+            pretraining: pretraining.cloned(),
+            trials,
+        })
+    }
+
+    fn is_excluded(&self, file: &StudyFile, stage: Stage, pretraining: Option<&str>, trials: u64) -> bool {
+        file.exclude.iter().any(|exclusion| {
+            let Exclusion { stage: of, pretrain, model, mask, recipe, seed, trials: number } = exclusion;
+            of.as_deref().is_none_or(|of| of == stage.name())
+                && pretrain.as_deref().is_none_or(|name| pretraining == Some(name))
+                && model.is_none_or(|model| model == self.model)
+                && mask.is_none_or(|mask| mask == self.mask)
+                && recipe.is_none_or(|recipe| Some(recipe) == self.recipe)
+                && seed.is_none_or(|seed| seed == self.seed)
+                && number.is_none_or(|number| number == trials)
+        })
+    }
+
+    fn own_settings(&self, trials: u64) -> Vec<String> {
+        glue::own_settings(self.model, self.mask, self.seed, trials)
+    }
+}
+
+/// A pretraining with its name and sessions.
+struct NamedPretraining<'a> {
+    pretrained: Pretrained,
+    file: &'a Pretraining,
+    sessions: Vec<StudySession>,
+}
+
+fn pretrainings<'a>(
+    file: &'a StudyFile,
+    sessions: &StudySessions,
+) -> Result<Vec<NamedPretraining<'a>>, StudyError> {
+    let mut found: Vec<NamedPretraining> = Vec::new();
+    for pretraining in &file.pretrain {
+        let chosen = sessions.of_pretraining(file, pretraining)?;
+        let name = pretraining.name.clone().unwrap_or_else(|| format!("{}-sessions", chosen.len()));
+        if found.iter().any(|other| other.pretrained.name == name) {
+            return Err(
+                file.wrong(format!("two pretrainings are called {name}: give each a name of its own"))
+            );
+        }
+        let pretrained = Pretrained { name, sessions: chosen.len() };
+        found.push(NamedPretraining { pretrained, file: pretraining, sessions: chosen });
+    }
+    Ok(found)
+}
+
+fn scratch(file: &StudyFile, sessions: &StudySessions, line: &Line) -> Result<Vec<Cell>, StudyError> {
+    let mut cells = Vec::new();
+    for &trials in &file.scratch.trials {
+        if line.is_excluded(file, Stage::Scratch, None, trials) {
+            continue;
+        }
+        let tables = [&file.settings, &file.scratch.settings];
+        let settings = settings(file, line.recipe, &tables, &line.own_settings(trials))?;
+        cells.extend(sessions.scored.iter().map(|session| Cell {
+            id: scored_id(Stage::Scratch, None, line, trials, session),
+            stage: Stage::Scratch,
+            method: line.method(None, trials),
+            seed: Some(line.seed),
+            sessions: vec![session.clone()],
+            needs: None,
+            settings: settings.clone(),
+        }));
+    }
+    Ok(cells)
+}
+
+/// A pretraining and its fine-tunings; nothing where no fine-tuning is left.
+fn pretrained(
+    file: &StudyFile,
+    sessions: &StudySessions,
+    line: &Line,
+    pretraining: &NamedPretraining,
+) -> Result<Vec<Cell>, StudyError> {
+    let NamedPretraining { pretrained, file: of_file, sessions: trained_on } = pretraining;
+    if !of_file.masks.is_empty() && !of_file.masks.contains(&line.mask) {
+        return Ok(Vec::new());
+    }
+    let is_excluded = |trials| line.is_excluded(file, Stage::Finetune, Some(&pretrained.name), trials);
+    let trials: Vec<u64> =
+        file.finetune.trials.iter().copied().filter(|trials| !is_excluded(*trials)).collect();
+    if trials.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut names = vec![pretrained.name.clone()];
+    names.extend(line.names());
+    let first = Cell {
+        id: id(Stage::Pretrain, &names),
+        stage: Stage::Pretrain,
+        method: line.method(Some(pretrained), 0),
+        seed: Some(line.seed),
+        sessions: trained_on.clone(),
+        needs: None,
+        settings: settings(file, line.recipe, &[&file.settings, &of_file.settings], &line.own_settings(0))?,
+    };
+    let needed = Needed {
+        id: first.id.clone(),
+        settings: first.settings.clone(),
+        sessions: first.sessions.iter().map(|session| session.eid.clone()).collect(),
+    };
+    let mut cells = vec![first];
+    for trials in trials {
+        let tables = [&file.settings, &file.finetune.settings];
+        let settings = settings(file, line.recipe, &tables, &line.own_settings(trials))?;
+        cells.extend(sessions.scored.iter().map(|session| Cell {
+            id: scored_id(Stage::Finetune, Some(&pretrained.name), line, trials, session),
+            stage: Stage::Finetune,
+            method: line.method(Some(pretrained), trials),
+            seed: Some(line.seed),
+            sessions: vec![session.clone()],
+            needs: Some(needed.clone()),
+            settings: settings.clone(),
+        }));
+    }
+    Ok(cells)
+}
+
+fn settings(
+    file: &StudyFile,
+    recipe: Option<Recipe>,
+    tables: &[&Table],
+    own: &[String],
+) -> Result<RunConfig, StudyError> {
+    RunConfig::layered(recipe, tables, own).map_err(|error| file.wrong(error.to_string()))
+}
+
+fn scored_id(
+    stage: Stage,
+    pretraining: Option<&str>,
+    line: &Line,
+    trials: u64,
+    session: &StudySession,
+) -> String {
+    let mut names: Vec<String> = pretraining.map(str::to_owned).into_iter().chain(line.names()).collect();
+    names.extend((trials > 0).then(|| format!("t{trials}")));
+    names.push(session.eid.clone());
+    id(stage, &names)
+}
+
+/// A folder of one name per stage. Names that cannot be part of a path on every system are changed, and told apart by a
+/// number made from the name as it was.
+fn id(stage: Stage, names: &[impl AsRef<str>]) -> String {
+    let name = names.iter().map(AsRef::as_ref).collect::<Vec<_>>().join("_");
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let plain: String = name.chars().map(|c| if is_plain(c) { c } else { '-' }).take(180).collect();
+    let mark = if plain == name { String::new() } else { format!("-{:08x}", fnv1a(&name)) };
+    format!("{stage}/{plain}{mark}")
+}
+
+/// The FNV-1a hash, 32 bits.
+fn fnv1a(text: &str) -> u32 {
+    text.bytes().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+fn repeated_id(cells: &[Cell]) -> Option<&str> {
+    let mut seen = BTreeSet::new();
+    cells.iter().map(|cell| cell.id.as_str()).find(|id| !seen.insert(*id))
+}

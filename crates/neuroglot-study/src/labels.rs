@@ -1,0 +1,55 @@
+//! What methods are called in tables.
+
+use crate::cell::{Method, TrainedMethod};
+use neuroglot_model::Architecture;
+use neuroglot_train::MaskPool;
+
+/// A mask as it is written in the field.
+pub(crate) fn mask(mask: MaskPool) -> String {
+    match mask {
+        MaskPool::MultiTask => "MtM".to_owned(),
+        mask => mask.name().to_owned(),
+    }
+}
+
+/// An architecture as it is written in the field.
+pub(crate) fn model(model: Architecture) -> String {
+    match model.name() {
+        "ndt1-stitch" => "NDT1-stitch".to_owned(),
+        "ndt2" => "NDT2".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// Architecture, and recipe where there is one: what stays the same in a comparison of masks.
+pub(crate) fn architecture(trained: &TrainedMethod) -> String {
+    let recipe = trained.recipe.map(|recipe| format!(", recipe {}", recipe.name()));
+    model(trained.model) + recipe.as_deref().unwrap_or_default()
+}
+
+/// `from scratch`, or what it was pretrained on.
+pub(crate) fn start(trained: &TrainedMethod) -> String {
+    match &trained.pretraining {
+        None => "from scratch".to_owned(),
+        Some(pretrained) => {
+            let default_name = format!("{}-sessions", pretrained.sessions);
+            let plural = if pretrained.sessions == 1 { "" } else { "s" };
+            let number = format!("pretrained on {} session{plural}", pretrained.sessions);
+            if pretrained.name == default_name { number } else { format!("{number} ({})", pretrained.name) }
+        }
+    }
+}
+
+/// Everything that tells a method from others, in words.
+pub fn full(method: &Method) -> String {
+    match method {
+        Method::Baseline(name) => name.clone(),
+        Method::Trained(trained) => {
+            let trials = match trained.trials {
+                0 => String::new(),
+                trials => format!(", {trials} trials"),
+            };
+            format!("{} {}, {}{trials}", architecture(trained), mask(trained.mask), start(trained))
+        }
+    }
+}

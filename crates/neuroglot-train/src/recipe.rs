@@ -1,0 +1,99 @@
+//! Named sets of settings, to start from.
+
+use serde::{Deserialize, Serialize};
+
+/// A named set of defaults: a settings file and single settings change it as they change the plain defaults.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
+pub enum Recipe {
+    /// The published one (MtM paper and its reference code).
+    Paper,
+    /// This project's, found by experiment.
+    Neuroglot,
+}
+
+/// What each recipe sets, as `KEY=VALUE`; all else is as [`RunConfig::default`](crate::RunConfig) has it, which holds
+/// the published sizes, schedule and mask ratios.
+const RECIPES: [(Recipe, &[&str]); 2] = [
+    // Rates start around one spike per bin, and R² chooses the best checkpoint.
+    (Recipe::Paper, &["init.output_bias=zero", "train.select=r2"]),
+    // The ratio is the better one of the paper's own comparison.
+    (Recipe::Neuroglot, &["init.output_bias=rate", "train.select=bits-per-spike", "mask.ratio=0.1"]),
+];
+
+impl Recipe {
+    /// All recipes.
+    pub const ALL: [Recipe; 2] = [Recipe::Paper, Recipe::Neuroglot];
+
+    /// Name in options and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Recipe::Paper => "paper",
+            Recipe::Neuroglot => "neuroglot",
+        }
+    }
+
+    /// What it sets, as `KEY=VALUE`.
+    pub fn settings(self) -> &'static [&'static str] {
+        RECIPES.iter().find(|(recipe, _)| *recipe == self).map_or(&[], |(_, settings)| settings)
+    }
+}
+
+impl From<Recipe> for String {
+    fn from(recipe: Recipe) -> String {
+        recipe.name().to_owned()
+    }
+}
+
+impl TryFrom<String> for Recipe {
+    type Error = String;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        name.parse()
+    }
+}
+
+impl std::str::FromStr for Recipe {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        let names = || Self::ALL.map(Self::name).join(" or ");
+        let found = Self::ALL.into_iter().find(|recipe| recipe.name() == name);
+        found.ok_or_else(|| format!("there is no recipe `{name}`: choose {}", names()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{OutputBias, RunConfig, SelectBy};
+
+    #[test]
+    fn recipes_set_what_they_say_and_leave_the_rest() {
+        let paper = RunConfig::from_recipe(Some(Recipe::Paper), None, &[]).unwrap();
+        assert_eq!((paper.init.output_bias, paper.train.select), (OutputBias::Zero, SelectBy::R2));
+        assert_eq!(paper.mask, RunConfig::default().mask);
+        for recipe in Recipe::ALL {
+            assert_eq!(recipe.name().parse(), Ok(recipe));
+            let config = RunConfig::from_recipe(Some(recipe), None, &[]).unwrap();
+            let changed = RunConfig::default().differences(&config).len();
+            assert!(changed <= recipe.settings().len());
+        }
+        assert_eq!(
+            "papr".parse::<Recipe>(),
+            Err("there is no recipe `papr`: choose paper or neuroglot".into())
+        );
+    }
+
+    #[test]
+    fn files_and_settings_win_over_a_recipe() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), "[mask]\nratio = 0.4\n[init]\noutput_bias = 'zero'\n").unwrap();
+        let settings = ["mask.ratio=0.5".to_owned()];
+        let load = |settings: &[String]| {
+            RunConfig::from_recipe(Some(Recipe::Neuroglot), Some(file.path()), settings).unwrap()
+        };
+        assert_eq!((load(&[]).mask.ratio, load(&[]).init.output_bias), (0.4, OutputBias::Zero));
+        assert_eq!(load(&settings).mask.ratio, 0.5);
+    }
+}

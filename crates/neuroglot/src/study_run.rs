@@ -1,0 +1,191 @@
+//! Making the cells of a study: one process's share, cell by cell, beside other processes.
+
+use crate::CommandError;
+use crate::compute::Compute;
+use crate::console::{Console, one_line};
+use crate::evaluating::Evaluating;
+use crate::runs::evaluation_folder;
+use crate::sessions;
+use crate::stopping;
+use crate::training::Training;
+use neuroglot::study::{Cell, Stage, State, StudyFile, StudyFolder, finetuning_settings};
+use neuroglot::train::{RunConfig, Start};
+use std::path::{Path, PathBuf};
+
+/// A study and where it is made.
+pub struct StudyRun<'a> {
+    /// What is to be done.
+    pub file: &'a StudyFile,
+    /// Where it is kept.
+    pub folder: &'a StudyFolder,
+    /// All cells of the study, each after the one it needs.
+    pub cells: &'a [Cell],
+    /// Where to compute.
+    pub compute: &'a Compute,
+}
+
+/// How a process's share went.
+#[derive(Debug, Default, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Cells made by this process.
+    pub made: usize,
+    /// Cells that failed.
+    pub failed: usize,
+    /// Cells left to other processes, or that need a cell which is not finished.
+    pub left: usize,
+}
+
+/// What became of a cell that was not finished.
+enum Attempt {
+    Made,
+    Failed,
+    /// Another process has just finished it.
+    Found,
+    /// Another process is at it.
+    Held(String),
+    /// The cell that it needs is not finished.
+    Waiting(String),
+}
+
+impl StudyRun<'_> {
+    /// Makes all cells for which `is_mine` holds and that are not finished.
+    ///
+    /// A cell that fails is told of, and the others are made nevertheless. One that another process works on is left to
+    /// it, and one that needs an unfinished cell is left for the next time; both are tried again as long as something
+    /// gets done.
+    ///
+    /// # Errors
+    /// A folder that cannot be written, or a finished cell of other settings.
+    pub fn make(&self, is_mine: impl Fn(usize) -> bool, console: &Console) -> Result<Outcome, CommandError> {
+        // All differences from what is there come to light before any work is done.
+        let states = self.states()?;
+        let mine = (0..self.cells.len()).filter(|index| is_mine(*index));
+        let mut open: Vec<usize> = mine.filter(|index| states[*index] != State::Finished).collect();
+        let total = open.len();
+        let mut outcome = Outcome::default();
+        let mut left = Vec::new();
+        while !open.is_empty() {
+            left.clear();
+            let mut has_advanced = false;
+            let mut next = Vec::new();
+            for index in open {
+                let cell = &self.cells[index];
+                let place = format!("{}/{total}", outcome.made + outcome.failed + 1);
+                let attempt = self.attempt(cell, &place, console)?;
+                has_advanced |= matches!(attempt, Attempt::Made | Attempt::Found);
+                match attempt {
+                    Attempt::Made => outcome.made += 1,
+                    Attempt::Found => {}
+                    Attempt::Failed => outcome.failed += 1,
+                    Attempt::Held(reason) | Attempt::Waiting(reason) => {
+                        left.push(format!("{}: {reason}", cell.id));
+                        next.push(index);
+                    }
+                }
+            }
+            open = if has_advanced { next } else { Vec::new() };
+        }
+        for line in &left {
+            console.warning(line);
+        }
+        outcome.left = left.len();
+        Ok(outcome)
+    }
+
+    /// How far each cell is, `[cell]`.
+    ///
+    /// # Errors
+    /// A finished cell of other settings.
+    pub fn states(&self) -> Result<Vec<State>, CommandError> {
+        let state = |cell: &Cell| Ok(self.folder.state(self.file, cell)?);
+        self.cells.iter().map(state).collect()
+    }
+
+    fn attempt(&self, cell: &Cell, place: &str, console: &Console) -> Result<Attempt, CommandError> {
+        let needed = cell.needs.as_ref().map(|needed| &needed.id);
+        if let Some(needed) = self.cells.iter().find(|other| needed == Some(&other.id))
+            && self.folder.state(self.file, needed)? != State::Finished
+        {
+            return Ok(Attempt::Waiting(format!("it needs {}, which is not finished", needed.id)));
+        }
+        let lock = match self.folder.lock(cell)? {
+            Ok(lock) => lock,
+            Err(held) => return Ok(Attempt::Held(held.reason)),
+        };
+        let _release = stopping::remove_when_stopped(lock.path());
+        // It may have been finished between the first look and the lock.
+        if self.folder.state(self.file, cell)? == State::Finished {
+            return Ok(Attempt::Found);
+        }
+        match self.make_cell(cell, &format!("{place} {}", cell.id), console) {
+            Ok(()) => Ok(Attempt::Made),
+            Err(error) => {
+                console.warning(format!("{} failed: {}", cell.id, one_line(&error)));
+                Ok(Attempt::Failed)
+            }
+        }
+    }
+
+    fn make_cell(&self, cell: &Cell, title: &str, console: &Console) -> Result<(), CommandError> {
+        let folder = self.folder.cell(&cell.id);
+        let paths: Vec<PathBuf> = cell.sessions.iter().map(|session| session.path.clone()).collect();
+        console.note(title);
+        match cell.stage {
+            Stage::Baseline => self.fit_baseline(cell, &folder, &paths, console)?,
+            _ => self.train(cell, &folder, &paths, title, console)?,
+        }
+        Ok(self.folder.finish(self.file, cell)?)
+    }
+
+    fn train(
+        &self,
+        cell: &Cell,
+        folder: &Path,
+        paths: &[PathBuf],
+        title: &str,
+        console: &Console,
+    ) -> Result<(), CommandError> {
+        let config = self.config(cell)?;
+        let sessions = sessions::read(paths, &config.data.filter(), &Console::new(true))?;
+        let is_begun = folder.join("config.toml").exists();
+        let training = Training {
+            title,
+            config: &config,
+            sessions: &sessions,
+            paths,
+            out: folder,
+            start: if is_begun { Start::Resume } else { Start::Fresh },
+            compute: self.compute,
+        };
+        training.run(console)?;
+        if cell.is_scored() {
+            let evaluating = Evaluating {
+                run: folder,
+                checkpoint: &self.file.checkpoint,
+                sessions: paths,
+                tasks: Some(&self.file.tasks),
+                out: Some(&evaluation_folder(folder)),
+                compute: self.compute,
+            };
+            evaluating.run(console)?;
+        }
+        Ok(())
+    }
+
+    /// The settings of a cell's run; those of a fine-tuning say what it starts from.
+    fn config(&self, cell: &Cell) -> Result<RunConfig, CommandError> {
+        let Some(needed) = &cell.needs else { return Ok(cell.settings.clone()) };
+        let settings = finetuning_settings(&self.folder.cell(&needed.id), &self.file.checkpoint);
+        Ok(cell.settings.changed(None, &settings)?)
+    }
+
+    fn fit_baseline(
+        &self,
+        cell: &Cell,
+        _folder: &Path,
+        _paths: &[PathBuf],
+        _console: &Console,
+    ) -> Result<(), CommandError> {
+        Err(CommandError::Failed(format!("{}: there are no baselines", cell.id)))
+    }
+}

@@ -165,6 +165,13 @@ fn check_sessions(sessions: &[Session]) -> Result<(), TrainError> {
 
 fn open_to_resume(out: &Path, config: &RunConfig) -> Result<(RunFolder, RunConfig), TrainError> {
     let folder = RunFolder::open(out)?;
+    // A new beginning would replace the only checkpoint that an imported run has.
+    let has_last = folder.checkpoint(RunFolder::LAST).is_ok();
+    if !has_last && folder.info().is_ok_and(|info| info.finished) {
+        return Err(
+            folder.wrong("there is no training to go on with: it was imported; use `neuroglot finetune`")
+        );
+    }
     let own = folder.config()?;
     // What a run started from need not be there any more.
     let config = if own.is_fine_tuning() { with_model_of(config, &own.model)? } else { config.clone() };

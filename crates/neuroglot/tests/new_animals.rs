@@ -69,6 +69,9 @@ fn a_fine_tuning_goes_on_where_it_was_stopped() {
     for folder in ["best", "last"] {
         fs::remove_dir_all(workplace.path("broken").join(folder)).unwrap();
     }
+    let info = workplace.path("broken/run.json");
+    let unfinished = fs::read_to_string(&info).unwrap().replace("\"finished\": true", "\"finished\": false");
+    fs::write(&info, unfinished).unwrap();
     workplace.succeed("finetune --resume --out broken --quiet");
     assert_same_run(&workplace.path("whole"), &workplace.path("broken"));
     // 16 trials of each of two sessions in batches of 8.
@@ -140,6 +143,14 @@ fn a_checkpoint_of_pytorch_becomes_a_run_that_is_evaluated_predicts_and_is_fine_
     );
     assert_eq!(tuned["kept_stitchers"][0], "simulated-4-00");
     workplace.succeed("report published --out published.html");
+    // There is nothing to resume: the weights that were imported stay.
+    let best = workplace.path("published/best/model.safetensors");
+    let imported = fs::read(&best).unwrap();
+    insta::assert_snapshot!(
+        "resume_of_an_import",
+        workplace.run("--quiet train --resume --out published").to_string()
+    );
+    assert!(fs::read(&best).unwrap() == imported);
 
     let errors = [
         ("import_whole_model", "import-checkpoint whole_model.pt --sessions table.toml --out other"),

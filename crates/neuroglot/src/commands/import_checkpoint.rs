@@ -14,21 +14,17 @@ use std::path::PathBuf;
 ///
 /// The checkpoint is a state dict of an NDT1-stitch with the published parameter names: safetensors, or a .pt file of
 /// PyTorch, of which nothing but tensors is read (scripts/strip_checkpoint.py makes one of a pickled model). Sizes come
-/// from the shapes. The table, TOML or JSON, says which stitcher belongs to which session:
-///
-///     heads = 8             # which no shape tells; 8 where it is left out
-///     rope = false
-///     [[sessions]]
-///     path = "data/a_aligned"
-///     stitcher = "273"      # key in the checkpoint: the reference has the number of units
-///     row = 0               # of the session embedding
-///
-/// The run's checkpoint best/ can be evaluated, used for predictions and fine-tuned.
+/// from the shapes; the table says what they do not, above all which stitcher belongs to which session. The run's
+/// checkpoint best/ can be evaluated, used for predictions and fine-tuned.
 #[derive(Debug, Args)]
-#[command(
-    verbatim_doc_comment,
-    after_help = "Example:\n  neuroglot import-checkpoint published.pt --sessions table.toml --out published"
-)]
+#[command(after_help = "A table, here TOML:\n  \
+                        heads = 8          # 8 where it is left out\n  \
+                        rope = false\n  \
+                        [[sessions]]\n  \
+                        path = \"data/a_aligned\"\n  \
+                        stitcher = \"273\"   # key in the checkpoint: the reference has the number of units\n  \
+                        row = 0            # of the session embedding\n\n\
+                        Example:\n  neuroglot import-checkpoint published.pt --sessions table.toml --out published")]
 pub struct Arguments {
     /// A state dict: .safetensors or .pt
     #[arg(value_name = "FILE")]

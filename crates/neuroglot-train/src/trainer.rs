@@ -1,16 +1,15 @@
 //! The training loop.
 
+mod starting;
+
 use crate::batches::{Batch, batches_per_epoch, epoch as epoch_batches};
 use crate::calibration::training_trials;
-use crate::checkpoint::{Tensors, write_tensors};
-use crate::files::{recover_folder, remove_unfinished};
+use crate::checkpoint::write_tensors;
 use crate::late_losses::LateLosses;
-use crate::transfer::{Base, NewSession, with_model_of};
 use crate::validation::validate;
 use crate::{
-    BaseModel, Checkpoint, CheckpointConfig, CheckpointSession, EpochRecord, Freeze, OneCycle, OutputBias,
-    Purpose, RunConfig, RunFolder, RunInfo, SelectBy, TrainConfig, TrainError, replace_file, replace_folder,
-    stream,
+    BaseModel, Checkpoint, CheckpointConfig, CheckpointSession, EpochRecord, Freeze, OneCycle, Purpose,
+    RunConfig, RunFolder, RunInfo, SelectBy, TrainConfig, TrainError, replace_file, replace_folder, stream,
 };
 use neuroglot_data::{Session, Split, check_distinct};
 use neuroglot_engine::Device;
@@ -18,6 +17,7 @@ use neuroglot_model::{Mask, Model, Regions, SessionShape, TrainingBatch, Update}
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 use serde::{Deserialize, Serialize};
+use starting::{open_to_resume, settled};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -133,13 +133,6 @@ pub fn train(
     trainer.run(observer)
 }
 
-/// The settings of a new run: those of the model are the ones of the model that it starts from.
-fn settled(config: &RunConfig, sessions: &[Session]) -> Result<RunConfig, TrainError> {
-    let Some(base) = Base::of(&config.init)? else { return Ok(config.clone()) };
-    base.check(sessions)?;
-    with_model_of(config, &base.config().model)
-}
-
 /// Sessions of one run must have trials of one shape.
 fn check_sessions(sessions: &[Session]) -> Result<(), TrainError> {
     check_distinct(sessions)?;
@@ -161,29 +154,6 @@ fn check_sessions(sessions: &[Session]) -> Result<(), TrainError> {
         }
     }
     Ok(())
-}
-
-fn open_to_resume(out: &Path, config: &RunConfig) -> Result<(RunFolder, RunConfig), TrainError> {
-    let folder = RunFolder::open(out)?;
-    // A new beginning would replace the only checkpoint that an imported run has.
-    let has_last = folder.checkpoint(RunFolder::LAST).is_ok();
-    if !has_last && folder.info().is_ok_and(|info| info.finished) {
-        return Err(
-            folder.wrong("there is no training to go on with: it was imported; use `neuroglot finetune`")
-        );
-    }
-    let own = folder.config()?;
-    // What a run started from need not be there any more.
-    let config = if own.is_fine_tuning() { with_model_of(config, &own.model)? } else { config.clone() };
-    let differences = own.differences(&config);
-    if differences.is_empty() {
-        return Ok((folder, config));
-    }
-    let problem = format!(
-        "the run was started with other settings ({}); resume it with its own, or start another",
-        differences.join("; ")
-    );
-    Err(folder.wrong(&problem))
 }
 
 struct Trainer<'a> {
@@ -270,80 +240,6 @@ impl<'a> Trainer<'a> {
             saved: Instant::now(),
             base: None,
         })
-    }
-
-    /// Starts parameters that do not start at random.
-    fn begin(&mut self) -> Result<(), TrainError> {
-        let log_rates: Vec<Vec<f32>> = self
-            .sessions
-            .iter()
-            .zip(&self.training_trials)
-            .map(|(session, trials)| mean_log_rates(session, trials))
-            .collect();
-        if let Some(base) = Base::of(&self.config.init)? {
-            let new = |index: usize| NewSession {
-                index,
-                session: &self.sessions[index],
-                regions: &self.regions[index],
-                trials: &self.training_trials[index],
-                log_rates: &log_rates[index],
-            };
-            let sessions: Vec<NewSession<'_>> = (0..self.sessions.len()).map(new).collect();
-            self.base = Some(base.hand_over(&mut self.model, self.config, &sessions)?);
-        } else if self.config.init.output_bias == OutputBias::Rate {
-            self.model.set_output_bias(&log_rates.into_iter().enumerate().collect::<Vec<_>>());
-        }
-        Ok(())
-    }
-
-    /// Takes weights, moments and progress from the last checkpoint; returns whether there is one.
-    fn resume(&mut self) -> Result<bool, TrainError> {
-        let last = self.folder.checkpoint_path(RunFolder::LAST);
-        recover_folder(&last)?;
-        recover_folder(&self.folder.checkpoint_path(RunFolder::BEST))?;
-        remove_unfinished(self.folder.path())?;
-        if !last.exists() {
-            self.folder.truncate_metrics(0)?;
-            return Ok(false);
-        }
-        let checkpoint = Checkpoint::open(&last)?;
-        let known = &checkpoint.config.sessions;
-        if known.len() != self.sessions.len() {
-            let (known, given) = (known.len(), self.sessions.len());
-            let problem =
-                format!("it was started with {known} sessions, and {given} are given: give the same");
-            return Err(self.folder.wrong(&problem));
-        }
-        for (known, session) in known.iter().zip(self.sessions) {
-            if known.eid != session.eid() {
-                let problem = format!("session {} stood in this place when the run began", known.eid);
-                return Err(TrainError::Session { eid: session.eid().to_owned(), problem });
-            }
-            known.check(session)?;
-        }
-        let path = last.join(PROGRESS);
-        let text = std::fs::read(&path).map_err(TrainError::read(&path))?;
-        let progress: Progress = serde_json::from_slice(&text).map_err(|error| TrainError::Checkpoint {
-            path,
-            problem: format!("{error}; the file is damaged"),
-        })?;
-        let (weights_path, moments_path) = (last.join(Checkpoint::MODEL), last.join(MOMENTS));
-        let weights = std::fs::read(&weights_path).map_err(TrainError::read(&weights_path))?;
-        let moments = std::fs::read(&moments_path).map_err(TrainError::read(&moments_path))?;
-        let (weights, moments) =
-            (Tensors::of(&weights_path, &weights)?, Tensors::of(&moments_path, &moments)?);
-        for index in 0..self.model.parameters().len() {
-            let info = self.model.parameters()[index].clone();
-            self.model.write_parameter(index, &weights.read(&info.name, &info.shape)?)?;
-            let [first, second] = moment_names(&info.name).map(|name| moments.read(&name, &info.shape));
-            self.model.write_moments(index, [&first?, &second?])?;
-        }
-        self.model.set_optimiser_steps(&progress.optimiser_steps);
-        self.folder.truncate_metrics(progress.metrics_bytes)?;
-        self.seconds_before = self.folder.info().map_or(0.0, |info| info.seconds);
-        self.progress = progress;
-        self.base = checkpoint.config.base;
-        Ok(true)
     }
 
     fn run(mut self, observer: &mut dyn Observer) -> Result<Summary, TrainError> {
@@ -589,18 +485,6 @@ impl<'a> Trainer<'a> {
 
 fn moment_names(parameter: &str) -> [String; 2] {
     [format!("first_moment.{parameter}"), format!("second_moment.{parameter}")]
-}
-
-/// ln of each unit's mean count per bin over some trials; half a spike is added, so that silence is not −∞.
-fn mean_log_rates(session: &Session, trials: &[usize]) -> Vec<f32> {
-    let mut spikes = vec![0.5f64; session.units().len()];
-    for trial in trials {
-        for (_, unit, count) in session.entries(*trial) {
-            spikes[unit] += f64::from(count);
-        }
-    }
-    let entries = (trials.len() * session.bins()) as f64;
-    spikes.into_iter().map(|spikes| (spikes / entries).ln() as f32).collect()
 }
 
 /// Reverses the order of bins, `[bin, unit]`.

@@ -1,0 +1,127 @@
+//! How a run begins, and how it goes on.
+
+use super::{MOMENTS, PROGRESS, Progress, Trainer, moment_names};
+use crate::checkpoint::Tensors;
+use crate::files::{recover_folder, remove_unfinished};
+use crate::transfer::{Base, NewSession, with_model_of};
+use crate::{Checkpoint, OutputBias, RunConfig, RunFolder, TrainError};
+use neuroglot_data::Session;
+use std::path::Path;
+
+/// The settings of a new run: those of the model are the ones of the model that it starts from.
+pub(super) fn settled(config: &RunConfig, sessions: &[Session]) -> Result<RunConfig, TrainError> {
+    let Some(base) = Base::of(&config.init)? else { return Ok(config.clone()) };
+    base.check(sessions)?;
+    with_model_of(config, &base.config().model)
+}
+
+pub(super) fn open_to_resume(out: &Path, config: &RunConfig) -> Result<(RunFolder, RunConfig), TrainError> {
+    let folder = RunFolder::open(out)?;
+    // A new beginning would replace the only checkpoint that an imported run has.
+    let has_last = folder.checkpoint(RunFolder::LAST).is_ok();
+    if !has_last && folder.info().is_ok_and(|info| info.finished) {
+        return Err(
+            folder.wrong("there is no training to go on with: it was imported; use `neuroglot finetune`")
+        );
+    }
+    let own = folder.config()?;
+    // What a run started from need not be there any more.
+    let config = if own.is_fine_tuning() { with_model_of(config, &own.model)? } else { config.clone() };
+    let differences = own.differences(&config);
+    if differences.is_empty() {
+        return Ok((folder, config));
+    }
+    let problem = format!(
+        "the run was started with other settings ({}); resume it with its own, or start another",
+        differences.join("; ")
+    );
+    Err(folder.wrong(&problem))
+}
+
+impl Trainer<'_> {
+    /// Starts parameters that do not start at random.
+    pub(super) fn begin(&mut self) -> Result<(), TrainError> {
+        let log_rates: Vec<Vec<f32>> = self
+            .sessions
+            .iter()
+            .zip(&self.training_trials)
+            .map(|(session, trials)| mean_log_rates(session, trials))
+            .collect();
+        if let Some(base) = Base::of(&self.config.init)? {
+            let new = |index: usize| NewSession {
+                index,
+                session: &self.sessions[index],
+                regions: &self.regions[index],
+                trials: &self.training_trials[index],
+                log_rates: &log_rates[index],
+            };
+            let sessions: Vec<NewSession<'_>> = (0..self.sessions.len()).map(new).collect();
+            self.base = Some(base.hand_over(&mut self.model, self.config, &sessions)?);
+        } else if self.config.init.output_bias == OutputBias::Rate {
+            self.model.set_output_bias(&log_rates.into_iter().enumerate().collect::<Vec<_>>());
+        }
+        Ok(())
+    }
+
+    /// Takes weights, moments and progress from the last checkpoint; returns whether there is one.
+    pub(super) fn resume(&mut self) -> Result<bool, TrainError> {
+        let last = self.folder.checkpoint_path(RunFolder::LAST);
+        recover_folder(&last)?;
+        recover_folder(&self.folder.checkpoint_path(RunFolder::BEST))?;
+        remove_unfinished(self.folder.path())?;
+        if !last.exists() {
+            self.folder.truncate_metrics(0)?;
+            return Ok(false);
+        }
+        let checkpoint = Checkpoint::open(&last)?;
+        let known = &checkpoint.config.sessions;
+        if known.len() != self.sessions.len() {
+            let (known, given) = (known.len(), self.sessions.len());
+            let problem =
+                format!("it was started with {known} sessions, and {given} are given: give the same");
+            return Err(self.folder.wrong(&problem));
+        }
+        for (known, session) in known.iter().zip(self.sessions) {
+            if known.eid != session.eid() {
+                let problem = format!("session {} stood in this place when the run began", known.eid);
+                return Err(TrainError::Session { eid: session.eid().to_owned(), problem });
+            }
+            known.check(session)?;
+        }
+        let path = last.join(PROGRESS);
+        let text = std::fs::read(&path).map_err(TrainError::read(&path))?;
+        let progress: Progress = serde_json::from_slice(&text).map_err(|error| TrainError::Checkpoint {
+            path,
+            problem: format!("{error}; the file is damaged"),
+        })?;
+        let (weights_path, moments_path) = (last.join(Checkpoint::MODEL), last.join(MOMENTS));
+        let weights = std::fs::read(&weights_path).map_err(TrainError::read(&weights_path))?;
+        let moments = std::fs::read(&moments_path).map_err(TrainError::read(&moments_path))?;
+        let (weights, moments) =
+            (Tensors::of(&weights_path, &weights)?, Tensors::of(&moments_path, &moments)?);
+        for index in 0..self.model.parameters().len() {
+            let info = self.model.parameters()[index].clone();
+            self.model.write_parameter(index, &weights.read(&info.name, &info.shape)?)?;
+            let [first, second] = moment_names(&info.name).map(|name| moments.read(&name, &info.shape));
+            self.model.write_moments(index, [&first?, &second?])?;
+        }
+        self.model.set_optimiser_steps(&progress.optimiser_steps);
+        self.folder.truncate_metrics(progress.metrics_bytes)?;
+        self.seconds_before = self.folder.info().map_or(0.0, |info| info.seconds);
+        self.progress = progress;
+        self.base = checkpoint.config.base;
+        Ok(true)
+    }
+}
+
+/// ln of each unit's mean count per bin over some trials; half a spike is added, so that silence is not −∞.
+fn mean_log_rates(session: &Session, trials: &[usize]) -> Vec<f32> {
+    let mut spikes = vec![0.5f64; session.units().len()];
+    for trial in trials {
+        for (_, unit, count) in session.entries(*trial) {
+            spikes[unit] += f64::from(count);
+        }
+    }
+    let entries = (trials.len() * session.bins()) as f64;
+    spikes.into_iter().map(|spikes| (spikes / entries).ln() as f32).collect()
+}

@@ -124,6 +124,68 @@ fn two_shares_make_the_cells_of_one_process() {
     assert_same_cells(&whole.path("out"), &shared.path("out"));
 }
 
+/// The tiny study with two pretrainings of its own, and fine-tunings with few and all trials.
+fn with_pretraining(workplace: &Workplace) -> bool {
+    if !neuroglot::train::RunConfig::keys().iter().any(|key| key == "init.from") {
+        eprintln!("skipped: this build cannot fine-tune");
+        return false;
+    }
+    let more = "[[pretrain]]\n[[pretrain]]\ncount = 1\nmasks = ['mtm']\n[finetune]\ntrials = [10, 0]\n\
+                [scratch]\ntrials = [10, 0]\n";
+    let text = include_str!("../../../studies/tiny.toml").replace("[model]", &format!("{more}[model]"));
+    fs::write(workplace.path("tiny.toml"), text).unwrap();
+    true
+}
+
+#[test]
+fn fine_tunings_stay_with_their_pretraining_and_shares_change_nothing() {
+    let (whole, shared) = (workplace(), workplace());
+    if !(with_pretraining(&whole) && with_pretraining(&shared)) {
+        return;
+    }
+    let cells = whole.succeed_json(&format!("{STUDY} --dry-run --shards 3 --json"));
+    let cells = cells.as_array().unwrap();
+    // From scratch 2 masks × 2 trials × 2 sessions; 3 pretrainings with 4 fine-tunings each.
+    assert_eq!(cells.len(), 8 + 3 * (1 + 4));
+    for cell in cells.iter().filter(|cell| cell["needs"].is_string()) {
+        let needed = cells.iter().find(|needed| needed["cell"] == cell["needs"]).unwrap();
+        assert_eq!(needed["share"], cell["share"]);
+    }
+    whole.succeed(STUDY);
+    for share in ["2/2", "1/2"] {
+        shared.succeed(&format!("{STUDY} --shard {share}"));
+    }
+    assert_same_cells(&whole.path("out"), &shared.path("out"));
+    for table in ["pretrained", "pretraining", "trials", "sessions"] {
+        assert!(shared.path(&format!("out/tables/{table}.md")).is_file(), "{table}");
+    }
+    let page = fs::read_to_string(shared.path("out/report.html")).unwrap();
+    assert!(page.contains("sessions in pretraining (0: from scratch)") && page.contains("training trials"));
+
+    // The model that is fine-tuned is the pretrained one.
+    let tuned = "out/cells/finetune/2-sessions_ndt1-stitch_mtm_s42_simulated-1-02";
+    let config = fs::read_to_string(whole.path(&format!("{tuned}/config.toml"))).unwrap();
+    assert!(config.contains("out/cells/pretrain/2-sessions_ndt1-stitch_mtm_s42"), "{config}");
+}
+
+#[test]
+fn a_fine_tuning_whose_pretraining_another_process_makes_waits_for_the_next_time() {
+    let workplace = workplace();
+    if !with_pretraining(&workplace) {
+        return;
+    }
+    let lock = workplace.path("out/cells/pretrain/2-sessions_ndt1-stitch_mtm_s42.lock");
+    fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    let holder = r#"{"host":"elsewhere","namespace":"","pid":12,"task":null,"restarts":0,"started":0}"#;
+    fs::write(&lock, holder).unwrap();
+    let output = workplace.run(STUDY);
+    assert_eq!(output.code, Some(75), "{output}");
+    let waiting = "it needs pretrain/2-sessions_ndt1-stitch_mtm_s42, which is not finished";
+    assert_eq!(output.stderr.matches(waiting).count(), 4, "{output}");
+    fs::remove_file(&lock).unwrap();
+    assert_eq!(workplace.succeed_json(&format!("{STUDY} --json"))["made"], 5);
+}
+
 #[test]
 fn a_scheduler_says_which_share() {
     let workplace = workplace();

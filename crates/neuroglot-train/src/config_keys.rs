@@ -1,6 +1,6 @@
 //! Settings as `KEY=VALUE` and as TOML files, with the nearest key named when one is unknown.
 
-use crate::{Recipe, RunConfig, TrainError};
+use crate::{RunConfig, TrainError};
 use std::path::Path;
 use toml::{Table, Value};
 
@@ -10,19 +10,15 @@ impl RunConfig {
     /// # Errors
     /// [`TrainError`] names the file or key; an unknown key comes with the nearest known one.
     pub fn load(file: Option<&Path>, settings: &[String]) -> Result<Self, TrainError> {
-        Self::from_recipe(None, file, settings)
+        Self::default().changed(file, settings)
     }
 
-    /// As [`RunConfig::load`], from a recipe's defaults where one is given.
+    /// These settings, changed by a TOML file (if given), then by `KEY=VALUE` settings in order.
     ///
     /// # Errors
     /// As [`RunConfig::load`].
-    pub fn from_recipe(
-        recipe: Option<Recipe>,
-        file: Option<&Path>,
-        settings: &[String],
-    ) -> Result<Self, TrainError> {
-        let mut layers = Layers::new(recipe)?;
+    pub fn changed(&self, file: Option<&Path>, settings: &[String]) -> Result<Self, TrainError> {
+        let mut layers = Layers::over(self);
         if let Some(path) = file {
             let text = std::fs::read_to_string(path).map_err(TrainError::read(path))?;
             let problem = |problem: String| TrainError::ConfigFile { path: path.to_owned(), problem };
@@ -33,30 +29,15 @@ impl RunConfig {
         layers.finish()
     }
 
-    /// A recipe's defaults (or the plain ones), changed by tables as a settings file holds them, then by `KEY=VALUE`
-    /// settings, all in order.
+    /// These settings, changed by tables as a settings file holds them, then by `KEY=VALUE` settings, all in order.
     ///
     /// # Errors
     /// [`TrainError::Setting`] or [`TrainError::Model`] name the key.
-    pub fn layered(
-        recipe: Option<Recipe>,
-        tables: &[&Table],
-        settings: &[String],
-    ) -> Result<Self, TrainError> {
-        let mut layers = Layers::new(recipe)?;
+    pub fn layered(&self, tables: &[&Table], settings: &[String]) -> Result<Self, TrainError> {
+        let mut layers = Layers::over(self);
         for table in tables {
             layers.change(table)?;
         }
-        layers.set_all(settings)?;
-        layers.finish()
-    }
-
-    /// These settings, changed by `KEY=VALUE` settings in order.
-    ///
-    /// # Errors
-    /// As [`RunConfig::layered`].
-    pub fn changed(&self, settings: &[String]) -> Result<Self, TrainError> {
-        let mut layers = Layers(Table::try_from(self).expect("settings are TOML"));
         layers.set_all(settings)?;
         layers.finish()
     }
@@ -84,12 +65,8 @@ impl RunConfig {
 struct Layers(Table);
 
 impl Layers {
-    fn new(recipe: Option<Recipe>) -> Result<Self, TrainError> {
-        let mut layers = Self(Table::try_from(RunConfig::default()).expect("the defaults are TOML"));
-        for setting in recipe.map_or(&[][..], Recipe::settings) {
-            layers.set(setting)?;
-        }
-        Ok(layers)
+    fn over(config: &RunConfig) -> Self {
+        Self(Table::try_from(config).expect("settings are TOML"))
     }
 
     fn change(&mut self, changes: &Table) -> Result<(), TrainError> {

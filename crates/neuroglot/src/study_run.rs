@@ -176,7 +176,7 @@ impl StudyRun<'_> {
     fn config(&self, cell: &Cell) -> Result<RunConfig, CommandError> {
         let Some(needed) = &cell.needs else { return Ok(cell.settings.clone()) };
         let settings = finetuning_settings(&self.folder.cell(&needed.id), &self.file.checkpoint);
-        Ok(cell.settings.changed(&settings)?)
+        Ok(cell.settings.changed(None, &settings)?)
     }
 
     fn fit_baseline(

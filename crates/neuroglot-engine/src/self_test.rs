@@ -162,7 +162,8 @@ fn linear_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     forward("linear, dropout, residual", None, |s| Then::Residual { x: s[3], dropout: Some(DROPOUT) });
 
     let draws = &mut Draws(2);
-    let mut backward = |name, dropout: Option<Dropout>, before: fn(&[Slot]) -> Before| {
+    let mut backward = |name, dropout: Option<Dropout>, trained: bool, before: fn(&[Slot]) -> Before| {
+        let wanted = move |slot| if trained { slot } else { Slot::default() };
         cases.push(Case {
             name,
             inputs: vec![
@@ -183,17 +184,18 @@ fn linear_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
                     dropout,
                     x_gradient: s[4],
                     before: before(s),
-                    weight_gradient: s[5],
-                    bias_gradient: s[6],
+                    weight_gradient: wanted(s[5]),
+                    bias_gradient: wanted(s[6]),
                 });
             }),
         });
     };
-    backward("gradient of linear", None, |_| Before::Nothing);
-    backward("gradient of linear, dropout, residual", Some(DROPOUT), |_| Before::Nothing);
-    backward("gradient of GELU, linear", None, |s| Before::Gelu { z: s[3] });
-    backward("gradient of softsign, linear", None, |_| Before::Softsign);
-    backward("gradient of dropout, linear", Some(DROPOUT), |_| Before::Dropout(OTHER_SITE));
+    backward("gradient of linear", None, true, |_| Before::Nothing);
+    backward("gradient of linear, dropout, residual", Some(DROPOUT), true, |_| Before::Nothing);
+    backward("gradient of GELU, linear", None, true, |s| Before::Gelu { z: s[3] });
+    backward("gradient of softsign, linear", None, true, |_| Before::Softsign);
+    backward("gradient of dropout, linear", Some(DROPOUT), true, |_| Before::Dropout(OTHER_SITE));
+    backward("gradient of frozen linear, dropout", Some(DROPOUT), false, |_| Before::Nothing);
 }
 
 fn count_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
@@ -246,27 +248,32 @@ fn count_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
         }),
     });
     let lengths = [middle * inputs, middle, outputs * middle, inputs * outputs, outputs];
-    cases.push(Case {
-        name: "gradient of composed layers",
-        inputs: lengths.map(|n| draws.values(n)).to_vec(),
-        outputs: vec![middle * inputs, middle, outputs * middle, outputs],
-        work: Box::new(move |device, s| {
-            device.compose_backward(&ComposeBackward {
-                inputs,
-                middle,
-                outputs,
-                inner_weight: s[0],
-                inner_bias: s[1],
-                outer_weight: s[2],
-                weight_gradient: s[3],
-                bias_gradient: s[4],
-                inner_weight_gradient: s[5],
-                inner_bias_gradient: s[6],
-                outer_weight_gradient: s[7],
-                outer_bias_gradient: s[8],
-            });
-        }),
-    });
+    for (name, trained) in
+        [("gradient of composed layers", true), ("gradient of a frozen outer layer", false)]
+    {
+        let wanted = move |slot| if trained { slot } else { Slot::default() };
+        cases.push(Case {
+            name,
+            inputs: lengths.map(|n| draws.values(n)).to_vec(),
+            outputs: vec![middle * inputs, middle, outputs * middle, outputs],
+            work: Box::new(move |device, s| {
+                device.compose_backward(&ComposeBackward {
+                    inputs,
+                    middle,
+                    outputs,
+                    inner_weight: s[0],
+                    inner_bias: s[1],
+                    outer_weight: s[2],
+                    weight_gradient: s[3],
+                    bias_gradient: s[4],
+                    inner_weight_gradient: s[5],
+                    inner_bias_gradient: s[6],
+                    outer_weight_gradient: wanted(s[7]),
+                    outer_bias_gradient: wanted(s[8]),
+                });
+            }),
+        });
+    }
 }
 
 fn norm_cases(sizes: &Sizes, cases: &mut Vec<Case>) {

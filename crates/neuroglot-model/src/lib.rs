@@ -15,6 +15,7 @@ mod mask;
 mod model;
 mod ndt1;
 mod ndt2;
+mod ownership;
 mod parameters;
 mod regions;
 mod scheme;
@@ -27,6 +28,7 @@ pub use model::{
     Architecture, Model, ModelConfig, ModelWeights, OpenedPart, OpenedRows, TrainingBatch, Update,
 };
 pub use ndt2::{PatchLayout, PatchTail};
+pub use ownership::Owner;
 pub use parameters::ParameterInfo;
 pub use regions::Regions;
 pub use scheme::{Prompt, Scheme};

@@ -133,8 +133,8 @@ impl Ends for Stitched {
             bias_gradient,
             inner_weight_gradient: p.gradient(encoder.weight),
             inner_bias_gradient: p.gradient(encoder.bias),
-            outer_weight_gradient: p.gradient(self.spikes.weight),
-            outer_bias_gradient: p.gradient(self.spikes.bias),
+            outer_weight_gradient: p.wanted_gradient(self.spikes.weight),
+            outer_bias_gradient: p.wanted_gradient(self.spikes.bias),
         });
     }
 

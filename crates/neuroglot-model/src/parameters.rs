@@ -129,6 +129,7 @@ impl Layout {
             gradients,
             first_moments,
             second_moments,
+            unfrozen: None,
         })
     }
 }
@@ -145,6 +146,8 @@ pub(crate) struct Parameters {
     gradients: Slot,
     first_moments: Slot,
     second_moments: Slot,
+    /// What is still trained of the first group, once the rest of it is frozen.
+    unfrozen: Option<Parameter>,
 }
 
 /// Which of the runs of floats: values, gradients or moments.
@@ -163,6 +166,21 @@ impl Parameters {
 
     pub(crate) fn gradient(&self, parameter: Parameter) -> Slot {
         self.gradients.part(parameter.offset, parameter.len)
+    }
+
+    /// Where the gradient of a linear layer's parameter goes: an empty slot for one that is frozen.
+    pub(crate) fn wanted_gradient(&self, parameter: Parameter) -> Slot {
+        if self.is_frozen(parameter) { Slot::default() } else { self.gradient(parameter) }
+    }
+
+    /// From now on, nothing of the first group but `kept` is updated.
+    pub(crate) fn freeze_first_group_but(&mut self, kept: Parameter) {
+        self.unfrozen = Some(kept);
+    }
+
+    fn is_frozen(&self, parameter: Parameter) -> bool {
+        let in_first = self.groups.first().is_some_and(|first| parameter.offset < first.offset + first.len);
+        in_first && self.unfrozen.is_some_and(|kept| parameter.offset != kept.offset)
     }
 
     /// Row `row` of an embedding of `width` columns.
@@ -222,16 +240,20 @@ impl Parameters {
         }
     }
 
-    /// One AdamW step of some groups.
+    /// One AdamW step of some groups, of the first only what is not frozen.
     pub(crate) fn update(&mut self, device: &mut dyn Device, groups: &[usize], update: &crate::Update) {
         for index in groups {
             let group = &mut self.groups[*index];
             group.steps += 1;
+            let (offset, len) = match self.unfrozen {
+                Some(kept) if *index == 0 => (kept.offset, kept.len),
+                _ => (group.offset, group.len),
+            };
             device.adamw(&AdamW {
-                values: self.values.part(group.offset, group.len),
-                gradients: self.gradients.part(group.offset, group.len),
-                first_moments: self.first_moments.part(group.offset, group.len),
-                second_moments: self.second_moments.part(group.offset, group.len),
+                values: self.values.part(offset, len),
+                gradients: self.gradients.part(offset, len),
+                first_moments: self.first_moments.part(offset, len),
+                second_moments: self.second_moments.part(offset, len),
                 rate: update.rate,
                 beta1: update.beta1,
                 beta2: update.beta2,

@@ -117,8 +117,8 @@ impl LinearParameters {
             dropout: None,
             x_gradient,
             before: Before::Nothing,
-            weight_gradient: p.gradient(self.weight),
-            bias_gradient: p.gradient(self.bias),
+            weight_gradient: p.wanted_gradient(self.weight),
+            bias_gradient: p.wanted_gradient(self.bias),
         }
     }
 }

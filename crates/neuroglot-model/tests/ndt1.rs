@@ -315,3 +315,66 @@ fn new_weights_of_a_session_are_used_at_once() {
     model.write_parameter(encoder, &zeros).unwrap();
     assert_ne!(before, log_rates(&mut model, 0, Prompt::Neuron, &inputs));
 }
+
+#[test]
+fn log_rates_are_a_linear_map_of_the_activations() {
+    for config in variants() {
+        let mut model = build(&config, BINS, &twins(), 2, 1);
+        let inputs = counts(2 * BINS * UNITS, 2);
+        let expected = log_rates(&mut model, 1, Prompt::Causal, &inputs);
+        let mut activations = vec![f32::NAN; 2 * BINS * 16];
+        model.activations(1, Prompt::Causal, 2, &inputs, &mut activations).unwrap();
+        let output = |part: &str| {
+            let name = format!("stitch_decoder.stitch_decoder_dict.second.{part}");
+            let index = model.parameters().iter().position(|info| info.name == name).unwrap();
+            model.read_parameter(index)
+        };
+        let (weight, bias) = (output("weight"), output("bias"));
+        for (entry, expected) in expected.iter().enumerate() {
+            let (row, unit) = (entry / UNITS, entry % UNITS);
+            let products = activations[row * 16..][..16].iter().zip(&weight[unit * 16..][..16]);
+            let found = bias[unit] + products.map(|(a, d)| a * d).sum::<f32>();
+            assert!((found - expected).abs() < 1e-5, "{found}, not {expected}");
+        }
+    }
+}
+
+#[test]
+fn a_frozen_trunk_counts_no_step_of_its_own_and_moves_nothing_shared() {
+    let mut model = build(&small(), BINS, &twins(), 2, 1);
+    model.freeze_trunk();
+    let values =
+        |model: &Model| (0..model.parameters().len()).map(|i| model.read_parameter(i)).collect::<Vec<_>>();
+    let moments =
+        |model: &Model| (0..model.parameters().len()).map(|i| model.read_moments(i)).collect::<Vec<_>>();
+    let before = values(&model);
+    let inputs = counts(2 * BINS * UNITS, 2);
+    let target = vec![1.0; inputs.len()];
+    for step in 0..3 {
+        let batch = TrainingBatch {
+            session: 1,
+            trials: 2,
+            prompt: Prompt::Neuron,
+            inputs: &inputs,
+            counts: &inputs,
+            target: &target,
+            dropout: Some((1, step)),
+        };
+        model.loss_and_gradients(&batch).unwrap();
+        model.update(1, &Update { rate: 1e-2, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.1 });
+    }
+    // What is counted for the trunk's group are steps of the session tokens.
+    assert_eq!(model.optimiser_steps(), [3, 0, 3]);
+    let (after, moments) = (values(&model), moments(&model));
+    for (index, info) in model.parameters().iter().enumerate() {
+        let moved = before[index] != after[index];
+        let is_of_the_session = info.name.contains("second") || info.name.contains("embed_session");
+        assert_eq!(moved, is_of_the_session, "{}", info.name);
+        assert_eq!(
+            moments[index].iter().flatten().any(|value| *value != 0.0),
+            is_of_the_session,
+            "{}",
+            info.name
+        );
+    }
+}

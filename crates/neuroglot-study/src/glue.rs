@@ -1,7 +1,7 @@
 //! What the study says to other crates by name: settings of a run, and baselines.
 
 use neuroglot_model::Architecture;
-use neuroglot_train::{MaskPool, RunConfig};
+use neuroglot_train::MaskPool;
 use std::path::Path;
 
 /// The settings that make a run the one of its place in the grid, over those of the study file.
@@ -17,11 +17,8 @@ pub(crate) fn own_settings(model: Architecture, mask: MaskPool, seed: u64, trial
     settings
 }
 
-/// The settings that make a run a fine-tuning of another, where runs have such settings.
+/// The settings that make a run a fine-tuning of another.
 pub fn finetuning_settings(pretrained: &Path, checkpoint: &str) -> Vec<String> {
-    if !RunConfig::keys().iter().any(|key| key == "init.from") {
-        return Vec::new();
-    }
     let from = toml::Value::String(pretrained.display().to_string());
     vec![format!("init.from={from}"), format!("init.from_checkpoint={checkpoint}")]
 }

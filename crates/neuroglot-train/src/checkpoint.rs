@@ -38,6 +38,18 @@ pub struct CheckpointConfig {
     pub bin_seconds: f64,
     /// Sessions, in the order of the session embedding.
     pub sessions: Vec<CheckpointSession>,
+    /// The trained model that the run started from, if it did not start at random.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<BaseModel>,
+}
+
+/// The trained model that a run started from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BaseModel {
+    /// Sessions, by eid, that kept their stitchers and tokens.
+    pub kept: Vec<String>,
+    /// What its checkpoint said: the sessions and units that it has seen, and what it started from itself.
+    pub model: Box<CheckpointConfig>,
 }
 
 /// A session that the model has stitchers for.
@@ -137,6 +149,7 @@ impl Checkpoint {
             bins: model.bins(),
             bin_seconds: sessions[0].bin_seconds(),
             sessions: sessions.iter().map(CheckpointSession::of).collect(),
+            base: None,
         }
     }
 
@@ -168,6 +181,24 @@ impl Checkpoint {
         Ok(Self { config })
     }
 
+    fn shapes(&self) -> Vec<SessionShape> {
+        self.config.sessions.iter().map(CheckpointSession::shape).collect()
+    }
+
+    /// Before anything is allocated: the file must hold as many values as the configuration claims.
+    pub(crate) fn check_size(&self, path: &Path, tensors: &Tensors<'_>) -> Result<(), TrainError> {
+        let (claimed, held) =
+            (self.config.model.parameter_count(self.config.bins, &self.shapes()), tensors.values());
+        if claimed != held {
+            let problem = format!(
+                "it holds {held} values and {} asks for {claimed}: the two files do not belong together",
+                Self::CONFIG
+            );
+            return Err(TrainError::Checkpoint { path: path.to_owned(), problem });
+        }
+        Ok(())
+    }
+
     /// Builds the model and loads its weights from the same folder.
     ///
     /// # Errors
@@ -176,18 +207,9 @@ impl Checkpoint {
         let path = folder.join(Self::MODEL);
         let bytes = std::fs::read(&path).map_err(TrainError::read(&path))?;
         let tensors = Tensors::of(&path, &bytes)?;
-        let config = &self.config;
-        let shapes: Vec<SessionShape> = config.sessions.iter().map(CheckpointSession::shape).collect();
-        config.model.check()?;
-        // Before anything is allocated: the file must hold as many values as the configuration claims.
-        let (claimed, held) = (config.model.parameter_count(config.bins, &shapes), tensors.values());
-        if claimed != held {
-            let problem = format!(
-                "it holds {held} values and {} asks for {claimed}: the two files do not belong together",
-                Self::CONFIG
-            );
-            return Err(TrainError::Checkpoint { path, problem });
-        }
+        self.config.model.check()?;
+        self.check_size(&path, &tensors)?;
+        let (config, shapes) = (&self.config, self.shapes());
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let mut model = config.model.init(config.bins, &shapes, training, device, &mut rng)?;
         for index in 0..model.parameters().len() {
@@ -235,6 +257,16 @@ impl<'a> Tensors<'a> {
         self.tensors.tensors().iter().map(|(_, view)| view.data().len() as u128 / 4).sum()
     }
 
+    pub(crate) fn holds(&self, name: &str) -> bool {
+        self.tensors.tensor(name).is_ok()
+    }
+
+    /// An array of rows of some width, however many there are.
+    pub(crate) fn read_rows(&self, name: &str, width: usize) -> Result<Vec<f32>, TrainError> {
+        let rows = self.tensors.tensor(name).ok().and_then(|view| view.shape().first().copied());
+        self.read(name, &[rows.unwrap_or(0), width])
+    }
+
     pub(crate) fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, TrainError> {
         let fail = |problem: String| TrainError::Checkpoint { path: self.path.to_owned(), problem };
         let view = self
@@ -268,6 +300,7 @@ mod tests {
             bins: 4,
             bin_seconds: 0.02,
             sessions: Vec::new(),
+            base: None,
         };
         let mut json = serde_json::to_value(config).unwrap();
         change(&mut json);

@@ -64,6 +64,10 @@ pub struct TrainConfig {
     pub patience: u64,
     /// Seconds between saves of the last checkpoint; 0 saves after every epoch.
     pub checkpoint_seconds: u64,
+    /// How often the trials of each session are seen in an epoch.
+    pub sampling: Sampling,
+    /// What stays as it starts.
+    pub freeze: Freeze,
 }
 
 impl Default for TrainConfig {
@@ -81,8 +85,30 @@ impl Default for TrainConfig {
             select: SelectBy::BitsPerSpike,
             patience: 0,
             checkpoint_seconds: 30,
+            sampling: Sampling::Proportional,
+            freeze: Freeze::Nothing,
         }
     }
+}
+
+/// How often the trials of each session are seen in an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sampling {
+    /// Each trial once: sessions weigh as they have trials.
+    Proportional,
+    /// Each session in as many batches as the one with the most: the trials of others are shuffled and seen again.
+    Balanced,
+}
+
+/// What training leaves as it starts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Freeze {
+    /// Everything is trained.
+    Nothing,
+    /// All that sessions share; only stitchers and session tokens are trained.
+    Trunk,
 }
 
 /// A validation score.
@@ -191,6 +217,10 @@ pub struct DataConfig {
     pub min_units_per_region: usize,
     /// Leave out trials without a choice.
     pub drop_no_go: bool,
+    /// Train on this many trials of each session only (of sessions with fewer, on all), for calibration curves; 0 takes
+    /// all. They are the first of a seeded permutation, so that the trials of a smaller number are among those of a
+    /// larger one. Filters, validation and test trials do not depend on it.
+    pub trials: usize,
 }
 
 impl DataConfig {
@@ -212,12 +242,60 @@ impl DataConfig {
 pub struct InitConfig {
     /// Where predicted rates start.
     pub output_bias: OutputBias,
+    /// Run or checkpoint folder of a model whose trunk (all that sessions share) this run starts with; empty starts at
+    /// random. The settings of `model` are then those of that model.
+    pub from: String,
+    /// Which checkpoint of the run in `from`.
+    pub from_checkpoint: FromCheckpoint,
+    /// Whether sessions that the model in `from` knows, by eid and with the same units, keep their stitchers and session
+    /// tokens.
+    pub keep_stitchers: bool,
+    /// How stitchers and session tokens of sessions start that the model in `from` does not know.
+    pub stitcher: StitcherStart,
 }
 
 impl Default for InitConfig {
     fn default() -> Self {
-        Self { output_bias: OutputBias::Rate }
+        Self {
+            output_bias: OutputBias::Rate,
+            from: String::new(),
+            from_checkpoint: FromCheckpoint::Best,
+            keep_stitchers: true,
+            stitcher: StitcherStart::Random,
+        }
     }
+}
+
+/// A checkpoint of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FromCheckpoint {
+    /// The one with the best validation score.
+    Best,
+    /// The last.
+    Last,
+}
+
+impl FromCheckpoint {
+    /// Name of its folder in a run.
+    pub fn name(self) -> &'static str {
+        match self {
+            FromCheckpoint::Best => crate::RunFolder::BEST,
+            FromCheckpoint::Last => crate::RunFolder::LAST,
+        }
+    }
+}
+
+/// How the stitchers of a session start that a trained model does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum StitcherStart {
+    /// At random, as in a run from scratch.
+    Random,
+    /// From the stitchers of units of the same region and a similar rate.
+    Regions,
+    /// Inputs from regions; outputs fitted to the training trials on what the trained trunk makes of them.
+    Regression,
 }
 
 /// Where predicted rates start.
@@ -240,8 +318,8 @@ impl RunConfig {
         self.model.check()?;
         let fail = |key: &str, problem: String| Err(TrainError::Setting { key: key.to_owned(), problem });
         let t = &self.train;
-        if t.epochs == 0 || t.epochs > 10_000_000 {
-            return fail("train.epochs", format!("{} must lie between 1 and 10000000", t.epochs));
+        if t.epochs > 10_000_000 {
+            return fail("train.epochs", format!("{} must lie between 0 and 10000000", t.epochs));
         }
         if t.batch == 0 || t.batch > 100_000 {
             return fail("train.batch", format!("{} must lie between 1 and 100000", t.batch));
@@ -272,7 +350,22 @@ impl RunConfig {
         if !(self.data.min_rate >= 0.0 && self.data.min_rate.is_finite()) {
             return fail("data.min_rate", format!("{} must be 0 or more (Hz)", self.data.min_rate));
         }
+        if self.init.from.is_empty() {
+            let without_a_model =
+                "only a run that starts from another can do this: set init.from to its folder";
+            if t.freeze != Freeze::Nothing {
+                return fail("train.freeze", without_a_model.to_owned());
+            }
+            if self.init.stitcher != StitcherStart::Random {
+                return fail("init.stitcher", without_a_model.to_owned());
+            }
+        }
         Ok(())
+    }
+
+    /// Whether the run starts from a trained model.
+    pub fn is_fine_tuning(&self) -> bool {
+        !self.init.from.is_empty()
     }
 
     /// Epochs between validations.

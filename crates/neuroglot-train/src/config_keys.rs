@@ -19,12 +19,7 @@ impl RunConfig {
     /// As [`RunConfig::load`].
     pub fn changed(&self, file: Option<&Path>, settings: &[String]) -> Result<Self, TrainError> {
         let mut layers = Layers::over(self);
-        if let Some(path) = file {
-            let text = std::fs::read_to_string(path).map_err(TrainError::read(path))?;
-            let problem = |problem: String| TrainError::ConfigFile { path: path.to_owned(), problem };
-            let changes: Table = text.parse().map_err(|error: toml::de::Error| problem(one_line(&error)))?;
-            layers.change(&changes).map_err(|error| problem(error.to_string()))?;
-        }
+        layers.change_by_file(file)?;
         layers.set_all(settings)?;
         layers.finish()
     }
@@ -67,6 +62,14 @@ struct Layers(Table);
 impl Layers {
     fn over(config: &RunConfig) -> Self {
         Self(Table::try_from(config).expect("settings are TOML"))
+    }
+
+    fn change_by_file(&mut self, file: Option<&Path>) -> Result<(), TrainError> {
+        let Some(path) = file else { return Ok(()) };
+        let text = std::fs::read_to_string(path).map_err(TrainError::read(path))?;
+        let problem = |problem: String| TrainError::ConfigFile { path: path.to_owned(), problem };
+        let changes: Table = text.parse().map_err(|error: toml::de::Error| problem(one_line(&error)))?;
+        self.change(&changes).map_err(|error| problem(error.to_string()))
     }
 
     fn change(&mut self, changes: &Table) -> Result<(), TrainError> {

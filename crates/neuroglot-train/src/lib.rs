@@ -6,11 +6,13 @@
 
 mod batches;
 mod benchmark;
+mod calibration;
 mod checkpoint;
 mod config;
 mod config_keys;
 mod error;
 mod files;
+mod import;
 mod late_losses;
 mod recipe;
 mod run_folder;
@@ -18,16 +20,19 @@ mod schedule;
 mod step_check;
 mod streams;
 mod trainer;
+mod transfer;
 mod validation;
 
 pub use benchmark::{Benchmark, BenchmarkTimes, Times};
-pub use checkpoint::{Checkpoint, CheckpointConfig, CheckpointSession, CheckpointUnit};
+pub use checkpoint::{BaseModel, Checkpoint, CheckpointConfig, CheckpointSession, CheckpointUnit};
 pub use config::{
-    DataConfig, InitConfig, MaskConfig, MaskPool, OutputBias, RunConfig, SelectBy, TrainConfig,
+    DataConfig, Freeze, FromCheckpoint, InitConfig, MaskConfig, MaskPool, OutputBias, RunConfig, Sampling,
+    SelectBy, StitcherStart, TrainConfig,
 };
 pub use config_keys::nearest_name;
 pub use error::TrainError;
 pub use files::{replace_file, replace_folder};
+pub use import::{Imported, SessionTable, TableSession, import_checkpoint};
 pub use recipe::Recipe;
 pub use run_folder::{EpochRecord, RunFolder, RunInfo, SchemeScores};
 pub use schedule::OneCycle;

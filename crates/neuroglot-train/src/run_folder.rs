@@ -34,11 +34,12 @@ pub struct RunInfo {
 /// A line of `metrics.jsonl`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EpochRecord {
-    /// Epochs done, counted from 1.
+    /// Epochs done, counted from 1; 0 before the first step, where a run says how well it starts.
     pub epoch: u64,
     /// Optimiser steps done.
     pub step: u64,
-    /// Mean training loss per hidden entry (nats): eˡ − y·l.
+    /// Mean training loss per hidden entry (nats): eˡ − y·l. Not a number (`null` in the file) before the first step.
+    #[serde(deserialize_with = "number_or_nan")]
     pub loss: f64,
     /// Learning rate of the last step.
     pub learning_rate: f64,
@@ -48,6 +49,11 @@ pub struct EpochRecord {
     /// The score that chooses the best checkpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
+}
+
+/// JSON has no NaN: it is written as `null`.
+fn number_or_nan<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
 /// Validation scores of one scheme.
@@ -68,7 +74,7 @@ impl RunFolder {
     pub const LAST: &str = "last";
     const CONFIG: &str = "config.toml";
     const INFO: &str = "run.json";
-    const METRICS: &str = "metrics.jsonl";
+    pub(crate) const METRICS: &str = "metrics.jsonl";
 
     /// Makes a new run folder, with its configuration.
     ///

@@ -16,6 +16,12 @@ pub enum Purpose {
     Validation,
     /// Bootstrap intervals.
     Bootstrap,
+    /// Which training trials are used where not all are.
+    Calibration,
+    /// What tells units apart whose stitchers start alike; by session.
+    Stitchers,
+    /// Masks under which output stitchers are fitted; by session and scheme.
+    Regression,
 }
 
 /// The stream of a purpose: the ChaCha8 generator with key (seed, purpose, `a`, `b`).

@@ -1,13 +1,16 @@
 //! The training loop.
 
 use crate::batches::{Batch, batches_per_epoch, epoch as epoch_batches};
+use crate::calibration::training_trials;
 use crate::checkpoint::{Tensors, write_tensors};
 use crate::files::{recover_folder, remove_unfinished};
 use crate::late_losses::LateLosses;
+use crate::transfer::{Base, NewSession, with_model_of};
 use crate::validation::validate;
 use crate::{
-    Checkpoint, CheckpointSession, EpochRecord, OneCycle, OutputBias, Purpose, RunConfig, RunFolder, RunInfo,
-    SelectBy, TrainError, replace_file, replace_folder, stream,
+    BaseModel, Checkpoint, CheckpointConfig, CheckpointSession, EpochRecord, Freeze, OneCycle, OutputBias,
+    Purpose, RunConfig, RunFolder, RunInfo, SelectBy, TrainConfig, TrainError, replace_file, replace_folder,
+    stream,
 };
 use neuroglot_data::{Session, Split, check_distinct};
 use neuroglot_engine::Device;
@@ -96,7 +99,8 @@ struct Progress {
 const PROGRESS: &str = "progress.json";
 const MOMENTS: &str = "optimiser.safetensors";
 
-/// Trains a model on sessions that have passed the run's filters, and writes the run folder.
+/// Trains a model on sessions that have passed the run's filters, and writes the run folder. With
+/// [`InitConfig::from`](crate::InitConfig::from) set, a trained model is fine-tuned.
 ///
 /// `paths` are the session folders, kept in `run.json` so that later commands find them. Equal configuration, sessions
 /// and device give equal weights and metrics to the bit, however often the run is killed and resumed.
@@ -115,15 +119,25 @@ pub fn train(
 ) -> Result<Summary, TrainError> {
     config.check()?;
     check_sessions(sessions)?;
-    let folder = match start {
-        Start::Fresh => RunFolder::create(out, config)?,
+    let (folder, config) = match start {
+        Start::Fresh => {
+            let config = settled(config, sessions)?;
+            (RunFolder::create(out, &config)?, config)
+        }
         Start::Resume => open_to_resume(out, config)?,
     };
-    let mut trainer = Trainer::new(config, sessions, paths, folder, device)?;
-    if start == Start::Resume {
-        trainer.resume()?;
+    let mut trainer = Trainer::new(&config, sessions, paths, folder, device)?;
+    if start == Start::Fresh || !trainer.resume()? {
+        trainer.begin()?;
     }
     trainer.run(observer)
+}
+
+/// The settings of a new run: those of the model are the ones of the model that it starts from.
+fn settled(config: &RunConfig, sessions: &[Session]) -> Result<RunConfig, TrainError> {
+    let Some(base) = Base::of(&config.init)? else { return Ok(config.clone()) };
+    base.check(sessions)?;
+    with_model_of(config, &base.config().model)
 }
 
 /// Sessions of one run must have trials of one shape.
@@ -149,11 +163,14 @@ fn check_sessions(sessions: &[Session]) -> Result<(), TrainError> {
     Ok(())
 }
 
-fn open_to_resume(out: &Path, config: &RunConfig) -> Result<RunFolder, TrainError> {
+fn open_to_resume(out: &Path, config: &RunConfig) -> Result<(RunFolder, RunConfig), TrainError> {
     let folder = RunFolder::open(out)?;
-    let differences = folder.config()?.differences(config);
+    let own = folder.config()?;
+    // What a run started from need not be there any more.
+    let config = if own.is_fine_tuning() { with_model_of(config, &own.model)? } else { config.clone() };
+    let differences = own.differences(&config);
     if differences.is_empty() {
-        return Ok(folder);
+        return Ok((folder, config));
     }
     let problem = format!(
         "the run was started with other settings ({}); resume it with its own, or start another",
@@ -181,6 +198,7 @@ struct Trainer<'a> {
     /// Seconds of earlier processes of this run.
     seconds_before: f64,
     saved: Instant,
+    base: Option<BaseModel>,
 }
 
 /// Room for a batch, kept from step to step.
@@ -206,17 +224,15 @@ impl<'a> Trainer<'a> {
         folder: RunFolder,
         device: Box<dyn Device>,
     ) -> Result<Self, TrainError> {
-        let training_trials: Vec<Vec<usize>> = sessions.iter().map(|s| s.trials_in(Split::Train)).collect();
-        let batches_per_epoch = batches_per_epoch(&training_trials, config.train.batch);
+        let used = |session: &Session| training_trials(session, config.data.trials, config.seed);
+        let training_trials: Vec<Vec<usize>> = sessions.iter().map(used).collect();
+        let batches_per_epoch =
+            batches_per_epoch(&training_trials, config.train.batch, config.train.sampling);
         let shapes: Vec<SessionShape> = sessions.iter().map(|s| CheckpointSession::of(s).shape()).collect();
         let mut rng = stream(config.seed, Purpose::Initialisation, 0, 0);
         let mut model = config.model.init(sessions[0].bins(), &shapes, true, device, &mut rng)?;
-        if config.init.output_bias == OutputBias::Rate {
-            let pairs = sessions.iter().zip(&training_trials).enumerate();
-            let of = |(index, (session, trials)): (usize, (&Session, &Vec<usize>))| {
-                (index, mean_log_rates(session, trials))
-            };
-            model.set_output_bias(&pairs.map(of).collect::<Vec<_>>());
+        if config.train.freeze == Freeze::Trunk {
+            model.freeze_trunk();
         }
         let mut schedule = OneCycle::new(config.train.learning_rate, config.train.epochs * batches_per_epoch);
         schedule.warm_up = config.train.warm_up;
@@ -245,17 +261,43 @@ impl<'a> Trainer<'a> {
             started: Instant::now(),
             seconds_before: 0.0,
             saved: Instant::now(),
+            base: None,
         })
     }
 
-    /// Takes weights, moments and progress from the last checkpoint, if there is one.
-    fn resume(&mut self) -> Result<(), TrainError> {
+    /// Starts parameters that do not start at random.
+    fn begin(&mut self) -> Result<(), TrainError> {
+        let log_rates: Vec<Vec<f32>> = self
+            .sessions
+            .iter()
+            .zip(&self.training_trials)
+            .map(|(session, trials)| mean_log_rates(session, trials))
+            .collect();
+        if let Some(base) = Base::of(&self.config.init)? {
+            let new = |index: usize| NewSession {
+                index,
+                session: &self.sessions[index],
+                regions: &self.regions[index],
+                trials: &self.training_trials[index],
+                log_rates: &log_rates[index],
+            };
+            let sessions: Vec<NewSession<'_>> = (0..self.sessions.len()).map(new).collect();
+            self.base = Some(base.hand_over(&mut self.model, self.config, &sessions)?);
+        } else if self.config.init.output_bias == OutputBias::Rate {
+            self.model.set_output_bias(&log_rates.into_iter().enumerate().collect::<Vec<_>>());
+        }
+        Ok(())
+    }
+
+    /// Takes weights, moments and progress from the last checkpoint; returns whether there is one.
+    fn resume(&mut self) -> Result<bool, TrainError> {
         let last = self.folder.checkpoint_path(RunFolder::LAST);
         recover_folder(&last)?;
         recover_folder(&self.folder.checkpoint_path(RunFolder::BEST))?;
         remove_unfinished(self.folder.path())?;
         if !last.exists() {
-            return self.folder.truncate_metrics(0);
+            self.folder.truncate_metrics(0)?;
+            return Ok(false);
         }
         let checkpoint = Checkpoint::open(&last)?;
         let known = &checkpoint.config.sessions;
@@ -293,17 +335,23 @@ impl<'a> Trainer<'a> {
         self.folder.truncate_metrics(progress.metrics_bytes)?;
         self.seconds_before = self.folder.info().map_or(0.0, |info| info.seconds);
         self.progress = progress;
-        Ok(())
+        self.base = checkpoint.config.base;
+        Ok(true)
     }
 
     fn run(mut self, observer: &mut dyn Observer) -> Result<Summary, TrainError> {
         // Not before: a run that cannot go on keeps what it knew of its sessions and its time.
         self.write_info()?;
         observer.begin(self.progress.step, self.schedule.steps);
+        let TrainConfig { batch, sampling, epochs, .. } = self.config.train;
+        let shows_its_start = self.config.is_fine_tuning() || epochs == 0;
+        if shows_its_start && self.progress.metrics_bytes == 0 && self.progress.step == 0 {
+            let record = self.record_start()?;
+            observer.epoch(&record);
+        }
         while !self.is_finished() {
             let epoch = self.progress.epoch;
-            let batches =
-                epoch_batches(&self.training_trials, self.config.train.batch, self.config.seed, epoch);
+            let batches = epoch_batches(&self.training_trials, batch, sampling, self.config.seed, epoch);
             let todo = batches.iter().skip(self.progress.batch as usize);
             for batch in todo {
                 self.step(batch, observer)?;
@@ -320,6 +368,10 @@ impl<'a> Trainer<'a> {
         if !self.folder.checkpoint_path(RunFolder::BEST).exists() {
             // Without validation trials the last model is the only choice.
             self.save_best(None)?;
+        }
+        if !self.folder.checkpoint_path(RunFolder::LAST).exists() {
+            // No epoch was asked for.
+            self.save_last()?;
         }
         self.info.finished = true;
         self.write_info()?;
@@ -419,6 +471,17 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
+    /// Validates before the first step, and writes a line of epoch 0.
+    fn record_start(&mut self) -> Result<EpochRecord, TrainError> {
+        let learning_rate = self.schedule.at(0).0;
+        let (loss, validation) = (f64::NAN, BTreeMap::new());
+        let mut record = EpochRecord { epoch: 0, step: 0, loss, learning_rate, validation, score: None };
+        self.validate(&mut record)?;
+        self.choose_best(record.score)?;
+        self.progress.metrics_bytes = self.folder.append(&record)?;
+        Ok(record)
+    }
+
     /// Validates where it is time, saves a better model, and writes the epoch's line.
     fn finish_epoch(&mut self) -> Result<EpochRecord, TrainError> {
         debug_assert_eq!(self.losses.len(), 0, "an epoch's last step settles its losses");
@@ -507,17 +570,13 @@ impl<'a> Trainer<'a> {
         self.folder.write_info(&self.info)
     }
 
-    fn describe(&self, score: Option<f64>) -> crate::CheckpointConfig {
+    fn describe(&self, score: Option<f64>) -> CheckpointConfig {
         let Progress { epoch, step, .. } = self.progress;
-        Checkpoint::describe(
-            &self.model,
-            self.sessions,
-            &self.config.mask,
-            self.config.seed,
-            epoch,
-            step,
-            score,
-        )
+        let (mask, seed) = (&self.config.mask, self.config.seed);
+        CheckpointConfig {
+            base: self.base.clone(),
+            ..Checkpoint::describe(&self.model, self.sessions, mask, seed, epoch, step, score)
+        }
     }
 }
 

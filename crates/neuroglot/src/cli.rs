@@ -1,7 +1,8 @@
 //! The verbs and the options they share.
 
 use crate::commands::{
-    bench, compare, demo, doctor, evaluate, inspect, launch, predict, report, simulate, study, train,
+    bench, compare, demo, doctor, evaluate, finetune, inspect, launch, predict, report, simulate, study,
+    train,
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -49,6 +50,7 @@ pub enum Command {
     Simulate(simulate::Arguments),
     Inspect(inspect::Arguments),
     Train(train::Arguments),
+    Finetune(finetune::Arguments),
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
     Compare(compare::Arguments),

@@ -7,6 +7,7 @@ mod compute;
 mod console;
 mod demo;
 mod evaluating;
+mod fine_tuning;
 mod launch;
 mod loaded_run;
 mod machine;
@@ -14,6 +15,7 @@ mod number;
 mod progress;
 mod report_of_runs;
 mod report_of_study;
+mod run_summary;
 mod runs;
 mod sessions;
 mod shell;
@@ -49,6 +51,7 @@ fn run(cli: Cli, console: &Console) -> Result<(), CommandError> {
         Command::Simulate(arguments) => commands::simulate::run(&arguments, console),
         Command::Inspect(arguments) => commands::inspect::run(&arguments, console),
         Command::Train(arguments) => commands::train::run(&arguments, threads, console),
+        Command::Finetune(arguments) => commands::finetune::run(&arguments, threads, console),
         Command::Evaluate(arguments) => commands::evaluate::run(&arguments, threads, console),
         Command::Predict(arguments) => commands::predict::run(&arguments, threads, console),
         Command::Compare(arguments) => commands::compare::run(&arguments, console),

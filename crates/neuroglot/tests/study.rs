@@ -124,25 +124,19 @@ fn two_shares_make_the_cells_of_one_process() {
     assert_same_cells(&whole.path("out"), &shared.path("out"));
 }
 
-/// The tiny study with two pretrainings of its own, and fine-tunings with few and all trials.
-fn with_pretraining(workplace: &Workplace) -> bool {
-    if !neuroglot::train::RunConfig::keys().iter().any(|key| key == "init.from") {
-        eprintln!("skipped: this build cannot fine-tune");
-        return false;
-    }
+/// The tiny study with two pretrainings, and runs with few and all trials.
+fn with_pretraining() -> Workplace {
+    let workplace = workplace();
     let more = "[[pretrain]]\n[[pretrain]]\ncount = 1\nmasks = ['mtm']\n[finetune]\ntrials = [10, 0]\n\
                 [scratch]\ntrials = [10, 0]\n";
     let text = include_str!("../../../studies/tiny.toml").replace("[model]", &format!("{more}[model]"));
     fs::write(workplace.path("tiny.toml"), text).unwrap();
-    true
+    workplace
 }
 
 #[test]
 fn fine_tunings_stay_with_their_pretraining_and_shares_change_nothing() {
-    let (whole, shared) = (workplace(), workplace());
-    if !(with_pretraining(&whole) && with_pretraining(&shared)) {
-        return;
-    }
+    let (whole, shared) = (with_pretraining(), with_pretraining());
     let cells = whole.succeed_json(&format!("{STUDY} --dry-run --shards 3 --json"));
     let cells = cells.as_array().unwrap();
     // From scratch 2 masks × 2 trials × 2 sessions; 3 pretrainings with 4 fine-tunings each.
@@ -170,10 +164,7 @@ fn fine_tunings_stay_with_their_pretraining_and_shares_change_nothing() {
 
 #[test]
 fn a_fine_tuning_whose_pretraining_another_process_makes_waits_for_the_next_time() {
-    let workplace = workplace();
-    if !with_pretraining(&workplace) {
-        return;
-    }
+    let workplace = with_pretraining();
     let lock = workplace.path("out/cells/pretrain/2-sessions_ndt1-stitch_mtm_s42.lock");
     fs::create_dir_all(lock.parent().unwrap()).unwrap();
     let holder = r#"{"host":"elsewhere","namespace":"","pid":12,"task":null,"restarts":0,"started":0}"#;

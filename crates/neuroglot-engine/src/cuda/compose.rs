@@ -50,21 +50,23 @@ impl<D: Driver> CudaDevice<D> {
         let weight_gradient = plain_factor((self.at(op.weight_gradient), inputs, outputs));
         let bias_gradient = plain_factor((self.at(op.bias_gradient), 1, outputs));
 
-        let douter = self.at(op.outer_weight_gradient);
-        let shape = [outputs, middle, inputs];
-        self.multiply_parameters(shape, weight_gradient.transpose(), inner.transpose(), douter, None);
-        self.multiply_parameters(
-            [outputs, middle, 1],
-            bias_gradient.transpose(),
-            inner_bias,
-            douter,
-            Some(douter),
-        );
+        if !op.outer_weight_gradient.is_empty() {
+            let douter = self.at(op.outer_weight_gradient);
+            let shape = [outputs, middle, inputs];
+            self.multiply_parameters(shape, weight_gradient.transpose(), inner.transpose(), douter, None);
+            self.multiply_parameters(
+                [outputs, middle, 1],
+                bias_gradient.transpose(),
+                inner_bias,
+                douter,
+                Some(douter),
+            );
+            self.copy(op.bias_gradient, op.outer_bias_gradient);
+        }
         let dinner = self.at(op.inner_weight_gradient);
         let shape = [middle, inputs, outputs];
         self.multiply_parameters(shape, outer.transpose(), weight_gradient.transpose(), dinner, None);
         let dinner_bias = self.at(op.inner_bias_gradient);
         self.multiply_parameters([1, middle, outputs], bias_gradient, outer, dinner_bias, None);
-        self.copy(op.bias_gradient, op.outer_bias_gradient);
     }
 }

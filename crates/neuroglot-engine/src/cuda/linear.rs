@@ -59,7 +59,9 @@ impl<D: Driver> CudaDevice<D> {
             self.drop_elements(dz, room, rows * outputs, op.dropout);
             dz = room;
         }
-        self.column_sums(dz, rows, outputs, self.at(op.bias_gradient), taken);
+        if op.is_trained() {
+            self.column_sums(dz, rows, outputs, self.at(op.bias_gradient), taken);
+        }
         let matrices = [(dz, rows, outputs), (self.at(op.weight), outputs, inputs), (x, rows, inputs)];
         let [dz, weight, x_factor] = self.factors(matrices);
         let precision = self.precision();
@@ -74,17 +76,19 @@ impl<D: Driver> CudaDevice<D> {
             bias: None,
             precision,
         });
-        self.multiply(&Product {
-            rows: outputs,
-            columns: inputs,
-            inner: rows,
-            a: dz.transpose(),
-            b: x_factor,
-            to: self.at(op.weight_gradient),
-            addend: None,
-            bias: None,
-            precision,
-        });
+        if op.is_trained() {
+            self.multiply(&Product {
+                rows: outputs,
+                columns: inputs,
+                inner: rows,
+                a: dz.transpose(),
+                b: x_factor,
+                to: self.at(op.weight_gradient),
+                addend: None,
+                bias: None,
+                precision,
+            });
+        }
         let length = rows * inputs;
         match op.before {
             Before::Nothing => {}

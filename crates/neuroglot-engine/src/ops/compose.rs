@@ -55,9 +55,9 @@ pub struct ComposeBackward {
     pub inner_weight_gradient: Slot,
     /// dc, `[middle]`, written.
     pub inner_bias_gradient: Slot,
-    /// dU, `[outputs, middle]`, written.
+    /// dU, `[outputs, middle]`, written. **Empty** where the outer layer is frozen: then neither dU nor dd is computed.
     pub outer_weight_gradient: Slot,
-    /// dd, `[outputs]`, written.
+    /// dd, `[outputs]`, written; empty as dU is.
     pub outer_bias_gradient: Slot,
 }
 
@@ -91,12 +91,21 @@ impl ComposeBackward {
         let (inner, outer) =
             (Matrix::new(inner_weight, middle, inputs), Matrix::new(outer_weight, outputs, middle));
         let dw = Matrix::new(weight_gradient, inputs, outputs).transpose();
-        let rank_one = |first_row: usize, du: &mut [f32]| {
-            let rows = du.chunks_exact_mut(middle).zip(&bias_gradient[first_row..]);
-            rows.for_each(|(du, db)| simd(|| add_scaled_to(du, *db, inner_bias)));
-        };
-        let inner = Right::Matrix(inner.transpose());
-        product_then(outer_weight_gradient, Into::Replace, &Left::Matrix(dw), inner, Behind::Rows(&rank_one));
+        if !self.outer_weight_gradient.is_empty() {
+            let rank_one = |first_row: usize, du: &mut [f32]| {
+                let rows = du.chunks_exact_mut(middle).zip(&bias_gradient[first_row..]);
+                rows.for_each(|(du, db)| simd(|| add_scaled_to(du, *db, inner_bias)));
+            };
+            let inner = Right::Matrix(inner.transpose());
+            product_then(
+                outer_weight_gradient,
+                Into::Replace,
+                &Left::Matrix(dw),
+                inner,
+                Behind::Rows(&rank_one),
+            );
+            outer_bias_gradient.copy_from_slice(bias_gradient);
+        }
         product(inner_weight_gradient, Into::Replace, outer.transpose(), dw);
         inner_bias_gradient.par_chunks_mut(64).enumerate().for_each(|(index, dc)| {
             simd(
@@ -109,7 +118,6 @@ impl ComposeBackward {
                 },
             );
         });
-        outer_bias_gradient.copy_from_slice(bias_gradient);
     }
 }
 

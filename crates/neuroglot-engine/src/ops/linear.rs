@@ -56,9 +56,10 @@ pub struct LinearBackward {
     pub x_gradient: Slot,
     /// What happens to dx at once.
     pub before: Before,
-    /// `[outputs, inputs]`, written.
+    /// `[outputs, inputs]`, written. **Empty** where the layer's parameters are frozen: then neither their gradient nor
+    /// that of the bias is computed.
     pub weight_gradient: Slot,
-    /// `[outputs]`, written.
+    /// `[outputs]`, written; empty as the gradient of the weights is.
     pub bias_gradient: Slot,
 }
 
@@ -112,6 +113,11 @@ pub(crate) struct LinearRoom {
 }
 
 impl LinearBackward {
+    /// Whether the gradients of the parameters are wanted.
+    pub(crate) fn is_trained(&self) -> bool {
+        !self.weight_gradient.is_empty()
+    }
+
     /// `z` is the slot that [`Before`] names.
     pub(crate) fn backward(
         &self,
@@ -126,25 +132,27 @@ impl LinearBackward {
     ) {
         let (rows, inputs, outputs) = (self.rows, self.inputs, self.outputs);
         let dropout = self.dropout.filter(Dropout::is_active);
-        let sums = sized(&mut room.sums, blocks_of_rows(rows) * outputs);
+        let trained = self.is_trained();
+        let sums = sized(&mut room.sums, if trained { blocks_of_rows(rows) * outputs } else { 0 });
         let dropped = sized(&mut room.dropped, if dropout.is_some() { rows * outputs } else { 0 });
         {
             let (sums, dropped) = (SharedRows::new(sums), SharedRows::new(dropped));
             let prepare = |block: Block| {
                 let start = block.first_row * outputs;
                 let dy = &dy[start..start + block.rows * outputs];
-                // SAFETY: blocks share neither rows nor sums.
-                let sums = unsafe { sums.slice(block.index * outputs, outputs) };
                 let dz = match &dropout {
                     Some(dropout) => {
-                        // SAFETY: as above.
+                        // SAFETY: blocks share neither rows nor sums.
                         let dz = unsafe { dropped.slice(start, dy.len()) };
                         drop_into(dropout, start, dy, dz);
                         &*dz
                     }
                     None => dy,
                 };
-                sum_rows(dz, sums);
+                if trained {
+                    // SAFETY: as above.
+                    sum_rows(dz, unsafe { sums.slice(block.index * outputs, outputs) });
+                }
                 dz
             };
             let left = Left::Rows { rows, inner: outputs, prepare: &prepare };
@@ -154,6 +162,9 @@ impl LinearBackward {
                 self.before.finish(start, dx, &x[start..], z.get(start..).unwrap_or_default());
             };
             product_then(dx, Into::Replace, &left, weight, Behind::Rows(&finish));
+        }
+        if !trained {
+            return;
         }
         sum_rows(sums, db);
         let dz = if dropout.is_some() { &*dropped } else { dy };
@@ -381,5 +392,58 @@ mod tests {
             s.device.write(s.output, &x);
             through(s, rows, width, s.output, Before::Softsign);
         });
+    }
+
+    #[test]
+    fn a_frozen_layer_passes_the_same_gradient_on_and_writes_nothing_else() {
+        for (rows, inputs, outputs) in SIZES {
+            for dropout in DROPOUTS {
+                let mut plan = crate::MemoryPlan::new();
+                let lengths = [
+                    rows * inputs,
+                    outputs * inputs,
+                    rows * outputs,
+                    rows * inputs,
+                    outputs * inputs,
+                    outputs,
+                ];
+                let [x, weight, y_gradient, x_gradient, weight_gradient, bias_gradient] =
+                    lengths.map(|len| plan.slot(len));
+                let mut device = crate::CpuDevice::new(2).unwrap();
+                device.reserve(plan.floats()).unwrap();
+                for slot in [x, weight, y_gradient] {
+                    let values: Vec<f32> = (0..slot.len()).map(|i| (i * 7 % 11) as f32 - 5.0).collect();
+                    device.write(slot, &values);
+                }
+                let mut pass = |trained: bool| {
+                    for slot in [x_gradient, weight_gradient, bias_gradient] {
+                        device.fill(slot, 0.0);
+                    }
+                    let wanted = |slot| if trained { slot } else { crate::Slot::default() };
+                    device.linear_backward(&LinearBackward {
+                        rows,
+                        inputs,
+                        outputs,
+                        x,
+                        weight,
+                        y_gradient,
+                        dropout,
+                        x_gradient,
+                        before: Before::Softsign,
+                        weight_gradient: wanted(weight_gradient),
+                        bias_gradient: wanted(bias_gradient),
+                    });
+                    [x_gradient, weight_gradient, bias_gradient].map(|slot| {
+                        let mut values = vec![0.0; slot.len()];
+                        device.read(slot, &mut values);
+                        values
+                    })
+                };
+                let ([dx, dw, _], [frozen_dx, frozen_dw, frozen_db]) = (pass(true), pass(false));
+                assert_eq!(dx, frozen_dx);
+                assert!(dw.iter().any(|value| *value != 0.0));
+                assert!(frozen_dw.iter().chain(&frozen_db).all(|value| *value == 0.0));
+            }
+        }
     }
 }

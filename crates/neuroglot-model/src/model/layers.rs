@@ -92,7 +92,8 @@ pub(super) struct PassSlots {
     pub tokens: Slot,
     pub trunk: TrunkSlots,
     encoded: Slot,
-    normed: Slot,
+    /// What the decoder reads.
+    pub normed: Slot,
     statistics: Slot,
     pub log_rates: Slot,
     /// Where not all units are wanted.
@@ -180,6 +181,11 @@ impl Layers {
         self.trunk.initialise(p, device, rng);
         self.out_norm.initialise(p, device);
         self.ends.initialise_decoders(p, device, rng);
+    }
+
+    /// Freezes all that sessions share, but for their tokens.
+    pub(super) fn freeze_trunk(&mut self) {
+        self.parameters.freeze_first_group_but(self.session_rows);
     }
 
     fn sequence(&self, session: usize) -> Sequence {

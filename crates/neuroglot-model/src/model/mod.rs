@@ -216,6 +216,13 @@ impl Model {
         self.layers.parameters.set_steps(steps);
     }
 
+    /// Freezes all that sessions share: from now on only stitchers and session tokens are trained. Nothing frozen is
+    /// updated or decays, and the weights of its linear layers cost no gradient. Steps of [`Model::optimiser_steps`]
+    /// counted for the trunk are then those of the session tokens.
+    pub fn freeze_trunk(&mut self) {
+        self.layers.freeze_trunk();
+    }
+
     /// One AdamW step of the trunk and the stitchers of the session that has the gradient.
     pub fn update(&mut self, session: usize, update: &Update) {
         self.prepared_for = None;

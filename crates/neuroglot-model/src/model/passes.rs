@@ -78,6 +78,31 @@ impl Model {
         self.predict(session, prompt, trials, inputs, log_rates)
     }
 
+    /// What the decoder reads, `[trial, bin, hidden]` (of a model of several tokens a bin: `[trial, token, hidden]`), in
+    /// evaluation mode: the activations behind the last normalisation, of which log-rates are a linear map.
+    ///
+    /// # Errors
+    /// [`ModelError::Engine`] where the device has too little memory for the batch.
+    ///
+    /// # Panics
+    /// Where a slice has the wrong length.
+    pub fn activations(
+        &mut self,
+        session: usize,
+        prompt: Prompt,
+        trials: usize,
+        inputs: &[f32],
+        activations: &mut [f32],
+    ) -> Result<(), ModelError> {
+        // A pass has at least one output; one unit's costs next to nothing.
+        let mut first_unit = vec![0.0; trials * self.layers.bins];
+        self.log_rates_of(session, prompt, &[0], trials, inputs, &mut first_unit)?;
+        if let Some(slots) = self.plan_in_use.map(|index| &self.plans[index]) {
+            self.device.read(slots.normed, activations);
+        }
+        Ok(())
+    }
+
     pub(super) fn want(&mut self, session: usize, units: &[usize]) {
         let known = units.last().is_none_or(|unit| *unit < self.sessions[session].units());
         assert!(known && units.is_sorted_by(|a, b| a < b), "units that the session has, in rising order");

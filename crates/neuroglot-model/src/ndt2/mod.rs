@@ -261,8 +261,8 @@ impl Ends for Patched {
             bias_gradient,
             inner_weight_gradient: self.unit.weight_gradient,
             inner_bias_gradient: self.unit.bias_gradient,
-            outer_weight_gradient: p.gradient(self.spikes.weight),
-            outer_bias_gradient: p.gradient(self.spikes.bias),
+            outer_weight_gradient: p.wanted_gradient(self.spikes.weight),
+            outer_bias_gradient: p.wanted_gradient(self.spikes.bias),
         });
         let patches = self.layouts[session].patches();
         let (regions, region_gradient, region_of_patch) = match &self.region {

@@ -5,6 +5,7 @@ pub mod compare;
 pub mod demo;
 pub mod doctor;
 pub mod evaluate;
+pub mod finetune;
 pub mod inspect;
 pub mod launch;
 pub mod predict;

@@ -3,14 +3,13 @@
 use crate::CommandError;
 use crate::compute::DeviceOptions;
 use crate::console::Console;
-use crate::number::{decimal, duration};
+use crate::run_summary::{as_json, in_words};
 use crate::sessions;
 use crate::training::Training;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use neuroglot::model::Scheme;
-use neuroglot::train::{Recipe, RunConfig, RunFolder, SelectBy, Start, Summary};
-use serde_json::json;
+use neuroglot::train::{Recipe, RunConfig, RunFolder, Start};
 use std::path::PathBuf;
 
 /// Train a model on sessions
@@ -132,33 +131,7 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     };
     let summary = training.run(console)?;
     if arguments.json {
-        let Summary { epochs, steps, best, seconds, stopped_early } = summary;
-        return console.json(&json!({
-            "run": arguments.out,
-            "epochs": epochs,
-            "steps": steps,
-            "best": best.map(|(epoch, score)| json!({ "epoch": epoch, "score": score })),
-            "seconds": seconds,
-            "stopped_early": stopped_early,
-        }));
+        return console.json(&as_json(&arguments.out, &summary));
     }
-    console.result(in_words(arguments, &config, &summary))
-}
-
-fn in_words(arguments: &Arguments, config: &RunConfig, summary: &Summary) -> String {
-    let Summary { epochs, steps, best, seconds, stopped_early } = *summary;
-    let score = match config.train.select {
-        SelectBy::BitsPerSpike => "validation bits/spike",
-        SelectBy::R2 => "validation R²",
-    };
-    let best = match best {
-        Some((epoch, value)) => format!("epoch {epoch}, {} {score}", decimal(Some(value))),
-        None => "the last epoch: there are no validation trials".to_owned(),
-    };
-    let early = if stopped_early { ", stopped early" } else { "" };
-    let out = arguments.out.display();
-    format!(
-        "run     {out}\nepochs  {epochs} ({steps} steps{early})\nbest    {best}\ntime    {}",
-        duration(seconds)
-    )
+    console.result(in_words(&arguments.out, &config, None, &summary))
 }

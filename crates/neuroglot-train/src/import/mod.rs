@@ -1,0 +1,224 @@
+//! Runs from checkpoints that other implementations have published.
+//!
+//! A checkpoint is a state dict with the published parameter names, as safetensors or as `torch.save` writes it. What it
+//! does not say (which stitcher is whose, the number of heads) a [`SessionTable`] says. The reference keys stitchers by
+//! number of units; here they belong to sessions.
+
+mod pickle;
+mod sizes;
+mod state_dict;
+mod table;
+
+use crate::{
+    Checkpoint, CheckpointConfig, CheckpointSession, InitConfig, RunConfig, RunFolder, RunInfo, TrainConfig,
+    TrainError,
+};
+use crate::{replace_file, replace_folder};
+use neuroglot_data::{Session, check_distinct};
+use neuroglot_engine::Device;
+use neuroglot_model::{Model, Owner, SessionShape};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use sizes::{Sizes, sizes};
+use state_dict::StateDict;
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+pub use table::{SessionTable, TableSession};
+
+const INPUTS: &str = "encoder.stitcher.stitcher_dict";
+const OUTPUTS: &str = "stitch_decoder.stitch_decoder_dict";
+
+/// What was imported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// Values of all parameters of the run's model.
+    pub parameters: u64,
+    /// Names in the checkpoint that the run does not need, such as stitchers of sessions that the table leaves out.
+    pub left_out: Vec<String>,
+}
+
+/// Writes a run folder whose checkpoint `best` is the model of a file.
+///
+/// `sessions` are those of the table in its order, filtered as it says, `paths` their folders.
+///
+/// # Errors
+/// [`TrainError`]: a file that is damaged or has other names, a session whose units or bins are not those of its stitcher
+/// and the model, a folder that cannot be written. Nothing is written then.
+pub fn import_checkpoint(
+    file: &Path,
+    table: &SessionTable,
+    sessions: &[Session],
+    paths: &[PathBuf],
+    out: &Path,
+    device: Box<dyn Device>,
+) -> Result<Imported, TrainError> {
+    check_distinct(sessions)?;
+    let state = StateDict::read(file)?;
+    let sizes = sizes(&state, table)?;
+    check_sessions(&state, &sizes, table, sessions)?;
+    let shapes: Vec<SessionShape> = sessions.iter().map(|s| CheckpointSession::of(s).shape()).collect();
+    let bins = sessions[0].bins();
+    // Before anything is allocated: the file must hold what its shapes claim. Stitchers are checked already.
+    let claimed = sizes.model.parameter_count(sizes.bins, &[]);
+    if claimed > state.values() {
+        let held = state.values();
+        return Err(state
+            .wrong(format!("it holds {held} values, and by its shapes it should have {claimed} or more")));
+    }
+    let mut rng = ChaCha8Rng::seed_from_u64(0);
+    let mut model = sizes.model.init(bins, &shapes, false, device, &mut rng)?;
+    let used = fill(&mut model, &state, &sizes, table)?;
+
+    let config = RunConfig {
+        model: sizes.model.clone(),
+        train: TrainConfig { epochs: 0, ..TrainConfig::default() },
+        mask: crate::MaskConfig { scheme: table.mask, ..crate::MaskConfig::default() },
+        data: table.data.clone(),
+        init: InitConfig::default(),
+        ..RunConfig::default()
+    };
+    let parameters = model.parameters().iter().map(|info| info.values() as u64).sum();
+    let description: CheckpointConfig =
+        Checkpoint::describe(&model, sessions, &config.mask, config.seed, 0, 0, None);
+    let folder = RunFolder::create(out, &config)?;
+    replace_folder(&folder.checkpoint_path(RunFolder::BEST), |folder| {
+        Checkpoint::write(folder, &model, &description)
+    })?;
+    // Nothing is known of its training.
+    replace_file(&folder.path().join(RunFolder::METRICS), b"")?;
+    folder.write_info(&RunInfo {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        sessions: paths.to_vec(),
+        device: model.device_description(),
+        parameters,
+        seconds: 0.0,
+        finished: true,
+    })?;
+    let left_out = state.names().filter(|name| !used.contains(*name)).map(str::to_owned).collect();
+    Ok(Imported { parameters, left_out })
+}
+
+/// Checks that each session has the units of its stitchers, the bins of the model and a row of its own.
+fn check_sessions(
+    state: &StateDict,
+    sizes: &Sizes,
+    table: &SessionTable,
+    sessions: &[Session],
+) -> Result<(), TrainError> {
+    let mut rows = BTreeSet::new();
+    for (session, entry) in sessions.iter().zip(&table.sessions) {
+        let fail = |problem: String| Err(TrainError::Session { eid: session.eid().to_owned(), problem });
+        let input = format!("{INPUTS}.{}.weight", entry.stitcher);
+        if state.get(&input).is_none() {
+            let known: Vec<&str> = state
+                .names()
+                .filter_map(|name| match Owner::of(name) {
+                    Owner::Input { session, part: "weight" } => Some(session),
+                    _ => None,
+                })
+                .collect();
+            return fail(format!(
+                "the checkpoint has no stitcher `{}`, but {}",
+                entry.stitcher,
+                known.join(", ")
+            ));
+        }
+        let [_, units] = state.sizes(&input)?;
+        if units != session.units().len() {
+            return fail(format!(
+                "it has {} units after the table's filters, and stitcher `{}` has {units}: give the session that it was \
+                 trained on, and its filters under [data]",
+                session.units().len(),
+                entry.stitcher
+            ));
+        }
+        if session.bins() > sizes.bins {
+            return fail(format!(
+                "{} bins a trial, and the model has positions for {}",
+                session.bins(),
+                sizes.bins
+            ));
+        }
+        let first = &sessions[0];
+        if session.bins() != first.bins() || session.bin_seconds() != first.bin_seconds() {
+            return fail(format!(
+                "its trials are not binned as those of {}: import them in runs of their own",
+                first.eid()
+            ));
+        }
+        match row_of(sizes, entry) {
+            None => {
+                return fail(format!(
+                    "give its row in the session embedding, which has {}: row = 0 is the first",
+                    sizes.session_rows
+                ));
+            }
+            Some(row) if row >= sizes.session_rows => {
+                return fail(format!(
+                    "row {row} is past the end of the session embedding's {}",
+                    sizes.session_rows
+                ));
+            }
+            Some(row) if !rows.insert(row) => {
+                return fail(format!("row {row} belongs to a session before it"));
+            }
+            Some(_) => {}
+        }
+    }
+    Ok(())
+}
+
+fn row_of(sizes: &Sizes, entry: &TableSession) -> Option<usize> {
+    entry.row.or((sizes.session_rows == 1).then_some(0))
+}
+
+/// Fills the model and returns the names that it took.
+fn fill(
+    model: &mut Model,
+    state: &StateDict,
+    sizes: &Sizes,
+    table: &SessionTable,
+) -> Result<BTreeSet<String>, TrainError> {
+    let eids: Vec<String> = model.sessions().iter().map(|session| session.eid.clone()).collect();
+    let key_of = |eid: &str| {
+        let place = eids.iter().position(|own| own == eid);
+        place.map_or("", |place| table.sessions[place].stitcher.as_str())
+    };
+    let mut used = BTreeSet::new();
+    for index in 0..model.parameters().len() {
+        let info = model.parameters()[index].clone();
+        let name = match info.owner() {
+            Owner::Input { session, part } => format!("{INPUTS}.{}.{part}", key_of(session)),
+            Owner::Output { session, part } => format!("{OUTPUTS}.{}.{part}", key_of(session)),
+            _ => info.name.clone(),
+        };
+        let array = state.expect(&name)?;
+        let mut shape = info.shape.clone();
+        let values = match info.owner() {
+            Owner::SessionRows => {
+                shape[0] = sizes.session_rows;
+                let rows = table.sessions.iter().map(|entry| row_of(sizes, entry).unwrap_or(0));
+                let width = shape[1];
+                rows.flat_map(|row| {
+                    array.values.get(row * width..).unwrap_or_default().iter().take(width).copied()
+                })
+                .collect()
+            }
+            _ if info.name == "encoder.embedder.embed_pos.weight" => {
+                shape[0] = sizes.bins;
+                array.values.iter().take(info.values()).copied().collect()
+            }
+            _ => array.values.clone(),
+        };
+        if array.shape != shape {
+            return Err(state.wrong(format!(
+                "`{name}` has shape {:?}, and by the other shapes it should have {shape:?}",
+                array.shape
+            )));
+        }
+        model.write_parameter(index, &values)?;
+        used.insert(name);
+    }
+    Ok(used)
+}

@@ -1,0 +1,223 @@
+//! What a run takes over from a trained model: its trunk, stitchers of sessions that it knows, and a start for the
+//! stitchers of others.
+
+mod known_units;
+mod output_fit;
+mod regression;
+
+use crate::checkpoint::Tensors;
+use crate::{
+    BaseModel, Checkpoint, CheckpointConfig, InitConfig, OutputBias, RunConfig, RunFolder, StitcherStart,
+    TrainError,
+};
+use known_units::KnownUnits;
+use neuroglot_data::Session;
+use neuroglot_model::{Architecture, Model, ModelConfig, Owner, ParameterInfo, Regions};
+use std::path::{Path, PathBuf};
+
+/// Positions of an NDT2's patches, a row for each.
+const PATCH_ROWS: &str = "encoder.embedder.embed_space_pos.0.weight";
+/// Positions of an NDT2's regions, a parameter for each.
+const REGION_ROWS: &str = "encoder.embedder.embed_region.0.";
+
+/// A session of the run, as its stitchers are started.
+pub(crate) struct NewSession<'a> {
+    /// Index in the model.
+    pub index: usize,
+    pub session: &'a Session,
+    pub regions: &'a Regions,
+    /// Its training trials that are used.
+    pub trials: &'a [usize],
+    /// ln of each unit's mean count per bin over these trials, `[unit]`.
+    pub log_rates: &'a [f32],
+}
+
+/// A trained model that a run starts from.
+pub(crate) struct Base {
+    folder: PathBuf,
+    checkpoint: Checkpoint,
+}
+
+impl Base {
+    /// The model that the settings name, if they name one. Its weights are not read yet.
+    pub(crate) fn of(init: &InitConfig) -> Result<Option<Self>, TrainError> {
+        if init.from.is_empty() {
+            return Ok(None);
+        }
+        let from = Path::new(&init.from);
+        let folder = if from.join(Checkpoint::CONFIG).is_file() {
+            from.to_owned()
+        } else {
+            RunFolder::open(from)?.checkpoint(init.from_checkpoint.name())?
+        };
+        let checkpoint = Checkpoint::open(&folder)?;
+        Ok(Some(Self { folder, checkpoint }))
+    }
+
+    pub(crate) fn config(&self) -> &CheckpointConfig {
+        &self.checkpoint.config
+    }
+
+    /// Checks that sessions have trials as the model knows them.
+    pub(crate) fn check(&self, sessions: &[Session]) -> Result<(), TrainError> {
+        let CheckpointConfig { bins, bin_seconds, .. } = self.config();
+        for session in sessions {
+            if session.bins() != *bins || session.bin_seconds() != *bin_seconds {
+                let problem = format!(
+                    "{} bins of {} s a trial, and the model in {} was trained with {bins} of {bin_seconds} s: bin it \
+                     alike, or train without init.from",
+                    session.bins(),
+                    session.bin_seconds(),
+                    self.folder.display(),
+                );
+                return Err(TrainError::Session { eid: session.eid().to_owned(), problem });
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a model of the same settings the trunk of this one, and each session its stitchers and its token as the
+    /// settings say. Returns what is to be told of it later.
+    pub(crate) fn hand_over(
+        &self,
+        model: &mut Model,
+        config: &RunConfig,
+        sessions: &[NewSession<'_>],
+    ) -> Result<BaseModel, TrainError> {
+        let path = self.folder.join(Checkpoint::MODEL);
+        let bytes = std::fs::read(&path).map_err(TrainError::read(&path))?;
+        let tensors = Tensors::of(&path, &bytes)?;
+        self.checkpoint.check_size(&path, &tensors)?;
+        let trained = Trained { config: self.config(), tensors };
+        let kept = |new: &NewSession<'_>| {
+            if config.init.keep_stitchers { trained.index_of(new.session) } else { None }
+        };
+        let places: Vec<Option<usize>> = sessions.iter().map(kept).collect();
+        trained.hand_over_trunk(model, &places)?;
+        let start = config.init.stitcher;
+        if start != StitcherStart::Random && places.contains(&None) {
+            let known = KnownUnits::of(&trained)?;
+            for new in sessions.iter().filter(|new| places[new.index].is_none()) {
+                known.start(model, new, config.seed)?;
+                if start == StitcherStart::Regression {
+                    regression::fit_outputs(model, new, config)?;
+                }
+            }
+        } else if config.init.output_bias == OutputBias::Rate && has_stitchers(&config.model) {
+            for new in sessions.iter().filter(|new| places[new.index].is_none()) {
+                model.set_output_bias(&[(new.index, new.log_rates.to_vec())]);
+            }
+        }
+        let known = sessions.iter().filter(|new| places[new.index].is_some());
+        Ok(BaseModel {
+            kept: known.map(|new| new.session.eid().to_owned()).collect(),
+            model: Box::new(self.config().clone()),
+        })
+    }
+}
+
+/// A trained model's description and weights.
+struct Trained<'a> {
+    config: &'a CheckpointConfig,
+    tensors: Tensors<'a>,
+}
+
+impl Trained<'_> {
+    /// Where the model has a session with the same units.
+    fn index_of(&self, session: &Session) -> Option<usize> {
+        let same_units = |known: &crate::CheckpointSession| {
+            let uuids = known.units.iter().map(|unit| &unit.uuid);
+            known.eid == session.eid() && uuids.eq(session.units().iter().map(|unit| &unit.uuid))
+        };
+        self.config.sessions.iter().position(same_units)
+    }
+
+    /// All that sessions share, and what belongs to the sessions that have a place in this model.
+    fn hand_over_trunk(&self, model: &mut Model, places: &[Option<usize>]) -> Result<(), TrainError> {
+        let eids: Vec<String> = model.sessions().iter().map(|session| session.eid.clone()).collect();
+        let is_kept =
+            |eid: &str| eids.iter().position(|own| own == eid).is_some_and(|index| places[index].is_some());
+        for index in 0..model.parameters().len() {
+            let info = model.parameters()[index].clone();
+            let values = match info.owner() {
+                Owner::Trunk => match self.trunk_parameter(&info, || model.read_parameter(index))? {
+                    Some(values) => values,
+                    None => continue,
+                },
+                Owner::Input { session, .. } | Owner::Output { session, .. } if is_kept(session) => {
+                    self.tensors.read(&info.name, &info.shape)?
+                }
+                Owner::SessionRows => {
+                    let known = self.session_rows()?;
+                    let mut rows = model.read_parameter(index);
+                    let width = self.config.model.hidden;
+                    for (row, place) in rows.chunks_mut(width).zip(places) {
+                        if let Some(place) = place {
+                            row.copy_from_slice(&known[place * width..][..width]);
+                        }
+                    }
+                    rows
+                }
+                _ => continue,
+            };
+            model.write_parameter(index, &values)?;
+        }
+        Ok(())
+    }
+
+    /// A parameter that sessions share; `started` are the values it started with. Of an NDT2, sessions may have more
+    /// patches than the model has seen, or fewer, and regions that it has not: those stay as they start.
+    fn trunk_parameter(
+        &self,
+        info: &ParameterInfo,
+        started: impl FnOnce() -> Vec<f32>,
+    ) -> Result<Option<Vec<f32>>, TrainError> {
+        if info.name.starts_with(REGION_ROWS) && !self.tensors.holds(&info.name) {
+            return Ok(None);
+        }
+        if info.name != PATCH_ROWS {
+            return self.tensors.read(&info.name, &info.shape).map(Some);
+        }
+        let mut values = started();
+        let known = self.tensors.read_rows(&info.name, info.shape[1])?;
+        let shared = values.len().min(known.len());
+        values[..shared].copy_from_slice(&known[..shared]);
+        Ok(Some(values))
+    }
+
+    /// The session tokens, `[session, hidden]`.
+    fn session_rows(&self) -> Result<Vec<f32>, TrainError> {
+        let shape = [self.config.sessions.len(), self.config.model.hidden];
+        self.tensors.read("encoder.embedder.embed_session.weight", &shape)
+    }
+}
+
+/// Settings with those of the model that a run starts from.
+///
+/// # Errors
+/// [`TrainError::Setting`] where a setting of the model was asked for, which is to say is not the default, and is another
+/// than that model's.
+pub(crate) fn with_model_of(config: &RunConfig, model: &ModelConfig) -> Result<RunConfig, TrainError> {
+    if config.init.stitcher != StitcherStart::Random && !has_stitchers(model) {
+        let problem = "the model of init.from has no stitchers: leave this out";
+        return Err(TrainError::Setting { key: "init.stitcher".to_owned(), problem: problem.to_owned() });
+    }
+    let settled = RunConfig { model: model.clone(), ..config.clone() };
+    let default = RunConfig { model: ModelConfig::default(), ..config.clone() };
+    let asked_for = config.differences(&default);
+    for difference in config.differences(&settled) {
+        let (key, values) = difference.split_once(" is ").unwrap_or((&difference, ""));
+        if asked_for.iter().any(|asked| asked.split_once(" is ").is_some_and(|(asked, _)| asked == key)) {
+            let problem = format!(
+                "it is {values} as in the model of init.from: leave out the settings of the model, they are that model's"
+            );
+            return Err(TrainError::Setting { key: key.to_owned(), problem });
+        }
+    }
+    Ok(settled)
+}
+
+/// Whether a model has parameters of its own for each session, besides the tokens.
+fn has_stitchers(model: &ModelConfig) -> bool {
+    model.architecture == Architecture::Ndt1Stitch
+}

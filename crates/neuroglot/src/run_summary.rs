@@ -1,0 +1,36 @@
+//! How a run went, for every command that makes one.
+
+use crate::number::{decimal, duration};
+use neuroglot::train::{RunConfig, SelectBy, Summary};
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// What scripts read.
+pub fn as_json(out: &Path, summary: &Summary) -> Value {
+    let Summary { epochs, steps, best, seconds, stopped_early } = summary;
+    json!({
+        "run": out,
+        "epochs": epochs,
+        "steps": steps,
+        "best": best.map(|(epoch, score)| json!({ "epoch": epoch, "score": score })),
+        "seconds": seconds,
+        "stopped_early": stopped_early,
+    })
+}
+
+/// What people read. `start` is the score before the first step, of a run that has one.
+pub fn in_words(out: &Path, config: &RunConfig, start: Option<f64>, summary: &Summary) -> String {
+    let Summary { epochs, steps, best, seconds, stopped_early } = *summary;
+    let score = match config.train.select {
+        SelectBy::BitsPerSpike => "validation bits/spike",
+        SelectBy::R2 => "validation R²",
+    };
+    let best = match best {
+        Some((epoch, value)) => format!("epoch {epoch}, {} {score}", decimal(Some(value))),
+        None => "the last epoch: there are no validation trials".to_owned(),
+    };
+    let start = start.map_or(String::new(), |start| format!("start   {} {score}\n", decimal(Some(start))));
+    let early = if stopped_early { ", stopped early" } else { "" };
+    let (out, time) = (out.display(), duration(seconds));
+    format!("run     {out}\n{start}epochs  {epochs} ({steps} steps{early})\nbest    {best}\ntime    {time}")
+}

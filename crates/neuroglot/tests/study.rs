@@ -363,6 +363,36 @@ fn the_kubernetes_job_makes_a_study() {
 }
 
 #[test]
+fn recipes_lie_under_what_is_asked_for() {
+    let workplace = workplace();
+    let config =
+        |run: &str| neuroglot::train::RunFolder::open(&workplace.path(run)).unwrap().config().unwrap();
+    let session = "data/simulated-1-00_aligned";
+    let small = "--epochs 1 --set train.batch=8";
+    workplace
+        .succeed(&format!("--quiet train {session} --out paper --recipe paper {small} {}", common::SMALL));
+    let paper = config("paper");
+    assert_eq!(paper.init.output_bias, neuroglot::train::OutputBias::Zero);
+    assert_eq!((paper.mask.ratio, paper.train.epochs), (0.3, 1));
+    let other = "--recipe neuroglot --set mask.ratio=0.2 --set train.batch=4";
+    workplace.succeed(&format!("--quiet finetune paper data/simulated-1-01_aligned --out tuned {other}"));
+    let tuned = config("tuned");
+    assert_eq!(tuned.init.output_bias, neuroglot::train::OutputBias::Rate);
+    assert_eq!((tuned.mask.ratio, tuned.train.epochs, tuned.train.batch), (0.2, 1, 4));
+
+    // A study compares them at equal epochs.
+    let both =
+        workplace.succeed_json("study tiny.toml --data data --out out --recipe paper --dry-run --json");
+    assert_eq!(both[0]["cell"], "scratch/ndt1-stitch_mtm_paper_s42_simulated-1-02");
+    let text = fs::read_to_string(workplace.path("tiny.toml")).unwrap();
+    let text = text.replace("masks = ", "recipes = [\"paper\", \"neuroglot\"]\nmasks = ");
+    fs::write(workplace.path("tiny.toml"), text).unwrap();
+    workplace.succeed(STUDY);
+    let table = fs::read_to_string(workplace.path("out/tables/recipes.md")).unwrap();
+    assert!(table.contains("| NDT1-stitch MtM, from scratch | neuroglot |"), "{table}");
+}
+
+#[test]
 fn a_job_file_has_no_lines_but_its_own() {
     let workplace = Workplace::new();
     let mut command = workplace.command("launch slurm study s.toml --out out --partition");

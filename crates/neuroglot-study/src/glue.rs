@@ -19,8 +19,8 @@ pub(crate) fn own_settings(model: Architecture, mask: MaskPool, seed: u64, trial
 
 /// The settings that make a run a fine-tuning of another.
 pub fn finetuning_settings(pretrained: &Path, checkpoint: &str) -> Vec<String> {
-    let path = pretrained.display().to_string();
-    vec![format!("init.from=\"{}\"", path.escape_default()), format!("init.from_checkpoint=\"{checkpoint}\"")]
+    let from = toml::Value::String(pretrained.display().to_string());
+    vec![format!("init.from={from}"), format!("init.from_checkpoint={checkpoint}")]
 }
 
 /// Whether there is such a baseline; else what is wrong.

@@ -6,6 +6,7 @@ use crate::{StudyError, StudySession, StudySessions, glue};
 use neuroglot_model::Architecture;
 use neuroglot_train::{MaskPool, Recipe, RunConfig};
 use std::collections::BTreeSet;
+use std::path::Path;
 use toml::Table;
 
 /// The cells of a study, each after the one it needs. Ids do not depend on what else is in the study, so a grid can grow
@@ -188,7 +189,10 @@ fn pretrained(
     let mut cells = vec![first];
     for trials in trials {
         let tables = [&file.settings, &file.finetune.settings];
-        let settings = settings(file, line.recipe, &tables, &line.own_settings(trials))?;
+        let mut own = line.own_settings(trials);
+        // Where the study lies is not part of what a cell is: its pretraining's id stands for the folder.
+        own.extend(glue::finetuning_settings(Path::new(&needed.id), &file.checkpoint));
+        let settings = settings(file, line.recipe, &tables, &own)?;
         cells.extend(sessions.scored.iter().map(|session| Cell {
             id: scored_id(Stage::Finetune, Some(&pretrained.name), line, trials, session),
             stage: Stage::Finetune,
@@ -208,7 +212,10 @@ fn settings(
     tables: &[&Table],
     own: &[String],
 ) -> Result<RunConfig, StudyError> {
-    RunConfig::layered(recipe, tables, own).map_err(|error| file.wrong(error.to_string()))
+    recipe
+        .map_or_else(RunConfig::default, Recipe::defaults)
+        .layered(tables, own)
+        .map_err(|error| file.wrong(error.to_string()))
 }
 
 fn scored_id(

@@ -1,6 +1,6 @@
 //! Settings as `KEY=VALUE` and as TOML files, with the nearest key named when one is unknown.
 
-use crate::{Recipe, RunConfig, TrainError};
+use crate::{RunConfig, TrainError};
 use std::path::Path;
 use toml::{Table, Value};
 
@@ -10,40 +10,7 @@ impl RunConfig {
     /// # Errors
     /// [`TrainError`] names the file or key; an unknown key comes with the nearest known one.
     pub fn load(file: Option<&Path>, settings: &[String]) -> Result<Self, TrainError> {
-        Self::from_recipe(None, file, settings)
-    }
-
-    /// As [`RunConfig::load`], from a recipe's defaults where one is given.
-    ///
-    /// # Errors
-    /// As [`RunConfig::load`].
-    pub fn from_recipe(
-        recipe: Option<Recipe>,
-        file: Option<&Path>,
-        settings: &[String],
-    ) -> Result<Self, TrainError> {
-        let mut layers = Layers::new(recipe)?;
-        layers.change_by_file(file)?;
-        layers.set_all(settings)?;
-        layers.finish()
-    }
-
-    /// A recipe's defaults (or the plain ones), changed by tables as a settings file holds them, then by `KEY=VALUE`
-    /// settings, all in order.
-    ///
-    /// # Errors
-    /// [`TrainError::Setting`] or [`TrainError::Model`] name the key.
-    pub fn layered(
-        recipe: Option<Recipe>,
-        tables: &[&Table],
-        settings: &[String],
-    ) -> Result<Self, TrainError> {
-        let mut layers = Layers::new(recipe)?;
-        for table in tables {
-            layers.change(table)?;
-        }
-        layers.set_all(settings)?;
-        layers.finish()
+        Self::default().changed(file, settings)
     }
 
     /// These settings, changed by a TOML file (if given), then by `KEY=VALUE` settings in order.
@@ -51,8 +18,21 @@ impl RunConfig {
     /// # Errors
     /// As [`RunConfig::load`].
     pub fn changed(&self, file: Option<&Path>, settings: &[String]) -> Result<Self, TrainError> {
-        let mut layers = Layers(Table::try_from(self).expect("settings are TOML"));
+        let mut layers = Layers::over(self);
         layers.change_by_file(file)?;
+        layers.set_all(settings)?;
+        layers.finish()
+    }
+
+    /// These settings, changed by tables as a settings file holds them, then by `KEY=VALUE` settings, all in order.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] or [`TrainError::Model`] name the key.
+    pub fn layered(&self, tables: &[&Table], settings: &[String]) -> Result<Self, TrainError> {
+        let mut layers = Layers::over(self);
+        for table in tables {
+            layers.change(table)?;
+        }
         layers.set_all(settings)?;
         layers.finish()
     }
@@ -80,12 +60,8 @@ impl RunConfig {
 struct Layers(Table);
 
 impl Layers {
-    fn new(recipe: Option<Recipe>) -> Result<Self, TrainError> {
-        let mut layers = Self(Table::try_from(RunConfig::default()).expect("the defaults are TOML"));
-        for setting in recipe.map_or(&[][..], Recipe::settings) {
-            layers.set(setting)?;
-        }
-        Ok(layers)
+    fn over(config: &RunConfig) -> Self {
+        Self(Table::try_from(config).expect("settings are TOML"))
     }
 
     fn change_by_file(&mut self, file: Option<&Path>) -> Result<(), TrainError> {

@@ -1,5 +1,6 @@
 //! Named sets of settings, to start from.
 
+use crate::RunConfig;
 use serde::{Deserialize, Serialize};
 
 /// A named set of defaults: a settings file and single settings change it as they change the plain defaults.
@@ -12,7 +13,7 @@ pub enum Recipe {
     Neuroglot,
 }
 
-/// What each recipe sets, as `KEY=VALUE`; all else is as [`RunConfig::default`](crate::RunConfig) has it, which holds
+/// What each recipe sets, as `KEY=VALUE`; all else is as [`RunConfig::default`] has it, which holds
 /// the published sizes, schedule and mask ratios.
 const RECIPES: [(Recipe, &[&str]); 2] = [
     // Rates start around one spike per bin, and R² chooses the best checkpoint.
@@ -31,6 +32,12 @@ impl Recipe {
             Recipe::Paper => "paper",
             Recipe::Neuroglot => "neuroglot",
         }
+    }
+
+    /// The plain defaults, changed by what it sets.
+    pub fn defaults(self) -> RunConfig {
+        let settings: Vec<String> = self.settings().iter().map(|setting| (*setting).to_owned()).collect();
+        RunConfig::load(None, &settings).expect("a recipe holds settings that there are")
     }
 
     /// What it sets, as `KEY=VALUE`.
@@ -66,16 +73,16 @@ impl std::str::FromStr for Recipe {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{OutputBias, RunConfig, SelectBy};
+    use crate::{OutputBias, SelectBy};
 
     #[test]
     fn recipes_set_what_they_say_and_leave_the_rest() {
-        let paper = RunConfig::from_recipe(Some(Recipe::Paper), None, &[]).unwrap();
+        let paper = Recipe::Paper.defaults();
         assert_eq!((paper.init.output_bias, paper.train.select), (OutputBias::Zero, SelectBy::R2));
         assert_eq!(paper.mask, RunConfig::default().mask);
         for recipe in Recipe::ALL {
             assert_eq!(recipe.name().parse(), Ok(recipe));
-            let config = RunConfig::from_recipe(Some(recipe), None, &[]).unwrap();
+            let config = recipe.defaults();
             let changed = RunConfig::default().differences(&config).len();
             assert!(changed <= recipe.settings().len());
         }
@@ -90,9 +97,8 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "[mask]\nratio = 0.4\n[init]\noutput_bias = 'zero'\n").unwrap();
         let settings = ["mask.ratio=0.5".to_owned()];
-        let load = |settings: &[String]| {
-            RunConfig::from_recipe(Some(Recipe::Neuroglot), Some(file.path()), settings).unwrap()
-        };
+        let load =
+            |settings: &[String]| Recipe::Neuroglot.defaults().changed(Some(file.path()), settings).unwrap();
         assert_eq!((load(&[]).mask.ratio, load(&[]).init.output_bias), (0.4, OutputBias::Zero));
         assert_eq!(load(&settings).mask.ratio, 0.5);
     }

@@ -1,9 +1,10 @@
 //! The settings of runs that start from another, for every command that makes such runs.
 
 use crate::CommandError;
+use crate::commands::train::recipe_names;
 use crate::shell;
 use clap::{Args, ValueEnum};
-use neuroglot::train::{DataConfig, Freeze, InitConfig, RunConfig, RunFolder, TrainConfig};
+use neuroglot::train::{DataConfig, Freeze, InitConfig, Recipe, RunConfig, RunFolder, TrainConfig};
 use std::path::{Path, PathBuf};
 
 /// What may be asked for.
@@ -18,6 +19,9 @@ pub struct Options {
     /// Decides everything random [default: as RUN]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Put a recipe's settings before those of RUN: the published one (paper), or this project's (neuroglot)
+    #[arg(long, value_parser = recipe_names(), value_name = "RECIPE")]
+    recipe: Option<String>,
     /// Settings in a TOML file, which come before those of RUN
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -64,7 +68,11 @@ impl Options {
         ];
         let named = named.into_iter().flatten().chain(own.iter().cloned());
         let settings: Vec<String> = named.chain(self.settings.iter().cloned()).collect();
-        Ok(config.changed(self.config.as_deref(), &settings)?)
+        let recipe =
+            self.recipe.as_deref().map(str::parse::<Recipe>).transpose().map_err(CommandError::Usage)?;
+        let recipe = recipe.map_or(&[][..], Recipe::settings);
+        let recipe: Vec<String> = recipe.iter().map(|setting| (*setting).to_owned()).collect();
+        Ok(config.changed(None, &recipe)?.changed(self.config.as_deref(), &settings)?)
     }
 
     /// What was asked for, as it is typed.
@@ -73,6 +81,7 @@ impl Options {
             self.freeze.map(|freeze| format!(" --freeze {}", name(freeze))),
             self.stitcher.map(|start| format!(" --stitcher {}", name(start))),
             self.seed.map(|seed| format!(" --seed {seed}")),
+            self.recipe.as_ref().map(|recipe| format!(" --recipe {recipe}")),
             self.config.as_ref().map(|file| format!(" --config {}", shell::word(file))),
         ];
         let settings = self.settings.iter().map(|setting| format!(" --set {}", shell::word(setting)));

@@ -9,7 +9,7 @@ use crate::sessions;
 use crate::stopping;
 use crate::training::Training;
 use neuroglot::study::{Cell, Stage, State, StudyFile, StudyFolder, finetuning_settings};
-use neuroglot::train::{RunConfig, Start};
+use neuroglot::train::{RunConfig, RunFolder, Start};
 use std::path::{Path, PathBuf};
 
 /// A study and where it is made.
@@ -145,16 +145,16 @@ impl StudyRun<'_> {
         title: &str,
         console: &Console,
     ) -> Result<(), CommandError> {
-        let config = self.config(cell)?;
+        let begun = folder.join("config.toml").exists().then(|| RunFolder::open(folder)).transpose()?;
+        let config = self.config(cell, begun.as_ref())?;
         let sessions = sessions::read(paths, &config.data.filter(), &Console::new(true))?;
-        let is_begun = folder.join("config.toml").exists();
         let training = Training {
             title,
             config: &config,
             sessions: &sessions,
             paths,
             out: folder,
-            start: if is_begun { Start::Resume } else { Start::Fresh },
+            start: if begun.is_some() { Start::Resume } else { Start::Fresh },
             compute: self.compute,
         };
         training.run(console)?;
@@ -172,11 +172,15 @@ impl StudyRun<'_> {
         Ok(())
     }
 
-    /// The settings of a cell's run; those of a fine-tuning say what it starts from.
-    fn config(&self, cell: &Cell) -> Result<RunConfig, CommandError> {
+    /// The settings of a cell's run; those of a fine-tuning say what it starts from. A run that is begun has started from
+    /// it already, and keeps the words in which it was told, however the study's folder is called by now.
+    fn config(&self, cell: &Cell, begun: Option<&RunFolder>) -> Result<RunConfig, CommandError> {
         let Some(needed) = &cell.needs else { return Ok(cell.settings.clone()) };
-        let settings = finetuning_settings(&self.folder.cell(&needed.id), &self.file.checkpoint);
-        Ok(cell.settings.changed(None, &settings)?)
+        let from = match begun {
+            Some(folder) => PathBuf::from(folder.config()?.init.from),
+            None => self.folder.cell(&needed.id),
+        };
+        Ok(cell.settings.changed(None, &finetuning_settings(&from, &self.file.checkpoint))?)
     }
 
     fn fit_baseline(

@@ -124,6 +124,59 @@ fn two_shares_make_the_cells_of_one_process() {
     assert_same_cells(&whole.path("out"), &shared.path("out"));
 }
 
+/// The tiny study with two pretrainings, and runs with few and all trials.
+fn with_pretraining() -> Workplace {
+    let workplace = workplace();
+    let more = "[[pretrain]]\n[[pretrain]]\ncount = 1\nmasks = ['mtm']\n[finetune]\ntrials = [10, 0]\n\
+                [scratch]\ntrials = [10, 0]\n";
+    let text = include_str!("../../../studies/tiny.toml").replace("[model]", &format!("{more}[model]"));
+    fs::write(workplace.path("tiny.toml"), text).unwrap();
+    workplace
+}
+
+#[test]
+fn fine_tunings_stay_with_their_pretraining_and_shares_change_nothing() {
+    let (whole, shared) = (with_pretraining(), with_pretraining());
+    let cells = whole.succeed_json(&format!("{STUDY} --dry-run --shards 3 --json"));
+    let cells = cells.as_array().unwrap();
+    // From scratch 2 masks × 2 trials × 2 sessions; 3 pretrainings with 4 fine-tunings each.
+    assert_eq!(cells.len(), 8 + 3 * (1 + 4));
+    for cell in cells.iter().filter(|cell| cell["needs"].is_string()) {
+        let needed = cells.iter().find(|needed| needed["cell"] == cell["needs"]).unwrap();
+        assert_eq!(needed["share"], cell["share"]);
+    }
+    whole.succeed(STUDY);
+    for share in ["2/2", "1/2"] {
+        shared.succeed(&format!("{STUDY} --shard {share}"));
+    }
+    assert_same_cells(&whole.path("out"), &shared.path("out"));
+    for table in ["pretrained", "pretraining", "trials", "sessions"] {
+        assert!(shared.path(&format!("out/tables/{table}.md")).is_file(), "{table}");
+    }
+    let page = fs::read_to_string(shared.path("out/report.html")).unwrap();
+    assert!(page.contains("sessions in pretraining (0: from scratch)") && page.contains("training trials"));
+
+    // The model that is fine-tuned is the pretrained one.
+    let tuned = "out/cells/finetune/2-sessions_ndt1-stitch_mtm_s42_simulated-1-02";
+    let config = fs::read_to_string(whole.path(&format!("{tuned}/config.toml"))).unwrap();
+    assert!(config.contains("out/cells/pretrain/2-sessions_ndt1-stitch_mtm_s42"), "{config}");
+}
+
+#[test]
+fn a_fine_tuning_whose_pretraining_another_process_makes_waits_for_the_next_time() {
+    let workplace = with_pretraining();
+    let lock = workplace.path("out/cells/pretrain/2-sessions_ndt1-stitch_mtm_s42.lock");
+    fs::create_dir_all(lock.parent().unwrap()).unwrap();
+    let holder = r#"{"host":"elsewhere","namespace":"","pid":12,"task":null,"restarts":0,"started":0}"#;
+    fs::write(&lock, holder).unwrap();
+    let output = workplace.run(STUDY);
+    assert_eq!(output.code, Some(75), "{output}");
+    let waiting = "it needs pretrain/2-sessions_ndt1-stitch_mtm_s42, which is not finished";
+    assert_eq!(output.stderr.matches(waiting).count(), 4, "{output}");
+    fs::remove_file(&lock).unwrap();
+    assert_eq!(workplace.succeed_json(&format!("{STUDY} --json"))["made"], 5);
+}
+
 #[test]
 fn a_scheduler_says_which_share() {
     let workplace = workplace();
@@ -307,6 +360,36 @@ fn the_kubernetes_job_makes_a_study() {
         assert_eq!(output.code, Some(0), "{output}");
     }
     assert!(workplace.path("out/report.html").is_file());
+}
+
+#[test]
+fn recipes_lie_under_what_is_asked_for() {
+    let workplace = workplace();
+    let config =
+        |run: &str| neuroglot::train::RunFolder::open(&workplace.path(run)).unwrap().config().unwrap();
+    let session = "data/simulated-1-00_aligned";
+    let small = "--epochs 1 --set train.batch=8";
+    workplace
+        .succeed(&format!("--quiet train {session} --out paper --recipe paper {small} {}", common::SMALL));
+    let paper = config("paper");
+    assert_eq!(paper.init.output_bias, neuroglot::train::OutputBias::Zero);
+    assert_eq!((paper.mask.ratio, paper.train.epochs), (0.3, 1));
+    let other = "--recipe neuroglot --set mask.ratio=0.2 --set train.batch=4";
+    workplace.succeed(&format!("--quiet finetune paper data/simulated-1-01_aligned --out tuned {other}"));
+    let tuned = config("tuned");
+    assert_eq!(tuned.init.output_bias, neuroglot::train::OutputBias::Rate);
+    assert_eq!((tuned.mask.ratio, tuned.train.epochs, tuned.train.batch), (0.2, 1, 4));
+
+    // A study compares them at equal epochs.
+    let both =
+        workplace.succeed_json("study tiny.toml --data data --out out --recipe paper --dry-run --json");
+    assert_eq!(both[0]["cell"], "scratch/ndt1-stitch_mtm_paper_s42_simulated-1-02");
+    let text = fs::read_to_string(workplace.path("tiny.toml")).unwrap();
+    let text = text.replace("masks = ", "recipes = [\"paper\", \"neuroglot\"]\nmasks = ");
+    fs::write(workplace.path("tiny.toml"), text).unwrap();
+    workplace.succeed(STUDY);
+    let table = fs::read_to_string(workplace.path("out/tables/recipes.md")).unwrap();
+    assert!(table.contains("| NDT1-stitch MtM, from scratch | neuroglot |"), "{table}");
 }
 
 #[test]

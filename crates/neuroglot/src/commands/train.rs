@@ -74,6 +74,15 @@ pub fn recipe_names() -> PossibleValuesParser {
     PossibleValuesParser::new(Recipe::ALL.map(Recipe::name))
 }
 
+/// The settings that a recipe of this name starts from, or the plain defaults.
+///
+/// # Errors
+/// No such recipe.
+pub fn defaults(recipe: Option<&str>) -> Result<RunConfig, CommandError> {
+    let recipe = recipe.map(str::parse::<Recipe>).transpose().map_err(CommandError::Usage)?;
+    Ok(recipe.map_or_else(RunConfig::default, Recipe::defaults))
+}
+
 impl Arguments {
     /// All `KEY=VALUE` settings in the order in which they apply.
     fn settings(&self) -> Vec<String> {
@@ -95,9 +104,7 @@ impl Arguments {
             }
             file => file.clone(),
         };
-        let recipe =
-            self.recipe.as_deref().map(str::parse::<Recipe>).transpose().map_err(CommandError::Usage)?;
-        Ok(RunConfig::from_recipe(recipe, file.as_deref(), &self.settings())?)
+        Ok(defaults(self.recipe.as_deref())?.changed(file.as_deref(), &self.settings())?)
     }
 }
 

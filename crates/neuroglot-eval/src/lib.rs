@@ -7,6 +7,7 @@
 mod conditions;
 pub mod decoders;
 mod decoding;
+mod decoding_target;
 mod error;
 mod evaluate;
 mod examples;
@@ -18,11 +19,16 @@ pub mod results;
 mod scoring;
 mod summary;
 mod task;
+mod test_trials;
 mod trials;
 
+pub use conditions::Conditions;
+pub use decoding::DecodingFeatures;
+pub use decoding_target::DecodingTarget;
 pub use error::EvalError;
 pub use evaluate::{EvaluationOptions, EvaluationProgress, evaluate};
 pub use files::{read_evaluation, write_evaluation};
 pub use predict::{Hidden, predict};
 pub use summary::summary_json;
 pub use task::{Task, TaskSelection};
+pub use test_trials::TestTrials;

@@ -32,6 +32,11 @@ impl<'a> TestTrials<'a> {
         Ok(Self { session, trials, regions, conditions })
     }
 
+    /// The regions of the session's units, as the tasks divide them.
+    pub fn regions(&self) -> &Regions {
+        &self.regions
+    }
+
     /// Why a task cannot be done in this session, if it cannot.
     pub fn why_not(&self, task: Task) -> Option<String> {
         match (task, self.regions.names().len()) {

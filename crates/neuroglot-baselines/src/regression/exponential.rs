@@ -1,6 +1,6 @@
 //! e to the power of many numbers.
 
-use std::f64::consts::{LN_2, LOG2_E};
+use std::f64::consts::LOG2_E;
 
 /// Added and subtracted, leaves a number rounded to the nearest integer, which stands in its lowest bits meanwhile.
 const ROUND: f64 = 1.5 * (1u64 << 52) as f64;
@@ -51,6 +51,7 @@ const INVERSE_FACTORIALS: [f64; 13] = [
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::f64::consts::LN_2;
 
     #[test]
     fn it_is_that_of_the_standard_library() {

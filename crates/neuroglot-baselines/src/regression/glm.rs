@@ -15,7 +15,7 @@ const PENALTIES: [f64; 7] = [2.0, 1.0, 0.5, 0.25, 0.12, 0.06, 0.03];
 /// A fit is good enough where the objective is expected to fall by no more, nats/spike.
 const TOLERANCE: f64 = 1e-4 * LN_2;
 
-/// Fits all blocks of a task and predicts the test trials.
+/// Fits all blocks of a task, of which something is seen, and predicts the test trials.
 ///
 /// The filters are chosen with the PSTH as intercept; the mean is then tried with the best of them. A smaller penalty is
 /// tried only as long as the validation score rises.
@@ -25,18 +25,16 @@ pub(crate) fn poisson_glm(
 ) -> Result<Predicted, BaselineError> {
     let filters = task.filters();
     let mut best = Best::none();
-    best.offer(f64::NAN, || (0, task.intercept_alone()));
     let total = filters.len() + 1;
     for (place, candidate) in filters.iter().enumerate() {
         path(task, (place, candidate), Intercept::Psth, &mut best)?;
         progress(place + 1, total);
     }
     let place = best.get().0;
-    if let Some(candidate) = filters.get(place) {
-        path(task, (place, candidate), Intercept::Mean, &mut best)?;
-    }
+    path(task, (place, &filters[place]), Intercept::Mean, &mut best)?;
     progress(total, total);
-    Ok(best.take().1)
+    let (_, rates, settings) = best.take();
+    Ok(task.predicted(&rates, settings))
 }
 
 /// Fits with one penalty after the other.
@@ -44,7 +42,7 @@ fn path(
     task: &RegressionTask<'_>,
     (place, candidate): (usize, &Filters),
     intercept: Intercept,
-    best: &mut Best<(usize, Predicted)>,
+    best: &mut Best<(usize, Vec<Vec<f64>>, String)>,
 ) -> Result<(), BaselineError> {
     let (train, filters) = (&task.splits.train, candidate.filters.clone());
     let design = Design::new(train, filters, intercept, Scale::Each, task.first_fitted);
@@ -61,7 +59,7 @@ fn path(
         best.offer(score, || {
             let test = design.covariates(&task.splits.test, task.first_scored);
             let settings = format!("{}, penalty {penalty}, intercept {}", candidate.name, intercept.name());
-            (place, task.predicted(&rates(&test), settings))
+            (place, rates(&test), settings)
         });
         if score < before {
             break;

@@ -1,14 +1,11 @@
 //! The second moments of covariates, decorrelated, to solve many penalised systems that share them.
 
 use super::design::Covariates;
-use super::products::transposed_times;
+use super::products::{product, transposed_times};
 use faer::linalg::matmul::matmul;
-use faer::{Accum, Mat, MatRef, Par};
+use faer::{Accum, Mat, Par};
 use neuroglot_eval::decoders::symmetric_eigen;
 use rayon::prelude::*;
-
-/// Systems rotated at a time.
-const TARGETS: usize = 32;
 
 /// `G = Xᵀ X / rows` by its eigenvalues `Λ` and eigenvectors `Q`.
 pub(super) struct Gram {
@@ -30,13 +27,13 @@ impl Gram {
 
     /// Solves `(s_n G + λ I) b_n = c_n` for the columns of `right` `[column, target]`, where `s_n` is `scales[n]`.
     pub fn solve(&self, right: &Mat<f64>, scales: &[f64], penalty: f64) -> Mat<f64> {
-        let mut rotated = in_panels(self.vectors.transpose(), right.as_ref());
+        let mut rotated = product(self.vectors.transpose(), right.as_ref());
         for (target, column) in rotated.as_mut().col_iter_mut().enumerate() {
             for (value, eigenvalue) in column.iter_mut().zip(&self.values) {
                 *value /= scales[target] * eigenvalue + penalty;
             }
         }
-        in_panels(self.vectors.as_ref(), rotated.as_ref())
+        product(self.vectors.as_ref(), rotated.as_ref())
     }
 
     /// Solves `(G + λ I) b_n = c_n` without the columns that are hidden from each target: of each system, the rows and
@@ -52,7 +49,7 @@ impl Gram {
         hidden_from: &[usize],
     ) -> Mat<f64> {
         let inverse: Vec<f64> = self.values.iter().map(|value| 1.0 / (value + penalty)).collect();
-        let mut rotated = in_panels(self.vectors.transpose(), right.as_ref());
+        let mut rotated = product(self.vectors.transpose(), right.as_ref());
         for column in rotated.as_mut().col_iter_mut() {
             column.iter_mut().zip(&inverse).for_each(|(value, inverse)| *value *= inverse);
         }
@@ -65,29 +62,12 @@ impl Gram {
         for (target, values) in corrected.into_iter().flatten() {
             rotated.col_as_slice_mut(target).copy_from_slice(&values);
         }
-        let mut solved = in_panels(self.vectors.as_ref(), rotated.as_ref());
+        let mut solved = product(self.vectors.as_ref(), rotated.as_ref());
         for (target, group) in hidden_from.iter().enumerate() {
             hidden[*group].iter().for_each(|column| solved[(*column, target)] = 0.0);
         }
         solved
     }
-}
-
-/// A product, some columns of it at a time.
-fn in_panels(left: MatRef<'_, f64>, right: MatRef<'_, f64>) -> Mat<f64> {
-    let firsts: Vec<usize> = (0..right.ncols()).step_by(TARGETS).collect();
-    let panel = |first: &usize| {
-        let width = TARGETS.min(right.ncols() - first);
-        let mut product = Mat::zeros(left.nrows(), width);
-        matmul(product.as_mut(), Accum::Replace, left, right.subcols(*first, width), 1.0, Par::Seq);
-        product
-    };
-    let panels: Vec<Mat<f64>> = firsts.par_iter().map(panel).collect();
-    let mut whole = Mat::zeros(left.nrows(), right.ncols());
-    for (first, panel) in firsts.iter().zip(&panels) {
-        whole.as_mut().subcols_mut(*first, panel.ncols()).copy_from(panel);
-    }
-    whole
 }
 
 /// What striking out columns takes: `Eᵀ Q`, and the Cholesky factor of `Eᵀ P E`.
@@ -104,10 +84,10 @@ impl Struck {
         let rows = Mat::from_fn(count, inverse.len(), |row, column| vectors[(hidden[row], column)]);
         let weighted =
             Mat::from_fn(count, inverse.len(), |row, column| rows[(row, column)] * inverse[column]);
-        let mut product = Mat::zeros(count, count);
-        matmul(product.as_mut(), Accum::Replace, weighted.as_ref(), rows.transpose(), 1.0, Par::Seq);
+        let mut system = Mat::zeros(count, count);
+        matmul(system.as_mut(), Accum::Replace, weighted.as_ref(), rows.transpose(), 1.0, Par::Seq);
         let mut factor: Vec<f64> =
-            (0..count * count).map(|place| product[(place / count, place % count)]).collect();
+            (0..count * count).map(|place| system[(place / count, place % count)]).collect();
         cholesky(&mut factor, count);
         Self { rows, factor }
     }
@@ -119,17 +99,7 @@ impl Struck {
         for (column, value) in values.iter().enumerate() {
             solved.iter_mut().zip(self.rows.col(column).iter()).for_each(|(sum, row)| *sum += row * value);
         }
-        for row in 0..count {
-            let factor = &self.factor[row * count..][..=row];
-            let known: f64 = factor[..row].iter().zip(&solved).map(|(a, b)| a * b).sum();
-            solved[row] = (solved[row] - known) / factor[row];
-        }
-        for row in (0..count).rev() {
-            let factor = &self.factor[row * count..][..=row];
-            solved[row] /= factor[row];
-            let found = solved[row];
-            solved.iter_mut().zip(&factor[..row]).for_each(|(rest, factor)| *rest -= factor * found);
-        }
+        cholesky_solve(&self.factor, &mut solved);
         let corrected = values.iter().zip(inverse).enumerate().map(|(column, (value, inverse))| {
             let rows = self.rows.col(column);
             value - inverse * rows.iter().zip(&solved).map(|(row, found)| row * found).sum::<f64>()
@@ -138,8 +108,24 @@ impl Struck {
     }
 }
 
+/// Solves a system, given the Cholesky factor that [`cholesky`] makes of its matrix.
+pub(super) fn cholesky_solve(factor: &[f64], right: &mut [f64]) {
+    let count = right.len();
+    for row in 0..count {
+        let factor = &factor[row * count..][..=row];
+        let known: f64 = factor[..row].iter().zip(&*right).map(|(a, b)| a * b).sum();
+        right[row] = (right[row] - known) / factor[row];
+    }
+    for row in (0..count).rev() {
+        let factor = &factor[row * count..][..=row];
+        right[row] /= factor[row];
+        let found = right[row];
+        right.iter_mut().zip(&factor[..row]).for_each(|(rest, factor)| *rest -= factor * found);
+    }
+}
+
 /// Replaces the lower triangle of a positive definite matrix, stored row by row, by its Cholesky factor.
-fn cholesky(matrix: &mut [f64], size: usize) {
+pub(super) fn cholesky(matrix: &mut [f64], size: usize) {
     for row in 0..size {
         let (above, from_row) = matrix.split_at_mut(row * size);
         for column in 0..=row {

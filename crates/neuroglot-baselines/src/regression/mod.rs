@@ -14,12 +14,15 @@ mod glm;
 mod gram;
 mod poisson;
 mod products;
+mod reduced_rank;
 mod ridge;
 
-pub(crate) use block::Block;
-pub(crate) use design::{Covariates, Design, Intercept, Scale};
 pub(crate) use glm::poisson_glm;
+pub(crate) use reduced_rank::reduced_rank;
 pub(crate) use ridge::ridge;
+
+use block::Block;
+use design::{Covariates, Intercept};
 
 use crate::BaselineError;
 use crate::choice::{bits, mean_bits, seconds};
@@ -35,6 +38,10 @@ const WIDTHS: [&[f64]; 4] = [&[0.02], &[0.06], &[0.02, 0.12], &[0.05, 0.3]];
 /// Time constants of exponentials to choose from, s.
 const DECAYS: [&[f64]; 4] = [&[0.1], &[0.4], &[0.05, 0.4], &[0.2, 2.0]];
 
+/// The same, side by side, to make filters of.
+const WIDTH_BASIS: &[f64] = &[0.02, 0.06, 0.2];
+const DECAY_BASIS: &[f64] = &[0.05, 0.2, 1.0];
+
 /// One task of one session.
 pub(crate) struct RegressionTask<'a> {
     pub eid: &'a str,
@@ -46,6 +53,8 @@ pub(crate) struct RegressionTask<'a> {
     pub first_fitted: usize,
     is_forward: bool,
     bin_seconds: f64,
+    /// Counts of each block's targets in the scored bins of the validation trials, `[row, target]`.
+    validation: Vec<Vec<f64>>,
     /// Rates that a regression starts from: means and PSTHs, spikes/bin, `[bin, unit]`.
     mean: Vec<f64>,
     psth: Vec<f64>,
@@ -72,10 +81,15 @@ impl<'a> RegressionTask<'a> {
         let first_scored = task.first_scored_bin(bins);
         let is_forward = task == Task::Forward;
         let sees_something = |bin: &usize| !is_forward || seen_before(bins, bins - first_scored, *bin) > 0;
+        let blocks = Block::of_task(task, test, units);
         Self {
             eid: session.eid(),
             splits,
-            blocks: Block::of_task(task, test, units),
+            validation: blocks
+                .iter()
+                .map(|block| splits.validation.part(first_scored, &block.targets))
+                .collect(),
+            blocks,
             first_scored,
             first_fitted: (0..bins).find(sees_something).unwrap_or(bins),
             is_forward,
@@ -86,17 +100,24 @@ impl<'a> RegressionTask<'a> {
         }
     }
 
-    /// Filters to choose from; none where nothing is seen of any bin.
+    /// Whether nothing at all is seen of any bin, so that there is nothing to regress on.
+    pub fn sees_nothing(&self) -> bool {
+        self.first_fitted == self.splits.train.bins
+    }
+
+    /// Filters to choose from.
     pub fn filters(&self) -> Vec<Filters> {
+        let grid = if self.is_forward { DECAYS } else { WIDTHS };
+        grid.iter().map(|times| self.filters_of(times)).collect()
+    }
+
+    /// Filters to be combined.
+    pub fn filter_basis(&self) -> Vec<TimeFilter> {
+        self.filters_of(if self.is_forward { DECAY_BASIS } else { WIDTH_BASIS }).filters
+    }
+
+    fn filters_of(&self, times: &[f64]) -> Filters {
         let bins = self.splits.train.bins;
-        if self.first_fitted == bins {
-            return Vec::new();
-        }
-        let (what, grid) = if self.is_forward { ("time constant", DECAYS) } else { ("smoothing", WIDTHS) };
-        let in_words = |times: &&[f64]| {
-            let times: Vec<String> = times.iter().map(|time| seconds(*time)).collect();
-            format!("{what} {}", times.join(" and "))
-        };
         let filter = |time: &f64| {
             let in_bins = time / self.bin_seconds;
             match self.is_forward {
@@ -104,9 +125,10 @@ impl<'a> RegressionTask<'a> {
                 false => TimeFilter::gaussian(bins, in_bins),
             }
         };
-        grid.iter()
-            .map(|times| Filters { name: in_words(times), filters: times.iter().map(filter).collect() })
-            .collect()
+        let what = if self.is_forward { "time constant" } else { "smoothing" };
+        let words: Vec<String> = times.iter().map(|time| seconds(*time)).collect();
+        let name = format!("{what} {}", words.join(" and "));
+        Filters { name, filters: times.iter().map(filter).collect() }
     }
 
     /// Rates that a regression starts from, of the bins from `first` on and of some units, spikes/bin, `[bin, unit]`.
@@ -133,12 +155,15 @@ impl<'a> RegressionTask<'a> {
 
     /// The score that settings are chosen by, of validation rates `[row, target]` of each block.
     pub fn validation_score(&self, rates: &[Vec<f64>]) -> f64 {
-        let of_block = |(block, rates): (&Block, &Vec<f64>)| {
-            let counts = self.splits.validation.part(self.first_scored, &block.targets);
-            if block.targets.is_empty() { Vec::new() } else { bits(rates, &counts, block.targets.len()) }
+        mean_bits(&self.validation_bits(rates))
+    }
+
+    /// Bits/spike of the targets of all blocks.
+    pub fn validation_bits(&self, rates: &[Vec<f64>]) -> Vec<Option<f64>> {
+        let of_block = |((block, counts), rates): ((&Block, &Vec<f64>), &Vec<f64>)| {
+            if block.targets.is_empty() { Vec::new() } else { bits(rates, counts, block.targets.len()) }
         };
-        let per_unit: Vec<Option<f64>> = self.blocks.iter().zip(rates).flat_map(of_block).collect();
-        mean_bits(&per_unit)
+        self.blocks.iter().zip(&self.validation).zip(rates).flat_map(of_block).collect()
     }
 
     /// Rates `[row, target]` of each block for the test trials, at their places.

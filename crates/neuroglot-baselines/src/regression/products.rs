@@ -12,6 +12,9 @@ pub(super) const ROWS: usize = 256;
 /// Rows and columns of a tile of a transposed product.
 const TILE: (usize, usize) = (128, 64);
 
+/// Columns of a product of matrices made at a time.
+const PANEL: usize = 32;
+
 /// `X B`, `[row, target]`, of weights `[column, target]`. `change` gets each piece, with the number of its first row.
 pub(super) fn times(
     covariates: &Covariates,
@@ -57,6 +60,23 @@ pub(super) fn transposed_times(covariates: &Covariates, right: &[f64], targets: 
     for ((column, target), product) in tiles.iter().zip(&products) {
         let part = whole.as_mut().submatrix_mut(*column, *target, product.nrows(), product.ncols());
         { part }.copy_from(product);
+    }
+    whole
+}
+
+/// A product of matrices, some columns of it at a time.
+pub(super) fn product(left: MatRef<'_, f64>, right: MatRef<'_, f64>) -> Mat<f64> {
+    let firsts: Vec<usize> = (0..right.ncols()).step_by(PANEL).collect();
+    let panel = |first: &usize| {
+        let width = PANEL.min(right.ncols() - first);
+        let mut panel = Mat::zeros(left.nrows(), width);
+        matmul(panel.as_mut(), Accum::Replace, left, right.subcols(*first, width), 1.0, Par::Seq);
+        panel
+    };
+    let panels: Vec<Mat<f64>> = firsts.par_iter().map(panel).collect();
+    let mut whole = Mat::zeros(left.nrows(), right.ncols());
+    for (first, panel) in firsts.iter().zip(&panels) {
+        whole.as_mut().subcols_mut(*first, panel.ncols()).copy_from(panel);
     }
     whole
 }

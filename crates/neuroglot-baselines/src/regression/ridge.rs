@@ -14,17 +14,16 @@ use faer::Mat;
 /// Penalties λ to choose from.
 const PENALTIES: [f64; 8] = [30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01];
 
-/// Floors to choose from, shares of the mean rate.
-const FLOORS: [f64; 5] = [0.02, 0.05, 0.1, 0.2, 0.4];
+/// Floors of rates to choose from, shares of the mean rate.
+pub(super) const FLOORS: [f64; 5] = [0.02, 0.05, 0.1, 0.2, 0.4];
 
-/// Fits all blocks of a task and predicts the test trials.
+/// Fits all blocks of a task, of which something is seen, and predicts the test trials.
 pub(crate) fn ridge(
     task: &RegressionTask<'_>,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Predicted, BaselineError> {
     let filters = task.filters();
     let mut best = Best::none();
-    best.offer(f64::NAN, || task.intercept_alone());
     let total = filters.len() * Intercept::ALL.len();
     for (place, candidate) in filters.iter().enumerate() {
         for (number, intercept) in Intercept::ALL.into_iter().enumerate() {
@@ -59,14 +58,15 @@ pub(crate) fn ridge(
                             candidate.name,
                             intercept.name()
                         );
-                        task.predicted(&bounded(rates(&test), floor), settings)
+                        (bounded(rates(&test), floor), settings)
                     });
                 }
             }
             progress(place * Intercept::ALL.len() + number + 1, total);
         }
     }
-    Ok(best.take())
+    let (rates, settings) = best.take();
+    Ok(task.predicted(&rates, settings))
 }
 
 /// The regressions of one block with one design.

@@ -2,6 +2,7 @@
 
 use crate::choice::Choice;
 use crate::counts::Splits;
+use crate::decoders::{self, Decoded, linear, mlp};
 use crate::history::History;
 use crate::psth::Psth;
 use crate::regression::{Predicted, RegressionTask, poisson_glm, reduced_rank, ridge};
@@ -46,6 +47,9 @@ pub fn evaluate_with_choices(
             recordings.iter().map(|recording| recording.test.nothing_yet()).collect();
         for task in &options.selection.tasks {
             run_task(baseline, *task, &recordings, options, &mut found, &mut choices, progress)?;
+        }
+        for name in &options.selection.behaviours {
+            run_decoding(baseline, name, sessions, options.seed, &mut found, &mut choices, progress);
         }
         results.extend(found);
     }
@@ -104,6 +108,37 @@ fn run_task(
         choices.extend((!settings.is_empty()).then(|| Choice { eid, what, settings }));
     }
     Ok(())
+}
+
+/// Decodes one behaviour of some sessions.
+fn run_decoding(
+    baseline: Baseline,
+    name: &str,
+    sessions: &[Session],
+    seed: u64,
+    found: &mut [SessionEvaluation],
+    choices: &mut Vec<Choice>,
+    progress: &mut dyn FnMut(EvaluationProgress<'_>),
+) {
+    let eid = if sessions.len() == 1 { sessions[0].eid() } else { "all sessions" };
+    progress(EvaluationProgress { eid, task: name, done: 0, total: 1 });
+    let results: Vec<Result<Decoded, String>> = match (baseline.why_not_behaviour(), baseline) {
+        (Some(why), _) => sessions.iter().map(|_| Err(why.to_owned())).collect(),
+        (None, Baseline::ReducedRank) => {
+            decoders::reduced_rank(&sessions.iter().collect::<Vec<_>>(), name, seed)
+        }
+        (None, Baseline::Mlp) => sessions.iter().map(|session| mlp(session, name, seed)).collect(),
+        (None, _) => sessions.iter().map(|session| linear(session, name)).collect(),
+    };
+    for (found, result) in found.iter_mut().zip(results) {
+        match result {
+            Ok(Decoded { result, settings }) => {
+                found.decoding.push(result);
+                choices.push(Choice { eid: found.eid.clone(), what: name.to_owned(), settings });
+            }
+            Err(why) => found.skipped.push(Skipped { what: name.to_owned(), why }),
+        }
+    }
 }
 
 /// Predicts one task of some sessions.

@@ -3,6 +3,7 @@
 mod baseline;
 mod choice;
 mod counts;
+mod decoders;
 mod error;
 mod evaluate;
 mod history;

@@ -63,14 +63,14 @@ pub fn evaluate_with_choices(
 }
 
 /// A session with its splits at hand.
-struct Recording<'a> {
+pub(crate) struct Recording<'a> {
     session: &'a Session,
     splits: Splits,
     test: TestTrials<'a>,
 }
 
 impl<'a> Recording<'a> {
-    fn of(session: &'a Session) -> Result<Self, BaselineError> {
+    pub fn of(session: &'a Session) -> Result<Self, BaselineError> {
         Ok(Self { session, splits: Splits::of(session)?, test: TestTrials::of(session)? })
     }
 }
@@ -142,7 +142,7 @@ fn run_decoding(
 }
 
 /// Predicts one task of some sessions.
-fn predict(
+pub(crate) fn predict(
     baseline: Baseline,
     task: Task,
     recordings: &[&Recording<'_>],

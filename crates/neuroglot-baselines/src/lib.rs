@@ -7,6 +7,8 @@ mod decoders;
 mod error;
 mod evaluate;
 mod history;
+#[cfg(test)]
+mod leakage;
 mod psth;
 mod regression;
 mod time_filter;

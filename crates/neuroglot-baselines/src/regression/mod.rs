@@ -10,6 +10,8 @@
 mod block;
 mod design;
 mod exponential;
+#[cfg(test)]
+mod fixture;
 mod glm;
 mod gram;
 mod poisson;

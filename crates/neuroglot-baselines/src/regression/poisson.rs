@@ -318,3 +318,73 @@ fn add_scaled(target: &mut [f64], scale: f64, added: &[f64]) {
 fn difference(a: &[f64], b: &[f64]) -> Vec<f64> {
     a.iter().zip(b).map(|(a, b)| a - b).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{assert_close, covariates, hidden, numbers, problem};
+    use super::*;
+
+    /// Fits the fixture's problem with every penalty, from the fit before, and hands each to `check`.
+    fn fits(offset: f64, mut check: impl FnMut(&serde_json::Value, &Weights)) {
+        let problem = problem("poisson");
+        let (covariates, counts) = (covariates(&problem), numbers(&problem["counts"]));
+        let (hidden, hidden_from) = hidden();
+        let regressions = Regressions {
+            covariates: &covariates,
+            gram: &Gram::of(&covariates).unwrap(),
+            counts: &counts,
+            offsets: &vec![offset; hidden_from.len()],
+            hidden: &hidden,
+            hidden_from: &hidden_from,
+        };
+        let mut weights = Weights::zero(covariates.columns, hidden_from.len());
+        for fit in problem["fits"].as_array().unwrap().iter().rev() {
+            weights = regressions.fit(fit["penalty"].as_f64().unwrap(), &weights, 1e-16);
+            check(fit, &weights);
+        }
+    }
+
+    #[test]
+    fn weights_are_those_of_scikit_learn() {
+        fits(0.0, |fit, found| {
+            for (target, expected) in fit["targets"].as_array().unwrap().iter().enumerate() {
+                let name = format!("penalty {}, target {target}", fit["penalty"]);
+                let expected_weights = numbers(&expected["weights"]);
+                assert_close(found.weights.col_as_slice(target), &expected_weights, 1e-6, &name);
+                let intercept = expected["intercept"].as_f64().unwrap();
+                assert_close(&[found.intercepts[target]], &[intercept], 1e-6, &name);
+            }
+        });
+    }
+
+    #[test]
+    fn a_constant_offset_moves_the_intercept_alone() {
+        fits(0.75, |fit, found| {
+            for (target, expected) in fit["targets"].as_array().unwrap().iter().enumerate() {
+                assert_close(
+                    found.weights.col_as_slice(target),
+                    &numbers(&expected["weights"]),
+                    1e-6,
+                    "weights",
+                );
+                let intercept = expected["intercept"].as_f64().unwrap();
+                assert_close(&[found.intercepts[target] + 0.75], &[intercept], 1e-6, "intercept");
+            }
+        });
+    }
+
+    #[test]
+    fn a_unit_that_never_fires_keeps_its_offset() {
+        let covariates = Covariates { rows: 4, columns: 1, values: vec![1.0, -1.0, 2.0, -2.0] };
+        let regressions = Regressions {
+            covariates: &covariates,
+            gram: &Gram::of(&covariates).unwrap(),
+            counts: &[0.0; 4],
+            offsets: &[-3.0],
+            hidden: &[vec![]],
+            hidden_from: &[0],
+        };
+        let found = regressions.fit(0.1, &Weights::zero(1, 1), 1e-9);
+        assert_eq!(found.log_rates(&covariates, &[-3.0]), [-3.0; 4]);
+    }
+}

@@ -462,3 +462,108 @@ impl Fit {
         parts.iter().zip(places).map(of_part).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{assert_close, covariates, numbers, problem};
+    use super::*;
+    use rand::{RngExt, SeedableRng};
+    use rand_chacha::ChaCha8Rng;
+
+    #[test]
+    fn with_one_filter_and_no_penalty_it_is_the_closed_form() {
+        let problem = problem("reduced_rank");
+        let (covariates, targets) = (covariates(&problem), numbers(&problem["targets"]));
+        let count = targets.len() / covariates.rows;
+        let part = Part::new(&covariates, targets, vec![vec![]], vec![0; count]);
+        for case in problem["by_rank"].as_array().unwrap() {
+            let rank = case["rank"].as_u64().unwrap() as usize;
+            let mut fit = Fit::start(&[&part], 1, rank).unwrap();
+            fit.minimise(&[&part], 0.0, 1e-10, 5000);
+            let weights = &fit.weights(&[&part], 0.0)[0];
+            let found: Vec<f64> = (0..covariates.columns * count)
+                .map(|place| weights[(place / count, place % count)])
+                .collect();
+            assert_close(&found, &numbers(&case["weights"]), 1e-6, &format!("rank {rank}"));
+        }
+    }
+
+    /// Two parts, of one filter set, from each target of which something else is hidden.
+    fn parts() -> Vec<Part> {
+        let mut random = ChaCha8Rng::seed_from_u64(2);
+        let mut draw =
+            |count: usize| -> Vec<f64> { (0..count).map(|_| random.random_range(-1.0..1.0)).collect() };
+        let mut part = |inputs: usize, hidden: Vec<Vec<usize>>, hidden_from: Vec<usize>| {
+            let covariates = Covariates { rows: 30, columns: inputs * 2, values: draw(30 * inputs * 2) };
+            let targets = draw(30 * hidden_from.len());
+            Part::new(&covariates, targets, hidden, hidden_from)
+        };
+        let units =
+            |units: &[usize]| units.iter().flat_map(|unit| [unit * 2, unit * 2 + 1]).collect::<Vec<_>>();
+        vec![
+            part(3, vec![units(&[0]), units(&[1]), units(&[2])], vec![0, 1, 2]),
+            part(4, vec![units(&[0, 3]), units(&[1])], vec![0, 0, 1]),
+        ]
+    }
+
+    #[test]
+    fn the_gradient_is_that_of_the_objective() {
+        let parts = parts();
+        let parts: Vec<&Part> = parts.iter().collect();
+        let fit = Fit::start(&parts, 2, 2).unwrap();
+        let places = fit.places(&parts);
+        let mut gradient = vec![0.0; fit.parameters.len()];
+        fit.objective(&parts, &places, &fit.parameters, &mut gradient, 0.2);
+        for place in 0..gradient.len() {
+            let at = |change: f64| {
+                let mut parameters = fit.parameters.clone();
+                parameters[place] += change;
+                fit.objective(&parts, &places, &parameters, &mut vec![0.0; gradient.len()], 0.2)
+            };
+            let slope = (at(1e-5) - at(-1e-5)) / 2e-5;
+            assert!((slope - gradient[place]).abs() < 1e-8, "{place}: {slope} {}", gradient[place]);
+        }
+    }
+
+    #[test]
+    fn hidden_columns_have_no_weight_and_the_rest_is_the_best_for_them() {
+        for part in parts() {
+            let mut fit = Fit::start(&[&part], 2, 2).unwrap();
+            fit.minimise(&[&part], 0.1, 1e-6, 500);
+            let z =
+                fit.through_filters(fit.factor(&part, 4, &fit.parameters), &fit.filters_of(&fit.parameters));
+            let w = part.project(&z, 0.1).w;
+            // Half the penalised squared error of a target, written out.
+            let error = |target: usize, w: &[f64]| {
+                let seen = |column: usize| !part.hidden[part.hidden_from[target]].contains(&column);
+                let weight = |column: usize| -> f64 {
+                    if seen(column) {
+                        w.iter().enumerate().map(|(r, w)| z[(column, r)] * w).sum()
+                    } else {
+                        0.0
+                    }
+                };
+                let weights: Vec<f64> = (0..part.columns()).map(weight).collect();
+                let mut error = 0.05 * w.iter().map(|w| w * w).sum::<f64>();
+                for (row, weight) in weights.iter().enumerate() {
+                    error -= weight * part.right[(row, target)];
+                    let through =
+                        (0..part.columns()).map(|column| part.moments[(row, column)] * weights[column]);
+                    error += 0.5 * weight * through.sum::<f64>();
+                }
+                error
+            };
+            for target in 0..part.targets() {
+                let best = w.col_as_slice(target);
+                for (latent, change) in [(0, 1e-3), (0, -1e-3), (1, 1e-3), (1, -1e-3)] {
+                    let mut moved = best.to_vec();
+                    moved[latent] += change;
+                    assert!(error(target, &moved) > error(target, best));
+                }
+                for column in &part.hidden[part.hidden_from[target]] {
+                    assert_eq!(fit.weights(&[&part], 0.1)[0][(*column, target)], 0.0);
+                }
+            }
+        }
+    }
+}

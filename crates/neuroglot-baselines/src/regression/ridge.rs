@@ -115,3 +115,27 @@ impl<'a> RidgeBlock<'a> {
         rates
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{assert_close, covariates, hidden, numbers, problem};
+    use super::*;
+
+    #[test]
+    fn weights_are_those_of_scikit_learn() {
+        let problem = problem("ridge");
+        let covariates = covariates(&problem);
+        let (hidden, hidden_from) = hidden();
+        let mut right = transposed_times(&covariates, &numbers(&problem["targets"]), hidden_from.len());
+        right /= faer::Scale(covariates.rows as f64);
+        let gram = Gram::of(&covariates).unwrap();
+        for fit in problem["fits"].as_array().unwrap() {
+            let penalty = fit["penalty"].as_f64().unwrap();
+            let found = gram.solve_hidden(&right, penalty, &hidden, &hidden_from);
+            for (target, expected) in fit["targets"].as_array().unwrap().iter().enumerate() {
+                let name = format!("penalty {penalty}, target {target}");
+                assert_close(found.col_as_slice(target), &numbers(expected), 1e-9, &name);
+            }
+        }
+    }
+}

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Times `neuroglot bench` against an implementation in PyTorch on the same machine, in turn.
 
-    python3 benches/compare.py PEER.py [--neuroglot PATH] [--rounds 5] [--threads 2] [--sizes paper,small]
+    python3 benches/compare.py PEER.py [--neuroglot PATH] [--rounds 5] [--threads 2] [--sizes paper,small] [--model ndt1]
 
-PEER.py is called as `PEER.py bench --hidden … --threads …` and prints {"step_ms", "forward_ms",
+PEER.py is called as `PEER.py bench --model ndt1 --hidden … --threads …` and prints {"step_ms", "forward_ms",
 "forward_one_trial_ms"}. Each round runs the two one after the other; the ratio is taken round by round, and its median
 printed, so that a drift of the machine's speed falls out.
 """
@@ -18,6 +18,8 @@ SIZES = {
     "paper": ["--hidden", "512", "--layers", "5", "--heads", "8", "--channels", "668"],
     "small": ["--hidden", "128", "--layers", "4", "--heads", "4", "--channels", "256"],
 }
+# The peer's names of models, and ours.
+MODELS = {"ndt1": "ndt1-stitch", "ndt2": "ndt2"}
 TIMES = [("step_ms", "training step"), ("forward_ms", "forward pass"), ("one_trial_ms", "one trial")]
 
 
@@ -39,6 +41,7 @@ def main():
     parser.add_argument("--python", default=sys.executable)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", default="2")
+    parser.add_argument("--model", choices=MODELS, default="ndt1")
     parser.add_argument("--sizes", default=",".join(SIZES))
     parser.add_argument("--repetitions", default=None, help="timed steps a round of neuroglot's; its own default")
     options = parser.parse_args()
@@ -50,11 +53,13 @@ def main():
         for dropout in [True, False]:
             ours, theirs = [], []
             for _ in range(options.rounds):
-                mine = [options.neuroglot, "bench", "--size", size, "--json", "--threads", options.threads]
+                mine = [options.neuroglot, "bench", "--model", MODELS[options.model], "--size", size, "--json",
+                        "--threads", options.threads]
                 if options.repetitions:
                     mine += ["--repetitions", options.repetitions]
                 ours.append(run(mine + ([] if dropout else ["--no-dropout"])))
-                peer = [options.python, options.peer, "bench", *sizes, "--threads", options.threads]
+                peer = [options.python, options.peer, "bench", "--model", options.model, *sizes,
+                        "--threads", options.threads]
                 theirs.append(run(peer + ([] if dropout else ["--drop", "0"])))
             for key, name in TIMES if dropout else TIMES[:1]:
                 a = [found[key]["median"] for found, _ in ours]

@@ -97,6 +97,10 @@ pub trait Device: Send {
     fn drop_prefix(&mut self, op: &DropPrefix);
     /// See [`DropPrefix`]: the rows of the bins receive their gradient, the prefix rows zeros.
     fn drop_prefix_backward(&mut self, op: &DropPrefix);
+    /// See [`PatchPositions`].
+    fn patch_positions(&mut self, op: &PatchPositions);
+    /// See [`PatchPositionsBackward`].
+    fn patch_positions_backward(&mut self, op: &PatchPositionsBackward);
     /// See [`PoissonLoss`].
     fn poisson_loss(&mut self, op: &PoissonLoss);
     /// See [`AdamW`].

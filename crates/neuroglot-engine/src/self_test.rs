@@ -156,6 +156,8 @@ fn linear_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     forward("linear", None, |_| Then::Nothing);
     forward("dropout, linear", Some(DROPOUT), |_| Then::Nothing);
     forward("linear, GELU", None, |s| Then::Gelu { activated: s[5] });
+    forward("linear, GELU in place", None, |_| Then::Gelu { activated: Slot::default() });
+    forward("linear, residual in place", None, |_| Then::Residual { x: Slot::default(), dropout: None });
     forward("linear, residual", None, |s| Then::Residual { x: s[3], dropout: None });
     forward("linear, dropout, residual", None, |s| Then::Residual { x: s[3], dropout: Some(DROPOUT) });
 
@@ -403,6 +405,51 @@ fn row_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
             device.drop_prefix_backward(&DropPrefix { tokens: s[3], bins: s[1], ..op });
         }),
     });
+    let patches = 3;
+    for (name, regions) in [("patch positions and their gradient", 0), ("patch positions with regions", 4)] {
+        // The first and the last patch share a region, and two regions have no patch.
+        let of_patch = if regions == 0 { vec![] } else { vec![2.0, 0.0, 2.0] };
+        cases.push(Case {
+            name,
+            inputs: vec![
+                draws.values(bins_per_sequence * width),
+                draws.values(patches * width),
+                draws.values(regions * width),
+                of_patch,
+                draws.values(bins_per_sequence * patches * width),
+            ],
+            outputs: vec![
+                bins_per_sequence * patches * width,
+                bins_per_sequence * width,
+                patches * width,
+                regions * width,
+            ],
+            work: Box::new(move |device, s| {
+                device.patch_positions(&PatchPositions {
+                    bins: bins_per_sequence,
+                    patches,
+                    width,
+                    regions,
+                    time: s[0],
+                    space: s[1],
+                    region: s[2],
+                    region_of_patch: s[3],
+                    y: s[5],
+                });
+                device.patch_positions_backward(&PatchPositionsBackward {
+                    bins: bins_per_sequence,
+                    patches,
+                    width,
+                    regions,
+                    region_of_patch: s[3],
+                    y_gradient: s[4],
+                    time_gradient: s[6],
+                    space_gradient: s[7],
+                    region_gradient: s[8],
+                });
+            }),
+        });
+    }
     // Every second row from the last on, then a number that selects nothing.
     let rows = sizes.units;
     let mut indices: Vec<f32> = (0..rows).rev().step_by(2).map(|row| row as f32).collect();

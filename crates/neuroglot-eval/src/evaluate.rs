@@ -7,7 +7,7 @@ use crate::results::{Evaluation, SessionEvaluation, Skipped, TaskResult};
 use crate::test_trials::TestTrials;
 use crate::{EvalError, Task, TaskSelection};
 use neuroglot_data::Session;
-use neuroglot_model::Ndt1;
+use neuroglot_model::Model;
 use neuroglot_train::{CheckpointConfig, MaskPool};
 
 /// What to evaluate, and how intervals are made.
@@ -45,7 +45,7 @@ pub struct EvaluationProgress<'a> {
 /// # Errors
 /// [`EvalError`]: a session that the model does not know or whose units have changed, or one without test trials.
 pub fn evaluate(
-    model: &mut Ndt1,
+    model: &mut Model,
     config: &CheckpointConfig,
     checkpoint: &str,
     sessions: &[Session],

@@ -2,7 +2,7 @@
 
 use crate::trials::Trials;
 use crate::{EvalError, Task};
-use neuroglot_model::{ModelError, Ndt1, Prompt, Regions};
+use neuroglot_model::{Model, ModelError, OpenedPart, OpenedRows, Prompt, Regions};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
@@ -11,7 +11,7 @@ const SEQUENCES: usize = 8;
 
 /// A model asked about one session.
 pub(crate) struct Predictor<'a> {
-    pub model: &'a mut Ndt1,
+    pub model: &'a mut Model,
     pub session: usize,
 }
 
@@ -35,7 +35,7 @@ struct Predicted<'a> {
 trait Predict: Sync {
     fn predict(
         &self,
-        model: &mut Ndt1,
+        model: &mut Model,
         batch: &[Sequence<'_>],
         units: &[usize],
         log_rates: &mut [f32],
@@ -53,7 +53,7 @@ struct FromCounts<'a, F> {
 impl<F: Fn(&mut [f32]) + Sync> Predict for FromCounts<'_, F> {
     fn predict(
         &self,
-        model: &mut Ndt1,
+        model: &mut Model,
         batch: &[Sequence<'_>],
         units: &[usize],
         log_rates: &mut [f32],
@@ -68,8 +68,36 @@ impl<F: Fn(&mut [f32]) + Sync> Predict for FromCounts<'_, F> {
     }
 }
 
-/// Every sequence with its units hidden, from the embedding of what is shown otherwise: only bins in which one of them
-/// fires are embedded anew.
+/// Every sequence with its units hidden, from its counts.
+struct FromShown<'a> {
+    session: usize,
+    prompt: Prompt,
+    trials: &'a Trials,
+    /// `[trial, bin, unit]`.
+    shown: &'a [f32],
+}
+
+impl Predict for FromShown<'_> {
+    fn predict(
+        &self,
+        model: &mut Model,
+        batch: &[Sequence<'_>],
+        units: &[usize],
+        log_rates: &mut [f32],
+    ) -> Result<(), ModelError> {
+        let stride = self.trials.stride();
+        let mut inputs = Vec::with_capacity(batch.len() * stride);
+        for sequence in batch {
+            let start = inputs.len();
+            inputs.extend_from_slice(&self.shown[sequence.trial * stride..][..stride]);
+            hide(&mut inputs[start..], self.trials.units, sequence.units);
+        }
+        model.log_rates_of(self.session, self.prompt, units, batch.len(), &inputs, log_rates)
+    }
+}
+
+/// Every sequence with its units hidden, from the opened rows of what is shown otherwise: only bins in which one of them
+/// fires are opened anew.
 struct WithUnitsHidden<'a> {
     session: usize,
     prompt: Prompt,
@@ -77,47 +105,52 @@ struct WithUnitsHidden<'a> {
     units: usize,
     /// `[trial, bin, unit]`.
     shown: &'a [f32],
-    /// `[trial, bin, hidden]`.
-    embedded: &'a [f32],
+    /// Rows of session and prompt.
+    prefix: OpenedRows,
+    /// Rows of all bins of all trials.
+    opened: OpenedRows,
 }
 
 impl Predict for WithUnitsHidden<'_> {
     fn predict(
         &self,
-        model: &mut Ndt1,
+        model: &mut Model,
         batch: &[Sequence<'_>],
         units: &[usize],
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
-        let hidden = model.config().hidden;
-        let mut embedded = Vec::with_capacity(batch.len() * self.bins * hidden);
-        let (mut changed, mut places) = (Vec::new(), Vec::new());
+        let rows = OpenedRows::PREFIX + self.bins;
+        let (mut changed, mut bins, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (index, sequence) in batch.iter().enumerate() {
-            let first = sequence.trial * self.bins;
-            embedded.extend_from_slice(&self.embedded[first * hidden..][..self.bins * hidden]);
             for bin in 0..self.bins {
-                let shown = &self.shown[(first + bin) * self.units..][..self.units];
+                let shown = &self.shown[(sequence.trial * self.bins + bin) * self.units..][..self.units];
                 if sequence.units.iter().any(|unit| shown[*unit] != 0.0) {
                     let start = changed.len();
                     changed.extend_from_slice(shown);
                     sequence.units.iter().for_each(|unit| changed[start + unit] = 0.0);
-                    places.push(index * self.bins + bin);
+                    bins.push(bin);
+                    places.push(index * rows + OpenedRows::PREFIX + bin);
                 }
             }
         }
-        let mut anew = vec![0.0; places.len() * hidden];
-        model.embed(self.session, &changed, &mut anew)?;
-        for (place, row) in places.iter().zip(anew.chunks(hidden)) {
-            embedded[place * hidden..][..hidden].copy_from_slice(row);
-        }
-        model.log_rates_of_embedded(self.session, self.prompt, units, batch.len(), &embedded, log_rates)
+        let anew = model.open(self.session, &bins, &changed)?;
+        let shown = batch.iter().enumerate().flat_map(|(index, sequence)| {
+            let (to, first) = (index * rows, sequence.trial * self.bins);
+            let prefix = OpenedPart { rows: &self.prefix, first: 0, count: OpenedRows::PREFIX, to };
+            let to = to + OpenedRows::PREFIX;
+            [prefix, OpenedPart { rows: &self.opened, first, count: self.bins, to }]
+        });
+        let hidden = places.iter().enumerate();
+        let hidden = hidden.map(|(first, to)| OpenedPart { rows: &anew, first, count: 1, to: *to });
+        let parts = shown.chain(hidden);
+        model.log_rates_of_opened(self.session, self.prompt, units, batch.len(), parts, log_rates)
     }
 }
 
 fn run_batch<'s>(
     predict: &dyn Predict,
     bins: usize,
-    model: &mut Ndt1,
+    model: &mut Model,
     session: usize,
     batch: &'s [Sequence<'s>],
 ) -> Result<Predicted<'s>, EvalError> {
@@ -306,22 +339,24 @@ impl Predictor<'_> {
             let units = std::slice::from_ref(unit);
             sequences.extend(trials.map(|trial| Sequence { trial, units }));
         }
+        // Trial by trial, so that what is shown of a trial stays in cache.
+        sequences.sort_by_key(|sequence| sequence.trial);
         let mut shown = trials.counts.clone();
         shown.chunks_mut(stride).for_each(|input| hide(input, units, &hidden));
-        let width = self.model.config().hidden;
-        let mut embedded = vec![0.0; trials.len() * trials.bins * width];
-        // A few trials at a time: embedding is wide.
-        let rows = SEQUENCES * trials.bins;
-        for (embedded, shown) in embedded.chunks_mut(rows * width).zip(shown.chunks(rows * units)) {
-            self.model.embed(self.session, shown, embedded)?;
-        }
-        let predict = WithUnitsHidden {
-            session: self.session,
-            prompt,
-            bins: trials.bins,
-            units,
-            shown: &shown,
-            embedded: &embedded,
+        let session = self.session;
+        let predict: &dyn Predict = if self.model.opens_bins() {
+            let mut opened =
+                OpenedRows::with_capacity(self.model.config().hidden, trials.len() * trials.bins);
+            let bins: Vec<usize> = (0..SEQUENCES * trials.bins).map(|row| row % trials.bins).collect();
+            // A few trials at a time: what opens them is wide.
+            for shown in shown.chunks(SEQUENCES * stride) {
+                let rows = shown.len() / units;
+                opened.append(self.model.open(session, &bins[..rows], shown)?);
+            }
+            let prefix = self.model.open_prefix(session, prompt)?;
+            &WithUnitsHidden { session, prompt, bins: trials.bins, units, shown: &shown, prefix, opened }
+        } else {
+            &FromShown { session, prompt, trials, shown: &shown }
         };
         let mut done = 0;
         let take = |sequence: &Sequence<'_>, log_rates: &[f32]| {
@@ -329,7 +364,7 @@ impl Predictor<'_> {
             done += 1;
             progress(done * hidden_in_turn.len() / sequences.len(), hidden_in_turn.len());
         };
-        self.run(trials.bins, &sequences, &predict, take)?;
+        self.run(trials.bins, &sequences, predict, take)?;
         progress(hidden_in_turn.len(), hidden_in_turn.len());
         Ok(())
     }

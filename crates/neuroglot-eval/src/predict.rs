@@ -9,7 +9,7 @@ use crate::trials::Trials;
 use arrow_array::builder::{Float32Builder, ListBuilder, UInt32Builder};
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray, UInt32Array};
 use neuroglot_data::Session;
-use neuroglot_model::{Ndt1, Scheme};
+use neuroglot_model::{Model, Scheme};
 use neuroglot_train::{CheckpointConfig, replace_file};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -94,7 +94,7 @@ impl Hidden {
 /// [`EvalError`]: a session that the model does not know, a unit or bin that the session lacks, or a file that cannot
 /// be written.
 pub fn predict(
-    model: &mut Ndt1,
+    model: &mut Model,
     config: &CheckpointConfig,
     session: &Session,
     scheme: Scheme,

@@ -2,24 +2,33 @@
 //!
 //! A model reads spike counts `[trial, bin, unit]` of one session with some entries hidden (set to 0) and predicts a
 //! log-rate, ln(spikes/bin), for every entry. [`Scheme`] and [`Mask`] say what is hidden and what the loss counts;
-//! [`Ndt1Config`] builds the time-token model with one stitcher per session.
+//! [`ModelConfig`] builds a [`Model`]: NDT1-stitch has a token per bin and a stitcher per session, NDT2 a token per patch
+//! of units and bin.
 //!
 //! Zhang et al., "Towards a universal translator for neural dynamics at single-cell, single-spike resolution",
 //! NeurIPS 2024 (arXiv 2407.14668).
 
+mod ends;
 mod error;
 mod initialisation;
 mod mask;
+mod model;
 mod ndt1;
+mod ndt2;
 mod parameters;
 mod regions;
 mod scheme;
+mod session_shape;
 mod trunk;
 
 pub use error::ModelError;
 pub use mask::{Mask, MaskRatios};
-pub use ndt1::{Ndt1, Ndt1Config, Ndt1Weights, SessionShape, TrainingBatch, Update};
+pub use model::{
+    Architecture, Model, ModelConfig, ModelWeights, OpenedPart, OpenedRows, TrainingBatch, Update,
+};
+pub use ndt2::{PatchLayout, PatchTail};
 pub use parameters::ParameterInfo;
 pub use regions::Regions;
 pub use scheme::{Prompt, Scheme};
+pub use session_shape::SessionShape;
 pub use trunk::NormKind;

@@ -4,7 +4,7 @@ use crate::{Regions, Scheme};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
-/// Probability of hiding a unit, bin or entry.
+/// Probability of hiding a unit, bin, patch or entry.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct MaskRatios {
     /// Of every scheme but `causal`.
@@ -83,6 +83,7 @@ impl Mask {
                 self.hidden.iter_mut().for_each(|hidden| *hidden = rng.random_bool(ratios.ratio));
                 self.target.copy_from_slice(&self.hidden);
             }
+            Scheme::RandomToken => self.draw_tokens(regions.patch_of_unit(), ratios.ratio, rng),
             Scheme::InterRegion | Scheme::IntraRegion if regions.names().is_empty() => {
                 self.draw_units(ratios.ratio, rng);
             }
@@ -133,6 +134,17 @@ impl Mask {
         for row in 0..self.trials * self.bins {
             if rng.random_bool(ratio) {
                 self.set_row(row);
+            }
+        }
+    }
+
+    fn draw_tokens(&mut self, patch_of_unit: &[usize], ratio: f64, rng: &mut impl RngExt) {
+        let patches = patch_of_unit.iter().max().map_or(0, |last| last + 1);
+        for row in 0..self.trials * self.bins {
+            let hidden: Vec<bool> = (0..patches).map(|_| rng.random_bool(ratio)).collect();
+            for (unit, patch) in patch_of_unit.iter().enumerate() {
+                self.hidden[row * self.units + unit] = hidden[*patch];
+                self.target[row * self.units + unit] = hidden[*patch];
             }
         }
     }

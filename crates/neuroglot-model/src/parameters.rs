@@ -44,6 +44,9 @@ struct Group {
     steps: u64,
 }
 
+/// The group of all that sessions share.
+pub(crate) const TRUNK_GROUP: usize = 0;
+
 /// Hands out places for parameters, group by group.
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
@@ -54,10 +57,11 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Starts a group; parameters placed from now on belong to it.
-    pub(crate) fn group(&mut self) {
+    /// Starts a group and returns its index; parameters placed from now on belong to it.
+    pub(crate) fn group(&mut self) -> usize {
         self.close_group();
         self.groups.push(Group { offset: self.plan.floats(), len: 0, steps: 0 });
+        self.groups.len() - 1
     }
 
     fn close_group(&mut self) {
@@ -72,17 +76,24 @@ impl Layout {
         &mut self,
         parameters: [(String, Vec<usize>); N],
     ) -> [Parameter; N] {
+        let mut places = self.adjacent_all(parameters.into()).into_iter();
+        [(); N].map(|()| places.next().expect("one place for each parameter"))
+    }
+
+    /// [`Layout::adjacent`] of any number.
+    pub(crate) fn adjacent_all(&mut self, parameters: Vec<(String, Vec<usize>)>) -> Vec<Parameter> {
         let len = parameters.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
         let slot = self.plan.slot(len);
         let mut offset = slot.offset();
-        parameters.map(|(name, shape)| {
+        let places = parameters.into_iter().map(|(name, shape)| {
             let info = ParameterInfo { name, shape };
             let place = Parameter { offset, len: info.values() };
             offset += place.len;
             self.infos.push(info);
             self.places.push(place);
             place
-        })
+        });
+        places.collect()
     }
 
     /// Places one parameter.

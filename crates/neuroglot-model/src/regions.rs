@@ -1,16 +1,21 @@
-//! Which region each unit of a session lies in.
+//! Which region and which patch each unit of a session lies in.
 
-/// The regions of one session.
+/// The regions of one session, and the patches that the `random-token` mask hides.
 ///
 /// Units labelled `root`, `void`, `unknown` or nothing lie in no region: they are never the target of a region mask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Regions {
     names: Vec<String>,
     of_unit: Vec<Option<usize>>,
+    patch_of_unit: Vec<usize>,
 }
 
+/// Units of a patch where nothing else is said, as published.
+const PATCH: usize = 128;
+
 impl Regions {
-    /// Sorts the acronyms of all units into regions, in alphabetical order.
+    /// Sorts the acronyms of all units into regions, in alphabetical order. Patches are of 128 units in order;
+    /// [`ModelConfig::regions`](crate::ModelConfig::regions) makes those of a model.
     pub fn new<'a>(acronyms: impl IntoIterator<Item = &'a str>) -> Self {
         let acronyms: Vec<&str> = acronyms.into_iter().collect();
         let mut names: Vec<String> =
@@ -19,7 +24,23 @@ impl Regions {
         names.dedup();
         let of_unit =
             acronyms.iter().map(|name| names.binary_search_by(|n| n.as_str().cmp(name)).ok()).collect();
-        Self { names, of_unit }
+        let patch_of_unit = (0..acronyms.len()).map(|unit| unit / PATCH).collect();
+        Self { names, of_unit, patch_of_unit }
+    }
+
+    /// The same with other patches.
+    ///
+    /// # Panics
+    /// Where there is not one patch for each unit.
+    pub fn with_patches(mut self, patch_of_unit: impl IntoIterator<Item = usize>) -> Self {
+        self.patch_of_unit = patch_of_unit.into_iter().collect();
+        assert_eq!(self.patch_of_unit.len(), self.of_unit.len(), "one patch for each unit");
+        self
+    }
+
+    /// The patch of each unit, counted from 0.
+    pub fn patch_of_unit(&self) -> &[usize] {
+        &self.patch_of_unit
     }
 
     /// Region acronyms, sorted.

@@ -18,6 +18,8 @@ pub enum Scheme {
     Temporal,
     /// Each entry with some probability.
     Random,
+    /// Each patch of units in each bin with some probability (the baseline, NDT2).
+    RandomToken,
 }
 
 /// The four schemes of multi-task masking have a learned prompt each, in the order of published checkpoints.
@@ -36,13 +38,14 @@ pub enum Prompt {
 
 impl Scheme {
     /// Every scheme, in the order of the help texts.
-    pub const ALL: [Scheme; 6] = [
+    pub const ALL: [Scheme; 7] = [
         Scheme::Neuron,
         Scheme::Causal,
         Scheme::IntraRegion,
         Scheme::InterRegion,
         Scheme::Temporal,
         Scheme::Random,
+        Scheme::RandomToken,
     ];
 
     /// The pool of multi-task masking: one of these is drawn uniformly per batch.
@@ -58,13 +61,14 @@ impl Scheme {
             Scheme::InterRegion => "inter-region",
             Scheme::Temporal => "temporal",
             Scheme::Random => "random",
+            Scheme::RandomToken => "random-token",
         }
     }
 
     /// The prompt that announces this scheme.
     pub fn prompt(self) -> Prompt {
         match self {
-            Scheme::Neuron | Scheme::Temporal | Scheme::Random => Prompt::Neuron,
+            Scheme::Neuron | Scheme::Temporal | Scheme::Random | Scheme::RandomToken => Prompt::Neuron,
             Scheme::Causal => Prompt::Causal,
             Scheme::IntraRegion => Prompt::IntraRegion,
             Scheme::InterRegion => Prompt::InterRegion,

@@ -30,6 +30,40 @@ pub(crate) struct TrunkConfig {
     pub rope: bool,
 }
 
+/// The tokens of a trial: prefix tokens, then bins of equally many tokens.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sequence {
+    pub prefix: usize,
+    pub bins: usize,
+    pub tokens_per_bin: usize,
+}
+
+impl Sequence {
+    /// Tokens of all bins.
+    pub(crate) fn of_bins(&self) -> usize {
+        self.bins * self.tokens_per_bin
+    }
+
+    /// All tokens.
+    pub(crate) fn tokens(&self) -> usize {
+        self.prefix + self.of_bins()
+    }
+
+    /// Who sees whom.
+    pub(crate) fn rule(&self, causal: bool) -> AttentionRule {
+        let Self { prefix, tokens_per_bin, .. } = *self;
+        AttentionRule { prefix, tokens_per_bin, used_per_bin: tokens_per_bin, causal }
+    }
+
+    /// Angles of all tokens: those of a bin share a position.
+    fn rope_table(&self, head_width: usize) -> Vec<f32> {
+        let positions = rope_table(self.prefix + self.bins, head_width);
+        let (prefix, bins) = positions.split_at(self.prefix * head_width);
+        let bins = bins.chunks(head_width).flat_map(|bin| bin.repeat(self.tokens_per_bin));
+        prefix.iter().copied().chain(bins).collect()
+    }
+}
+
 /// A linear layer's parameters.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LinearParameters {
@@ -211,17 +245,33 @@ struct BlockSlots {
     output: Slot,
 }
 
+/// Memory for what the first block attends with, of rows by themselves.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FirstBlockSlots {
+    normed: Slot,
+    statistics: Slot,
+    /// Queries, keys and values, `[row, 3 · hidden]`.
+    pub qkv: Slot,
+}
+
 /// Memory of the blocks for one batch shape.
 #[derive(Debug, Clone)]
 pub(crate) struct TrunkSlots {
     batch: usize,
-    tokens: usize,
+    sequence: Sequence,
     blocks: Vec<BlockSlots>,
     /// Backward pass only.
     normed_gradient: Slot,
     attended_gradient: Slot,
     wide_gradient: Slot,
     rope_table: Slot,
+}
+
+impl TrunkSlots {
+    /// Where the first block's queries, keys and values lie, `[batch · tokens, 3 · hidden]`.
+    pub(crate) fn first_qkv(&self) -> Slot {
+        self.blocks.first().map_or(Slot::default(), |block| block.qkv)
+    }
 }
 
 /// Which dropout bits a pass draws; `None` at inference.
@@ -294,53 +344,73 @@ impl Trunk {
         &self,
         plan: &mut MemoryPlan,
         batch: usize,
-        tokens: usize,
+        sequence: Sequence,
         training: bool,
     ) -> TrunkSlots {
         let TrunkConfig { hidden, mlp, heads, .. } = self.config;
-        let rows = batch * tokens;
-        let mut block = |output: Slot| BlockSlots {
-            normed1: plan.slot(rows * hidden),
-            statistics1: plan.slot(rows * 2),
-            qkv: plan.slot(rows * 3 * hidden),
-            log_sums: plan.slot(rows * heads),
-            attended: plan.slot(rows * hidden),
-            middle: plan.slot(rows * hidden),
-            normed2: plan.slot(rows * hidden),
-            statistics2: plan.slot(rows * 2),
-            up: plan.slot(rows * mlp),
-            activated: plan.slot(rows * mlp),
-            output,
+        let rows = batch * sequence.tokens();
+        let mut block = || {
+            // Only a backward pass needs what residuals were added to, and the MLP's values before and after GELU.
+            let mut kept = |width: usize| if training { plan.slot(rows * width) } else { Slot::default() };
+            let (middle, activated, output) = (kept(hidden), kept(mlp), kept(hidden));
+            BlockSlots {
+                normed1: plan.slot(rows * hidden),
+                statistics1: plan.slot(rows * 2),
+                qkv: plan.slot(rows * 3 * hidden),
+                log_sums: plan.slot(rows * heads),
+                attended: plan.slot(rows * hidden),
+                middle,
+                normed2: plan.slot(rows * hidden),
+                statistics2: plan.slot(rows * 2),
+                up: plan.slot(rows * mlp),
+                activated,
+                output,
+            }
         };
         let nothing = Slot::default();
-        let mut blocks: Vec<BlockSlots> = if training {
-            (0..self.config.layers).map(|_| block(nothing)).collect()
-        } else {
-            vec![block(nothing); self.config.layers]
-        };
-        // At inference outputs take turns: a block reads the one and writes the other.
-        let mut turns = [nothing; 2];
-        for (index, block) in blocks.iter_mut().enumerate() {
-            let turn = &mut turns[index % 2];
-            if training || turn.is_empty() {
-                *turn = plan.slot(rows * hidden);
-            }
-            block.output = *turn;
-        }
+        let layers = self.config.layers;
+        let blocks = if training { (0..layers).map(|_| block()).collect() } else { vec![block(); layers] };
         let [normed_gradient, attended_gradient, wide_gradient] = [hidden, hidden, mlp.max(3 * hidden)]
             .map(|width| if training { plan.slot(rows * width) } else { nothing });
-        let rope_table = if self.config.rope { plan.slot(tokens * hidden / heads) } else { nothing };
-        TrunkSlots { batch, tokens, blocks, normed_gradient, attended_gradient, wide_gradient, rope_table }
+        let rope_table =
+            if self.config.rope { plan.slot(sequence.tokens() * hidden / heads) } else { nothing };
+        TrunkSlots { batch, sequence, blocks, normed_gradient, attended_gradient, wide_gradient, rope_table }
+    }
+
+    pub(crate) fn plan_first_block(&self, plan: &mut MemoryPlan, rows: usize) -> FirstBlockSlots {
+        let hidden = self.config.hidden;
+        FirstBlockSlots {
+            normed: plan.slot(rows * hidden),
+            statistics: plan.slot(rows * 2),
+            qkv: plan.slot(rows * 3 * hidden),
+        }
+    }
+
+    /// Queries, keys and values of the first block, before any rotation: they depend on nothing but their own token.
+    pub(crate) fn open(
+        &self,
+        p: &Parameters,
+        device: &mut dyn Device,
+        rows: usize,
+        tokens: Slot,
+        slots: &FirstBlockSlots,
+    ) {
+        let Some(block) = self.blocks.first() else { return };
+        block.norm1.forward(p, device, rows, tokens, slots.normed, slots.statistics);
+        device.linear(&block.qkv.forward(p, rows, slots.normed, slots.qkv));
     }
 
     /// Writes what the blocks need besides their input, when a plan comes into use.
     pub(crate) fn prepare(&self, device: &mut dyn Device, slots: &TrunkSlots) {
         if self.config.rope {
-            device.write(slots.rope_table, &rope_table(slots.tokens, self.config.hidden / self.config.heads));
+            let head_width = self.config.hidden / self.config.heads;
+            device.write(slots.rope_table, &slots.sequence.rope_table(head_width));
         }
     }
 
-    /// Runs all blocks on tokens `[batch · tokens, hidden]` and returns the slot of the result.
+    /// Runs all blocks on tokens `[batch · tokens, hidden]` and returns the slot of the result, at inference that of the
+    /// tokens. `is_opened` says that
+    /// [`TrunkSlots::first_qkv`] holds what [`Trunk::open`] makes of them.
     pub(crate) fn forward(
         &self,
         p: &Parameters,
@@ -349,35 +419,42 @@ impl Trunk {
         input: Slot,
         rule: AttentionRule,
         key: Option<DropoutKey>,
+        is_opened: bool,
     ) -> Slot {
         let TrunkConfig { dropout, .. } = self.config;
-        let (batch, tokens) = (slots.batch, slots.tokens);
-        let rows = batch * tokens;
+        let rows = slots.batch * slots.sequence.tokens();
         let mut x = input;
         for (layer, (block, s)) in self.blocks.iter().zip(&slots.blocks).enumerate() {
             let site = site_of(layer);
-            block.norm1.forward(p, device, rows, x, s.normed1, s.statistics1);
-            device.linear(&block.qkv.forward(p, rows, s.normed1, s.qkv));
+            if layer > 0 || !is_opened {
+                block.norm1.forward(p, device, rows, x, s.normed1, s.statistics1);
+                device.linear(&block.qkv.forward(p, rows, s.normed1, s.qkv));
+            }
             if self.config.rope {
                 device.rope(&self.rope(slots, s.qkv, false));
             }
             let shape = self.attention(slots, rule, dropout_at(key, dropout, site));
             device.attention(&Attention { shape, qkv: s.qkv, y: s.attended, log_sums: s.log_sums });
+            // At inference residuals are added in place, to the tokens themselves.
+            let in_place = s.output.is_empty();
+            let residual = |x: Slot| if in_place { Slot::default() } else { x };
+            let [middle, output] = if in_place { [x; 2] } else { [s.middle, s.output] };
             device.linear(&Linear {
                 dropout: dropout_at(key, dropout, site + 1),
-                then: Then::Residual { x, dropout: None },
-                ..block.out.forward(p, rows, s.attended, s.middle)
+                then: Then::Residual { x: residual(x), dropout: None },
+                ..block.out.forward(p, rows, s.attended, middle)
             });
-            block.norm2.forward(p, device, rows, s.middle, s.normed2, s.statistics2);
+            block.norm2.forward(p, device, rows, middle, s.normed2, s.statistics2);
             device.linear(&Linear {
                 then: Then::Gelu { activated: s.activated },
                 ..block.up.forward(p, rows, s.normed2, s.up)
             });
+            let activated = if in_place { s.up } else { s.activated };
             device.linear(&Linear {
-                then: Then::Residual { x: s.middle, dropout: dropout_at(key, dropout, site + 2) },
-                ..block.down.forward(p, rows, s.activated, s.output)
+                then: Then::Residual { x: residual(middle), dropout: dropout_at(key, dropout, site + 2) },
+                ..block.down.forward(p, rows, activated, output)
             });
-            x = s.output;
+            x = output;
         }
         x
     }
@@ -394,8 +471,7 @@ impl Trunk {
         gradient: Slot,
     ) {
         let TrunkConfig { hidden, mlp, dropout, .. } = self.config;
-        let (batch, tokens) = (slots.batch, slots.tokens);
-        let rows = batch * tokens;
+        let rows = slots.batch * slots.sequence.tokens();
         for (layer, (block, s)) in self.blocks.iter().zip(&slots.blocks).enumerate().rev() {
             let site = site_of(layer);
             let x = if layer == 0 { input } else { slots.blocks[layer - 1].output };
@@ -444,7 +520,7 @@ impl Trunk {
     fn attention(&self, slots: &TrunkSlots, rule: AttentionRule, dropout: Option<Dropout>) -> AttentionShape {
         AttentionShape {
             batch: slots.batch,
-            tokens: slots.tokens,
+            tokens: slots.sequence.tokens(),
             heads: self.config.heads,
             head_width: self.config.hidden / self.config.heads,
             rule,
@@ -455,7 +531,7 @@ impl Trunk {
     fn rope(&self, slots: &TrunkSlots, qkv: Slot, inverse: bool) -> Rope {
         Rope {
             batch: slots.batch,
-            tokens: slots.tokens,
+            tokens: slots.sequence.tokens(),
             heads: self.config.heads,
             head_width: self.config.hidden / self.config.heads,
             table: slots.rope_table,
@@ -468,4 +544,22 @@ impl Trunk {
 /// First of the three dropout sites of a block; site 0 belongs to the tokens.
 fn site_of(layer: usize) -> u32 {
     1 + 3 * layer as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tokens_of_a_bin_share_its_rotation() {
+        let sequence = |tokens_per_bin| Sequence { prefix: 2, bins: 3, tokens_per_bin };
+        let one = sequence(1).rope_table(4);
+        assert_eq!(one, rope_table(5, 4));
+        let three = sequence(3).rope_table(4);
+        let positions = [0, 1, 2, 2, 2, 3, 3, 3, 4, 4, 4];
+        assert_eq!(three.len(), 4 * positions.len());
+        for (angles, position) in three.chunks(4).zip(positions) {
+            assert_eq!(angles, &one[4 * position..][..4]);
+        }
+    }
 }

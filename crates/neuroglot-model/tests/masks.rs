@@ -1,6 +1,6 @@
 //! What each masking scheme hides and counts, entry by entry, and how often.
 
-use neuroglot_model::{Mask, MaskRatios, Regions, Scheme};
+use neuroglot_model::{Mask, MaskRatios, ModelConfig, Regions, Scheme};
 use proptest::prelude::*;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -138,7 +138,9 @@ proptest! {
 
     #[test]
     fn certain_draws_hide_everything_or_nothing(batch in batches(ACRONYMS), seed in any::<u64>()) {
-        for scheme in [Scheme::Neuron, Scheme::Temporal, Scheme::Causal, Scheme::Random] {
+        for scheme in
+            [Scheme::Neuron, Scheme::Temporal, Scheme::Causal, Scheme::Random, Scheme::RandomToken]
+        {
             prop_assert!(batch.draw(scheme, all(1.0), seed).target().iter().all(|target| *target));
             prop_assert!(!batch.draw(scheme, all(0.0), seed).hidden().contains(&true));
         }
@@ -320,6 +322,45 @@ fn bins_are_drawn_per_trial_with_the_ratio_of_the_scheme() {
 }
 
 #[test]
+fn patches_of_the_model_are_drawn_whole_per_bin_with_the_ratio() {
+    let batch = large();
+    // 60 units in patches of 5; by region CA1 takes 5 of them, PO 3, root 2, DG 2, LP 2 and VISa 1.
+    for (region_patches, patches) in [(false, 12), (true, 15)] {
+        let config = ModelConfig { patch: 5, region_patches, ..ModelConfig::default() };
+        let regions = config.regions(&batch.acronyms);
+        let mut first_units = vec![None; patches];
+        for (unit, patch) in regions.patch_of_unit().iter().enumerate() {
+            let first = *first_units[*patch].get_or_insert(unit);
+            assert!(!region_patches || batch.acronyms[unit] == batch.acronyms[first]);
+        }
+        let first_units: Vec<usize> = first_units.into_iter().map(Option::unwrap).collect();
+        for seed in 0..5 {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            let (trials, bins) = (batch.trials, batch.bins);
+            let mask =
+                Mask::draw(Scheme::RandomToken, trials, bins, &regions, MaskRatios::default(), &mut rng);
+            assert_eq!(mask.target(), mask.hidden());
+            for row in mask.hidden().chunks(batch.units()) {
+                let of_patch = |unit: usize| row[first_units[regions.patch_of_unit()[unit]]];
+                assert!((0..batch.units()).all(|unit| row[unit] == of_patch(unit)));
+            }
+            let rows = mask.hidden().chunks(batch.units());
+            let draws: Vec<bool> = rows.flat_map(|row| first_units.iter().map(|unit| row[*unit])).collect();
+            assert_independent("random-token", patches, &draws, 0.3);
+            assert_independent("random-token, trials", bins * patches, &draws, 0.3);
+        }
+    }
+}
+
+#[test]
+fn without_a_model_patches_are_of_128_units() {
+    let regions = Regions::new(["CA1"; 300]);
+    let patches: Vec<usize> = (0..300).map(|unit| unit / 128).collect();
+    assert_eq!(regions.patch_of_unit(), patches);
+    assert_eq!(ModelConfig::default().regions(&["CA1"; 300]), regions);
+}
+
+#[test]
 fn entries_are_drawn_with_the_ratio() {
     let batch = large();
     for seed in 0..5 {
@@ -373,7 +414,8 @@ fn one_generator_gives_a_new_mask_every_batch() {
     let batch = large();
     let regions = Regions::new(batch.acronyms.iter().copied());
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    for scheme in [Scheme::Neuron, Scheme::Causal, Scheme::Temporal, Scheme::Random, Scheme::IntraRegion] {
+    let schemes = [Scheme::Neuron, Scheme::Causal, Scheme::Temporal, Scheme::Random, Scheme::IntraRegion];
+    for scheme in schemes.into_iter().chain([Scheme::RandomToken]) {
         let mut draw =
             || Mask::draw(scheme, batch.trials, batch.bins, &regions, MaskRatios::default(), &mut rng);
         assert_ne!(draw(), draw(), "{scheme}");

@@ -1,7 +1,9 @@
 //! What users of the model rely on: trials, sessions, bins, seeds and threads do not mix.
 
 use neuroglot_engine::CpuDevice;
-use neuroglot_model::{ModelError, Ndt1, Ndt1Config, NormKind, Prompt, SessionShape, TrainingBatch, Update};
+use neuroglot_model::{
+    Model, ModelConfig, ModelError, NormKind, Prompt, SessionShape, TrainingBatch, Update,
+};
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -9,23 +11,23 @@ const PROMPTS: [Prompt; 4] = [Prompt::Neuron, Prompt::Causal, Prompt::InterRegio
 const BINS: usize = 9;
 const UNITS: usize = 7;
 
-fn small() -> Ndt1Config {
-    Ndt1Config { channels: 10, hidden: 16, layers: 2, heads: 4, mlp: 24, ..Default::default() }
+fn small() -> ModelConfig {
+    ModelConfig { channels: 10, hidden: 16, layers: 2, heads: 4, mlp: 24, ..Default::default() }
 }
 
 /// Small models of both kinds of normalisation, with and without rotation.
-fn variants() -> Vec<Ndt1Config> {
+fn variants() -> Vec<ModelConfig> {
     let mut variants = Vec::new();
     for norm in [NormKind::Layer, NormKind::Scale] {
         for rope in [false, true] {
-            variants.push(Ndt1Config { norm, rope, ..small() });
+            variants.push(ModelConfig { norm, rope, ..small() });
         }
     }
     variants
 }
 
 fn sessions(shapes: &[(&str, usize)]) -> Vec<SessionShape> {
-    shapes.iter().map(|(eid, units)| SessionShape { eid: eid.to_string(), units: *units }).collect()
+    shapes.iter().map(|(eid, units)| SessionShape::new(*eid, vec!["CA1"; *units])).collect()
 }
 
 /// Two sessions of the same number of units.
@@ -33,7 +35,7 @@ fn twins() -> Vec<SessionShape> {
     sessions(&[("first", UNITS), ("second", UNITS)])
 }
 
-fn build(config: &Ndt1Config, bins: usize, sessions: &[SessionShape], threads: usize, seed: u64) -> Ndt1 {
+fn build(config: &ModelConfig, bins: usize, sessions: &[SessionShape], threads: usize, seed: u64) -> Model {
     let device = Box::new(CpuDevice::new(threads).unwrap());
     config.init(bins, sessions, true, device, &mut ChaCha8Rng::seed_from_u64(seed)).unwrap()
 }
@@ -43,8 +45,8 @@ fn counts(len: usize, seed: u64) -> Vec<f32> {
     (0..len).map(|_| rng.random_range(0..4) as f32).collect()
 }
 
-fn log_rates(model: &mut Ndt1, session: usize, prompt: Prompt, inputs: &[f32]) -> Vec<f32> {
-    let trials = inputs.len() / (model.bins() * model.sessions()[session].units);
+fn log_rates(model: &mut Model, session: usize, prompt: Prompt, inputs: &[f32]) -> Vec<f32> {
+    let trials = inputs.len() / (model.bins() * model.sessions()[session].units());
     let mut log_rates = vec![f32::NAN; inputs.len()];
     model.log_rates(session, prompt, trials, inputs, &mut log_rates).unwrap();
     assert!(log_rates.iter().all(|l| l.is_finite()));
@@ -52,17 +54,17 @@ fn log_rates(model: &mut Ndt1, session: usize, prompt: Prompt, inputs: &[f32]) -
 }
 
 /// Indices of the parameters of one session's stitchers.
-fn stitchers(model: &Ndt1, eid: &str) -> Vec<usize> {
+fn stitchers(model: &Model, eid: &str) -> Vec<usize> {
     let names = model.parameters().iter().map(|info| info.name.as_str());
     let own = |name: &str| name.contains("stitch") && name.split('.').any(|part| part == eid);
     names.enumerate().filter(|(_, name)| own(name)).map(|(index, _)| index).collect()
 }
 
-fn all_parameters(model: &Ndt1) -> Vec<Vec<f32>> {
+fn all_parameters(model: &Model) -> Vec<Vec<f32>> {
     (0..model.parameters().len()).map(|index| model.read_parameter(index)).collect()
 }
 
-fn all_gradients(model: &Ndt1) -> Vec<Vec<f32>> {
+fn all_gradients(model: &Model) -> Vec<Vec<f32>> {
     (0..model.parameters().len()).map(|index| model.read_gradient(index)).collect()
 }
 
@@ -86,7 +88,7 @@ fn a_trial_is_predicted_alike_in_any_batch() {
 }
 
 /// How much the log-rates of the bins before `bin` change when the counts of `bin` do, at most.
-fn change_before(model: &mut Ndt1, prompt: Prompt, bin: usize) -> f32 {
+fn change_before(model: &mut Model, prompt: Prompt, bin: usize) -> f32 {
     let inputs = counts(model.bins() * UNITS, 3);
     let mut changed = inputs.clone();
     changed[bin * UNITS..(bin + 1) * UNITS].iter_mut().for_each(|count| *count = 5.0 - *count);
@@ -101,7 +103,7 @@ fn change_before(model: &mut Ndt1, prompt: Prompt, bin: usize) -> f32 {
 #[test]
 fn under_the_causal_prompt_a_block_shows_no_bin_its_future() {
     for config in variants() {
-        let mut model = build(&Ndt1Config { layers: 1, ..config }, BINS, &twins(), 1, 4);
+        let mut model = build(&ModelConfig { layers: 1, ..config }, BINS, &twins(), 1, 4);
         for bin in 1..BINS {
             assert_eq!(change_before(&mut model, Prompt::Causal, bin), 0.0, "bin {bin}");
             for prompt in [Prompt::Neuron, Prompt::InterRegion, Prompt::IntraRegion] {
@@ -205,7 +207,7 @@ fn seed_and_step_choose_the_dropout() {
 fn predictions_drop_nothing() {
     let inputs = counts(2 * BINS * UNITS, 12);
     let [with, without] = [(0.4, 0.2), (0.0, 0.0)].map(|(dropout, embed_dropout)| {
-        let mut model = build(&Ndt1Config { dropout, embed_dropout, ..small() }, BINS, &twins(), 1, 13);
+        let mut model = build(&ModelConfig { dropout, embed_dropout, ..small() }, BINS, &twins(), 1, 13);
         log_rates(&mut model, 0, Prompt::Neuron, &inputs)
     });
     assert_eq!(with, without);
@@ -214,7 +216,7 @@ fn predictions_drop_nothing() {
 #[test]
 fn training_does_not_depend_on_the_number_of_threads() {
     // Large enough that products and element-wise operations are shared among threads.
-    let config = Ndt1Config { channels: 64, hidden: 64, heads: 4, mlp: 128, ..small() };
+    let config = ModelConfig { channels: 64, hidden: 64, heads: 4, mlp: 128, ..small() };
     let (bins, units) = (50, 70);
     let shapes = sessions(&[("first", units), ("second", units)]);
     let batches = [14, 15].map(|seed| Trials::draw(8, bins * units, seed));
@@ -243,7 +245,7 @@ fn training_does_not_depend_on_the_number_of_threads() {
     assert_eq!(one.optimiser_steps(), [2, 2, 0]);
 }
 
-fn error(config: Ndt1Config, sessions: &[SessionShape]) -> ModelError {
+fn error(config: ModelConfig, sessions: &[SessionShape]) -> ModelError {
     let device = Box::new(CpuDevice::new(1).unwrap());
     match config.init(BINS, sessions, false, device, &mut ChaCha8Rng::seed_from_u64(0)) {
         Ok(_) => panic!("built from {:?}", config),
@@ -255,17 +257,17 @@ fn error(config: Ndt1Config, sessions: &[SessionShape]) -> ModelError {
 fn settings_that_make_no_model_are_named() {
     let huge = 1 << 40;
     let cases = [
-        ("heads", "5", "model.hidden", Ndt1Config { heads: 5, ..small() }),
-        ("heads", "0", "between 1", Ndt1Config { heads: 0, ..small() }),
-        ("layers", "0", "between 1", Ndt1Config { layers: 0, ..small() }),
-        ("hidden", "0", "between 1", Ndt1Config { hidden: 0, ..small() }),
-        ("channels", "0", "between 1", Ndt1Config { channels: 0, ..small() }),
-        ("hidden", "1099511627776", "65536", Ndt1Config { hidden: huge, ..small() }),
-        ("mlp", "1099511627776", "1048576", Ndt1Config { mlp: huge, ..small() }),
-        ("dropout", "1", "below 1", Ndt1Config { dropout: 1.0, ..small() }),
-        ("dropout", "NaN", "below 1", Ndt1Config { dropout: f64::NAN, ..small() }),
-        ("embed_dropout", "-0.1", "at least 0", Ndt1Config { embed_dropout: -0.1, ..small() }),
-        ("rope", "true", "even", Ndt1Config { hidden: 12, heads: 4, rope: true, ..small() }),
+        ("heads", "5", "model.hidden", ModelConfig { heads: 5, ..small() }),
+        ("heads", "0", "between 1", ModelConfig { heads: 0, ..small() }),
+        ("layers", "0", "between 1", ModelConfig { layers: 0, ..small() }),
+        ("hidden", "0", "between 1", ModelConfig { hidden: 0, ..small() }),
+        ("channels", "0", "between 1", ModelConfig { channels: 0, ..small() }),
+        ("hidden", "1099511627776", "65536", ModelConfig { hidden: huge, ..small() }),
+        ("mlp", "1099511627776", "1048576", ModelConfig { mlp: huge, ..small() }),
+        ("dropout", "1", "below 1", ModelConfig { dropout: 1.0, ..small() }),
+        ("dropout", "NaN", "below 1", ModelConfig { dropout: f64::NAN, ..small() }),
+        ("embed_dropout", "-0.1", "at least 0", ModelConfig { embed_dropout: -0.1, ..small() }),
+        ("rope", "true", "even", ModelConfig { hidden: 12, heads: 4, rope: true, ..small() }),
     ];
     for (field, value, cure, config) in cases {
         let message = error(config, &twins()).to_string();

@@ -3,7 +3,7 @@
 use crate::{OneCycle, Purpose, TrainError, stream};
 use neuroglot_engine::Device;
 use neuroglot_model::{
-    Mask, MaskRatios, Ndt1, Ndt1Config, Prompt, Regions, Scheme, SessionShape, TrainingBatch, Update,
+    Mask, MaskRatios, Model, ModelConfig, Prompt, Regions, Scheme, SessionShape, TrainingBatch, Update,
 };
 use rand::RngExt;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use std::time::Instant;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Benchmark {
     /// The model.
-    pub model: Ndt1Config,
+    pub model: ModelConfig,
     /// Trials per batch.
     pub batch: usize,
     /// Bins per trial.
@@ -51,12 +51,12 @@ pub struct BenchmarkTimes {
 impl Benchmark {
     /// The paper's model on batches of 16 trials of 100 bins and 300 units.
     pub fn paper() -> Self {
-        Self { model: Ndt1Config::default(), batch: 16, bins: 100, units: 300, repetitions: 8 }
+        Self { model: ModelConfig::default(), batch: 16, bins: 100, units: 300, repetitions: 8 }
     }
 
     /// The small model of `examples/small.toml` on the same batches.
     pub fn small() -> Self {
-        let model = Ndt1Config { hidden: 128, layers: 4, heads: 4, channels: 256, ..Ndt1Config::default() };
+        let model = ModelConfig { hidden: 128, layers: 4, heads: 4, channels: 256, ..ModelConfig::default() };
         Self { model, repetitions: 24, ..Self::paper() }
     }
 
@@ -72,10 +72,12 @@ impl Benchmark {
     ) -> Result<BenchmarkTimes, TrainError> {
         let Self { batch, bins, units, .. } = *self;
         let mut rng = stream(0, Purpose::Initialisation, 0, 0);
-        let shape = SessionShape { eid: "benchmark".to_owned(), units };
+        let acronyms: Vec<&str> =
+            (0..units).map(|unit| if unit < units / 2 { "CA1" } else { "DG" }).collect();
+        let shape = SessionShape::new("benchmark", acronyms.iter().copied());
         let mut model = self.model.init(bins, &[shape], true, training, &mut rng)?;
         let counts: Vec<f32> = (0..batch * bins * units).map(|_| made_up_count(rng.random())).collect();
-        let regions = Regions::new((0..units).map(|unit| if unit < units / 2 { "CA1" } else { "DG" }));
+        let regions = self.model.regions(&acronyms);
         let mut room = [vec![0.0; counts.len()], vec![0.0; counts.len()]];
         let step =
             self.time(self.repetitions, |step| self.step(&mut model, &counts, &regions, &mut room, step))?;
@@ -96,7 +98,7 @@ impl Benchmark {
     /// `room` takes the model's inputs and the mask of the loss.
     fn step(
         &self,
-        model: &mut Ndt1,
+        model: &mut Model,
         counts: &[f32],
         regions: &Regions,
         [inputs, target]: &mut [Vec<f32>; 2],
@@ -169,7 +171,7 @@ mod tests {
 
     #[test]
     fn times_are_ordered_and_made_up_counts_have_their_mean() {
-        let model = Ndt1Config { hidden: 8, layers: 1, heads: 2, channels: 4, ..Ndt1Config::default() };
+        let model = ModelConfig { hidden: 8, layers: 1, heads: 2, channels: 4, ..ModelConfig::default() };
         let benchmark = Benchmark { model, batch: 2, bins: 5, units: 7, repetitions: 5 };
         let device = || Box::new(CpuDevice::new(1).unwrap());
         let times = benchmark.run(device(), device()).unwrap();

@@ -3,7 +3,7 @@
 use crate::{MaskConfig, TrainError, replace_file};
 use neuroglot_data::Session;
 use neuroglot_engine::Device;
-use neuroglot_model::{Ndt1, Ndt1Config, SessionShape};
+use neuroglot_model::{Model, ModelConfig, SessionShape};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -20,10 +20,8 @@ pub struct CheckpointConfig {
     pub format: String,
     /// Version of neuroglot that wrote it.
     pub version: String,
-    /// Kind of model: `ndt1-stitch`.
-    pub architecture: String,
-    /// Sizes and options.
-    pub model: Ndt1Config,
+    /// Kind, sizes and options.
+    pub model: ModelConfig,
     /// Masking it was trained with.
     pub mask: MaskConfig,
     /// Seed of the run.
@@ -76,6 +74,11 @@ impl CheckpointSession {
         }
     }
 
+    /// The session as the model sees it.
+    pub fn shape(&self) -> SessionShape {
+        SessionShape::new(&self.eid, self.units.iter().map(|unit| &unit.region))
+    }
+
     /// Checks that a session has the units that the model knows, in its order.
     ///
     /// # Errors
@@ -114,7 +117,7 @@ impl Checkpoint {
 
     /// Describes a model.
     pub(crate) fn describe(
-        model: &Ndt1,
+        model: &Model,
         sessions: &[Session],
         mask: &MaskConfig,
         seed: u64,
@@ -125,7 +128,6 @@ impl Checkpoint {
         CheckpointConfig {
             format: FORMAT.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            architecture: "ndt1-stitch".to_owned(),
             model: model.config().clone(),
             mask: mask.clone(),
             seed,
@@ -139,7 +141,7 @@ impl Checkpoint {
     }
 
     /// Writes a checkpoint into a folder that exists.
-    pub(crate) fn write(folder: &Path, model: &Ndt1, config: &CheckpointConfig) -> Result<(), TrainError> {
+    pub(crate) fn write(folder: &Path, model: &Model, config: &CheckpointConfig) -> Result<(), TrainError> {
         let tensors = model.parameters().iter().enumerate();
         let tensors =
             tensors.map(|(i, info)| (info.name.clone(), info.shape.clone(), model.read_parameter(i)));
@@ -160,12 +162,8 @@ impl Checkpoint {
         let config: CheckpointConfig = serde_json::from_slice(&text).map_err(|error| {
             damaged(format!("{error}; the file is damaged or not a checkpoint's config.json"))
         })?;
-        if config.format != FORMAT || config.architecture != "ndt1-stitch" {
-            let problem = format!(
-                "format {} with architecture {}; this version reads {FORMAT} with ndt1-stitch",
-                config.format, config.architecture
-            );
-            return Err(damaged(problem));
+        if config.format != FORMAT {
+            return Err(damaged(format!("format {}; this version reads {FORMAT}", config.format)));
         }
         Ok(Self { config })
     }
@@ -174,14 +172,13 @@ impl Checkpoint {
     ///
     /// # Errors
     /// [`TrainError`] names the file and the parameter that is missing or of another shape.
-    pub fn load(&self, folder: &Path, training: bool, device: Box<dyn Device>) -> Result<Ndt1, TrainError> {
+    pub fn load(&self, folder: &Path, training: bool, device: Box<dyn Device>) -> Result<Model, TrainError> {
         let path = folder.join(Self::MODEL);
         let bytes = std::fs::read(&path).map_err(TrainError::read(&path))?;
         let tensors = Tensors::of(&path, &bytes)?;
         let config = &self.config;
-        let shapes = config.sessions.iter();
-        let shapes: Vec<SessionShape> =
-            shapes.map(|s| SessionShape { eid: s.eid.clone(), units: s.units.len() }).collect();
+        let shapes: Vec<SessionShape> = config.sessions.iter().map(CheckpointSession::shape).collect();
+        config.model.check()?;
         // Before anything is allocated: the file must hold as many values as the configuration claims.
         let (claimed, held) = (config.model.parameter_count(config.bins, &shapes), tensors.values());
         if claimed != held {
@@ -250,5 +247,50 @@ impl<'a> Tensors<'a> {
         }
         let words = view.data().chunks_exact(4);
         Ok(words.map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What `config.json` of a model without sessions says, changed.
+    fn opened(change: impl FnOnce(&mut serde_json::Value)) -> Result<Checkpoint, String> {
+        let config = CheckpointConfig {
+            format: FORMAT.to_owned(),
+            version: String::new(),
+            model: ModelConfig::default(),
+            mask: MaskConfig::default(),
+            seed: 1,
+            epoch: 2,
+            step: 3,
+            score: None,
+            bins: 4,
+            bin_seconds: 0.02,
+            sessions: Vec::new(),
+        };
+        let mut json = serde_json::to_value(config).unwrap();
+        change(&mut json);
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join(Checkpoint::CONFIG), json.to_string()).unwrap();
+        Checkpoint::open(folder.path()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_checkpoint_written_before_there_were_architectures_holds_an_ndt1() {
+        let old = opened(|json| {
+            json["model"].as_object_mut().unwrap().remove("architecture");
+            json["architecture"] = "ndt1-stitch".into();
+        });
+        assert_eq!(old.unwrap().config.model, ModelConfig::default());
+    }
+
+    #[test]
+    fn an_architecture_or_a_setting_that_is_not_known_is_named() {
+        let architecture = opened(|json| json["model"]["architecture"] = "ndt9".into()).unwrap_err();
+        assert!(architecture.contains("ndt9") && architecture.contains("ndt1-stitch"), "{architecture}");
+        let setting = opened(|json| json["model"]["widht"] = 3.into()).unwrap_err();
+        assert!(setting.contains("widht"), "{setting}");
+        assert!(opened(|json| json["format"] = "other-2".into()).unwrap_err().contains("other-2"));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::TrainError;
 use neuroglot_data::Filter;
-use neuroglot_model::{MaskRatios, Ndt1Config, Scheme};
+use neuroglot_model::{MaskRatios, ModelConfig, Scheme};
 use serde::{Deserialize, Serialize};
 
 /// All settings of a run; the TOML file has the same tables and keys.
@@ -12,7 +12,7 @@ pub struct RunConfig {
     /// Seed of every random stream.
     pub seed: u64,
     /// Sizes and options of the model.
-    pub model: Ndt1Config,
+    pub model: ModelConfig,
     /// Optimisation.
     pub train: TrainConfig,
     /// Masking.
@@ -27,7 +27,7 @@ impl Default for RunConfig {
     fn default() -> Self {
         Self {
             seed: 42,
-            model: Ndt1Config::default(),
+            model: ModelConfig::default(),
             train: TrainConfig::default(),
             mask: MaskConfig::default(),
             data: DataConfig::default(),
@@ -224,7 +224,8 @@ impl Default for InitConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutputBias {
-    /// At each unit's mean over training trials.
+    /// At each unit's mean over training trials; of NDT2, whose sessions share the output, at the mean of all units
+    /// that stand at the same place of a patch.
     Rate,
     /// Around 1 spike per bin, as the reference starts.
     Zero,

@@ -147,6 +147,7 @@ mod tests {
     #[test]
     fn settings_change_what_they_name() {
         let config = load(&[
+            "model.architecture=ndt1-stitch",
             "model.hidden=128",
             "model.heads=4",
             "train.learning_rate=1",
@@ -187,6 +188,10 @@ mod tests {
         assert!(error("mask.ratio=1.5").starts_with("setting mask.ratio: 1.5 must lie between 0 and 1"));
         assert!(error("model.heads=7").contains("model.heads = 7: it must divide model.hidden"));
         assert!(error("train.batch").contains("KEY=VALUE"));
+        let architecture = error("model.architecture=ndt3");
+        assert!(
+            architecture.starts_with("setting model.architecture: ") && architecture.contains("ndt1-stitch")
+        );
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Losses that are read some time after their steps, so that training does not wait for its device in every step.
 
-use neuroglot_model::Ndt1;
+use neuroglot_model::Model;
 use std::time::{Duration, Instant};
 
 /// Longest time for which losses stay unread: short enough for a progress line, long enough for a device not to run dry.
@@ -38,7 +38,7 @@ impl LateLosses {
     }
 
     /// Loss and hidden entries of every step that was pushed since the last call, oldest first.
-    pub fn take(&mut self, model: &mut Ndt1) -> impl Iterator<Item = (f64, u64)> {
+    pub fn take(&mut self, model: &mut Model) -> impl Iterator<Item = (f64, u64)> {
         let losses = model.take_losses();
         debug_assert_eq!(losses.len(), self.targets.len(), "a loss per step");
         self.read = Some(Instant::now());

@@ -1,8 +1,10 @@
-//! Whole training steps on one device against another: what single operations cannot show.
+//! Whole training steps of each architecture on one device against another: what single operations cannot show.
 
 use crate::{Purpose, TrainError, stream};
 use neuroglot_engine::Device;
-use neuroglot_model::{Mask, MaskRatios, Ndt1, Ndt1Config, Regions, Scheme, SessionShape, TrainingBatch};
+use neuroglot_model::{
+    Architecture, Mask, MaskRatios, Model, ModelConfig, Scheme, SessionShape, TrainingBatch,
+};
 use rand::RngExt;
 
 // A batch is small, and its sizes are no multiples of those in which devices work.
@@ -12,9 +14,11 @@ const UNITS: usize = 37;
 /// A device may run the first pass of a kind, record the second and repeat the record from then on.
 const REPETITIONS: u64 = 3;
 
-/// How far two devices are apart in the training steps of one masking scheme.
+/// How far two devices are apart in the training steps of one architecture under one masking scheme.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepDifference {
+    /// The architecture.
+    pub architecture: Architecture,
     /// The scheme.
     pub scheme: Scheme,
     /// Largest difference of the loss, relative to the loss, or of a gradient, relative to the largest gradient of its
@@ -28,10 +32,12 @@ pub struct StepDifference {
 /// # Errors
 /// [`TrainError::Model`] where a device has no room for some megabytes.
 pub fn compare_steps(
+    architecture: Architecture,
     device: Box<dyn Device>,
     reference: Box<dyn Device>,
 ) -> Result<Vec<StepDifference>, TrainError> {
-    let (mut model, mut reference) = (small_model(device)?, small_model(reference)?);
+    let (mut model, mut reference) =
+        (small_model(architecture, device)?, small_model(architecture, reference)?);
     let mut differences = Vec::new();
     for scheme in Scheme::ALL {
         let mut largest = 0.0;
@@ -43,32 +49,40 @@ pub fn compare_steps(
                 largest = f64::max(largest, difference(found, &expected[index], unit));
             }
         }
-        differences.push(StepDifference { scheme, largest });
+        differences.push(StepDifference { architecture, scheme, largest });
     }
     Ok(differences)
 }
 
-fn small_model(device: Box<dyn Device>) -> Result<Ndt1, TrainError> {
-    let config = Ndt1Config {
+fn small_model(architecture: Architecture, device: Box<dyn Device>) -> Result<Model, TrainError> {
+    let config = ModelConfig {
+        architecture,
+        // Each region takes a patch that its units do not fill.
+        patch: 16,
+        region_patches: architecture == Architecture::Ndt2,
         hidden: 64,
         layers: 2,
         heads: 2,
         channels: 24,
         dropout: 0.2,
         embed_dropout: 0.2,
-        ..Ndt1Config::default()
+        ..ModelConfig::default()
     };
-    let session = SessionShape { eid: "check".to_owned(), units: UNITS };
+    let session = SessionShape::new("check", acronyms());
     let mut rng = stream(0, Purpose::Initialisation, 0, 0);
     Ok(config.init(BINS, &[session], true, device, &mut rng)?)
 }
 
+fn acronyms() -> impl Iterator<Item = &'static str> {
+    (0..UNITS).map(|unit| ["CA1", "DG", "PO"][unit % 3])
+}
+
 /// The loss, and the gradient of every parameter.
-fn arrays_of_step(model: &mut Ndt1, scheme: Scheme, step: u64) -> Result<Vec<Vec<f32>>, TrainError> {
+fn arrays_of_step(model: &mut Model, scheme: Scheme, step: u64) -> Result<Vec<Vec<f32>>, TrainError> {
     let mut rng = stream(0, Purpose::Masking, step, 0);
     let counts: Vec<f32> =
         (0..TRIALS * BINS * UNITS).map(|_| f32::from(u8::from(rng.random_bool(0.2)))).collect();
-    let regions = Regions::new((0..UNITS).map(|unit| ["CA1", "DG", "PO"][unit % 3]));
+    let regions = model.config().regions(&model.sessions()[0].regions);
     let mask = Mask::draw(scheme, TRIALS, BINS, &regions, MaskRatios::default(), &mut rng);
     let (mut inputs, mut target) = (vec![0.0; counts.len()], vec![0.0; counts.len()]);
     mask.apply(&counts, &mut inputs);
@@ -89,7 +103,7 @@ fn arrays_of_step(model: &mut Ndt1, scheme: Scheme, step: u64) -> Result<Vec<Vec
 /// The array of a step whose largest value differences of another are measured by: itself but for the biases of keys.
 /// Those add the same to all scores of a query, which its softmax takes out again: their gradient is 0 but for
 /// rounding.
-fn measured_by(model: &Ndt1, index: usize) -> usize {
+fn measured_by(model: &Model, index: usize) -> usize {
     // The loss comes first.
     let parameters = model.parameters();
     let layer = index.checked_sub(1).and_then(|index| parameters[index].name.strip_suffix("key.bias"));
@@ -118,13 +132,16 @@ mod tests {
     #[test]
     fn threads_change_nothing_and_every_scheme_is_checked() {
         let device = |threads| Box::new(CpuDevice::new(threads).unwrap());
-        let differences = compare_steps(device(2), device(1)).unwrap();
-        assert_eq!(differences, Scheme::ALL.map(|scheme| StepDifference { scheme, largest: 0.0 }));
+        for architecture in Architecture::ALL {
+            let differences = compare_steps(architecture, device(2), device(1)).unwrap();
+            let equal = Scheme::ALL.map(|scheme| StepDifference { architecture, scheme, largest: 0.0 });
+            assert_eq!(differences, equal);
+        }
     }
 
     #[test]
     fn biases_of_keys_are_measured_by_their_weights() {
-        let model = small_model(Box::new(CpuDevice::new(1).unwrap())).unwrap();
+        let model = small_model(Architecture::Ndt1Stitch, Box::new(CpuDevice::new(1).unwrap())).unwrap();
         let name = |index: usize| model.parameters()[index - 1].name.as_str();
         let moved: Vec<(&str, &str)> = (1..=model.parameters().len())
             .filter(|index| measured_by(&model, *index) != *index)

@@ -6,12 +6,12 @@ use crate::files::{recover_folder, remove_unfinished};
 use crate::late_losses::LateLosses;
 use crate::validation::validate;
 use crate::{
-    Checkpoint, EpochRecord, OneCycle, OutputBias, Purpose, RunConfig, RunFolder, RunInfo, SelectBy,
-    TrainError, replace_file, replace_folder, stream,
+    Checkpoint, CheckpointSession, EpochRecord, OneCycle, OutputBias, Purpose, RunConfig, RunFolder, RunInfo,
+    SelectBy, TrainError, replace_file, replace_folder, stream,
 };
 use neuroglot_data::{Session, Split, check_distinct};
 use neuroglot_engine::Device;
-use neuroglot_model::{Mask, Ndt1, Regions, SessionShape, TrainingBatch, Update};
+use neuroglot_model::{Mask, Model, Regions, SessionShape, TrainingBatch, Update};
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 use serde::{Deserialize, Serialize};
@@ -169,7 +169,7 @@ struct Trainer<'a> {
     training_trials: Vec<Vec<usize>>,
     folder: RunFolder,
     info: RunInfo,
-    model: Ndt1,
+    model: Model,
     schedule: OneCycle,
     batches_per_epoch: u64,
     progress: Progress,
@@ -208,14 +208,15 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self, TrainError> {
         let training_trials: Vec<Vec<usize>> = sessions.iter().map(|s| s.trials_in(Split::Train)).collect();
         let batches_per_epoch = batches_per_epoch(&training_trials, config.train.batch);
-        let shape = |s: &Session| SessionShape { eid: s.eid().to_owned(), units: s.units().len() };
-        let shapes: Vec<SessionShape> = sessions.iter().map(shape).collect();
+        let shapes: Vec<SessionShape> = sessions.iter().map(|s| CheckpointSession::of(s).shape()).collect();
         let mut rng = stream(config.seed, Purpose::Initialisation, 0, 0);
         let mut model = config.model.init(sessions[0].bins(), &shapes, true, device, &mut rng)?;
         if config.init.output_bias == OutputBias::Rate {
-            for (index, session) in sessions.iter().enumerate() {
-                model.set_output_bias(index, &mean_log_rates(session, &training_trials[index]));
-            }
+            let pairs = sessions.iter().zip(&training_trials).enumerate();
+            let of = |(index, (session, trials)): (usize, (&Session, &Vec<usize>))| {
+                (index, mean_log_rates(session, trials))
+            };
+            model.set_output_bias(&pairs.map(of).collect::<Vec<_>>());
         }
         let mut schedule = OneCycle::new(config.train.learning_rate, config.train.epochs * batches_per_epoch);
         schedule.warm_up = config.train.warm_up;
@@ -230,10 +231,7 @@ impl<'a> Trainer<'a> {
         Ok(Self {
             config,
             sessions,
-            regions: sessions
-                .iter()
-                .map(|s| Regions::new(s.units().iter().map(|unit| unit.region.as_str())))
-                .collect(),
+            regions: shapes.iter().map(|shape| config.model.regions(&shape.regions)).collect(),
             training_trials,
             folder,
             info,

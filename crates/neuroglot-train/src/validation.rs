@@ -3,7 +3,7 @@
 use crate::run_folder::SchemeScores;
 use crate::{Purpose, RunConfig, TrainError, stream};
 use neuroglot_data::{Session, Split};
-use neuroglot_model::{Mask, Ndt1, Regions};
+use neuroglot_model::{Mask, Model, Regions};
 
 /// Trials run at once.
 const TRIALS: usize = 64;
@@ -46,7 +46,7 @@ impl UnitSums {
 
 /// Scores of one session under the fixed masks of its run, one per scheme; empty without validation trials.
 pub(crate) fn validate(
-    model: &mut Ndt1,
+    model: &mut Model,
     config: &RunConfig,
     index: usize,
     session: &Session,

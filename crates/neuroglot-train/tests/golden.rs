@@ -3,7 +3,9 @@
 //! The folder of the golden files is `NEUROGLOT_GOLDENS`, by default `shared/golden` beside the checkout.
 
 use neuroglot_engine::CpuDevice;
-use neuroglot_model::{Ndt1, Ndt1Config, Prompt, Scheme, SessionShape, TrainingBatch, Update};
+use neuroglot_model::{
+    Architecture, Model, ModelConfig, Prompt, Scheme, SessionShape, TrainingBatch, Update,
+};
 use neuroglot_train::OneCycle;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use safetensors::{Dtype, SafeTensors};
@@ -53,8 +55,10 @@ fn relative(got: &[f32], want: &[f32], floor: f64) -> f64 {
     got.iter().zip(want).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max) / scale
 }
 
-fn model(name: &str) -> Ndt1 {
-    let config = Ndt1Config {
+fn model(name: &str) -> Model {
+    let config = ModelConfig {
+        architecture: if name == "ndt2" { Architecture::Ndt2 } else { Architecture::Ndt1Stitch },
+        patch: 4,
         channels: 12,
         hidden: 16,
         layers: 2,
@@ -65,7 +69,7 @@ fn model(name: &str) -> Ndt1 {
         rope: name.ends_with("rope"),
         ..Default::default()
     };
-    let shape = |units: usize| SessionShape { eid: units.to_string(), units };
+    let shape = |units: usize| SessionShape::new(units.to_string(), vec!["CA1"; units]);
     let device = Box::new(CpuDevice::new(2).unwrap());
     config.init(10, &[shape(9), shape(11)], true, device, &mut ChaCha8Rng::seed_from_u64(0)).unwrap()
 }
@@ -80,6 +84,7 @@ fn check(name: &str) {
     let golden = Golden(SafeTensors::deserialize(&bytes).unwrap());
     let meta: serde_json::Value = serde_json::from_slice(&std::fs::read(meta).unwrap()).unwrap();
     let mut model = model(name);
+    let has_stitchers = model.config().architecture == Architecture::Ndt1Stitch;
     let names: Vec<String> = model.parameters().iter().map(|info| info.name.clone()).collect();
     let stored = golden.0.names().into_iter().filter_map(|name| name.strip_prefix("param.")).count();
     assert_eq!(names.len(), stored, "one parameter per published name");
@@ -114,7 +119,7 @@ fn check(name: &str) {
             }
         }
         // All but the other session's two stitchers.
-        assert_eq!(compared, names.len() - 4);
+        assert_eq!(compared, names.len() - if has_stitchers { 4 } else { 0 });
     }
 
     let batch = Batch::of(&golden, Scheme::Neuron, &spikes);
@@ -131,8 +136,8 @@ fn check(name: &str) {
         close(beta1, &meta["schedule"][step as usize][1], "beta1");
         model.update(session, &Update { rate, beta1, beta2: 0.999, epsilon: 1e-8, decay: 0.01 });
     }
-    assert_eq!(model.optimiser_steps(), [10, 0, 10]);
-    let run = |model: &mut Ndt1| {
+    assert_eq!(model.optimiser_steps(), if has_stitchers { vec![10, 0, 10] } else { vec![10] });
+    let run = |model: &mut Model| {
         let mut log_rates = vec![0.0; spikes.len()];
         model.log_rates(session, Prompt::Neuron, 3, &batch.inputs, &mut log_rates).unwrap();
         log_rates
@@ -186,4 +191,9 @@ fn ndt1_matches_the_golden_run() {
 #[test]
 fn ndt1_with_rope_matches_the_golden_run() {
     check("ndt1_rope");
+}
+
+#[test]
+fn ndt2_matches_the_golden_run() {
+    check("ndt2");
 }

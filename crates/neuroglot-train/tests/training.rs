@@ -98,31 +98,57 @@ impl Observer for Assassin {
     }
 }
 
-#[test]
-fn a_run_killed_at_any_step_ends_with_the_same_files_as_an_unbroken_one() {
+/// Compares runs that are killed at some of their steps with an unbroken one.
+fn assert_resumable(settings: &[&str], killed_at: impl Fn(u64) -> Vec<u64>) {
     let root = tempfile::tempdir().unwrap();
     let whole = root.path().join("whole");
-    let steps = run(&config(&[]), &whole, Start::Fresh, 2).unwrap().steps;
-    for at in [1, steps / 4, steps / 4 + 1, steps / 2 + 1, steps - 1, steps] {
+    let steps = run(&config(settings), &whole, Start::Fresh, 2).unwrap().steps;
+    for at in killed_at(steps) {
         let broken = root.path().join(format!("broken-{at}"));
         let attempt = |start| {
             catch_unwind(AssertUnwindSafe(|| {
-                run_watched(&config(&[]), &broken, start, 2, &mut Assassin { at })
+                run_watched(&config(settings), &broken, start, 2, &mut Assassin { at })
             }))
         };
         assert!(attempt(Start::Fresh).is_err());
         // Killed again at once, and then left to finish.
         let _ = attempt(Start::Resume);
-        run(&config(&[]), &broken, Start::Resume, 2).unwrap();
+        run(&config(settings), &broken, Start::Resume, 2).unwrap();
         assert_eq!(files(&broken), files(&whole), "killed at step {at}");
     }
 }
 
 #[test]
-fn training_improves_the_scores_of_trials_it_never_saw_under_every_scheme() {
+fn a_run_killed_at_any_step_ends_with_the_same_files_as_an_unbroken_one() {
+    assert_resumable(&[], |steps| vec![1, steps / 4, steps / 4 + 1, steps / 2 + 1, steps - 1, steps]);
+}
+
+/// Patches of 6 units: 16 units of a session take three, of which the last has a tail.
+const NDT2: [&str; 2] = ["model.architecture=ndt2", "model.patch=6"];
+
+#[test]
+fn a_run_of_ndt2_goes_on_to_the_bit_too() {
+    for more in [&["mask.scheme=random-token"], &["model.region_patches=true"]] {
+        assert_resumable(&[&NDT2[..], more].concat(), |steps| vec![steps / 4 + 1, steps - 1]);
+    }
+}
+
+#[test]
+fn runs_of_ndt2_are_equal_on_any_number_of_threads() {
+    let root = tempfile::tempdir().unwrap();
+    let [one, three] = [1, 3].map(|threads| {
+        let out = root.path().join(threads.to_string());
+        run(&config(&NDT2), &out, Start::Fresh, threads).unwrap();
+        files(&out)
+    });
+    assert_eq!(one, three);
+}
+
+/// Trains for 40 epochs and checks that every scheme's score beats that of an untrained model by `margin` bits/spike.
+fn assert_learns(settings: &[&str], schemes: &[&str], margin: f64) {
     let root = tempfile::tempdir().unwrap();
     let out = root.path().join("run");
-    let settings = [
+    let common = [
         "train.epochs=40",
         "train.learning_rate=3e-3",
         "train.validate_every=20",
@@ -130,6 +156,7 @@ fn training_improves_the_scores_of_trials_it_never_saw_under_every_scheme() {
         "model.channels=32",
         "model.dropout=0.1",
     ];
+    let settings = [&common, settings].concat();
     let device = Box::new(CpuDevice::new(2).unwrap());
     train(&config(&settings), &simulated(300), &[], &out, Start::Fresh, device, &mut ()).unwrap();
     let metrics = RunFolder::open(&out).unwrap().metrics().unwrap();
@@ -143,27 +170,43 @@ fn training_improves_the_scores_of_trials_it_never_saw_under_every_scheme() {
     let before = RunFolder::open(&untrained).unwrap().metrics().unwrap();
     for (eid, after) in &metrics[39].validation {
         let names: Vec<&str> = after.keys().map(String::as_str).collect();
-        assert_eq!(names, ["causal", "inter-region", "intra-region", "neuron"]);
+        assert_eq!(names, schemes);
         for (scheme, scores) in after {
             let before = before[0].validation[eid][scheme].bps_pooled.unwrap();
             let after = scores.bps_pooled.unwrap();
-            assert!(after > before + 0.1, "{eid} {scheme}: {before} and then {after}");
+            assert!(after > before + margin, "{eid} {scheme}: {before} and then {after}");
         }
     }
+}
+
+const MULTI_TASK: [&str; 4] = ["causal", "inter-region", "intra-region", "neuron"];
+
+#[test]
+fn training_improves_the_scores_of_trials_it_never_saw_under_every_scheme() {
+    assert_learns(&[], &MULTI_TASK, 0.1);
+}
+
+#[test]
+fn training_improves_the_scores_of_ndt2_too() {
+    assert_learns(&NDT2, &MULTI_TASK, 0.1);
+    assert_learns(&[&NDT2[..], &["mask.scheme=random-token"]].concat(), &["random-token"], 0.1);
 }
 
 #[test]
 fn rates_start_at_each_units_mean_unless_asked_otherwise() {
     let root = tempfile::tempdir().unwrap();
-    let first_loss = |name: &str, setting: &str| {
-        let out = root.path().join(name);
-        run(&config(&["train.epochs=1", "train.learning_rate=1e-9", setting]), &out, Start::Fresh, 1)
-            .unwrap();
+    let first_loss = |architecture: &str, start: &str| {
+        let out = root.path().join(format!("{architecture}-{start}"));
+        let architecture = format!("model.architecture={architecture}");
+        let start = format!("init.output_bias={start}");
+        let settings = ["train.epochs=1", "train.learning_rate=1e-9", &architecture, &start];
+        run(&config(&settings), &out, Start::Fresh, 1).unwrap();
         RunFolder::open(&out).unwrap().metrics().unwrap()[0].loss
     };
-    let (rate, zero) =
-        (first_loss("rate", "init.output_bias=rate"), first_loss("zero", "init.output_bias=zero"));
-    assert!(rate < zero - 0.3, "{rate} and {zero}");
+    for architecture in ["ndt1-stitch", "ndt2"] {
+        let (rate, zero) = (first_loss(architecture, "rate"), first_loss(architecture, "zero"));
+        assert!(rate < zero - 0.3, "{architecture}: {rate} and {zero}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::CommandError;
 use neuroglot::engine::Device;
-use neuroglot::model::Ndt1;
+use neuroglot::model::Model;
 use neuroglot::train::{Checkpoint, CheckpointConfig, RunConfig, RunFolder};
 use std::path::Path;
 
@@ -15,7 +15,7 @@ pub struct LoadedRun {
     /// What the model was trained on.
     pub checkpoint: CheckpointConfig,
     /// The model, for prediction only.
-    pub model: Ndt1,
+    pub model: Model,
 }
 
 impl LoadedRun {

@@ -36,9 +36,13 @@ fn the_page_on_ones_own_data_runs_from_top_to_bottom() {
     for file in ["runs/mtm/evaluation/units.parquet", "report.html", "predicted.parquet"] {
         assert!(workplace.path(file).is_file(), "{file}");
     }
-    // The table of settings names real settings with their real defaults.
+    check_settings(&text, 15);
+}
+
+/// The table of settings names real settings with their real defaults.
+fn check_settings(page: &str, at_least: usize) {
     let defaults = neuroglot::train::RunConfig::default().to_toml().parse::<toml::Table>().unwrap();
-    let rows = text.lines().skip_while(|line| !line.starts_with("| setting")).skip(2);
+    let rows = page.lines().skip_while(|line| !line.starts_with("| setting")).skip(2);
     let mut checked = 0;
     for row in rows.take_while(|line| line.starts_with('|')) {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
@@ -52,6 +56,7 @@ fn the_page_on_ones_own_data_runs_from_top_to_bottom() {
             let same = match &found {
                 toml::Value::Float(number) => value.parse() == Ok(*number),
                 toml::Value::Integer(number) => value.parse() == Ok(*number),
+                toml::Value::Boolean(is_set) => value.parse() == Ok(*is_set),
                 toml::Value::String(text) => value.trim_matches('`') == text,
                 _ => false,
             };
@@ -59,7 +64,31 @@ fn the_page_on_ones_own_data_runs_from_top_to_bottom() {
             checked += 1;
         }
     }
-    assert!(checked >= 15, "only {checked} settings");
+    assert!(checked >= at_least, "only {checked} settings");
+}
+
+/// Puts a file of settings into the workplace as it is, but for its number of epochs.
+fn with_one_epoch(workplace: &Workplace, name: &str, epochs: &str) {
+    let settings = page(name);
+    assert!(settings.contains(epochs));
+    std::fs::create_dir_all(workplace.path("examples")).unwrap();
+    std::fs::write(workplace.path(name), settings.replace(epochs, "epochs = 1")).unwrap();
+}
+
+#[test]
+fn the_page_on_ndt2_runs_from_top_to_bottom() {
+    let text = page("docs/ndt2.md");
+    let commands = blocks(&text, "sh");
+    assert_eq!(commands.len(), 1, "blocks of commands");
+    let workplace = Workplace::new();
+    with_one_epoch(&workplace, "examples/ndt2.toml", "epochs = 100");
+    run_all(&workplace, &commands);
+    for run in ["ndt2", "baseline"] {
+        let config = std::fs::read_to_string(workplace.path(&format!("runs/{run}/config.toml"))).unwrap();
+        assert!(config.contains("architecture = \"ndt2\""), "{config}");
+        assert!(workplace.path(&format!("runs/{run}/evaluation/units.parquet")).is_file());
+    }
+    check_settings(&text, 8);
 }
 
 #[test]
@@ -72,12 +101,7 @@ fn the_readme_commands_run_on_simulated_recordings() {
     assert_eq!(own_data[0], "cargo install --path crates/neuroglot");
     let workplace = Workplace::new();
     workplace.succeed("simulate recordings --sessions 1 --units 12 --trials 40 --bins 10");
-    // The settings file as it is, but for its number of epochs.
-    std::fs::create_dir(workplace.path("examples")).unwrap();
-    let settings = page("examples/small.toml");
-    assert!(settings.contains("epochs = 300"));
-    let short = settings.replace("epochs = 300", "epochs = 1");
-    std::fs::write(workplace.path("examples/small.toml"), short).unwrap();
+    with_one_epoch(&workplace, "examples/small.toml", "epochs = 300");
     let commands: Vec<String> = own_data[1..].iter().map(|line| line.to_string()).collect();
     run_all(&workplace, &commands);
     assert!(workplace.path("report.html").is_file());
@@ -101,9 +125,7 @@ fn the_script_of_the_real_recording_makes_its_tables() {
     let workplace = Workplace::new();
     workplace.succeed("simulate . --sessions 1 --units 12 --trials 40 --bins 10 --seed 3");
     std::fs::rename(workplace.path("simulated-3-00_aligned"), workplace.path("ibl_dy016_aligned")).unwrap();
-    std::fs::create_dir(workplace.path("examples")).unwrap();
-    let settings = page("examples/small.toml").replace("epochs = 300", "epochs = 1");
-    std::fs::write(workplace.path("examples/small.toml"), settings).unwrap();
+    with_one_epoch(&workplace, "examples/small.toml", "epochs = 300");
     let output = workplace.script(&format!("python3 {script} --neuroglot \"$NEUROGLOT\""));
     assert_eq!(output.code, Some(0), "{output}");
     for row in ["| co-smoothing |", "| inter-region, Poisson D² |", "| training, wall time |"] {
@@ -118,11 +140,13 @@ fn the_script_of_the_benchmark_prints_a_ratio_per_round() {
         return;
     }
     let workplace = Workplace::new();
-    let peer = "print('{\"step_ms\": 1e9, \"forward_ms\": 1e9, \"forward_one_trial_ms\": 1e9}')\n";
+    // The peer must be asked for the model that is timed.
+    let peer = "import sys; assert 'ndt2' in sys.argv\n\
+                print('{\"step_ms\": 1e9, \"forward_ms\": 1e9, \"forward_one_trial_ms\": 1e9}')\n";
     std::fs::write(workplace.path("peer.py"), peer).unwrap();
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../benches/compare.py");
     let output = workplace.script(&format!(
-        "python3 {script} peer.py --neuroglot \"$NEUROGLOT\" --rounds 1 --sizes small --repetitions 1"
+        "python3 {script} peer.py --neuroglot \"$NEUROGLOT\" --rounds 1 --sizes small --repetitions 1 --model ndt2"
     ));
     assert_eq!(output.code, Some(0), "{output}");
     // Two lines of head; step, forward, one trial and memory with dropout, step and memory without.

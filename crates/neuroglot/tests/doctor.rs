@@ -33,7 +33,7 @@ fn scripts_read_the_same_as_json() {
     assert_eq!(found["passed"], true);
     let checks = found["checks"].as_array().unwrap();
     let count = |kind: &str| checks.iter().filter(|check| check["kind"] == kind).count();
-    assert_eq!(count("training step"), 6, "one per masking scheme");
+    assert_eq!(count("training step"), 2 * 7, "one per architecture and masking scheme");
     assert!(count("operation") > 20);
     for check in checks {
         assert!(check["difference"].as_f64().unwrap() <= check["limit"].as_f64().unwrap(), "{check}");

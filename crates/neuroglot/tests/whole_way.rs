@@ -236,7 +236,7 @@ fn a_benchmark_has_the_keys_that_scripts_read() {
         (&found["dropout"], &found["batch"], &found["precision"]),
         (&true.into(), &3.into(), &"f32".into())
     );
-    assert_eq!(found.as_object().unwrap().len(), 10);
+    assert_eq!((found.as_object().unwrap().len(), &found["model"]), (11, &"ndt1-stitch".into()));
     for (time, keys) in [
         ("step_ms", vec!["median", "min", "max"]),
         ("forward_ms", vec!["median", "min", "max"]),
@@ -246,6 +246,10 @@ fn a_benchmark_has_the_keys_that_scripts_read() {
             assert!(found[time][key].as_f64().is_some_and(|ms| ms > 0.0), "{time} {key}");
         }
     }
+    let ndt2 =
+        Workplace::new().succeed_json("bench --model ndt2 --size small --batch 1 --repetitions 1 --json");
+    assert_eq!(ndt2["model"], "ndt2");
+    assert!(ndt2["step_ms"]["median"].as_f64().is_some_and(|ms| ms > 0.0));
     if cfg!(target_os = "linux") {
         assert!(found["peak_mb"].as_f64().is_some_and(|peak| peak > 1.0));
     }

@@ -96,6 +96,23 @@ fn pool(threads: usize) -> Result<Arc<ThreadPool>, EngineError> {
     })
 }
 
+/// Asks for large pages for an arena that has not been written to yet: passes over it then miss the processor's table of
+/// pages less often. Where the system has none, nothing changes.
+fn advise_large_pages(arena: &mut Vec<Line>) {
+    #[cfg(target_os = "linux")]
+    {
+        const PAGE: usize = 4096;
+        let start = (arena.as_mut_ptr() as usize).next_multiple_of(PAGE);
+        let end = arena.as_mut_ptr() as usize + arena.capacity() * size_of::<Line>();
+        if let Some(bytes) = end.checked_sub(start).filter(|bytes| *bytes > 0) {
+            // SAFETY: the range lies inside the arena's own memory, and this advice does not change what it holds.
+            unsafe { libc::madvise(start as *mut libc::c_void, bytes, libc::MADV_HUGEPAGE) };
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = arena;
+}
+
 /// The floats of each slot.
 ///
 /// # Panics
@@ -122,7 +139,13 @@ impl Device for CpuDevice {
         let lines = floats.div_ceil(16);
         if lines > self.arena.len() {
             let out_of_memory = |_| EngineError::OutOfMemory { mebibytes: floats >> 18 };
-            self.arena.try_reserve_exact(lines - self.arena.len()).map_err(out_of_memory)?;
+            let mut grown = Vec::new();
+            grown.try_reserve_exact(lines).map_err(out_of_memory)?;
+            // Before anything is written: pages keep the size that they have then.
+            advise_large_pages(&mut grown);
+            grown.extend_from_slice(&self.arena);
+            // The old arena is gone before the new one is filled: its pages count until then.
+            self.arena = grown;
             self.arena.resize(lines, Line([0.0; 16]));
         }
         Ok(())
@@ -203,11 +226,7 @@ impl Device for CpuDevice {
     }
 
     fn linear(&mut self, op: &Linear) {
-        let other = match op.then {
-            Then::Nothing => Slot::default(),
-            Then::Gelu { activated } => activated,
-            Then::Residual { x, .. } => x,
-        };
+        let other = op.then.slot();
         fn matrix<'a>(op: &Linear, weight: &'a [f32]) -> Matrix<'a> {
             Matrix::new(weight, op.outputs, op.inputs).transpose()
         }
@@ -309,6 +328,21 @@ impl Device for CpuDevice {
 
     fn drop_prefix_backward(&mut self, op: &DropPrefix) {
         self.run([op.tokens, op.bins], |[tokens, bins]| op.backward(bins, tokens));
+    }
+
+    fn patch_positions(&mut self, op: &PatchPositions) {
+        self.run(
+            [op.time, op.space, op.region, op.region_of_patch, op.y],
+            |[time, space, region, region_of_patch, y]| op.forward(time, space, region, region_of_patch, y),
+        );
+    }
+
+    fn patch_positions_backward(&mut self, op: &PatchPositionsBackward) {
+        let slots =
+            [op.region_of_patch, op.y_gradient, op.time_gradient, op.space_gradient, op.region_gradient];
+        self.run(slots, |[region_of_patch, dy, dtime, dspace, dregion]| {
+            op.backward(region_of_patch, dy, dtime, dspace, dregion);
+        });
     }
 
     fn poisson_loss(&mut self, op: &PoissonLoss) {

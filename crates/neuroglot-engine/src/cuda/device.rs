@@ -427,6 +427,14 @@ impl<D: Driver> Device for CudaDevice<D> {
         self.run_drop_prefix_backward(op);
     }
 
+    fn patch_positions(&mut self, op: &PatchPositions) {
+        self.run_patch_positions(op);
+    }
+
+    fn patch_positions_backward(&mut self, op: &PatchPositionsBackward) {
+        self.run_patch_positions_backward(op);
+    }
+
     fn poisson_loss(&mut self, op: &PoissonLoss) {
         self.run_poisson_loss(op);
     }

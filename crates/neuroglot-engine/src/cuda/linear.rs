@@ -12,7 +12,9 @@ impl<D: Driver> CudaDevice<D> {
         let (x, y) = (self.at(op.x), self.at(op.y));
         self.drop_elements(x, x, rows * inputs, op.dropout);
         let (residual, behind) = match op.then {
-            Then::Residual { x, dropout } => (Some(self.at(x)), dropout.filter(Dropout::is_active)),
+            Then::Residual { x, dropout } => {
+                (Some(if x.is_empty() { y } else { self.at(x) }), dropout.filter(Dropout::is_active))
+            }
             _ => (None, None),
         };
         let [a, b] = self.factors([(x, rows, inputs), (self.at(op.weight), outputs, inputs)]);
@@ -31,7 +33,8 @@ impl<D: Driver> CudaDevice<D> {
         let length = rows * outputs;
         match op.then {
             Then::Gelu { activated } => {
-                let arguments = [y.into(), self.at(activated).into(), (length as u64).into()];
+                let activated = if activated.is_empty() { y } else { self.at(activated) };
+                let arguments = [y.into(), activated.into(), (length as u64).into()];
                 self.launch("gelu", per_element(length), &arguments);
             }
             Then::Residual { x, .. } if behind.is_some() => {

@@ -49,7 +49,7 @@ macro_rules! source {
 
 const SHARED: [(&str, &str); 2] = [source!("prelude.cu"), source!("dropout_bits.cu")];
 
-const GENERAL: [(&str, &str); 12] = [
+const GENERAL: [(&str, &str); 13] = [
     source!("dropout.cu"),
     source!("activations.cu"),
     source!("column_sums.cu"),
@@ -57,6 +57,7 @@ const GENERAL: [(&str, &str); 12] = [
     source!("scale_norm.cu"),
     source!("rope.cu"),
     source!("token_rows.cu"),
+    source!("patch_positions.cu"),
     source!("select_rows.cu"),
     source!("poisson_loss.cu"),
     source!("adamw.cu"),

@@ -3,7 +3,10 @@
 use super::device::{CudaDevice, per_eight_elements, per_element};
 use super::driver::Driver;
 use crate::Device;
-use crate::ops::{DropPrefix, SelectRows, SelectRowsBackward, TokenRows, TokenRowsBackward};
+use crate::ops::{
+    DropPrefix, PatchPositions, PatchPositionsBackward, SelectRows, SelectRowsBackward, TokenRows,
+    TokenRowsBackward,
+};
 
 /// Rows in front of the bins of a sequence: session and prompt.
 const PREFIX: usize = 2;
@@ -67,6 +70,38 @@ impl<D: Driver> CudaDevice<D> {
             (bins as u32).into(),
         ];
         self.launch("drop_prefix_backward", per_element(length), &arguments);
+    }
+
+    pub(super) fn run_patch_positions(&mut self, op: &PatchPositions) {
+        let length = op.bins * op.patches * op.width;
+        let arguments = [
+            self.at(op.time).into(),
+            self.at(op.space).into(),
+            self.at(op.region).into(),
+            self.at(op.region_of_patch).into(),
+            self.at(op.y).into(),
+            (length as u64).into(),
+            (op.patches as u32).into(),
+            (op.width as u32).into(),
+            (op.regions as u32).into(),
+        ];
+        self.launch("patch_positions", per_element(length), &arguments);
+    }
+
+    pub(super) fn run_patch_positions_backward(&mut self, op: &PatchPositionsBackward) {
+        let arguments = [
+            self.at(op.y_gradient).into(),
+            self.at(op.region_of_patch).into(),
+            self.at(op.time_gradient).into(),
+            self.at(op.space_gradient).into(),
+            self.at(op.region_gradient).into(),
+            (op.bins as u32).into(),
+            (op.patches as u32).into(),
+            (op.width as u32).into(),
+            (op.regions as u32).into(),
+        ];
+        let rows = op.bins + op.patches + op.regions;
+        self.launch("patch_positions_backward", per_element(rows * op.width), &arguments);
     }
 
     pub(super) fn run_select_rows(&mut self, op: &SelectRows) {

@@ -1,6 +1,6 @@
 //! Multi-head attention, recomputed in the backward pass.
 
-use crate::cpu::math::{exp_of_negative, max_of, sum_of};
+use crate::cpu::math::{LANES, exp_of_negative, halve, ln_from_one, sum_of};
 use crate::cpu::parallel::{SharedRows, simd};
 use crate::cpu::products::{Destination, Into, Matrix, product_here};
 use crate::{AttentionRule, Dropout, Slot};
@@ -71,11 +71,34 @@ fn with_scratch(len: usize, work: impl FnOnce(&mut [f32])) {
     });
 }
 
-/// y = a·b, without gaps, on this thread.
-fn dense_product(y: &mut [f32], a: Matrix<'_>, b: Matrix<'_>) {
-    let columns = b.columns();
+/// Floats from one query's weights to the next: whole vectors, so that no row has a rest.
+fn row_of_weights(tokens: usize) -> usize {
+    tokens.next_multiple_of(LANES)
+}
+
+/// y = a·b in the first columns of rows of weights, on this thread; the floats behind them are left as they fall.
+fn product_into_weights(y: &mut [f32], block: Block, a: Matrix<'_>, b: Matrix<'_>) {
     // SAFETY: y is borrowed exclusively.
-    unsafe { product_here(Destination::dense(y, columns), Into::Replace, a, b) };
+    unsafe { product_here(Destination::padded(y, block.row()), Into::Replace, a, b) };
+}
+
+/// Queries worked on at once, and the keys that any of them may see: the first so many.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Block {
+    first: usize,
+    queries: usize,
+    keys: usize,
+}
+
+impl Block {
+    /// Floats of a query's weights.
+    fn row(&self) -> usize {
+        row_of_weights(self.keys)
+    }
+
+    fn floats(&self) -> usize {
+        self.queries * self.row()
+    }
 }
 
 /// One head of one sequence.
@@ -120,19 +143,19 @@ impl Attention {
         log_sums.par_chunks_mut(tokens).enumerate().for_each(|(index, log_sums)| {
             let head = self.shape.head(index);
             let (sequence, column) = (index / heads, index % heads * head_width);
-            let value = head.matrix(qkv, 2);
-            with_scratch(2 * QUERIES.min(tokens) * tokens, |scratch| {
-                for first in (0..tokens).step_by(QUERIES) {
-                    let queries = QUERIES.min(tokens - first);
-                    let (weights, multipliers) = scratch.split_at_mut(queries * tokens);
-                    head.scores(qkv, first, queries, weights);
+            with_scratch(2 * QUERIES.min(tokens) * row_of_weights(tokens), |scratch| {
+                for block in head.blocks() {
+                    let Block { first, queries, keys } = block;
+                    let (weights, multipliers) = scratch.split_at_mut(block.floats());
+                    head.scores(qkv, block, weights);
                     simd(
                         #[inline(always)]
-                        || head.softmax(weights, &mut log_sums[first..first + queries]),
+                        || head.softmax(block, weights, &mut log_sums[first..first + queries]),
                     );
-                    head.drop(first, weights, &mut multipliers[..queries * tokens]);
+                    head.drop(block, weights, &mut multipliers[..queries * keys]);
                     let start = (sequence * tokens + first) * hidden + column;
-                    let weights = Matrix::new(weights, queries, tokens);
+                    let weights = Matrix::strided(weights, queries, keys, block.row());
+                    let value = head.rows(qkv, 2, 0, keys);
                     // SAFETY: each head writes to its own columns of its own sequence.
                     unsafe {
                         product_here(Destination::columns(y, start, hidden), Into::Replace, weights, value);
@@ -159,29 +182,27 @@ impl AttentionBackward {
                     product_here(Destination::columns(dqkv, place, head.stride), into, a, b);
                 }
             };
-            let size = QUERIES.min(tokens) * tokens;
+            let size = QUERIES.min(tokens) * row_of_weights(tokens);
             with_scratch(3 * size, |scratch| {
-                for first in (0..tokens).step_by(QUERIES) {
-                    let queries = QUERIES.min(tokens - first);
+                for block in head.blocks() {
+                    let Block { first, queries, keys } = block;
                     let into = if first == 0 { Into::Replace } else { Into::Add };
-                    let (weights, rest) = scratch.split_at_mut(size);
-                    let (gradient, multipliers) = rest.split_at_mut(size);
-                    let weights = &mut weights[..queries * tokens];
-                    let gradient = &mut gradient[..queries * tokens];
-                    let multipliers = &mut multipliers[..queries * tokens];
-                    head.scores(qkv, first, queries, weights);
+                    let (weights, rest) = scratch.split_at_mut(block.floats());
+                    let (gradient, multipliers) = rest.split_at_mut(block.floats());
+                    let multipliers = &mut multipliers[..queries * keys];
+                    head.scores(qkv, block, weights);
                     simd(
                         #[inline(always)]
-                        || head.weights(weights, &log_sums[first..first + queries]),
+                        || head.weights(block, weights, &log_sums[first..first + queries]),
                     );
                     let dy = Matrix::strided(&dy[first * hidden..], queries, head_width, hidden);
-                    let value = head.matrix(qkv, 2);
-                    dense_product(gradient, dy, value.transpose());
-                    head.score_gradients(first, weights, gradient, multipliers);
-                    let dropped = Matrix::new(weights, queries, tokens);
+                    let value = head.rows(qkv, 2, 0, keys);
+                    product_into_weights(gradient, block, dy, value.transpose());
+                    head.score_gradients(block, weights, gradient, multipliers);
+                    let dropped = Matrix::strided(weights, queries, keys, block.row());
                     product_into(2, 0, into, dropped.transpose(), dy);
-                    let gradient = Matrix::new(gradient, queries, tokens);
-                    let (query, key) = (head.rows(qkv, 0, first, queries), head.matrix(qkv, 1));
+                    let gradient = Matrix::strided(gradient, queries, keys, block.row());
+                    let (query, key) = (head.rows(qkv, 0, first, queries), head.rows(qkv, 1, 0, keys));
                     product_into(0, first, Into::Replace, gradient, key);
                     product_into(1, 0, into, gradient.transpose(), query);
                 }
@@ -191,29 +212,43 @@ impl AttentionBackward {
 }
 
 impl Head {
-    /// All rows of this head's queries (part 0), keys (1) or values (2).
-    fn matrix<'a>(&self, qkv: &'a [f32], part: usize) -> Matrix<'a> {
-        self.rows(qkv, part, 0, self.tokens)
+    /// All queries in order, the first with all keys. In long causal sequences those of the prefix, which see every key,
+    /// are a block apart, so that others need no keys behind their last.
+    fn blocks(&self) -> impl Iterator<Item = Block> {
+        let (tokens, rule) = (self.tokens, self.rule);
+        let is_long = rule.causal && tokens > QUERIES;
+        let prefix = if is_long { rule.prefix.min(QUERIES) } else { 0 };
+        let block = move |first: usize, queries: usize| Block {
+            first,
+            queries,
+            keys: if first == 0 { tokens } else { rule.key_end(first + queries - 1, tokens) },
+        };
+        let others = (prefix..tokens).step_by(QUERIES);
+        let others = others.map(move |first| block(first, QUERIES.min(tokens - first)));
+        (prefix > 0).then(|| block(0, prefix)).into_iter().chain(others)
     }
 
+    /// Rows of this head's queries (part 0), keys (1) or values (2).
     fn rows<'a>(&self, qkv: &'a [f32], part: usize, first: usize, count: usize) -> Matrix<'a> {
         let start = self.parts[part] + first * self.stride;
         let span = (count - 1) * self.stride + self.head_width;
         Matrix::strided(&qkv[start..start + span], count, self.head_width, self.stride)
     }
 
-    /// Q·Kᵀ of some queries; pairs that are not allowed get −∞.
-    fn scores(&self, qkv: &[f32], first: usize, queries: usize, scores: &mut [f32]) {
-        let keys = self.matrix(qkv, 1).transpose();
-        let query = self.rows(qkv, 0, first, queries);
-        dense_product(scores, query, keys);
+    /// Q·Kᵀ of some queries; pairs that are not allowed get −∞, as does what fills up a row.
+    fn scores(&self, qkv: &[f32], block: Block, scores: &mut [f32]) {
+        let key = self.rows(qkv, 1, 0, block.keys).transpose();
+        let query = self.rows(qkv, 0, block.first, block.queries);
+        product_into_weights(scores, block, query, key);
+        let rows = scores.chunks_exact_mut(block.row());
         if !self.rule.causal && !self.rule.has_unused() {
+            rows.for_each(|scores| scores[block.keys..].fill(f32::NEG_INFINITY));
             return;
         }
-        for (row, scores) in scores.chunks_mut(self.tokens).enumerate() {
-            let query = first + row;
+        for (row, scores) in rows.enumerate() {
+            let query = block.first + row;
             let own = scores[query];
-            let end = self.rule.key_end(query, self.tokens);
+            let end = self.rule.key_end(query, block.keys);
             scores[end..].fill(f32::NEG_INFINITY);
             if self.rule.has_unused() {
                 for bin in scores[self.rule.prefix.min(end)..end].chunks_mut(self.rule.tokens_per_bin) {
@@ -227,40 +262,76 @@ impl Head {
 
     /// Scores become weights; their log-sums are kept.
     #[inline(always)]
-    fn softmax(&self, scores: &mut [f32], log_sums: &mut [f32]) {
-        for (scores, log_sum) in scores.chunks_mut(self.tokens).zip(log_sums) {
-            let largest = max_of(scores);
-            for score in scores.iter_mut() {
-                *score = exp_of_negative((*score - largest) * self.scale);
+    fn softmax(&self, block: Block, scores: &mut [f32], log_sums: &mut [f32]) {
+        let larger = |a: f32, b: f32| if a > b { a } else { b };
+        let rows = scores.chunks_exact_mut(block.row());
+        let mut row_sums = [1.0; QUERIES];
+        for ((scores, log_sum), row_sum) in rows.zip(log_sums.iter_mut()).zip(&mut row_sums) {
+            let (vectors, _) = scores.as_chunks_mut::<LANES>();
+            let mut maxima = [f32::NEG_INFINITY; LANES];
+            for scores in vectors.iter() {
+                for lane in 0..LANES {
+                    maxima[lane] = larger(scores[lane], maxima[lane]);
+                }
             }
-            let sum = sum_of(scores, scores, |a, _| a);
+            let largest = halve(maxima, larger);
+            let mut sums = [0.0; LANES];
+            for scores in vectors.iter_mut() {
+                for lane in 0..LANES {
+                    scores[lane] = exp_of_negative((scores[lane] - largest) * self.scale);
+                    sums[lane] += scores[lane];
+                }
+            }
+            let sum = halve(sums, |a, b| a + b);
             let inverse = 1.0 / sum;
-            for score in scores.iter_mut() {
-                *score *= inverse;
+            for scores in vectors.iter_mut() {
+                for lane in 0..LANES {
+                    scores[lane] *= inverse;
+                }
             }
-            *log_sum = largest * self.scale + sum.ln();
+            (*log_sum, *row_sum) = (largest * self.scale, sum);
+        }
+        for (log_sum, row_sum) in log_sums.iter_mut().zip(&row_sums) {
+            *log_sum += ln_from_one(*row_sum);
         }
     }
 
     /// Scores become weights again, by their log-sums.
     #[inline(always)]
-    fn weights(&self, scores: &mut [f32], log_sums: &[f32]) {
-        for (scores, log_sum) in scores.chunks_mut(self.tokens).zip(log_sums) {
-            for score in scores.iter_mut() {
-                *score = exp_of_negative(score.mul_add(self.scale, -log_sum));
+    fn weights(&self, block: Block, scores: &mut [f32], log_sums: &[f32]) {
+        let rows = scores.chunks_exact_mut(block.row());
+        for (scores, log_sum) in rows.zip(log_sums) {
+            for scores in scores.as_chunks_mut::<LANES>().0 {
+                for lane in 0..LANES {
+                    scores[lane] = exp_of_negative(scores[lane].mul_add(self.scale, -log_sum));
+                }
             }
         }
     }
 
-    fn drop(&self, first: usize, weights: &mut [f32], multipliers: &mut [f32]) {
+    /// Multipliers of the weights of a block, `[query, key]`.
+    #[inline(always)]
+    fn multipliers(&self, dropout: &Dropout, block: Block, multipliers: &mut [f32]) {
+        let start = self.first_element + block.first * self.tokens;
+        if block.keys == self.tokens {
+            return dropout.multipliers(start, multipliers);
+        }
+        for (query, multipliers) in multipliers.chunks_exact_mut(block.keys).enumerate() {
+            dropout.multipliers(start + query * self.tokens, multipliers);
+        }
+    }
+
+    fn drop(&self, block: Block, weights: &mut [f32], multipliers: &mut [f32]) {
         let Some(dropout) = &self.dropout else { return };
-        let start = self.first_element + first * self.tokens;
         simd(
             #[inline(always)]
             || {
-                dropout.multipliers(start, multipliers);
-                for (weight, m) in weights.iter_mut().zip(multipliers.iter()) {
-                    *weight *= m;
+                self.multipliers(dropout, block, multipliers);
+                let rows = weights.chunks_exact_mut(block.row());
+                for (weights, m) in rows.zip(multipliers.chunks_exact(block.keys)) {
+                    for (weight, m) in weights.iter_mut().zip(m) {
+                        *weight *= m;
+                    }
                 }
             },
         );
@@ -269,7 +340,7 @@ impl Head {
     /// `gradient` holds dy·Vᵀ and becomes dS / √d; `weights` become m∘P, which the value gradient needs.
     fn score_gradients(
         &self,
-        first: usize,
+        block: Block,
         weights: &mut [f32],
         gradient: &mut [f32],
         multipliers: &mut [f32],
@@ -278,13 +349,14 @@ impl Head {
             #[inline(always)]
             || {
                 match &self.dropout {
-                    Some(dropout) => {
-                        dropout.multipliers(self.first_element + first * self.tokens, multipliers)
-                    }
+                    Some(dropout) => self.multipliers(dropout, block, multipliers),
                     None => multipliers.fill(1.0),
                 }
-                let rows = weights.chunks_mut(self.tokens).zip(gradient.chunks_mut(self.tokens));
-                for ((weights, gradient), m) in rows.zip(multipliers.chunks(self.tokens)) {
+                let row = block.row();
+                let rows = weights.chunks_exact_mut(row).zip(gradient.chunks_exact_mut(row));
+                for ((weights, gradient), m) in rows.zip(multipliers.chunks_exact(block.keys)) {
+                    let weights = &mut weights[..block.keys];
+                    let (gradient, m) = (&mut gradient[..weights.len()], &m[..weights.len()]);
                     for (gradient, m) in gradient.iter_mut().zip(m) {
                         *gradient *= m;
                     }
@@ -301,22 +373,43 @@ impl Head {
 
 #[cfg(test)]
 mod tests {
+    use super::{Block, QUERIES};
     use crate::ops::gradient_check::{Check, Sizes, uniform};
     use crate::ops::{Attention, AttentionBackward, AttentionShape};
     use crate::{AttentionRule, Device, Dropout};
+
+    #[test]
+    fn a_long_causal_sequence_meets_about_half_of_its_keys() {
+        let rule = AttentionRule { prefix: 2, tokens_per_bin: 10, used_per_bin: 10, causal: true };
+        let blocks = |rule, tokens| -> Vec<Block> {
+            let shape = AttentionShape { batch: 1, tokens, heads: 1, head_width: 1, rule, dropout: None };
+            shape.head(0).blocks().collect()
+        };
+        let scores = |blocks: &[Block]| blocks.iter().map(|block| block.queries * block.keys).sum::<usize>();
+        let causal = blocks(rule, 1002);
+        assert!(scores(&causal) < 1002 * 1002 * 6 / 10, "{causal:?}");
+        assert_eq!(causal.iter().map(|block| block.queries).sum::<usize>(), 1002);
+        assert_eq!(scores(&blocks(AttentionRule { causal: false, ..rule }, 1002)), 1002 * 1002);
+        // A short one stays whole.
+        assert_eq!(blocks(rule, QUERIES), [Block { first: 0, queries: QUERIES, keys: QUERIES }]);
+    }
 
     #[test]
     fn gradient_matches_finite_differences_under_every_rule() {
         let causal = AttentionRule { prefix: 2, tokens_per_bin: 1, used_per_bin: 1, causal: true };
         let patches = AttentionRule { prefix: 2, tokens_per_bin: 3, used_per_bin: 2, causal: true };
         let key = Dropout { probability: 0.3, seed: 1, step: 2, site: 3 };
-        // 150 tokens take two blocks of queries.
+        let bare = AttentionRule { prefix: 0, ..causal };
+        // More than 128 tokens take several blocks of queries, under a causal rule with ever more keys.
         let cases = [
             (2, 5, 1, 3, AttentionRule::full(), None),
             (2, 7, 3, 2, causal, Some(key)),
             (1, 11, 2, 4, patches, None),
             (1, 11, 2, 4, AttentionRule { causal: false, ..patches }, Some(key)),
-            (1, 150, 1, 2, causal, None),
+            (1, 150, 1, 2, AttentionRule { causal: false, ..causal }, None),
+            (1, 150, 1, 2, bare, None),
+            (1, 150, 1, 2, causal, Some(key)),
+            (1, 175, 1, 2, patches, Some(key)),
         ];
         for (batch, tokens, heads, head_width, rule, dropout) in cases {
             let hidden = heads * head_width;

@@ -3,7 +3,7 @@
 use crate::Slot;
 use crate::cpu::math::{add_scaled_to, sum_of};
 use crate::cpu::parallel::simd;
-use crate::cpu::products::{Into, Left, Matrix, Right, product, product_then};
+use crate::cpu::products::{Behind, Into, Left, Matrix, Right, product, product_then};
 use rayon::prelude::*;
 
 /// Wᵀ = Vᵀ·Uᵀ and b = U·c + d: the layer x ↦ U·(V·x + c) + d in one product.
@@ -96,7 +96,7 @@ impl ComposeBackward {
             rows.for_each(|(du, db)| simd(|| add_scaled_to(du, *db, inner_bias)));
         };
         let inner = Right::Matrix(inner.transpose());
-        product_then(outer_weight_gradient, Into::Replace, &Left::Matrix(dw), inner, &rank_one);
+        product_then(outer_weight_gradient, Into::Replace, &Left::Matrix(dw), inner, Behind::Rows(&rank_one));
         product(inner_weight_gradient, Into::Replace, outer.transpose(), dw);
         inner_bias_gradient.par_chunks_mut(64).enumerate().for_each(|(index, dc)| {
             simd(

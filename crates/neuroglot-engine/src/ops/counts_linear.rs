@@ -3,7 +3,7 @@
 use crate::Slot;
 use crate::cpu::math::{add_scaled_to, add_to};
 use crate::cpu::parallel::{PIECE, SharedRows, simd};
-use crate::cpu::products::{Into, Left, Matrix, Right, product, product_then};
+use crate::cpu::products::{Behind, Into, Left, Matrix, Right, product, product_then};
 use crate::ops::linear::sum_rows;
 use rayon::prelude::*;
 
@@ -94,7 +94,7 @@ impl CountsLinear {
         let (rows, units, outputs) = (self.rows, self.units, self.outputs);
         if is_dense(x) {
             let (x, weight) = (Matrix::new(x, rows, units), Matrix::new(weight, units, outputs));
-            product_then(y, Into::Replace, &Left::Matrix(x), Right::Matrix(weight), &|_, y| {
+            let finish = |_: usize, y: &mut [f32]| {
                 simd(
                     #[inline(always)]
                     || {
@@ -104,7 +104,8 @@ impl CountsLinear {
                         }
                     },
                 );
-            });
+            };
+            product_then(y, Into::Replace, &Left::Matrix(x), Right::Matrix(weight), Behind::Rows(&finish));
             return;
         }
         y.par_chunks_mut(ROWS * outputs).zip(x.par_chunks(ROWS * units)).for_each(|(y, x)| {

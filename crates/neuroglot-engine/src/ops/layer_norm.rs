@@ -65,19 +65,46 @@ impl LayerNorm {
             simd(
                 #[inline(always)]
                 || {
-                    for ((y, x), s) in y.chunks_mut(width).zip(x.chunks(width)).zip(statistics.chunks_mut(2))
-                    {
-                        let mean = sum_of(x, x, |a, _| a) / width as f32;
-                        let variance = sum_of(x, x, |a, _| (a - mean) * (a - mean)) / width as f32;
-                        let r = 1.0 / (variance + EPSILON).sqrt();
-                        for i in 0..width {
-                            y[i] = ((x[i] - mean) * r).mul_add(gain[i], bias[i]);
-                        }
-                        (s[0], s[1]) = (mean, r);
-                    }
+                    // Rows side by side do not wait for each other's sums and roots.
+                    const TOGETHER: usize = 4;
+                    let whole = x.len() / (TOGETHER * width) * TOGETHER;
+                    let (y, y_rest) = y.split_at_mut(whole * width);
+                    let (x, x_rest) = x.split_at(whole * width);
+                    let (statistics, statistics_rest) = statistics.split_at_mut(whole * 2);
+                    normalise::<TOGETHER>(width, x, gain, bias, y, statistics);
+                    normalise::<1>(width, x_rest, gain, bias, y_rest, statistics_rest);
                 },
             );
         });
+    }
+}
+
+/// `ROWS` rows at a time. Exact chunks and slices of one length: the loops are then free of checks and vectorise whole.
+#[inline(always)]
+fn normalise<const ROWS: usize>(
+    width: usize,
+    x: &[f32],
+    gain: &[f32],
+    bias: &[f32],
+    y: &mut [f32],
+    statistics: &mut [f32],
+) {
+    let groups = x.chunks_exact(ROWS * width).zip(y.chunks_exact_mut(ROWS * width));
+    for ((x, y), statistics) in groups.zip(statistics.chunks_exact_mut(2 * ROWS)) {
+        let row = |row: usize| &x[row * width..(row + 1) * width];
+        let mean: [f32; ROWS] = std::array::from_fn(|r| sum_of(row(r), row(r), |a, _| a) / width as f32);
+        let variance: [f32; ROWS] = std::array::from_fn(|r| {
+            sum_of(row(r), row(r), |a, _| (a - mean[r]) * (a - mean[r])) / width as f32
+        });
+        let inverse = variance.map(|variance| 1.0 / (variance + EPSILON).sqrt());
+        for (index, y) in y.chunks_exact_mut(width).enumerate() {
+            let (x, mean, r) = (&row(index)[..y.len()], mean[index], inverse[index]);
+            let (gain, bias) = (&gain[..y.len()], &bias[..y.len()]);
+            for i in 0..y.len() {
+                y[i] = ((x[i] - mean) * r).mul_add(gain[i], bias[i]);
+            }
+            (statistics[2 * index], statistics[2 * index + 1]) = (mean, r);
+        }
     }
 }
 
@@ -100,13 +127,15 @@ impl LayerNormBackward {
             simd(
                 #[inline(always)]
                 || {
-                    let rows = dx.chunks_mut(width).zip(x.chunks(width));
-                    for (((dx, x), dy), s) in rows.zip(dy.chunks(width)).zip(statistics.chunks(2)) {
+                    let rows = dx.chunks_exact_mut(width).zip(x.chunks_exact(width));
+                    for (((dx, x), dy), s) in rows.zip(dy.chunks_exact(width)).zip(statistics.chunks_exact(2))
+                    {
                         let (mean, r) = (s[0], s[1]);
+                        let (x, dy, gain) = (&x[..dx.len()], &dy[..dx.len()], &gain[..dx.len()]);
                         let mean_g = sum_of(dy, gain, |d, g| d * g) / width as f32;
                         let products = sum_of_three(dy, gain, x, |d, g, x| d * g * ((x - mean) * r));
                         let mean_gn = products / width as f32;
-                        for i in 0..width {
+                        for i in 0..dx.len() {
                             let n = (x[i] - mean) * r;
                             dx[i] += r * (dy[i] * gain[i] - mean_g - n * mean_gn);
                         }

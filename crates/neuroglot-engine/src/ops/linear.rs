@@ -3,7 +3,9 @@
 use super::{Before, Then};
 use crate::cpu::math::add_to;
 use crate::cpu::parallel::{SharedRows, simd};
-use crate::cpu::products::{Block, Into, Left, Matrix, Right, blocks_of_rows, product, product_then};
+use crate::cpu::products::{
+    Behind, Block, Into, Left, Matrix, Right, Stripe, blocks_of_rows, product, product_then,
+};
 use crate::dropout_bits::with_multipliers;
 use crate::{Dropout, Slot};
 
@@ -84,12 +86,19 @@ impl Linear {
         };
         let other = SharedRows::new(other);
         let left = Left::Rows { rows, inner: inputs, prepare: &prepare };
-        product_then(y, Into::Replace, &left, weight, &|first_row, y| {
-            let range = (first_row * self.outputs, y.len());
+        let by_stripes = |y: SharedRows<'_>, stripe: Stripe| {
+            // SAFETY: stripes do not overlap, and the product is done with this one; as for the other slot.
+            unsafe { self.then.finish_stripe(stripe, self.outputs, y, bias, other) };
+        };
+        let by_rows = |first_row: usize, y: &mut [f32]| {
+            let start = first_row * self.outputs;
             // SAFETY: blocks do not share rows, and the product does not use this slot.
-            let other = if self.then.has_slot() { unsafe { other.slice(range.0, range.1) } } else { &mut [] };
-            self.then.finish(range.0, y, bias, other);
-        });
+            let other = unsafe { other.slice(start, y.len()) };
+            self.then.finish(start, y, bias, other);
+        };
+        let behind = if self.then.drops() { Behind::Rows(&by_rows) } else { Behind::Stripes(&by_stripes) };
+        let into = if self.then.adds() { Into::Add } else { Into::Replace };
+        product_then(y, into, &left, weight, behind);
     }
 }
 
@@ -140,10 +149,11 @@ impl LinearBackward {
             };
             let left = Left::Rows { rows, inner: outputs, prepare: &prepare };
             let weight = Right::Matrix(Matrix::new(weight, outputs, inputs));
-            product_then(dx, Into::Replace, &left, weight, &|first_row, dx| {
+            let finish = |first_row: usize, dx: &mut [f32]| {
                 let start = first_row * inputs;
                 self.before.finish(start, dx, &x[start..], z.get(start..).unwrap_or_default());
-            });
+            };
+            product_then(dx, Into::Replace, &left, weight, Behind::Rows(&finish));
         }
         sum_rows(sums, db);
         let dz = if dropout.is_some() { &*dropped } else { dy };

@@ -4,7 +4,7 @@ use crate::brute_force::log_rates;
 use crate::support::*;
 use neuroglot_data::{Behaviour, Session, Split};
 use neuroglot_eval::results::{DecodingResult, SessionEvaluation};
-use neuroglot_model::{Ndt1, Prompt};
+use neuroglot_model::{Model, Prompt};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -22,7 +22,7 @@ fn decoded(session: &Session, behaviours: &[&str]) -> SessionEvaluation {
     decoded_by(&mut model(std::slice::from_ref(session), 1), session, behaviours)
 }
 
-fn decoded_by(model: &mut Ndt1, session: &Session, behaviours: &[&str]) -> SessionEvaluation {
+fn decoded_by(model: &mut Model, session: &Session, behaviours: &[&str]) -> SessionEvaluation {
     evaluated_alone(model, session, &[], behaviours)
 }
 
@@ -52,7 +52,7 @@ fn with_planted_choice(session: &Session, choices: &[f64]) -> Session {
 }
 
 /// A linear function of the log-rates with nothing hidden, per trial and bin.
-fn linear_in_log_rates(model: &mut Ndt1, session: &Session, prompt: Prompt) -> Vec<f64> {
+fn linear_in_log_rates(model: &mut Model, session: &Session, prompt: Prompt) -> Vec<f64> {
     let all =
         (0..session.trials()).flat_map(|trial| log_rates(model, 0, session, trial, prompt, |_, _| false));
     let all: Vec<f32> = all.collect();

@@ -5,12 +5,12 @@ use neuroglot_data::{Session, Split};
 use neuroglot_eval::Task;
 use neuroglot_eval::results::UnitScores;
 use neuroglot_metrics::{bits_per_spike, poisson_d2, psth_r2, single_trial_r2};
-use neuroglot_model::{Ndt1, Prompt};
+use neuroglot_model::{Model, Prompt};
 use std::collections::BTreeMap;
 
 /// Log-rates `[bin, unit]` of one trial with some entries hidden: `hides(bin, unit)`.
 pub fn log_rates(
-    model: &mut Ndt1,
+    model: &mut Model,
     place: usize,
     session: &Session,
     trial: usize,
@@ -57,7 +57,7 @@ pub fn scores_units_outside_regions(task: Task) -> bool {
 
 /// Predicted log-rates of one unit in the scored bins of the test trials, `[trial, bin]`.
 pub fn predicted(
-    model: &mut Ndt1,
+    model: &mut Model,
     place: usize,
     session: &Session,
     task: Task,

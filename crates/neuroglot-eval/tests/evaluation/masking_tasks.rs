@@ -6,7 +6,7 @@ use neuroglot_data::{Session, Split};
 use neuroglot_eval::results::{Evaluation, Scores, UnitScores};
 use neuroglot_eval::{Task, evaluate};
 use neuroglot_metrics::bootstrap_mean;
-use neuroglot_model::{Ndt1, Prompt, Scheme};
+use neuroglot_model::{Model, Prompt, Scheme};
 use neuroglot_train::MaskPool;
 
 const MULTI_TASK: [Prompt; 4] = [Prompt::Neuron, Prompt::Causal, Prompt::IntraRegion, Prompt::InterRegion];
@@ -35,7 +35,7 @@ fn check_scores(found: &Scores, units: &[UnitScores], what: &str) {
 }
 
 fn check_all_tasks(
-    model: &mut Ndt1,
+    model: &mut Model,
     sessions: &[Session],
     pool: MaskPool,
     prompts: [Prompt; 4],
@@ -116,6 +116,18 @@ fn a_model_of_a_single_scheme_is_asked_with_its_own_prompt_in_every_task() {
 }
 
 #[test]
+fn scores_of_ndt2_are_those_of_one_prediction_per_unit_and_trial() {
+    let sessions = two_sessions();
+    for region_patches in [false, true] {
+        let mut model = ndt2(&sessions, 1, region_patches);
+        check_all_tasks(&mut model, &sessions, MaskPool::MultiTask, MULTI_TASK);
+    }
+    let pool = MaskPool::Single(Scheme::RandomToken);
+    let baseline = check_all_tasks(&mut ndt2(&sessions, 1, false), &sessions, pool, [Prompt::Neuron; 4]);
+    assert_eq!(baseline.mask, "random-token");
+}
+
+#[test]
 fn forward_prediction_scores_one_bin_of_a_short_trial() {
     let session = simulated(1, 6, 30, 9).remove(0);
     let mut model = model(std::slice::from_ref(&session), 1);
@@ -173,13 +185,17 @@ fn recordings_have_no_ceiling() {
 fn the_number_of_threads_changes_nothing() {
     let sessions = two_sessions();
     let options = options(&Task::ALL, &["choice", "wheel-speed"]);
-    let [one, three] = [1, 3].map(|threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let mut model = model(&sessions, threads);
-        pool.install(|| evaluated(&mut model, &sessions, MaskPool::MultiTask, &options).unwrap())
-    });
-    assert_eq!(one.sessions[0].decoding.len(), 2);
-    assert_eq!(one, three);
+    let models: [fn(&[Session], usize) -> Model; 2] =
+        [model, |sessions, threads| ndt2(sessions, threads, true)];
+    for build in models {
+        let [one, three] = [1, 3].map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let mut model = build(&sessions, threads);
+            pool.install(|| evaluated(&mut model, &sessions, MaskPool::MultiTask, &options).unwrap())
+        });
+        assert_eq!(one.sessions[0].decoding.len(), 2);
+        assert_eq!(one, three);
+    }
 }
 
 #[test]

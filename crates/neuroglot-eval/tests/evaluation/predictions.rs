@@ -7,7 +7,7 @@ use arrow_array::types::{Float32Type, UInt32Type};
 use arrow_array::{Array, RecordBatch};
 use neuroglot_data::Session;
 use neuroglot_eval::{EvalError, Hidden, predict};
-use neuroglot_model::{Prompt, Scheme};
+use neuroglot_model::{Model, Prompt, Scheme};
 use neuroglot_train::MaskPool;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::path::Path;
@@ -30,9 +30,8 @@ fn parse(session: &Session, units: &[&str], regions: &[&str], bins: &[&str]) -> 
     Hidden::parse(session, &owned(units), &owned(regions), &owned(bins))
 }
 
-fn check_table(pool: MaskPool, prompt: Prompt) {
+fn check_table(mut model: Model, pool: MaskPool, prompt: Prompt) {
     let session = &two_sessions()[0];
-    let mut model = model(std::slice::from_ref(session), 1);
     let config = checkpoint(&model, std::slice::from_ref(session), pool);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("predictions.parquet");
@@ -78,12 +77,16 @@ fn check_table(pool: MaskPool, prompt: Prompt) {
 
 #[test]
 fn rates_are_those_of_a_model_that_does_not_see_what_is_hidden() {
-    check_table(MaskPool::MultiTask, Prompt::InterRegion);
+    let first = &two_sessions()[..1];
+    check_table(model(first, 1), MaskPool::MultiTask, Prompt::InterRegion);
+    check_table(ndt2(first, 1, true), MaskPool::MultiTask, Prompt::InterRegion);
 }
 
 #[test]
 fn a_model_of_a_single_scheme_is_asked_with_its_own_prompt() {
-    check_table(MaskPool::Single(Scheme::Causal), Prompt::Causal);
+    let first = &two_sessions()[..1];
+    check_table(model(first, 1), MaskPool::Single(Scheme::Causal), Prompt::Causal);
+    check_table(ndt2(first, 1, false), MaskPool::Single(Scheme::RandomToken), Prompt::Neuron);
 }
 
 #[test]

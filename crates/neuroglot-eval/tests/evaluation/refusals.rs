@@ -61,7 +61,7 @@ fn a_model_that_predicts_no_rates_has_diverged() {
     let sessions = simulated(1, 6, 30, 10);
     for bias in [f32::NAN, f32::INFINITY, 1000.0] {
         let mut model = constant_model(&sessions[0], &[1.0; 6]);
-        model.set_output_bias(0, &[0.0, 0.0, bias, 0.0, 0.0, 0.0]);
+        model.set_output_bias(&[(0, vec![0.0, 0.0, bias, 0.0, 0.0, 0.0])]);
         let error = evaluated(&mut model, &sessions, MaskPool::MultiTask, &options(&[Task::Forward], &[]));
         assert_names(&error.unwrap_err(), &["session simulated-3-00", "diverged", "learning_rate"]);
     }

@@ -4,7 +4,7 @@ use neuroglot_data::{Behaviour, Session, SessionParts, SimulatorConfig, SpikeCou
 use neuroglot_engine::CpuDevice;
 use neuroglot_eval::results::{Evaluation, SessionEvaluation, TaskResult};
 use neuroglot_eval::{EvalError, EvaluationOptions, Task, TaskSelection, evaluate};
-use neuroglot_model::{Ndt1, Ndt1Config, SessionShape};
+use neuroglot_model::{Architecture, Model, ModelConfig, SessionShape};
 use neuroglot_train::{CheckpointConfig, CheckpointSession, MaskConfig, MaskPool};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -83,34 +83,46 @@ pub fn dense(session: &Session, trial: usize) -> Vec<f32> {
 /// A model of these sessions with random weights whose rates start at the mean counts of the units.
 ///
 /// The weights of the output are larger than initial ones, so that what is hidden makes a difference.
-pub fn model(sessions: &[Session], threads: usize) -> Ndt1 {
-    let config = Ndt1Config { hidden: 16, layers: 2, heads: 2, channels: 8, ..Ndt1Config::default() };
-    let shape = |s: &Session| SessionShape { eid: s.eid().to_owned(), units: s.units().len() };
-    let shapes: Vec<SessionShape> = sessions.iter().map(shape).collect();
+pub fn model(sessions: &[Session], threads: usize) -> Model {
+    let config = ModelConfig { hidden: 16, layers: 2, heads: 2, channels: 8, ..ModelConfig::default() };
+    model_of(&config, sessions, threads)
+}
+
+/// The same of patches of 5 units, which no session of the tests fills.
+pub fn ndt2(sessions: &[Session], threads: usize, region_patches: bool) -> Model {
+    let architecture = Architecture::Ndt2;
+    let sizes = ModelConfig { hidden: 16, layers: 2, heads: 2, patch: 5, ..ModelConfig::default() };
+    model_of(&ModelConfig { architecture, region_patches, ..sizes }, sessions, threads)
+}
+
+fn model_of(config: &ModelConfig, sessions: &[Session], threads: usize) -> Model {
+    let shapes: Vec<SessionShape> = sessions.iter().map(|s| CheckpointSession::of(s).shape()).collect();
     let device = Box::new(CpuDevice::new(threads).unwrap());
     let mut rng = ChaCha8Rng::seed_from_u64(8);
     let mut model = config.init(sessions[0].bins(), &shapes, false, device, &mut rng).unwrap();
     scale_output_weights(&mut model, 2.0);
+    let mut biases = Vec::new();
     for (index, session) in sessions.iter().enumerate() {
         let rates = session.unit_rates_hz(&session.trials_in(Split::Train));
         let log_rates = rates.iter().map(|hz| (hz * session.bin_seconds()).max(1e-3).ln() as f32);
-        model.set_output_bias(index, &log_rates.collect::<Vec<f32>>());
+        biases.push((index, log_rates.collect()));
     }
+    model.set_output_bias(&biases);
     model
 }
 
 /// A model that predicts one constant rate (spikes/bin) per unit, whatever it sees.
-pub fn constant_model(session: &Session, rates: &[f32]) -> Ndt1 {
+pub fn constant_model(session: &Session, rates: &[f32]) -> Model {
     let mut model = model(std::slice::from_ref(session), 1);
     scale_output_weights(&mut model, 0.0);
-    model.set_output_bias(0, &rates.iter().map(|rate| rate.ln()).collect::<Vec<f32>>());
+    model.set_output_bias(&[(0, rates.iter().map(|rate| rate.ln()).collect())]);
     model
 }
 
-fn scale_output_weights(model: &mut Ndt1, scale: f32) {
+fn scale_output_weights(model: &mut Model, scale: f32) {
     for index in 0..model.parameters().len() {
         let name = &model.parameters()[index].name;
-        if name.starts_with("stitch_decoder.") && name.ends_with("weight") {
+        if name.contains("decoder.") && name.ends_with("weight") {
             let weights: Vec<f32> = model.read_parameter(index).iter().map(|weight| weight * scale).collect();
             model.write_parameter(index, &weights).unwrap();
         }
@@ -118,11 +130,10 @@ fn scale_output_weights(model: &mut Ndt1, scale: f32) {
 }
 
 /// What a checkpoint of a model says.
-pub fn checkpoint(model: &Ndt1, sessions: &[Session], scheme: MaskPool) -> CheckpointConfig {
+pub fn checkpoint(model: &Model, sessions: &[Session], scheme: MaskPool) -> CheckpointConfig {
     CheckpointConfig {
         format: "neuroglot-checkpoint-1".into(),
         version: "0.1.0".into(),
-        architecture: "ndt1-stitch".into(),
         model: model.config().clone(),
         mask: MaskConfig { scheme, ..MaskConfig::default() },
         seed: 8,
@@ -146,7 +157,7 @@ pub fn options(tasks: &[Task], behaviours: &[&str]) -> EvaluationOptions {
 
 /// Evaluates a model on the sessions that it was built for.
 pub fn evaluated(
-    model: &mut Ndt1,
+    model: &mut Model,
     sessions: &[Session],
     scheme: MaskPool,
     options: &EvaluationOptions,
@@ -157,7 +168,7 @@ pub fn evaluated(
 
 /// Evaluates a model with multi-task prompts on its only session.
 pub fn evaluated_alone(
-    model: &mut Ndt1,
+    model: &mut Model,
     session: &Session,
     tasks: &[Task],
     behaviours: &[&str],

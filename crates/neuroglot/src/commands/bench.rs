@@ -6,16 +6,21 @@ use crate::console::Console;
 use crate::number::counted;
 use crate::text_table::TextTable;
 use clap::{Args, ValueEnum};
+use neuroglot::model::Architecture;
 use neuroglot::train::{Benchmark, Times};
 use serde_json::{Value, json};
 
 /// Time the training step, the forward pass and one trial on this machine
 ///
-/// Counts are made up: trials of 100 bins and 300 units, 0.1 spikes per entry, 30 % of the units hidden. On a GPU, times
+/// Counts are made up: trials of 100 bins and 300 units, 0.1 spikes per entry, 30 % of the units hidden. NDT2 reads them
+/// in patches of 128 units, three a bin. On a GPU, times
 /// include copying a batch there and waiting for the results; memory is that of the process, not of the GPU.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  neuroglot bench --size small --json")]
 pub struct Arguments {
+    /// Kind of model
+    #[arg(long, value_enum, default_value_t = Kind::Ndt1Stitch)]
+    model: Kind,
     /// Sizes of the model
     #[arg(long, value_enum, default_value_t = Size::Paper)]
     size: Size,
@@ -34,6 +39,14 @@ pub struct Arguments {
     /// Where to compute.
     #[command(flatten)]
     device: DeviceOptions,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Kind {
+    /// A token per bin, a stitcher per session
+    Ndt1Stitch,
+    /// A token per bin and patch of 128 units
+    Ndt2,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -56,6 +69,10 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     if let Some(repetitions) = arguments.repetitions {
         benchmark.repetitions = repetitions.into();
     }
+    benchmark.model.architecture = match arguments.model {
+        Kind::Ndt1Stitch => Architecture::Ndt1Stitch,
+        Kind::Ndt2 => Architecture::Ndt2,
+    };
     benchmark.batch = arguments.batch.into();
     if arguments.no_dropout {
         benchmark.model.dropout = 0.0;
@@ -73,6 +90,7 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         let mut one_trial = range(&times.one_trial);
         one_trial["p99"] = json!(times.one_trial.p99);
         return console.json(&json!({
+            "model": benchmark.model.architecture.name(),
             "size": arguments.size.to_possible_value().map(|size| size.get_name().to_owned()),
             "device": name,
             "threads": threads,

@@ -8,13 +8,14 @@ use crate::text_table::TextTable;
 use clap::Args;
 use neuroglot::engine::cuda::Precision;
 use neuroglot::engine::{CpuDevice, self_test};
+use neuroglot::model::Architecture;
 use neuroglot::train::compare_steps;
 use serde_json::{Value, json};
 
 /// See what this machine computes on, and whether it computes rightly
 ///
 /// Lists the processor and the GPUs, or why a GPU cannot be used; then runs every operation and training steps of every
-/// masking scheme on the device and on one thread of the CPU, and compares the numbers.
+/// architecture and masking scheme on the device and on one thread of the CPU, and compares the numbers.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  neuroglot doctor\n  neuroglot doctor --device cuda --precision bf16")]
 pub struct Arguments {
@@ -29,7 +30,7 @@ pub struct Arguments {
 /// One thing computed on both devices.
 struct Check {
     kind: &'static str,
-    name: &'static str,
+    name: String,
     /// Largest relative difference.
     difference: f64,
     /// What it may be.
@@ -70,13 +71,16 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     let (operation_limit, step_limit) = limits(&name, precision);
     let mut checks = Vec::new();
     for difference in self_test(device.as_mut(), &mut CpuDevice::new(1)?)? {
-        let (name, difference) = (difference.operation, difference.largest);
+        let (name, difference) = (difference.operation.to_owned(), difference.largest);
         checks.push(Check { kind: "operation", name, difference, limit: operation_limit });
     }
     drop(device);
-    for difference in compare_steps(compute.open(console)?.device, Box::new(CpuDevice::new(1)?))? {
-        let (name, difference) = (difference.scheme.name(), difference.largest);
-        checks.push(Check { kind: "training step", name, difference, limit: step_limit });
+    for architecture in Architecture::ALL {
+        let device = compute.open(console)?.device;
+        for step in compare_steps(architecture, device, Box::new(CpuDevice::new(1)?))? {
+            let (name, difference) = (format!("{architecture}, {}", step.scheme), step.largest);
+            checks.push(Check { kind: "training step", name, difference, limit: step_limit });
+        }
     }
     let failed = checks.iter().filter(|check| !check.has_passed()).count();
     if arguments.json {
@@ -116,7 +120,7 @@ fn table(checks: &[Check]) -> TextTable {
     for check in checks {
         let verdict = if check.has_passed() { "passed" } else { "FAILED" };
         let numbers = [format!("{:.1e}", check.difference), format!("{:.0e}", check.limit)];
-        let names = [check.kind.to_owned(), check.name.to_owned()];
+        let names = [check.kind.to_owned(), check.name.clone()];
         table.push(names.into_iter().chain(numbers).chain([verdict.to_owned()]).collect());
     }
     table
@@ -128,8 +132,9 @@ mod tests {
 
     #[test]
     fn a_difference_above_its_limit_or_without_a_number_fails() {
-        let passes =
-            |difference| Check { kind: "operation", name: "linear", difference, limit: 1e-5 }.has_passed();
+        let passes = |difference| {
+            Check { kind: "operation", name: "linear".to_owned(), difference, limit: 1e-5 }.has_passed()
+        };
         assert!(passes(0.0) && passes(1e-5));
         assert!(!passes(2e-5) && !passes(f64::INFINITY) && !passes(f64::NAN));
     }

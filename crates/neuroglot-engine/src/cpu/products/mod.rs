@@ -52,11 +52,6 @@ impl<'a> Matrix<'a> {
         if self.transposed { (self.columns, self.rows) } else { (self.rows, self.columns) }
     }
 
-    /// Columns as the product sees them.
-    pub(crate) fn columns(self) -> usize {
-        self.shape().1
-    }
-
     /// The floats of a matrix without gaps, as stored.
     pub(crate) fn values(self) -> &'a [f32] {
         self.values
@@ -73,12 +68,19 @@ pub(crate) struct Destination<'a> {
     values: SharedRows<'a>,
     offset: usize,
     stride: usize,
+    /// Columns that may be written to; those behind the product's receive anything.
+    room: usize,
 }
 
 impl<'a> Destination<'a> {
     /// A destination without gaps.
     pub(crate) fn dense(values: &'a mut [f32], columns: usize) -> Self {
-        Self { values: SharedRows::new(values), offset: 0, stride: columns }
+        Self { values: SharedRows::new(values), offset: 0, stride: columns, room: 0 }
+    }
+
+    /// The first columns of rows of `stride` floats; what lies behind them receives anything.
+    pub(crate) fn padded(values: &'a mut [f32], stride: usize) -> Self {
+        Self { values: SharedRows::new(values), offset: 0, stride, room: stride }
     }
 
     /// The columns from `offset` on of rows `stride` floats apart.
@@ -86,7 +88,7 @@ impl<'a> Destination<'a> {
     /// # Safety
     /// Nothing else may use the floats that the product writes to.
     pub(crate) unsafe fn columns(values: SharedRows<'a>, offset: usize, stride: usize) -> Self {
-        Self { values, offset, stride }
+        Self { values, offset, stride, room: 0 }
     }
 }
 
@@ -160,7 +162,7 @@ impl Cut {
 
     fn block_rows(tiles: &Tiles, rows: usize, order: PanelOrder) -> usize {
         // Where a is read along its columns, longer runs are better.
-        let most = if order == PanelOrder::Inner { 96 } else { 48 };
+        let most = tiles.rows * (if order == PanelOrder::Inner { 96 } else { 52 } / tiles.rows).max(1);
         let blocks = rows.div_ceil(most).max(1);
         rows.div_ceil(blocks).next_multiple_of(tiles.rows).max(tiles.rows)
     }
@@ -227,7 +229,7 @@ impl Cut {
         }
     }
 
-    /// The product of one block of rows with some panels.
+    /// The product of one block of rows with some panels, and what stands behind each of them.
     ///
     /// # Safety
     /// Nothing else may use the rows and columns written to.
@@ -240,34 +242,51 @@ impl Cut {
         (a, first_row_of_a): (Matrix<'_>, usize),
         packed: &[f32],
         room: &mut Room,
+        behind: Behind<'_>,
     ) {
         let tiles = self.tiles;
         let rows = self.block.min(self.rows - first_row);
         let order = a.order();
         let panel_of_rows = self.panel_of_rows(order);
         let block = room.floats(self.block_floats(order));
+        let in_place = tiles.in_place(order, a.stride);
         for first_inner in (0..self.inner).step_by(DEPTH) {
             let inner = self.depth(first_inner);
-            let rows_of_a = first_row_of_a..first_row_of_a + rows;
-            let range = first_inner..first_inner + inner;
-            pack::pack_rows(a, rows_of_a, range, tiles.rows, panel_of_rows, block);
+            // Whole tiles of rows may be read where they are.
+            let copied = if in_place.is_some() { rows - rows % tiles.rows } else { 0 };
+            pack::pack_rows(
+                a,
+                first_row_of_a + copied..first_row_of_a + rows,
+                first_inner..first_inner + inner,
+                tiles.rows,
+                panel_of_rows,
+                block,
+            );
             let add = into == Into::Add || first_inner > 0;
             for panel in panels.clone() {
                 let (start, columns, width) = self.panel(first_inner, panel);
                 let b = &packed[start..start + width * inner];
-                let tile = tiles.of(width, order);
-                for (index, a) in block.chunks(panel_of_rows).enumerate() {
-                    let first = index * tiles.rows;
-                    if first >= rows {
-                        break;
-                    }
+                let first_column = panel * tiles.columns;
+                let whole = columns == width || first_column + width <= y.room;
+                for first in (0..rows).step_by(tiles.rows) {
+                    let (tile, a) = match in_place {
+                        Some(layout) if first < copied => {
+                            let from = (first_row_of_a + first) * a.stride + first_inner;
+                            let floats = (tiles.rows - 1) * a.stride + inner;
+                            (tiles.of(width, layout), &a.values[from..from + floats])
+                        }
+                        _ => {
+                            let from = (first - copied) / tiles.rows * panel_of_rows;
+                            (tiles.of(width, order.layout()), &block[from..from + panel_of_rows])
+                        }
+                    };
                     let count = tiles.rows.min(rows - first);
-                    let place = y.offset + (first_row + first) * y.stride + panel * tiles.columns;
-                    if count == tiles.rows && columns == width {
+                    let place = y.offset + (first_row + first) * y.stride + first_column;
+                    if count == tiles.rows && whole {
                         // SAFETY: the tile lies inside the destination, which nothing else uses by the caller's
                         // promise; `a` and `b` are whole panels.
                         unsafe {
-                            let c = y.values.tile(place, count, columns, y.stride);
+                            let c = y.values.tile(place, count, width, y.stride);
                             tile(inner, a.as_ptr(), b.as_ptr(), c, y.stride, add);
                         }
                         continue;
@@ -282,6 +301,9 @@ impl Cut {
                             *out = if add { *out + sum } else { *sum };
                         }
                     }
+                }
+                if let (Behind::Stripes(behind), true) = (behind, first_inner + inner == self.inner) {
+                    behind(y.values, Stripe { first_row, rows, first_column, columns });
                 }
             }
         }
@@ -300,7 +322,7 @@ struct Edge([f32; Edge::FLOATS]);
 
 impl Edge {
     /// Floats of the largest tile.
-    const FLOATS: usize = 12 * 32;
+    const FLOATS: usize = 13 * 32;
 }
 
 /// `y (+)= a · b` on this thread.
@@ -317,7 +339,9 @@ pub(crate) unsafe fn product_here(y: Destination<'_>, into: Into, a: Matrix<'_>,
         }
         for first_row in (0..cut.rows).step_by(cut.block) {
             // SAFETY: the caller's promise.
-            unsafe { cut.run(y, into, first_row, 0..cut.panels, (a, first_row), packed, of_block) };
+            unsafe {
+                cut.run(y, into, first_row, 0..cut.panels, (a, first_row), packed, of_block, Behind::Nothing);
+            }
         }
     });
 }
@@ -386,19 +410,33 @@ impl Packed {
     }
 }
 
-/// `y (+)= a · b` on all threads of the current pool; `y` is `[a's rows, b's columns]` without gaps.
-pub(crate) fn product(y: &mut [f32], into: Into, a: Matrix<'_>, b: Matrix<'_>) {
-    product_then(y, into, &Left::Matrix(a), Right::Matrix(b), &|_, _| ());
+/// What is done with a product as soon as a part of it is finished.
+#[derive(Clone, Copy)]
+pub(crate) enum Behind<'a> {
+    /// Nothing.
+    Nothing,
+    /// `(first row, rows of y)`, for each block of rows.
+    Rows(&'a (dyn Fn(usize, &mut [f32]) + Sync)),
+    /// `(y, stripe)`, for each panel of a block: it is in the first-level cache then.
+    Stripes(&'a (dyn Fn(SharedRows<'_>, Stripe) + Sync)),
 }
 
-/// [`product`], and `behind(first row, rows of y)` for each block of rows as soon as it is finished.
-pub(crate) fn product_then(
-    y: &mut [f32],
-    into: Into,
-    a: &Left<'_>,
-    b: Right<'_>,
-    behind: &(dyn Fn(usize, &mut [f32]) + Sync),
-) {
+/// Some columns of the rows of a block.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Stripe {
+    pub first_row: usize,
+    pub rows: usize,
+    pub first_column: usize,
+    pub columns: usize,
+}
+
+/// `y (+)= a · b` on all threads of the current pool; `y` is `[a's rows, b's columns]` without gaps.
+pub(crate) fn product(y: &mut [f32], into: Into, a: Matrix<'_>, b: Matrix<'_>) {
+    product_then(y, into, &Left::Matrix(a), Right::Matrix(b), Behind::Nothing);
+}
+
+/// [`product`], and what stands behind it.
+pub(crate) fn product_then(y: &mut [f32], into: Into, a: &Left<'_>, b: Right<'_>, behind: Behind<'_>) {
     product_with(Tiles::best(), y, into, a, b, behind);
 }
 
@@ -408,7 +446,7 @@ fn product_with(
     into: Into,
     a: &Left<'_>,
     b: Right<'_>,
-    behind: &(dyn Fn(usize, &mut [f32]) + Sync),
+    behind: Behind<'_>,
 ) {
     let cut = match a {
         Left::Matrix(a) => Cut::new(tiles, a.shape(), a.order(), b.shape()),
@@ -442,10 +480,11 @@ fn product_with(
     let multiply = |block: usize, panels, operand| {
         ROOM.with_borrow_mut(|(room, _)| {
             // SAFETY: blocks have rows of their own, and below no two tasks have the same panels of one block.
-            unsafe { cut.run(whole, into, block * cut.block, panels, operand, packed, room) };
+            unsafe { cut.run(whole, into, block * cut.block, panels, operand, packed, room, behind) };
         });
     };
     let finish = |index: usize| {
+        let Behind::Rows(behind) = behind else { return };
         let Block { first_row, rows, .. } = block_at(index);
         // SAFETY: blocks have rows of their own, and this one's product is done.
         let rows = unsafe { whole.values.slice(first_row * cut.columns, rows * cut.columns) };
@@ -514,9 +553,16 @@ mod tests {
                         Into::Replace,
                         &Left::Matrix(a),
                         Right::Matrix(b),
-                        &|_, _| (),
+                        Behind::Nothing,
                     );
-                    product_with(tiles, &mut y, Into::Add, &Left::Matrix(a), Right::Matrix(b), &|_, _| ());
+                    product_with(
+                        tiles,
+                        &mut y,
+                        Into::Add,
+                        &Left::Matrix(a),
+                        Right::Matrix(b),
+                        Behind::Nothing,
+                    );
                     for (got, want) in y.iter().zip(&expected) {
                         let error = (f64::from(*got) - 2.0 * want).abs();
                         assert!(
@@ -580,8 +626,8 @@ mod tests {
         let (a, b) =
             (Left::Matrix(Matrix::new(&a, rows, inner)), Matrix::new(&b, columns, inner).transpose());
         let (mut fresh, mut kept) = (vec![0.0; rows * columns], vec![0.0; rows * columns]);
-        product_then(&mut fresh, Into::Replace, &a, Right::Matrix(b), &|_, _| ());
-        product_then(&mut kept, Into::Replace, &a, Right::Packed(&Packed::new(b)), &|_, _| ());
+        product_then(&mut fresh, Into::Replace, &a, Right::Matrix(b), Behind::Nothing);
+        product_then(&mut kept, Into::Replace, &a, Right::Packed(&Packed::new(b)), Behind::Nothing);
         assert_eq!(fresh, kept);
     }
 
@@ -602,7 +648,13 @@ mod tests {
             let left = Left::Rows { rows, inner: 3, prepare: &prepare };
             let behind = |first: usize, y: &mut [f32]| y.iter_mut().for_each(|y| *y -= first as f32);
             pool.install(|| {
-                product_then(&mut y, Into::Replace, &left, Right::Matrix(Matrix::new(&b, 3, 2)), &behind)
+                product_then(
+                    &mut y,
+                    Into::Replace,
+                    &left,
+                    Right::Matrix(Matrix::new(&b, 3, 2)),
+                    Behind::Rows(&behind),
+                )
             });
             assert_eq!(y, vec![1.0; rows * 2], "{rows} rows");
         }

@@ -102,7 +102,7 @@ fn copy_padded(source: &[f32], out: &mut [f32]) {
     let done = match out.len() {
         32 => copy::<32>(source, out),
         16 => copy::<16>(source, out),
-        12 => copy::<12>(source, out),
+        13 => copy::<13>(source, out),
         8 => copy::<8>(source, out),
         6 => copy::<6>(source, out),
         _ => false,

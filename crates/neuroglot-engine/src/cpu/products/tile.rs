@@ -36,6 +36,25 @@ pub(super) enum PanelOrder {
     Inner,
 }
 
+/// How the rows of a that a tile reads lie in memory; the number of a tile among those of one width.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Layout(usize);
+
+impl PanelOrder {
+    /// How a panel in this order lies in memory.
+    pub(super) fn layout(self) -> Layout {
+        match self {
+            PanelOrder::Rows => Layout(0),
+            PanelOrder::Inner => Layout(1),
+        }
+    }
+}
+
+/// Floats from row to row of the matrices that are read where they are: a tile of its own for each, since addresses that
+/// are only known at run time do not fit the registers. They are the widths of small models; of wide ones the rows of a
+/// tile would compete for the same places of the cache.
+const IN_PLACE: [usize; 4] = [64, 128, 256, 384];
+
 /// c (+)= a · b for one tile: `inner`, a, b, c, floats from row to row of c, whether to add.
 type Tile = unsafe fn(usize, *const f32, *const f32, *mut f32, usize, bool);
 
@@ -46,15 +65,21 @@ pub(super) struct Tiles {
     pub rows: usize,
     /// Columns of a wide tile; a narrow one has half as many.
     pub columns: usize,
-    wide: [Tile; 2],
-    narrow: [Tile; 2],
+    wide: [Tile; 2 + IN_PLACE.len()],
+    narrow: [Tile; 2 + IN_PLACE.len()],
 }
 
 impl Tiles {
     /// The tile of a panel of b with `columns` columns.
-    pub(super) fn of(&self, columns: usize, order: PanelOrder) -> Tile {
+    pub(super) fn of(&self, columns: usize, layout: Layout) -> Tile {
         let tiles = if columns == self.columns { &self.wide } else { &self.narrow };
-        tiles[usize::from(order == PanelOrder::Inner)]
+        tiles[layout.0]
+    }
+
+    /// How to read rows of a, `stride` floats apart, where they are; `None` where they must be copied.
+    pub(super) fn in_place(&self, order: PanelOrder, stride: usize) -> Option<Layout> {
+        let place = IN_PLACE.iter().position(|known| *known == stride);
+        place.filter(|_| order == PanelOrder::Rows).map(|place| Layout(2 + place))
     }
 
     /// The tiles of the widest instructions that this processor has.
@@ -158,15 +183,26 @@ unsafe fn tile<L: Lanes, const ROWS: usize, const VECTORS: usize, const STRIDE: 
     }
 }
 
-/// The four tiles of an instruction set, compiled for it.
+/// The tiles of an instruction set, compiled for it.
 macro_rules! tiles {
     ($lanes:ty, $rows:literal, $vectors:literal, $narrow:literal $(, $feature:literal)?) => {
         pub(super) static TILES: Tiles = Tiles {
             rows: $rows,
             columns: $vectors * <$lanes as Lanes>::WIDTH,
-            wide: [compiled::<$vectors, ROW_STRIDE, 1>, compiled::<$vectors, 1, $rows>],
-            narrow: [compiled::<$narrow, ROW_STRIDE, 1>, compiled::<$narrow, 1, $rows>],
+            wide: layouts::<$vectors>(),
+            narrow: layouts::<$narrow>(),
         };
+
+        const fn layouts<const VECTORS: usize>() -> [Tile; 2 + IN_PLACE.len()] {
+            [
+                compiled::<VECTORS, ROW_STRIDE, 1>,
+                compiled::<VECTORS, 1, $rows>,
+                compiled::<VECTORS, { IN_PLACE[0] }, 1>,
+                compiled::<VECTORS, { IN_PLACE[1] }, 1>,
+                compiled::<VECTORS, { IN_PLACE[2] }, 1>,
+                compiled::<VECTORS, { IN_PLACE[3] }, 1>,
+            ]
+        }
 
         $(#[target_feature(enable = $feature)])?
         unsafe fn compiled<const VECTORS: usize, const STRIDE: usize, const STEP: usize>(
@@ -310,7 +346,7 @@ mod avx512 {
         }
     }
 
-    tiles!(__m512, 12, 2, 1, "avx512f");
+    tiles!(__m512, 13, 2, 1, "avx512f");
 }
 
 #[cfg(target_arch = "aarch64")]

@@ -5,7 +5,7 @@ __device__ inline float normal_cdf(float x) {
     return 0.5f * erfcf(-0.70710678f * x);
 }
 
-// activated = z * Phi(z).
+// activated = z * Phi(z); activated may be z.
 extern "C" __global__ void gelu(const float *z, float *activated, unsigned long long length) {
     unsigned long long i = thread_number();
     if (i < length) {

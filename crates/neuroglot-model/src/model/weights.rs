@@ -1,26 +1,26 @@
 //! Copies of a model that predict side by side.
 
-use super::{Ndt1, Ndt1Config, SessionShape};
-use crate::ModelError;
+use super::{Model, ModelConfig};
+use crate::{ModelError, SessionShape};
 use neuroglot_engine::{Device, Parts};
 
 /// The parameters of a model on the host, from which copies are made.
-pub struct Ndt1Weights {
-    config: Ndt1Config,
+pub struct ModelWeights {
+    config: ModelConfig,
     bins: usize,
     sessions: Vec<SessionShape>,
     values: Vec<Vec<f32>>,
 }
 
-impl Ndt1 {
+impl Model {
     /// How to share out independent batches among copies of this model; see [`Device::parts`].
     pub fn parts(&self) -> Option<Parts> {
         self.device.parts()
     }
 
     /// The parameters, to make copies from.
-    pub fn weights(&self) -> Ndt1Weights {
-        Ndt1Weights {
+    pub fn weights(&self) -> ModelWeights {
+        ModelWeights {
             config: self.config().clone(),
             bins: self.bins(),
             sessions: self.sessions.clone(),
@@ -29,12 +29,12 @@ impl Ndt1 {
     }
 }
 
-impl Ndt1Weights {
+impl ModelWeights {
     /// A model that predicts as the one they were taken from; it cannot be trained.
     ///
     /// # Errors
     /// [`ModelError::Engine`] where the device has too little memory.
-    pub fn model_on(&self, device: Box<dyn Device>) -> Result<Ndt1, ModelError> {
+    pub fn model_on(&self, device: Box<dyn Device>) -> Result<Model, ModelError> {
         let mut model = self.config.build(self.bins, &self.sessions, false, device)?;
         for (index, values) in self.values.iter().enumerate() {
             model.write_parameter(index, values)?;

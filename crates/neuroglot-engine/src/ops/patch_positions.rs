@@ -1,0 +1,161 @@
+//! Positions of space-time tokens.
+
+use crate::Slot;
+use crate::cpu::math::add_to;
+use rayon::prelude::*;
+
+/// y of bin t and patch p: time_t + space_p, and where patches have regions + region_{r(p)}.
+#[derive(Debug, Clone, Copy)]
+pub struct PatchPositions {
+    /// Bins of a trial.
+    pub bins: usize,
+    /// Patches of a bin.
+    pub patches: usize,
+    /// Width of a token.
+    pub width: usize,
+    /// Regions; 0 where patches have none.
+    pub regions: usize,
+    /// `[bins, width]`, read.
+    pub time: Slot,
+    /// `[patches, width]`, read.
+    pub space: Slot,
+    /// `[regions, width]`, read; empty without regions.
+    pub region: Slot,
+    /// r, `[patches]`: numbers of regions as floats, read; empty without regions.
+    pub region_of_patch: Slot,
+    /// `[bins · patches, width]`, written.
+    pub y: Slot,
+}
+
+/// Each row of time, space and region receives the sum of dy over the tokens that it was added to.
+#[derive(Debug, Clone, Copy)]
+pub struct PatchPositionsBackward {
+    /// Bins of a trial.
+    pub bins: usize,
+    /// Patches of a bin.
+    pub patches: usize,
+    /// Width of a token.
+    pub width: usize,
+    /// Regions; 0 where patches have none.
+    pub regions: usize,
+    /// `[patches]`, read; empty without regions.
+    pub region_of_patch: Slot,
+    /// `[bins · patches, width]`, read.
+    pub y_gradient: Slot,
+    /// `[bins, width]`, written.
+    pub time_gradient: Slot,
+    /// `[patches, width]`, written.
+    pub space_gradient: Slot,
+    /// `[regions, width]`, written; empty without regions.
+    pub region_gradient: Slot,
+}
+
+impl PatchPositions {
+    pub(crate) fn forward(
+        &self,
+        time: &[f32],
+        space: &[f32],
+        region: &[f32],
+        region_of_patch: &[f32],
+        y: &mut [f32],
+    ) {
+        let (width, patches) = (self.width, self.patches);
+        let bins = y.par_chunks_mut(patches * width).zip(time.par_chunks(width));
+        bins.with_min_len(8).for_each(|(y, time)| {
+            for (patch, (y, space)) in y.chunks_exact_mut(width).zip(space.chunks_exact(width)).enumerate() {
+                for (y, (time, space)) in y.iter_mut().zip(time.iter().zip(space)) {
+                    *y = time + space;
+                }
+                if self.regions > 0 {
+                    add_to(y, &region[region_of_patch[patch] as usize * width..][..width]);
+                }
+            }
+        });
+    }
+}
+
+impl PatchPositionsBackward {
+    pub(crate) fn backward(
+        &self,
+        region_of_patch: &[f32],
+        dy: &[f32],
+        dtime: &mut [f32],
+        dspace: &mut [f32],
+        dregion: &mut [f32],
+    ) {
+        let (width, patches) = (self.width, self.patches);
+        let times = dtime.par_chunks_mut(width).zip(dy.par_chunks(patches * width));
+        times.with_min_len(8).for_each(|(dtime, dy)| {
+            dtime.fill(0.0);
+            dy.chunks_exact(width).for_each(|dy| add_to(dtime, dy));
+        });
+        dspace.par_chunks_mut(width).enumerate().for_each(|(patch, dspace)| {
+            dspace.fill(0.0);
+            for dy in dy.chunks_exact(patches * width) {
+                add_to(dspace, &dy[patch * width..][..width]);
+            }
+        });
+        dregion.fill(0.0);
+        for (region, dspace) in region_of_patch.iter().zip(dspace.chunks_exact(width)) {
+            add_to(&mut dregion[*region as usize * width..][..width], dspace);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Device;
+    use crate::ops::gradient_check::{Check, Sizes, uniform};
+
+    #[test]
+    fn gradient_matches_finite_differences_with_and_without_regions() {
+        // The first and the last patch share a region, and one region has no patch.
+        let (bins, patches, width, of_patch) = (5, 4, 3, [2.0, 0.0, 1.0, 2.0]);
+        for regions in [0, 4] {
+            let reference = |v: &[Vec<f64>]| {
+                let mut y = Vec::new();
+                for (bin, patch) in (0..bins * patches).map(|token| (token / patches, token % patches)) {
+                    let of_region = |i: usize| match regions {
+                        0 => 0.0,
+                        _ => v[2][of_patch[patch] as usize * width + i],
+                    };
+                    y.extend(
+                        (0..width).map(|i| v[0][bin * width + i] + v[1][patch * width + i] + of_region(i)),
+                    );
+                }
+                y
+            };
+            let sizes = Sizes::of(&[bins * width, patches * width, regions * width]);
+            let check = Check { outputs: bins * patches * width, tolerance: 1e-6 };
+            check.run(&sizes, uniform(-1.0, 1.0), reference, |s| {
+                let region_of_patch = s.extra.part(0, if regions == 0 { 0 } else { patches });
+                if regions > 0 {
+                    s.device.write(region_of_patch, &of_patch);
+                }
+                s.device.patch_positions(&PatchPositions {
+                    bins,
+                    patches,
+                    width,
+                    regions,
+                    time: s.inputs[0],
+                    space: s.inputs[1],
+                    region: s.inputs[2],
+                    region_of_patch,
+                    y: s.output,
+                });
+                s.device.patch_positions_backward(&PatchPositionsBackward {
+                    bins,
+                    patches,
+                    width,
+                    regions,
+                    region_of_patch,
+                    y_gradient: s.output_gradient,
+                    time_gradient: s.gradients[0],
+                    space_gradient: s.gradients[1],
+                    region_gradient: s.gradients[2],
+                });
+            });
+        }
+    }
+}

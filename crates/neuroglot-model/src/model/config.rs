@@ -1,0 +1,185 @@
+//! Sizes and options of the model.
+
+use crate::ndt2::acronyms;
+use crate::{ModelError, NormKind, PatchLayout, PatchTail, Prompt, SessionShape};
+use serde::{Deserialize, Serialize};
+
+/// How counts become tokens, and tokens log-rates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Architecture {
+    /// One token per bin, one stitcher per session.
+    #[default]
+    Ndt1Stitch,
+    /// One token per bin and patch of units, all parameters shared by the sessions.
+    Ndt2,
+}
+
+impl Architecture {
+    /// Every architecture.
+    pub const ALL: [Architecture; 2] = [Architecture::Ndt1Stitch, Architecture::Ndt2];
+
+    /// The name used in options and files.
+    pub fn name(self) -> &'static str {
+        match self {
+            Architecture::Ndt1Stitch => "ndt1-stitch",
+            Architecture::Ndt2 => "ndt2",
+        }
+    }
+}
+
+impl std::fmt::Display for Architecture {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Sizes and options of a model. Defaults are the paper's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelConfig {
+    /// Kind of model.
+    pub architecture: Architecture,
+    /// Width of the stitchers' output; NDT2 has no stitchers and takes no notice of it.
+    pub channels: usize,
+    /// Width of the tokens.
+    pub hidden: usize,
+    /// Number of blocks.
+    pub layers: usize,
+    /// Attention heads per block.
+    pub heads: usize,
+    /// Width of the MLP; 0 means 2 · hidden.
+    pub mlp: usize,
+    /// Dropout on attention weights, before the attention output and after the MLP.
+    pub dropout: f64,
+    /// Dropout on the tokens.
+    pub embed_dropout: f64,
+    /// Rotary position embedding in every block, besides the learned positions.
+    pub rope: bool,
+    /// Normalisation.
+    pub norm: NormKind,
+    /// Units of a patch: of NDT2's tokens, and of what the `random-token` mask hides.
+    pub patch: usize,
+    /// NDT2: what fills the last patch where units do not.
+    pub patch_tail: PatchTail,
+    /// NDT2: no patch holds units of two regions, and each token is told its region.
+    pub region_patches: bool,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            architecture: Architecture::default(),
+            channels: 668,
+            hidden: 512,
+            layers: 5,
+            heads: 8,
+            mlp: 0,
+            dropout: 0.4,
+            embed_dropout: 0.2,
+            rope: false,
+            norm: NormKind::Layer,
+            patch: 128,
+            patch_tail: PatchTail::default(),
+            region_patches: false,
+        }
+    }
+}
+
+impl ModelConfig {
+    /// Width of the MLP in use.
+    pub fn mlp_width(&self) -> usize {
+        if self.mlp == 0 { 2 * self.hidden } else { self.mlp }
+    }
+
+    /// Counts that the embedding of spikes reads at once.
+    pub(super) fn embedded_width(&self) -> usize {
+        match self.architecture {
+            Architecture::Ndt1Stitch => self.channels,
+            Architecture::Ndt2 => self.patch,
+        }
+    }
+
+    /// Number of parameter values of a model, without building it.
+    pub fn parameter_count(&self, bins: usize, sessions: &[SessionShape]) -> u128 {
+        let linear = |inputs: usize, outputs: usize| inputs as u128 * outputs as u128 + outputs as u128;
+        let (hidden, width, mlp) = (self.hidden, self.embedded_width(), self.mlp_width());
+        let norm = match self.norm {
+            NormKind::Layer => 2 * hidden as u128,
+            NormKind::Scale => 1,
+        };
+        let block = 4 * linear(hidden, hidden) + linear(hidden, mlp) + linear(mlp, hidden) + 2 * norm;
+        let ends = match self.architecture {
+            Architecture::Ndt1Stitch => {
+                let stitchers = |s: &SessionShape| linear(s.units(), width) + linear(hidden, s.units());
+                bins as u128 * hidden as u128 + sessions.iter().map(stitchers).sum::<u128>()
+            }
+            Architecture::Ndt2 => {
+                let layouts: Vec<PatchLayout> =
+                    sessions.iter().map(|s| self.patch_layout(&s.regions)).collect();
+                let patches = layouts.iter().map(PatchLayout::patches).max().unwrap_or(0);
+                let regions = acronyms(&layouts).len();
+                let normed = |rows: usize| (rows as u128 + 2) * hidden as u128;
+                let region = if self.region_patches { normed(regions) } else { 0 };
+                normed(bins) + normed(patches) + region + linear(hidden, self.patch)
+            }
+        };
+        linear(width, 2 * width)
+            + linear(2 * width, hidden)
+            + (Prompt::COUNT as u128 + sessions.len() as u128) * hidden as u128
+            + self.layers as u128 * block
+            + norm
+            + ends
+    }
+
+    /// Checks that the settings make a model.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] names the field and what it must be.
+    pub fn check(&self) -> Result<(), ModelError> {
+        let fail = |field, value: &dyn std::fmt::Display, cure| {
+            Err(ModelError::Config { field, value: value.to_string(), cure })
+        };
+        let sizes = [
+            ("channels", self.channels),
+            ("hidden", self.hidden),
+            ("layers", self.layers),
+            ("heads", self.heads),
+        ];
+        for (field, value) in sizes {
+            if !(1..=65_536).contains(&value) {
+                return fail(field, &value, "it must lie between 1 and 65536");
+            }
+        }
+        if !(1..=4096).contains(&self.patch) {
+            return fail("patch", &self.patch, "it must lie between 1 and 4096");
+        }
+        if self.architecture != Architecture::Ndt2 {
+            if self.region_patches {
+                return fail("region_patches", &true, "only model.architecture = \"ndt2\" has patches");
+            }
+            if self.patch_tail != PatchTail::default() {
+                return fail(
+                    "patch_tail",
+                    &self.patch_tail,
+                    "only model.architecture = \"ndt2\" has patches",
+                );
+            }
+        }
+        if self.mlp > 1 << 20 {
+            return fail("mlp", &self.mlp, "it must be at most 1048576 (0 means twice the hidden size)");
+        }
+        if !self.hidden.is_multiple_of(self.heads) {
+            return fail("heads", &self.heads, "it must divide model.hidden");
+        }
+        if self.rope && !(self.hidden / self.heads).is_multiple_of(2) {
+            return fail("rope", &self.rope, "the width of a head, model.hidden / model.heads, must be even");
+        }
+        for (field, value) in [("dropout", self.dropout), ("embed_dropout", self.embed_dropout)] {
+            if !(0.0..1.0).contains(&value) {
+                return fail(field, &value, "it must be at least 0 and below 1");
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,225 @@
+//! A model on its device: parameters, memory, and what users do with them.
+
+mod config;
+mod layers;
+mod losses;
+mod opened;
+mod passes;
+mod weights;
+
+pub use config::{Architecture, ModelConfig};
+pub use opened::{OpenedPart, OpenedRows};
+pub use weights::ModelWeights;
+
+use crate::parameters::Part;
+use crate::session_shape::check_sessions;
+use crate::{ModelError, ParameterInfo, Prompt, SessionShape};
+use layers::{Layers, OpeningSlots, PassSlots};
+use losses::Losses;
+use neuroglot_engine::{Device, MemoryPlan};
+use passes::Buffers;
+use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
+
+/// One batch of training: trials of one session under one mask.
+#[derive(Debug, Clone, Copy)]
+pub struct TrainingBatch<'a> {
+    /// Index of the session.
+    pub session: usize,
+    /// Number of trials.
+    pub trials: usize,
+    /// Prompt of the masking scheme.
+    pub prompt: Prompt,
+    /// Counts with hidden entries set to 0, `[trial, bin, unit]`.
+    pub inputs: &'a [f32],
+    /// Counts, `[trial, bin, unit]`.
+    pub counts: &'a [f32],
+    /// 1 for entries that the loss counts, 0 for others, `[trial, bin, unit]`.
+    pub target: &'a [f32],
+    /// Seed and step that choose the dropout bits; `None` drops nothing.
+    pub dropout: Option<(u64, u64)>,
+}
+
+/// One optimiser step; see [`neuroglot_engine::ops::AdamW`].
+#[derive(Debug, Clone, Copy)]
+pub struct Update {
+    /// Learning rate.
+    pub rate: f64,
+    /// β₁.
+    pub beta1: f64,
+    /// β₂.
+    pub beta2: f64,
+    /// ε.
+    pub epsilon: f64,
+    /// Weight decay.
+    pub decay: f64,
+}
+
+/// The model on its device.
+pub struct Model {
+    sessions: Vec<SessionShape>,
+    device: Box<dyn Device>,
+    layers: Layers,
+    /// The session that the ends are prepared for, as long as parameters are those they were prepared with.
+    prepared_for: Option<usize>,
+    /// Ends behind the parameters and what is kept from pass to pass: plans of passes start here.
+    kept: MemoryPlan,
+    /// One plan per batch shape used so far.
+    plans: Vec<Arc<PassSlots>>,
+    /// One plan per number of rows opened by themselves so far.
+    openings: Vec<Arc<OpeningSlots>>,
+    /// The plan whose constants are on the device.
+    plan_in_use: Option<usize>,
+    /// Losses of the last steps, read from the device when asked for.
+    losses: Losses,
+    buffers: Buffers,
+}
+
+impl ModelConfig {
+    /// Builds a model for trials of `bins` bins, its parameters drawn from `rng`.
+    ///
+    /// `training` reserves memory for gradients and moments too.
+    ///
+    /// # Errors
+    /// [`ModelError`] for settings that make no model, a session without units or given twice, too little memory.
+    pub fn init(
+        &self,
+        bins: usize,
+        sessions: &[SessionShape],
+        training: bool,
+        device: Box<dyn Device>,
+        rng: &mut ChaCha8Rng,
+    ) -> Result<Model, ModelError> {
+        let mut model = self.build(bins, sessions, training, device)?;
+        model.layers.initialise(model.device.as_mut(), rng);
+        Ok(model)
+    }
+
+    /// A model whose parameters are 0.
+    fn build(
+        &self,
+        bins: usize,
+        sessions: &[SessionShape],
+        training: bool,
+        mut device: Box<dyn Device>,
+    ) -> Result<Model, ModelError> {
+        self.check()?;
+        check_sessions(sessions)?;
+        let mut layers = Layers::place(self, bins, sessions, training, device.as_mut())?;
+        let mut kept = MemoryPlan::after(&layers.parameters.plan);
+        layers.ends.keep(&mut kept, training);
+        let losses = Losses::new(&mut kept);
+        device.reserve(kept.floats())?;
+        layers.ends.write_constants(device.as_mut());
+        Ok(Model {
+            sessions: sessions.to_vec(),
+            device,
+            layers,
+            prepared_for: None,
+            kept,
+            plans: Vec::new(),
+            openings: Vec::new(),
+            plan_in_use: None,
+            losses,
+            buffers: Buffers::default(),
+        })
+    }
+}
+
+impl Model {
+    /// Sets the biases of the output, so that rates of some sessions start there, from the index of each and its
+    /// log-rates `[unit]`, ln(spikes/bin).
+    ///
+    /// # Panics
+    /// Where there is not one log-rate per unit.
+    pub fn set_output_bias(&mut self, log_rates: &[(usize, Vec<f32>)]) {
+        for (session, log_rates) in log_rates {
+            assert_eq!(log_rates.len(), self.sessions[*session].units(), "one log-rate per unit");
+        }
+        self.layers.ends.set_output_bias(&self.layers.parameters, self.device.as_mut(), log_rates);
+    }
+
+    /// The configuration it was built from.
+    pub fn config(&self) -> &ModelConfig {
+        &self.layers.config
+    }
+
+    /// Bins per trial.
+    pub fn bins(&self) -> usize {
+        self.layers.bins
+    }
+
+    /// Its sessions, in the order of their indices.
+    pub fn sessions(&self) -> &[SessionShape] {
+        &self.sessions
+    }
+
+    /// The device in words.
+    pub fn device_description(&self) -> String {
+        self.device.description()
+    }
+
+    /// Name and shape of every parameter; other methods refer to them by their index here.
+    pub fn parameters(&self) -> &[ParameterInfo] {
+        &self.layers.parameters.infos
+    }
+
+    /// The values of a parameter.
+    pub fn read_parameter(&self, index: usize) -> Vec<f32> {
+        self.layers.parameters.read(self.device.as_ref(), Part::Values, index)
+    }
+
+    /// Sets the values of a parameter.
+    ///
+    /// # Errors
+    /// [`ModelError::ParameterLength`] where the number of values differs.
+    pub fn write_parameter(&mut self, index: usize, values: &[f32]) -> Result<(), ModelError> {
+        self.prepared_for = None;
+        self.layers.parameters.write(self.device.as_mut(), Part::Values, index, values)
+    }
+
+    /// The gradient of a parameter after [`Model::loss_and_gradients`]. Stitchers of other sessions hold old values.
+    ///
+    /// # Panics
+    /// Where the model was built without `training`.
+    pub fn read_gradient(&self, index: usize) -> Vec<f32> {
+        self.layers.parameters.read(self.device.as_ref(), Part::Gradients, index)
+    }
+
+    /// First and second moments of a parameter.
+    ///
+    /// # Panics
+    /// Where the model was built without `training`.
+    pub fn read_moments(&self, index: usize) -> [Vec<f32>; 2] {
+        [Part::FirstMoments, Part::SecondMoments]
+            .map(|part| self.layers.parameters.read(self.device.as_ref(), part, index))
+    }
+
+    /// Sets first and second moments of a parameter.
+    ///
+    /// # Errors
+    /// [`ModelError::ParameterLength`] where the number of values differs.
+    pub fn write_moments(&mut self, index: usize, moments: [&[f32]; 2]) -> Result<(), ModelError> {
+        for (part, values) in [Part::FirstMoments, Part::SecondMoments].into_iter().zip(moments) {
+            self.layers.parameters.write(self.device.as_mut(), part, index, values)?;
+        }
+        Ok(())
+    }
+
+    /// Optimiser steps counted so far: of the trunk, then of each session's stitchers.
+    pub fn optimiser_steps(&self) -> Vec<u64> {
+        self.layers.parameters.steps()
+    }
+
+    /// Sets the steps of [`Model::optimiser_steps`].
+    pub fn set_optimiser_steps(&mut self, steps: &[u64]) {
+        self.layers.parameters.set_steps(steps);
+    }
+
+    /// One AdamW step of the trunk and the stitchers of the session that has the gradient.
+    pub fn update(&mut self, session: usize, update: &Update) {
+        self.prepared_for = None;
+        let groups = self.layers.ends.groups(session);
+        self.layers.parameters.update(self.device.as_mut(), &groups, update);
+    }
+}

@@ -115,8 +115,8 @@ fn evaluate_session(
     let matrix = match (of(Task::IntraRegion), of(Task::InterRegion)) {
         (Some(intra), Some(inter)) => {
             let prompt = Task::InterRegion.prompt(pool);
-            let (intra, inter) = (&intra.per_unit, &inter.per_unit);
-            Some(region_matrix(&mut predictor, &test.trials, &test.regions, prompt, intra, inter)?)
+            let scores = (&intra.per_unit[..], &inter.per_unit[..]);
+            Some(region_matrix(&mut predictor, &test, prompt, scores, options, &mut |_, _| ())?)
         }
         _ => None,
     };

@@ -2,7 +2,9 @@
 //!
 //! [`evaluate`] scores a model on the test trials of its sessions: co-smoothing, forward prediction, intra- and
 //! inter-region prediction in bits per spike, and decoding of behaviour. [`predict`] writes the log-rates of one
-//! session with chosen units, regions or bins hidden.
+//! session with chosen units, regions or bins hidden, [`translate`] predicts regions from each other.
+//!
+//! [`TestTrials`] and [`DecodingTarget`] score whatever else predicts units or behaviour in the same way.
 
 mod conditions;
 pub mod decoders;
@@ -20,6 +22,7 @@ mod scoring;
 mod summary;
 mod task;
 mod test_trials;
+mod translate;
 mod trials;
 
 pub use conditions::Conditions;
@@ -32,3 +35,4 @@ pub use predict::{Hidden, predict};
 pub use summary::summary_json;
 pub use task::{Task, TaskSelection};
 pub use test_trials::TestTrials;
+pub use translate::{Translation, translate, translation_json};

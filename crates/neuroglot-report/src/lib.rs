@@ -8,6 +8,7 @@
 //! written; numbers that are not finite are left out of figures and read "n/a" in tables.
 
 mod compare;
+mod document;
 mod error;
 mod number;
 mod page;
@@ -17,7 +18,9 @@ mod sections;
 mod style;
 mod table;
 mod text;
+mod translation;
 mod write;
 
 pub use error::ReportError;
 pub use report::{Curve, Report, RunSection};
+pub use translation::TranslationPage;

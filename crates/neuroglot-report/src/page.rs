@@ -2,18 +2,11 @@
 
 use crate::Report;
 use crate::compare::{self, ComparedSession};
+use crate::document::{Section, document};
 use crate::sections::{
     MOST_PICTURED_SESSIONS, curves, examples, facts, reading, regions, scores, session_name, skipped, units,
 };
-use crate::style::CSS;
 use crate::text::escape;
-
-/// One section under a heading of the second level.
-struct Section {
-    id: &'static str,
-    heading: &'static str,
-    body: String,
-}
 
 /// The HTML document.
 pub(crate) fn render(report: &Report) -> String {
@@ -38,27 +31,11 @@ pub(crate) fn render(report: &Report) -> String {
     .filter(|section| !section.body.is_empty())
     .collect();
 
-    let title = escape(&report.title);
-    let mut out = format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>{title}</title>\n\
-         <style>{CSS}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n<p class=\"lead\">{}</p>\n",
-        escape(&report.subtitle)
-    );
-    out.push_str(&facts::list(report));
-    out.push_str("</header>\n<main>\n");
-    out.push_str(&facts::runs(report));
-    out.push_str(&facts::commands(report));
+    let mut main = facts::runs(report) + &facts::commands(report);
     if sessions.len() > 1 {
-        out.push_str(&contents(&sections, &sessions));
+        main.push_str(&contents(&sections, &sessions));
     }
-    for Section { id, heading, body } in &sections {
-        out.push_str(&format!("<section>\n<h2 id=\"{id}\">{heading}</h2>\n{body}</section>\n"));
-    }
-    out.push_str("</main>\n");
-    out.push_str(&footer(report));
-    out.push_str("</body>\n</html>\n");
-    out
+    document(&report.title, &report.subtitle, &facts::list(report), &main, &sections, &footer(report))
 }
 
 /// Links to every section and, within it, to every session it shows.
@@ -93,5 +70,5 @@ fn footer(report: &Report) -> String {
         [] => String::new(),
         versions => format!("; evaluated by version {}", escape(&versions.join(", "))),
     };
-    format!("<footer>Made by neuroglot {}{evaluated}.</footer>\n", env!("CARGO_PKG_VERSION"))
+    format!("Made by neuroglot {}{evaluated}.", env!("CARGO_PKG_VERSION"))
 }

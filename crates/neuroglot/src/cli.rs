@@ -1,6 +1,8 @@
 //! The verbs and the options they share.
 
-use crate::commands::{bench, compare, demo, doctor, evaluate, inspect, predict, report, simulate, train};
+use crate::commands::{
+    baseline, bench, compare, demo, doctor, evaluate, inspect, predict, report, simulate, train, translate,
+};
 use clap::{Args, Parser, Subcommand};
 
 /// One model for spiking activity of many animals and brain regions: train it on spike-sorted sessions with multi-task
@@ -49,6 +51,8 @@ pub enum Command {
     Train(train::Arguments),
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
+    Translate(translate::Arguments),
+    Baseline(baseline::Arguments),
     Compare(compare::Arguments),
     Report(report::Arguments),
     Bench(bench::Arguments),

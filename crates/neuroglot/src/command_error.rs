@@ -1,5 +1,6 @@
 //! Why a command failed, and the exit code that says so.
 
+use neuroglot::baselines::BaselineError;
 use neuroglot::data::DataError;
 use neuroglot::engine::EngineError;
 use neuroglot::eval::EvalError;
@@ -33,6 +34,9 @@ pub enum CommandError {
     /// Evaluation or prediction is wrong.
     #[error(transparent)]
     Eval(#[from] EvalError),
+    /// A baseline cannot be fitted.
+    #[error(transparent)]
+    Baseline(#[from] BaselineError),
     /// The report cannot be stored.
     #[error(transparent)]
     Report(#[from] ReportError),

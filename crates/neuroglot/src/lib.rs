@@ -14,6 +14,7 @@
 //! | [`metrics`] | bits per spike, Poisson D², R², bootstrap intervals |
 //! | [`train`] | settings, training, checkpoints, run folders |
 //! | [`eval`] | tasks on held-out trials, behaviour decoders, predictions |
+//! | [`baselines`] | what a model has to beat: PSTH, history, regressions on other units, decoders of counts |
 //! | [`report`] | a page with tables and figures |
 //!
 //! Simulate two animals, train a small model with multi-task masking, and see how well it predicts what is hidden in
@@ -41,6 +42,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub use neuroglot_baselines as baselines;
 pub use neuroglot_data as data;
 pub use neuroglot_engine as engine;
 pub use neuroglot_eval as eval;

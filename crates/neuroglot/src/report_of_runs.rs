@@ -2,10 +2,12 @@
 
 use crate::CommandError;
 use crate::number::{counted, duration};
-use crate::runs::{NamedRun, evaluation_folder};
+use crate::report_of_baseline;
+use crate::runs::{NamedRun, ScoredFolder, evaluation_folder};
+use crate::shell::word;
 use neuroglot::eval::read_evaluation;
 use neuroglot::report::{Curve, Report, RunSection};
-use neuroglot::train::{EpochRecord, RunConfig, RunInfo};
+use neuroglot::train::{EpochRecord, RunConfig, RunFolder, RunInfo};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -19,13 +21,27 @@ const VALIDATION_PANEL: &str = "validation bits/spike, pooled over units";
 pub fn report_of_runs(runs: &[NamedRun], out: &Path) -> Result<Report, CommandError> {
     let (mut sections, mut commands) = (Vec::new(), Vec::new());
     for run in runs {
-        let (config, info) = (run.folder.config()?, run.folder.info()?);
-        sections.push(section(run, &config, &info)?);
-        commands.extend(commands_of(run, &info));
+        match &run.folder {
+            ScoredFolder::Run(folder) => {
+                let (config, info) = (folder.config()?, folder.info()?);
+                sections.push(section(run, folder, &config, &info)?);
+                commands.extend(commands_of(folder, &info));
+            }
+            ScoredFolder::Baseline(folder) => {
+                let info = folder.info()?;
+                commands.push(report_of_baseline::command(&info, folder.path()));
+                sections.push(RunSection {
+                    name: run.name.clone(),
+                    facts: report_of_baseline::facts(&info),
+                    curves: Vec::new(),
+                    evaluation: Some(read_evaluation(&evaluation_folder(folder.path()))?),
+                });
+            }
+        }
     }
-    let paths = runs.iter().map(|run| shell_word(run.folder.path()));
+    let paths = runs.iter().map(|run| word(run.folder.path()));
     let paths = paths.collect::<Vec<_>>().join(" ");
-    commands.push(format!("neuroglot report {paths} --out {}", shell_word(out)));
+    commands.push(format!("neuroglot report {paths} --out {}", word(out)));
     let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     Ok(Report {
         title: names.join(" · "),
@@ -38,9 +54,14 @@ pub fn report_of_runs(runs: &[NamedRun], out: &Path) -> Result<Report, CommandEr
     })
 }
 
-fn section(run: &NamedRun, config: &RunConfig, info: &RunInfo) -> Result<RunSection, CommandError> {
-    let records = run.folder.metrics()?;
-    let place = evaluation_folder(run.folder.path());
+fn section(
+    run: &NamedRun,
+    folder: &RunFolder,
+    config: &RunConfig,
+    info: &RunInfo,
+) -> Result<RunSection, CommandError> {
+    let records = folder.metrics()?;
+    let place = evaluation_folder(folder.path());
     let evaluation = if place.exists() { Some(read_evaluation(&place)?) } else { None };
     let mut facts = facts(config, info, &records);
     facts.push(match &evaluation {
@@ -118,26 +139,15 @@ fn curves(records: &[EpochRecord]) -> Vec<Curve> {
 }
 
 /// The commands that make a run and its evaluation again.
-fn commands_of(run: &NamedRun, info: &RunInfo) -> [String; 2] {
-    let path = shell_word(run.folder.path());
-    let config = shell_word(&run.folder.path().join("config.toml"));
-    let sessions: Vec<String> = info.sessions.iter().map(|session| shell_word(session)).collect();
+fn commands_of(folder: &RunFolder, info: &RunInfo) -> [String; 2] {
+    let path = word(folder.path());
+    let config = word(folder.path().join("config.toml"));
+    let sessions: Vec<String> = info.sessions.iter().map(word).collect();
     let sessions = sessions.join(" ");
     [
         format!("neuroglot train {sessions} --config {config} --out {path}"),
         format!("neuroglot evaluate {path}"),
     ]
-}
-
-/// A path as one word of a shell.
-fn shell_word(path: &Path) -> String {
-    let text = path.display().to_string();
-    let is_plain = |c: char| c.is_alphanumeric() || "/._-+:@%".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]
@@ -181,11 +191,5 @@ mod tests {
         assert_eq!(take_shared_facts(&mut sections), [fact("seed", "42")]);
         assert_eq!(sections[1].facts, [fact("masking", "temporal")]);
         assert_eq!(take_shared_facts(&mut sections[..1]), []);
-    }
-
-    #[test]
-    fn paths_are_one_word_of_a_shell() {
-        assert_eq!(shell_word(Path::new("runs/mtm-1")), "runs/mtm-1");
-        assert_eq!(shell_word(Path::new("my runs/it's")), r"'my runs/it'\''s'");
     }
 }

@@ -4,8 +4,20 @@ mod common;
 
 use common::Workplace;
 
-const COMMANDS: [&str; 10] =
-    ["demo", "simulate", "inspect", "train", "evaluate", "predict", "compare", "report", "bench", "doctor"];
+const COMMANDS: [&str; 12] = [
+    "demo",
+    "simulate",
+    "inspect",
+    "train",
+    "evaluate",
+    "predict",
+    "translate",
+    "baseline",
+    "compare",
+    "report",
+    "bench",
+    "doctor",
+];
 
 #[test]
 fn the_first_page() {

@@ -1,5 +1,6 @@
 //! One verb per file: its arguments, and the few lines that call the libraries.
 
+pub mod baseline;
 pub mod bench;
 pub mod compare;
 pub mod demo;
@@ -10,3 +11,4 @@ pub mod predict;
 pub mod report;
 pub mod simulate;
 pub mod train;
+pub mod translate;

@@ -18,6 +18,7 @@ use neuroglot_eval::DecodingTarget;
 use neuroglot_eval::decoders::{Features, PrincipalScores, SampleProducts};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
 /// Standard deviations of the smoothing to choose from, s.
 const WIDTHS: [f64; 3] = [0.0, 0.04, 0.12];
@@ -48,16 +49,21 @@ pub(crate) fn mlp(session: &Session, name: &str, seed: u64) -> Result<Decoded, S
     let mut best = Best::none();
     for width in WIDTHS {
         let inputs = Inputs::of(session, training, validation, width)?;
-        for hidden in HIDDEN {
-            for penalty in PENALTIES {
-                let mut network = Network::start(inputs.width, hidden, target.outputs(), seed);
-                for steps in (STEPS_BETWEEN..=MOST_STEPS).step_by(STEPS_BETWEEN) {
-                    network.descend(&inputs.fitted, &truth, &standard, penalty, STEPS_BETWEEN);
-                    let predicted = network.predict(&inputs.scored);
-                    let mut slopes = vec![0.0; validation_truth.len()];
-                    let loss = standard.loss(&predicted, &validation_truth, &mut slopes);
-                    best.offer(-loss, || (width, hidden, penalty, steps));
-                }
+        let networks: Vec<(usize, f64)> =
+            HIDDEN.into_iter().flat_map(|hidden| PENALTIES.map(|penalty| (hidden, penalty))).collect();
+        let losses_of = |(hidden, penalty): &(usize, f64)| -> Vec<f64> {
+            let mut network = Network::start(inputs.width, *hidden, target.outputs(), seed);
+            let after_steps = |_| {
+                network.descend(&inputs.fitted, &truth, &standard, *penalty, STEPS_BETWEEN);
+                let predicted = network.predict(&inputs.scored);
+                standard.loss(&predicted, &validation_truth, &mut vec![0.0; validation_truth.len()])
+            };
+            (0..MOST_STEPS / STEPS_BETWEEN).map(after_steps).collect()
+        };
+        let losses: Vec<Vec<f64>> = networks.par_iter().map(losses_of).collect();
+        for ((hidden, penalty), losses) in networks.into_iter().zip(losses) {
+            for (place, loss) in losses.into_iter().enumerate() {
+                best.offer(-loss, || (width, hidden, penalty, (place + 1) * STEPS_BETWEEN));
             }
         }
     }

@@ -105,7 +105,7 @@ fn run_task(
         found.tasks.push(result);
         found.examples.extend(examples);
         let (eid, what) = (recording.session.eid().to_owned(), task.name().to_owned());
-        choices.extend((!settings.is_empty()).then(|| Choice { eid, what, settings }));
+        choices.extend((!settings.is_empty()).then_some(Choice { eid, what, settings }));
     }
     Ok(())
 }

@@ -48,6 +48,12 @@ impl TimeFilter {
         Self { bins, weights }
     }
 
+    /// With all weights multiplied.
+    pub fn scaled(mut self, by: f64) -> Self {
+        self.weights.iter_mut().for_each(|weight| *weight *= by);
+        self
+    }
+
     /// The weights of the bins seen for a predicted bin.
     pub fn row(&self, bin: usize) -> &[f64] {
         &self.weights[bin * self.bins..][..self.bins]

@@ -123,7 +123,8 @@ impl<'a> RegressionTask<'a> {
         let filter = |time: &f64| {
             let in_bins = time / self.bin_seconds;
             match self.is_forward {
-                true => TimeFilter::past(bins, bins - self.first_scored, in_bins),
+                // As a weighted mean over a long past, so that filters of all lengths weigh the same.
+                true => TimeFilter::past(bins, bins - self.first_scored, in_bins).scaled(1.0 / in_bins),
                 false => TimeFilter::gaussian(bins, in_bins),
             }
         };

@@ -34,7 +34,7 @@ use rayon::prelude::*;
 const RANKS: [usize; 4] = [1, 4, 16, 64];
 
 /// Penalties λ to choose from, in the order in which they are tried: each fit starts from the one before.
-const PENALTIES: [f64; 6] = [0.03, 0.06, 0.12, 0.25, 0.5, 1.0];
+const PENALTIES: [f64; 7] = [0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.0];
 
 /// Where a fit has converged: see [`minimise`].
 const TOLERANCE: f64 = 1e-3;

@@ -4,7 +4,7 @@ use neuroglot_data::Session;
 
 /// What each trial's condition is called, and its number.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Conditions {
+pub struct Conditions {
     /// Number of each trial's condition, in the order of the trials asked for.
     pub of_trial: Vec<usize>,
     /// `choice −1, reward 1` and so on; `all trials` where the session has no conditions.
@@ -16,7 +16,7 @@ const VARIABLES: [&str; 3] = ["block", "choice", "reward"];
 impl Conditions {
     /// The conditions of some trials. Variables that are missing, or the same in all of these trials, are left out;
     /// where only some trials lack a value, those are a condition of their own.
-    pub(crate) fn of(session: &Session, trials: &[usize]) -> Self {
+    pub fn of(session: &Session, trials: &[usize]) -> Self {
         let mut variables = Vec::new();
         for name in VARIABLES {
             let Ok(values) = session.behaviour_per_trial(name) else { continue };
@@ -41,7 +41,7 @@ impl Conditions {
     }
 
     /// Whether there is more than one.
-    pub(crate) fn exist(&self) -> bool {
+    pub fn exist(&self) -> bool {
         self.labels.len() > 1
     }
 }

@@ -21,6 +21,16 @@ pub enum EvalError {
         /// Session id.
         eid: String,
     },
+    /// A session has no regions to predict from each other.
+    #[error(
+        "session {eid}: {why}, and regions are predicted from each other: choose a session with two or more"
+    )]
+    Regions {
+        /// Session id.
+        eid: String,
+        /// What it has instead.
+        why: String,
+    },
     /// A task name is not known.
     #[error("{0}")]
     Task(String),

@@ -2,12 +2,15 @@
 //!
 //! [`evaluate`] scores a model on the test trials of its sessions: co-smoothing, forward prediction, intra- and
 //! inter-region prediction in bits per spike, and decoding of behaviour. [`predict`] writes the log-rates of one
-//! session with chosen units, regions or bins hidden.
+//! session with chosen units, regions or bins hidden, [`translate`] predicts regions from each other.
+//!
+//! [`TestTrials`] and [`DecodingTarget`] score whatever else predicts units or behaviour in the same way.
 
 pub mod comparison;
 mod conditions;
 pub mod decoders;
 mod decoding;
+mod decoding_target;
 mod error;
 mod evaluate;
 mod examples;
@@ -19,11 +22,18 @@ pub mod results;
 mod scoring;
 mod summary;
 mod task;
+mod test_trials;
+mod translate;
 mod trials;
 
+pub use conditions::Conditions;
+pub use decoding::DecodingFeatures;
+pub use decoding_target::DecodingTarget;
 pub use error::EvalError;
 pub use evaluate::{EvaluationOptions, EvaluationProgress, evaluate};
 pub use files::{read_evaluation, write_evaluation};
 pub use predict::{Hidden, predict};
 pub use summary::summary_json;
 pub use task::{Task, TaskSelection};
+pub use test_trials::TestTrials;
+pub use translate::{Translation, translate, translation_json};

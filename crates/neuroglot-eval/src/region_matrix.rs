@@ -1,28 +1,30 @@
-//! How well each region is predicted from each other region alone.
+//! How well each region is predicted from each other region alone, from all others and from itself.
 
-use crate::EvalError;
 use crate::holdout::Predictor;
-use crate::results::{RegionMatrix, UnitScores};
-use crate::trials::Trials;
-use neuroglot_metrics::{bits_per_spike, mean_defined};
-use neuroglot_model::{Prompt, Regions};
+use crate::results::{IntervalValue, RegionMatrix, UnitScores};
+use crate::test_trials::TestTrials;
+use crate::{EvalError, EvaluationOptions};
+use neuroglot_metrics::{bits_per_spike, bootstrap_mean};
+use neuroglot_model::Prompt;
 
 /// Predicts from one region at a time, all others hidden.
 ///
 /// `intra` and `inter` are the unit scores of those tasks, for the diagonal and for "all other regions".
+/// `progress(done, total)` counts source regions.
 pub(crate) fn region_matrix(
     predictor: &mut Predictor<'_>,
-    trials: &Trials,
-    regions: &Regions,
+    test: &TestTrials<'_>,
     prompt: Prompt,
-    intra: &[UnitScores],
-    inter: &[UnitScores],
+    (intra, inter): (&[UnitScores], &[UnitScores]),
+    options: &EvaluationOptions,
+    progress: &mut dyn FnMut(usize, usize),
 ) -> Result<RegionMatrix, EvalError> {
+    let TestTrials { trials, regions, .. } = test;
     let (count, units) = (regions.names().len(), trials.units);
     let all: Vec<usize> = (0..units).collect();
     let mean_in = |region: usize, scores: &[Option<f64>]| {
-        let of_region: Vec<Option<f64>> = regions.units_of(region).iter().map(|unit| scores[*unit]).collect();
-        mean_defined(&of_region)
+        let of_region: Vec<f64> = regions.units_of(region).iter().filter_map(|unit| scores[*unit]).collect();
+        bootstrap_mean(&of_region, options.resamples, options.seed).map(IntervalValue::from)
     };
     let bits = |scores: &[UnitScores]| scores.iter().map(|unit| unit.bps).collect::<Vec<_>>();
     let (intra, inter) = (bits(intra), bits(inter));
@@ -40,7 +42,12 @@ pub(crate) fn region_matrix(
         let scores = bits_per_spike(&predicted, &trials.counts, units).per_unit;
         let row = (0..count).map(|target| mean_in(target, if target == source { &intra } else { &scores }));
         from_one.push(row.collect());
+        progress(source + 1, count);
     }
-    let from_others = (0..count).map(|target| mean_in(target, &inter)).collect();
-    Ok(RegionMatrix { regions: regions.names().to_vec(), from_one, from_others })
+    Ok(RegionMatrix {
+        regions: regions.names().to_vec(),
+        units: (0..count).map(|region| regions.units_of(region).len()).collect(),
+        from_one,
+        from_others: (0..count).map(|target| mean_in(target, &inter)).collect(),
+    })
 }

@@ -1,5 +1,6 @@
 //! What an evaluation found, as it is stored in `evaluation.json` and read by reports.
 
+use neuroglot_metrics::Interval;
 use serde::{Deserialize, Serialize};
 
 /// Everything one evaluation of one run found.
@@ -60,6 +61,12 @@ pub struct IntervalValue {
     pub low: f64,
     /// Upper end of the interval.
     pub high: f64,
+}
+
+impl From<Interval> for IntervalValue {
+    fn from(Interval { mean, low, high }: Interval) -> Self {
+        Self { mean, low, high }
+    }
 }
 
 /// Scores of one task over all units; `None` where a score is undefined for every unit.
@@ -165,13 +172,24 @@ pub struct ConditionPsth {
     pub predicted: Vec<f64>,
 }
 
-/// How well each region's units are predicted from each other region alone (bits/spike, mean over units).
+/// How well each region's units are predicted from each other region alone, from all others and from their own region:
+/// bits/spike, mean over the target's units with the interval over units; `None` where undefined.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RegionMatrix {
     /// Region acronyms, the order of rows and columns.
     pub regions: Vec<String>,
-    /// `[source][target]`; the diagonal is the intra-region score, `None` where undefined.
-    pub from_one: Vec<Vec<Option<f64>>>,
+    /// Units of each region.
+    pub units: Vec<usize>,
+    /// `[source][target]`; the diagonal is the intra-region score.
+    pub from_one: Vec<Vec<Option<IntervalValue>>>,
     /// Per target: predicted from all other regions (the inter-region task).
-    pub from_others: Vec<Option<f64>>,
+    pub from_others: Vec<Option<IntervalValue>>,
+}
+
+impl RegionMatrix {
+    /// Of each target, predicted from the other units of its own region (the intra-region task).
+    pub fn from_itself(&self) -> Vec<Option<IntervalValue>> {
+        let diagonal = |region: usize| self.from_one.get(region)?.get(region).copied().flatten();
+        (0..self.regions.len()).map(diagonal).collect()
+    }
 }

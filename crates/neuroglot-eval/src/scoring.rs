@@ -31,7 +31,7 @@ impl Scored<'_> {
         let defined: Vec<f64> = bits.per_unit.iter().flatten().copied().collect();
         let interval = bootstrap_mean(&defined, resamples, seed);
         let scores = Scores {
-            bps: interval.map(|i| IntervalValue { mean: i.mean, low: i.low, high: i.high }),
+            bps: interval.map(IntervalValue::from),
             bps_pooled: bits.pooled,
             d2: mean_defined(&d2),
             r2: mean_defined(&r2),

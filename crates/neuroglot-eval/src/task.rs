@@ -1,6 +1,7 @@
 //! What an evaluation does.
 
 use crate::EvalError;
+use crate::holdout::first_predicted_bin;
 use neuroglot_model::{Prompt, Scheme};
 use neuroglot_train::MaskPool;
 
@@ -29,6 +30,12 @@ impl Task {
             Task::IntraRegion => "intra-region",
             Task::InterRegion => "inter-region",
         }
+    }
+
+    /// The first of the `bins` bins of a trial that are scored: all are, but in forward prediction only the last tenth,
+    /// at least one, and the others are seen.
+    pub fn first_scored_bin(self, bins: usize) -> usize {
+        if self == Task::Forward { first_predicted_bin(bins) } else { 0 }
     }
 
     fn scheme(self) -> Scheme {

@@ -20,9 +20,11 @@ mod study;
 mod style;
 mod table;
 mod text;
+mod translation;
 mod write;
 
 pub use error::ReportError;
 pub use learning_curve::LearningCurve;
 pub use report::{Curve, Report, RunSection};
 pub use study::StudyReport;
+pub use translation::TranslationPage;

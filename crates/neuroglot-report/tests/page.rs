@@ -219,7 +219,8 @@ fn values_that_are_missing_or_not_finite_leave_the_page_whole() {
         let matrix = session.region_matrix.as_mut().expect("computed");
         matrix.from_one.truncate(2);
         matrix.from_one[0].clear();
-        matrix.from_others = vec![Some(f64::INFINITY)];
+        matrix.from_others =
+            vec![Some(IntervalValue { mean: f64::INFINITY, low: f64::NAN, high: f64::INFINITY })];
     }
     // One run alone is drawn in other figures than two.
     let alone = Report { runs: report.runs[..1].to_vec(), ..report.clone() };

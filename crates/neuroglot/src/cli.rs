@@ -1,8 +1,8 @@
 //! The verbs and the options they share.
 
 use crate::commands::{
-    bench, compare, demo, doctor, evaluate, finetune, import_checkpoint, inspect, launch, learning_curve,
-    predict, report, simulate, study, train,
+    baseline, bench, compare, demo, doctor, evaluate, finetune, import_checkpoint, inspect, launch,
+    learning_curve, predict, report, simulate, study, train, translate,
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -55,6 +55,8 @@ pub enum Command {
     ImportCheckpoint(import_checkpoint::Arguments),
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
+    Translate(translate::Arguments),
+    Baseline(baseline::Arguments),
     Compare(compare::Arguments),
     Report(report::Arguments),
     Study(study::Arguments),

@@ -1,5 +1,6 @@
 //! Why a command failed, and the exit code that says so.
 
+use neuroglot::baselines::BaselineError;
 use neuroglot::data::DataError;
 use neuroglot::engine::EngineError;
 use neuroglot::eval::EvalError;
@@ -40,6 +41,9 @@ pub enum CommandError {
     /// A study is wrong.
     #[error(transparent)]
     Study(#[from] StudyError),
+    /// A baseline cannot be fitted.
+    #[error(transparent)]
+    Baseline(#[from] BaselineError),
     /// The report cannot be stored.
     #[error(transparent)]
     Report(#[from] ReportError),

@@ -66,7 +66,10 @@ impl Evaluating<'_> {
 
 /// An evaluation replaces its folder whole: it must not be one with other things in it. Looked at before the work, as
 /// is whether the folder can be made.
-fn check_replaceable(out: &Path) -> Result<(), CommandError> {
+///
+/// # Errors
+/// What stands in the way.
+pub fn check_replaceable(out: &Path) -> Result<(), CommandError> {
     const OURS: [&str; 3] = ["evaluation.json", "summary.json", "units.parquet"];
     let fail = |problem: String| Err(CommandError::Failed(format!("{}: {problem}", out.display())));
     if out.file_name().is_none() {

@@ -15,6 +15,7 @@
 //! | [`train`] | settings, training, checkpoints, run folders |
 //! | [`eval`] | tasks on held-out trials, behaviour decoders, predictions |
 //! | [`study`] | a grid of models and baselines, and its tables |
+//! | [`baselines`] | what a model has to beat: PSTH, history, regressions on other units, decoders of counts |
 //! | [`report`] | a page with tables and figures |
 //!
 //! Simulate two animals, train a small model with multi-task masking, and see how well it predicts what is hidden in
@@ -42,6 +43,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub use neuroglot_baselines as baselines;
 pub use neuroglot_data as data;
 pub use neuroglot_engine as engine;
 pub use neuroglot_eval as eval;

@@ -1,5 +1,6 @@
 //! The command line of neuroglot. Results go to standard output, everything else to standard error.
 
+mod baseline_folder;
 mod cli;
 mod command_error;
 mod commands;
@@ -14,6 +15,7 @@ mod loaded_run;
 mod machine;
 mod number;
 mod progress;
+mod report_of_baseline;
 mod report_of_runs;
 mod report_of_study;
 mod run_summary;
@@ -59,6 +61,8 @@ fn run(cli: Cli, console: &Console) -> Result<(), CommandError> {
         }
         Command::Evaluate(arguments) => commands::evaluate::run(&arguments, threads, console),
         Command::Predict(arguments) => commands::predict::run(&arguments, threads, console),
+        Command::Translate(arguments) => commands::translate::run(&arguments, threads, console),
+        Command::Baseline(arguments) => commands::baseline::run(&arguments, console),
         Command::Compare(arguments) => commands::compare::run(&arguments, console),
         Command::Report(arguments) => commands::report::run(&arguments, console),
         Command::Study(arguments) => commands::study::run(&arguments, threads, console),

@@ -2,11 +2,12 @@
 
 use crate::CommandError;
 use crate::number::{counted, duration};
-use crate::runs::{NamedRun, evaluation_folder};
+use crate::report_of_baseline;
+use crate::runs::{NamedRun, ScoredFolder, evaluation_folder};
 use crate::shell::word;
 use neuroglot::eval::read_evaluation;
 use neuroglot::report::{Curve, Report, RunSection};
-use neuroglot::train::{EpochRecord, RunConfig, RunInfo};
+use neuroglot::train::{EpochRecord, RunConfig, RunFolder, RunInfo};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -20,9 +21,23 @@ const VALIDATION_PANEL: &str = "validation bits/spike, pooled over units";
 pub fn report_of_runs(runs: &[NamedRun], out: &Path) -> Result<Report, CommandError> {
     let (mut sections, mut commands) = (Vec::new(), Vec::new());
     for run in runs {
-        let (config, info) = (run.folder.config()?, run.folder.info()?);
-        sections.push(section(run, &config, &info)?);
-        commands.extend(commands_of(run, &info));
+        match &run.folder {
+            ScoredFolder::Run(folder) => {
+                let (config, info) = (folder.config()?, folder.info()?);
+                sections.push(section(run, folder, &config, &info)?);
+                commands.extend(commands_of(folder, &info));
+            }
+            ScoredFolder::Baseline(folder) => {
+                let info = folder.info()?;
+                commands.push(report_of_baseline::command(&info, folder.path()));
+                sections.push(RunSection {
+                    name: run.name.clone(),
+                    facts: report_of_baseline::facts(&info),
+                    curves: Vec::new(),
+                    evaluation: Some(read_evaluation(&evaluation_folder(folder.path()))?),
+                });
+            }
+        }
     }
     let paths = runs.iter().map(|run| word(run.folder.path()));
     let paths = paths.collect::<Vec<_>>().join(" ");
@@ -39,9 +54,14 @@ pub fn report_of_runs(runs: &[NamedRun], out: &Path) -> Result<Report, CommandEr
     })
 }
 
-fn section(run: &NamedRun, config: &RunConfig, info: &RunInfo) -> Result<RunSection, CommandError> {
-    let records = run.folder.metrics()?;
-    let place = evaluation_folder(run.folder.path());
+fn section(
+    run: &NamedRun,
+    folder: &RunFolder,
+    config: &RunConfig,
+    info: &RunInfo,
+) -> Result<RunSection, CommandError> {
+    let records = folder.metrics()?;
+    let place = evaluation_folder(folder.path());
     let evaluation = if place.exists() { Some(read_evaluation(&place)?) } else { None };
     let mut facts = facts(config, info, &records);
     facts.push(match &evaluation {
@@ -119,9 +139,9 @@ fn curves(records: &[EpochRecord]) -> Vec<Curve> {
 }
 
 /// The commands that make a run and its evaluation again.
-fn commands_of(run: &NamedRun, info: &RunInfo) -> [String; 2] {
-    let path = word(run.folder.path());
-    let config = word(run.folder.path().join("config.toml"));
+fn commands_of(folder: &RunFolder, info: &RunInfo) -> [String; 2] {
+    let path = word(folder.path());
+    let config = word(folder.path().join("config.toml"));
     let sessions: Vec<String> = info.sessions.iter().map(word).collect();
     let sessions = sessions.join(" ");
     [

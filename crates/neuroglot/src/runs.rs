@@ -1,31 +1,69 @@
-//! Several runs side by side, each with a name of its own.
+//! Several runs and baselines side by side, each with a name of its own.
 
 use crate::CommandError;
+use crate::baseline_folder::BaselineFolder;
 use neuroglot::train::RunFolder;
 use std::path::{Path, PathBuf};
 
-/// A run and what it is called in tables.
+/// A run, and what it is called in tables.
 pub struct NamedRun {
     /// The folder's name, or its path where several folders are called the same.
     pub name: String,
     /// The folder.
-    pub folder: RunFolder,
+    pub folder: ScoredFolder,
 }
 
-/// Opens run folders.
+/// A folder that may hold an evaluation.
+pub enum ScoredFolder {
+    /// Of a trained model.
+    Run(RunFolder),
+    /// Of a baseline.
+    Baseline(BaselineFolder),
+}
+
+impl ScoredFolder {
+    fn open(path: &Path) -> Result<Self, CommandError> {
+        Ok(match BaselineFolder::open(path) {
+            Some(folder) => Self::Baseline(folder),
+            None => Self::Run(RunFolder::open(path)?),
+        })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Run(folder) => folder.path(),
+            Self::Baseline(folder) => folder.path(),
+        }
+    }
+
+    /// The folder's name.
+    fn name(&self) -> String {
+        match self {
+            Self::Run(folder) => folder.name(),
+            Self::Baseline(folder) => {
+                let path = std::path::absolute(folder.path()).unwrap_or_else(|_| folder.path().to_owned());
+                let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
+                name.unwrap_or_else(|| folder.path().display().to_string())
+            }
+        }
+    }
+}
+
+/// Opens run folders, and those of baselines.
 ///
 /// # Errors
-/// A path that is no run, or one that is given twice.
+/// A path that is neither, or one that is given twice.
 pub fn open(paths: &[PathBuf]) -> Result<Vec<NamedRun>, CommandError> {
     for (index, path) in paths.iter().enumerate() {
         if paths[..index].contains(path) {
             return Err(CommandError::Usage(format!("run {} is given twice: leave one out", path.display())));
         }
     }
-    let folders = paths.iter().map(|path| RunFolder::open(path)).collect::<Result<Vec<_>, _>>()?;
-    let names: Vec<String> = folders.iter().map(RunFolder::name).collect();
+    let folders = paths.iter().map(|path| ScoredFolder::open(path)).collect::<Result<Vec<_>, _>>()?;
+    let names: Vec<String> = folders.iter().map(ScoredFolder::name).collect();
     let is_unique = |name: &str| names.iter().filter(|other| *other == name).count() == 1;
-    let name_of = |(folder, name): (RunFolder, &String)| {
+    let name_of = |(folder, name): (ScoredFolder, &String)| {
         let name = if is_unique(name) { name.clone() } else { folder.path().display().to_string() };
         NamedRun { name, folder }
     };

@@ -30,13 +30,37 @@ fn run_all(workplace: &Workplace, commands: &[String]) {
 fn the_page_on_ones_own_data_runs_from_top_to_bottom() {
     let text = page("docs/your-own-data.md");
     let commands = blocks(&text, "sh");
-    assert_eq!(commands.len(), 6, "blocks of commands");
+    assert_eq!(commands.len(), 8, "blocks of commands");
     let workplace = Workplace::new();
     run_all(&workplace, &commands);
-    for file in ["runs/mtm/evaluation/units.parquet", "report.html", "predicted.parquet"] {
+    let files = [
+        "runs/mtm/evaluation/units.parquet",
+        "report.html",
+        "predicted.parquet",
+        "regions.html",
+        "regions.json",
+        "baselines/ridge/evaluation/units.parquet",
+    ];
+    for file in files {
         assert!(workplace.path(file).is_file(), "{file}");
     }
     check_settings(&text, 15);
+}
+
+#[test]
+fn the_page_on_baselines_runs_and_names_them_all() {
+    let text = page("docs/baselines.md");
+    let commands = blocks(&text, "sh");
+    assert_eq!(commands.len(), 2, "blocks of commands");
+    let workplace = Workplace::new();
+    run_all(&workplace, &commands);
+    assert!(workplace.path("baselines/poisson-glm/baseline.json").is_file());
+    assert!(workplace.path("baselines.html").is_file());
+    for baseline in neuroglot::baselines::Baseline::ALL {
+        assert!(text.contains(&format!("**{baseline}**")), "{baseline} is not described");
+        let is_row = |line: &str| line.starts_with('|') && line.contains(&format!("`{baseline}`"));
+        assert!(text.lines().any(is_row), "{baseline} has no row");
+    }
 }
 
 /// The table of settings names real settings with their real defaults.

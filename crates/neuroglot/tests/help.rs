@@ -4,7 +4,7 @@ mod common;
 
 use common::Workplace;
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 19] = [
     "demo",
     "simulate",
     "inspect",
@@ -14,6 +14,8 @@ const COMMANDS: [&str; 17] = [
     "import-checkpoint",
     "evaluate",
     "predict",
+    "translate",
+    "baseline",
     "compare",
     "report",
     "study",

@@ -15,12 +15,12 @@ const ROUNDING: f64 = 1e-15;
 const MAX_TRIALS_PER_STEP: usize = 60;
 
 /// Where a minimisation ended.
-pub(super) struct Minimum {
+pub struct Minimum {
     /// The point.
-    pub(super) point: Vec<f64>,
+    pub point: Vec<f64>,
     /// Estimated distance to the minimum over the norm of the point (over 1 at the origin): the norm of the gradient,
     /// each component divided by its curvature where that is less than 1.
-    pub(super) relative_distance: f64,
+    pub relative_distance: f64,
 }
 
 /// Minimises `objective`, which returns its value at a point and fills in its gradient, from `start` until
@@ -28,7 +28,7 @@ pub(super) struct Minimum {
 /// reached (Nocedal and Wright 2006, algorithm 7.5, with a weak Wolfe bisection and, near the minimum,
 /// the approximate Wolfe condition of Hager and Zhang 2005). `curvature` estimates the diagonal of the second
 /// derivative: the better, the fewer steps.
-pub(super) fn minimise(
+pub fn minimise(
     mut objective: impl FnMut(&[f64], &mut [f64]) -> f64,
     start: Vec<f64>,
     curvature: &[f64],

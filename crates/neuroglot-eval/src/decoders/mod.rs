@@ -21,6 +21,8 @@ mod selection;
 
 pub use error::DecoderError;
 pub use features::Features;
+pub use lbfgs::{Minimum, minimise};
 pub use logistic::{LogisticDecoder, LogisticFit};
+pub use principal_scores::{PrincipalScores, symmetric_eigen};
 pub use ridge::{RidgeDecoder, RidgeFit};
 pub use sample_products::SampleProducts;

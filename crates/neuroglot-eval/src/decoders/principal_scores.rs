@@ -13,13 +13,13 @@ use super::{DecoderError, SampleProducts};
 /// Samples rotated to the principal components of the fitted ones: as few coordinates as there are fitted samples,
 /// instead of the features. A rotation changes neither the fit nor the L2 penalty of a linear model. All features are
 /// centred on the fitted samples.
-pub(super) struct PrincipalScores {
+pub struct PrincipalScores {
     /// `[fitted sample, component]`; the columns are orthogonal.
-    pub(super) fitted: Mat<f64>,
+    pub fitted: Mat<f64>,
     /// `[scored sample, component]`.
-    pub(super) scored: Mat<f64>,
+    pub scored: Mat<f64>,
     /// Squared length of each column of `fitted`, positive: `[component]`.
-    pub(super) variance: Vec<f64>,
+    pub variance: Vec<f64>,
 }
 
 impl PrincipalScores {
@@ -35,7 +35,10 @@ impl PrincipalScores {
     }
 
     /// Of all samples: training samples fitted, test samples scored.
-    pub(super) fn of_all(products: &SampleProducts) -> Result<Self, DecoderError> {
+    ///
+    /// # Errors
+    /// [`DecoderError::Eigendecomposition`] if the components are not found.
+    pub fn of_all(products: &SampleProducts) -> Result<Self, DecoderError> {
         Self::new(products.train().to_owned(), products.test().to_owned())
     }
 
@@ -54,7 +57,7 @@ impl PrincipalScores {
             }
         }
 
-        let (eigenvalues, eigenvectors) = eigen(fitted.as_ref())?;
+        let (eigenvalues, eigenvectors) = symmetric_eigen(fitted.as_ref())?;
         // Ascending order; what is smaller is rounding, foremost the direction that centring removed.
         let largest = eigenvalues.last().copied().unwrap_or(0.0);
         let smallest = largest * samples as f64 * f64::EPSILON;
@@ -82,7 +85,10 @@ fn mean(products: MatRef<'_, f64>, row: usize) -> f64 {
 
 /// Eigenvalues, ascending, and eigenvectors, in columns. Sequential, so that the rounding does not depend on the
 /// number of threads: the splits run in parallel instead.
-fn eigen(symmetric: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<f64>), DecoderError> {
+///
+/// # Errors
+/// [`DecoderError::Eigendecomposition`] if they are not found.
+pub fn symmetric_eigen(symmetric: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<f64>), DecoderError> {
     let samples = symmetric.nrows();
     let mut eigenvalues = Diag::zeros(samples);
     let mut eigenvectors = Mat::zeros(samples, samples);

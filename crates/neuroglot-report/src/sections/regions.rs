@@ -4,7 +4,7 @@ use super::per_session;
 use crate::Report;
 use crate::compare::ComparedSession;
 use crate::plot::matrix::{self, MOST_REGIONS, Matrix};
-use neuroglot_eval::results::RegionMatrix;
+use neuroglot_eval::results::{IntervalValue, RegionMatrix};
 
 /// The matrices of all runs, session by session; empty if none was computed.
 pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
@@ -33,27 +33,28 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
     if parts.is_empty() {
         return parts;
     }
-    format!(
-        "<p class=\"note\">Bits/spike, mean over the target region’s units, when only the source region is seen; “all \
-         others”: all regions but the target are seen. Outlined: the target’s own other units are seen (intra-region). \
-         Grey: undefined. Colours of all runs of a session have one scale.</p>\n{parts}"
-    )
+    format!("<p class=\"note\">{READING} Colours of all runs of a session have one scale.</p>\n{parts}")
 }
+
+/// What cells of a matrix mean.
+pub(crate) const READING: &str = "Bits/spike, mean over the target region’s units, when only the source region is \
+    seen; “all others”: all regions but the target are seen. Outlined: the target’s own other units are seen \
+    (intra-region). Grey: undefined.";
 
 /// The largest finite score, its sign aside.
-fn largest(matrix: &RegionMatrix) -> f64 {
+pub(crate) fn largest(matrix: &RegionMatrix) -> f64 {
     let scores = matrix.from_one.iter().flatten().chain(&matrix.from_others).flatten();
-    scores.map(|score| score.abs()).filter(|score| score.is_finite()).fold(0.0, f64::max)
+    scores.map(|score| score.mean.abs()).filter(|score| score.is_finite()).fold(0.0, f64::max)
 }
 
-fn figure(run: &str, scores: &RegionMatrix, reach: f64) -> String {
+/// The matrix of one run; colours reach to `reach`.
+pub(crate) fn figure(run: &str, scores: &RegionMatrix, reach: f64) -> String {
+    let mean = |score: Option<&Option<IntervalValue>>| Some((*score?)?.mean);
     matrix::figure(&Matrix {
         title: run,
         regions: &scores.regions,
-        from_one: &|target, source| {
-            scores.from_one.get(source).and_then(|row| row.get(target)).copied().flatten()
-        },
-        from_others: &|target| scores.from_others.get(target).copied().flatten(),
+        from_one: &|target, source| mean(scores.from_one.get(source).and_then(|row| row.get(target))),
+        from_others: &|target| mean(scores.from_others.get(target)),
         reach,
     })
 }

@@ -128,19 +128,26 @@ fn session(place: usize, quality: f64, run: usize, size: Size) -> SessionEvaluat
         }],
         examples,
         region_matrix: Some(RegionMatrix {
+            units: vec![12; count],
             regions: REGIONS[..count].iter().map(|region| region.to_string()).collect(),
             from_one: (0..count)
                 .map(|source| {
                     let score = |target: usize, noise: f64| {
                         let near = if source == target { 0.35 } else { 0.0 };
-                        (source != 6 || target == 2).then_some(quality * (near + 0.45 * noise) - 0.12)
+                        (source != 6 || target == 2).then(|| around(quality * (near + 0.45 * noise) - 0.12))
                     };
                     (0..count).map(|target| score(target, rng.random::<f64>())).collect()
                 })
                 .collect(),
-            from_others: (0..count).map(|_| Some(0.3 * quality + 0.2 * rng.random::<f64>())).collect(),
+            from_others: (0..count)
+                .map(|_| Some(around(0.3 * quality + 0.2 * rng.random::<f64>())))
+                .collect(),
         }),
     }
+}
+
+fn around(mean: f64) -> IntervalValue {
+    IntervalValue { mean, low: mean - 0.04, high: mean + 0.05 }
 }
 
 fn decoding(behaviour: &str, metric: &str, score: f64, chance: f64) -> DecodingResult {

@@ -67,7 +67,8 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     console.result(blocks.join("\n"))
 }
 
-fn in_words(session: &SessionEvaluation) -> String {
+/// The scores of one session as tables.
+pub fn in_words(session: &SessionEvaluation) -> String {
     let (trials, units) = (counted(session.trials, "test trial"), counted(session.units.len(), "unit"));
     let mut text = format!("{}  {trials}, {units}\n", session.eid);
     if !session.tasks.is_empty() {

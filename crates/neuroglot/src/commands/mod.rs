@@ -1,5 +1,6 @@
 //! One verb per file: its arguments, and the few lines that call the libraries.
 
+pub mod baseline;
 pub mod bench;
 pub mod compare;
 pub mod demo;
@@ -15,3 +16,4 @@ pub mod report;
 pub mod simulate;
 pub mod study;
 pub mod train;
+pub mod translate;

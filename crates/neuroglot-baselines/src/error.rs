@@ -1,0 +1,42 @@
+use crate::Baseline;
+use neuroglot_data::{DataError, Split};
+use neuroglot_eval::EvalError;
+use thiserror::Error;
+
+/// Why a baseline cannot be fitted or scored.
+#[derive(Debug, Error)]
+pub enum BaselineError {
+    /// There is no baseline of this name.
+    #[error("there is no baseline `{name}`: choose some of {}", Baseline::ALL.map(Baseline::name).join(", "))]
+    Name {
+        /// What was asked for.
+        name: String,
+    },
+    /// A session lacks the trials to fit on or to choose settings with.
+    #[error(
+        "session {eid} has no {split} trial: a baseline is fitted on training trials and its settings are chosen on \
+         validation trials; check the splits"
+    )]
+    NoTrials {
+        /// Session id.
+        eid: String,
+        /// The split without a trial.
+        split: Split,
+    },
+    /// The eigenvalues of a matrix were not found.
+    #[error(
+        "session {eid}: the {size} covariates of a regression could not be decorrelated: check the counts"
+    )]
+    Eigenvalues {
+        /// Session id.
+        eid: String,
+        /// Rows of the matrix.
+        size: usize,
+    },
+    /// The sessions are wrong.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Scoring failed.
+    #[error(transparent)]
+    Eval(#[from] EvalError),
+}

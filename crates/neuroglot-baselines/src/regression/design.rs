@@ -1,0 +1,216 @@
+//! Covariates of a regression: filtered counts of units, centred and scaled.
+
+use crate::counts::Counts;
+use crate::time_filter::TimeFilter;
+use rayon::prelude::*;
+use std::borrow::Cow;
+
+/// What a rate is before covariates tell more, and what covariates are departures from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Intercept {
+    /// The unit's mean rate.
+    Mean,
+    /// The unit's PSTH over all training trials.
+    Psth,
+}
+
+impl Intercept {
+    pub const ALL: [Intercept; 2] = [Intercept::Psth, Intercept::Mean];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Intercept::Mean => "mean",
+            Intercept::Psth => "PSTH",
+        }
+    }
+}
+
+/// What covariates are divided by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scale {
+    /// The standard deviation of each.
+    Each,
+    /// The standard deviation of the unit's first.
+    Unit,
+}
+
+/// Covariates, `[row, column]`: a row per trial and bin, and per unit a column for each filter, side by side.
+#[derive(Debug, Clone)]
+pub(crate) struct Covariates {
+    pub rows: usize,
+    pub columns: usize,
+    pub values: Vec<f64>,
+}
+
+impl Covariates {
+    /// The columns of some units, `per_unit` each.
+    pub fn of_units(&self, units: &[usize], per_unit: usize) -> Cow<'_, Self> {
+        let columns = units.len() * per_unit;
+        if columns == self.columns {
+            return Cow::Borrowed(self);
+        }
+        let mut values = vec![0.0; self.rows * columns];
+        let rows = values.par_chunks_mut(columns.max(1)).zip(self.values.par_chunks(self.columns));
+        rows.for_each(|(out, row)| {
+            for (out, unit) in out.chunks_mut(per_unit).zip(units) {
+                out.copy_from_slice(&row[unit * per_unit..][..per_unit]);
+            }
+        });
+        Cow::Owned(Self { rows: self.rows, columns, values })
+    }
+}
+
+/// How counts become covariates, as found on training trials.
+pub(crate) struct Design {
+    filters: Vec<TimeFilter>,
+    /// Subtracted, `[bin, column]`.
+    centre: Vec<f64>,
+    /// Multiplied by, `[column]`; 0 for a covariate that does not vary.
+    scale: Vec<f64>,
+    /// The first bin that training rows are made of.
+    first_bin: usize,
+    /// Covariates of the training trials, from that bin on.
+    pub train: Covariates,
+}
+
+impl Design {
+    /// Filters the training trials, and finds what to subtract and what to divide by over their bins from `first_bin`
+    /// on.
+    pub fn new(
+        train: &Counts,
+        filters: Vec<TimeFilter>,
+        intercept: Intercept,
+        scale: Scale,
+        first_bin: usize,
+    ) -> Self {
+        let (per_unit, columns) = (filters.len(), filters.len() * train.units);
+        let mut design = Self {
+            filters,
+            centre: vec![0.0; train.bins * columns],
+            scale: vec![1.0; columns],
+            first_bin,
+            train: Covariates { rows: 0, columns, values: Vec::new() },
+        };
+        let found = design.covariates(train, first_bin);
+        let bins = train.bins - first_bin;
+        // Filters are linear, so the average of filtered trials is the filtered average.
+        let psth = Counts { trials: 1, values: train.psth(), ..*train };
+        let mut centre = design.covariates(&psth, 0).values;
+        if intercept == Intercept::Mean {
+            let mut mean = vec![0.0; columns];
+            for row in centre[first_bin * columns..].chunks(columns) {
+                mean.iter_mut().zip(row).for_each(|(mean, value)| *mean += value / bins as f64);
+            }
+            centre = mean.repeat(train.bins);
+        }
+        let mut squares = vec![0.0; columns];
+        for (row, values) in found.values.chunks(columns).enumerate() {
+            let centre = &centre[(first_bin + row % bins) * columns..][..columns];
+            for ((square, value), centre) in squares.iter_mut().zip(values).zip(centre) {
+                *square += (value - centre).powi(2);
+            }
+        }
+        let deviation: Vec<f64> = squares.iter().map(|square| (square / found.rows as f64).sqrt()).collect();
+        // What rounding leaves of a covariate that does not vary is no covariate.
+        let inverse = |deviation: f64| if deviation > 1e-9 { 1.0 / deviation } else { 0.0 };
+        let of_column = |column: usize| match scale {
+            Scale::Each => inverse(deviation[column]),
+            Scale::Unit => inverse(deviation[column - column % per_unit]),
+        };
+        design.scale = (0..columns).map(of_column).collect();
+        design.centre = centre;
+        design.train = found;
+        let (centre, scale) = (&design.centre, &design.scale);
+        design.train.values.par_chunks_mut(columns).enumerate().for_each(|(row, values)| {
+            standardise(values, &centre[(first_bin + row % bins) * columns..][..columns], scale);
+        });
+        design
+    }
+
+    /// Covariates per unit.
+    pub fn per_unit(&self) -> usize {
+        self.filters.len()
+    }
+
+    /// The first bin that training rows are made of.
+    pub fn first_bin(&self) -> usize {
+        self.first_bin
+    }
+
+    /// Covariates of trials, of their bins from `first_bin` on.
+    pub fn covariates(&self, counts: &Counts, first_bin: usize) -> Covariates {
+        let (units, per_unit) = (counts.units, self.filters.len());
+        let columns = units * per_unit;
+        let bins = counts.bins - first_bin;
+        let mut values = vec![0.0; counts.trials * bins * columns];
+        let trials =
+            values.par_chunks_mut((bins * columns).max(1)).zip(counts.values.par_chunks(counts.stride()));
+        trials.for_each(|(out, trial)| {
+            let mut filtered = vec![0.0; units];
+            for (bin, row) in (first_bin..counts.bins).zip(out.chunks_mut(columns)) {
+                for (place, filter) in self.filters.iter().enumerate() {
+                    filtered.fill(0.0);
+                    filter.add_to(bin, trial, &mut filtered);
+                    for (unit, value) in filtered.iter().enumerate() {
+                        row[unit * per_unit + place] = *value;
+                    }
+                }
+                standardise(row, &self.centre[bin * columns..][..columns], &self.scale);
+            }
+        });
+        Covariates { rows: counts.trials * bins, columns, values }
+    }
+}
+
+fn standardise(row: &mut [f64], centre: &[f64], scale: &[f64]) {
+    for ((value, centre), scale) in row.iter_mut().zip(centre).zip(scale) {
+        *value = (*value - centre) * scale;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn counts() -> Counts {
+        // [trial, bin, unit]: 2 trials of 2 bins of 2 units; unit 1 does not vary.
+        Counts { trials: 2, bins: 2, units: 2, values: vec![0.0, 3.0, 2.0, 3.0, 4.0, 3.0, 2.0, 3.0] }
+    }
+
+    #[test]
+    fn departures_from_the_mean_have_variance_one_and_what_does_not_vary_is_zero() {
+        let design =
+            Design::new(&counts(), vec![TimeFilter::gaussian(2, 0.0)], Intercept::Mean, Scale::Each, 0);
+        // Unit 0: 0, 2, 4, 2: mean 2, variance 2.
+        let expected = [-2.0, 0.0, 2.0, 0.0].map(|value: f64| value / 2f64.sqrt());
+        for (row, expected) in design.train.values.chunks(2).zip(expected) {
+            assert!((row[0] - expected).abs() < 1e-12 && row[1] == 0.0);
+        }
+        // Other trials are seen through what was found on these.
+        let other = Counts { trials: 1, values: vec![6.0, 9.0, 2.0, 3.0], ..counts() };
+        let values = design.covariates(&other, 0).values;
+        assert!((values[0] - 4.0 / 2f64.sqrt()).abs() < 1e-12 && values[1] == 0.0 && values[2].abs() < 1e-12);
+    }
+
+    #[test]
+    fn departures_from_the_psth_have_mean_zero_in_each_bin() {
+        let design =
+            Design::new(&counts(), vec![TimeFilter::gaussian(2, 0.0)], Intercept::Psth, Scale::Each, 0);
+        // PSTH of unit 0: 2, 2; departures −2, 0, 2, 0.
+        let found: Vec<f64> = design.train.values.chunks(2).map(|row| row[0] * 2f64.sqrt()).collect();
+        for (found, expected) in found.iter().zip([-2.0, 0.0, 2.0, 0.0]) {
+            assert!((found - expected).abs() < 1e-12, "{found}");
+        }
+    }
+
+    #[test]
+    fn filters_stand_side_by_side_and_units_can_be_chosen() {
+        let filters = vec![TimeFilter::gaussian(2, 0.0), TimeFilter::gaussian(2, 1e6)];
+        let design = Design::new(&counts(), filters, Intercept::Mean, Scale::Unit, 1);
+        assert_eq!((design.train.rows, design.train.columns), (2, 4));
+        // Bin 1 of unit 0 does not vary, whatever the mean over time does: scaled by the first filter, both are 0.
+        assert!(design.train.values.iter().all(|value| *value == 0.0));
+        let chosen = design.train.of_units(&[1], 2);
+        assert_eq!((chosen.rows, chosen.columns, chosen.values.len()), (2, 2, 4));
+    }
+}

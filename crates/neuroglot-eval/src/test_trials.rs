@@ -1,0 +1,114 @@
+//! The test trials of a session, and the scores of whatever predicts them.
+
+use crate::conditions::Conditions;
+use crate::examples::examples;
+use crate::results::{Example, SessionEvaluation, TaskResult, UnitLabel, UnitScores};
+use crate::scoring::Scored;
+use crate::trials::{Trials, part};
+use crate::{EvalError, EvaluationOptions, Task};
+use neuroglot_data::{Session, Split};
+use neuroglot_model::Regions;
+
+/// The test trials of one session, on which predictions are scored, by whatever method they were made.
+pub struct TestTrials<'a> {
+    session: &'a Session,
+    pub(crate) trials: Trials,
+    pub(crate) regions: Regions,
+    conditions: Conditions,
+}
+
+impl<'a> TestTrials<'a> {
+    /// The test trials of a session.
+    ///
+    /// # Errors
+    /// [`EvalError::NoTestTrials`].
+    pub fn of(session: &'a Session) -> Result<Self, EvalError> {
+        let trials = Trials::of(session, session.trials_in(Split::Test));
+        if trials.len() == 0 {
+            return Err(EvalError::NoTestTrials { eid: session.eid().to_owned() });
+        }
+        let regions = Regions::new(session.units().iter().map(|unit| unit.region.as_str()));
+        let conditions = Conditions::of(session, &trials.indices);
+        Ok(Self { session, trials, regions, conditions })
+    }
+
+    /// The regions of the session's units, as the tasks divide them.
+    pub fn regions(&self) -> &Regions {
+        &self.regions
+    }
+
+    /// Why a task cannot be done in this session, if it cannot.
+    pub fn why_not(&self, task: Task) -> Option<String> {
+        match (task, self.regions.names().len()) {
+            (Task::IntraRegion | Task::InterRegion, 0) => {
+                Some("no unit of the session has a region".to_owned())
+            }
+            (Task::InterRegion, 1) => Some("the session has only one region".to_owned()),
+            _ => None,
+        }
+    }
+
+    /// Scores log-rates `[test trial, bin, unit]`, ln(spikes/bin) and finite, of a task, and shows its best and its
+    /// median unit. Entries that the task does not score may hold anything; units that it does not score have no
+    /// scores.
+    ///
+    /// # Panics
+    /// If there is not one log-rate per trial, bin and unit.
+    pub fn score(
+        &self,
+        task: Task,
+        log_rates: &[f32],
+        options: &EvaluationOptions,
+    ) -> (TaskResult, Vec<Example>) {
+        let Self { trials, regions, conditions, .. } = self;
+        assert_eq!(log_rates.len(), trials.counts.len(), "a log-rate per test trial, bin and unit");
+        let first_bin = task.first_scored_bin(trials.bins);
+        let by_region = matches!(task, Task::IntraRegion | Task::InterRegion);
+        let scored: Vec<usize> =
+            (0..trials.units).filter(|unit| !by_region || regions.of_unit(*unit).is_some()).collect();
+        let cut = |values: &[f32]| part(values, trials.bins, trials.units, first_bin, &scored);
+        let counts = cut(&trials.counts);
+        let scores_of = |log_rates: &[f32]| {
+            let scored = Scored {
+                log_rates: &cut(log_rates),
+                counts: &counts,
+                bins: trials.bins - first_bin,
+                units: scored.len(),
+                conditions: conditions.exist().then_some(conditions.of_trial.as_slice()),
+            };
+            scored.scores(options.resamples, options.seed)
+        };
+        let (scores, of_scored) = scores_of(log_rates);
+        let ceiling = trials.true_log_rates.as_deref().map(scores_of);
+        let nothing =
+            UnitScores { spikes: 0.0, bps: None, d2: None, r2: None, psth_r2: None, ceiling_bps: None };
+        let mut per_unit = vec![nothing; trials.units];
+        for (place, unit) in scored.iter().enumerate() {
+            let ceiling_bps = ceiling.as_ref().and_then(|(_, units)| units[place].bps);
+            per_unit[*unit] = UnitScores { ceiling_bps, ..of_scored[place] };
+        }
+        let shown = examples(task.name(), trials, conditions, log_rates, first_bin, &per_unit);
+        let ceiling = ceiling.map(|(scores, _)| scores);
+        (TaskResult { task: task.name().to_owned(), scores, ceiling, per_unit }, shown)
+    }
+
+    /// The session without any result, to be filled in.
+    pub fn nothing_yet(&self) -> SessionEvaluation {
+        let session = self.session;
+        let label =
+            |unit: &neuroglot_data::Unit| UnitLabel { uuid: unit.uuid.clone(), region: unit.region.clone() };
+        SessionEvaluation {
+            eid: session.eid().to_owned(),
+            subject: session.subject().to_owned(),
+            trials: self.trials.len(),
+            bins: session.bins(),
+            bin_seconds: session.bin_seconds(),
+            units: session.units().iter().map(label).collect(),
+            tasks: Vec::new(),
+            decoding: Vec::new(),
+            skipped: Vec::new(),
+            examples: Vec::new(),
+            region_matrix: None,
+        }
+    }
+}

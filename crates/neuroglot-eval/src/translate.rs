@@ -1,0 +1,88 @@
+//! One region from another: the whole matrix of a session, by itself.
+
+use crate::evaluate::session_index;
+use crate::holdout::Predictor;
+use crate::region_matrix::region_matrix;
+use crate::results::{IntervalValue, RegionMatrix, UnitScores};
+use crate::test_trials::TestTrials;
+use crate::{EvalError, EvaluationOptions, EvaluationProgress, Task};
+use neuroglot_data::Session;
+use neuroglot_model::Model;
+use neuroglot_train::CheckpointConfig;
+use serde_json::{Value, json};
+
+/// How well a model predicts the regions of one session from each other, on the test trials.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Translation {
+    /// Session id.
+    pub eid: String,
+    /// Animal.
+    pub subject: String,
+    /// Number of test trials scored.
+    pub trials: usize,
+    /// Bits/spike.
+    pub matrix: RegionMatrix,
+}
+
+/// Predicts each region of a session, which has passed the run's filters, from each other region alone, from all others
+/// and, unit by unit, from itself. Of `options`, the bootstrap's resamples and seed count.
+///
+/// # Errors
+/// [`EvalError`]: a session that the model does not know, one without test trials, or with fewer than two regions.
+pub fn translate(
+    model: &mut Model,
+    config: &CheckpointConfig,
+    session: &Session,
+    options: &EvaluationOptions,
+    progress: &mut dyn FnMut(EvaluationProgress<'_>),
+) -> Result<Translation, EvalError> {
+    let index = session_index(config, session)?;
+    let test = TestTrials::of(session)?;
+    let eid = session.eid();
+    if let Some(why) = test.why_not(Task::InterRegion) {
+        return Err(EvalError::Regions { eid: eid.to_owned(), why });
+    }
+    let mut predictor = Predictor { model, session: index };
+    let pool = config.mask.scheme;
+    let mut scores_of = |task: Task| -> Result<Vec<UnitScores>, EvalError> {
+        let mut report = |done, total| progress(EvaluationProgress { eid, task: task.name(), done, total });
+        let prompt = task.prompt(pool);
+        let log_rates = predictor.of_task(task, &test.trials, &test.regions, prompt, &mut report)?;
+        Ok(test.score(task, &log_rates, options).0.per_unit)
+    };
+    let (intra, inter) = (scores_of(Task::IntraRegion)?, scores_of(Task::InterRegion)?);
+    let mut report =
+        |done, total| progress(EvaluationProgress { eid, task: "region from region", done, total });
+    let prompt = Task::InterRegion.prompt(pool);
+    let matrix = region_matrix(&mut predictor, &test, prompt, (&intra, &inter), options, &mut report)?;
+    let (eid, subject) = (eid.to_owned(), session.subject().to_owned());
+    Ok(Translation { eid, subject, trials: test.trials.len(), matrix })
+}
+
+/// `{"eid", "subject", "trials", "regions": [{"region", "units"}, …], "scores": [{"target", "from", "source", "bps",
+/// "low", "high"}, …]}`: a score for each target from each other region (`from` is `region`), from the other units of
+/// its own (`itself`) and from all others together (`others`; `source` is `null`). A score that is undefined is `null`.
+pub fn translation_json(translation: &Translation) -> Value {
+    let Translation { eid, subject, trials, matrix } = translation;
+    let regions = matrix.regions.iter().zip(&matrix.units);
+    let regions: Vec<Value> =
+        regions.map(|(region, units)| json!({ "region": region, "units": units })).collect();
+    let mut scores = Vec::new();
+    for (place, target) in matrix.regions.iter().enumerate() {
+        let mut put = |from: &str, source: Option<&String>, score: Option<IntervalValue>| {
+            scores.push(json!({
+                "target": target,
+                "from": from,
+                "source": source,
+                "bps": score.map(|score| score.mean),
+                "low": score.map(|score| score.low),
+                "high": score.map(|score| score.high),
+            }));
+        };
+        for (source, row) in matrix.regions.iter().zip(&matrix.from_one) {
+            put(if source == target { "itself" } else { "region" }, Some(source), row[place]);
+        }
+        put("others", None, matrix.from_others[place]);
+    }
+    json!({ "eid": eid, "subject": subject, "trials": trials, "regions": regions, "scores": scores })
+}

@@ -1,0 +1,73 @@
+//! The folder of a baseline: `baseline.json` beside its evaluation.
+
+use crate::CommandError;
+use neuroglot::baselines::Choice;
+use neuroglot::train::{DataConfig, replace_file};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+const INFO: &str = "baseline.json";
+
+/// A folder that `neuroglot baseline` made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BaselineFolder {
+    path: PathBuf,
+}
+
+/// How a baseline was made, and what it chose.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct BaselineInfo {
+    /// Version of neuroglot.
+    pub version: String,
+    /// Its name.
+    pub baseline: String,
+    /// Session folders.
+    pub sessions: Vec<PathBuf>,
+    /// Which units and trials were taken.
+    pub data: DataConfig,
+    /// Tasks and behaviours asked for; `None` stands for the usual ones.
+    pub tasks: Option<Vec<String>>,
+    /// Decides what is random.
+    pub seed: u64,
+    /// Seconds spent.
+    pub seconds: f64,
+    /// Settings that validation trials chose.
+    pub choices: Vec<Choice>,
+}
+
+impl BaselineFolder {
+    /// Opens a folder, if it is one of a baseline.
+    pub fn open(path: &Path) -> Option<Self> {
+        path.join(INFO).is_file().then(|| Self { path: path.to_owned() })
+    }
+
+    /// Keeps how a baseline was made.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write(path: &Path, info: &BaselineInfo) -> Result<(), CommandError> {
+        let mut text = serde_json::to_vec_pretty(info)
+            .map_err(|error| CommandError::Failed(format!("cannot write {INFO}: {error}")))?;
+        text.push(b'\n');
+        Ok(replace_file(&path.join(INFO), &text)?)
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// How the baseline was made.
+    ///
+    /// # Errors
+    /// A file that cannot be read or understood.
+    pub fn info(&self) -> Result<BaselineInfo, CommandError> {
+        let path = self.path.join(INFO);
+        let wrong = |problem: String| {
+            let cure = "make it again with `neuroglot baseline`";
+            CommandError::Failed(format!("{}: {problem}; {cure}", path.display()))
+        };
+        let text = std::fs::read(&path).map_err(|error| wrong(error.to_string()))?;
+        serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))
+    }
+}

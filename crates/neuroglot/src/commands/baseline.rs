@@ -1,0 +1,186 @@
+//! `neuroglot baseline`
+
+use crate::CommandError;
+use crate::baseline_folder::{BaselineFolder, BaselineInfo};
+use crate::commands::evaluate::in_words;
+use crate::console::Console;
+use crate::evaluating::check_replaceable;
+use crate::progress::EvaluationBar;
+use crate::runs::evaluation_folder;
+use crate::sessions;
+use clap::Args;
+use neuroglot::baselines::{Baseline, evaluate_with_choices};
+use neuroglot::data::Session;
+use neuroglot::eval::results::Evaluation;
+use neuroglot::eval::{EvaluationOptions, TaskSelection, summary_json, write_evaluation};
+use neuroglot::train::RunConfig;
+use serde_json::{Map, Value};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::time::Instant;
+
+/// Fit and score baselines: what a trained model has to beat
+///
+/// Baselines are fitted to the training trials, their settings are chosen on the validation trials, and they are scored on
+/// the test trials as models are. Results are kept in DIR/NAME, which `neuroglot compare` and `neuroglot report` take
+/// beside runs.
+///
+/// unit-mean (each unit's mean rate), psth (its average in a condition), history (its own past), ridge and poisson-glm
+/// (regressions on the other units), reduced-rank (through a few latent variables; of several sessions together), linear
+/// and mlp (behaviour from counts); all stands for all of them.
+#[derive(Debug, Args)]
+#[command(
+    override_usage = "neuroglot baseline [OPTIONS] --out <DIR> <NAME>... <SESSION>...",
+    after_help = "Example:\n  \
+                  neuroglot baseline psth poisson-glm data/*_aligned --out baselines --min-rate 0.5\n  \
+                  neuroglot baseline all data/*_aligned --out baselines --config mtm/config.toml\n  \
+                  neuroglot compare baselines/poisson-glm mtm"
+)]
+pub struct Arguments {
+    /// Names of baselines, then session folders
+    #[arg(required = true, value_name = "NAME... SESSION")]
+    words: Vec<String>,
+    /// Where a folder for each baseline is made
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Take units and trials as these settings say, such as the config.toml of a run to be compared with
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Leave out units that fire less over the training trials [default: 0]
+    #[arg(long, value_name = "HZ")]
+    min_rate: Option<f64>,
+    /// Change any setting of the data, such as data.regions; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// Tasks and behaviours, separated by commas [default: the four tasks, choice, wheel-speed and
+    /// whisker-motion-energy]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    tasks: Option<Vec<String>>,
+    /// Decides what is random: the first weights of decoders, and the bootstrap
+    #[arg(long, value_name = "N", default_value_t = 42)]
+    seed: u64,
+    /// Print the scores as JSON: an object per baseline, in it one per session, and in that one per task
+    #[arg(long)]
+    json: bool,
+}
+
+impl Arguments {
+    /// Takes the names of baselines from the front.
+    fn names_and_sessions(&self) -> Result<(Vec<Baseline>, Vec<PathBuf>), CommandError> {
+        let named = |word: &String| word == "all" || word.parse::<Baseline>().is_ok();
+        let count = self.words.iter().take_while(|word| named(word)).count();
+        let (names, rest) = self.words.split_at(count);
+        let known = Baseline::ALL.map(Baseline::name).join(", ");
+        let usage = |problem: String| {
+            Err(CommandError::Usage(format!("{problem}: choose some of {known}, or all, and then sessions")))
+        };
+        // A name with a slip in it looks like a session that is not there.
+        let is_slip =
+            |word: &&String| !word.contains(['/', '\\', '.']) && !std::path::Path::new(word).exists();
+        match rest.iter().find(is_slip) {
+            Some(slip) => return usage(format!("there is no baseline `{slip}`")),
+            None if names.is_empty() => return usage(format!("`{}` is no baseline", self.words[0])),
+            None => {}
+        }
+        if rest.is_empty() {
+            return Err(CommandError::Usage("no session is given: name them after the baselines".to_owned()));
+        }
+        let mut baselines = BTreeSet::new();
+        for name in names {
+            if name == "all" {
+                baselines.extend(Baseline::ALL);
+            }
+            baselines.extend(name.parse::<Baseline>());
+        }
+        Ok((baselines.into_iter().collect(), rest.iter().map(PathBuf::from).collect()))
+    }
+
+    /// Settings of the data; others of a file have no say.
+    fn data(&self) -> Result<RunConfig, CommandError> {
+        if let Some(other) = self.settings.iter().find(|setting| !setting.trim_start().starts_with("data.")) {
+            return Err(CommandError::Usage(format!(
+                "--set {other}: baselines have settings of the data alone, such as data.min_rate"
+            )));
+        }
+        let min_rate = self.min_rate.map(|rate| format!("data.min_rate={rate}"));
+        let settings: Vec<String> = min_rate.into_iter().chain(self.settings.iter().cloned()).collect();
+        Ok(RunConfig::load(self.config.as_deref(), &settings)?)
+    }
+
+    fn options(&self, sessions: &[Session]) -> Result<EvaluationOptions, CommandError> {
+        let mut options = EvaluationOptions { seed: self.seed, ..EvaluationOptions::default() };
+        if let Some(tasks) = &self.tasks {
+            let known: BTreeSet<String> =
+                sessions.iter().flat_map(|session| session.behaviours().keys().cloned()).collect();
+            let known: Vec<String> = known.into_iter().collect();
+            options.selection = TaskSelection::parse(tasks.iter().map(String::as_str), &known)?;
+        }
+        Ok(options)
+    }
+}
+
+/// Fits, scores and keeps each baseline, and prints the scores.
+///
+/// # Errors
+/// A name that is no baseline, sessions or settings that cannot be used, a folder that cannot be written.
+pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError> {
+    let (baselines, paths) = arguments.names_and_sessions()?;
+    let config = arguments.data()?;
+    for baseline in &baselines {
+        check_replaceable(&evaluation_folder(&arguments.out.join(baseline.name())))?;
+    }
+    let sessions = sessions::read(&paths, &config.data.filter(), console)?;
+    let options = arguments.options(&sessions)?;
+    let paths = sessions::absolute(&paths)?;
+    let (mut blocks, mut objects) = (Vec::new(), Map::new());
+    for baseline in baselines {
+        let started = Instant::now();
+        let mut bar = EvaluationBar::new(console);
+        let (evaluation, choices) =
+            evaluate_with_choices(baseline, &sessions, &options, &mut |at| bar.show(&at))?;
+        drop(bar);
+        say_what_is_skipped(baseline, &evaluation, console);
+        let info = BaselineInfo {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            baseline: baseline.name().to_owned(),
+            sessions: paths.clone(),
+            data: config.data.clone(),
+            tasks: arguments.tasks.clone(),
+            seed: options.seed,
+            seconds: started.elapsed().as_secs_f64(),
+            choices,
+        };
+        let folder = arguments.out.join(baseline.name());
+        write_evaluation(&evaluation, &evaluation_folder(&folder))?;
+        BaselineFolder::write(&folder, &info)?;
+        console.note(format!("kept in {}", folder.display()));
+        objects.insert(baseline.name().to_owned(), summary_json(&evaluation));
+        let sessions: Vec<String> = evaluation.sessions.iter().map(in_words).collect();
+        blocks.push(format!("{baseline}: {}\n{}", baseline.description(), sessions.join("\n")));
+    }
+    if arguments.json { console.json(&Value::Object(objects)) } else { console.result(blocks.join("\n")) }
+}
+
+/// What a baseline is not made for is a note, once; what a session lacks is a warning.
+fn say_what_is_skipped(baseline: Baseline, evaluation: &Evaluation, console: &Console) {
+    let own: Vec<&str> = neuroglot::eval::Task::ALL
+        .into_iter()
+        .filter_map(|task| baseline.why_not_task(task))
+        .chain(baseline.why_not_behaviour())
+        .collect();
+    let mut notes: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for session in &evaluation.sessions {
+        for skipped in &session.skipped {
+            if own.contains(&skipped.why.as_str()) {
+                notes.entry(&skipped.why).or_default().insert(&skipped.what);
+            } else {
+                let (eid, what, why) = (&session.eid, &skipped.what, &skipped.why);
+                console.warning(format!("{baseline}, {eid}: {what} is left out: {why}"));
+            }
+        }
+    }
+    for (why, what) in notes {
+        let what: Vec<&str> = what.into_iter().collect();
+        console.note(format!("{baseline}: without {}: {why}", what.join(", ")));
+    }
+}

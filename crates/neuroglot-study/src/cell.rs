@@ -2,7 +2,7 @@
 
 use crate::StudySession;
 use neuroglot_model::Architecture;
-use neuroglot_train::{MaskPool, Recipe, RunConfig};
+use neuroglot_train::{MaskPool, RunConfig};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -55,8 +55,8 @@ pub struct TrainedMethod {
     pub model: Architecture,
     /// What is hidden in training.
     pub mask: MaskPool,
-    /// Recipe that settings start from; `None` for the plain defaults.
-    pub recipe: Option<Recipe>,
+    /// Name of the recipe that settings start from; `None` for the plain defaults.
+    pub recipe: Option<String>,
     /// What it was pretrained on; `None` for a model from scratch.
     pub pretraining: Option<Pretrained>,
     /// Training trials of the session that is scored; 0 for all.

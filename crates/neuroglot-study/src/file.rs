@@ -1,9 +1,9 @@
 //! A study file: which models are trained how, on which sessions, and which baselines they are set against.
 
-use crate::StudyError;
 use crate::file_keys::{check_keys, located};
+use crate::{StudyError, StudyRecipe};
 use neuroglot_model::Architecture;
-use neuroglot_train::{MaskPool, Recipe, RunFolder};
+use neuroglot_train::{MaskPool, RunFolder};
 use serde::Deserialize;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -39,7 +39,7 @@ pub struct StudyFile {
     pub models: Vec<Architecture>,
     /// Recipes to start settings from; none takes the plain defaults.
     #[serde(default)]
-    pub recipes: Vec<Recipe>,
+    pub recipes: Vec<StudyRecipe>,
     /// Seeds; scores are averaged over them.
     #[serde(default = "default_seeds")]
     pub seeds: Vec<u64>,
@@ -132,8 +132,8 @@ pub struct Exclusion {
     pub model: Option<Architecture>,
     /// Mask.
     pub mask: Option<MaskPool>,
-    /// Recipe.
-    pub recipe: Option<Recipe>,
+    /// Name of a recipe.
+    pub recipe: Option<String>,
     /// Seed.
     pub seed: Option<u64>,
     /// Training trials.
@@ -186,8 +186,8 @@ impl StudyFile {
     }
 
     /// Recipes with the plain defaults where the file names none.
-    pub(crate) fn recipes(&self) -> Vec<Option<Recipe>> {
-        if self.recipes.is_empty() { vec![None] } else { self.recipes.iter().copied().map(Some).collect() }
+    pub(crate) fn recipes(&self) -> Vec<Option<&StudyRecipe>> {
+        if self.recipes.is_empty() { vec![None] } else { self.recipes.iter().map(Some).collect() }
     }
 
     /// The mask that others are compared with.
@@ -208,7 +208,8 @@ impl StudyFile {
         self.check_list("seeds", &self.seeds, u64::to_string)?;
         self.check_list("scratch.trials", &self.scratch.trials, u64::to_string)?;
         self.check_list("finetune.trials", &self.finetune.trials, u64::to_string)?;
-        self.check_distinct("recipes", &self.recipes, |recipe| recipe.name().to_owned())?;
+        let recipes: Vec<&str> = self.recipes.iter().map(|recipe| recipe.name.as_str()).collect();
+        self.check_distinct("recipes", &recipes, |recipe| (*recipe).to_owned())?;
         self.check_distinct("baselines", &self.baselines, |baseline| baseline.clone())?;
         if !["best", "last"].contains(&self.checkpoint.as_str()) {
             let problem = format!("checkpoint = \"{}\": choose best or last", self.checkpoint);
@@ -264,6 +265,12 @@ impl StudyFile {
             {
                 return Err(
                     self.wrong(format!("exclude: there is no stage `{stage}`: choose scratch or finetune"))
+                );
+            }
+            let is_known = |name: &str| self.recipes.iter().any(|recipe| recipe.name == name);
+            if let Some(recipe) = exclusion.recipe.as_deref().filter(|recipe| !is_known(recipe)) {
+                return Err(
+                    self.wrong(format!("exclude: recipe {recipe} is not among recipes: add it there"))
                 );
             }
         }

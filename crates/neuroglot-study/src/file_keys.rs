@@ -28,6 +28,7 @@ const STUDY: [&str; 15] = [
 const HELD_OUT: [&str; 2] = ["subjects", "sessions"];
 const STAGE: [&str; 1] = ["trials"];
 const PRETRAIN: [&str; 5] = ["name", "subjects", "sessions", "count", "masks"];
+const RECIPE: [&str; 2] = ["name", "from"];
 const EXCLUDE: [&str; 7] = ["stage", "pretrain", "model", "mask", "recipe", "seed", "trials"];
 
 /// Refuses keys that there are not, and names the nearest. Settings of runs are checked where they are used.
@@ -39,6 +40,7 @@ pub(crate) fn check_keys(table: &Table) -> Result<(), String> {
             "scratch" => (&STAGE, &SETTINGS),
             "pretrain" => (&PRETRAIN, &WITHOUT_MODEL),
             "finetune" => (&STAGE, &WITHOUT_MODEL),
+            "recipes" => (&RECIPE, &SETTINGS),
             "exclude" => (&EXCLUDE, &[]),
             _ => continue,
         };

@@ -2,9 +2,9 @@
 
 use crate::cell::{Cell, Method, Needed, Pretrained, Stage, TrainedMethod};
 use crate::file::{Exclusion, Pretraining, StudyFile};
-use crate::{StudyError, StudySession, StudySessions, glue};
+use crate::{StudyError, StudyRecipe, StudySession, StudySessions, glue};
 use neuroglot_model::Architecture;
-use neuroglot_train::{MaskPool, Recipe, RunConfig};
+use neuroglot_train::{MaskPool, RunConfig};
 use std::collections::BTreeSet;
 use std::path::Path;
 use toml::Table;
@@ -49,14 +49,14 @@ pub fn cells(file: &StudyFile, sessions: &StudySessions) -> Result<Vec<Cell>, St
 }
 
 /// One model of the grid, before it is said what it is trained on.
-struct Line {
-    recipe: Option<Recipe>,
+struct Line<'a> {
+    recipe: Option<&'a StudyRecipe>,
     model: Architecture,
     mask: MaskPool,
     seed: u64,
 }
 
-fn lines(file: &StudyFile) -> Vec<Line> {
+fn lines(file: &StudyFile) -> Vec<Line<'_>> {
     let mut lines = Vec::new();
     for recipe in file.recipes() {
         for model in &file.models {
@@ -70,10 +70,10 @@ fn lines(file: &StudyFile) -> Vec<Line> {
     lines
 }
 
-impl Line {
+impl Line<'_> {
     /// The parts of an id that say which model it is.
     fn names(&self) -> Vec<String> {
-        let recipe = self.recipe.map(|recipe| recipe.name().to_owned());
+        let recipe = self.recipe.map(|recipe| recipe.name.clone());
         let names = [Some(self.model.name().to_owned()), Some(self.mask.name().to_owned()), recipe];
         names.into_iter().flatten().chain([format!("s{}", self.seed)]).collect()
     }
@@ -82,7 +82,7 @@ impl Line {
         Method::Trained(TrainedMethod {
             model: self.model,
             mask: self.mask,
-            recipe: self.recipe,
+            recipe: self.recipe.map(|recipe| recipe.name.clone()),
             pretraining: pretraining.cloned(),
             trials,
         })
@@ -95,7 +95,7 @@ impl Line {
                 && pretrain.as_deref().is_none_or(|name| pretraining == Some(name))
                 && model.is_none_or(|model| model == self.model)
                 && mask.is_none_or(|mask| mask == self.mask)
-                && recipe.is_none_or(|recipe| Some(recipe) == self.recipe)
+                && recipe.as_ref().is_none_or(|name| self.recipe.is_some_and(|recipe| recipe.name == *name))
                 && seed.is_none_or(|seed| seed == self.seed)
                 && number.is_none_or(|number| number == trials)
         })
@@ -132,7 +132,7 @@ fn pretrainings<'a>(
     Ok(found)
 }
 
-fn scratch(file: &StudyFile, sessions: &StudySessions, line: &Line) -> Result<Vec<Cell>, StudyError> {
+fn scratch(file: &StudyFile, sessions: &StudySessions, line: &Line<'_>) -> Result<Vec<Cell>, StudyError> {
     let mut cells = Vec::new();
     for &trials in &file.scratch.trials {
         if line.is_excluded(file, Stage::Scratch, None, trials) {
@@ -157,7 +157,7 @@ fn scratch(file: &StudyFile, sessions: &StudySessions, line: &Line) -> Result<Ve
 fn pretrained(
     file: &StudyFile,
     sessions: &StudySessions,
-    line: &Line,
+    line: &Line<'_>,
     pretraining: &NamedPretraining,
 ) -> Result<Vec<Cell>, StudyError> {
     let NamedPretraining { pretrained, file: of_file, sessions: trained_on } = pretraining;
@@ -208,20 +208,20 @@ fn pretrained(
 
 fn settings(
     file: &StudyFile,
-    recipe: Option<Recipe>,
+    recipe: Option<&StudyRecipe>,
     tables: &[&Table],
     own: &[String],
 ) -> Result<RunConfig, StudyError> {
     recipe
-        .map_or_else(RunConfig::default, Recipe::defaults)
-        .layered(tables, own)
+        .map_or_else(|| Ok(RunConfig::default()), StudyRecipe::defaults)
+        .and_then(|defaults| defaults.layered(tables, own))
         .map_err(|error| file.wrong(error.to_string()))
 }
 
 fn scored_id(
     stage: Stage,
     pretraining: Option<&str>,
-    line: &Line,
+    line: &Line<'_>,
     trials: u64,
     session: &StudySession,
 ) -> String {

@@ -23,7 +23,7 @@ pub(crate) fn model(model: Architecture) -> String {
 
 /// Architecture, and recipe where there is one: what stays the same in a comparison of masks.
 pub(crate) fn architecture(trained: &TrainedMethod) -> String {
-    let recipe = trained.recipe.map(|recipe| format!(", recipe {}", recipe.name()));
+    let recipe = trained.recipe.as_ref().map(|recipe| format!(", recipe {recipe}"));
     model(trained.model) + recipe.as_deref().unwrap_or_default()
 }
 

@@ -173,7 +173,7 @@ impl<'a> Maker<'a> {
     fn architectures(&self) -> Option<ScoreTable> {
         let first = self.file.models.first()?;
         let group = |method: &TrainedMethod| {
-            let recipe = method.recipe.map(|recipe| format!(", recipe {}", recipe.name()));
+            let recipe = method.recipe.as_ref().map(|recipe| format!(", recipe {recipe}"));
             let recipe = recipe.unwrap_or_default();
             format!("{}{recipe}, {}", labels::mask(method.mask), labels::start(method))
         };
@@ -185,14 +185,14 @@ impl<'a> Maker<'a> {
 
     /// Every recipe against the first one.
     fn recipes(&self) -> Option<ScoreTable> {
-        let first = *self.file.recipes.first()?;
+        let first = &self.file.recipes.first()?.name;
         let group = |method: &TrainedMethod| {
             let (model, mask) = (labels::model(method.model), labels::mask(method.mask));
             format!("{model} {mask}, {}", labels::start(method))
         };
-        let name =
-            |method: &TrainedMethod| method.recipe.map_or(String::new(), |recipe| recipe.name().to_owned());
-        let lines = lines(self.scratch_and_most(), group, name, |method| method.recipe == Some(first));
+        let name = |method: &TrainedMethod| method.recipe.clone().unwrap_or_default();
+        let lines =
+            lines(self.scratch_and_most(), group, name, |method| method.recipe.as_ref() == Some(first));
         self.table("recipes", "Recipes", "Recipes at equal epochs.", &Line::compared_only(lines))
     }
 

@@ -4,7 +4,7 @@ use neuroglot_data::SimulatorConfig;
 use neuroglot_study::{
     Cell, Method, Stage, State, StudyFile, StudyFolder, StudySession, StudySessions, cells,
 };
-use neuroglot_train::Recipe;
+use neuroglot_train::{OutputBias, RunConfig};
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
@@ -129,11 +129,19 @@ fn parts_of_the_grid_are_left_out() {
     ];
     assert_eq!(ids(&cells), expected);
     let recipe = |place: usize| match &cells[place].method {
-        Method::Trained(method) => method.recipe,
+        Method::Trained(method) => method.recipe.clone(),
         Method::Baseline(_) => None,
     };
-    assert_eq!((recipe(0), recipe(8)), (Some(Recipe::Paper), Some(Recipe::Neuroglot)));
-    assert!(cells[8].settings.mask.ratio < cells[0].settings.mask.ratio);
+    assert_eq!((recipe(0), recipe(8)), (Some("paper".to_owned()), Some("neuroglot".to_owned())));
+    let start = |place: usize| cells[place].settings.init.output_bias;
+    assert_eq!((start(0), start(8)), (OutputBias::Zero, OutputBias::Rate));
+    // Changes of a recipe lie over it, and under the settings of the file.
+    let changed = "{ name = 'turned', from = 'paper', model.rope = true, train.epochs = 3 }";
+    let text = format!("{START}recipes = ['paper', {changed}]\n[train]\nepochs = 2\n");
+    let cells = plan(root.path(), &text).unwrap();
+    let turned = cells.iter().find(|cell| cell.id.contains("_turned_")).unwrap();
+    let RunConfig { model, train, init, .. } = &turned.settings;
+    assert_eq!((model.rope, train.epochs, init.output_bias), (true, 2, OutputBias::Zero));
     let nothing = format!("{START}exclude = [{{ stage = 'scratch' }}]\n");
     assert_eq!(plan(root.path(), &nothing).unwrap_err(), "exclude leaves nothing of the grid: loosen it");
 }
@@ -142,7 +150,7 @@ fn parts_of_the_grid_are_left_out() {
 fn what_is_wrong_is_named_with_its_cure() {
     let root = workplace();
     let held_out = "[held_out]\nsessions = ['*-04']\n";
-    let cases: [(&str, &str); 22] = [
+    let cases: [(&str, &str); 25] = [
         (
             "mask = ['mtm']\n",
             "mask: it is a table of settings: write [mask] above them; the list of those to compare is masks",
@@ -157,6 +165,12 @@ fn what_is_wrong_is_named_with_its_cure() {
         ("masks = ['mtm', 'temporl']\n", "line 3: there is no mask `temporl`"),
         ("models = ['ndt9']\n", "line 3: unknown variant `ndt9`"),
         ("recipes = ['papr']\n", "line 3: there is no recipe `papr`"),
+        ("recipes = ['paper', { name = 'paper' }]\n", "recipes: paper is there twice"),
+        (
+            "recipes = [{ name = 'x', form = 'paper' }]\n",
+            "there is no key recipes.form; the nearest is recipes.from",
+        ),
+        ("exclude = [{ recipe = 'paper' }]\n", "exclude: recipe paper is not among recipes"),
         ("seeds = [1, 1]\n", "seeds: 1 is there twice"),
         ("masks = []\n", "masks is empty"),
         ("checkpoint = 'first'\n", "checkpoint = \"first\": choose best or last"),

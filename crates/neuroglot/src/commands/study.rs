@@ -12,6 +12,7 @@ use clap::Args;
 use neuroglot::study::{
     Cell, Shard, State, StudyFile, StudyFolder, StudyResults, StudySessions, cells, gather,
 };
+use neuroglot::train::Recipe;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -73,7 +74,7 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
     let mut file = StudyFile::read(&arguments.file)?;
     if let Some(recipe) = &arguments.recipe {
-        file.recipes = vec![recipe.parse().map_err(CommandError::Usage)?];
+        file.recipes = vec![recipe.parse::<Recipe>().map_err(CommandError::Usage)?.into()];
     }
     let sessions = StudySessions::find(&file, arguments.data.as_deref())?;
     let cells = cells(&file, &sessions)?;

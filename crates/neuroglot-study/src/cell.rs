@@ -1,6 +1,7 @@
 //! One piece of a study's work: a run, or a baseline on one session.
 
 use crate::StudySession;
+use neuroglot_baselines::Baseline;
 use neuroglot_model::Architecture;
 use neuroglot_train::{MaskPool, Recipe, RunConfig};
 use serde::{Deserialize, Serialize};
@@ -44,8 +45,8 @@ impl fmt::Display for Stage {
 pub enum Method {
     /// A trained model.
     Trained(TrainedMethod),
-    /// A baseline, by name.
-    Baseline(String),
+    /// A baseline.
+    Baseline(Baseline),
 }
 
 /// How a model is made.
@@ -101,11 +102,12 @@ pub struct Cell {
     pub method: Method,
     /// Seed of a run; `None` for a baseline.
     pub seed: Option<u64>,
-    /// Sessions of the run; a scored cell has one.
+    /// Sessions of the run. A scored cell has one; that of a baseline that fits sessions together has others after the
+    /// one that it is scored on.
     pub sessions: Vec<StudySession>,
     /// The cell whose model is trained on.
     pub needs: Option<Needed>,
-    /// Settings of the run; a baseline uses those of `data`.
+    /// Settings of the run; those of a baseline are the defaults but for `data`.
     pub settings: RunConfig,
 }
 
@@ -115,11 +117,14 @@ impl Cell {
         self.stage != Stage::Pretrain
     }
 
-    /// How much work it is beside other cells: passes over sessions; a baseline counts as one.
+    /// How much work it is beside other cells, about: passes of a small model over a session.
     pub(crate) fn weight(&self) -> u64 {
-        match self.stage {
-            Stage::Baseline => 1,
-            _ => self.settings.train.epochs.saturating_mul(self.sessions.len() as u64),
-        }
+        let passes = match self.method {
+            Method::Baseline(Baseline::UnitMean | Baseline::Psth | Baseline::History | Baseline::Linear) => 1,
+            Method::Baseline(Baseline::Mlp) => 40,
+            Method::Baseline(Baseline::Ridge | Baseline::PoissonGlm | Baseline::ReducedRank) => 100,
+            Method::Trained(_) => self.settings.train.epochs,
+        };
+        passes.saturating_mul(self.sessions.len() as u64)
     }
 }

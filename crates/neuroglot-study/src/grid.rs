@@ -3,6 +3,7 @@
 use crate::cell::{Cell, Method, Needed, Pretrained, Stage, TrainedMethod};
 use crate::file::{Exclusion, Pretraining, StudyFile};
 use crate::{StudyError, StudySession, StudySessions, glue};
+use neuroglot_baselines::Baseline;
 use neuroglot_model::Architecture;
 use neuroglot_train::{MaskPool, Recipe, RunConfig};
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ use toml::Table;
 /// and finished cells stay.
 ///
 /// # Errors
-/// [`StudyError::File`] names what cannot be: a setting, an architecture, a baseline, or a grid of which nothing is left.
+/// [`StudyError::File`] names what cannot be: a setting, an architecture, or a grid of which nothing is left.
 pub fn cells(file: &StudyFile, sessions: &StudySessions) -> Result<Vec<Cell>, StudyError> {
     let pretrainings = pretrainings(file, sessions)?;
     let mut cells = Vec::new();
@@ -23,19 +24,8 @@ pub fn cells(file: &StudyFile, sessions: &StudySessions) -> Result<Vec<Cell>, St
             cells.extend(pretrained(file, sessions, &line, pretraining)?);
         }
     }
-    for name in &file.baselines {
-        glue::check_baseline(name).map_err(|problem| file.wrong(format!("baselines: {problem}")))?;
-        for session in &sessions.scored {
-            cells.push(Cell {
-                id: id(Stage::Baseline, &[name, &session.eid]),
-                stage: Stage::Baseline,
-                method: Method::Baseline(name.clone()),
-                seed: None,
-                sessions: vec![session.clone()],
-                needs: None,
-                settings: settings(file, None, &[&file.settings], &[])?,
-            });
-        }
+    for baseline in &file.baselines {
+        cells.extend(of_baseline(file, sessions, *baseline)?);
     }
     if !cells.iter().any(Cell::is_scored) {
         return Err(file.wrong("exclude leaves nothing of the grid: loosen it"));
@@ -151,6 +141,32 @@ fn scratch(file: &StudyFile, sessions: &StudySessions, line: &Line) -> Result<Ve
         }));
     }
     Ok(cells)
+}
+
+/// A baseline takes the units and trials of models from scratch, which it is compared with. One that fits sessions
+/// together has what a pretrained model has: the sessions that are not held out, and the one that it is scored on.
+fn of_baseline(
+    file: &StudyFile,
+    sessions: &StudySessions,
+    baseline: Baseline,
+) -> Result<Vec<Cell>, StudyError> {
+    let data = settings(file, None, &[&file.settings, &file.scratch.settings], &[])?.data;
+    if data.trials > 0 {
+        let problem = "baselines are fitted to all training trials: give numbers of trials as `trials` of [scratch] and \
+                       [finetune], or leave baselines out";
+        return Err(file.wrong(format!("data.trials = {}: {problem}", data.trials)));
+    }
+    let others = if baseline.is_of_sessions_together() { &sessions.others[..] } else { &[] };
+    let cell = |session: &StudySession| Cell {
+        id: id(Stage::Baseline, &[baseline.name(), &session.eid]),
+        stage: Stage::Baseline,
+        method: Method::Baseline(baseline),
+        seed: None,
+        sessions: std::iter::once(session).chain(others).cloned().collect(),
+        needs: None,
+        settings: RunConfig { data: data.clone(), ..RunConfig::default() },
+    };
+    Ok(sessions.scored.iter().map(cell).collect())
 }
 
 /// A pretraining and its fine-tunings; nothing where no fine-tuning is left.

@@ -40,7 +40,7 @@ impl MethodScores {
     pub fn first_evaluation(&self) -> Evaluation {
         let mask = match &self.method {
             Method::Trained(trained) => trained.mask.name(),
-            Method::Baseline(name) => name,
+            Method::Baseline(baseline) => baseline.name(),
         };
         Evaluation {
             version: env!("CARGO_PKG_VERSION").to_owned(),

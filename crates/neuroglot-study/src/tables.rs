@@ -6,6 +6,7 @@ use crate::results::ScoreTable;
 use crate::scores::MethodScores;
 use crate::table_rows::{Line, Trained, lines, table};
 use crate::{StudyFile, labels};
+use neuroglot_baselines::Baseline;
 use neuroglot_eval::Task;
 use neuroglot_model::Architecture;
 use neuroglot_train::MaskPool;
@@ -117,30 +118,38 @@ impl<'a> Maker<'a> {
         self.table("pretrained", "Pretrained and fine-tuned", &caption, &self.by_architecture(trained))
     }
 
-    /// Each baseline against MtM from scratch, which has seen no more than they.
+    /// Each baseline against MtM from scratch, which has seen no more than they; where there is no such model, against
+    /// the pretrained one, and where no MtM is, against the first baseline.
     fn baselines(&self) -> Option<ScoreTable> {
         let mtm =
             |trained: Vec<Trained<'a>>| trained.into_iter().find(|of| of.method.mask == MaskPool::MultiTask);
-        let scratch = mtm(self.trained_from_scratch())?;
-        let name = |of: &Trained| format!("MtM, {}", labels::start(of.method));
-        let line = |name: String, scores: &'a MethodScores, reference| Line {
-            group: labels::architecture(scratch.method),
+        let models: Vec<Trained> =
+            [mtm(self.trained_from_scratch()), mtm(self.trained_from_most())].into_iter().flatten().collect();
+        let group = models.first().map_or_else(String::new, |of| labels::architecture(of.method));
+        let mut named: Vec<(String, &MethodScores)> =
+            models.iter().map(|of| (format!("MtM, {}", labels::start(of.method)), of.scores)).collect();
+        let baselines = self.methods.iter().filter_map(|scores| match &scores.method {
+            Method::Baseline(baseline) => Some((baseline.name().to_owned(), scores)),
+            Method::Trained(_) => None,
+        });
+        named.extend(baselines);
+        let line = |(place, (name, scores)): (usize, (String, &'a MethodScores))| Line {
+            group: group.clone(),
             name,
             scores,
-            reference,
+            reference: (place > 0).then_some(0),
             session: None,
             curve: String::new(),
         };
-        let mut lines = vec![line(name(&scratch), scratch.scores, None)];
-        lines.extend(mtm(self.trained_from_most()).map(|of| line(name(&of), of.scores, Some(0))));
-        let baselines = self.methods.iter().filter_map(|scores| match &scores.method {
-            Method::Baseline(name) => Some(line(name.clone(), scores, Some(0))),
-            Method::Trained(_) => None,
-        });
-        let models = lines.len();
-        lines.extend(baselines);
-        let caption = "Baselines fitted to each session, beside MtM trained on it.";
-        self.table("baselines", "Against the baselines", caption, &lines).filter(|_| lines.len() > models)
+        let lines: Vec<Line> = named.into_iter().enumerate().map(line).collect();
+        let mut caption = "Baselines fitted to each session".to_owned();
+        let is_together = |baseline: &Baseline| baseline.is_of_sessions_together();
+        if !self.file.held_out.is_empty() && self.file.baselines.iter().any(is_together) {
+            caption.push_str(&format!(" ({} to those not held out as well)", Baseline::ReducedRank));
+        }
+        caption.push_str(if models.is_empty() { "." } else { ", beside MtM trained on it." });
+        self.table("baselines", "Against the baselines", &caption, &lines)
+            .filter(|_| lines.len() > models.len())
     }
 
     /// How scores grow with the number of sessions in pretraining.
@@ -368,7 +377,7 @@ mod tests {
             scores(trained("neuron", 0, 0), 0.1),
             scores(trained("mtm", 3, 0), 0.3),
             scores(trained("mtm", 3, 20), 0.1),
-            scores(Method::Baseline("poisson-glm".to_owned()), 0.05),
+            scores(Method::Baseline(Baseline::PoissonGlm), 0.05),
         ];
         let tables = tables(&file("masks = ['temporal', 'mtm', 'neuron']"), &methods);
         assert_eq!(

@@ -105,7 +105,7 @@ impl fmt::Display for Output {
 /// The first session of [`Workplace::with_sessions`].
 pub const FIRST: &str = "data/simulated-1-00_aligned";
 
-/// Every file below a run but `run.json`, which holds times, with its bytes.
+/// Every file below a run or baseline but those that hold times, `run.json` and `baseline.json`, with its bytes.
 pub fn files(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     let mut folders = vec![run.to_owned()];
@@ -114,7 +114,7 @@ pub fn files(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
             let path = entry.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if !path.ends_with("run.json") {
+            } else if !path.ends_with("run.json") && !path.ends_with("baseline.json") {
                 found.push((path.strip_prefix(run).unwrap().to_owned(), std::fs::read(&path).unwrap()));
             }
         }

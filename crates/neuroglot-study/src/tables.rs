@@ -369,6 +369,52 @@ mod tests {
     }
 
     #[test]
+    fn baselines_are_compared_with_the_first_model_that_is_there_and_else_with_each_other() {
+        let baseline = |baseline, more| scores(Method::Baseline(baseline), more);
+        let both = [baseline(Baseline::UnitMean, 0.0), baseline(Baseline::Psth, 0.1)];
+        let of = |models: &[MethodScores]| {
+            let tables = tables(&file("baselines = ['all']"), &[models, &both].concat());
+            let table = tables.into_iter().find(|table| table.id == "baselines").unwrap();
+            (rows(&table), table.caption)
+        };
+        let row = |name: &str, mean, difference| (name.to_owned(), mean, difference);
+        let (found, caption) = of(&[scores(trained("mtm", 2, 0), 0.2)]);
+        let expected = [
+            row("MtM, pretrained on 2 sessions", 0.6, None),
+            row("unit-mean", 0.4, Some(-0.2)),
+            row("psth", 0.5, Some(-0.1)),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(caption, "Baselines fitted to each session, beside MtM trained on it.");
+        let (found, caption) = of(&[]);
+        assert_eq!(found, [row("unit-mean", 0.4, None), row("psth", 0.5, Some(0.1))]);
+        assert_eq!(caption, "Baselines fitted to each session.");
+    }
+
+    #[test]
+    fn what_a_baseline_does_not_do_is_empty() {
+        let mut history = scores(Method::Baseline(Baseline::History), 0.3);
+        for session in &mut history.sessions {
+            session.behaviours.clear();
+        }
+        let mut linear = scores(Method::Baseline(Baseline::Linear), 0.3);
+        for session in &mut linear.sessions {
+            session.tasks.clear();
+        }
+        let methods = [scores(trained("mtm", 0, 0), 0.2), history, linear];
+        let tables = tables(&file("baselines = ['history', 'linear']"), &methods);
+        let table = tables.iter().find(|table| table.id == "baselines").unwrap();
+        let filled = |row: &ScoreRow| row.cells.iter().map(Option::is_some).collect::<Vec<_>>();
+        assert_eq!(
+            table.rows.iter().map(filled).collect::<Vec<_>>(),
+            [[true, true], [true, false], [false, true]]
+        );
+        // They take no session from the rows that have a score.
+        assert_eq!(table.rows[1].cells[0].unwrap().difference.unwrap().estimate.sessions, 2);
+        assert_eq!(table.rows[2].cells[1].unwrap().difference.unwrap().estimate.sessions, 2);
+    }
+
+    #[test]
     fn schemes_baselines_and_trials_have_tables_of_their_own() {
         let methods = [
             scores(trained("temporal", 0, 0), 0.0),

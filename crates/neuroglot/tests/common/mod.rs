@@ -132,3 +132,13 @@ pub fn assert_same_run(a: &Path, b: &Path) {
         assert!(a == b, "{} differs", path.display());
     }
 }
+
+/// The study of `studies/tiny.toml`.
+pub const TINY_STUDY: &str = include_str!("../../../../studies/tiny.toml");
+
+/// Asserts that every cell of a study folder has the files of the same cell of another, to the byte, and that tables say
+/// the same.
+pub fn assert_same_cells(a: &Path, b: &Path) {
+    assert_same_run(&a.join("cells"), &b.join("cells"));
+    assert_same_run(&a.join("tables"), &b.join("tables"));
+}

@@ -17,7 +17,7 @@ pub enum Stage {
     Pretrain,
     /// A pretrained model trained on, on one held-out session.
     Finetune,
-    /// A baseline on one held-out session.
+    /// A baseline on one held-out session, or on all sessions together.
     Baseline,
 }
 
@@ -102,9 +102,10 @@ pub struct Cell {
     pub method: Method,
     /// Seed of a run; `None` for a baseline.
     pub seed: Option<u64>,
-    /// Sessions of the run. A scored cell has one; that of a baseline that fits sessions together has others after the
-    /// one that it is scored on.
+    /// Sessions of the run.
     pub sessions: Vec<StudySession>,
+    /// Ids of those that count as scored: the held-out ones. A pretraining has none.
+    pub scored: Vec<String>,
     /// The cell whose model is trained on.
     pub needs: Option<Needed>,
     /// Settings of the run; those of a baseline are the defaults but for `data`.
@@ -114,15 +115,15 @@ pub struct Cell {
 impl Cell {
     /// Whether it has scores of its own.
     pub fn is_scored(&self) -> bool {
-        self.stage != Stage::Pretrain
+        !self.scored.is_empty()
     }
 
     /// How much work it is beside other cells, about: passes of a small model over a session.
     pub(crate) fn weight(&self) -> u64 {
         let passes = match self.method {
             Method::Baseline(Baseline::UnitMean | Baseline::Psth | Baseline::History | Baseline::Linear) => 1,
-            Method::Baseline(Baseline::Mlp) => 40,
-            Method::Baseline(Baseline::Ridge | Baseline::PoissonGlm | Baseline::ReducedRank) => 100,
+            Method::Baseline(Baseline::Ridge | Baseline::Mlp) => 30,
+            Method::Baseline(Baseline::PoissonGlm | Baseline::ReducedRank) => 100,
             Method::Trained(_) => self.settings.train.epochs,
         };
         passes.saturating_mul(self.sessions.len() as u64)

@@ -136,6 +136,7 @@ fn scratch(file: &StudyFile, sessions: &StudySessions, line: &Line) -> Result<Ve
             method: line.method(None, trials),
             seed: Some(line.seed),
             sessions: vec![session.clone()],
+            scored: vec![session.eid.clone()],
             needs: None,
             settings: settings.clone(),
         }));
@@ -144,7 +145,7 @@ fn scratch(file: &StudyFile, sessions: &StudySessions, line: &Line) -> Result<Ve
 }
 
 /// A baseline takes the units and trials of models from scratch, which it is compared with. One that fits sessions
-/// together has what a pretrained model has: the sessions that are not held out, and the one that it is scored on.
+/// together is one cell of all sessions, in an order that does not depend on which are held out.
 fn of_baseline(
     file: &StudyFile,
     sessions: &StudySessions,
@@ -156,17 +157,25 @@ fn of_baseline(
                        [finetune], or leave baselines out";
         return Err(file.wrong(format!("data.trials = {}: {problem}", data.trials)));
     }
-    let others = if baseline.is_of_sessions_together() { &sessions.others[..] } else { &[] };
-    let cell = |session: &StudySession| Cell {
-        id: id(Stage::Baseline, &[baseline.name(), &session.eid]),
+    let cell = |name: &str, of: Vec<StudySession>, scored: Vec<String>| Cell {
+        id: id(Stage::Baseline, &[baseline.name(), name]),
         stage: Stage::Baseline,
         method: Method::Baseline(baseline),
         seed: None,
-        sessions: std::iter::once(session).chain(others).cloned().collect(),
+        sessions: of,
+        scored,
         needs: None,
         settings: RunConfig { data: data.clone(), ..RunConfig::default() },
     };
-    Ok(sessions.scored.iter().map(cell).collect())
+    if baseline.is_of_sessions_together() {
+        let mut all: Vec<StudySession> = sessions.scored.iter().chain(&sessions.others).cloned().collect();
+        all.sort_by(|a, b| a.eid.cmp(&b.eid));
+        let scored = sessions.scored.iter().map(|session| session.eid.clone()).collect();
+        return Ok(vec![cell(&format!("{}-sessions", all.len()), all, scored)]);
+    }
+    let of_one =
+        |session: &StudySession| cell(&session.eid, vec![session.clone()], vec![session.eid.clone()]);
+    Ok(sessions.scored.iter().map(of_one).collect())
 }
 
 /// A pretraining and its fine-tunings; nothing where no fine-tuning is left.
@@ -194,6 +203,7 @@ fn pretrained(
         method: line.method(Some(pretrained), 0),
         seed: Some(line.seed),
         sessions: trained_on.clone(),
+        scored: Vec::new(),
         needs: None,
         settings: settings(file, line.recipe, &[&file.settings, &of_file.settings], &line.own_settings(0))?,
     };
@@ -215,6 +225,7 @@ fn pretrained(
             method: line.method(Some(pretrained), trials),
             seed: Some(line.seed),
             sessions: vec![session.clone()],
+            scored: vec![session.eid.clone()],
             needs: Some(needed.clone()),
             settings: settings.clone(),
         }));

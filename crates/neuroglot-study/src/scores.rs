@@ -66,7 +66,8 @@ pub fn gather(
         if folder.state(file, cell)? != State::Finished {
             continue;
         }
-        let sessions = folder.evaluation(cell)?.sessions;
+        let mut sessions = folder.evaluation(cell)?.sessions;
+        sessions.retain(|session| cell.scored.contains(&session.eid));
         match found.iter_mut().find(|(method, _)| *method == cell.method) {
             Some((_, of_method)) => of_method.extend(sessions),
             None => found.push((cell.method.clone(), sessions)),

@@ -221,6 +221,7 @@ mod tests {
             method: trained(),
             seed: None,
             sessions: vec![session],
+            scored: vec!["e".to_owned()],
             needs: needs.map(|id| Needed {
                 id: id.to_owned(),
                 settings: settings.clone(),
@@ -249,7 +250,8 @@ mod tests {
         assert_eq!(Shard::assign(&cells, 1), vec![0; cells.len()]);
         // Baselines that take long do not gather in one share.
         let of = |baseline| Cell { method: Method::Baseline(baseline), ..cell("b", None, 0) };
-        let baselines = [Baseline::Psth, Baseline::UnitMean, Baseline::PoissonGlm, Baseline::Ridge].map(of);
+        let baselines =
+            [Baseline::Psth, Baseline::UnitMean, Baseline::PoissonGlm, Baseline::ReducedRank].map(of);
         assert_eq!(Shard::assign(&baselines, 2), [0, 1, 0, 1]);
         assert_eq!(Shard::assign(&cells, 3), shares);
     }

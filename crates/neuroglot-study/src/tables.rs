@@ -143,9 +143,8 @@ impl<'a> Maker<'a> {
         };
         let lines: Vec<Line> = named.into_iter().enumerate().map(line).collect();
         let mut caption = "Baselines fitted to each session".to_owned();
-        let is_together = |baseline: &Baseline| baseline.is_of_sessions_together();
-        if !self.file.held_out.is_empty() && self.file.baselines.iter().any(is_together) {
-            caption.push_str(&format!(" ({} to those not held out as well)", Baseline::ReducedRank));
+        if self.file.baselines.contains(&Baseline::ReducedRank) {
+            caption.push_str(&format!(" ({} to all together)", Baseline::ReducedRank));
         }
         caption.push_str(if models.is_empty() { "." } else { ", beside MtM trained on it." });
         self.table("baselines", "Against the baselines", &caption, &lines)
@@ -385,10 +384,13 @@ mod tests {
             row("psth", 0.5, Some(-0.1)),
         ];
         assert_eq!(found, expected);
-        assert_eq!(caption, "Baselines fitted to each session, beside MtM trained on it.");
+        assert_eq!(
+            caption,
+            "Baselines fitted to each session (reduced-rank to all together), beside MtM trained on it."
+        );
         let (found, caption) = of(&[]);
         assert_eq!(found, [row("unit-mean", 0.4, None), row("psth", 0.5, Some(0.1))]);
-        assert_eq!(caption, "Baselines fitted to each session.");
+        assert_eq!(caption, "Baselines fitted to each session (reduced-rank to all together).");
     }
 
     #[test]

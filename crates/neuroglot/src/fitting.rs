@@ -22,8 +22,6 @@ pub struct Fitting<'a> {
     pub sessions: &'a [Session],
     /// Their folders, absolute.
     pub paths: &'a [PathBuf],
-    /// How many of the sessions are scored, from the first.
-    pub scored: usize,
     /// Which units and trials were taken.
     pub data: &'a DataConfig,
     /// Names of tasks and behaviours; `None` takes the usual ones.
@@ -43,11 +41,9 @@ impl Fitting<'_> {
         let started = Instant::now();
         let options = EvaluationOptions { seed: self.seed, ..evaluation_options(self.tasks, self.sessions)? };
         let mut bar = EvaluationBar::new(console);
-        let (mut evaluation, mut choices) =
+        let (evaluation, choices) =
             evaluate_with_choices(self.baseline, self.sessions, &options, &mut |at| bar.show(&at))?;
         drop(bar);
-        evaluation.sessions.truncate(self.scored);
-        choices.retain(|choice| evaluation.sessions.iter().any(|session| session.eid == choice.eid));
         self.warn_of_what_is_skipped(&evaluation, console);
         let info = BaselineInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -200,8 +200,6 @@ impl StudyRun<'_> {
             baseline,
             sessions: &sessions,
             paths,
-            // The first is the held-out one; a baseline of several sessions has the others to learn from.
-            scored: 1,
             data: &settings.data,
             tasks: Some(&self.file.tasks),
             seed: settings.seed,

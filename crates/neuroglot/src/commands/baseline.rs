@@ -123,7 +123,6 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError>
             baseline,
             sessions: &sessions,
             paths: &paths,
-            scored: sessions.len(),
             data: &config.data,
             tasks: arguments.tasks.as_deref(),
             seed: arguments.seed,

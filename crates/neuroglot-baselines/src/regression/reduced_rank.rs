@@ -39,7 +39,7 @@ const FIRST_PENALTY: usize = 4;
 
 /// Where a fit has converged: see [`minimise`].
 const TOLERANCE: f64 = 1e-3;
-const MOST_STEPS: usize = 100;
+const MOST_STEPS: usize = 40;
 
 /// Fits one task of all sessions together, of each of which something is seen, and predicts the test trials of each.
 ///

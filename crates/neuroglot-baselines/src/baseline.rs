@@ -2,11 +2,13 @@
 
 use crate::BaselineError;
 use neuroglot_eval::Task;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// A method to compare a model with, fitted on the same training trials and scored on the same test trials.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Baseline {
     /// Each unit's mean rate.
     UnitMean,
@@ -69,6 +71,11 @@ impl Baseline {
         }
     }
 
+    /// Whether sessions share parameters, so that what it says of one depends on the others it is fitted with.
+    pub fn is_of_sessions_together(self) -> bool {
+        self == Baseline::ReducedRank
+    }
+
     /// Why it has no prediction for a masking task, if it has none.
     pub fn why_not_task(self, task: Task) -> Option<&'static str> {
         match (self, task) {
@@ -98,6 +105,20 @@ impl fmt::Display for Baseline {
     }
 }
 
+impl From<Baseline> for String {
+    fn from(baseline: Baseline) -> String {
+        baseline.name().to_owned()
+    }
+}
+
+impl TryFrom<String> for Baseline {
+    type Error = BaselineError;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        name.parse()
+    }
+}
+
 impl FromStr for Baseline {
     type Err = BaselineError;
 
@@ -115,6 +136,9 @@ mod tests {
     fn names_are_read_as_they_are_written() {
         for baseline in Baseline::ALL {
             assert_eq!(baseline.to_string().parse::<Baseline>().unwrap(), baseline);
+            let json = serde_json::to_string(&baseline).unwrap();
+            assert_eq!(json, format!("\"{baseline}\""));
+            assert_eq!(serde_json::from_str::<Baseline>(&json).unwrap(), baseline);
         }
         let error = "glm".parse::<Baseline>().unwrap_err().to_string();
         assert!(

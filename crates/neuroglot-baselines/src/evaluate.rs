@@ -39,7 +39,7 @@ pub fn evaluate_with_choices(
 ) -> Result<(Evaluation, Vec<Choice>), BaselineError> {
     neuroglot_data::check_distinct(sessions)?;
     // Only what shares parameters needs several sessions in memory at once.
-    let together = if baseline == Baseline::ReducedRank { sessions.len().max(1) } else { 1 };
+    let together = if baseline.is_of_sessions_together() { sessions.len().max(1) } else { 1 };
     let (mut results, mut choices) = (Vec::new(), Vec::new());
     for sessions in sessions.chunks(together) {
         let recordings = sessions.iter().map(Recording::of).collect::<Result<Vec<_>, _>>()?;

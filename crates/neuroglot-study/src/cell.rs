@@ -1,6 +1,7 @@
 //! One piece of a study's work: a run, or a baseline on one session.
 
 use crate::StudySession;
+use neuroglot_baselines::Baseline;
 use neuroglot_model::Architecture;
 use neuroglot_train::{MaskPool, RunConfig};
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ pub enum Stage {
     Pretrain,
     /// A pretrained model trained on, on one held-out session.
     Finetune,
-    /// A baseline on one held-out session.
+    /// A baseline on one held-out session, or on all sessions together.
     Baseline,
 }
 
@@ -44,8 +45,8 @@ impl fmt::Display for Stage {
 pub enum Method {
     /// A trained model.
     Trained(TrainedMethod),
-    /// A baseline, by name.
-    Baseline(String),
+    /// A baseline.
+    Baseline(Baseline),
 }
 
 /// How a model is made.
@@ -101,25 +102,30 @@ pub struct Cell {
     pub method: Method,
     /// Seed of a run; `None` for a baseline.
     pub seed: Option<u64>,
-    /// Sessions of the run; a scored cell has one.
+    /// Sessions of the run.
     pub sessions: Vec<StudySession>,
+    /// Ids of those that count as scored: the held-out ones. A pretraining has none.
+    pub scored: Vec<String>,
     /// The cell whose model is trained on.
     pub needs: Option<Needed>,
-    /// Settings of the run; a baseline uses those of `data`.
+    /// Settings of the run; those of a baseline are the defaults but for `data`.
     pub settings: RunConfig,
 }
 
 impl Cell {
     /// Whether it has scores of its own.
     pub fn is_scored(&self) -> bool {
-        self.stage != Stage::Pretrain
+        !self.scored.is_empty()
     }
 
-    /// How much work it is beside other cells: passes over sessions; a baseline counts as one.
+    /// How much work it is beside other cells, about: passes of a small model over a session.
     pub(crate) fn weight(&self) -> u64 {
-        match self.stage {
-            Stage::Baseline => 1,
-            _ => self.settings.train.epochs.saturating_mul(self.sessions.len() as u64),
-        }
+        let passes = match self.method {
+            Method::Baseline(Baseline::UnitMean | Baseline::Psth | Baseline::History | Baseline::Linear) => 1,
+            Method::Baseline(Baseline::Ridge | Baseline::Mlp) => 30,
+            Method::Baseline(Baseline::PoissonGlm | Baseline::ReducedRank) => 100,
+            Method::Trained(_) => self.settings.train.epochs,
+        };
+        passes.saturating_mul(self.sessions.len() as u64)
     }
 }

@@ -2,9 +2,11 @@
 
 use crate::file_keys::{check_keys, located};
 use crate::{StudyError, StudyRecipe};
+use neuroglot_baselines::Baseline;
 use neuroglot_model::Architecture;
 use neuroglot_train::{MaskPool, RunFolder};
 use serde::Deserialize;
+use serde::de::{Deserializer, Error};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use toml::Table;
@@ -43,9 +45,9 @@ pub struct StudyFile {
     /// Seeds; scores are averaged over them.
     #[serde(default = "default_seeds")]
     pub seeds: Vec<u64>,
-    /// Baselines.
-    #[serde(default)]
-    pub baselines: Vec<String>,
+    /// Baselines; in the file, `all` stands for all of them.
+    #[serde(default, deserialize_with = "baselines")]
+    pub baselines: Vec<Baseline>,
     /// Parts of the grid that are left out.
     #[serde(default)]
     pub exclude: Vec<Exclusion>,
@@ -164,6 +166,19 @@ fn default_trials() -> Vec<u64> {
     vec![0]
 }
 
+/// Names of baselines, or `all`.
+fn baselines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Baseline>, D::Error> {
+    let mut found = Vec::new();
+    for name in Vec::<String>::deserialize(deserializer)? {
+        match name.parse() {
+            Ok(baseline) => found.push(baseline),
+            Err(_) if name == "all" => found.extend(Baseline::ALL),
+            Err(error) => return Err(D::Error::custom(format!("{error}, or all"))),
+        }
+    }
+    Ok(found)
+}
+
 impl StudyFile {
     /// Reads and checks a study file.
     ///
@@ -210,7 +225,7 @@ impl StudyFile {
         self.check_list("finetune.trials", &self.finetune.trials, u64::to_string)?;
         let recipes: Vec<&str> = self.recipes.iter().map(|recipe| recipe.name.as_str()).collect();
         self.check_distinct("recipes", &recipes, |recipe| (*recipe).to_owned())?;
-        self.check_distinct("baselines", &self.baselines, |baseline| baseline.clone())?;
+        self.check_distinct("baselines", &self.baselines, |baseline| baseline.name())?;
         if !["best", "last"].contains(&self.checkpoint.as_str()) {
             let problem = format!("checkpoint = \"{}\": choose best or last", self.checkpoint);
             return Err(self.wrong(problem));

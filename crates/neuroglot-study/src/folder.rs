@@ -95,9 +95,7 @@ impl StudyFolder {
             problem: format!("{problem}: remove this folder to make it again, or choose another --out"),
         };
         let differences = found.settings.differences(&expected.settings);
-        if !differences.is_empty() && cell.stage != Stage::Baseline
-            || found.settings.data != expected.settings.data
-        {
+        if !differences.is_empty() {
             return Err(other(format!("it was made with other settings ({})", differences.join("; "))));
         }
         if found.sessions != expected.sessions {
@@ -108,7 +106,8 @@ impl StudyFolder {
             return Err(other("the pretraining that it was made from is another one by now".to_owned()));
         }
         // Other tasks or another checkpoint want another evaluation, not another run.
-        let is_scored_so = (found.tasks, found.checkpoint) == (expected.tasks, expected.checkpoint);
+        let is_scored_so = found.tasks == expected.tasks
+            && (found.checkpoint == expected.checkpoint || cell.stage == Stage::Baseline);
         Ok(if is_scored_so || !cell.is_scored() { State::Finished } else { State::Begun })
     }
 

@@ -1,4 +1,4 @@
-//! What the study says to other crates by name: settings of a run, and baselines.
+//! What the study says to other crates by name: settings of a run.
 
 use neuroglot_model::Architecture;
 use neuroglot_train::MaskPool;
@@ -21,9 +21,4 @@ pub(crate) fn own_settings(model: Architecture, mask: MaskPool, seed: u64, trial
 pub fn finetuning_settings(pretrained: &Path, checkpoint: &str) -> Vec<String> {
     let from = toml::Value::String(pretrained.display().to_string());
     vec![format!("init.from={from}"), format!("init.from_checkpoint={checkpoint}")]
-}
-
-/// Whether there is such a baseline; else what is wrong.
-pub(crate) fn check_baseline(name: &str) -> Result<(), String> {
-    Err(format!("there is no baseline `{name}`"))
 }

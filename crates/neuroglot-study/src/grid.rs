@@ -3,6 +3,7 @@
 use crate::cell::{Cell, Method, Needed, Pretrained, Stage, TrainedMethod};
 use crate::file::{Exclusion, Pretraining, StudyFile};
 use crate::{StudyError, StudyRecipe, StudySession, StudySessions, glue};
+use neuroglot_baselines::Baseline;
 use neuroglot_model::Architecture;
 use neuroglot_train::{MaskPool, RunConfig};
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ use toml::Table;
 /// and finished cells stay.
 ///
 /// # Errors
-/// [`StudyError::File`] names what cannot be: a setting, an architecture, a baseline, or a grid of which nothing is left.
+/// [`StudyError::File`] names what cannot be: a setting, an architecture, or a grid of which nothing is left.
 pub fn cells(file: &StudyFile, sessions: &StudySessions) -> Result<Vec<Cell>, StudyError> {
     let pretrainings = pretrainings(file, sessions)?;
     let mut cells = Vec::new();
@@ -23,19 +24,8 @@ pub fn cells(file: &StudyFile, sessions: &StudySessions) -> Result<Vec<Cell>, St
             cells.extend(pretrained(file, sessions, &line, pretraining)?);
         }
     }
-    for name in &file.baselines {
-        glue::check_baseline(name).map_err(|problem| file.wrong(format!("baselines: {problem}")))?;
-        for session in &sessions.scored {
-            cells.push(Cell {
-                id: id(Stage::Baseline, &[name, &session.eid]),
-                stage: Stage::Baseline,
-                method: Method::Baseline(name.clone()),
-                seed: None,
-                sessions: vec![session.clone()],
-                needs: None,
-                settings: settings(file, None, &[&file.settings], &[])?,
-            });
-        }
+    for baseline in &file.baselines {
+        cells.extend(of_baseline(file, sessions, *baseline)?);
     }
     if !cells.iter().any(Cell::is_scored) {
         return Err(file.wrong("exclude leaves nothing of the grid: loosen it"));
@@ -146,11 +136,46 @@ fn scratch(file: &StudyFile, sessions: &StudySessions, line: &Line<'_>) -> Resul
             method: line.method(None, trials),
             seed: Some(line.seed),
             sessions: vec![session.clone()],
+            scored: vec![session.eid.clone()],
             needs: None,
             settings: settings.clone(),
         }));
     }
     Ok(cells)
+}
+
+/// A baseline takes the units and trials of models from scratch, which it is compared with. One that fits sessions
+/// together is one cell of all sessions, in an order that does not depend on which are held out.
+fn of_baseline(
+    file: &StudyFile,
+    sessions: &StudySessions,
+    baseline: Baseline,
+) -> Result<Vec<Cell>, StudyError> {
+    let data = settings(file, None, &[&file.settings, &file.scratch.settings], &[])?.data;
+    if data.trials > 0 {
+        let problem = "baselines are fitted to all training trials: give numbers of trials as `trials` of [scratch] and \
+                       [finetune], or leave baselines out";
+        return Err(file.wrong(format!("data.trials = {}: {problem}", data.trials)));
+    }
+    let cell = |name: &str, of: Vec<StudySession>, scored: Vec<String>| Cell {
+        id: id(Stage::Baseline, &[baseline.name(), name]),
+        stage: Stage::Baseline,
+        method: Method::Baseline(baseline),
+        seed: None,
+        sessions: of,
+        scored,
+        needs: None,
+        settings: RunConfig { data: data.clone(), ..RunConfig::default() },
+    };
+    if baseline.is_of_sessions_together() {
+        let mut all: Vec<StudySession> = sessions.scored.iter().chain(&sessions.others).cloned().collect();
+        all.sort_by(|a, b| a.eid.cmp(&b.eid));
+        let scored = sessions.scored.iter().map(|session| session.eid.clone()).collect();
+        return Ok(vec![cell(&format!("{}-sessions", all.len()), all, scored)]);
+    }
+    let of_one =
+        |session: &StudySession| cell(&session.eid, vec![session.clone()], vec![session.eid.clone()]);
+    Ok(sessions.scored.iter().map(of_one).collect())
 }
 
 /// A pretraining and its fine-tunings; nothing where no fine-tuning is left.
@@ -178,6 +203,7 @@ fn pretrained(
         method: line.method(Some(pretrained), 0),
         seed: Some(line.seed),
         sessions: trained_on.clone(),
+        scored: Vec::new(),
         needs: None,
         settings: settings(file, line.recipe, &[&file.settings, &of_file.settings], &line.own_settings(0))?,
     };
@@ -199,6 +225,7 @@ fn pretrained(
             method: line.method(Some(pretrained), trials),
             seed: Some(line.seed),
             sessions: vec![session.clone()],
+            scored: vec![session.eid.clone()],
             needs: Some(needed.clone()),
             settings: settings.clone(),
         }));

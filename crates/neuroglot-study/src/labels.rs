@@ -43,7 +43,7 @@ pub(crate) fn start(trained: &TrainedMethod) -> String {
 /// Everything that tells a method from others, in words.
 pub fn full(method: &Method) -> String {
     match method {
-        Method::Baseline(name) => name.clone(),
+        Method::Baseline(baseline) => baseline.name().to_owned(),
         Method::Trained(trained) => {
             let trials = match trained.trials {
                 0 => String::new(),

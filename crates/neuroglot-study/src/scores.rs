@@ -40,7 +40,7 @@ impl MethodScores {
     pub fn first_evaluation(&self) -> Evaluation {
         let mask = match &self.method {
             Method::Trained(trained) => trained.mask.name(),
-            Method::Baseline(name) => name,
+            Method::Baseline(baseline) => baseline.name(),
         };
         Evaluation {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -66,7 +66,8 @@ pub fn gather(
         if folder.state(file, cell)? != State::Finished {
             continue;
         }
-        let sessions = folder.evaluation(cell)?.sessions;
+        let mut sessions = folder.evaluation(cell)?.sessions;
+        sessions.retain(|session| cell.scored.contains(&session.eid));
         match found.iter_mut().find(|(method, _)| *method == cell.method) {
             Some((_, of_method)) => of_method.extend(sessions),
             None => found.push((cell.method.clone(), sessions)),

@@ -140,8 +140,10 @@ impl fmt::Display for Shard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cell::{Method, Needed, Stage};
-    use neuroglot_train::RunConfig;
+    use crate::cell::{Method, Needed, Stage, TrainedMethod};
+    use neuroglot_baselines::Baseline;
+    use neuroglot_model::Architecture;
+    use neuroglot_train::{MaskPool, RunConfig};
 
     fn from(variables: &[(&str, &str)], count: Option<usize>) -> Result<Option<String>, String> {
         let variable =
@@ -199,6 +201,16 @@ mod tests {
         assert_eq!(from(&[], Some(4)), Ok(None));
     }
 
+    fn trained() -> Method {
+        Method::Trained(TrainedMethod {
+            model: Architecture::default(),
+            mask: MaskPool::MultiTask,
+            recipe: None,
+            pretraining: None,
+            trials: 0,
+        })
+    }
+
     fn cell(id: &str, needs: Option<&str>, epochs: u64) -> Cell {
         let mut settings = RunConfig::default();
         settings.train.epochs = epochs;
@@ -206,9 +218,10 @@ mod tests {
         Cell {
             id: id.to_owned(),
             stage: Stage::Scratch,
-            method: Method::Baseline(String::new()),
+            method: trained(),
             seed: None,
             sessions: vec![session],
+            scored: vec!["e".to_owned()],
             needs: needs.map(|id| Needed {
                 id: id.to_owned(),
                 settings: settings.clone(),
@@ -235,6 +248,11 @@ mod tests {
         };
         assert_eq!([0, 1, 2].map(load), [80, 80, 80]);
         assert_eq!(Shard::assign(&cells, 1), vec![0; cells.len()]);
+        // Baselines that take long do not gather in one share.
+        let of = |baseline| Cell { method: Method::Baseline(baseline), ..cell("b", None, 0) };
+        let baselines =
+            [Baseline::Psth, Baseline::UnitMean, Baseline::PoissonGlm, Baseline::ReducedRank].map(of);
+        assert_eq!(Shard::assign(&baselines, 2), [0, 1, 0, 1]);
         assert_eq!(Shard::assign(&cells, 3), shares);
     }
 }

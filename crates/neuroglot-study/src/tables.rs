@@ -6,6 +6,7 @@ use crate::results::ScoreTable;
 use crate::scores::MethodScores;
 use crate::table_rows::{Line, Trained, lines, table};
 use crate::{StudyFile, labels};
+use neuroglot_baselines::Baseline;
 use neuroglot_eval::Task;
 use neuroglot_model::Architecture;
 use neuroglot_train::MaskPool;
@@ -117,30 +118,37 @@ impl<'a> Maker<'a> {
         self.table("pretrained", "Pretrained and fine-tuned", &caption, &self.by_architecture(trained))
     }
 
-    /// Each baseline against MtM from scratch, which has seen no more than they.
+    /// Each baseline against MtM from scratch, which has seen no more than they; where there is no such model, against
+    /// the pretrained one, and where no MtM is, against the first baseline.
     fn baselines(&self) -> Option<ScoreTable> {
         let mtm =
             |trained: Vec<Trained<'a>>| trained.into_iter().find(|of| of.method.mask == MaskPool::MultiTask);
-        let scratch = mtm(self.trained_from_scratch())?;
-        let name = |of: &Trained| format!("MtM, {}", labels::start(of.method));
-        let line = |name: String, scores: &'a MethodScores, reference| Line {
-            group: labels::architecture(scratch.method),
+        let models: Vec<Trained> =
+            [mtm(self.trained_from_scratch()), mtm(self.trained_from_most())].into_iter().flatten().collect();
+        let group = models.first().map_or_else(String::new, |of| labels::architecture(of.method));
+        let mut named: Vec<(String, &MethodScores)> =
+            models.iter().map(|of| (format!("MtM, {}", labels::start(of.method)), of.scores)).collect();
+        let baselines = self.methods.iter().filter_map(|scores| match &scores.method {
+            Method::Baseline(baseline) => Some((baseline.name().to_owned(), scores)),
+            Method::Trained(_) => None,
+        });
+        named.extend(baselines);
+        let line = |(place, (name, scores)): (usize, (String, &'a MethodScores))| Line {
+            group: group.clone(),
             name,
             scores,
-            reference,
+            reference: (place > 0).then_some(0),
             session: None,
             curve: String::new(),
         };
-        let mut lines = vec![line(name(&scratch), scratch.scores, None)];
-        lines.extend(mtm(self.trained_from_most()).map(|of| line(name(&of), of.scores, Some(0))));
-        let baselines = self.methods.iter().filter_map(|scores| match &scores.method {
-            Method::Baseline(name) => Some(line(name.clone(), scores, Some(0))),
-            Method::Trained(_) => None,
-        });
-        let models = lines.len();
-        lines.extend(baselines);
-        let caption = "Baselines fitted to each session, beside MtM trained on it.";
-        self.table("baselines", "Against the baselines", caption, &lines).filter(|_| lines.len() > models)
+        let lines: Vec<Line> = named.into_iter().enumerate().map(line).collect();
+        let mut caption = "Baselines fitted to each session".to_owned();
+        if self.file.baselines.contains(&Baseline::ReducedRank) {
+            caption.push_str(&format!(" ({} to all together)", Baseline::ReducedRank));
+        }
+        caption.push_str(if models.is_empty() { "." } else { ", beside MtM trained on it." });
+        self.table("baselines", "Against the baselines", &caption, &lines)
+            .filter(|_| lines.len() > models.len())
     }
 
     /// How scores grow with the number of sessions in pretraining.
@@ -360,6 +368,55 @@ mod tests {
     }
 
     #[test]
+    fn baselines_are_compared_with_the_first_model_that_is_there_and_else_with_each_other() {
+        let baseline = |baseline, more| scores(Method::Baseline(baseline), more);
+        let both = [baseline(Baseline::UnitMean, 0.0), baseline(Baseline::Psth, 0.1)];
+        let of = |models: &[MethodScores]| {
+            let tables = tables(&file("baselines = ['all']"), &[models, &both].concat());
+            let table = tables.into_iter().find(|table| table.id == "baselines").unwrap();
+            (rows(&table), table.caption)
+        };
+        let row = |name: &str, mean, difference| (name.to_owned(), mean, difference);
+        let (found, caption) = of(&[scores(trained("mtm", 2, 0), 0.2)]);
+        let expected = [
+            row("MtM, pretrained on 2 sessions", 0.6, None),
+            row("unit-mean", 0.4, Some(-0.2)),
+            row("psth", 0.5, Some(-0.1)),
+        ];
+        assert_eq!(found, expected);
+        assert_eq!(
+            caption,
+            "Baselines fitted to each session (reduced-rank to all together), beside MtM trained on it."
+        );
+        let (found, caption) = of(&[]);
+        assert_eq!(found, [row("unit-mean", 0.4, None), row("psth", 0.5, Some(0.1))]);
+        assert_eq!(caption, "Baselines fitted to each session (reduced-rank to all together).");
+    }
+
+    #[test]
+    fn what_a_baseline_does_not_do_is_empty() {
+        let mut history = scores(Method::Baseline(Baseline::History), 0.3);
+        for session in &mut history.sessions {
+            session.behaviours.clear();
+        }
+        let mut linear = scores(Method::Baseline(Baseline::Linear), 0.3);
+        for session in &mut linear.sessions {
+            session.tasks.clear();
+        }
+        let methods = [scores(trained("mtm", 0, 0), 0.2), history, linear];
+        let tables = tables(&file("baselines = ['history', 'linear']"), &methods);
+        let table = tables.iter().find(|table| table.id == "baselines").unwrap();
+        let filled = |row: &ScoreRow| row.cells.iter().map(Option::is_some).collect::<Vec<_>>();
+        assert_eq!(
+            table.rows.iter().map(filled).collect::<Vec<_>>(),
+            [[true, true], [true, false], [false, true]]
+        );
+        // They take no session from the rows that have a score.
+        assert_eq!(table.rows[1].cells[0].unwrap().difference.unwrap().estimate.sessions, 2);
+        assert_eq!(table.rows[2].cells[1].unwrap().difference.unwrap().estimate.sessions, 2);
+    }
+
+    #[test]
     fn schemes_baselines_and_trials_have_tables_of_their_own() {
         let methods = [
             scores(trained("temporal", 0, 0), 0.0),
@@ -368,7 +425,7 @@ mod tests {
             scores(trained("neuron", 0, 0), 0.1),
             scores(trained("mtm", 3, 0), 0.3),
             scores(trained("mtm", 3, 20), 0.1),
-            scores(Method::Baseline("poisson-glm".to_owned()), 0.05),
+            scores(Method::Baseline(Baseline::PoissonGlm), 0.05),
         ];
         let tables = tables(&file("masks = ['temporal', 'mtm', 'neuron']"), &methods);
         assert_eq!(

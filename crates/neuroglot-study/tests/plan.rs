@@ -1,5 +1,6 @@
 //! From a study file and sessions to cells, and what is refused.
 
+use neuroglot_baselines::Baseline;
 use neuroglot_data::SimulatorConfig;
 use neuroglot_study::{
     Cell, Method, Stage, State, StudyFile, StudyFolder, StudySession, StudySessions, cells,
@@ -147,10 +148,60 @@ fn parts_of_the_grid_are_left_out() {
 }
 
 #[test]
+fn baselines_take_the_data_of_models_from_scratch() {
+    let root = workplace();
+    let text = format!(
+        "{START}masks = ['mtm']\nbaselines = ['all']\n[held_out]\nsessions = ['*-03', '*-04']\n\
+         [data]\nmin_rate = 0.25\n[train]\nepochs = 3\n[scratch.data]\nmin_rate = 0.5\n"
+    );
+    let (file, cells) = (read(root.path(), &text).unwrap(), plan(root.path(), &text).unwrap());
+    let baselines: Vec<&Cell> = cells.iter().filter(|cell| cell.stage == Stage::Baseline).collect();
+    let of = |baseline: &Baseline| match baseline {
+        Baseline::ReducedRank => vec!["baseline/reduced-rank_5-sessions".to_owned()],
+        _ => ["03", "04"].map(|eid| format!("baseline/{baseline}_simulated-7-{eid}")).to_vec(),
+    };
+    let expected: Vec<String> = Baseline::ALL.iter().flat_map(of).collect();
+    assert_eq!(baselines.iter().map(|cell| cell.id.clone()).collect::<Vec<_>>(), expected);
+    for cell in &baselines {
+        assert_eq!(cell.settings.data, cells[0].settings.data);
+        assert_eq!((cell.settings.data.min_rate, cell.seed, cell.needs.is_none()), (0.5, None, true));
+        let eids: Vec<&str> = cell.sessions.iter().map(|session| session.eid.as_str()).collect();
+        if cell.method == Method::Baseline(Baseline::ReducedRank) {
+            assert_eq!(eids, [0, 1, 2, 3, 4].map(|number| format!("simulated-7-0{number}")));
+            assert_eq!(cell.scored, ["simulated-7-03", "simulated-7-04"]);
+        } else {
+            assert!(cell.id.ends_with(&format!("_{}", eids[0])) && eids == cell.scored, "{}", cell.id);
+        }
+    }
+    // Which sessions are held out says what counts, and not what sessions are fitted to together.
+    let all = plan(root.path(), &format!("{START}baselines = ['reduced-rank']\n")).unwrap();
+    let together = baselines.iter().find(|cell| cell.sessions.len() > 1).unwrap();
+    assert_eq!(all.last().map(|cell| (&cell.id, &cell.sessions)), Some((&together.id, &together.sessions)));
+    assert_eq!(all.last().unwrap().scored.len(), 5);
+
+    // What is done with models, and which of their checkpoints is scored, says nothing of a baseline.
+    let folder = StudyFolder::new(&root.path().join("out"));
+    let id = &baselines[0].id;
+    fs::create_dir_all(folder.cell(id)).unwrap();
+    folder.finish(&file, baselines[0]).unwrap();
+    let state = |text: &str| {
+        let (file, cells) = (read(root.path(), text).unwrap(), plan(root.path(), text).unwrap());
+        let cell = cells.iter().find(|cell| cell.id == *id).unwrap();
+        folder.state(&file, cell).map_err(|error| error.to_string())
+    };
+    let longer = text.replace("epochs = 3", "epochs = 4").replace("masks", "checkpoint = 'last'\nmasks");
+    assert_eq!(state(&longer).unwrap(), State::Finished);
+    let others = text.replace("masks", "tasks = ['forward']\nmasks");
+    assert_eq!(state(&others).unwrap(), State::Begun);
+    let error = state(&text.replace("min_rate = 0.5", "min_rate = 1")).unwrap_err();
+    assert!(error.contains("with other settings (data.min_rate is 0.5, not 1"), "{error}");
+}
+
+#[test]
 fn what_is_wrong_is_named_with_its_cure() {
     let root = workplace();
     let held_out = "[held_out]\nsessions = ['*-04']\n";
-    let cases: [(&str, &str); 25] = [
+    let cases: [(&str, &str); 27] = [
         (
             "mask = ['mtm']\n",
             "mask: it is a table of settings: write [mask] above them; the list of those to compare is masks",
@@ -187,7 +238,16 @@ fn what_is_wrong_is_named_with_its_cure() {
             "held_out: there is no session `*-9*`; there are simulated-7-00, ",
         ),
         ("[[pretrain]]\n", "pretraining needs sessions that are not pretrained on"),
-        ("baselines = ['oracle']\n", "baselines: there is no baseline `oracle`"),
+        (
+            "baselines = ['psth', 'oracle']\n",
+            "line 3: there is no baseline `oracle`: choose some of unit-mean, psth, history, ridge, poisson-glm, \
+             reduced-rank, linear, mlp, or all",
+        ),
+        ("baselines = ['psth', 'all']\n", "baselines: psth is there twice, keep one"),
+        (
+            "baselines = ['psth']\n[data]\ntrials = 5\n",
+            "data.trials = 5: baselines are fitted to all training trials: give numbers of trials as `trials`",
+        ),
         (
             "HELD[[pretrain]]\ncount = 9\n",
             "pretrain without a name: count = 9, and 4 sessions are not held out",
@@ -267,6 +327,10 @@ fn the_ready_studies_are_plans() {
     let pretrainings: Vec<&Cell> = cells.iter().filter(|cell| cell.stage == Stage::Pretrain).collect();
     assert_eq!(pretrainings.iter().map(|cell| cell.sessions.len()).collect::<Vec<_>>(), [7, 3, 7]);
     assert!(pretrainings.iter().all(|cell| !subjects(&cell.sessions).contains(&"Lederberg".to_owned())));
+    let is_baseline = |cell: &&Cell| cell.stage == Stage::Baseline;
+    let baselines: Vec<usize> = cells.iter().filter(is_baseline).map(|cell| cell.sessions.len()).collect();
+    assert_eq!(baselines.len(), (Baseline::ALL.len() - 1) * sessions.scored.len() + 1);
+    assert_eq!(baselines.iter().max(), Some(&12));
     // Fine-tuning and training from scratch take equally many epochs over the same trials.
     let epochs = |stage| -> Vec<u64> {
         let mut epochs: Vec<u64> =

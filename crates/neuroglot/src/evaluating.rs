@@ -7,6 +7,7 @@ use crate::loaded_run::LoadedRun;
 use crate::progress::EvaluationBar;
 use crate::runs::evaluation_folder;
 use crate::sessions;
+use neuroglot::data::Session;
 use neuroglot::eval::results::Evaluation;
 use neuroglot::eval::{EvaluationOptions, TaskSelection, evaluate, write_evaluation};
 use std::collections::BTreeSet;
@@ -41,13 +42,7 @@ impl Evaluating<'_> {
         let paths =
             if self.sessions.is_empty() { run.folder.info()?.sessions } else { self.sessions.to_vec() };
         let sessions = sessions::read(&paths, &run.config.data.filter(), console)?;
-        let mut options = EvaluationOptions::default();
-        if let Some(tasks) = self.tasks {
-            let known: BTreeSet<String> =
-                sessions.iter().flat_map(|session| session.behaviours().keys().cloned()).collect();
-            let known: Vec<String> = known.into_iter().collect();
-            options.selection = TaskSelection::parse(tasks.iter().map(String::as_str), &known)?;
-        }
+        let options = evaluation_options(self.tasks, &sessions)?;
         let mut bar = EvaluationBar::new(console);
         let mut progress = |at: neuroglot::eval::EvaluationProgress<'_>| bar.show(&at);
         let evaluation =
@@ -62,6 +57,24 @@ impl Evaluating<'_> {
         console.note(format!("kept in {}", out.display()));
         Ok(evaluation)
     }
+}
+
+/// The usual options, with these tasks and behaviours if any are named.
+///
+/// # Errors
+/// A name that is neither a task nor a behaviour of these sessions.
+pub fn evaluation_options(
+    tasks: Option<&[String]>,
+    sessions: &[Session],
+) -> Result<EvaluationOptions, CommandError> {
+    let mut options = EvaluationOptions::default();
+    if let Some(tasks) = tasks {
+        let known: BTreeSet<String> =
+            sessions.iter().flat_map(|session| session.behaviours().keys().cloned()).collect();
+        let known: Vec<String> = known.into_iter().collect();
+        options.selection = TaskSelection::parse(tasks.iter().map(String::as_str), &known)?;
+    }
+    Ok(options)
 }
 
 /// An evaluation replaces its folder whole: it must not be one with other things in it. Looked at before the work, as

@@ -9,6 +9,7 @@ mod console;
 mod demo;
 mod evaluating;
 mod fine_tuning;
+mod fitting;
 mod launch;
 mod learning_curve;
 mod loaded_run;

@@ -3,12 +3,14 @@
 use crate::CommandError;
 use crate::compute::Compute;
 use crate::console::{Console, one_line};
-use crate::evaluating::Evaluating;
+use crate::evaluating::{Evaluating, check_replaceable};
+use crate::fitting::Fitting;
 use crate::runs::evaluation_folder;
 use crate::sessions;
 use crate::stopping;
 use crate::training::Training;
-use neuroglot::study::{Cell, Stage, State, StudyFile, StudyFolder, finetuning_settings};
+use neuroglot::baselines::Baseline;
+use neuroglot::study::{Cell, Method, State, StudyFile, StudyFolder, finetuning_settings};
 use neuroglot::train::{RunConfig, RunFolder, Start};
 use std::path::{Path, PathBuf};
 
@@ -130,9 +132,9 @@ impl StudyRun<'_> {
         let folder = self.folder.cell(&cell.id);
         let paths: Vec<PathBuf> = cell.sessions.iter().map(|session| session.path.clone()).collect();
         console.note(title);
-        match cell.stage {
-            Stage::Baseline => self.fit_baseline(cell, &folder, &paths, console)?,
-            _ => self.train(cell, &folder, &paths, title, console)?,
+        match &cell.method {
+            Method::Baseline(baseline) => self.fit(*baseline, cell, &folder, &paths, console)?,
+            Method::Trained(_) => self.train(cell, &folder, &paths, title, console)?,
         }
         Ok(self.folder.finish(self.file, cell)?)
     }
@@ -183,13 +185,26 @@ impl StudyRun<'_> {
         Ok(cell.settings.changed(None, &finetuning_settings(&from, &self.file.checkpoint))?)
     }
 
-    fn fit_baseline(
+    fn fit(
         &self,
+        baseline: Baseline,
         cell: &Cell,
-        _folder: &Path,
-        _paths: &[PathBuf],
-        _console: &Console,
+        folder: &Path,
+        paths: &[PathBuf],
+        console: &Console,
     ) -> Result<(), CommandError> {
-        Err(CommandError::Failed(format!("{}: there are no baselines", cell.id)))
+        check_replaceable(&evaluation_folder(folder))?;
+        let settings = &cell.settings;
+        let sessions = sessions::read(paths, &settings.data.filter(), &Console::new(true))?;
+        let fitting = Fitting {
+            baseline,
+            sessions: &sessions,
+            paths,
+            data: &settings.data,
+            tasks: Some(&self.file.tasks),
+            seed: settings.seed,
+            out: folder,
+        };
+        fitting.run(console).map(drop)
     }
 }

@@ -3,31 +3,27 @@
 
 mod common;
 
-use common::{Workplace, assert_same_run};
+use common::{Workplace, assert_same_cells};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-/// With the study of `studies/tiny.toml` and its sessions in `data`.
+/// The study of `studies/tiny.toml` without its baselines.
+fn tiny() -> String {
+    common::TINY_STUDY.replace("baselines = [\"all\"]\n", "")
+}
+
+/// With that study, and its sessions in `data`.
 fn workplace() -> Workplace {
     let workplace = Workplace::new();
     workplace.succeed("simulate data --sessions 4 --units 12 --trials 40 --bins 20 --seed 1");
-    let text = include_str!("../../../studies/tiny.toml");
-    fs::write(workplace.path("tiny.toml"), text).unwrap();
+    fs::write(workplace.path("tiny.toml"), tiny()).unwrap();
     workplace
 }
 
 const STUDY: &str = "--quiet study tiny.toml --data data --out out";
-
-/// Every cell of a study folder has the files of the same cell of another, to the byte.
-fn assert_same_cells(a: &Path, b: &Path) {
-    assert_same_run(&a.join("cells"), &b.join("cells"));
-    for file in ["tables/scratch.csv", "tables/scratch.md"] {
-        assert!(fs::read(a.join(file)).unwrap() == fs::read(b.join(file)).unwrap(), "{file} differs");
-    }
-}
 
 fn locks(out: &Path) -> usize {
     let names = common::files(&out.join("cells"));
@@ -90,8 +86,7 @@ fn a_study_is_made_once_and_reported() {
     assert_eq!(reported, "out/report.html\n");
 
     // A grid that grows makes what is new.
-    let grown =
-        include_str!("../../../studies/tiny.toml").replace("\"temporal\"]", "\"temporal\", \"neuron\"]");
+    let grown = tiny().replace("\"temporal\"]", "\"temporal\", \"neuron\"]");
     fs::write(workplace.path("tiny.toml"), &grown).unwrap();
     assert_eq!(workplace.succeed_json(&format!("{STUDY} --json"))["made"], 2);
     assert!(workplace.path("out/tables/masks.csv").is_file());
@@ -129,7 +124,7 @@ fn with_pretraining() -> Workplace {
     let workplace = workplace();
     let more = "[[pretrain]]\n[[pretrain]]\ncount = 1\nmasks = ['mtm']\n[finetune]\ntrials = [10, 0]\n\
                 [scratch]\ntrials = [10, 0]\n";
-    let text = include_str!("../../../studies/tiny.toml").replace("[model]", &format!("{more}[model]"));
+    let text = tiny().replace("[model]", &format!("{more}[model]"));
     fs::write(workplace.path("tiny.toml"), text).unwrap();
     workplace
 }
@@ -229,8 +224,7 @@ fn processes_without_shares_leave_each_other_alone() {
 #[test]
 fn a_killed_study_goes_on() {
     let whole = workplace();
-    let longer = include_str!("../../../studies/tiny.toml")
-        .replace("epochs = 3", "epochs = 12\ncheckpoint_seconds = 0");
+    let longer = tiny().replace("epochs = 3", "epochs = 12\ncheckpoint_seconds = 0");
     fs::write(whole.path("tiny.toml"), &longer).unwrap();
     whole.succeed(STUDY);
     let broken = workplace();
@@ -290,7 +284,7 @@ fn a_cell_that_another_machine_holds_is_left_to_it() {
 #[test]
 fn a_cell_that_fails_stops_no_other() {
     let workplace = workplace();
-    let text = include_str!("../../../studies/tiny.toml").replace("batch = 8", "batch = 8\nmin = 1");
+    let text = tiny().replace("batch = 8", "batch = 8\nmin = 1");
     fs::write(workplace.path("wrong.toml"), &text).unwrap();
     let refused = workplace.run("--quiet study wrong.toml --data data --out out");
     assert_eq!(refused.code, Some(2), "{refused}");

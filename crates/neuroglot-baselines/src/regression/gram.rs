@@ -27,7 +27,7 @@ impl Gram {
 
     /// Solves `(s_n G + λ I) b_n = c_n` for the columns of `right` `[column, target]`, where `s_n` is `scales[n]`.
     pub fn solve(&self, right: &Mat<f64>, scales: &[f64], penalty: f64) -> Mat<f64> {
-        let mut rotated = product(self.vectors.transpose(), right.as_ref());
+        let mut rotated = self.rotated(right);
         for (target, column) in rotated.as_mut().col_iter_mut().enumerate() {
             for (value, eigenvalue) in column.iter_mut().zip(&self.values) {
                 *value /= scales[target] * eigenvalue + penalty;
@@ -36,20 +36,25 @@ impl Gram {
         product(self.vectors.as_ref(), rotated.as_ref())
     }
 
+    /// `Qᵀ` times right-hand sides `[column, target]`, for [`Gram::solve_hidden`] to solve with several penalties.
+    pub fn rotated(&self, right: &Mat<f64>) -> Mat<f64> {
+        product(self.vectors.transpose(), right.as_ref())
+    }
+
     /// Solves `(G + λ I) b_n = c_n` without the columns that are hidden from each target: of each system, the rows and
-    /// columns of `hidden[hidden_from[n]]` are struck out, and the solution is 0 there. What `right` holds there does
-    /// not matter.
+    /// columns of `hidden[hidden_from[n]]` are struck out, and the solution is 0 there. `rotated` are the right-hand
+    /// sides as [`Gram::rotated`] makes them; what they hold in hidden rows does not matter.
     ///
     /// With `P = (G + λ I)⁻¹` and `E` the hidden unit vectors, the solution is `P (c − E (Eᵀ P E)⁻¹ Eᵀ P c)`.
     pub fn solve_hidden(
         &self,
-        right: &Mat<f64>,
+        rotated: &Mat<f64>,
         penalty: f64,
         hidden: &[Vec<usize>],
         hidden_from: &[usize],
     ) -> Mat<f64> {
         let inverse: Vec<f64> = self.values.iter().map(|value| 1.0 / (value + penalty)).collect();
-        let mut rotated = product(self.vectors.transpose(), right.as_ref());
+        let mut rotated = rotated.clone();
         for column in rotated.as_mut().col_iter_mut() {
             column.iter_mut().zip(&inverse).for_each(|(value, inverse)| *value *= inverse);
         }
@@ -169,7 +174,7 @@ mod tests {
 
         let hidden = [vec![], vec![4], vec![0, 7, 8]];
         let hidden_from: Vec<usize> = (0..targets).map(|target| target % 3).collect();
-        let solved = gram.solve_hidden(&right, 0.03, &hidden, &hidden_from);
+        let solved = gram.solve_hidden(&gram.rotated(&right), 0.03, &hidden, &hidden_from);
         let scales: Vec<f64> = (0..targets).map(|target| 0.1 + (target % 4) as f64).collect();
         let scaled = gram.solve(&right, &scales, 0.03);
         for (target, row) in (0..targets).flat_map(|target| (0..columns).map(move |row| (target, row))) {

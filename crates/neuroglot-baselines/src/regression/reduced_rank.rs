@@ -31,55 +31,104 @@ use neuroglot_eval::decoders::{minimise, symmetric_eigen};
 use rayon::prelude::*;
 
 /// Numbers of latent variables R to choose from.
-const RANKS: [usize; 4] = [1, 4, 16, 64];
+const RANKS: [usize; 3] = [2, 8, 32];
 
-/// Penalties λ to choose from, in the order in which they are tried: each fit starts from the one before.
+/// Penalties λ to choose from, and the place of the one that is tried first.
 const PENALTIES: [f64; 7] = [0.03, 0.06, 0.12, 0.25, 0.5, 1.0, 2.0];
+const FIRST_PENALTY: usize = 4;
 
 /// Where a fit has converged: see [`minimise`].
 const TOLERANCE: f64 = 1e-3;
-const MOST_STEPS: usize = 100;
+const MOST_STEPS: usize = 40;
 
 /// Fits one task of all sessions together, of each of which something is seen, and predicts the test trials of each.
+///
+/// Rank and penalty are chosen with the PSTH as intercept; the mean is then tried with the best rank, from the best
+/// penalty on.
 pub(crate) fn reduced_rank(
     tasks: &[&RegressionTask<'_>],
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Vec<Predicted>, BaselineError> {
-    let mut best = Best::none();
-    let total = RANKS.len() * Intercept::ALL.len();
-    for (place, intercept) in Intercept::ALL.into_iter().enumerate() {
+    let mut best: Best<Found> = Best::none();
+    let total = RANKS.len() + 1;
+    for intercept in Intercept::ALL {
         let sessions: Vec<SessionDesign> =
             tasks.iter().map(|task| SessionDesign::new(task, intercept)).collect();
         let parts: Vec<&Part> = sessions.iter().flat_map(|session| &session.parts).collect();
         let filters = sessions.first().map_or(0, |session| session.design.per_unit());
-        for (number, rank) in RANKS.into_iter().enumerate() {
-            let Some(mut fit) = Fit::start(&parts, filters, rank) else {
+        let candidates = match intercept {
+            Intercept::Psth => RANKS.map(|rank| (rank, FIRST_PENALTY)).to_vec(),
+            Intercept::Mean => vec![(best.get().rank, best.get().penalty)],
+        };
+        for (number, (rank, first)) in candidates.into_iter().enumerate() {
+            let Some(start) = Fit::start(&parts, filters, rank) else {
                 let size = parts.iter().map(|part| part.targets()).max().unwrap_or(0);
                 return Err(tasks[0].no_eigenvalues(size));
             };
-            for penalty in PENALTIES {
-                fit.minimise(&parts, penalty, TOLERANCE, MOST_STEPS);
-                let weights = fit.weights(&parts, penalty);
+            let mut fit = start.clone();
+            search_penalty(first, |penalty, is_afresh| {
+                if is_afresh {
+                    fit.clone_from(&start);
+                }
+                fit.minimise(&parts, PENALTIES[penalty], TOLERANCE, MOST_STEPS);
+                let weights = fit.weights(&parts, PENALTIES[penalty]);
                 let validation = predictions(&sessions, &weights, |session| &session.validation);
+                let mut highest = f64::NEG_INFINITY;
                 for floor in FLOORS {
                     let score = score(&sessions, &validation, floor);
+                    highest = highest.max(score);
                     best.offer(score, || {
                         let test = predictions(&sessions, &weights, |session| &session.test);
                         let bounded =
                             sessions.iter().zip(test).map(|(session, rates)| session.bounded(rates, floor));
-                        let settings = format!(
-                            "rank {rank}, penalty {penalty}, intercept {}, floor {floor} of the mean",
-                            intercept.name()
-                        );
-                        (bounded.collect::<Vec<_>>(), settings)
+                        Found { rank, penalty, intercept, floor, rates: bounded.collect() }
                     });
                 }
-            }
-            progress(place * RANKS.len() + number + 1, total);
+                highest
+            });
+            progress(if intercept == Intercept::Psth { number + 1 } else { total }, total);
         }
     }
-    let (rates, settings) = best.take();
+    let Found { rank, penalty, intercept, floor, rates } = best.take();
+    let settings = format!(
+        "rank {rank}, penalty {}, intercept {}, floor {floor} of the mean",
+        PENALTIES[penalty],
+        intercept.name()
+    );
     Ok(tasks.iter().zip(rates).map(|(task, rates)| task.predicted(&rates, settings.clone())).collect())
+}
+
+/// The best settings so far, and what they predict.
+struct Found {
+    rank: usize,
+    /// Place among [`PENALTIES`].
+    penalty: usize,
+    intercept: Intercept,
+    floor: f64,
+    /// Rates `[row, target]` of each block of each session, for the test trials.
+    rates: Vec<Vec<Vec<f64>>>,
+}
+
+/// Tries penalties, by their places, from `first` upward as long as the score rises, each fit from where the last one
+/// ended; where it does not rise at all, downward, each fit afresh, since a high penalty leaves too little of weak latent
+/// variables to go on from. `score` is told whether to begin afresh.
+fn search_penalty(first: usize, mut score: impl FnMut(usize, bool) -> f64) {
+    let start = score(first, true);
+    let mut climb = |places: &mut dyn Iterator<Item = usize>, is_afresh: bool| {
+        let mut highest = start;
+        for place in places {
+            let found = score(place, is_afresh);
+            let has_risen = found > highest;
+            if !has_risen {
+                break;
+            }
+            highest = found;
+        }
+        highest > start
+    };
+    if !climb(&mut (first + 1..PENALTIES.len()), false) {
+        climb(&mut (0..first).rev(), true);
+    }
 }
 
 /// One session with one intercept.
@@ -323,6 +372,7 @@ fn solved(factor: &[f64], mut right: Vec<f64>) -> Vec<f64> {
 }
 
 /// The parameters: `V` `[latent, filter]`, then `U` `[input, latent]` of each part. `W` follows from them.
+#[derive(Clone)]
 struct Fit {
     rank: usize,
     filters: usize,
@@ -486,6 +536,26 @@ mod tests {
                 .collect();
             assert_close(&found, &numbers(&case["weights"]), 1e-6, &format!("rank {rank}"));
         }
+    }
+
+    #[test]
+    fn penalties_are_searched_as_long_as_the_score_rises() {
+        let tried = |first: usize, scores: [f64; 7]| {
+            let mut tried = Vec::new();
+            search_penalty(first, |place, is_afresh| {
+                tried.push((place, is_afresh));
+                scores[place]
+            });
+            tried
+        };
+        let rising = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+        assert_eq!(tried(4, rising), [(4, true), (5, false), (6, false)]);
+        let peak_above = [0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 4.5];
+        assert_eq!(tried(4, peak_above), [(4, true), (5, false), (6, false)]);
+        let peak_below = [0.0, 1.0, 5.0, 4.0, 3.0, 2.0, 9.0];
+        assert_eq!(tried(4, peak_below), [(4, true), (5, false), (3, true), (2, true), (1, true)]);
+        assert_eq!(tried(6, rising), [(6, true), (5, true)]);
+        assert_eq!(tried(0, [f64::NAN; 7]), [(0, true), (1, false)]);
     }
 
     /// Two parts, of one filter set, from each target of which something else is hidden.

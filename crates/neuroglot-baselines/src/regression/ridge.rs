@@ -6,67 +6,82 @@
 use super::design::{Design, Intercept, Scale};
 use super::gram::Gram;
 use super::products::{times, transposed_times};
-use super::{Block, Covariates, Predicted, RegressionTask};
+use super::{Block, Covariates, Filters, Predicted, RegressionTask};
 use crate::BaselineError;
 use crate::choice::Best;
 use faer::Mat;
 
-/// Penalties λ to choose from.
+/// Penalties λ to choose from, in the order in which they are tried.
 const PENALTIES: [f64; 8] = [30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01];
 
 /// Floors of rates to choose from, shares of the mean rate.
 pub(super) const FLOORS: [f64; 5] = [0.02, 0.05, 0.1, 0.2, 0.4];
 
 /// Fits all blocks of a task, of which something is seen, and predicts the test trials.
+///
+/// The filters are chosen with the PSTH as intercept; the mean is then tried with the best of them. A smaller penalty is
+/// tried only as long as the validation score rises.
 pub(crate) fn ridge(
     task: &RegressionTask<'_>,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Predicted, BaselineError> {
     let filters = task.filters();
     let mut best = Best::none();
-    let total = filters.len() * Intercept::ALL.len();
+    let total = filters.len() + 1;
     for (place, candidate) in filters.iter().enumerate() {
-        for (number, intercept) in Intercept::ALL.into_iter().enumerate() {
-            let (train, filters) = (&task.splits.train, candidate.filters.clone());
-            let design = Design::new(train, filters, intercept, Scale::Each, task.first_fitted);
-            let blocks = task.blocks.iter().map(|block| RidgeBlock::new(task, block, &design, intercept));
-            let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
-            let validation = design.covariates(&task.splits.validation, task.first_scored);
-            for penalty in PENALTIES {
-                let weights: Vec<Mat<f64>> = blocks.iter().map(|block| block.solve(penalty)).collect();
-                let rates = |covariates: &Covariates| -> Vec<Vec<f64>> {
-                    blocks
-                        .iter()
-                        .zip(&weights)
-                        .map(|(block, weights)| block.rates(covariates, weights))
-                        .collect()
-                };
-                let bounded = |mut rates: Vec<Vec<f64>>, floor: f64| {
-                    blocks
-                        .iter()
-                        .zip(&mut rates)
-                        .for_each(|(block, rates)| task.bound(block.block, floor, rates));
-                    rates
-                };
-                let unbounded = rates(&validation);
-                for floor in FLOORS {
-                    let score = task.validation_score(&bounded(unbounded.clone(), floor));
-                    best.offer(score, || {
-                        let test = design.covariates(&task.splits.test, task.first_scored);
-                        let settings = format!(
-                            "{}, penalty {penalty}, intercept {}, floor {floor} of the mean",
-                            candidate.name,
-                            intercept.name()
-                        );
-                        (bounded(rates(&test), floor), settings)
-                    });
-                }
-            }
-            progress(place * Intercept::ALL.len() + number + 1, total);
-        }
+        path(task, (place, candidate), Intercept::Psth, &mut best)?;
+        progress(place + 1, total);
     }
-    let (rates, settings) = best.take();
+    let place = best.get().0;
+    path(task, (place, &filters[place]), Intercept::Mean, &mut best)?;
+    progress(total, total);
+    let (_, rates, settings) = best.take();
     Ok(task.predicted(&rates, settings))
+}
+
+/// Fits with one penalty after the other.
+fn path(
+    task: &RegressionTask<'_>,
+    (place, candidate): (usize, &Filters),
+    intercept: Intercept,
+    best: &mut Best<(usize, Vec<Vec<f64>>, String)>,
+) -> Result<(), BaselineError> {
+    let (train, filters) = (&task.splits.train, candidate.filters.clone());
+    let design = Design::new(train, filters, intercept, Scale::Each, task.first_fitted);
+    let blocks = task.blocks.iter().map(|block| RidgeBlock::new(task, block, &design, intercept));
+    let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
+    let validation = design.covariates(&task.splits.validation, task.first_scored);
+    let mut before = f64::NEG_INFINITY;
+    for penalty in PENALTIES {
+        let weights: Vec<Mat<f64>> = blocks.iter().map(|block| block.solve(penalty)).collect();
+        let rates = |covariates: &Covariates| -> Vec<Vec<f64>> {
+            blocks.iter().zip(&weights).map(|(block, weights)| block.rates(covariates, weights)).collect()
+        };
+        let bounded = |mut rates: Vec<Vec<f64>>, floor: f64| {
+            blocks.iter().zip(&mut rates).for_each(|(block, rates)| task.bound(block.block, floor, rates));
+            rates
+        };
+        let unbounded = rates(&validation);
+        let mut highest = f64::NEG_INFINITY;
+        for floor in FLOORS {
+            let score = task.validation_score(&bounded(unbounded.clone(), floor));
+            highest = highest.max(score);
+            best.offer(score, || {
+                let test = design.covariates(&task.splits.test, task.first_scored);
+                let settings = format!(
+                    "{}, penalty {penalty}, intercept {}, floor {floor} of the mean",
+                    candidate.name,
+                    intercept.name()
+                );
+                (place, bounded(rates(&test), floor), settings)
+            });
+        }
+        if highest < before {
+            break;
+        }
+        before = highest;
+    }
+    Ok(())
 }
 
 /// The regressions of one block with one design.
@@ -75,8 +90,8 @@ struct RidgeBlock<'a> {
     per_unit: usize,
     gram: Gram,
     hidden: Vec<Vec<usize>>,
-    /// `Xᵀ (y − b) / rows`, `[column, target]`.
-    right: Mat<f64>,
+    /// `Xᵀ (y − b) / rows`, `[column, target]`, rotated for the Gram matrix.
+    rotated: Mat<f64>,
     /// `b`, spikes/bin, `[scored bin, target]`.
     base: Vec<f64>,
 }
@@ -100,11 +115,12 @@ impl<'a> RidgeBlock<'a> {
         }
         let hidden = block.hidden_columns(per_unit);
         let base = task.base(intercept, task.first_scored, &block.targets);
-        Ok(Self { block, per_unit, gram, hidden, right, base })
+        let rotated = gram.rotated(&right);
+        Ok(Self { block, per_unit, gram, hidden, rotated, base })
     }
 
     fn solve(&self, penalty: f64) -> Mat<f64> {
-        self.gram.solve_hidden(&self.right, penalty, &self.hidden, &self.block.hidden_from)
+        self.gram.solve_hidden(&self.rotated, penalty, &self.hidden, &self.block.hidden_from)
     }
 
     /// Spikes/bin, `[row, target]`, from covariates of all units; may be negative.
@@ -131,7 +147,7 @@ mod tests {
         let gram = Gram::of(&covariates).unwrap();
         for fit in problem["fits"].as_array().unwrap() {
             let penalty = fit["penalty"].as_f64().unwrap();
-            let found = gram.solve_hidden(&right, penalty, &hidden, &hidden_from);
+            let found = gram.solve_hidden(&gram.rotated(&right), penalty, &hidden, &hidden_from);
             for (target, expected) in fit["targets"].as_array().unwrap().iter().enumerate() {
                 let name = format!("penalty {penalty}, target {target}");
                 assert_close(found.col_as_slice(target), &numbers(expected), 1e-9, &name);

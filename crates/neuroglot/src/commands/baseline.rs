@@ -1,23 +1,20 @@
 //! `neuroglot baseline`
 
 use crate::CommandError;
-use crate::baseline_folder::{BaselineFolder, BaselineInfo};
 use crate::commands::evaluate::in_words;
 use crate::console::Console;
 use crate::evaluating::check_replaceable;
-use crate::progress::EvaluationBar;
+use crate::fitting::{Fitting, not_made_for};
 use crate::runs::evaluation_folder;
 use crate::sessions;
 use clap::Args;
-use neuroglot::baselines::{Baseline, evaluate_with_choices};
-use neuroglot::data::Session;
+use neuroglot::baselines::Baseline;
 use neuroglot::eval::results::Evaluation;
-use neuroglot::eval::{EvaluationOptions, TaskSelection, summary_json, write_evaluation};
+use neuroglot::eval::summary_json;
 use neuroglot::train::RunConfig;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
-use std::time::Instant;
 
 /// Fit and score baselines: what a trained model has to beat
 ///
@@ -106,17 +103,6 @@ impl Arguments {
         let settings: Vec<String> = min_rate.into_iter().chain(self.settings.iter().cloned()).collect();
         Ok(RunConfig::load(self.config.as_deref(), &settings)?)
     }
-
-    fn options(&self, sessions: &[Session]) -> Result<EvaluationOptions, CommandError> {
-        let mut options = EvaluationOptions { seed: self.seed, ..EvaluationOptions::default() };
-        if let Some(tasks) = &self.tasks {
-            let known: BTreeSet<String> =
-                sessions.iter().flat_map(|session| session.behaviours().keys().cloned()).collect();
-            let known: Vec<String> = known.into_iter().collect();
-            options.selection = TaskSelection::parse(tasks.iter().map(String::as_str), &known)?;
-        }
-        Ok(options)
-    }
 }
 
 /// Fits, scores and keeps each baseline, and prints the scores.
@@ -130,30 +116,20 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError>
         check_replaceable(&evaluation_folder(&arguments.out.join(baseline.name())))?;
     }
     let sessions = sessions::read(&paths, &config.data.filter(), console)?;
-    let options = arguments.options(&sessions)?;
     let paths = sessions::absolute(&paths)?;
     let (mut blocks, mut objects) = (Vec::new(), Map::new());
     for baseline in baselines {
-        let started = Instant::now();
-        let mut bar = EvaluationBar::new(console);
-        let (evaluation, choices) =
-            evaluate_with_choices(baseline, &sessions, &options, &mut |at| bar.show(&at))?;
-        drop(bar);
-        say_what_is_skipped(baseline, &evaluation, console);
-        let info = BaselineInfo {
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            baseline: baseline.name().to_owned(),
-            sessions: paths.clone(),
-            data: config.data.clone(),
-            tasks: arguments.tasks.clone(),
-            seed: options.seed,
-            seconds: started.elapsed().as_secs_f64(),
-            choices,
+        let fitting = Fitting {
+            baseline,
+            sessions: &sessions,
+            paths: &paths,
+            data: &config.data,
+            tasks: arguments.tasks.as_deref(),
+            seed: arguments.seed,
+            out: &arguments.out.join(baseline.name()),
         };
-        let folder = arguments.out.join(baseline.name());
-        write_evaluation(&evaluation, &evaluation_folder(&folder))?;
-        BaselineFolder::write(&folder, &info)?;
-        console.note(format!("kept in {}", folder.display()));
+        let evaluation = fitting.run(console)?;
+        note_what_it_is_not_made_for(baseline, &evaluation, console);
         objects.insert(baseline.name().to_owned(), summary_json(&evaluation));
         let sessions: Vec<String> = evaluation.sessions.iter().map(in_words).collect();
         blocks.push(format!("{baseline}: {}\n{}", baseline.description(), sessions.join("\n")));
@@ -161,23 +137,13 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError>
     if arguments.json { console.json(&Value::Object(objects)) } else { console.result(blocks.join("\n")) }
 }
 
-/// What a baseline is not made for is a note, once; what a session lacks is a warning.
-fn say_what_is_skipped(baseline: Baseline, evaluation: &Evaluation, console: &Console) {
-    let own: Vec<&str> = neuroglot::eval::Task::ALL
-        .into_iter()
-        .filter_map(|task| baseline.why_not_task(task))
-        .chain(baseline.why_not_behaviour())
-        .collect();
+/// Says once what the baseline leaves out of all sessions.
+fn note_what_it_is_not_made_for(baseline: Baseline, evaluation: &Evaluation, console: &Console) {
+    let own = not_made_for(baseline);
     let mut notes: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for session in &evaluation.sessions {
-        for skipped in &session.skipped {
-            if own.contains(&skipped.why.as_str()) {
-                notes.entry(&skipped.why).or_default().insert(&skipped.what);
-            } else {
-                let (eid, what, why) = (&session.eid, &skipped.what, &skipped.why);
-                console.warning(format!("{baseline}, {eid}: {what} is left out: {why}"));
-            }
-        }
+    let skipped = evaluation.sessions.iter().flat_map(|session| &session.skipped);
+    for skipped in skipped.filter(|skipped| own.contains(&skipped.why.as_str())) {
+        notes.entry(&skipped.why).or_default().insert(&skipped.what);
     }
     for (why, what) in notes {
         let what: Vec<&str> = what.into_iter().collect();

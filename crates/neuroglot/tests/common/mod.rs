@@ -105,7 +105,7 @@ impl fmt::Display for Output {
 /// The first session of [`Workplace::with_sessions`].
 pub const FIRST: &str = "data/simulated-1-00_aligned";
 
-/// Every file below a run but `run.json`, which holds times, with its bytes.
+/// Every file below a run or baseline but those that hold times, `run.json` and `baseline.json`, with its bytes.
 pub fn files(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut found = Vec::new();
     let mut folders = vec![run.to_owned()];
@@ -114,7 +114,7 @@ pub fn files(run: &Path) -> Vec<(PathBuf, Vec<u8>)> {
             let path = entry.path();
             if path.is_dir() {
                 folders.push(path);
-            } else if !path.ends_with("run.json") {
+            } else if !path.ends_with("run.json") && !path.ends_with("baseline.json") {
                 found.push((path.strip_prefix(run).unwrap().to_owned(), std::fs::read(&path).unwrap()));
             }
         }
@@ -131,4 +131,14 @@ pub fn assert_same_run(a: &Path, b: &Path) {
     for ((path, a), (_, b)) in a.iter().zip(&b) {
         assert!(a == b, "{} differs", path.display());
     }
+}
+
+/// The study of `studies/tiny.toml`.
+pub const TINY_STUDY: &str = include_str!("../../../../studies/tiny.toml");
+
+/// Asserts that every cell of a study folder has the files of the same cell of another, to the byte, and that tables say
+/// the same.
+pub fn assert_same_cells(a: &Path, b: &Path) {
+    assert_same_run(&a.join("cells"), &b.join("cells"));
+    assert_same_run(&a.join("tables"), &b.join("tables"));
 }

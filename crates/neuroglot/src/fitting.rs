@@ -1,0 +1,80 @@
+//! Fitting a baseline, scoring it and keeping what was found, for every command that fits baselines.
+
+use crate::CommandError;
+use crate::baseline_folder::{BaselineFolder, BaselineInfo};
+use crate::console::Console;
+use crate::evaluating::evaluation_options;
+use crate::progress::EvaluationBar;
+use crate::runs::evaluation_folder;
+use neuroglot::baselines::{Baseline, evaluate_with_choices};
+use neuroglot::data::Session;
+use neuroglot::eval::results::Evaluation;
+use neuroglot::eval::{EvaluationOptions, Task, write_evaluation};
+use neuroglot::train::DataConfig;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+/// A baseline, what it is fitted to, and where it is kept.
+pub struct Fitting<'a> {
+    /// Which one.
+    pub baseline: Baseline,
+    /// Filtered as `data` says.
+    pub sessions: &'a [Session],
+    /// Their folders, absolute.
+    pub paths: &'a [PathBuf],
+    /// Which units and trials were taken.
+    pub data: &'a DataConfig,
+    /// Names of tasks and behaviours; `None` takes the usual ones.
+    pub tasks: Option<&'a [String]>,
+    /// Decides what is random.
+    pub seed: u64,
+    /// The baseline's folder.
+    pub out: &'a Path,
+}
+
+impl Fitting<'_> {
+    /// Fits to all sessions, scores, and writes the baseline's folder.
+    ///
+    /// # Errors
+    /// An unknown task, sessions without the trials it takes, a folder that cannot be written.
+    pub fn run(&self, console: &Console) -> Result<Evaluation, CommandError> {
+        let started = Instant::now();
+        let options = EvaluationOptions { seed: self.seed, ..evaluation_options(self.tasks, self.sessions)? };
+        let mut bar = EvaluationBar::new(console);
+        let (evaluation, choices) =
+            evaluate_with_choices(self.baseline, self.sessions, &options, &mut |at| bar.show(&at))?;
+        drop(bar);
+        self.warn_of_what_is_skipped(&evaluation, console);
+        let info = BaselineInfo {
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            baseline: self.baseline.name().to_owned(),
+            sessions: self.paths.to_vec(),
+            data: self.data.clone(),
+            tasks: self.tasks.map(<[String]>::to_vec),
+            seed: options.seed,
+            seconds: started.elapsed().as_secs_f64(),
+            choices,
+        };
+        write_evaluation(&evaluation, &evaluation_folder(self.out))?;
+        BaselineFolder::write(self.out, &info)?;
+        console.note(format!("kept in {}", self.out.display()));
+        Ok(evaluation)
+    }
+
+    /// Warns of what a session lacks; what the baseline is not made for is no reason to worry.
+    fn warn_of_what_is_skipped(&self, evaluation: &Evaluation, console: &Console) {
+        let own = not_made_for(self.baseline);
+        for session in &evaluation.sessions {
+            for skipped in session.skipped.iter().filter(|skipped| !own.contains(&skipped.why.as_str())) {
+                let (baseline, eid) = (self.baseline, &session.eid);
+                console.warning(format!("{baseline}, {eid}: {} is left out: {}", skipped.what, skipped.why));
+            }
+        }
+    }
+}
+
+/// The reasons why a baseline skips what it is not made for.
+pub fn not_made_for(baseline: Baseline) -> Vec<&'static str> {
+    let tasks = Task::ALL.into_iter().filter_map(|task| baseline.why_not_task(task));
+    tasks.chain(baseline.why_not_behaviour()).collect()
+}

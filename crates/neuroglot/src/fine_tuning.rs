@@ -71,7 +71,9 @@ impl Options {
         let recipe =
             self.recipe.as_deref().map(str::parse::<Recipe>).transpose().map_err(CommandError::Usage)?;
         let recipe = recipe.map_or(&[][..], Recipe::settings);
-        let recipe: Vec<String> = recipe.iter().map(|setting| (*setting).to_owned()).collect();
+        // The model is that of the run it starts from.
+        let recipe = recipe.iter().filter(|setting| !setting.starts_with("model."));
+        let recipe: Vec<String> = recipe.map(|setting| (*setting).to_owned()).collect();
         Ok(config.changed(None, &recipe)?.changed(self.config.as_deref(), &settings)?)
     }
 

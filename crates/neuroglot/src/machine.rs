@@ -70,7 +70,7 @@ impl fmt::Display for Machine {
     }
 }
 
-/// The widest vector instructions of the processor that the engine uses.
+/// The widest instructions of the processor that the engine uses.
 fn vector_instructions() -> &'static str {
     #[cfg(target_arch = "x86_64")]
     {
@@ -80,7 +80,7 @@ fn vector_instructions() -> &'static str {
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512vl")
         {
-            return "AVX-512";
+            return if neuroglot::engine::has_matrix_unit() { "AVX-512 and AMX" } else { "AVX-512" };
         }
         if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
             return "AVX2";

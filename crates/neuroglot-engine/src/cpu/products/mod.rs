@@ -6,13 +6,18 @@
 //! not a library's because what a layer does before and behind its product is done on the rows of a block while they
 //! are in cache, and because operands in any order cost the same.
 
+#[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "avx512"))]
+mod amx;
+mod kernel;
 mod pack;
 mod tile;
 
 use super::parallel::SharedRows;
+use kernel::Kernel;
+pub use kernel::has_matrix_unit;
 use rayon::prelude::*;
 use std::cell::RefCell;
-use tile::{DEPTH, PanelOrder, ROW_STRIDE, Tiles};
+use tile::{PanelOrder, ROW_STRIDE, Tiles};
 
 /// Whether a product replaces its destination or is added to it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -125,13 +130,13 @@ thread_local! {
     static SHARED_ROOM: RefCell<Room> = RefCell::default();
 }
 
-/// Rows of b, as stored, that a thread copies to panels at a time; a divisor of [`DEPTH`].
+/// Rows of b, as stored, that a thread copies to panels at a time; a divisor of every kernel's depth.
 const PACKED_AT_ONCE: usize = 32;
 
 /// How a product is cut.
 #[derive(Clone, Copy)]
 struct Cut {
-    tiles: &'static Tiles,
+    kernel: Kernel,
     rows: usize,
     inner: usize,
     columns: usize,
@@ -146,37 +151,44 @@ struct Cut {
 impl Cut {
     /// Blocks of rows depend on the product's size only, never on the number of threads.
     fn new(
-        tiles: &'static Tiles,
+        kernel: Kernel,
         (rows, inner): (usize, usize),
         order: PanelOrder,
         (inner_of_b, columns): (usize, usize),
     ) -> Self {
         assert_eq!(inner, inner_of_b, "operands of one product");
-        let panels = columns.div_ceil(tiles.columns);
-        let rest = columns - panels.saturating_sub(1) * tiles.columns;
-        let last = if rest <= tiles.columns / 2 { tiles.columns / 2 } else { tiles.columns };
-        let padded = panels.saturating_sub(1) * tiles.columns + last;
-        let block = Self::block_rows(tiles, rows, order);
-        Self { tiles, rows, inner, columns, panels, padded, block }
+        let width = kernel.columns();
+        let panels = columns.div_ceil(width);
+        let last = kernel.width_of(columns - panels.saturating_sub(1) * width);
+        let padded = panels.saturating_sub(1) * width + last;
+        let block = Self::block_rows(kernel, rows, order);
+        Self { kernel, rows, inner, columns, panels, padded, block }
     }
 
-    fn block_rows(tiles: &Tiles, rows: usize, order: PanelOrder) -> usize {
-        // Where a is read along its columns, longer runs are better.
-        let most = tiles.rows * (if order == PanelOrder::Inner { 96 } else { 52 } / tiles.rows).max(1);
+    fn block_rows(kernel: Kernel, rows: usize, order: PanelOrder) -> usize {
+        let most = kernel.rows_of_block(rows, order);
+        let most = kernel.rows() * (most / kernel.rows()).max(1);
         let blocks = rows.div_ceil(most).max(1);
-        rows.div_ceil(blocks).next_multiple_of(tiles.rows).max(tiles.rows)
+        rows.div_ceil(blocks).next_multiple_of(kernel.rows()).max(kernel.rows())
     }
 
     fn depth(&self, first_inner: usize) -> usize {
-        DEPTH.min(self.inner - first_inner)
+        self.kernel.depth().min(self.inner - first_inner)
     }
 
     /// First float, columns in use and columns of a panel of b.
     fn panel(&self, first_inner: usize, panel: usize) -> (usize, usize, usize) {
-        let first = panel * self.tiles.columns;
-        let width = self.tiles.columns.min(self.padded - first);
-        let start = first_inner * self.padded + first * self.depth(first_inner);
-        (start, self.tiles.columns.min(self.columns - first), width)
+        let most = self.kernel.columns();
+        let first = panel * most;
+        let width = most.min(self.padded - first);
+        let floats = |inner: usize, columns: usize| columns * self.kernel.floats_of_column(inner);
+        let start = floats(first_inner, self.padded) + floats(self.depth(first_inner), first);
+        (start, most.min(self.columns - first), width)
+    }
+
+    /// Floats of the panels of b.
+    fn packed_floats(&self) -> usize {
+        self.padded * self.kernel.floats_of_column(self.inner)
     }
 
     /// Number of parts in which threads may copy b to its panels, in any order.
@@ -194,38 +206,32 @@ impl Cut {
     /// # Safety
     /// No other thread may pack the same part, or read the panels before all parts are packed.
     unsafe fn pack_part(&self, b: Matrix<'_>, part: usize, packed: SharedRows<'_>) {
+        let (most, depth) = (self.kernel.columns(), self.kernel.depth());
         if b.transposed {
-            for first_inner in (0..self.inner).step_by(DEPTH) {
+            for first_inner in (0..self.inner).step_by(depth) {
                 let inner = self.depth(first_inner);
                 let (start, columns, width) = self.panel(first_inner, part);
                 // SAFETY: this part is this panel, by the caller's promise nobody else's.
-                let out = unsafe { packed.slice(start, width * inner) };
-                pack::pack_transposed_columns(b, part * self.tiles.columns, columns, first_inner, inner, out);
+                let out = unsafe { packed.slice(start, width * self.kernel.floats_of_column(inner)) };
+                match self.kernel {
+                    Kernel::Tiles(_) => {
+                        pack::pack_transposed_columns(b, part * most, columns, first_inner, inner, out);
+                    }
+                    #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "avx512"))]
+                    Kernel::Amx => {
+                        amx::split_columns(b, part * most, columns, first_inner..first_inner + inner, out)
+                    }
+                }
             }
             return;
         }
         let inner = part * PACKED_AT_ONCE..((part + 1) * PACKED_AT_ONCE).min(self.inner);
-        let first = inner.start / DEPTH * DEPTH;
-        let depth = self.depth(first);
-        let last_width = self.padded - (self.panels - 1) * self.tiles.columns;
-        let widths = (self.tiles.columns, last_width);
+        let first = inner.start / depth * depth;
+        let last_width = self.padded - (self.panels - 1) * most;
         // SAFETY: parts have rows of the panels of their own; by the caller's promise nobody else works on this one.
         unsafe {
             let panels = packed.from(first * self.padded);
-            pack::pack_natural_columns(b, inner, first, widths, self.tiles.columns * depth, panels);
-        }
-    }
-
-    /// Floats of the panels of a block of rows.
-    fn block_floats(&self, order: PanelOrder) -> usize {
-        self.block / self.tiles.rows * self.panel_of_rows(order)
-    }
-
-    /// Floats of a panel of a.
-    fn panel_of_rows(&self, order: PanelOrder) -> usize {
-        match order {
-            PanelOrder::Rows => self.tiles.rows * ROW_STRIDE,
-            PanelOrder::Inner => self.tiles.rows * DEPTH.min(self.inner),
+            pack::pack_natural_columns(b, inner, first, (most, last_width), most * self.depth(first), panels);
         }
     }
 
@@ -244,66 +250,60 @@ impl Cut {
         room: &mut Room,
         behind: Behind<'_>,
     ) {
-        let tiles = self.tiles;
         let rows = self.block.min(self.rows - first_row);
-        let order = a.order();
-        let panel_of_rows = self.panel_of_rows(order);
-        let block = room.floats(self.block_floats(order));
-        let in_place = tiles.in_place(order, a.stride);
-        for first_inner in (0..self.inner).step_by(DEPTH) {
-            let inner = self.depth(first_inner);
-            // Whole tiles of rows may be read where they are.
-            let copied = if in_place.is_some() { rows - rows % tiles.rows } else { 0 };
-            pack::pack_rows(
-                a,
-                first_row_of_a + copied..first_row_of_a + rows,
-                first_inner..first_inner + inner,
-                tiles.rows,
-                panel_of_rows,
-                block,
-            );
+        let rows_of_a = first_row_of_a..first_row_of_a + rows;
+        for first_inner in (0..self.inner).step_by(self.kernel.depth()) {
+            let part = Part { first_row, rows, first_inner, inner: self.depth(first_inner) };
             let add = into == Into::Add || first_inner > 0;
-            for panel in panels.clone() {
-                let (start, columns, width) = self.panel(first_inner, panel);
-                let b = &packed[start..start + width * inner];
-                let first_column = panel * tiles.columns;
-                let whole = columns == width || first_column + width <= y.room;
-                for first in (0..rows).step_by(tiles.rows) {
-                    let (tile, a) = match in_place {
-                        Some(layout) if first < copied => {
-                            let from = (first_row_of_a + first) * a.stride + first_inner;
-                            let floats = (tiles.rows - 1) * a.stride + inner;
-                            (tiles.of(width, layout), &a.values[from..from + floats])
-                        }
-                        _ => {
-                            let from = (first - copied) / tiles.rows * panel_of_rows;
-                            (tiles.of(width, order.layout()), &block[from..from + panel_of_rows])
-                        }
-                    };
-                    let count = tiles.rows.min(rows - first);
-                    let place = y.offset + (first_row + first) * y.stride + first_column;
-                    if count == tiles.rows && whole {
-                        // SAFETY: the tile lies inside the destination, which nothing else uses by the caller's
-                        // promise; `a` and `b` are whole panels.
-                        unsafe {
-                            let c = y.values.tile(place, count, width, y.stride);
-                            tile(inner, a.as_ptr(), b.as_ptr(), c, y.stride, add);
-                        }
-                        continue;
-                    }
-                    let mut edge = Edge([0.0; Edge::FLOATS]);
-                    // SAFETY: `edge` is as large as the largest tile; the rest as above.
-                    unsafe { tile(inner, a.as_ptr(), b.as_ptr(), edge.0.as_mut_ptr(), width, false) };
-                    for (row, sums) in edge.0.chunks(width).take(count).enumerate() {
-                        // SAFETY: as above.
-                        let out = unsafe { y.values.slice(place + row * y.stride, columns) };
-                        for (out, sum) in out.iter_mut().zip(sums) {
-                            *out = if add { *out + sum } else { *sum };
+            let stripes = match behind {
+                Behind::Stripes(behind) if first_inner + part.inner == self.inner => Some(behind),
+                _ => None,
+            };
+            let finish = |panel: usize, columns: usize| {
+                let Some(behind) = stripes else { return };
+                behind(
+                    y.values,
+                    Stripe { first_row, rows, first_column: panel * self.kernel.columns(), columns },
+                );
+            };
+            // SAFETY: the caller's promise.
+            unsafe {
+                match self.kernel {
+                    Kernel::Tiles(tiles) => {
+                        let block = part.pack(tiles, a, rows_of_a.clone(), room);
+                        for panel in panels.clone() {
+                            let (start, columns, width) = self.panel(first_inner, panel);
+                            let b = &packed[start..start + width * part.inner];
+                            for first in (0..rows).step_by(tiles.rows) {
+                                let (tile, a) = block.rows(tiles, width, first);
+                                let multiply = |c: *mut f32, stride: usize, add: bool| {
+                                    tile(part.inner, a.as_ptr(), b.as_ptr(), c, stride, add);
+                                };
+                                self.put(y, &part, panel, (columns, width), first, add, multiply);
+                            }
+                            finish(panel, columns);
                         }
                     }
-                }
-                if let (Behind::Stripes(behind), true) = (behind, first_inner + inner == self.inner) {
-                    behind(y.values, Stripe { first_row, rows, first_column, columns });
+                    #[cfg(all(target_arch = "x86_64", target_os = "linux", feature = "avx512"))]
+                    Kernel::Amx => {
+                        let steps = part.inner.div_ceil(amx::STEP);
+                        let side = amx::SIDE * steps * amx::FLOATS_OF_STEP;
+                        let block = room.floats(rows.div_ceil(amx::SIDE) * side);
+                        let inner = first_inner..first_inner + part.inner;
+                        amx::split_rows(a, rows_of_a.clone(), inner, block);
+                        let unit = amx::Unit::set_up();
+                        for panel in panels.clone() {
+                            let (start, columns, width) = self.panel(first_inner, panel);
+                            let b = &packed[start..start + side];
+                            for (index, a) in block.chunks_exact(side).enumerate() {
+                                let multiply = |c: *mut f32, stride: usize, add: bool| {
+                                    unit.multiply(steps, a.as_ptr(), b.as_ptr(), c, stride, add);
+                                };
+                                self.put(y, &part, panel, (columns, width), index * amx::SIDE, add, multiply);
+                            }
+                            finish(panel, columns);
+                        }
+                    }
                 }
             }
         }
@@ -311,6 +311,104 @@ impl Cut {
             for row in first_row..first_row + rows {
                 // SAFETY: as above.
                 unsafe { y.values.slice(y.offset + row * y.stride, self.columns) }.fill(0.0);
+            }
+        }
+    }
+
+    /// Lets `multiply(c, stride, add)` write the tile of a part's row `first` and a panel; one that reaches past the
+    /// result is written elsewhere first.
+    ///
+    /// # Safety
+    /// Nothing else may use the rows and columns written to; `multiply` writes a whole tile of `width` columns.
+    #[inline(always)]
+    unsafe fn put(
+        &self,
+        y: Destination<'_>,
+        part: &Part,
+        panel: usize,
+        (columns, width): (usize, usize),
+        first: usize,
+        add: bool,
+        multiply: impl Fn(*mut f32, usize, bool),
+    ) {
+        let first_column = panel * self.kernel.columns();
+        let count = self.kernel.rows().min(part.rows - first);
+        let place = y.offset + (part.first_row + first) * y.stride + first_column;
+        if count == self.kernel.rows() && (columns == width || first_column + width <= y.room) {
+            // SAFETY: the tile lies inside the destination, which nothing else uses by the caller's promise.
+            let c = unsafe { y.values.tile(place, count, width, y.stride) };
+            return multiply(c, y.stride, add);
+        }
+        let mut edge = Edge([0.0; Edge::FLOATS]);
+        multiply(edge.0.as_mut_ptr(), width, false);
+        for (row, sums) in edge.0.chunks(width).take(count).enumerate() {
+            // SAFETY: as above.
+            let out = unsafe { y.values.slice(place + row * y.stride, columns) };
+            for (out, sum) in out.iter_mut().zip(sums) {
+                *out = if add { *out + sum } else { *sum };
+            }
+        }
+    }
+}
+
+/// Rows of the result and inner floats that are worked on at once.
+struct Part {
+    first_row: usize,
+    rows: usize,
+    first_inner: usize,
+    inner: usize,
+}
+
+/// Rows of a, where tiles read them: as they are, or copied to panels.
+struct PackedRows<'a> {
+    a: Matrix<'a>,
+    first_row_of_a: usize,
+    first_inner: usize,
+    inner: usize,
+    /// Rows that are read where they are, and how; the others are in `panels`.
+    in_place: Option<(usize, tile::Layout)>,
+    panels: &'a [f32],
+    panel_floats: usize,
+}
+
+impl Part {
+    fn pack<'a>(
+        &self,
+        tiles: &Tiles,
+        a: Matrix<'a>,
+        rows_of_a: std::ops::Range<usize>,
+        room: &'a mut Room,
+    ) -> PackedRows<'a> {
+        let order = a.order();
+        let panel_floats = match order {
+            PanelOrder::Rows => tiles.rows * ROW_STRIDE,
+            PanelOrder::Inner => tiles.rows * self.inner,
+        };
+        // Whole tiles of rows may be read where they are.
+        let in_place =
+            tiles.in_place(order, a.stride).map(|layout| (self.rows - self.rows % tiles.rows, layout));
+        let copied = in_place.map_or(0, |(rows, _)| rows);
+        let panels = room.floats((self.rows - copied).div_ceil(tiles.rows) * panel_floats);
+        let inner = self.first_inner..self.first_inner + self.inner;
+        pack::pack_rows(a, rows_of_a.start + copied..rows_of_a.end, inner, tiles.rows, panel_floats, panels);
+        let (first_inner, inner) = (self.first_inner, self.inner);
+        PackedRows { a, first_row_of_a: rows_of_a.start, first_inner, inner, in_place, panels, panel_floats }
+    }
+}
+
+impl PackedRows<'_> {
+    /// The tile of `width` columns for the rows from `first` on, and those rows.
+    #[inline(always)]
+    fn rows(&self, tiles: &Tiles, width: usize, first: usize) -> (tile::Tile, &[f32]) {
+        match self.in_place {
+            Some((rows, layout)) if first < rows => {
+                let from = (self.first_row_of_a + first) * self.a.stride + self.first_inner;
+                let floats = (tiles.rows - 1) * self.a.stride + self.inner;
+                (tiles.of(width, layout), &self.a.values[from..from + floats])
+            }
+            in_place => {
+                let from = (first - in_place.map_or(0, |(rows, _)| rows)) / tiles.rows * self.panel_floats;
+                (tiles.of(width, self.a.order().layout()), &self.panels[from..from + self.panel_floats])
             }
         }
     }
@@ -322,7 +420,7 @@ struct Edge([f32; Edge::FLOATS]);
 
 impl Edge {
     /// Floats of the largest tile.
-    const FLOATS: usize = 13 * 32;
+    const FLOATS: usize = 32 * 32;
 }
 
 /// `y (+)= a · b` on this thread.
@@ -330,9 +428,10 @@ impl Edge {
 /// # Safety
 /// Nothing else may use the floats that are written to.
 pub(crate) unsafe fn product_here(y: Destination<'_>, into: Into, a: Matrix<'_>, b: Matrix<'_>) {
-    let cut = Cut::new(Tiles::best(), a.shape(), a.order(), b.shape());
+    // Small matrices: what a matrix unit would save is lost on splitting them.
+    let cut = Cut::new(Kernel::tiles(), a.shape(), a.order(), b.shape());
     ROOM.with_borrow_mut(|(of_block, of_panels)| {
-        let packed = of_panels.floats(cut.inner * cut.padded);
+        let packed = of_panels.floats(cut.packed_floats());
         for part in 0..cut.pack_parts(b) {
             // SAFETY: one part after the other.
             unsafe { cut.pack_part(b, part, SharedRows::new(packed)) };
@@ -355,9 +454,9 @@ pub(crate) struct Block {
     pub rows: usize,
 }
 
-/// Number of blocks of a product whose left operand has `rows` rows in order.
+/// Number of blocks of a product whose left operand has `rows` rows in order, and whose right one is stored in order too.
 pub(crate) fn blocks_of_rows(rows: usize) -> usize {
-    rows.div_ceil(Cut::block_rows(Tiles::best(), rows, PanelOrder::Rows))
+    rows.div_ceil(Cut::block_rows(Kernel::best(PanelOrder::Rows, false), rows, PanelOrder::Rows))
 }
 
 /// The left operand of a product on all threads.
@@ -395,6 +494,7 @@ impl Right<'_> {
 
 /// Panels of a matrix that is multiplied with again and again.
 pub(crate) struct Packed {
+    kernel: Kernel,
     panels: Room,
     inner: usize,
     columns: usize,
@@ -403,10 +503,11 @@ pub(crate) struct Packed {
 impl Packed {
     pub(crate) fn new(b: Matrix<'_>) -> Self {
         let (inner, columns) = b.shape();
-        let cut = Cut::new(Tiles::best(), (1, inner), PanelOrder::Rows, (inner, columns));
+        let kernel = Kernel::best(PanelOrder::Rows, b.transposed);
+        let cut = Cut::new(kernel, (1, inner), PanelOrder::Rows, (inner, columns));
         let mut panels = Room::default();
-        cut.pack(b, panels.floats(inner * cut.padded));
-        Self { panels, inner, columns }
+        cut.pack(b, panels.floats(cut.packed_floats()));
+        Self { kernel, panels, inner, columns }
     }
 }
 
@@ -437,20 +538,21 @@ pub(crate) fn product(y: &mut [f32], into: Into, a: Matrix<'_>, b: Matrix<'_>) {
 
 /// [`product`], and what stands behind it.
 pub(crate) fn product_then(y: &mut [f32], into: Into, a: &Left<'_>, b: Right<'_>, behind: Behind<'_>) {
-    product_with(Tiles::best(), y, into, a, b, behind);
+    let order = match a {
+        Left::Matrix(a) => a.order(),
+        Left::Rows { .. } => PanelOrder::Rows,
+    };
+    let kernel = match b {
+        Right::Matrix(b) => Kernel::best(order, b.transposed),
+        Right::Packed(b) => b.kernel,
+    };
+    product_with(kernel, y, into, a, b, behind);
 }
 
-fn product_with(
-    tiles: &'static Tiles,
-    y: &mut [f32],
-    into: Into,
-    a: &Left<'_>,
-    b: Right<'_>,
-    behind: Behind<'_>,
-) {
+fn product_with(kernel: Kernel, y: &mut [f32], into: Into, a: &Left<'_>, b: Right<'_>, behind: Behind<'_>) {
     let cut = match a {
-        Left::Matrix(a) => Cut::new(tiles, a.shape(), a.order(), b.shape()),
-        Left::Rows { rows, inner, .. } => Cut::new(tiles, (*rows, *inner), PanelOrder::Rows, b.shape()),
+        Left::Matrix(a) => Cut::new(kernel, a.shape(), a.order(), b.shape()),
+        Left::Rows { rows, inner, .. } => Cut::new(kernel, (*rows, *inner), PanelOrder::Rows, b.shape()),
     };
     assert_eq!(y.len(), cut.rows * cut.columns, "the result of a product");
     if y.is_empty() {
@@ -460,7 +562,7 @@ fn product_with(
     let packed = match b {
         Right::Packed(b) => b.panels.filled(),
         Right::Matrix(b) => {
-            let packed = shared.floats(cut.inner * cut.padded);
+            let packed = shared.floats(cut.packed_floats());
             cut.pack(b, packed);
             &*packed
         }
@@ -499,7 +601,7 @@ fn product_with(
         });
     } else {
         // Few rows: the columns are shared out too, so that every thread has work.
-        let groups = (4 * threads).min(cut.panels);
+        let groups = kernel.groups(threads, blocks).min(cut.panels);
         let operands: Vec<_> = (0..blocks).map(operand).collect();
         (0..blocks * groups).into_par_iter().for_each(|index| {
             let (block, group) = (index % blocks, index / blocks);
@@ -545,10 +647,11 @@ mod tests {
                 let oriented = |m: Matrix<'static>, transposed| if transposed { m.transpose() } else { m };
                 let (a, b) = (oriented(view(&a), a.3), oriented(view(&b), b.3));
                 let expected = naive(a, b);
-                for tiles in Tiles::all() {
+                let fastest = Kernel::best(a.order(), b.transposed);
+                for kernel in Tiles::all().into_iter().map(Kernel::Tiles).chain([fastest]) {
                     let mut y = vec![1.0; rows * columns];
                     product_with(
-                        tiles,
+                        kernel,
                         &mut y,
                         Into::Replace,
                         &Left::Matrix(a),
@@ -556,7 +659,7 @@ mod tests {
                         Behind::Nothing,
                     );
                     product_with(
-                        tiles,
+                        kernel,
                         &mut y,
                         Into::Add,
                         &Left::Matrix(a),

@@ -56,7 +56,7 @@ impl PanelOrder {
 const IN_PLACE: [usize; 4] = [64, 128, 256, 384];
 
 /// c (+)= a · b for one tile: `inner`, a, b, c, floats from row to row of c, whether to add.
-type Tile = unsafe fn(usize, *const f32, *const f32, *mut f32, usize, bool);
+pub(super) type Tile = unsafe fn(usize, *const f32, *const f32, *mut f32, usize, bool);
 
 /// The tiles of one instruction set.
 #[derive(Debug)]

@@ -127,9 +127,12 @@ fn the_page_on_studies_runs_and_names_what_there_is() {
     for file in ["runs/tiny/report.html", "runs/shared/report.html", "study.sh", "job.yaml"] {
         assert!(workplace.path(file).is_file(), "{file}");
     }
-    // The example is a study file, and the table has its keys.
-    std::fs::write(workplace.path("example.toml"), blocks(&text, "toml").concat()).unwrap();
-    neuroglot::study::StudyFile::read(&workplace.path("example.toml")).unwrap();
+    // The examples are study files, and the table has their keys.
+    let [example, recipes] = blocks(&text, "toml").try_into().expect("two examples");
+    for example in [example, format!("name = 'n'\nsessions = ['x']\n{recipes}")] {
+        std::fs::write(workplace.path("example.toml"), example).unwrap();
+        neuroglot::study::StudyFile::read(&workplace.path("example.toml")).unwrap();
+    }
     let missing = workplace.path("unknown.toml");
     let keys: Vec<&str> = text.lines().filter(|line| line.starts_with("| `")).collect();
     for key in
@@ -141,6 +144,60 @@ fn the_page_on_studies_runs_and_names_what_there_is() {
         let error = neuroglot::study::StudyFile::read(&missing).unwrap_err().to_string();
         assert!(!error.contains("there is no key"), "{error}");
     }
+}
+
+/// Simulated sessions under the names of recordings, `DATA/NAME_aligned`, one animal each.
+fn sessions_called(workplace: &Workplace, data: &str, names: &[&str]) {
+    let count = names.len();
+    workplace
+        .succeed(&format!("simulate {data} --sessions {count} --units 12 --trials 30 --bins 10 --seed 3"));
+    for (index, name) in names.iter().enumerate() {
+        let simulated = workplace.path(&format!("{data}/simulated-3-{index:02}_aligned"));
+        std::fs::rename(simulated, workplace.path(&format!("{data}/{name}_aligned"))).unwrap();
+    }
+}
+
+/// Puts a study into the workplace as it is, but for its number of epochs, and other changes that leave the rest of it.
+fn small_study(workplace: &Workplace, name: &str, changes: &[(&str, &str)]) {
+    let mut text = page(name);
+    for (from, to) in changes {
+        assert!(text.contains(from), "{from} is not in {name}");
+        text = text.replace(from, to);
+    }
+    std::fs::create_dir_all(workplace.path("studies")).unwrap();
+    std::fs::write(workplace.path(name), text).unwrap();
+}
+
+/// The sizes of a small model, and smaller ones.
+const SMALLER: [(&str, &str); 4] = [
+    ("hidden = 128", "hidden = 16"),
+    ("layers = 4", "layers = 1"),
+    ("heads = 4", "heads = 2"),
+    ("channels = 256", "channels = 8"),
+];
+
+#[test]
+fn the_page_on_recipes_runs_and_says_what_they_set() {
+    let text = page("docs/recipes.md");
+    let commands = blocks(&text, "sh");
+    assert_eq!(commands.len(), 2, "blocks of commands");
+    let workplace = Workplace::new();
+    workplace.succeed("simulate recordings --sessions 1 --units 12 --trials 30 --bins 10");
+    sessions_called(&workplace, "steinmetz", &["lederberg_2017-12-05", "lederberg_2017-12-06"]);
+    small_study(
+        &workplace,
+        "studies/recipes.toml",
+        &[SMALLER.as_slice(), &[("epochs = 80", "epochs = 1")]].concat(),
+    );
+    // Only a full-size model takes more than a moment here.
+    let small =
+        " --epochs 1 --set model.hidden=16 --set model.heads=2 --set model.channels=8 --set model.layers=1";
+    let first = format!("{}{small}", commands[0].trim_end());
+    run_all(&workplace, &[first, commands[1].clone()]);
+    let table = std::fs::read_to_string(workplace.path("recipes/tables/recipes.md")).unwrap();
+    for recipe in ["paper", "rates", "rates-rotary", "neuroglot"] {
+        assert!(table.contains(&format!("| {recipe} |")), "{table}");
+    }
     for recipe in neuroglot::train::Recipe::ALL {
         let row = text.lines().find(|line| line.starts_with(&format!("| `{}` |", recipe.name()))).unwrap();
         for setting in recipe.settings() {
@@ -148,6 +205,44 @@ fn the_page_on_studies_runs_and_names_what_there_is() {
         }
         assert_eq!(row.matches('=').count(), recipe.settings().len(), "{row}");
     }
+}
+
+#[test]
+fn the_studies_of_real_recordings_run_on_simulated_ones() {
+    let page_of = |name: &str| {
+        let [command] = blocks(&page(name), "sh").try_into().expect("one block of commands");
+        command
+    };
+    let workplace = Workplace::new();
+    sessions_called(&workplace, "ibl", &["ibl_dy016"]);
+    small_study(
+        &workplace,
+        "studies/ibl.toml",
+        &[SMALLER.as_slice(), &[("epochs = 300", "epochs = 1")]].concat(),
+    );
+    let names =
+        ["cori_1", "cori_2", "forssmann_1", "forssmann_2", "lederberg_2017-12-05", "lederberg_2017-12-06"];
+    sessions_called(&workplace, "steinmetz", &names);
+    let changes = [
+        ("epochs = 80", "epochs = 1"),
+        ("epochs = 60", "epochs = 1"),
+        ("subjects = [\"Lederberg\"]", "sessions = [\"simulated-3-04\", \"simulated-3-05\"]"),
+        // What several baselines do to several sessions is tested with them.
+        ("baselines = [\"all\"]", "baselines = [\"psth\"]"),
+    ];
+    small_study(&workplace, "studies/steinmetz.toml", &[SMALLER.as_slice(), &changes].concat());
+    run_all(&workplace, &[page_of("docs/real-recordings.md"), page_of("docs/steinmetz.md")]);
+    let tables = |study: &str, tables: &[&str]| {
+        for table in tables {
+            assert!(workplace.path(&format!("runs/{study}/tables/{table}.md")).is_file(), "{study}: {table}");
+        }
+        assert!(workplace.path(&format!("runs/{study}/report.html")).is_file());
+    };
+    tables("ibl", &["baselines", "recipes", "scratch"]);
+    tables(
+        "steinmetz",
+        &["architectures", "baselines", "masks", "pretrained", "pretraining", "scratch", "sessions"],
+    );
 }
 
 #[test]

@@ -4,9 +4,8 @@
 use super::design::{Design, Intercept, Scale};
 use super::gram::Gram;
 use super::poisson::{Regressions, Weights};
-use super::{Block, Covariates, Filters, Predicted, RegressionTask};
+use super::{BestFilters, Block, Covariates, Filters, Predicted, RegressionTask};
 use crate::BaselineError;
-use crate::choice::Best;
 use std::f64::consts::LN_2;
 
 /// Penalties λ to choose from, in the order in which they are tried: each fit starts from the one before.
@@ -15,26 +14,13 @@ const PENALTIES: [f64; 7] = [2.0, 1.0, 0.5, 0.25, 0.12, 0.06, 0.03];
 /// A fit is good enough where the objective is expected to fall by no more, nats/spike.
 const TOLERANCE: f64 = 1e-4 * LN_2;
 
-/// Fits all blocks of a task, of which something is seen, and predicts the test trials.
-///
-/// The filters are chosen with the PSTH as intercept; the mean is then tried with the best of them. A smaller penalty is
-/// tried only as long as the validation score rises.
+/// Fits all blocks of a task, of which something is seen, and predicts the test trials. A smaller penalty is tried only as
+/// long as the validation score rises.
 pub(crate) fn poisson_glm(
     task: &RegressionTask<'_>,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Predicted, BaselineError> {
-    let filters = task.filters();
-    let mut best = Best::none();
-    let total = filters.len() + 1;
-    for (place, candidate) in filters.iter().enumerate() {
-        path(task, (place, candidate), Intercept::Psth, &mut best)?;
-        progress(place + 1, total);
-    }
-    let place = best.get().0;
-    path(task, (place, &filters[place]), Intercept::Mean, &mut best)?;
-    progress(total, total);
-    let (_, rates, settings) = best.take();
-    Ok(task.predicted(&rates, settings))
+    task.with_best_filters(progress, path)
 }
 
 /// Fits with one penalty after the other.
@@ -42,7 +28,7 @@ fn path(
     task: &RegressionTask<'_>,
     (place, candidate): (usize, &Filters),
     intercept: Intercept,
-    best: &mut Best<(usize, Vec<Vec<f64>>, String)>,
+    best: &mut BestFilters,
 ) -> Result<(), BaselineError> {
     let (train, filters) = (&task.splits.train, candidate.filters.clone());
     let design = Design::new(train, filters, intercept, Scale::Each, task.first_fitted);

@@ -27,7 +27,7 @@ use block::Block;
 use design::{Covariates, Intercept};
 
 use crate::BaselineError;
-use crate::choice::{bits, mean_bits, seconds};
+use crate::choice::{Best, bits, mean_bits, seconds};
 use crate::counts::{Counts, Splits};
 use crate::psth::Psth;
 use crate::time_filter::{TimeFilter, seen_before};
@@ -43,6 +43,9 @@ const DECAYS: [&[f64]; 4] = [&[0.1], &[0.4], &[0.05, 0.4], &[0.2, 2.0]];
 /// The same, side by side, to make filters of.
 const WIDTH_BASIS: &[f64] = &[0.02, 0.06, 0.2];
 const DECAY_BASIS: &[f64] = &[0.05, 0.2, 1.0];
+
+/// The best so far: place of its filters, rates of each block's test rows, and its settings in words.
+type BestFilters = Best<(usize, Vec<Vec<f64>>, String)>;
 
 /// One task of one session.
 pub(crate) struct RegressionTask<'a> {
@@ -105,6 +108,27 @@ impl<'a> RegressionTask<'a> {
     /// Whether nothing at all is seen of any bin, so that there is nothing to regress on.
     pub fn sees_nothing(&self) -> bool {
         self.first_fitted == self.splits.train.bins
+    }
+
+    /// Chooses filters with the PSTH as intercept, tries the mean with the best of them, and predicts the test trials with
+    /// the best of all. `fit` fits with some filters and an intercept, and offers what it finds.
+    fn with_best_filters(
+        &self,
+        progress: &mut dyn FnMut(usize, usize),
+        fit: impl Fn(&Self, (usize, &Filters), Intercept, &mut BestFilters) -> Result<(), BaselineError>,
+    ) -> Result<Predicted, BaselineError> {
+        let filters = self.filters();
+        let mut best = Best::none();
+        let total = filters.len() + 1;
+        for (place, candidate) in filters.iter().enumerate() {
+            fit(self, (place, candidate), Intercept::Psth, &mut best)?;
+            progress(place + 1, total);
+        }
+        let place = best.get().0;
+        fit(self, (place, &filters[place]), Intercept::Mean, &mut best)?;
+        progress(total, total);
+        let (_, rates, settings) = best.take();
+        Ok(self.predicted(&rates, settings))
     }
 
     /// Filters to choose from.

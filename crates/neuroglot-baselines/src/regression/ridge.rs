@@ -6,9 +6,8 @@
 use super::design::{Design, Intercept, Scale};
 use super::gram::Gram;
 use super::products::{times, transposed_times};
-use super::{Block, Covariates, Filters, Predicted, RegressionTask};
+use super::{BestFilters, Block, Covariates, Filters, Predicted, RegressionTask};
 use crate::BaselineError;
-use crate::choice::Best;
 use faer::Mat;
 
 /// Penalties λ to choose from, in the order in which they are tried.
@@ -17,26 +16,13 @@ const PENALTIES: [f64; 8] = [30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01];
 /// Floors of rates to choose from, shares of the mean rate.
 pub(super) const FLOORS: [f64; 5] = [0.02, 0.05, 0.1, 0.2, 0.4];
 
-/// Fits all blocks of a task, of which something is seen, and predicts the test trials.
-///
-/// The filters are chosen with the PSTH as intercept; the mean is then tried with the best of them. A smaller penalty is
-/// tried only as long as the validation score rises.
+/// Fits all blocks of a task, of which something is seen, and predicts the test trials. A smaller penalty is tried only as
+/// long as the validation score rises.
 pub(crate) fn ridge(
     task: &RegressionTask<'_>,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Predicted, BaselineError> {
-    let filters = task.filters();
-    let mut best = Best::none();
-    let total = filters.len() + 1;
-    for (place, candidate) in filters.iter().enumerate() {
-        path(task, (place, candidate), Intercept::Psth, &mut best)?;
-        progress(place + 1, total);
-    }
-    let place = best.get().0;
-    path(task, (place, &filters[place]), Intercept::Mean, &mut best)?;
-    progress(total, total);
-    let (_, rates, settings) = best.take();
-    Ok(task.predicted(&rates, settings))
+    task.with_best_filters(progress, path)
 }
 
 /// Fits with one penalty after the other.
@@ -44,7 +30,7 @@ fn path(
     task: &RegressionTask<'_>,
     (place, candidate): (usize, &Filters),
     intercept: Intercept,
-    best: &mut Best<(usize, Vec<Vec<f64>>, String)>,
+    best: &mut BestFilters,
 ) -> Result<(), BaselineError> {
     let (train, filters) = (&task.splits.train, candidate.filters.clone());
     let design = Design::new(train, filters, intercept, Scale::Each, task.first_fitted);

@@ -236,8 +236,8 @@ fn split_row(row: &[f32], out: &mut [u16], first: usize) {
     }
 }
 
-/// Writes the parts of rows of a, stored in their order, as `[half of SIDE rows, step, part, row, inner]`; rows that fill up the last side, and
-/// floats that fill up the last step, become 0.
+/// Writes the parts of rows of a, stored in their order, as `[half of SIDE rows, step, part, row, inner]`; rows that fill
+/// up the last side, and floats that fill up the last step, become 0.
 ///
 /// # Panics
 /// Where the unit is not available.

@@ -1,0 +1,181 @@
+//! A recording as a source holds it: continuous in time, not yet cut into trials.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use crate::PrepareError;
+
+/// One recording of one animal, continuous in time: all probes, the trials table and what the animal did.
+///
+/// Times are seconds on one clock.
+#[derive(Debug, Clone, Default)]
+pub struct Recording {
+    /// Identifier of the session, unique among those of one model.
+    pub eid: String,
+    /// The animal.
+    pub subject: String,
+    /// The laboratory.
+    pub lab: String,
+    /// The units of all probes, `[unit]`.
+    pub units: Vec<RecordedUnit>,
+    /// Their spikes; streams refer to units by their place in `units`.
+    pub spikes: Vec<SpikeStream>,
+    /// The trials table.
+    pub trials: TrialTable,
+    /// What was measured through time, by the name that the session will have it under.
+    pub traces: BTreeMap<String, Trace>,
+    /// The files that were read.
+    pub files: Vec<PathBuf>,
+    /// What a reader wants said: a file that was passed over, a clock that was mended, …
+    pub notes: Vec<String>,
+}
+
+/// A unit, and where it was recorded.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecordedUnit {
+    /// Identifier of the unit, unique in its recording.
+    pub uuid: String,
+    /// Where in the brain.
+    pub location: Location,
+    /// Probe or electrode group.
+    pub probe: String,
+    /// Depth along the probe, µm.
+    pub depth: Option<f64>,
+    /// Channel of the probe on which it is largest.
+    pub channel: Option<i64>,
+    /// Whether it passed the quality criteria of the laboratory.
+    pub good: Option<bool>,
+}
+
+/// Where in the brain a unit was recorded, as the source says it.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Location {
+    /// Acronym of a structure of the Allen tree, in any parcellation; or any other name.
+    Acronym(String),
+    /// Identifier of a structure of the Allen tree; negative in the left hemisphere, as the IBL has them.
+    Id(i64),
+    /// Coordinates in the Allen Common Coordinate Framework, µm from its corner: anterior to posterior, dorsal to
+    /// ventral, left to right.
+    Ccf([f64; 3]),
+    /// Not said.
+    Unknown,
+}
+
+/// Spikes of some units.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SpikeStream {
+    /// Spikes of all units of a probe, in order of time.
+    Interleaved {
+        /// Time of each spike, s, ascending: `[spike]`.
+        times: Vec<f64>,
+        /// Unit of each spike, its place in [`Recording::units`]: `[spike]`.
+        units: Vec<u32>,
+    },
+    /// Spikes unit by unit.
+    PerUnit {
+        /// Place of the first unit in [`Recording::units`]; the others follow.
+        first_unit: u32,
+        /// Times of all spikes of the first unit, then of the next, …, s, ascending in each unit: `[spike]`.
+        times: Vec<f64>,
+        /// End of each unit's spikes in `times`: `[unit]`.
+        ends: Vec<usize>,
+    },
+}
+
+/// The trials table: columns by name, all of one length.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TrialTable {
+    rows: usize,
+    columns: BTreeMap<String, TrialColumn>,
+}
+
+/// A column of the trials table, `[trial]`.
+#[derive(Debug, Clone, PartialEq)]
+pub enum TrialColumn {
+    /// Times in s, or values; NaN where missing. Truth values are 0 and 1.
+    Numbers(Vec<f64>),
+    /// Names of conditions.
+    Text(Vec<String>),
+}
+
+impl TrialColumn {
+    /// Number of trials.
+    pub fn len(&self) -> usize {
+        match self {
+            TrialColumn::Numbers(values) => values.len(),
+            TrialColumn::Text(values) => values.len(),
+        }
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl TrialTable {
+    /// A table of `rows` trials without columns.
+    pub fn new(rows: usize) -> TrialTable {
+        TrialTable { rows, columns: BTreeMap::new() }
+    }
+
+    /// Number of trials.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// Names of the columns, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.columns.keys().map(String::as_str)
+    }
+
+    /// A column, if there is one of that name.
+    pub fn get(&self, name: &str) -> Option<&TrialColumn> {
+        self.columns.get(name)
+    }
+
+    /// A column of numbers, `[trial]`, if there is one of that name.
+    pub fn numbers(&self, name: &str) -> Option<&[f64]> {
+        match self.columns.get(name) {
+            Some(TrialColumn::Numbers(values)) => Some(values),
+            _ => None,
+        }
+    }
+
+    /// Adds a column, or replaces the one of its name.
+    ///
+    /// # Errors
+    /// [`PrepareError::Field`] naming `file`, if it has another number of trials than the table.
+    pub fn insert(
+        &mut self,
+        name: impl Into<String>,
+        column: TrialColumn,
+        file: &std::path::Path,
+    ) -> Result<(), PrepareError> {
+        let name = name.into();
+        if column.len() != self.rows {
+            return Err(PrepareError::Field {
+                file: file.to_owned(),
+                field: name,
+                problem: format!("has {} values for {} trials", column.len(), self.rows),
+                cure: "copy the file again, or leave the column out",
+            });
+        }
+        self.columns.insert(name, column);
+        Ok(())
+    }
+}
+
+/// What was measured through time: wheel speed, motion energy, licks.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Trace {
+    /// Samples of a continuous quantity; interpolated to the right edges of the bins.
+    Samples {
+        /// Time of each sample, s, ascending: `[sample]`.
+        times: Vec<f64>,
+        /// Value of each sample, NaN where missing: `[sample]`.
+        values: Vec<f64>,
+    },
+    /// Times of events, s, ascending: `[event]`; counted in each bin.
+    Events(Vec<f64>),
+}

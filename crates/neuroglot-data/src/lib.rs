@@ -30,11 +30,11 @@ mod simulate;
 mod split;
 mod summary;
 
-pub use aligned::SessionHeader;
+pub use aligned::{SessionHeader, visit_parquet};
 pub use counts::{SpikeCounts, SpikeCountsBuilder};
 pub use error::{DataError, RowProblem};
 pub use filter::{Filter, FilterReport, FilterStep};
 pub use session::{Behaviour, Session, SessionParts, Unit, check_distinct};
 pub use simulate::SimulatorConfig;
-pub use split::{Split, split_trials};
+pub use split::{Split, split_trials, split_trials_by};
 pub use summary::{BehaviourSummary, RateDistribution, SessionSummary};

@@ -48,6 +48,31 @@ impl std::fmt::Display for Split {
 pub fn split_trials(trials: usize, seed: u64) -> Vec<Split> {
     let train = (trials * 7 / 10).min(trials.saturating_sub(2)).max(1).min(trials);
     let validation = (trials - train).div_ceil(3);
+    shuffled(trials, train, validation, seed)
+}
+
+/// Draws the split of each of `trials` trials with other shares: `train` and `validation` (from 0 to 1), the rest test.
+///
+/// Train is rounded down and validation up; 0.7 and 0.1 give what [`split_trials`] gives.
+///
+/// # Panics
+/// If a share is negative or no number, or both exceed 1 together.
+pub fn split_trials_by(trials: usize, seed: u64, train: f64, validation: f64) -> Vec<Split> {
+    let rest = 1.0 - train;
+    assert!(train >= 0.0 && validation >= 0.0 && rest >= -1e-9, "shares {train} and {validation}");
+    // What rounding errors of the shares themselves would add is taken off first.
+    let floor = |value: f64| (value + 1e-9).floor() as usize;
+    let least = usize::from(train > 0.0);
+    let at_most =
+        trials.saturating_sub(usize::from(validation > 0.0) + usize::from(train + validation < 1.0 - 1e-9));
+    let train_trials = floor(trials as f64 * train).min(at_most).max(least).min(trials);
+    let left = trials - train_trials;
+    let of_rest = if rest > 1e-9 { (validation / rest).min(1.0) } else { 0.0 };
+    let validation_trials = ((left as f64 * of_rest - 1e-9).ceil().max(0.0) as usize).min(left);
+    shuffled(trials, train_trials, validation_trials, seed)
+}
+
+fn shuffled(trials: usize, train: usize, validation: usize, seed: u64) -> Vec<Split> {
     let mut splits: Vec<Split> = (0..trials)
         .map(|place| match place {
             place if place < train => Split::Train,
@@ -62,6 +87,21 @@ pub fn split_trials(trials: usize, seed: u64) -> Vec<Split> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_shares() {
+        for trials in 0..400 {
+            assert_eq!(split_trials_by(trials, 3, 0.7, 0.1), split_trials(trials, 3), "{trials} trials");
+        }
+        let sizes = |train, validation| {
+            let splits = split_trials_by(100, 1, train, validation);
+            Split::ALL.map(|split| splits.iter().filter(|other| **other == split).count())
+        };
+        assert_eq!(sizes(0.8, 0.1), [80, 10, 10]);
+        assert_eq!(sizes(1.0, 0.0), [100, 0, 0]);
+        assert_eq!(sizes(0.0, 0.0), [0, 0, 100]);
+        assert_eq!(sizes(0.6, 0.4), [60, 40, 0]);
+    }
     use proptest::prelude::*;
 
     fn sizes(splits: &[Split]) -> [usize; 3] {

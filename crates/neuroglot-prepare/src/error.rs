@@ -48,6 +48,29 @@ pub enum PrepareError {
         /// What to do about it.
         cure: &'static str,
     },
+    /// An option that this source cannot satisfy.
+    #[error("{place}: {problem}")]
+    Option {
+        /// The source.
+        place: PathBuf,
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
+    /// No trial or unit is left.
+    #[error("{place}: none of {found} {what}s is left ({reasons}): loosen the rules")]
+    NothingLeft {
+        /// The source.
+        place: PathBuf,
+        /// "trial" or "unit".
+        what: &'static str,
+        /// Number of them in the source.
+        found: usize,
+        /// What left out how many.
+        reasons: String,
+    },
+    /// What is left is no session.
+    #[error(transparent)]
+    Data(#[from] neuroglot_data::DataError),
 }
 
 impl PrepareError {

@@ -1,10 +1,24 @@
 //! Sessions from recordings as they are published.
 //!
-//! A source (an IBL ALF folder, an NWB file, …) is read into a [`Recording`], which is continuous in time; that is then cut
-//! into trials and binned to a [`neuroglot_data::Session`].
+//! A source (an IBL ALF folder, an NWB file, …) is read into a [`Recording`], which is continuous in time; [`assemble`] cuts
+//! it into trials and bins it to a [`neuroglot_data::Session`].
 
+mod alf;
+mod assemble;
+mod binning;
 mod error;
+mod files;
+mod options;
 mod recording;
+mod regions;
+mod rule;
+mod trace_bins;
 
+pub use alf::{AlfOptions, AlfSource};
+pub use assemble::{BehaviourNotes, Dropped, Prepared, Selection, assemble};
 pub use error::PrepareError;
-pub use recording::{Location, RecordedUnit, Recording, SpikeStream, Trace, TrialColumn, TrialTable};
+pub use options::{Condition, PrepareOptions};
+pub use recording::{
+    Location, RecordedUnit, Recording, SpikeStream, Trace, TrialColumn, TrialTable, UsualTrials,
+};
+pub use rule::TrialRule;

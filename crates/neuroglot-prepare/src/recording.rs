@@ -1,9 +1,7 @@
 //! A recording as a source holds it: continuous in time, not yet cut into trials.
 
+use crate::{Condition, PrepareError, TrialRule};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-
-use crate::PrepareError;
 
 /// One recording of one animal, continuous in time: all probes, the trials table and what the animal did.
 ///
@@ -24,10 +22,21 @@ pub struct Recording {
     pub trials: TrialTable,
     /// What was measured through time, by the name that the session will have it under.
     pub traces: BTreeMap<String, Trace>,
-    /// The files that were read.
-    pub files: Vec<PathBuf>,
+    /// What is usual for trials of this source.
+    pub usual: UsualTrials,
     /// What a reader wants said: a file that was passed over, a clock that was mended, …
     pub notes: Vec<String>,
+}
+
+/// What is usual for the trials of a source, where the options do not say otherwise.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct UsualTrials {
+    /// Column of the event that trials are aligned to.
+    pub align: String,
+    /// What a trial must fulfil.
+    pub rules: Vec<TrialRule>,
+    /// Columns that become behaviours.
+    pub conditions: Vec<Condition>,
 }
 
 /// A unit, and where it was recorded.

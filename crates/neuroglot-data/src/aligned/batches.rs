@@ -24,6 +24,18 @@ pub(super) fn visit_batches(
     }
 }
 
+/// Gives the columns that `wanted` names of any Parquet file to `visit`, batch by batch.
+///
+/// # Errors
+/// [`DataError::Io`] and [`DataError::Corrupt`], and what `visit` returns.
+pub fn visit_parquet(
+    file: impl AsRef<Path>,
+    wanted: &dyn Fn(&str) -> bool,
+    visit: &mut dyn FnMut(RecordBatch) -> Result<(), DataError>,
+) -> Result<(), DataError> {
+    parquet_file::visit_batches(file.as_ref(), wanted, None, visit)
+}
+
 /// Runs one step of a decoder on a file that may be corrupt.
 ///
 /// The decoders' checks are thorough but not complete: some corrupt files make them panic. Such a panic is the same

@@ -27,4 +27,5 @@ mod shard;
 mod stream_file;
 mod write;
 
+pub use batches::visit_parquet;
 pub use header::SessionHeader;

@@ -1,6 +1,7 @@
 //! Writing a session to a folder.
 
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -39,6 +40,19 @@ impl Session {
     /// holds anything but a session; [`DataError::Invalid`] if a behaviour has the name of another column;
     /// [`DataError::Io`] if it cannot be written.
     pub fn write(&self, folder: impl AsRef<Path>, overwrite: bool) -> Result<(), DataError> {
+        self.write_with(folder, overwrite, &[])
+    }
+
+    /// [`Session::write`] with further files in the folder, by name and content, which appear with the session.
+    ///
+    /// # Errors
+    /// As [`Session::write`].
+    pub fn write_with(
+        &self,
+        folder: impl AsRef<Path>,
+        overwrite: bool,
+        further: &[(&str, &[u8])],
+    ) -> Result<(), DataError> {
         let folder = folder.as_ref();
         if let Some(name) = self.behaviours().keys().find(|name| !may_be_behaviour(name)) {
             return Err(DataError::Invalid {
@@ -67,6 +81,14 @@ impl Session {
         let temporary = temporary.map_err(DataError::io("write in", parent))?;
         let complete = temporary.path().join("session");
         self.write_files(&complete.join("data"))?;
+        for (name, content) in further {
+            let file = complete.join(name);
+            let mut handle = File::create(&file).map_err(DataError::io("create", &file))?;
+            handle
+                .write_all(content)
+                .and_then(|()| handle.sync_all())
+                .map_err(DataError::io("write", &file))?;
+        }
         if folder.exists() {
             fs::rename(folder, temporary.path().join("replaced"))
                 .map_err(DataError::io("replace", folder))?;

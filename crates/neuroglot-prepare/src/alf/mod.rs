@@ -1,0 +1,342 @@
+//! Session folders of the International Brain Laboratory (ALF).
+//!
+//! `<lab>/Subjects/<subject>/<date>/<number>/alf` holds the trials, the wheel and the cameras; `probe00`, `probe01`, … in it
+//! a spike sorting each, directly or in a folder named after the sorter. Data sets may lie in `#revision#` folders and have
+//! a uuid in their names.
+
+mod cameras;
+mod datasets;
+mod spikes;
+mod trials;
+mod wheel;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use arrow_array::cast::AsArray;
+use arrow_schema::DataType;
+use rayon::prelude::*;
+
+use crate::files::npy::read_npy;
+use crate::{PrepareError, Recording, Trace};
+use datasets::{Collection, entries};
+use spikes::Probe;
+
+/// Sorters in order of preference; others come after them, and data sets of no sorter last.
+const SORTERS: [&str; 3] = ["iblsorter", "pykilosort", "ks2_matlab"];
+
+/// What to read of a session folder.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AlfOptions {
+    /// The last revision to take, such as `2024-05-06`; `None` takes the newest.
+    pub revision: Option<String>,
+    /// Sorter folder; `None` takes the first of iblsorter, pykilosort, ks2_matlab, any other, none.
+    pub sorter: Option<String>,
+    /// Probes to read, by folder; `None` reads all.
+    pub probes: Option<Vec<String>>,
+    /// Identifier of the session; `None` takes that of the ONE cache, or makes one of subject, date and number.
+    pub eid: Option<String>,
+}
+
+/// A session folder whose data sets are found and not yet read.
+#[derive(Debug, Clone)]
+pub struct AlfSource {
+    /// The folder `alf`.
+    folder: PathBuf,
+    alf: Collection,
+    sortings: Vec<(String, Collection)>,
+    eid: String,
+    subject: String,
+    lab: String,
+    notes: Vec<String>,
+}
+
+impl AlfSource {
+    /// Finds the data sets of a session folder, or of the folder `alf` in it.
+    ///
+    /// # Errors
+    /// [`PrepareError::Missing`] if there is no spike sorting, or none that the options ask for.
+    pub fn open(folder: &Path, options: &AlfOptions) -> Result<AlfSource, PrepareError> {
+        let inner = folder.join("alf");
+        let folder = if inner.is_dir() { inner } else { folder.to_owned() };
+        let revision = options.revision.as_deref();
+        let mut notes = Vec::new();
+        let missing = |place: &Path, what: String, cure: String| PrepareError::Missing {
+            place: place.to_owned(),
+            what,
+            cure,
+        };
+        let mut sortings = Vec::new();
+        let mut probes = Vec::new();
+        for (name, path) in entries(&folder)? {
+            if !name.starts_with("probe") || !path.is_dir() {
+                continue;
+            }
+            probes.push(name.clone());
+            if options.probes.as_ref().is_some_and(|probes| !probes.contains(&name)) {
+                continue;
+            }
+            sortings.push((name.clone(), sorting_of(&path, &name, options, &mut notes)?));
+        }
+        if let Some(asked) = options.probes.iter().flatten().find(|asked| !probes.contains(asked)) {
+            let cure =
+                format!("it has {}", if probes.is_empty() { "none".to_owned() } else { probes.join(", ") });
+            return Err(missing(&folder, format!("probe {asked}"), cure));
+        }
+        if sortings.is_empty() {
+            let cure = "give the session folder that holds alf/probe00/…/spikes.times.npy".to_owned();
+            return Err(missing(&folder, "folder of a probe (probe00, …)".to_owned(), cure));
+        }
+        let alf = Collection::open(&folder, revision)?;
+        let named = Named::of(&folder);
+        let eid = match &options.eid {
+            Some(eid) => eid.clone(),
+            None => named.eid(&folder, &mut notes)?,
+        };
+        let Named { lab, subject, .. } = named;
+        Ok(AlfSource { folder, alf, sortings, eid, subject, lab, notes })
+    }
+
+    /// Identifier of the session.
+    pub fn eid(&self) -> &str {
+        &self.eid
+    }
+
+    /// The files that [`AlfSource::read`] reads.
+    pub fn files(&self) -> Vec<PathBuf> {
+        let mut files: BTreeSet<PathBuf> = trials::files(&self.alf).into_iter().collect();
+        let array = |collection: &Collection, object: &str, attribute: &str| {
+            collection.array(object, attribute).map(Path::to_owned)
+        };
+        for (_, sorting) in &self.sortings {
+            for (object, attribute) in [
+                ("spikes", "times"),
+                ("spikes", "clusters"),
+                ("clusters", "channels"),
+                ("clusters", "depths"),
+                ("channels", "brainLocationIds_ccf_2017"),
+                ("channels", "mlapdv"),
+            ] {
+                files.extend(array(sorting, object, attribute));
+            }
+            files.extend(sorting.get("clusters", "uuids", &["csv"]).map(Path::to_owned));
+            files.extend(sorting.get("clusters", "metrics", &["pqt", "parquet"]).map(Path::to_owned));
+        }
+        for (object, attribute) in [("wheel", "timestamps"), ("wheel", "position"), ("licks", "times")] {
+            files.extend(array(&self.alf, object, attribute));
+        }
+        files.extend(cameras::files(&self.alf));
+        files.into_iter().collect()
+    }
+
+    /// Reads the recording: all probes merged, in the order of their names. Of the traces, only those that `wanted` names.
+    ///
+    /// # Errors
+    /// A data set that is missing, corrupt or contradicts the others.
+    pub fn read(&self, wanted: &(dyn Fn(&str) -> bool + Sync)) -> Result<Recording, PrepareError> {
+        let mut notes = self.notes.clone();
+        let (probes, rest) = rayon::join(
+            || -> Result<Vec<Probe>, PrepareError> {
+                (self.sortings.par_iter())
+                    .map(|(name, sorting)| Probe::read(sorting, name, &self.eid))
+                    .collect()
+            },
+            || {
+                let mut notes = Vec::new();
+                let mut traces = cameras::traces(&self.alf, wanted, &mut notes)?;
+                if (wanted("wheel-speed") || wanted("wheel-velocity"))
+                    && let Some(Trace::Samples { times, values }) = wheel::velocity(&self.alf)?
+                {
+                    if wanted("wheel-speed") {
+                        let values = values.iter().map(|value| value.abs()).collect();
+                        traces.insert(
+                            "wheel-speed".to_owned(),
+                            Trace::Samples { times: times.clone(), values },
+                        );
+                    }
+                    if wanted("wheel-velocity") {
+                        traces.insert("wheel-velocity".to_owned(), Trace::Samples { times, values });
+                    }
+                }
+                if wanted("licks")
+                    && let Some(file) = self.alf.array("licks", "times")
+                {
+                    let mut times = read_npy::<f64>(file)?.values;
+                    times.retain(|time| time.is_finite());
+                    times.sort_by(f64::total_cmp);
+                    traces.insert("licks".to_owned(), Trace::Events(times));
+                }
+                Ok::<_, PrepareError>((trials::read(&self.alf)?, traces, notes))
+            },
+        );
+        let (trials, traces, more) = rest?;
+        notes.extend(more);
+        let (mut units, mut streams) = (Vec::new(), Vec::new());
+        for mut probe in probes? {
+            notes.append(&mut probe.notes);
+            let first =
+                u32::try_from(units.len() + probe.units.len()).map(|_| units.len() as u32).map_err(|_| {
+                    PrepareError::Option {
+                        place: self.folder.clone(),
+                        problem: "has more than 4294967295 clusters: leave out probes (--probes)".to_owned(),
+                    }
+                })?;
+            let (more, stream) = probe.into_stream(first);
+            units.extend(more);
+            streams.push(stream);
+        }
+        let usual = trials::usual(&trials)
+            .map_err(|problem| PrepareError::Option { place: self.folder.clone(), problem })?;
+        Ok(Recording {
+            eid: self.eid.clone(),
+            subject: self.subject.clone(),
+            lab: self.lab.clone(),
+            units,
+            spikes: streams,
+            trials,
+            traces,
+            usual,
+            notes,
+        })
+    }
+}
+
+/// The spike sorting of a probe that is read.
+fn sorting_of(
+    probe: &Path,
+    name: &str,
+    options: &AlfOptions,
+    notes: &mut Vec<String>,
+) -> Result<Collection, PrepareError> {
+    let revision = options.revision.as_deref();
+    let mut found: Vec<(String, Collection)> = Vec::new();
+    for (sorter, path) in entries(probe)? {
+        if path.is_dir() && !sorter.starts_with('#') {
+            let collection = Collection::open(&path, revision)?;
+            if collection.array("spikes", "times").is_some() {
+                found.push((sorter, collection));
+            }
+        }
+    }
+    let place = |sorter: &str| SORTERS.iter().position(|other| *other == sorter).unwrap_or(SORTERS.len());
+    found.sort_by_key(|(sorter, _)| place(sorter));
+    let direct = Collection::open(probe, revision)?;
+    if direct.array("spikes", "times").is_some() {
+        found.push(("none".to_owned(), direct));
+    }
+    let names: Vec<String> = found.iter().map(|(sorter, _)| sorter.clone()).collect();
+    let chosen = match &options.sorter {
+        None => 0,
+        Some(asked) => {
+            names.iter().position(|sorter| sorter == asked).ok_or_else(|| PrepareError::Missing {
+                place: probe.to_owned(),
+                what: format!("spike sorting of {asked}"),
+                cure: format!(
+                    "it has {}",
+                    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+                ),
+            })?
+        }
+    };
+    if chosen >= found.len() {
+        return Err(PrepareError::Missing {
+            place: probe.to_owned(),
+            what: "spikes.times.npy".to_owned(),
+            cure: "download the spike sorting with ONE, or leave the probe out (--probes)".to_owned(),
+        });
+    }
+    if names.len() > 1 {
+        notes.push(format!("{name} has spike sortings of {}; {} is taken", names.join(", "), names[chosen]));
+    }
+    Ok(found.swap_remove(chosen).1)
+}
+
+/// What the path of a session says.
+struct Named {
+    lab: String,
+    subject: String,
+    date: String,
+    number: String,
+}
+
+impl Named {
+    /// `…/<lab>/Subjects/<subject>/<date>/<number>/alf`, of which the first two may be missing.
+    fn of(folder: &Path) -> Named {
+        let absolute = std::path::absolute(folder).unwrap_or_else(|_| folder.to_owned());
+        let mut parts: Vec<String> =
+            absolute.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+        if parts.last().is_some_and(|last| last == "alf") {
+            parts.pop();
+        }
+        let mut pop = || parts.pop().unwrap_or_default();
+        let (number, date, subject) = (pop(), pop(), pop());
+        let is_date = date.len() == 10 && date.split('-').map(str::len).eq([4, 2, 2]);
+        if !is_date {
+            return Named { lab: String::new(), subject: String::new(), date: String::new(), number };
+        }
+        let lab = if pop() == "Subjects" { pop() } else { String::new() };
+        Named { lab, subject, date, number }
+    }
+
+    /// The identifier: from `sessions.pqt` of the ONE cache that the folder lies in, or made of the path.
+    fn eid(&self, folder: &Path, notes: &mut Vec<String>) -> Result<String, PrepareError> {
+        let made = [&self.subject, &self.date, &self.number]
+            .into_iter()
+            .filter(|part| !part.is_empty())
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join("_");
+        if self.date.is_empty() {
+            return Ok(made);
+        }
+        for parent in folder.ancestors() {
+            let table = parent.join("sessions.pqt");
+            if table.is_file() {
+                if let Some(eid) = self.eid_in(&table)? {
+                    return Ok(eid);
+                }
+                notes.push(format!("{} does not list this session", table.display()));
+                break;
+            }
+        }
+        notes.push(format!("the session's eid is not known, it is called {made} (--eid names it)"));
+        Ok(made)
+    }
+
+    fn eid_in(&self, table: &Path) -> Result<Option<String>, PrepareError> {
+        let mut row = None;
+        let number = self.number.trim_start_matches('0');
+        neuroglot_data::visit_parquet(
+            table,
+            &|name| {
+                matches!(name, "id" | "eid" | "lab" | "subject" | "date" | "number" | "__index_level_0__")
+            },
+            &mut |batch| {
+                let text = |name: &str| -> Option<Vec<String>> {
+                    let column = arrow_cast::cast(batch.column_by_name(name)?, &DataType::Utf8).ok()?;
+                    Some(
+                        column
+                            .as_string::<i32>()
+                            .iter()
+                            .map(|text| text.unwrap_or_default().to_owned())
+                            .collect(),
+                    )
+                };
+                let (Some(subjects), Some(dates), Some(numbers)) =
+                    (text("subject"), text("date"), text("number"))
+                else {
+                    return Ok(());
+                };
+                let ids = ["id", "eid", "__index_level_0__"].into_iter().find_map(text);
+                let Some(ids) = ids else { return Ok(()) };
+                let place = (0..batch.num_rows()).find(|&at| {
+                    subjects[at] == self.subject && dates[at].starts_with(&self.date) && numbers[at] == number
+                });
+                row = row.take().or_else(|| place.map(|at| ids[at].clone()));
+                Ok(())
+            },
+        )?;
+        Ok(row)
+    }
+}

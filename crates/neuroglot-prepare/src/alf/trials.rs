@@ -1,0 +1,131 @@
+//! The trials table.
+
+use std::path::{Path, PathBuf};
+
+use super::datasets::Collection;
+use crate::files::npy::read_npy;
+use crate::files::table::read_table;
+use crate::{Condition, PrepareError, TrialColumn, TrialRule, TrialTable, UsualTrials};
+
+/// Attributes of the object `trials` that may come as arrays of their own, as before the table was introduced.
+const SEPARATE: [&str; 14] = [
+    "choice",
+    "contrastLeft",
+    "contrastRight",
+    "feedbackType",
+    "feedback_times",
+    "firstMovement_times",
+    "goCueTrigger_times",
+    "goCue_times",
+    "intervals",
+    "probabilityLeft",
+    "response_times",
+    "rewardVolume",
+    "stimOff_times",
+    "stimOn_times",
+];
+
+/// Files that the trials are read from.
+pub(super) fn files(alf: &Collection) -> Vec<PathBuf> {
+    if let Some(table) = alf.get("trials", "table", &["pqt", "parquet"]) {
+        return vec![table.to_owned()];
+    }
+    SEPARATE.iter().filter_map(|attribute| alf.array("trials", attribute)).map(Path::to_owned).collect()
+}
+
+/// Reads the table, or the arrays of its columns.
+///
+/// # Errors
+/// No trials, or columns that do not fit together.
+pub(super) fn read(alf: &Collection) -> Result<TrialTable, PrepareError> {
+    let mut columns: Vec<(String, TrialColumn, PathBuf)> = Vec::new();
+    if let Some(file) = alf.get("trials", "table", &["pqt", "parquet"]) {
+        let table = read_table(file, &|_| true)?;
+        columns.extend(table.into_iter().map(|(name, column)| (name, column, file.to_owned())));
+    } else {
+        for attribute in SEPARATE {
+            let Some(file) = alf.array("trials", attribute) else { continue };
+            let array = read_npy::<f64>(file)?;
+            if attribute == "intervals" {
+                for (side, name) in ["intervals_0", "intervals_1"].into_iter().enumerate() {
+                    let values = array.values.iter().copied().skip(side).step_by(2).collect();
+                    columns.push((name.to_owned(), TrialColumn::Numbers(values), file.to_owned()));
+                }
+            } else {
+                columns.push((attribute.to_owned(), TrialColumn::Numbers(array.values), file.to_owned()));
+            }
+        }
+    }
+    let Some((_, first, _)) = columns.first() else {
+        return Err(PrepareError::Missing {
+            place: alf.folder().to_owned(),
+            what: "_ibl_trials.table.pqt".to_owned(),
+            cure: "download the trials with ONE, or give a session with a task".to_owned(),
+        });
+    };
+    let mut trials = TrialTable::new(first.len());
+    for (name, column, file) in columns {
+        trials.insert(name, column, &file)?;
+    }
+    derive(&mut trials, alf.folder())?;
+    Ok(trials)
+}
+
+/// Adds the columns that sessions on the hub have and the table has not.
+fn derive(trials: &mut TrialTable, folder: &Path) -> Result<(), PrepareError> {
+    let map =
+        |values: &[f64], to: fn(f64) -> f64| TrialColumn::Numbers(values.iter().map(|&v| to(v)).collect());
+    // Reward is water of more than 1 µl.
+    let reward = |volume: f64| if volume.is_nan() { volume } else { f64::from(u8::from(volume > 1.0)) };
+    let derived = [
+        ("reward", trials.numbers("rewardVolume").map(|volume| map(volume, reward))),
+        // The side without a stimulus has no contrast.
+        (
+            "contrast-left",
+            trials.numbers("contrastLeft").map(|c| map(c, |c| if c.is_nan() { 0.0 } else { c })),
+        ),
+        (
+            "contrast-right",
+            trials.numbers("contrastRight").map(|c| map(c, |c| if c.is_nan() { 0.0 } else { c })),
+        ),
+    ];
+    for (name, column) in derived {
+        if let Some(column) = column {
+            trials.insert(name, column, folder)?;
+        }
+    }
+    Ok(())
+}
+
+/// The paper's choice of trials (MtM, arXiv 2407.14668, appendix on data), as far as the table has the columns.
+pub(super) fn usual(trials: &TrialTable) -> Result<UsualTrials, String> {
+    let rules = [
+        "stimOn_times",
+        "choice",
+        "feedback_times",
+        "probabilityLeft",
+        "firstMovement_times",
+        "feedbackType",
+        "choice != 0",
+        "firstMovement_times - stimOn_times >= 0.08",
+        "firstMovement_times - stimOn_times <= 2",
+        "feedback_times - goCue_times <= 10",
+    ];
+    let rules = rules.into_iter().map(str::parse).collect::<Result<Vec<TrialRule>, String>>()?;
+    let conditions = [
+        ("choice", "choice"),
+        ("reward", "reward"),
+        ("block", "probabilityLeft"),
+        ("contrast-left", "contrast-left"),
+        ("contrast-right", "contrast-right"),
+    ];
+    let has = |column: &str| trials.get(column).is_some();
+    Ok(UsualTrials {
+        align: "stimOn_times".to_owned(),
+        rules: rules.into_iter().filter(|rule| rule.columns().all(has)).collect(),
+        conditions: (conditions.into_iter())
+            .filter(|(_, column)| has(column))
+            .map(|(name, column)| Condition { name: name.to_owned(), column: column.to_owned() })
+            .collect(),
+    })
+}

@@ -1,0 +1,303 @@
+//! A recording becomes a session: trials are chosen, regions named, spikes and traces binned.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use neuroglot_data::{Behaviour, Session, SessionParts, Unit, split_trials_by};
+use neuroglot_regions::Annotation;
+use serde::{Deserialize, Serialize};
+
+use crate::binning::count_spikes;
+use crate::regions::{RegionNames, is_outside};
+use crate::trace_bins::bin_trace;
+use crate::{Condition, PrepareError, PrepareOptions, Recording, SpikeStream, TrialColumn, TrialRule};
+
+/// What units outside of all regions are labelled with where they are to count as a region.
+const OUTSIDE: &str = "outside";
+
+/// A session, and what was left out on the way to it.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The session.
+    pub session: Session,
+    /// Trials left out.
+    pub trials: Selection,
+    /// Units left out.
+    pub units: Selection,
+    /// Missing values and codes of each behaviour.
+    pub behaviours: BTreeMap<String, BehaviourNotes>,
+    /// What should be known about the session.
+    pub notes: Vec<String>,
+}
+
+/// How many were found, and which were left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Selection {
+    /// Number in the source.
+    pub found: usize,
+    /// Number in the session.
+    pub kept: usize,
+    /// Those left out, in the source's order.
+    pub dropped: Vec<Dropped>,
+}
+
+/// One trial or unit that was left out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dropped {
+    /// Its place in the source, from 0.
+    pub index: usize,
+    /// Its identifier, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uuid: Option<String>,
+    /// Why: the first rule that it does not fulfil, or a reason in words.
+    pub reason: String,
+}
+
+impl Selection {
+    /// Number left out for each reason.
+    pub fn reasons(&self) -> BTreeMap<&str, usize> {
+        let mut reasons = BTreeMap::new();
+        for dropped in &self.dropped {
+            *reasons.entry(dropped.reason.as_str()).or_insert(0) += 1;
+        }
+        reasons
+    }
+}
+
+/// What should be known about a behaviour.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BehaviourNotes {
+    /// Kept trials in which a value is missing.
+    pub trials_with_missing: usize,
+    /// The number that stands for each text.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub codes: BTreeMap<String, usize>,
+}
+
+/// Cuts a recording into trials. `place` is the file or folder that messages name.
+///
+/// # Errors
+/// [`PrepareError::Option`] for options that the recording cannot satisfy, [`PrepareError::NothingLeft`] if no trial or
+/// unit is left, [`PrepareError::Data`] if what is left is no session.
+pub fn assemble(
+    recording: Recording,
+    options: &PrepareOptions,
+    annotation: Option<&Annotation>,
+    place: &Path,
+) -> Result<Prepared, PrepareError> {
+    let option = |problem: String| PrepareError::Option { place: place.to_owned(), problem };
+    let bins = options.bins().map_err(option)?;
+    let mut notes = recording.notes.clone();
+
+    let align = options.align.as_ref().unwrap_or(&recording.usual.align);
+    let events = recording.trials.numbers(align).ok_or_else(|| {
+        let names: Vec<&str> = recording.trials.names().collect();
+        option(format!("no column {align} of times to align to; the trials table has {}", names.join(", ")))
+    })?;
+    let mut reasons: Vec<Option<String>> = vec![None; recording.trials.rows()];
+    let rules = options.rules.as_ref().unwrap_or(&recording.usual.rules);
+    for rule in [TrialRule::present(align)].iter().chain(rules).chain(&options.further_rules) {
+        let kept = rule.apply(&recording.trials).map_err(option)?;
+        for (reason, kept) in reasons.iter_mut().zip(kept) {
+            if !kept && reason.is_none() {
+                *reason = Some(rule.to_string());
+            }
+        }
+    }
+    let recorded = recorded_span(&recording.spikes);
+    for (reason, &event) in reasons.iter_mut().zip(events) {
+        let outside = recorded.is_none_or(|[first, last]| {
+            event + options.window[1] < first || event + options.window[0] > last
+        });
+        if reason.is_none() && outside {
+            *reason = Some("outside the recorded spikes".to_owned());
+        }
+    }
+
+    let conditions: Vec<Condition> =
+        recording.usual.conditions.iter().chain(&options.conditions).cloned().collect();
+    let (mut columns, mut codes) = (BTreeMap::new(), BTreeMap::new());
+    for condition in conditions {
+        let column = recording.trials.get(&condition.column).ok_or_else(|| {
+            let names: Vec<&str> = recording.trials.names().collect();
+            option(format!("no column {} in the trials table; it has {}", condition.column, names.join(", ")))
+        })?;
+        let (values, texts) = numbers_of(column);
+        codes.insert(condition.name.clone(), texts);
+        columns.insert(condition.name, values);
+    }
+    let mut traces = recording.traces;
+    if let Some(wanted) = &options.behaviours {
+        if let Some(name) =
+            wanted.iter().find(|name| !columns.contains_key(*name) && !traces.contains_key(*name))
+        {
+            let names: Vec<&str> = columns.keys().chain(traces.keys()).map(String::as_str).collect();
+            return Err(option(format!("no behaviour {name}; there are {}", names.join(", "))));
+        }
+        columns.retain(|name, _| wanted.contains(name));
+        traces.retain(|name, _| wanted.contains(name));
+    }
+    if let Some(name) = traces.keys().find(|name| columns.contains_key(*name)) {
+        return Err(option(format!(
+            "{name} is the name of a condition and of a trace: give one another name"
+        )));
+    }
+
+    let bin_all = |trials: &[usize]| -> BTreeMap<String, Behaviour> {
+        let starts: Vec<f64> = trials.iter().map(|&trial| events[trial] + options.window[0]).collect();
+        let per_trial = columns.iter().map(|(name, values)| {
+            (name.clone(), Behaviour::PerTrial(trials.iter().map(|&trial| values[trial]).collect()))
+        });
+        let per_bin = traces.iter().map(|(name, trace)| {
+            let binned = bin_trace(trace, &starts, bins, options.bin_seconds, options.max_gap);
+            (name.clone(), Behaviour::PerBin(binned))
+        });
+        per_trial.chain(per_bin).collect()
+    };
+    let is_kept = |reasons: &[Option<String>]| -> Vec<usize> {
+        (0..reasons.len()).filter(|&trial| reasons[trial].is_none()).collect()
+    };
+    let mut trials = is_kept(&reasons);
+    let mut behaviours = bin_all(&trials);
+    if options.complete_behaviours {
+        for (name, behaviour) in &behaviours {
+            for (&trial, missing) in trials.iter().zip(missing_trials(behaviour, trials.len())) {
+                if missing && reasons[trial].is_none() {
+                    reasons[trial] = Some(format!("{name} is missing"));
+                }
+            }
+        }
+        trials = is_kept(&reasons);
+        behaviours = bin_all(&trials);
+    }
+    if trials.is_empty() {
+        let selection = selection_of(&reasons, |_| None);
+        return Err(nothing_left(place, "trial", &selection));
+    }
+
+    let mut names = RegionNames::new(options.parcellation, annotation);
+    let regions: Vec<String> = recording.units.iter().map(|unit| names.name(&unit.location)).collect();
+    notes.extend(names.into_notes());
+    let unit_reasons: Vec<Option<String>> = (recording.units.iter())
+        .map(|unit| (options.good_units && unit.good != Some(true)).then(|| "quality is not good".to_owned()))
+        .collect();
+    let units = is_kept(&unit_reasons);
+    let unit_selection = selection_of(&unit_reasons, |unit| Some(recording.units[unit].uuid.clone()));
+    if units.is_empty() {
+        return Err(nothing_left(place, "unit", &unit_selection));
+    }
+    let as_unit = |(unit, region): (&crate::RecordedUnit, &String)| Unit {
+        uuid: unit.uuid.clone(),
+        region: match options.outside_is_region && is_outside(region) {
+            true => OUTSIDE.to_owned(),
+            false => region.clone(),
+        },
+        depth: unit.depth,
+        channel: unit.channel,
+        good: unit.good,
+    };
+
+    let starts: Vec<f64> = trials.iter().map(|&trial| events[trial] + options.window[0]).collect();
+    let counts = count_spikes(&recording.spikes, recording.units.len(), &starts, bins, options.bin_seconds);
+    let behaviour_notes = behaviours
+        .iter()
+        .map(|(name, behaviour)| {
+            let trials_with_missing =
+                missing_trials(behaviour, trials.len()).into_iter().filter(|missing| *missing).count();
+            (
+                name.clone(),
+                BehaviourNotes { trials_with_missing, codes: codes.remove(name).unwrap_or_default() },
+            )
+        })
+        .collect();
+    let [train, validation, _] = options.split;
+    let session = Session::new(SessionParts {
+        eid: recording.eid,
+        subject: recording.subject,
+        lab: recording.lab,
+        bin_seconds: options.bin_seconds,
+        units: recording.units.iter().zip(&regions).map(as_unit).collect(),
+        splits: split_trials_by(trials.len(), options.seed, train / 100.0, validation / 100.0),
+        counts,
+        behaviours,
+        true_rates: None,
+    })?;
+    let session = match units.len() == recording.units.len() {
+        true => session,
+        false => session.select_units(&units)?,
+    };
+    Ok(Prepared {
+        session,
+        trials: selection_of(&reasons, |_| None),
+        units: unit_selection,
+        behaviours: behaviour_notes,
+        notes,
+    })
+}
+
+/// First and last spike, s; `None` if there is none.
+fn recorded_span(streams: &[SpikeStream]) -> Option<[f64; 2]> {
+    let mut span: Option<[f64; 2]> = None;
+    let mut widen = |times: &[f64]| {
+        if let (Some(&first), Some(&last)) = (times.first(), times.last()) {
+            let [a, b] = span.unwrap_or([first, last]);
+            span = Some([a.min(first), b.max(last)]);
+        }
+    };
+    for stream in streams {
+        match stream {
+            SpikeStream::Interleaved { times, .. } => widen(times),
+            SpikeStream::PerUnit { times, ends, .. } => {
+                let mut begin = 0;
+                for &end in ends {
+                    widen(&times[begin..end]);
+                    begin = end;
+                }
+            }
+        }
+    }
+    span
+}
+
+/// A column as numbers; texts that are no numbers get codes in alphabetical order, an empty one is missing.
+fn numbers_of(column: &TrialColumn) -> (Vec<f64>, BTreeMap<String, usize>) {
+    let texts = match column {
+        TrialColumn::Numbers(values) => return (values.clone(), BTreeMap::new()),
+        TrialColumn::Text(texts) => texts,
+    };
+    let filled = || texts.iter().filter(|text| !text.is_empty());
+    if let Ok(numbers) = filled().map(|text| text.parse::<f64>()).collect::<Result<Vec<_>, _>>() {
+        let mut numbers = numbers.into_iter();
+        let value =
+            |text: &String| if text.is_empty() { f64::NAN } else { numbers.next().unwrap_or(f64::NAN) };
+        return (texts.iter().map(value).collect(), BTreeMap::new());
+    }
+    let mut codes: BTreeMap<String, usize> = filled().map(|text| (text.clone(), 0)).collect();
+    codes.values_mut().enumerate().for_each(|(code, value)| *value = code);
+    (texts.iter().map(|text| codes.get(text).map_or(f64::NAN, |&code| code as f64)).collect(), codes)
+}
+
+/// Whether a value of each trial is missing, `[trial]`.
+fn missing_trials(behaviour: &Behaviour, trials: usize) -> Vec<bool> {
+    let values = behaviour.values();
+    let width = values.len().checked_div(trials).unwrap_or(0).max(1);
+    values.chunks(width).map(|values| values.iter().any(|value| value.is_nan())).collect()
+}
+
+fn selection_of(reasons: &[Option<String>], uuid: impl Fn(usize) -> Option<String>) -> Selection {
+    let dropped: Vec<Dropped> = (reasons.iter().enumerate())
+        .filter_map(|(index, reason)| Some(Dropped { index, uuid: uuid(index), reason: reason.clone()? }))
+        .collect();
+    Selection { found: reasons.len(), kept: reasons.len() - dropped.len(), dropped }
+}
+
+fn nothing_left(place: &Path, what: &'static str, selection: &Selection) -> PrepareError {
+    let reasons: Vec<String> =
+        selection.reasons().into_iter().map(|(reason, count)| format!("{count} by `{reason}`")).collect();
+    PrepareError::NothingLeft {
+        place: place.to_owned(),
+        what,
+        found: selection.found,
+        reasons: if reasons.is_empty() { "there are none".to_owned() } else { reasons.join(", ") },
+    }
+}

@@ -1,0 +1,4 @@
+//! File formats that several sources share.
+
+pub(crate) mod npy;
+pub(crate) mod table;

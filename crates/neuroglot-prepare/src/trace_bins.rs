@@ -1,0 +1,86 @@
+//! Traces in the bins of trials.
+
+use crate::Trace;
+
+/// Values of a trace in the bins of trials, `[trial, bin]` flattened; NaN where missing.
+///
+/// Samples are linearly interpolated to the right edges of the bins (SPEC of the published sessions), over gaps of at most
+/// `max_gap` s; events are counted in bins that are closed on the left.
+pub(crate) fn bin_trace(
+    trace: &Trace,
+    starts: &[f64],
+    bins: usize,
+    bin_seconds: f64,
+    max_gap: f64,
+) -> Vec<f64> {
+    let mut out = Vec::with_capacity(starts.len() * bins);
+    for &start in starts {
+        match trace {
+            Trace::Samples { times, values } => out.extend(
+                (1..=bins).map(|bin| interpolate(times, values, start + bin as f64 * bin_seconds, max_gap)),
+            ),
+            Trace::Events(times) => {
+                let first = times.partition_point(|&time| time < start);
+                let place = out.len();
+                out.resize(place + bins, 0.0);
+                for &time in &times[first..] {
+                    let bin = ((time - start) / bin_seconds) as usize;
+                    if bin >= bins {
+                        break;
+                    }
+                    out[place + bin] += 1.0;
+                }
+            }
+        }
+    }
+    out
+}
+
+/// Value at a time between samples; NaN before the first, after the last, beside a missing sample and in a gap.
+fn interpolate(times: &[f64], values: &[f64], at: f64, max_gap: f64) -> f64 {
+    let next = times.partition_point(|&time| time < at);
+    let Some(&after) = times.get(next) else { return f64::NAN };
+    if after == at {
+        return values[next];
+    }
+    if next == 0 {
+        return f64::NAN;
+    }
+    let before = times[next - 1];
+    if after - before > max_gap {
+        return f64::NAN;
+    }
+    let (left, right) = (values[next - 1], values[next]);
+    left + (right - left) * ((at - before) / (after - before))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_are_interpolated_to_right_edges() {
+        let trace = Trace::Samples { times: vec![0.0, 1.0, 2.0], values: vec![0.0, 10.0, 30.0] };
+        assert_eq!(bin_trace(&trace, &[0.0, 0.5], 4, 0.5, 1.0)[..6], [5.0, 10.0, 20.0, 30.0, 10.0, 20.0]);
+    }
+
+    #[test]
+    fn nothing_is_made_up() {
+        let values = vec![1.0, f64::NAN, 3.0, 3.0];
+        let trace = Trace::Samples { times: vec![1.0, 2.0, 3.0, 5.0], values };
+        let binned = bin_trace(&trace, &[0.0], 6, 1.0, 1.0);
+        let missing: Vec<usize> = (0..6).filter(|&bin| binned[bin].is_nan()).collect();
+        // The right edge of bin 1 is the missing sample; of bin 3 it lies in the gap from 3 to 5 s.
+        assert_eq!(missing, [1, 3, 5]);
+        assert_eq!((binned[0], binned[2], binned[4]), (1.0, 3.0, 3.0));
+        assert!(
+            bin_trace(&Trace::Samples { times: vec![], values: vec![] }, &[0.0], 1, 1.0, 1.0)[0].is_nan()
+        );
+    }
+
+    #[test]
+    fn events_are_counted() {
+        let trace = Trace::Events(vec![0.1, 0.5, 0.9, 0.95, 1.0]);
+        assert_eq!(bin_trace(&trace, &[0.0, 0.5], 2, 0.5, 1.0), [1.0, 3.0, 3.0, 1.0]);
+    }
+}

@@ -68,6 +68,12 @@ pub enum PrepareError {
         /// What left out how many.
         reasons: String,
     },
+    /// Another session is where this one is to be.
+    #[error("{folder} exists already and was made otherwise: choose another folder, or ask to overwrite it")]
+    Exists {
+        /// The folder.
+        folder: PathBuf,
+    },
     /// What is left is no session.
     #[error(transparent)]
     Data(#[from] neuroglot_data::DataError),

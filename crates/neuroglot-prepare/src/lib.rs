@@ -9,16 +9,22 @@ mod binning;
 mod error;
 mod files;
 mod options;
+mod prepare;
+mod provenance;
 mod recording;
 mod regions;
 mod rule;
+mod source;
 mod trace_bins;
 
 pub use alf::{AlfOptions, AlfSource};
 pub use assemble::{BehaviourNotes, Dropped, Prepared, Selection, assemble};
 pub use error::PrepareError;
 pub use options::{Condition, PrepareOptions};
+pub use prepare::{Outcome, Preparation};
+pub use provenance::{FileRecord, PROVENANCE_FILE, Provenance, SourceRecord};
 pub use recording::{
     Location, RecordedUnit, Recording, SpikeStream, Trace, TrialColumn, TrialTable, UsualTrials,
 };
 pub use rule::TrialRule;
+pub use source::{Content, Source, SourceOptions};

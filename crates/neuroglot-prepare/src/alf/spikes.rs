@@ -214,6 +214,6 @@ fn read_uuids(file: &Path) -> Result<Vec<String>, PrepareError> {
         |error: csv::Error| PrepareError::Corrupt { file: file.to_owned(), problem: error.to_string() };
     let mut reader = csv::ReaderBuilder::new().from_path(file).map_err(corrupt)?;
     // pandas may have written its index in front.
-    let last = |record: csv::StringRecord| record.iter().last().unwrap_or_default().trim().to_owned();
+    let last = |record: csv::StringRecord| record.iter().next_back().unwrap_or_default().trim().to_owned();
     reader.records().map(|record| record.map(last).map_err(corrupt)).collect()
 }

@@ -44,7 +44,7 @@ pub(super) fn velocity(alf: &Collection) -> Result<Option<Trace>, PrepareError> 
         return Err(wrong("does not ascend".to_owned()));
     }
     let (first, last) = (times[0], times[times.len() - 1]);
-    if !(last - first <= LONGEST) {
+    if (last - first).is_nan() || last - first > LONGEST {
         return Err(wrong(format!("spans {:.0} hours", (last - first) / 3600.0)));
     }
     let (times, position) = interpolated(&times, &position);

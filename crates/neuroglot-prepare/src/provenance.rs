@@ -1,0 +1,159 @@
+//! Where a session came from: `provenance.json` in its folder.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::{BehaviourNotes, PrepareError, PrepareOptions, Selection, SourceOptions};
+
+/// Name of the file in a session's folder.
+pub const PROVENANCE_FILE: &str = "provenance.json";
+
+/// Longer files are no provenance.
+const MAX_BYTES: u64 = 1 << 30;
+
+/// What a session was made of, how, and what was left out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Version of Neuroglot that made it.
+    pub version: String,
+    /// Identifier of the session.
+    pub eid: String,
+    /// The animal.
+    pub subject: String,
+    /// What was read.
+    pub source: SourceRecord,
+    /// How it was read.
+    pub reading: SourceOptions,
+    /// How it was cut into trials; none for sessions that were aligned already.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<PrepareOptions>,
+    /// Trials that were found, kept and left out.
+    pub trials: Selection,
+    /// Units that were found, kept and left out.
+    pub units: Selection,
+    /// Number of units in each region.
+    pub regions: BTreeMap<String, usize>,
+    /// Missing values and codes of each behaviour.
+    pub behaviours: BTreeMap<String, BehaviourNotes>,
+    /// What should be known about the session.
+    pub notes: Vec<String>,
+}
+
+/// A source as it was when it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourceRecord {
+    /// What kind of source: `ibl-alf`, `nwb`, …
+    pub kind: String,
+    /// What it was called on the command line.
+    pub name: String,
+    /// The files that were read.
+    pub files: Vec<FileRecord>,
+}
+
+/// A file as it was when it was read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileRecord {
+    /// Where it was.
+    pub path: PathBuf,
+    /// Its size.
+    pub bytes: u64,
+    /// When it was last changed, ns since 1970.
+    pub modified: u128,
+    /// SHA-256 of its content, in hexadecimal digits.
+    pub sha256: String,
+}
+
+impl FileRecord {
+    /// Looks at files and hashes them, in parallel.
+    ///
+    /// # Errors
+    /// [`PrepareError::Io`].
+    pub fn of_all(files: &[PathBuf]) -> Result<Vec<FileRecord>, PrepareError> {
+        files.par_iter().map(|file| FileRecord::of(file)).collect()
+    }
+
+    fn of(file: &Path) -> Result<FileRecord, PrepareError> {
+        let (bytes, modified) = size_and_time(file)?;
+        Ok(FileRecord { path: file.to_owned(), bytes, modified, sha256: sha256(file)? })
+    }
+
+    /// Whether the file is still what it was: by size and time, or, where only the time differs, by content.
+    fn is_unchanged(&self) -> bool {
+        match size_and_time(&self.path) {
+            Ok((bytes, modified)) if bytes == self.bytes => {
+                modified == self.modified || sha256(&self.path).is_ok_and(|sha256| sha256 == self.sha256)
+            }
+            _ => false,
+        }
+    }
+}
+
+fn size_and_time(file: &Path) -> Result<(u64, u128), PrepareError> {
+    let metadata = file.metadata().map_err(PrepareError::io("read", file))?;
+    let modified = metadata.modified().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+    Ok((metadata.len(), modified.map_or(0, |time| time.as_nanos())))
+}
+
+fn sha256(file: &Path) -> Result<String, PrepareError> {
+    let mut handle = File::open(file).map_err(PrepareError::io("open", file))?;
+    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 18]);
+    loop {
+        let read = handle.read(&mut buffer).map_err(PrepareError::io("read", file))?;
+        if read == 0 {
+            break;
+        }
+        hash.update(&buffer[..read]);
+    }
+    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+impl Provenance {
+    /// Reads `provenance.json` of a session's folder; `None` if there is none.
+    ///
+    /// # Errors
+    /// [`PrepareError::Io`], and [`PrepareError::Corrupt`] if it is none.
+    pub fn read(session: &Path) -> Result<Option<Provenance>, PrepareError> {
+        let path = session.join(PROVENANCE_FILE);
+        let handle = match File::open(&path) {
+            Ok(handle) => handle,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(PrepareError::io("open", &path)(error)),
+        };
+        let mut text = Vec::new();
+        handle.take(MAX_BYTES).read_to_end(&mut text).map_err(PrepareError::io("read", &path))?;
+        serde_json::from_slice(&text)
+            .map(Some)
+            .map_err(|error| PrepareError::Corrupt { file: path, problem: error.to_string() })
+    }
+
+    /// The file's content.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self).expect("plain data can be written as JSON");
+        text.push('\n');
+        text
+    }
+
+    /// Whether making the session again would give the same: from the same files, with the same options, by the same
+    /// version.
+    pub fn is_current(
+        &self,
+        name: &str,
+        files: &[PathBuf],
+        reading: &SourceOptions,
+        options: &PrepareOptions,
+    ) -> bool {
+        self.version == env!("CARGO_PKG_VERSION")
+            && self.source.name == name
+            && self.reading == *reading
+            && self.options.as_ref().is_none_or(|own| own == options)
+            && self.source.files.iter().map(|file| &file.path).eq(files)
+            && self.source.files.par_iter().all(FileRecord::is_unchanged)
+    }
+}

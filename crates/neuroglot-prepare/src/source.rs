@@ -1,0 +1,119 @@
+//! What a path leads to.
+
+use std::path::{Path, PathBuf};
+
+use neuroglot_data::{DataError, Session};
+use serde::{Deserialize, Serialize};
+
+use crate::{AlfOptions, AlfSource, PrepareError, Recording};
+
+/// Options of all readers.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SourceOptions {
+    /// Session folders of the IBL.
+    pub alf: AlfOptions,
+}
+
+/// A source whose files are found and not yet read.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// A session folder of the IBL.
+    Alf(AlfSource),
+    /// A session that is aligned already, such as one from the Hugging Face hub.
+    Aligned(PathBuf),
+}
+
+/// What a source holds.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// A recording, to be cut into trials.
+    Recording(Box<Recording>),
+    /// A session that needs no more than to be checked and copied.
+    Session(Box<Session>),
+}
+
+impl Source {
+    /// Tells by names what a path leads to, and finds the files of it.
+    ///
+    /// # Errors
+    /// [`PrepareError::Missing`] if it is no source of any kind, or lacks what its kind has.
+    pub fn open(path: &Path, options: &SourceOptions) -> Result<Source, PrepareError> {
+        if !path.exists() {
+            return Err(PrepareError::Missing {
+                place: path.to_owned(),
+                what: "file or folder".to_owned(),
+                cure: "check the path".to_owned(),
+            });
+        }
+        if path.is_dir() {
+            return match neuroglot_data::SessionHeader::read(path) {
+                Ok(_) => Ok(Source::Aligned(path.to_owned())),
+                Err(DataError::NoSession { .. }) => Ok(Source::Alf(AlfSource::open(path, &options.alf)?)),
+                Err(error) => Err(error.into()),
+            };
+        }
+        Err(PrepareError::Missing {
+            place: path.to_owned(),
+            what: "recording".to_owned(),
+            cure: "sources are IBL session folders, .nwb, temporaldata .h5 and .toml files".to_owned(),
+        })
+    }
+
+    /// What kind of source it is, for messages and provenance.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Source::Alf(_) => "ibl-alf",
+            Source::Aligned(_) => "aligned",
+        }
+    }
+
+    /// Identifier of the session, where it is known before anything is read.
+    pub fn eid(&self) -> Option<String> {
+        match self {
+            Source::Alf(source) => Some(source.eid().to_owned()),
+            Source::Aligned(folder) => {
+                neuroglot_data::SessionHeader::read(folder).ok().map(|header| header.eid)
+            }
+        }
+    }
+
+    /// The files that are read.
+    ///
+    /// # Errors
+    /// A folder that cannot be listed.
+    pub fn files(&self) -> Result<Vec<PathBuf>, PrepareError> {
+        match self {
+            Source::Alf(source) => Ok(source.files()),
+            Source::Aligned(folder) => files_below(folder),
+        }
+    }
+
+    /// Reads it. Of the traces, only those that `wanted` names.
+    ///
+    /// # Errors
+    /// What is wrong with a file, with its name and the cure.
+    pub fn read(&self, wanted: &(dyn Fn(&str) -> bool + Sync)) -> Result<Content, PrepareError> {
+        Ok(match self {
+            Source::Alf(source) => Content::Recording(Box::new(source.read(wanted)?)),
+            Source::Aligned(folder) => Content::Session(Box::new(Session::read(folder)?)),
+        })
+    }
+}
+
+/// All files in a folder and the folders in it, sorted.
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>, PrepareError> {
+    let (mut files, mut folders) = (Vec::new(), vec![folder.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in folder.read_dir().map_err(PrepareError::io("list", &folder))? {
+            let entry = entry.map_err(PrepareError::io("list", &folder))?;
+            // Links to folders are not followed, so that none leads in a circle.
+            match entry.file_type().map_err(PrepareError::io("read", entry.path()))? {
+                kind if kind.is_dir() => folders.push(entry.path()),
+                _ => files.push(entry.path()),
+            }
+        }
+    }
+    files.sort_unstable();
+    Ok(files)
+}

@@ -37,9 +37,8 @@ impl FromStr for DandiId {
             None => (name, None),
         };
         let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let is_version = |text: &str| {
-            text == "draft" || (text.split('.').count() == 3 && text.split('.').all(digits))
-        };
+        let is_version =
+            |text: &str| text == "draft" || (text.split('.').count() == 3 && text.split('.').all(digits));
         if dandiset.len() == 6 && digits(dandiset) && version.is_none_or(is_version) {
             return Ok(DandiId { dandiset: dandiset.to_string(), version: version.map(str::to_string) });
         }
@@ -175,15 +174,16 @@ impl DandiClient {
         let mut next = Some(url.clone());
         let mut seen = std::collections::HashSet::new();
         while let Some(address) = next {
-            let problem =
-                |problem: String| FetchError::Index { url: address.to_string(), problem };
+            let problem = |problem: String| FetchError::Index { url: address.to_string(), problem };
             if !seen.insert(address.clone()) {
                 return Err(problem("its next page is one that was read already".to_string()));
             }
             let page: Page = self.json(&address)?;
-            assets.extend(page.results.into_iter().filter(|asset| {
-                pattern.as_ref().is_none_or(|pattern| pattern.matches(&asset.path))
-            }));
+            assets.extend(
+                page.results
+                    .into_iter()
+                    .filter(|asset| pattern.as_ref().is_none_or(|pattern| pattern.matches(&asset.path))),
+            );
             next = match page.next {
                 None => None,
                 Some(text) => {
@@ -276,8 +276,17 @@ mod tests {
         assert_eq!(id("000017").unwrap(), DandiId { dandiset: "000017".into(), version: None });
         assert_eq!(id("000017/0.220126.1855").unwrap().version.as_deref(), Some("0.220126.1855"));
         assert_eq!(id("DANDI:000409/draft").unwrap().version.as_deref(), Some("draft"));
-        for bad in ["", "17", "0000017", "00001x", "000017/", "000017/..", "000017/1", "000017/0.1.2/x", "000017/0..1.2"]
-        {
+        for bad in [
+            "",
+            "17",
+            "0000017",
+            "00001x",
+            "000017/",
+            "000017/..",
+            "000017/1",
+            "000017/0.1.2/x",
+            "000017/0..1.2",
+        ] {
             let message = id(bad).unwrap_err().to_string();
             assert!(message.contains("six digits"), "{message}");
         }

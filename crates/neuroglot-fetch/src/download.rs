@@ -70,7 +70,13 @@ impl Downloader {
         progress: &mut dyn FnMut(u64, Option<u64>),
     ) -> Result<()> {
         let access = "the file is not public, or the address is wrong";
-        self.fetch(&HttpSource { http: &self.http, url, authorization: None, access }, target, expected, false, progress)
+        self.fetch(
+            &HttpSource { http: &self.http, url, authorization: None, access },
+            target,
+            expected,
+            false,
+            progress,
+        )
     }
 
     pub(crate) fn fetch(

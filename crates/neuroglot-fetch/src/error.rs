@@ -46,7 +46,9 @@ pub enum FetchError {
         cure: String,
     },
     /// There is nothing at the address.
-    #[error("{url} does not exist (the server answers {status}): check the identifier, the version and the path")]
+    #[error(
+        "{url} does not exist (the server answers {status}): check the identifier, the version and the path"
+    )]
     NotFound {
         /// The address.
         url: String,
@@ -70,7 +72,9 @@ pub enum FetchError {
         problem: String,
     },
     /// The server failed again and again without a byte of progress.
-    #[error("gave up {url} after {attempts} attempts without progress: {problem}; the same command resumes it later")]
+    #[error(
+        "gave up {url} after {attempts} attempts without progress: {problem}; the same command resumes it later"
+    )]
     GaveUp {
         /// The address.
         url: String,
@@ -80,7 +84,9 @@ pub enum FetchError {
         problem: String,
     },
     /// The server answers a request for a part of the file with something else.
-    #[error("{url} sends another part of the file than was asked for ({problem}): a proxy may stand between; download the file by other means")]
+    #[error(
+        "{url} sends another part of the file than was asked for ({problem}): a proxy may stand between; download the file by other means"
+    )]
     Range {
         /// The address.
         url: String,
@@ -88,7 +94,9 @@ pub enum FetchError {
         problem: String,
     },
     /// The file is longer or shorter than it was said to be.
-    #[error("{url} has {found} bytes, {said} were announced: list the files again, the one on the server may have changed")]
+    #[error(
+        "{url} has {found} bytes, {said} were announced: list the files again, the one on the server may have changed"
+    )]
     Length {
         /// The address.
         url: String,
@@ -110,7 +118,9 @@ pub enum FetchError {
         url: String,
     },
     /// The bytes are not those that the index announced.
-    #[error("{url} has SHA-256 {found}, the index says {said}: try again, and tell the archive if it stays so")]
+    #[error(
+        "{url} has SHA-256 {found}, the index says {said}: try again, and tell the archive if it stays so"
+    )]
     Digest {
         /// The address.
         url: String,
@@ -128,7 +138,9 @@ pub enum FetchError {
         problem: String,
     },
     /// A file name in an index would lead out of the folder.
-    #[error("the index holds the path {path:?}, which {problem}: nothing was written for it; tell the archive")]
+    #[error(
+        "the index holds the path {path:?}, which {problem}: nothing was written for it; tell the archive"
+    )]
     UnsafePath {
         /// The path as the index has it.
         path: String,
@@ -146,7 +158,9 @@ pub enum FetchError {
         cure: String,
     },
     /// The asset is a folder of chunks, not a file.
-    #[error("{path} of {place} is a Zarr asset, a folder of chunks: choose files, for example --path '*.nwb'")]
+    #[error(
+        "{path} of {place} is a Zarr asset, a folder of chunks: choose files, for example --path '*.nwb'"
+    )]
     Zarr {
         /// The dandiset.
         place: String,
@@ -154,7 +168,9 @@ pub enum FetchError {
         path: String,
     },
     /// The hub cannot be reached, and the cache does not hold what is asked for.
-    #[error("{repository} is not complete in {cache}, and the hub cannot be asked ({problem}): connect once, or unset HF_HUB_OFFLINE")]
+    #[error(
+        "{repository} is not complete in {cache}, and the hub cannot be asked ({problem}): connect once, or unset HF_HUB_OFFLINE"
+    )]
     NotCached {
         /// The repository with its revision.
         repository: String,

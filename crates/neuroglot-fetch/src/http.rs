@@ -66,7 +66,12 @@ impl Http {
     }
 
     /// The JSON at an address, with attempts until it is whole.
-    pub fn json<T: DeserializeOwned>(&self, url: &str, authorization: Option<&str>, access: &str) -> Result<T> {
+    pub fn json<T: DeserializeOwned>(
+        &self,
+        url: &str,
+        authorization: Option<&str>,
+        access: &str,
+    ) -> Result<T> {
         let request = get(url, authorization)?;
         let text = self.repeat(url, || {
             let response = self.once(request.clone())?;

@@ -58,7 +58,8 @@ impl HubClient {
 
     fn from_variables(variable: &dyn Fn(&str) -> Option<String>) -> HubClient {
         let home = variable("HF_HOME").map(PathBuf::from);
-        let home = home.or_else(|| variable("XDG_CACHE_HOME").map(|folder| Path::new(&folder).join("huggingface")));
+        let home =
+            home.or_else(|| variable("XDG_CACHE_HOME").map(|folder| Path::new(&folder).join("huggingface")));
         let home = home.map(|home| Cache::new(home.join("hub"))).unwrap_or_default();
         let token_file = variable("HF_TOKEN_PATH").map_or_else(|| home.token_path(), PathBuf::from);
         let token = variable("HF_TOKEN")
@@ -66,7 +67,8 @@ impl HubClient {
             .or_else(|| std::fs::read_to_string(token_file).ok())
             .map(|token| token.trim().to_string())
             .filter(|token| !token.is_empty());
-        let is_set = |value: String| matches!(value.to_ascii_uppercase().as_str(), "1" | "ON" | "YES" | "TRUE");
+        let is_set =
+            |value: String| matches!(value.to_ascii_uppercase().as_str(), "1" | "ON" | "YES" | "TRUE");
         let cache = variable("HF_HUB_CACHE").map_or_else(|| home.path().clone(), PathBuf::from);
         HubClient {
             endpoint: variable("HF_ENDPOINT").unwrap_or(ENDPOINT.to_string()),
@@ -185,7 +187,8 @@ impl HubClient {
     }
 
     fn listing(&self, repository: &HubRepository) -> Result<listing::Listing> {
-        let url = format!("{}/api/{}?blobs=true", self.endpoint.trim_end_matches('/'), repository.repo().api_url());
+        let url =
+            format!("{}/api/{}?blobs=true", self.endpoint.trim_end_matches('/'), repository.repo().api_url());
         let authorization = bearer(self.token.as_deref(), "Bearer");
         let listing: listing::Listing = self.downloader.http.json(&url, authorization.as_deref(), ACCESS)?;
         listing.check().map_err(|problem| FetchError::Index { url, problem })?;

@@ -123,7 +123,8 @@ mod tests {
         assert_eq!(retry_after("Thu, 01 Jan 1970 00:00:00 GMT", now), Some(Duration::ZERO));
         // 951782400 is 2000-02-29 00:00:00 UTC.
         assert_eq!(http_date("Tue, 29 Feb 2000 00:00:00 GMT"), Some(951_782_400));
-        for bad in ["soon", "", "-3", "Wed, 21 Foo 2015 07:28:00 GMT", "Wed, 21 Oct 99999999999 07:28:00 GMT"] {
+        for bad in ["soon", "", "-3", "Wed, 21 Foo 2015 07:28:00 GMT", "Wed, 21 Oct 99999999999 07:28:00 GMT"]
+        {
             assert_eq!(retry_after(bad, now), None, "{bad}");
         }
     }

@@ -17,7 +17,7 @@ use futures_util::stream::BoxStream;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::path::Path as Key;
 use object_store::{ClientOptions, GetOptions, GetRange, ObjectStore, ObjectStoreExt, RetryConfig};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -113,16 +113,23 @@ impl S3Client {
                 found.push(object.map_err(|error| bucket.error(&url, error))?);
             }
         }
+        // Consoles make empty objects for folders, whose names the store gives without the slash at their end.
+        let folders: HashSet<String> = found
+            .iter()
+            .flat_map(|object| {
+                object.location.as_ref().match_indices('/').map(|(end, _)| &object.location.as_ref()[..end])
+            })
+            .map(str::to_string)
+            .collect();
         let mut objects: Vec<S3Object> = found
             .into_iter()
+            .filter(|object| object.size > 0 || !folders.contains(object.location.as_ref()))
             .map(|object| S3Object {
                 bucket: address.bucket.clone(),
                 key: object.location.to_string(),
                 size: object.size,
                 etag: object.e_tag,
             })
-            // Consoles make empty objects for folders.
-            .filter(|object| !object.key.is_empty() && !object.key.ends_with('/'))
             .filter(|object| pattern.as_ref().is_none_or(|pattern| pattern.matches(&object.key)))
             .collect();
         if objects.is_empty() {
@@ -154,8 +161,12 @@ impl S3Client {
         let bucket = self.open(&object.bucket)?;
         let url = format!("s3://{}/{}", object.bucket, object.key);
         let key = bucket.key(&object.key)?;
-        let wanted =
-            Record { url: url.clone(), etag: object.etag.clone(), size: Some(object.size), ..Record::default() };
+        let wanted = Record {
+            url: url.clone(),
+            etag: object.etag.clone(),
+            size: Some(object.size),
+            ..Record::default()
+        };
         let source = ObjectSource { bucket: &bucket, key, url, etag: object.etag.clone() };
         let files = Files::new(&target)?;
         let http = &self.downloader.http;
@@ -321,5 +332,33 @@ impl Read for BlockingBody {
         let count = self.block.len().min(buffer.len());
         buffer[..count].copy_from_slice(&self.block.split_to(count));
         Ok(count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Read, Write};
+
+    #[test]
+    fn a_bucket_tells_its_region_whatever_else_it_answers() {
+        for (answer, region) in [
+            ("HTTP/1.1 301 Moved Permanently\r\nx-amz-bucket-region: us-west-2\r\n\r\n", Some("us-west-2")),
+            ("HTTP/1.1 403 Forbidden\r\nx-amz-bucket-region: eu-north-1\r\n\r\n", Some("eu-north-1")),
+            ("HTTP/1.1 200 OK\r\n\r\n", None),
+            ("HTTP/1.1 200 OK\r\nx-amz-bucket-region: a.evil/host\r\n\r\n", None),
+        ] {
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            let server = format!("http://{}", listener.local_addr().unwrap());
+            let serve = std::thread::spawn(move || {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut request = [0; 4096];
+                let count = stream.read(&mut request).unwrap();
+                stream.write_all(answer.as_bytes()).unwrap();
+                String::from_utf8_lossy(&request[..count]).into_owned()
+            });
+            assert_eq!(ask_region(&Http::default(), &server, "brainsets").unwrap().as_deref(), region);
+            assert!(serve.join().unwrap().starts_with("HEAD /brainsets HTTP/1.1"));
+        }
     }
 }

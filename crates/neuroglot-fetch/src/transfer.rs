@@ -87,7 +87,8 @@ impl Transfer<'_> {
             Ok(false) => self.drop_part(),
             Err(error) => {
                 // What contradicts itself is not worth resuming, and an empty part is not worth keeping.
-                if part.length == 0 || matches!(error, FetchError::Length { .. } | FetchError::Digest { .. }) {
+                if part.length == 0 || matches!(error, FetchError::Length { .. } | FetchError::Digest { .. })
+                {
                     self.drop_part()?;
                 }
                 Err(error)
@@ -106,8 +107,7 @@ impl Transfer<'_> {
         }
         if let Some(record) = self.files.intact() {
             let known = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
-            let same =
-                known(&record.sha256, &self.wanted.sha256) || known(&record.etag, &self.wanted.etag);
+            let same = known(&record.sha256, &self.wanted.sha256) || known(&record.etag, &self.wanted.etag);
             if same && record.agrees_with(&self.wanted) {
                 return Ok(true);
             }
@@ -226,11 +226,8 @@ impl Transfer<'_> {
                 return Ok(false);
             }
             part.clear(&self.files).map_err(fatal)?;
-            let record = Record {
-                size: seen.size.or(self.wanted.size),
-                sha256: self.wanted.sha256.clone(),
-                ..seen
-            };
+            let record =
+                Record { size: seen.size.or(self.wanted.size), sha256: self.wanted.sha256.clone(), ..seen };
             // First the record, then the bytes: a part is never older than what is said of it.
             self.files.write_record(&record).map_err(fatal)?;
             part.record = Some(record);

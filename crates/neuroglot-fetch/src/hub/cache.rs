@@ -41,7 +41,9 @@ impl RepositoryCache {
         }
         // What is a link leads to a blob whose name tells the content; elsewhere the file is a copy.
         match fs::read_link(pointer) {
-            Ok(link) => link.file_name().is_some_and(|name| name == file.etag.as_str()) || file.etag.is_empty(),
+            Ok(link) => {
+                link.file_name().is_some_and(|name| name == file.etag.as_str()) || file.etag.is_empty()
+            }
             Err(_) => true,
         }
     }
@@ -108,13 +110,15 @@ impl RepositoryCache {
 /// Adds the files of a folder of the cache.
 fn collect(folder: &Path, prefix: &str, files: &mut Vec<HubFile>) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let (Some(name), Ok(metadata)) = (entry.file_name().to_str().map(str::to_string), fs::metadata(entry.path()))
+        let (Some(name), Ok(metadata)) =
+            (entry.file_name().to_str().map(str::to_string), fs::metadata(entry.path()))
         else {
             continue;
         };
         if metadata.is_file() {
             let blob = fs::read_link(entry.path()).ok();
-            let etag = blob.as_ref().and_then(|blob| blob.file_name()?.to_str()).unwrap_or_default().to_string();
+            let etag =
+                blob.as_ref().and_then(|blob| blob.file_name()?.to_str()).unwrap_or_default().to_string();
             files.push(HubFile { path: format!("{prefix}{name}"), etag, size: metadata.len() });
         }
     }

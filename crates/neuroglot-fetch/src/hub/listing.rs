@@ -173,7 +173,8 @@ mod tests {
     use super::*;
 
     fn folders(paths: &[&str]) -> Vec<(String, usize)> {
-        let files = paths.iter().map(|path| HubFile { path: path.to_string(), etag: "0".repeat(40), size: 1 });
+        let files =
+            paths.iter().map(|path| HubFile { path: path.to_string(), etag: "0".repeat(40), size: 1 });
         group("c", files).into_iter().map(|session| (session.folder, session.files.len())).collect()
     }
 
@@ -191,7 +192,8 @@ mod tests {
             "x/c_aligned/data/train-0.parquet",
         ];
         assert_eq!(folders(&several), [("a_aligned".to_string(), 2), ("b_aligned".to_string(), 1)]);
-        let hostile = ["../x_aligned/data/train-0.parquet", "/data/train-0.parquet", "data/../train-0.parquet"];
+        let hostile =
+            ["../x_aligned/data/train-0.parquet", "/data/train-0.parquet", "data/../train-0.parquet"];
         assert_eq!(folders(&hostile), []);
     }
 

@@ -65,7 +65,8 @@ mod tests {
         let tagged: HubRepository = "lab/data@refs/convert/parquet".parse().unwrap();
         assert_eq!(tagged.revision, "refs/convert/parquet");
         assert_eq!(tagged.repo().api_url(), "datasets/lab/data/revision/refs%2Fconvert%2Fparquet");
-        for bad in ["", "name", "a/b/c", "../b", "a/..", "a/b@", "a/b@../../x", "a/b@main/", "a b/c", "a/b?x"] {
+        for bad in ["", "name", "a/b/c", "../b", "a/..", "a/b@", "a/b@../../x", "a/b@main/", "a b/c", "a/b?x"]
+        {
             assert!(bad.parse::<HubRepository>().is_err(), "{bad}");
         }
     }

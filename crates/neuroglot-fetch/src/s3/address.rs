@@ -20,7 +20,9 @@ impl FromStr for S3Address {
         let rest = text.strip_prefix("s3://").unwrap_or_default();
         let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
         let is_bucket = (3..=63).contains(&bucket.len())
-            && bucket.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte))
+            && bucket
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._".contains(&byte))
             && !bucket.starts_with('.');
         if is_bucket {
             return Ok(S3Address { bucket: bucket.to_string(), key: key.to_string() });
@@ -47,7 +49,9 @@ mod tests {
         let address: S3Address = "s3://brainsets/a/b c.h5".parse().unwrap();
         assert_eq!((address.bucket.as_str(), address.key.as_str()), ("brainsets", "a/b c.h5"));
         assert_eq!("s3://brainsets".parse::<S3Address>().unwrap().key, "");
-        for bad in ["", "brainsets/a", "s3://", "s3:///a", "s3://../a", "s3://A_bucket/a", "https://brainsets/a"] {
+        for bad in
+            ["", "brainsets/a", "s3://", "s3:///a", "s3://../a", "s3://A_bucket/a", "https://brainsets/a"]
+        {
             assert!(bad.parse::<S3Address>().is_err(), "{bad}");
         }
     }

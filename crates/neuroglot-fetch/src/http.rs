@@ -9,10 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 use ureq::config::RedirectAuthHeaders;
 use ureq::http::{Request, Response, StatusCode, header};
+use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
 
 /// Longest list of files in bytes that is read: the largest dandisets need a few MB a page.
-const LONGEST_INDEX: u64 = 64 << 20;
+pub(crate) const LONGEST_INDEX: u64 = 64 << 20;
 
 /// Connections, patience and time.
 #[derive(Debug, Clone)]
@@ -24,7 +25,9 @@ pub(crate) struct Http {
 
 impl Http {
     pub fn new(policy: RetryPolicy, clock: Arc<dyn Clock>) -> Http {
+        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
         let agent = Agent::config_builder()
+            .tls_config(tls)
             .user_agent(concat!("neuroglot/", env!("CARGO_PKG_VERSION")))
             // Compressed bodies would have neither the length nor the ranges of the file.
             .accept_encoding("identity")
@@ -163,6 +166,7 @@ fn refusal(url: &str, error: ureq::Error) -> Refusal {
     use ureq::Error;
     let hopeless = match &error {
         Error::HostNotFound => return Refusal::NoHost("the host has no address".to_string()),
+        Error::Io(error) if is_lookup(error) => return Refusal::NoHost(error.to_string()),
         Error::BadUri(_)
         | Error::Http(_)
         | Error::RequireHttpsOnly(_)
@@ -182,4 +186,11 @@ fn refusal(url: &str, error: ureq::Error) -> Refusal {
     } else {
         Refusal::Transient { problem, retry_after: None }
     }
+}
+
+/// Whether a name has no address. The standard library has no kind of error for it, but one text on Unix and the
+/// system's codes on Windows (`WSAHOST_NOT_FOUND`, `WSATRY_AGAIN`, `WSANO_DATA`).
+fn is_lookup(error: &std::io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(11001 | 11002 | 11004)) && cfg!(windows)
+        || error.to_string().starts_with("failed to lookup address information")
 }

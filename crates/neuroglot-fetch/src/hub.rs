@@ -60,7 +60,9 @@ impl HubClient {
         let home = variable("HF_HOME").map(PathBuf::from);
         let home =
             home.or_else(|| variable("XDG_CACHE_HOME").map(|folder| Path::new(&folder).join("huggingface")));
-        let home = home.map(|home| Cache::new(home.join("hub"))).unwrap_or_default();
+        let home = home
+            .unwrap_or_else(|| std::env::home_dir().unwrap_or_default().join(".cache").join("huggingface"));
+        let home = Cache::new(home.join("hub"));
         let token_file = variable("HF_TOKEN_PATH").map_or_else(|| home.token_path(), PathBuf::from);
         let token = variable("HF_TOKEN")
             .or_else(|| variable("HUGGING_FACE_HUB_TOKEN"))

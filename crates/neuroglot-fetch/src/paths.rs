@@ -23,6 +23,8 @@ pub(crate) fn inside(folder: &Path, name: &str) -> Result<PathBuf> {
         Some("leads out of the folder")
     } else if name.split('/').any(|part| part.is_empty() || part == ".") {
         Some("has an empty part")
+    } else if name.ends_with(".part") || name.ends_with(".fetch.json") {
+        Some("has the name of a part of a download")
     } else if cfg!(windows) && name.contains(':') {
         Some("has a colon")
     } else {
@@ -49,7 +51,19 @@ mod tests {
         let folder = Path::new("data");
         assert_eq!(inside(folder, "sub-1/a b.nwb").unwrap(), Path::new("data/sub-1/a b.nwb"));
         assert_eq!(inside(folder, "sub-1/..a..nwb").unwrap(), Path::new("data/sub-1/..a..nwb"));
-        for bad in ["", "/etc/passwd", "..", "a/../../b", "a//b", "./a", "a/", "a\\..\\b", "a\0b", "a\nb"] {
+        for bad in [
+            "",
+            "/etc/passwd",
+            "..",
+            "a/../../b",
+            "a//b",
+            "./a",
+            "a/",
+            "a\\..\\b",
+            "a\0b",
+            "a\nb",
+            "a.nwb.part",
+        ] {
             let error = inside(folder, bad).unwrap_err();
             assert!(matches!(&error, FetchError::UnsafePath { path, .. } if path == bad), "{error}");
         }

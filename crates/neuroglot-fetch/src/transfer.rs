@@ -72,13 +72,13 @@ impl Part {
 impl Transfer<'_> {
     /// Brings the file to its final name, unless it is there already.
     pub fn run(self, progress: &mut dyn FnMut(u64, Option<u64>)) -> Result<()> {
-        if self.is_there()? {
+        if self.is_recorded() {
             return Ok(());
         }
         let folder = self.files.target.parent().unwrap_or(Path::new(""));
         fs::create_dir_all(folder).map_err(FetchError::io("create", folder))?;
         let file = self.files.lock_part()?;
-        if self.is_there()? {
+        if self.is_recorded() || self.is_a_copy()? {
             return self.drop_part();
         }
         let mut part = self.take_up(file)?;
@@ -96,25 +96,28 @@ impl Transfer<'_> {
         }
     }
 
-    /// Whether the final file is the wanted one, as far as that can be told without asking the server.
-    fn is_there(&self) -> Result<bool> {
-        let Some((length, modified)) = stamp(&self.files.target) else { return Ok(false) };
-        if self.wanted.size.is_some_and(|size| size != length) {
-            return Ok(false);
-        }
+    /// Whether the final file is the wanted one, as its record or its name says.
+    fn is_recorded(&self) -> bool {
         if self.named_by_content {
-            return Ok(self.wanted.size.is_some());
+            return self.wanted.size.is_some()
+                && stamp(&self.files.target).map(|(length, _)| length) == self.wanted.size;
         }
-        if let Some(record) = self.files.intact() {
-            let known = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
-            let same = known(&record.sha256, &self.wanted.sha256) || known(&record.etag, &self.wanted.etag);
-            if same && record.agrees_with(&self.wanted) {
-                return Ok(true);
-            }
-        }
-        let Some(wanted) = &self.wanted.sha256 else { return Ok(false) };
-        let file = File::open(&self.files.target).map_err(FetchError::io("open", &self.files.target))?;
-        if &digest(file, &self.files.target)? != wanted {
+        let known = |a: &Option<String>, b: &Option<String>| a.is_some() && a == b;
+        self.files.intact().is_some_and(|record| {
+            record.agrees_with(&self.wanted)
+                && (known(&record.sha256, &self.wanted.sha256) || known(&record.etag, &self.wanted.etag))
+        })
+    }
+
+    /// Whether the final file has the wanted digest, wherever it came from; if so this is recorded.
+    fn is_a_copy(&self) -> Result<bool> {
+        let target = &self.files.target;
+        let (Some(wanted), Some((length, modified))) = (&self.wanted.sha256, stamp(target)) else {
+            return Ok(false);
+        };
+        if self.wanted.size.is_some_and(|size| size != length)
+            || &digest(File::open(target).map_err(FetchError::io("open", target))?, target)? != wanted
+        {
             return Ok(false);
         }
         let record = Record { size: Some(length), complete: Some(modified), ..self.wanted.clone() };

@@ -193,6 +193,24 @@ fn a_body_without_an_end_is_refused() {
 }
 
 #[test]
+fn silence_in_the_middle_ends_an_attempt_and_the_next_one_resumes() {
+    let policy = neuroglot_fetch::RetryPolicy {
+        silence: Duration::from_millis(300),
+        ..neuroglot_fetch::RetryPolicy::default()
+    };
+    let clock = std::sync::Arc::new(common::TestClock::default());
+    let downloader = Downloader::with_patience(policy, clock);
+    let (server, content) = (Server::start(), bytes(LENGTH, 9));
+    server.put("/file", &content);
+    server.faults("/file", [Fault::Stall(200_000)]);
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("file");
+    downloader.download(&server.url("/file"), &target, &Expected::default(), &mut |_, _| ()).unwrap();
+    assert!(std::fs::read(&target).unwrap() == content);
+    assert_eq!(server.starts("/file"), [0, 200_000]);
+}
+
+#[test]
 fn a_silent_server_and_no_server_are_given_up() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
@@ -215,7 +233,11 @@ fn a_silent_server_and_no_server_are_given_up() {
     drop(listener);
     let error = fetch(&format!("http://{address}/file"));
     assert!(matches!(error, FetchError::GaveUp { attempts: 2, .. }), "{error}");
-    let error = fetch("no address");
-    assert!(matches!(error, FetchError::Unreachable { .. }), "{error}");
+    for url in ["no address", "ftp://127.0.0.1/file", "http://host.invalid/file"] {
+        let waits = clock.waits();
+        let error = fetch(url);
+        assert!(matches!(error, FetchError::Unreachable { .. }), "{error}");
+        assert_eq!(clock.waits(), waits, "{url} was asked again");
+    }
     assert_eq!(files(folder.path()), Vec::<std::path::PathBuf>::new());
 }

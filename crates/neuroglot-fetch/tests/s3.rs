@@ -3,7 +3,7 @@
 mod common;
 
 use common::battery::{Bench, LENGTH};
-use common::server::{Answer, Seen, Server};
+use common::server::{Answer, Fault, Seen, Server};
 use common::{bytes, files, quick};
 use neuroglot_fetch::{FetchError, S3Address, S3Client, S3Object};
 
@@ -118,6 +118,32 @@ fn a_private_bucket_and_a_busy_one_are_told_apart() {
     server.route(|_| Some((503, vec![], vec![])));
     let error = client.list(&"s3://brainsets/".parse().unwrap(), None).unwrap_err();
     assert!(matches!(error, FetchError::GaveUp { attempts: 5, .. }), "{error}");
+}
+
+#[test]
+fn redirections_of_objects_are_followed() {
+    let (server, content) = (Server::start(), bytes(LENGTH, 1));
+    server.put("/elsewhere", &content);
+    server.faults("/elsewhere", [Fault::Cut(100_000)]);
+    let url = server.other_url("/elsewhere");
+    server.route(move |_| Some((307, vec![("Location", url.clone())], vec![])));
+    let (client, _) = client(&server);
+    let folder = tempfile::tempdir().unwrap();
+    let etag = Some(server.etag("/elsewhere"));
+    let object = S3Object { bucket: "brainsets".into(), key: "a.h5".into(), size: LENGTH as u64, etag };
+    let file = client.download(&object, folder.path(), &mut |_, _| ()).unwrap();
+    assert!(std::fs::read(file).unwrap() == content);
+    assert_eq!(server.starts("/elsewhere"), [0, 100_000]);
+}
+
+#[test]
+fn a_wrong_region_is_told_at_once() {
+    let server = Server::start();
+    server.route(|_| Some((301, vec![("x-amz-bucket-region", "us-west-2".into())], vec![])));
+    let (client, clock) = client(&server);
+    let error = client.list(&"s3://brainsets/".parse().unwrap(), None).unwrap_err();
+    assert!(error.to_string().contains("AWS_REGION"), "{error}");
+    assert_eq!(clock.waits(), [0; 0]);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! `object_store`'s requests, sent by the same agent as all others.
 
 use crate::FetchError;
-use crate::http::Http;
+use crate::http::{Http, LONGEST_INDEX};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http_body::Frame;
@@ -15,7 +15,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use ureq::BodyReader;
-use ureq::http::{Request, Response};
+use ureq::http::{Request, Response, header};
 
 /// Bytes that are read at once.
 const BLOCK: usize = 128 << 10;
@@ -61,6 +61,19 @@ impl HttpConnector for Connector {
     }
 }
 
+impl Connector {
+    /// The answer at the end of redirections.
+    ///
+    /// S3 sends one without an address to those who ask in the wrong region; the store knows how to say so.
+    fn answer(&self, request: &Request<()>) -> crate::Result<Response<ureq::Body>> {
+        let answer = self.http.patiently(&self.http.without_redirects(request.clone()))?;
+        if answer.status().is_redirection() && answer.headers().contains_key(header::LOCATION) {
+            return self.http.patiently(request);
+        }
+        Ok(answer)
+    }
+}
+
 #[async_trait]
 impl HttpService for Connector {
     async fn call(&self, request: HttpRequest) -> Result<HttpResponse, HttpError> {
@@ -70,12 +83,14 @@ impl HttpService for Connector {
         *request.uri_mut() = parts.uri;
         *request.headers_mut() = parts.headers;
         *self.last.state() = State::default();
-        match self.http.patiently(&request) {
+        match self.answer(&request) {
             Ok(response) => {
                 self.last.state().status = Some(response.status().as_u16());
                 let (parts, body) = response.into_parts();
+                let is_object = parts.status.is_success() && request.uri().query().is_none_or(str::is_empty);
+                let remaining = if is_object { u64::MAX } else { LONGEST_INDEX };
                 let reader = Mutex::new(body.into_reader());
-                Ok(Response::from_parts(parts, HttpResponseBody::new(Body { reader })))
+                Ok(Response::from_parts(parts, HttpResponseBody::new(Body { reader, remaining })))
             }
             Err(error) => {
                 let message = std::io::Error::other(error.to_string());
@@ -90,6 +105,8 @@ impl HttpService for Connector {
 struct Body {
     /// The lock is for the type alone: a reader that is not `Sync` becomes part of something that must be.
     reader: Mutex<BodyReader<'static>>,
+    /// Bytes that may come: lists and messages are held in memory, objects are not.
+    remaining: u64,
 }
 
 impl http_body::Body for Body {
@@ -100,11 +117,17 @@ impl http_body::Body for Body {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, HttpError>>> {
-        let reader = self.reader.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let Body { reader, remaining } = &mut *self;
+        let reader = reader.get_mut().unwrap_or_else(PoisonError::into_inner);
         let mut block = vec![0; BLOCK];
         Poll::Ready(match reader.read(&mut block) {
             Ok(0) => None,
+            Ok(count) if count as u64 > *remaining => {
+                let problem = std::io::Error::other("the answer is too long");
+                Some(Err(HttpError::new(HttpErrorKind::Decode, problem)))
+            }
             Ok(count) => {
+                *remaining -= count as u64;
                 block.truncate(count);
                 Some(Ok(Frame::data(block.into())))
             }

@@ -207,6 +207,10 @@ impl Transfer<'_> {
         if part.length > 0 && part.record.as_ref().and_then(|record| record.size) == Some(part.length) {
             return Ok(true);
         }
+        // Where nothing would show that the file has changed, it is fetched from its start.
+        if !part.record.as_ref().is_some_and(Record::is_pinned) {
+            part.clear(&self.files).map_err(Refusal::Fatal)?;
+        }
         let etag = part.record.as_ref().and_then(Record::strong_etag).map(str::to_string);
         let answer = match self.source.open(part.length, etag.as_deref().filter(|_| part.length > 0)) {
             Err(Refusal::RangeNotSatisfiable(Some(length))) if length == part.length => {

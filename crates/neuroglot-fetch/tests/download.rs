@@ -86,6 +86,46 @@ fn a_part_of_an_older_version_is_thrown_away() {
 }
 
 #[test]
+fn without_a_strong_validator_or_a_digest_nothing_is_continued() {
+    let content = bytes(LENGTH, 22);
+    for (etag, digest, starts) in [
+        ("", None, [0, 0]),
+        ("W/\"weak\"", None, [0, 0]),
+        ("", Some(sha256(&content)), [0, 100_000]),
+        ("W/\"weak\"", Some(sha256(&content)), [0, 100_000]),
+    ] {
+        let (downloader, _) = quick();
+        let server = Server::start();
+        server.put_as("/file", &content, etag);
+        server.faults("/file", [Fault::Cut(100_000)]);
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("file");
+        let expected = Expected { size: None, sha256: digest };
+        downloader.download(&server.url("/file"), &target, &expected, &mut |_, _| ()).unwrap();
+        assert!(std::fs::read(&target).unwrap() == content);
+        assert_eq!(server.starts("/file"), starts);
+    }
+}
+
+#[test]
+fn a_part_that_turns_out_to_be_damaged_is_fetched_again() {
+    let (downloader, _) = quick();
+    let (server, content) = (Server::start(), bytes(LENGTH, 23));
+    server.put_as("/file", &content, "");
+    server.faults("/file", [vec![Fault::Cut(100_000)], vec![Fault::Status(503, None); 9]].concat());
+    let folder = tempfile::tempdir().unwrap();
+    let target = folder.path().join("file");
+    let expected = Expected { size: None, sha256: Some(sha256(&content)) };
+    let fetch = || downloader.download(&server.url("/file"), &target, &expected, &mut |_, _| ());
+    fetch().unwrap_err();
+    server.forget();
+    std::fs::write(folder.path().join("file.part"), vec![0; 100_000]).unwrap();
+    fetch().unwrap();
+    assert!(std::fs::read(&target).unwrap() == content);
+    assert_eq!(server.starts("/file"), [100_000, 0]);
+}
+
+#[test]
 fn progress_is_told_in_bytes_of_all() {
     let (downloader, _) = quick();
     let (server, content) = (Server::start(), bytes(LENGTH, 3));

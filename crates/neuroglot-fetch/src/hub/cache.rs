@@ -6,6 +6,7 @@ use crate::{FetchError, Result};
 use hf_hub::{Cache, CacheRepo};
 use std::collections::BTreeMap;
 use std::fs;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 
 /// `<cache>/datasets--<owner>--<name>` with `blobs`, `refs` and `snapshots`.
@@ -57,8 +58,7 @@ impl RepositoryCache {
         relative.extend(blob.strip_prefix(&self.root).unwrap_or(blob));
         // A link of its own name first, so that an older one is replaced in one step.
         let name = pointer.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = folder.join(format!(".{name}.{}.tmp", std::process::id()));
-        let _ = fs::remove_file(&temporary);
+        let temporary = folder.join(format!(".{name}.{}.tmp", unique()));
         if link(&relative, &temporary).is_err() {
             fs::copy(blob, &temporary).map_err(FetchError::io("copy", blob))?;
         }
@@ -76,7 +76,7 @@ impl RepositoryCache {
         }
         let folder = path.parent().expect("a reference lies in refs");
         fs::create_dir_all(folder).map_err(FetchError::io("create", folder))?;
-        let temporary = path.with_extension(format!("{}.tmp", std::process::id()));
+        let temporary = folder.join(format!(".{}.tmp", unique()));
         fs::write(&temporary, commit).map_err(FetchError::io("write", &temporary))?;
         fs::rename(&temporary, &path).map_err(FetchError::io("write", &path))
     }
@@ -135,6 +135,11 @@ fn is_whole(session: &HubSession) -> bool {
         counts.1 = counts.1.max(announced.unwrap_or(1));
     }
     found.len() == 3 && found.values().all(|(count, announced)| count >= announced)
+}
+
+/// A number that no other process has, on this machine or another one with the same home folder.
+fn unique() -> String {
+    format!("{:016x}", RandomState::new().build_hasher().finish())
 }
 
 #[cfg(unix)]

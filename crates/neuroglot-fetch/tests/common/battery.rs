@@ -135,7 +135,16 @@ pub fn another_range_again_and_again_is_an_error(bench: Bench) {
 
 pub fn versions_are_never_mixed(bench: Bench) {
     let other = bytes(LENGTH, 99);
-    bench.server.faults(bench.path, [Fault::Cut(100_000), Fault::Replace(other.clone())]);
+    versions(bench, Fault::Replace(other.clone()), &other);
+}
+
+pub fn a_version_that_slips_in_is_noticed(bench: Bench) {
+    let other = bytes(LENGTH, 99);
+    versions(bench, Fault::SlipIn(other.clone()), &other);
+}
+
+fn versions(bench: Bench, replacement: Fault, other: &[u8]) {
+    bench.server.faults(bench.path, [Fault::Cut(100_000), replacement]);
     match bench.fetch() {
         Ok(file) => {
             assert!(!bench.is_indexed);
@@ -239,6 +248,7 @@ macro_rules! battery {
             another_range_than_asked_for_is_not_taken,
             another_range_again_and_again_is_an_error,
             versions_are_never_mixed,
+            a_version_that_slips_in_is_noticed,
             a_failed_download_leaves_a_part_that_the_next_one_takes_up,
             a_part_of_another_version_is_not_taken_up,
             a_killed_download_resumes,

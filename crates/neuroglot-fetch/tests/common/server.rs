@@ -27,6 +27,8 @@ pub enum Fault {
     WrongRange,
     /// From now on the file is another one, with another `ETag`.
     Replace(Vec<u8>),
+    /// The same, and the server does not look at the conditions of the request.
+    SlipIn(Vec<u8>),
 }
 
 /// One request as it came.
@@ -105,6 +107,11 @@ impl Server {
         self.state.lock().unwrap().files.insert(path.to_string(), (content.to_vec(), etag));
     }
 
+    /// A file without a validator, or with this one.
+    pub fn put_as(&self, path: &str, content: &[u8], etag: &str) {
+        self.state.lock().unwrap().files.insert(path.to_string(), (content.to_vec(), etag.to_string()));
+    }
+
     pub fn etag(&self, path: &str) -> String {
         self.state.lock().unwrap().files[path].1.clone()
     }
@@ -156,7 +163,7 @@ fn serve(stream: TcpStream, state: &Mutex<State>) -> std::io::Result<()> {
         } else {
             Fault::Serve
         };
-        if let Fault::Replace(content) = &fault {
+        if let Fault::Replace(content) | Fault::SlipIn(content) = &fault {
             state.files.insert(seen.path.clone(), (content.clone(), "\"another\"".to_string()));
         }
         (state.files.get(&seen.path).cloned(), fault, state.routes.clone())
@@ -212,18 +219,21 @@ fn send_file(
     fault: Fault,
 ) -> std::io::Result<()> {
     let mut headers = vec![
-        ("ETag", etag.to_string()),
         ("Last-Modified", "Wed, 21 Oct 2015 07:28:00 GMT".to_string()),
         ("Accept-Ranges", "bytes".to_string()),
     ];
+    if !etag.is_empty() {
+        headers.push(("ETag", etag.to_string()));
+    }
     if let Fault::Status(status, wait) = fault {
         let wait: Vec<_> = wait.map(|wait| ("Retry-After", wait.to_string())).into_iter().collect();
         return send(stream, seen, status, &wait, 0, b"");
     }
-    if seen.header("if-match").is_some_and(|wanted| wanted != etag) {
+    let is_blind = matches!(fault, Fault::SlipIn(_));
+    if seen.header("if-match").is_some_and(|wanted| wanted != etag && !is_blind) {
         return send(stream, seen, 412, &[], 0, b"");
     }
-    let is_other = seen.header("if-range").is_some_and(|wanted| wanted != etag);
+    let is_other = seen.header("if-range").is_some_and(|wanted| wanted != etag && !is_blind);
     let from = seen.from().filter(|_| !is_other && !matches!(fault, Fault::IgnoreRange));
     let length = content.len();
     let (status, body) = match from {

@@ -168,6 +168,13 @@ impl HubClient {
         for file in &session.files {
             let pointer = paths::inside(&snapshot, &file.path)?;
             if !cache.holds(&pointer, file) {
+                if self.is_offline || file.etag.is_empty() {
+                    return Err(FetchError::NotCached {
+                        repository: repository.to_string(),
+                        cache: self.cache.clone(),
+                        problem: format!("{} was there when the session was listed", file.path),
+                    });
+                }
                 let url = remote.url(&listing::escape(&file.path));
                 let source = HttpSource {
                     http: &self.downloader.http,

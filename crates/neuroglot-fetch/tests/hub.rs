@@ -176,35 +176,46 @@ fn a_private_data_set_says_how_one_gets_in() {
     assert!(error.to_string().contains("HF_TOKEN"), "{error}");
 }
 
-/// Why bodies are not left to `hf-hub`: it takes whatever comes for the range that it asked for.
-#[test]
-fn hf_hub_alone_would_keep_a_damaged_file() {
-    let (server, content) = (Server::start(), bytes(LENGTH, 1));
-    let (url, sha) = (server.other_url("/whole"), sha256(&content));
-    // A host for files that knows no ranges but for the first byte, by which lengths are asked for.
-    let body = content.clone();
+/// Why bodies are not left to `hf-hub`: what it does with a part of 1000 bytes when a server answers with `answer`.
+fn hf_hub_alone(content: &[u8], answer: impl Fn() -> Answer + Send + Sync + 'static) -> Result<u64, String> {
+    let server = Server::start();
+    let (url, sha, length) = (server.other_url("/whole"), sha256(content), content.len());
+    let first = content[..1].to_vec();
     server.route(move |seen: &Seen| {
-        let length = body.len();
         let headers = vec![
             ("ETag", format!("\"{sha}\"")),
             ("X-Repo-Commit", COMMIT.to_string()),
             ("Content-Range", format!("bytes 0-0/{length}")),
         ];
         match seen.path.as_str() {
-            "/whole" if seen.header("range") == Some("bytes=0-0") => Some((206, headers, body[..1].to_vec())),
-            "/whole" => Some((200, vec![], body.clone())),
+            // By the first byte it asks for the length.
+            "/whole" if seen.header("range") == Some("bytes=0-0") => Some((206, headers, first.clone())),
+            "/whole" => Some(answer()),
             _ => Some((302, [headers, vec![("Location", url.clone())]].concat(), vec![])),
         }
     });
     let cache = tempfile::tempdir().unwrap();
     let blobs = cache.path().join("datasets--neurofm123--d23a44ef_aligned/blobs");
     std::fs::create_dir_all(&blobs).unwrap();
-    std::fs::write(blobs.join(format!("{}.part", sha256(&content))), &content[..1000]).unwrap();
+    std::fs::write(blobs.join(format!("{}.part", sha256(content))), &content[..1000]).unwrap();
     let api = hf_hub::api::sync::ApiBuilder::from_cache(hf_hub::Cache::new(cache.path().into()))
         .with_endpoint(server.url(""))
         .with_progress(false)
         .build()
         .unwrap();
-    let file = api.dataset(NAME.into()).download("data/train-00000-of-00001.parquet").unwrap();
-    assert_eq!(std::fs::metadata(file).unwrap().len(), LENGTH as u64 + 1000);
+    let file = api.dataset(NAME.into()).download("data/train-00000-of-00001.parquet");
+    file.map(|file| std::fs::metadata(file).unwrap().len()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn hf_hub_alone_would_keep_damaged_files_and_not_wait() {
+    let content = bytes(LENGTH, 1);
+    let whole = content.clone();
+    // The whole file instead of the rest of it is appended to the part.
+    assert_eq!(hf_hub_alone(&content, move || (200, vec![], whole.clone())), Ok(LENGTH as u64 + 1000));
+    // Less than the announced length is taken for the file.
+    assert_eq!(hf_hub_alone(&content, || (206, vec![], vec![7; 500])), Ok(1500));
+    // Nobody waits for a busy server.
+    let busy = hf_hub_alone(&content, || (429, vec![("Retry-After", "1".into())], vec![]));
+    assert!(busy.unwrap_err().contains("429"));
 }

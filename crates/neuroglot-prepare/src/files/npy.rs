@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use npyz::{DType, NpyFile, Order, TypeChar};
+use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 
 use crate::PrepareError;
 
@@ -93,28 +93,28 @@ pub(crate) fn read_npy_from<T: NpyNumber>(
     field: &str,
 ) -> Result<NpyArray<T>, PrepareError> {
     let corrupt = |problem: String| PrepareError::Corrupt { file: file.to_owned(), problem };
-    let header = check_header(&mut reader).map_err(corrupt)?;
-    let array = NpyFile::new(reader).map_err(|error| corrupt(error.to_string()))?;
+    let start = check_header(&mut reader).map_err(corrupt)?;
+    let header = NpyHeader::from_reader(&mut reader).map_err(|error| corrupt(error.to_string()))?;
     let wrong = |problem: String, cure| PrepareError::Field {
         file: file.to_owned(),
         field: field.to_owned(),
         problem,
         cure,
     };
-    let DType::Plain(kind) = array.dtype() else {
+    let DType::Plain(kind) = header.dtype() else {
         return Err(wrong("holds records".to_owned(), "save an array of one number type"));
     };
     // The header is not believed before its elements are seen to be in the file.
-    let elements = array.shape().iter().try_fold(1u64, |product, &length| product.checked_mul(length));
+    let elements = header.shape().iter().try_fold(1u64, |product, &length| product.checked_mul(length));
     let bytes = elements.and_then(|elements| elements.checked_mul(kind.size_field()));
-    if bytes.and_then(|bytes| bytes.checked_add(header)).is_none_or(|end| end > size) {
-        let problem =
-            format!("the header promises {:?} elements of {kind}, the file has {size} bytes", array.shape());
-        return Err(corrupt(problem));
-    }
-    let shape: Vec<usize> = array.shape().iter().map(|&length| length as usize).collect();
-    let order = array.order();
-    let values = elements_of(array, kind.type_char(), kind.size_field())
+    let fits = bytes.and_then(|bytes| bytes.checked_add(start)).is_some_and(|end| end <= size);
+    let Some(elements) = elements.filter(|_| fits) else {
+        let promised = format!("the header promises {:?} elements of {kind}", header.shape());
+        return Err(corrupt(format!("{promised}, the file has {size} bytes")));
+    };
+    let shape: Vec<usize> = header.shape().iter().map(|&length| length as usize).collect();
+    let (order, width) = (header.order(), kind.size_field());
+    let values = elements_of(&mut reader, elements as usize, kind.type_char(), width, kind.endianness())
         .map_err(|error| corrupt(error.to_string()))?
         .ok_or_else(|| wrong(format!("is of type {kind}"), "save numbers, with numpy.save"))?;
     let values = values.map_err(|found| {
@@ -149,7 +149,7 @@ fn check_header(reader: &mut (impl Read + Seek)) -> Result<u64, String> {
     let mut header = vec![0; length as usize];
     read(&mut header)?;
     let mut depth = 0usize;
-    for byte in header {
+    for byte in &header {
         match byte {
             b'(' | b'[' | b'{' => depth += 1,
             b')' | b']' | b'}' => depth = depth.saturating_sub(1),
@@ -159,6 +159,14 @@ fn check_header(reader: &mut (impl Read + Seek)) -> Result<u64, String> {
             return Err("the header is nested too deeply".to_owned());
         }
     }
+    // The parser multiplies the lengths of a shape before anyone can look at them.
+    let text = String::from_utf8_lossy(&header);
+    let lengths = text.split_once("shape").map_or("", |(_, shape)| shape);
+    let mut lengths = lengths.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
+    let product = lengths.try_fold(1u64, |product, digits| product.checked_mul(digits.parse().ok()?));
+    if product.is_none() {
+        return Err("the header promises more elements than can be counted".to_owned());
+    }
     reader.seek(SeekFrom::Start(0)).map_err(|error| error.to_string())?;
     Ok(begin + length)
 }
@@ -166,42 +174,64 @@ fn check_header(reader: &mut (impl Read + Seek)) -> Result<u64, String> {
 /// The elements, or the first that `T` does not hold; `None` for types that are no numbers.
 type Elements<T> = Option<Result<Vec<T>, String>>;
 
-fn elements_of<T: NpyNumber, R: Read>(
-    array: NpyFile<R>,
+/// Elements are converted in pieces of this many bytes, which stay in cache; a multiple of every element's width.
+const PIECE: usize = 1 << 16;
+
+/// Reads the elements behind the header. This is not left to `npyz`, which takes them one by one: spike times are tens of
+/// millions.
+fn elements_of<T: NpyNumber>(
+    reader: impl Read,
+    count: usize,
     kind: TypeChar,
     width: u64,
+    endianness: Endianness,
 ) -> std::io::Result<Elements<T>> {
-    fn all<S: npyz::Deserialize, T, R: Read>(
-        array: NpyFile<R>,
-        convert: impl Fn(S) -> Result<T, String>,
-    ) -> std::io::Result<Elements<T>> {
-        let Ok(elements) = array.data::<S>() else { return Ok(None) };
-        let mut values = Vec::with_capacity(elements.len() as usize);
-        for element in elements {
-            match convert(element?) {
+    let whole = |value: i128| T::from_whole(value).ok_or_else(|| value.to_string());
+    let float = |value: f64| T::from_float(value).ok_or_else(|| value.to_string());
+    macro_rules! all {
+        ($type:ty, $convert:expr) => {
+            match endianness {
+                Endianness::Big => pieces(reader, count, <$type>::from_be_bytes, $convert),
+                _ => pieces(reader, count, <$type>::from_le_bytes, $convert),
+            }
+        };
+    }
+    match (kind, width) {
+        (TypeChar::Bool, 1) => all!(u8, |value| whole((value != 0).into())),
+        (TypeChar::Int, 1) => all!(i8, |value| whole(value.into())),
+        (TypeChar::Int, 2) => all!(i16, |value| whole(value.into())),
+        (TypeChar::Int, 4) => all!(i32, |value| whole(value.into())),
+        (TypeChar::Int, 8) => all!(i64, |value| whole(value.into())),
+        (TypeChar::Uint, 1) => all!(u8, |value| whole(value.into())),
+        (TypeChar::Uint, 2) => all!(u16, |value| whole(value.into())),
+        (TypeChar::Uint, 4) => all!(u32, |value| whole(value.into())),
+        (TypeChar::Uint, 8) => all!(u64, |value| whole(value.into())),
+        (TypeChar::Float, 2) => all!(half::f16, |value| float(value.into())),
+        (TypeChar::Float, 4) => all!(f32, |value| float(value.into())),
+        (TypeChar::Float, 8) => all!(f64, float),
+        _ => Ok(None),
+    }
+}
+
+fn pieces<S, T, const WIDTH: usize>(
+    mut reader: impl Read,
+    count: usize,
+    decode: impl Fn([u8; WIDTH]) -> S,
+    convert: impl Fn(S) -> Result<T, String>,
+) -> std::io::Result<Elements<T>> {
+    let mut values = Vec::with_capacity(count);
+    let mut piece = vec![0; PIECE];
+    while values.len() < count {
+        let bytes = ((count - values.len()) * WIDTH).min(PIECE);
+        reader.read_exact(&mut piece[..bytes])?;
+        for element in piece[..bytes].as_chunks::<WIDTH>().0 {
+            match convert(decode(*element)) {
                 Ok(value) => values.push(value),
                 Err(found) => return Ok(Some(Err(found))),
             }
         }
-        Ok(Some(Ok(values)))
     }
-    let whole = |value: i128| T::from_whole(value).ok_or_else(|| value.to_string());
-    let float = |value: f64| T::from_float(value).ok_or_else(|| value.to_string());
-    match (kind, width) {
-        (TypeChar::Bool, _) => all(array, |value: bool| whole(value.into())),
-        (TypeChar::Int, 1) => all(array, |value: i8| whole(value.into())),
-        (TypeChar::Int, 2) => all(array, |value: i16| whole(value.into())),
-        (TypeChar::Int, 4) => all(array, |value: i32| whole(value.into())),
-        (TypeChar::Int, 8) => all(array, |value: i64| whole(value.into())),
-        (TypeChar::Uint, 1) => all(array, |value: u8| whole(value.into())),
-        (TypeChar::Uint, 2) => all(array, |value: u16| whole(value.into())),
-        (TypeChar::Uint, 4) => all(array, |value: u32| whole(value.into())),
-        (TypeChar::Uint, 8) => all(array, |value: u64| whole(value.into())),
-        (TypeChar::Float, 2) => all(array, |value: half::f16| float(value.into())),
-        (TypeChar::Float, 4) => all(array, |value: f32| float(value.into())),
-        (TypeChar::Float, 8) => all(array, float),
-        _ => Ok(None),
-    }
+    Ok(Some(Ok(values)))
 }
 
 fn in_c_order<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {

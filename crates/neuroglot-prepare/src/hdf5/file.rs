@@ -50,6 +50,12 @@ impl File {
             }
             error => PrepareError::Corrupt { file: path.to_owned(), problem: error.to_string() },
         })?;
+        let superblock = inner.superblock();
+        let end = superblock.base_address.saturating_add(superblock.eof_address);
+        if end > length {
+            let problem = format!("it has {length} of {end} bytes");
+            return Err(PrepareError::Corrupt { file: path.to_owned(), problem });
+        }
         Ok(File { inner, path: path.to_owned(), length })
     }
 

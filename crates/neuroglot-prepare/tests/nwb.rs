@@ -64,7 +64,10 @@ fn coordinates_instead_of_names() {
         assert_eq!(unit.location, Location::Ccf(ccf), "{}", unit.uuid);
     }
     let message = message("packed.nwb", &options);
-    assert!(message.contains("/general/extracellular_ephys/electrodes"), "{message}");
+    assert!(
+        message.contains("no columns x, y and z of numbers in /general/extracellular_ephys/electrodes"),
+        "{message}"
+    );
 }
 
 #[test]

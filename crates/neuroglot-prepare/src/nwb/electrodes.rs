@@ -13,6 +13,7 @@ const CCF_EXTENT: [f64; 3] = [13_200.0, 8_000.0, 11_400.0];
 pub(super) struct Electrodes {
     rows: usize,
     ids: Option<Vec<f64>>,
+    row_of_id: BTreeMap<i64, usize>,
     locations: Option<Vec<Location>>,
     coordinates: Option<[Vec<f64>; 3]>,
     depths: Option<Vec<f64>>,
@@ -47,6 +48,7 @@ impl Electrodes {
         Ok(Some(Electrodes {
             // Every column that was read has this many values.
             rows: ids.as_ref().map(Vec::len).or(groups.as_ref().map(Vec::len)).unwrap_or(0),
+            row_of_id: ids.iter().flatten().enumerate().map(|(row, &id)| (id as i64, row)).collect(),
             ids,
             locations: regions.map(locations),
             coordinates,
@@ -58,6 +60,11 @@ impl Electrodes {
     /// Number of electrodes.
     pub(super) fn rows(&self) -> usize {
         self.rows
+    }
+
+    /// Row of the electrode of a number.
+    pub(super) fn row(&self, id: i64) -> Option<usize> {
+        self.row_of_id.get(&id).copied()
     }
 
     /// Where most of these electrodes are; of places with as many, the one of the first.
@@ -124,6 +131,7 @@ mod tests {
         Electrodes {
             rows: names.len(),
             ids: None,
+            row_of_id: BTreeMap::new(),
             locations: Some(names.iter().map(|name| crate::hdf5::location(name)).collect()),
             coordinates: None,
             depths: None,

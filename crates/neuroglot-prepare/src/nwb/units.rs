@@ -95,7 +95,13 @@ fn describe(
         ));
     }
     let rows = match &electrodes {
-        Some(electrodes) => electrodes_of_units(file, table, electrodes.rows(), units)?,
+        Some(electrodes) if table.has("electrodes") => {
+            electrodes_of_units(file, table, electrodes.rows(), units)?
+        }
+        // Files of the Allen Institute have no region references, but the electrode's number.
+        Some(electrodes) => (0..units)
+            .map(|unit| columns.channel(unit).and_then(|id| electrodes.row(id)).into_iter().collect())
+            .collect(),
         None => Vec::new(),
     };
     let groups = groups_of_units(file, table, units)?;
@@ -104,14 +110,16 @@ fn describe(
             let rows = rows.get(unit).map_or(&[][..], Vec::as_slice);
             let of_rows = electrodes.as_ref();
             let group = groups.get(unit).and_then(Option::as_ref);
-            let location = match columns.location(unit) {
-                Some(location) if !options.coordinates => location.clone(),
-                _ => of_rows.map_or(Location::Unknown, |electrodes| electrodes.location(rows)),
-            };
-            let location = match (location, group) {
-                (Location::Unknown, Some((_, of_group))) if !options.coordinates => of_group.clone(),
-                (location, _) => location,
-            };
+            // What says most of the unit itself goes first.
+            let by_column = columns.location(unit).filter(|_| !options.coordinates).cloned();
+            let by_electrodes = || of_rows.map(|electrodes| electrodes.location(rows));
+            let by_group = || group.map(|(_, location)| location.clone()).filter(|_| !options.coordinates);
+            let known = |location: &Location| *location != Location::Unknown;
+            let location = by_column
+                .filter(known)
+                .or_else(|| by_electrodes().filter(known))
+                .or_else(by_group)
+                .unwrap_or(Location::Unknown);
             let probe = columns
                 .probe(unit)
                 .or_else(|| group.map(|(name, _)| name.as_str()))

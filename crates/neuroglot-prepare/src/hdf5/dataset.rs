@@ -30,6 +30,18 @@ pub(crate) enum Kind {
     Other,
 }
 
+/// What a file claims of a data set, and can be true.
+struct Claim {
+    /// Bytes of a value.
+    width: u64,
+    /// Bytes of all values.
+    bytes: u64,
+    /// Where they are, if they lie in one piece.
+    address: Option<u64>,
+    /// How many values there must be room for: all of them where the file is as long as it would have to be.
+    room: usize,
+}
+
 /// A data set of an open file.
 pub(crate) struct Dataset<'f> {
     file: &'f File,
@@ -86,11 +98,12 @@ impl<'f> Dataset<'f> {
     /// # Errors
     /// [`PrepareError::Field`] if they are not numbers, or more than the file can hold; [`PrepareError::Corrupt`].
     pub(crate) fn numbers(&self) -> Result<Vec<f64>, PrepareError> {
-        let mut numbers = Vec::new();
         let width = decode::width(self.inner.dtype())
             .filter(|_| self.kind() == Kind::Number)
             .ok_or_else(|| self.field("has no numbers", "choose a data set of numbers"))?;
-        self.blocks(width as u64, &mut |block| decode::floats(block, self.inner.dtype(), &mut numbers))?;
+        let claim = self.claim(width as u64)?;
+        let mut numbers = Vec::with_capacity(claim.room);
+        self.blocks(&claim, &mut |block| decode::floats(block, self.inner.dtype(), &mut numbers))?;
         Ok(numbers)
     }
 
@@ -99,12 +112,13 @@ impl<'f> Dataset<'f> {
     /// # Errors
     /// As [`Dataset::numbers`], and for values that are not whole or need more than 63 bits.
     pub(crate) fn integers(&self) -> Result<Vec<i64>, PrepareError> {
-        let mut integers = Vec::new();
         let width = decode::width(self.inner.dtype())
             .filter(|_| self.kind() == Kind::Number)
             .ok_or_else(|| self.field("has no numbers", "choose a data set of whole numbers"))?;
+        let claim = self.claim(width as u64)?;
+        let mut integers = Vec::with_capacity(claim.room);
         let mut whole = true;
-        self.blocks(width as u64, &mut |block| {
+        self.blocks(&claim, &mut |block| {
             whole &= decode::integers(block, self.inner.dtype(), &mut integers);
         })?;
         if whole {
@@ -123,7 +137,7 @@ impl<'f> Dataset<'f> {
         match self.inner.dtype() {
             Datatype::String { size: StringSize::Fixed(width), .. } => {
                 let width = *width as usize;
-                self.blocks(width as u64, &mut |block| {
+                self.blocks(&self.claim(width as u64)?, &mut |block| {
                     texts.extend(block.chunks_exact(width).map(decode::text));
                 })?;
             }
@@ -131,7 +145,7 @@ impl<'f> Dataset<'f> {
             | Datatype::VarLen { kind: VarLenKind::String, .. } => {
                 let width = self.inner.vlen_reference_size();
                 let mut references = Vec::new();
-                self.blocks(width as u64, &mut |block| references.extend_from_slice(block))?;
+                self.blocks(&self.claim(width as u64)?, &mut |block| references.extend_from_slice(block))?;
                 let mut room = MOST_TEXT.max(20 * self.file.length());
                 for reference in references.chunks_exact(width) {
                     let bytes = self
@@ -155,7 +169,7 @@ impl<'f> Dataset<'f> {
             return Err(self.field("has no references", "choose a data set of references"));
         };
         let mut raw = Vec::new();
-        self.blocks(u64::from(*size), &mut |block| raw.extend_from_slice(block))?;
+        self.blocks(&self.claim(u64::from(*size))?, &mut |block| raw.extend_from_slice(block))?;
         hdf5_reader::reference::read_object_references(&raw, *size).map_err(|error| self.error(error))
     }
 
@@ -167,33 +181,26 @@ impl<'f> Dataset<'f> {
         self.file.error(&self.path, error)
     }
 
-    /// Gives the bytes of all values in order, in blocks of whole values of `width` bytes.
-    ///
-    /// What the file claims to hold is checked before anything is allocated, and what is compressed is decompressed chunk
-    /// by chunk, so that a chunk that is claimed and not there ends the reading.
-    fn blocks(&self, width: u64, take: &mut dyn FnMut(&[u8])) -> Result<(), PrepareError> {
+    /// What the file claims of the values, of `width` bytes each, if it can be true.
+    fn claim(&self, width: u64) -> Result<Claim, PrepareError> {
         let header =
             self.file.inner().get_or_parse_header(self.inner.address()).map_err(|error| self.error(error))?;
         let filtered = header.messages.iter().any(
             |message| matches!(message, HdfMessage::FilterPipeline(pipeline) if !pipeline.filters.is_empty()),
         );
-        let external = header.messages.iter().any(|message| matches!(message, HdfMessage::ExternalFiles(_)));
         let elements = self.inner.num_elements().map_err(|error| self.error(error))?;
         let bytes = elements.saturating_mul(width);
         if bytes > self.file.most_bytes(filtered) {
-            let claim = format!(
+            let problem = format!(
                 "claims {elements} values, more than a file of {} bytes can hold",
                 self.file.length()
             );
-            return Err(self.field(claim, CORRUPT));
+            return Err(self.field(problem, CORRUPT));
         }
-        if external {
+        if header.messages.iter().any(|message| matches!(message, HdfMessage::ExternalFiles(_))) {
             return Err(self.field("lies in another file", "copy the values into the file with h5repack"));
         }
-        if elements == 0 {
-            return Ok(());
-        }
-        let contiguous = header.messages.iter().find_map(|message| match message {
+        let address = header.messages.iter().find_map(|message| match message {
             HdfMessage::DataLayout(layout) => match &layout.layout {
                 DataLayout::Contiguous { address, size } if *address != u64::MAX && *size >= bytes => {
                     Some(*address)
@@ -202,7 +209,16 @@ impl<'f> Dataset<'f> {
             },
             _ => None,
         });
-        match (contiguous, self.inner.chunks()) {
+        Ok(Claim { width, bytes, address, room: if filtered { 0 } else { elements as usize } })
+    }
+
+    /// Gives the bytes of all values in order, in blocks of whole values.
+    ///
+    /// What is compressed is decompressed chunk by chunk, so that a chunk that is claimed and not there ends the reading.
+    fn blocks(&self, claim: &Claim, take: &mut dyn FnMut(&[u8])) -> Result<(), PrepareError> {
+        let Claim { width, bytes, .. } = *claim;
+        match (claim.address, self.inner.chunks()) {
+            _ if bytes == 0 => Ok(()),
             (Some(address), _) => self.contiguous_blocks(address, bytes, width, take),
             (None, Some(chunk)) => self.chunked_blocks(&chunk, bytes, width, take),
             (None, None) => self.filled(take),

@@ -11,6 +11,6 @@ mod temporaldata;
 
 pub use error::PrepareError;
 pub use hdf5::{TraceChoice, TraceSelection, UnitColumns};
-pub use nwb::{NwbOptions, read_nwb, read_nwb_bytes};
+pub use nwb::{NwbOptions, nwb_eid, read_nwb, read_nwb_bytes};
 pub use recording::{Location, RecordedUnit, Recording, SpikeStream, Trace, TrialColumn, TrialTable};
-pub use temporaldata::{TemporaldataOptions, read_temporaldata, read_temporaldata_bytes};
+pub use temporaldata::{TemporaldataOptions, read_temporaldata, read_temporaldata_bytes, temporaldata_eid};

@@ -4,7 +4,8 @@ mod expected;
 
 use expected::{check, expected, fixture};
 use neuroglot_prepare::{
-    Location, NwbOptions, PrepareError, TraceChoice, TraceSelection, UnitColumns, read_nwb, read_nwb_bytes,
+    Location, NwbOptions, PrepareError, TraceChoice, TraceSelection, UnitColumns, nwb_eid, read_nwb,
+    read_nwb_bytes,
 };
 
 fn choose(choices: &[&str]) -> NwbOptions {
@@ -137,4 +138,11 @@ fn other_files_are_not_nwb() {
     assert!(error.to_string().contains("not an HDF5 file"), "{error}");
     let error = read_nwb(fixture("absent.nwb"), &NwbOptions::default()).unwrap_err();
     assert!(matches!(error, PrepareError::Io { action: "open", .. }), "{error}");
+}
+
+#[test]
+fn the_identifier_alone() {
+    assert_eq!(nwb_eid(fixture("plain.nwb"), &NwbOptions::default()).unwrap(), "plain-1");
+    let named = NwbOptions { eid: Some("mine".into()), ..NwbOptions::default() };
+    assert_eq!(nwb_eid(fixture("plain.nwb"), &named).unwrap(), "mine");
 }

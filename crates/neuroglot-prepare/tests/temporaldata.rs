@@ -5,6 +5,7 @@ mod expected;
 use expected::{check, expected, fixture};
 use neuroglot_prepare::{
     TemporaldataOptions, Trace, TraceSelection, UnitColumns, read_temporaldata, read_temporaldata_bytes,
+    temporaldata_eid,
 };
 
 fn message(name: &str, options: &TemporaldataOptions) -> String {
@@ -68,4 +69,11 @@ fn what_is_not_there_is_said_with_what_is() {
     );
     let text = message("plain.nwb", &TemporaldataOptions::default());
     assert!(text.contains("not of temporaldata"), "{text}");
+}
+
+#[test]
+fn the_identifier_alone() {
+    assert_eq!(temporaldata_eid(fixture("chunked.h5"), &TemporaldataOptions::default()).unwrap(), "chunked");
+    let named = TemporaldataOptions { eid: Some("mine".into()), ..TemporaldataOptions::default() };
+    assert_eq!(temporaldata_eid(fixture("chunked.h5"), &named).unwrap(), "mine");
 }

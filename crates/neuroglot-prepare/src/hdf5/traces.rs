@@ -11,7 +11,8 @@ use crate::{PrepareError, Trace};
 ///
 /// As text `NAME=PATH` or `NAME=PATH:COLUMN`: `running_speed=/processing/behavior/running_speed`, `hand_x=position:0`. The path
 /// is the whole one, or only its last part where that is enough.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct TraceChoice {
     /// Name that the session has it under.
     pub name: String,
@@ -44,7 +45,8 @@ impl FromStr for TraceChoice {
 }
 
 /// Which traces are taken of a file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum TraceSelection {
     /// Every series of numbers or events of at most 16 columns, but for recorded voltages and images, under its own name.
     #[default]

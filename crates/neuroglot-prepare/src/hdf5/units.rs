@@ -6,7 +6,8 @@ use super::{Column, Table};
 use crate::{Location, PrepareError};
 
 /// Columns of the table of units that mean something; where one is not given, the usual names are tried.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct UnitColumns {
     /// Identifier of the unit.
     pub uuid: Option<String>,

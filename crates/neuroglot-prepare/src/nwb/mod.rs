@@ -10,7 +10,8 @@ use crate::hdf5::{File, Table, TraceSelection, UnitColumns};
 use crate::{PrepareError, Recording};
 
 /// What is read of an NWB file, and how; the default takes what the standard and most laboratories have.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct NwbOptions {
     /// Identifier of the session; that of the file (`/identifier`) if it is not given.
     pub eid: Option<String>,
@@ -61,6 +62,27 @@ pub fn read_nwb_bytes(
     read(&File::from_bytes(path.as_ref(), bytes)?, options)
 }
 
+/// Identifier of the session of an NWB 2 file, without reading more of it.
+///
+/// # Errors
+/// As [`read_nwb`], of the identifier.
+pub fn nwb_eid(path: impl AsRef<Path>, options: &NwbOptions) -> Result<String, PrepareError> {
+    eid(&File::open(path.as_ref())?, options)
+}
+
+fn eid(file: &File, options: &NwbOptions) -> Result<String, PrepareError> {
+    if let Some(eid) = &options.eid {
+        return Ok(eid.clone());
+    }
+    if let Some(identifier) = file.text("/identifier")? {
+        return Ok(identifier);
+    }
+    let session = file.text("/general/session_id")?;
+    session.ok_or_else(|| {
+        file.missing("/identifier", "every NWB file has one; give the session a name yourself")
+    })
+}
+
 fn read(file: &File, options: &NwbOptions) -> Result<Recording, PrepareError> {
     let mut recording = Recording { files: vec![file.path().to_owned()], ..Recording::default() };
     let root = file.root()?;
@@ -70,16 +92,7 @@ fn read(file: &File, options: &NwbOptions) -> Result<Recording, PrepareError> {
             "it is HDF5 but not NWB 2; convert it first, or read it as temporaldata if it is that",
         ));
     }
-    let identifier = file.text("/identifier")?;
-    recording.eid = match (&options.eid, identifier, file.text("/general/session_id")?) {
-        (Some(eid), _, _) => eid.clone(),
-        (None, Some(identifier), _) => identifier,
-        (None, None, Some(session)) => session,
-        (None, None, None) => {
-            let cure = "every NWB file has one; give the session a name yourself";
-            return Err(file.missing("/identifier", cure));
-        }
-    };
+    recording.eid = eid(file, options)?;
     recording.subject = match file.text("/general/subject/subject_id")? {
         Some(subject) => subject,
         None => {

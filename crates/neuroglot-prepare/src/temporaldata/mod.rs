@@ -9,7 +9,8 @@ use crate::hdf5::{File, Table, TraceSelection, UnitColumns};
 use crate::{PrepareError, Recording};
 
 /// What is read of a temporaldata file, and how; the default takes what brainsets have.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct TemporaldataOptions {
     /// Identifier of the session; that of the file (`session.id`) if it is not given.
     pub eid: Option<String>,
@@ -57,6 +58,25 @@ pub fn read_temporaldata_bytes(
     read(&File::from_bytes(path.as_ref(), bytes)?, options)
 }
 
+/// Identifier of the session of a temporaldata file, without reading more of it.
+///
+/// # Errors
+/// As [`read_temporaldata`], of the identifier.
+pub fn temporaldata_eid(
+    path: impl AsRef<Path>,
+    options: &TemporaldataOptions,
+) -> Result<String, PrepareError> {
+    eid(&File::open(path.as_ref())?, options)
+}
+
+fn eid(file: &File, options: &TemporaldataOptions) -> Result<String, PrepareError> {
+    if let Some(eid) = &options.eid {
+        return Ok(eid.clone());
+    }
+    let stem = file.path().file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    Ok(described(file, "session")?.or(stem).unwrap_or_default())
+}
+
 fn read(file: &File, options: &TemporaldataOptions) -> Result<Recording, PrepareError> {
     let mut recording = Recording { files: vec![file.path().to_owned()], ..Recording::default() };
     if file.root()?.text_attribute("object")?.as_deref() != Some("Data") {
@@ -65,12 +85,7 @@ fn read(file: &File, options: &TemporaldataOptions) -> Result<Recording, Prepare
             "it is HDF5 but not of temporaldata; if it is NWB, read it as that",
         ));
     }
-    let stem = file.path().file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    recording.eid = match (&options.eid, described(file, "session")?) {
-        (Some(eid), _) => eid.clone(),
-        (None, Some(id)) => id,
-        (None, None) => stem.unwrap_or_default(),
-    };
+    recording.eid = eid(file, options)?;
     recording.subject = match described(file, "subject")? {
         Some(subject) => subject,
         None => {

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use neuroglot_data::{DataError, Session};
 use serde::{Deserialize, Serialize};
 
-use crate::{AlfOptions, AlfSource, PrepareError, Recording};
+use crate::{
+    AlfOptions, AlfSource, NwbOptions, PrepareError, Recording, TemporaldataOptions, nwb_eid, read_nwb,
+    read_temporaldata, temporaldata_eid,
+};
 
 /// Options of all readers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -13,6 +16,10 @@ use crate::{AlfOptions, AlfSource, PrepareError, Recording};
 pub struct SourceOptions {
     /// Session folders of the IBL.
     pub alf: AlfOptions,
+    /// NWB files.
+    pub nwb: NwbOptions,
+    /// temporaldata files.
+    pub temporaldata: TemporaldataOptions,
 }
 
 /// A source whose files are found and not yet read.
@@ -20,6 +27,10 @@ pub struct SourceOptions {
 pub enum Source {
     /// A session folder of the IBL.
     Alf(AlfSource),
+    /// An NWB 2 file.
+    Nwb(PathBuf, NwbOptions),
+    /// A temporaldata file.
+    Temporaldata(PathBuf, TemporaldataOptions),
     /// A session that is aligned already, such as one from the Hugging Face hub.
     Aligned(PathBuf),
 }
@@ -53,17 +64,25 @@ impl Source {
                 Err(error) => Err(error.into()),
             };
         }
-        Err(PrepareError::Missing {
-            place: path.to_owned(),
-            what: "recording".to_owned(),
-            cure: "sources are IBL session folders, .nwb, temporaldata .h5 and .toml files".to_owned(),
-        })
+        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        match extension.as_str() {
+            "nwb" => Ok(Source::Nwb(path.to_owned(), options.nwb.clone())),
+            "h5" | "hdf5" => Ok(Source::Temporaldata(path.to_owned(), options.temporaldata.clone())),
+            _ => Err(PrepareError::Missing {
+                place: path.to_owned(),
+                what: "recording that its name tells of".to_owned(),
+                cure: "sources are IBL session folders, aligned sessions, .nwb and temporaldata .h5 files"
+                    .to_owned(),
+            }),
+        }
     }
 
     /// What kind of source it is, for messages and provenance.
     pub fn kind(&self) -> &'static str {
         match self {
             Source::Alf(_) => "ibl-alf",
+            Source::Nwb(..) => "nwb",
+            Source::Temporaldata(..) => "temporaldata",
             Source::Aligned(_) => "aligned",
         }
     }
@@ -72,6 +91,8 @@ impl Source {
     pub fn eid(&self) -> Option<String> {
         match self {
             Source::Alf(source) => Some(source.eid().to_owned()),
+            Source::Nwb(file, options) => nwb_eid(file, options).ok(),
+            Source::Temporaldata(file, options) => temporaldata_eid(file, options).ok(),
             Source::Aligned(folder) => {
                 neuroglot_data::SessionHeader::read(folder).ok().map(|header| header.eid)
             }
@@ -85,6 +106,7 @@ impl Source {
     pub fn files(&self) -> Result<Vec<PathBuf>, PrepareError> {
         match self {
             Source::Alf(source) => Ok(source.files()),
+            Source::Nwb(file, _) | Source::Temporaldata(file, _) => Ok(vec![file.clone()]),
             Source::Aligned(folder) => files_below(folder),
         }
     }
@@ -96,6 +118,10 @@ impl Source {
     pub fn read(&self, wanted: &(dyn Fn(&str) -> bool + Sync)) -> Result<Content, PrepareError> {
         Ok(match self {
             Source::Alf(source) => Content::Recording(Box::new(source.read(wanted)?)),
+            Source::Nwb(file, options) => Content::Recording(Box::new(read_nwb(file, options)?)),
+            Source::Temporaldata(file, options) => {
+                Content::Recording(Box::new(read_temporaldata(file, options)?))
+            }
             Source::Aligned(folder) => Content::Session(Box::new(Session::read(folder)?)),
         })
     }

@@ -74,6 +74,9 @@ pub enum PrepareError {
         /// The folder.
         folder: PathBuf,
     },
+    /// It could not be downloaded; the message names the address and the cure.
+    #[error("{0}")]
+    Download(String),
     /// What is left is no session.
     #[error(transparent)]
     Data(#[from] neuroglot_data::DataError),

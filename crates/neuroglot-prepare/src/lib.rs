@@ -25,7 +25,7 @@ pub use alf::{AlfOptions, AlfSource};
 pub use assemble::{BehaviourNotes, Dropped, Prepared, Selection, assemble};
 pub use error::PrepareError;
 pub use hdf5::{TraceChoice, TraceSelection, UnitColumns};
-pub use many::{Job, Limits};
+pub use many::Limits;
 pub use nwb::{NwbOptions, nwb_eid, read_nwb, read_nwb_bytes};
 pub use options::{Condition, PrepareOptions};
 pub use prepare::{Outcome, Preparation};

@@ -6,15 +6,6 @@ use std::sync::{Condvar, Mutex, PoisonError};
 
 use crate::{Outcome, Preparation, PrepareError, Source};
 
-/// A source to prepare.
-#[derive(Debug, Clone)]
-pub struct Job {
-    /// Where it is.
-    pub path: PathBuf,
-    /// What it is called in provenance and messages.
-    pub name: String,
-}
-
 /// How many sources are worked on at a time.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
@@ -32,26 +23,31 @@ const MEMORY_PER_BYTE: u64 = 4;
 const MEMORY_AT_LEAST: u64 = 64 << 20;
 
 impl Preparation {
-    /// Prepares sources, several at a time. `done` is told of each as it is finished, with its place in `jobs`.
+    /// Prepares sources by their names, several at a time. `locate` brings one here, if it must be downloaded, and says where
+    /// it is; `done` is told of each as it is finished. Both are given its place in `names`.
     pub fn prepare_many(
         &self,
-        jobs: &[Job],
+        names: &[String],
         out: &Path,
         limits: Limits,
+        locate: &(dyn Fn(usize) -> Result<PathBuf, PrepareError> + Sync),
         done: &(dyn Fn(usize, &Result<Outcome, PrepareError>) + Sync),
     ) -> Vec<Result<Outcome, PrepareError>> {
         let (next, memory) = (AtomicUsize::new(0), Memory::new(limits.memory));
         let results: Vec<Mutex<Option<Result<Outcome, PrepareError>>>> =
-            jobs.iter().map(|_| Mutex::new(None)).collect();
+            names.iter().map(|_| Mutex::new(None)).collect();
         std::thread::scope(|scope| {
-            for _ in 0..limits.jobs.clamp(1, jobs.len().max(1)) {
+            for _ in 0..limits.jobs.clamp(1, names.len().max(1)) {
                 scope.spawn(|| {
                     loop {
                         let place = next.fetch_add(1, Ordering::Relaxed);
-                        let Some(job) = jobs.get(place) else { break };
-                        let taken = memory.take(self.memory_of(job));
-                        let result = self.prepare(&job.path, &job.name, out);
-                        memory.give_back(taken);
+                        let Some(name) = names.get(place) else { break };
+                        let result = locate(place).and_then(|path| {
+                            let taken = memory.take(self.memory_of(&path));
+                            let result = self.prepare(&path, name, out);
+                            memory.give_back(taken);
+                            result
+                        });
                         done(place, &result);
                         *results[place].lock().unwrap_or_else(PoisonError::into_inner) = Some(result);
                     }
@@ -60,12 +56,12 @@ impl Preparation {
         });
         let finished =
             results.into_iter().map(|result| result.into_inner().unwrap_or_else(PoisonError::into_inner));
-        finished.map(|result| result.expect("every job was taken by a thread")).collect()
+        finished.map(|result| result.expect("every source was taken by a thread")).collect()
     }
 
     /// About what a source takes, bytes. One that cannot be opened fails before it takes any.
-    fn memory_of(&self, job: &Job) -> u64 {
-        let files = Source::open(&job.path, &self.reading).and_then(|source| source.files());
+    fn memory_of(&self, path: &Path) -> u64 {
+        let files = Source::open(path, &self.reading).and_then(|source| source.files());
         let size = |file: &PathBuf| file.metadata().map_or(0, |metadata| metadata.len());
         let bytes: u64 = files.map_or(0, |files| files.iter().map(size).sum());
         bytes.saturating_mul(MEMORY_PER_BYTE).max(MEMORY_AT_LEAST)

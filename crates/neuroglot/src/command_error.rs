@@ -44,6 +44,10 @@ pub enum CommandError {
     /// A baseline cannot be fitted.
     #[error(transparent)]
     Baseline(#[from] BaselineError),
+    /// A list or a file cannot be downloaded.
+    #[cfg(feature = "network")]
+    #[error(transparent)]
+    Fetch(#[from] neuroglot::fetch::FetchError),
     /// The report cannot be stored.
     #[error(transparent)]
     Report(#[from] ReportError),

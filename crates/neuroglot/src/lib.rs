@@ -10,6 +10,7 @@
 //! |---|---|
 //! | [`data`] | sessions: reading, writing, filtering, summarising, simulating |
 //! | [`prepare`] | sessions from recordings as they are published |
+//! | `fetch` | downloads that resume (feature `network`) |
 //! | [`regions`] | brain regions: the Allen structure tree and its parcellations |
 //! | [`engine`] | operations with gradients, on a device |
 //! | [`model`] | masks and models |
@@ -49,6 +50,8 @@ pub use neuroglot_baselines as baselines;
 pub use neuroglot_data as data;
 pub use neuroglot_engine as engine;
 pub use neuroglot_eval as eval;
+#[cfg(feature = "network")]
+pub use neuroglot_fetch as fetch;
 pub use neuroglot_metrics as metrics;
 pub use neuroglot_model as model;
 pub use neuroglot_prepare as prepare;

@@ -8,6 +8,8 @@ mod compute;
 mod console;
 mod demo;
 mod evaluating;
+#[cfg(feature = "network")]
+mod fetching;
 mod fine_tuning;
 mod fitting;
 mod launch;

@@ -2,15 +2,36 @@
 
 use crate::console::{Console, one_line};
 use indicatif::{ProgressBar, ProgressStyle};
-use neuroglot::prepare::{Job, Limits, Outcome, Preparation};
+use neuroglot::prepare::{Limits, Outcome, Preparation, PrepareError};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+
+/// A source, where it is.
+pub enum Place {
+    Here(PathBuf),
+    #[cfg(feature = "network")]
+    There(crate::fetching::Remote),
+}
+
+impl Place {
+    /// What it is called in messages and provenance.
+    pub fn name(&self) -> String {
+        match self {
+            Place::Here(path) => path.display().to_string(),
+            #[cfg(feature = "network")]
+            Place::There(remote) => remote.name(),
+        }
+    }
+}
 
 /// What is made of which sources.
 pub struct Preparing<'a> {
     pub preparation: &'a Preparation,
     pub out: &'a Path,
     pub limits: Limits,
+    /// Brings what is elsewhere.
+    #[cfg(feature = "network")]
+    pub fetching: &'a crate::fetching::Fetching,
 }
 
 /// A source that could not be prepared.
@@ -21,18 +42,25 @@ pub struct Failure {
 
 impl Preparing<'_> {
     /// Prepares all, several at a time, and goes on after one fails. Both results are in the order of the sources.
-    pub fn run(&self, sources: &[PathBuf], console: &Console) -> (Vec<Outcome>, Vec<Failure>) {
-        let jobs: Vec<Job> =
-            sources.iter().map(|path| Job { path: path.clone(), name: path.display().to_string() }).collect();
+    pub fn run(&self, sources: &[Place], console: &Console) -> (Vec<Outcome>, Vec<Failure>) {
+        let names: Vec<String> = sources.iter().map(Place::name).collect();
         let bar = (!console.is_quiet() && std::io::stderr().is_terminal()).then(|| {
             let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  {eta} left  {msg}");
-            ProgressBar::new(jobs.len() as u64)
+            ProgressBar::new(names.len() as u64)
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        let results = self.preparation.prepare_many(&jobs, self.out, self.limits, &|place, result| {
+        let locate = |place: usize| match &sources[place] {
+            Place::Here(path) => Ok(path.clone()),
+            #[cfg(feature = "network")]
+            Place::There(remote) => {
+                let path = self.fetching.download(remote, console);
+                path.map_err(|error| PrepareError::Download(crate::fetching::problem(&error)))
+            }
+        };
+        let done = |place: usize, result: &Result<Outcome, PrepareError>| {
             if let Some(bar) = &bar {
                 bar.inc(1);
-                bar.set_message(jobs[place].name.clone());
+                bar.set_message(names[place].clone());
             }
             let say = || match result {
                 Ok(outcome) => outcome
@@ -46,15 +74,16 @@ impl Preparing<'_> {
                 Some(bar) => bar.suspend(say),
                 None => say(),
             }
-        });
+        };
+        let results = self.preparation.prepare_many(&names, self.out, self.limits, &locate, &done);
         if let Some(bar) = bar {
             bar.finish_and_clear();
         }
         let (mut outcomes, mut failures) = (Vec::new(), Vec::new());
-        for (job, result) in jobs.into_iter().zip(results) {
+        for (source, result) in names.into_iter().zip(results) {
             match result {
                 Ok(outcome) => outcomes.push(outcome),
-                Err(error) => failures.push(Failure { source: job.name, error: one_line(&error) }),
+                Err(error) => failures.push(Failure { source, error: one_line(&error) }),
             }
         }
         (outcomes, failures)

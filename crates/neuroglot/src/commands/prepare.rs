@@ -3,10 +3,11 @@
 use crate::CommandError;
 use crate::console::{Console, one_line};
 use crate::number::counted;
-use crate::preparing::{Failure, Preparing};
+use crate::preparing::{Failure, Place, Preparing};
 use clap::Args;
 use neuroglot::prepare::{
-    AlfOptions, Condition, Limits, Outcome, Preparation, PrepareOptions, SourceOptions, TrialRule,
+    AlfOptions, Condition, Limits, Outcome, Preparation, PrepareOptions, SourceOptions, TraceChoice,
+    TraceSelection, TrialRule, UnitColumns,
 };
 use neuroglot::regions::{Annotation, Parcellation};
 use neuroglot::study::Shard;
@@ -16,8 +17,9 @@ use std::path::{Path, PathBuf};
 
 /// Make sessions of recordings: cut into trials, binned, with a region for each unit
 ///
-/// A SOURCE is a session folder of the International Brain Laboratory (ALF), or a session that is aligned already. Each
-/// becomes a folder <eid>_aligned, with provenance.json in it: what it was made of, and for every trial and unit that was
+/// A SOURCE is a session folder of the International Brain Laboratory (ALF), an NWB file, an HDF5 file of temporaldata
+/// (brainsets), a .toml file that describes plain arrays, an s3:// address of such files, or a session that is aligned
+/// already. Dandisets and data sets of the Hugging Face hub are named by --dandi and --hub. Each recording becomes a folder <eid>_aligned, with provenance.json in it: what it was made of, and for every trial and unit that was
 /// left out the reason. What is done is not made again; what fails is listed at the end, after all others.
 ///
 /// Trials, window, bins and split are those of the paper where no option says otherwise.
@@ -29,12 +31,14 @@ use std::path::{Path, PathBuf};
                   before it.\n\n\
                   Example:\n  \
                   neuroglot prepare ONE/lab/Subjects/NG_001/2024-03-01/001 --out sessions\n  \
+                  neuroglot prepare recording.nwb --out sessions --align stim_on_time --condition choice=response\n  \
+                  neuroglot prepare --dandi 000017 --path 'sub-Cori/*' --out sessions --align visual_stimulus_time\n  \
                   neuroglot prepare --sources sessions.txt --out sessions --window -0.2,0.8 --align firstMovement_times"
 )]
 pub struct Arguments {
-    /// Files or folders
+    /// Files, folders or s3:// addresses
     #[arg(value_name = "SOURCE")]
-    sources: Vec<PathBuf>,
+    sources: Vec<String>,
     /// Folder for the sessions
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -53,9 +57,18 @@ pub struct Arguments {
     /// What is read of IBL session folders.
     #[command(flatten)]
     alf: AlfArguments,
+    /// What is read of HDF5 files.
+    #[command(flatten)]
+    hdf5: Hdf5Arguments,
+    /// What is downloaded.
+    #[command(flatten)]
+    remote: RemoteArguments,
     /// How many at a time.
     #[command(flatten)]
     many: ManyOptions,
+    /// Identifier of the session, of a single source
+    #[arg(long, value_name = "EID")]
+    eid: Option<String>,
     /// Replace sessions that were made otherwise
     #[arg(long)]
     overwrite: bool,
@@ -132,9 +145,59 @@ struct AlfArguments {
     /// Probes, separated by commas [default: all]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     probes: Option<Vec<String>>,
-    /// Identifier of the session, of a single source
-    #[arg(long, value_name = "EID")]
-    eid: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "NWB and temporaldata files")]
+struct Hdf5Arguments {
+    /// Table of intervals whose rows are the trials [default: trials]
+    #[arg(long, value_name = "NAME")]
+    intervals: Option<String>,
+    /// A series to keep as a behaviour, under a name, such as running_speed=/processing/behavior/running_speed; `:0` behind
+    /// it takes one column. May be given several times [default: all series]
+    #[arg(long = "trace", value_name = "NAME=PATH")]
+    traces: Vec<TraceChoice>,
+    /// Column of the units with identifiers
+    #[arg(long, value_name = "COLUMN")]
+    unit_uuid: Option<String>,
+    /// Column of the units with regions
+    #[arg(long, value_name = "COLUMN")]
+    unit_region: Option<String>,
+    /// Column of the units with their quality
+    #[arg(long, value_name = "COLUMN")]
+    unit_quality: Option<String>,
+    /// Column of the units with probes
+    #[arg(long, value_name = "COLUMN")]
+    unit_probe: Option<String>,
+    /// Column of the units with depths, µm
+    #[arg(long, value_name = "COLUMN")]
+    unit_depth: Option<String>,
+    /// Column of the units with channels
+    #[arg(long, value_name = "COLUMN")]
+    unit_channel: Option<String>,
+    /// Column of the electrodes with regions, of NWB files [default: location]
+    #[arg(long, value_name = "COLUMN")]
+    electrode_region: Option<String>,
+    /// Regions by the electrodes' coordinates in --annotation, of NWB files
+    #[arg(long, requires = "annotation")]
+    coordinates: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Downloads")]
+struct RemoteArguments {
+    /// A dandiset of the DANDI archive, such as 000017 or 000017/0.220126.1855
+    #[arg(long, value_name = "ID[/VERSION]")]
+    dandi: Option<String>,
+    /// A data set of the Hugging Face hub, with a revision if need be; may be given several times
+    #[arg(long, value_name = "OWNER/NAME[@REVISION]")]
+    hub: Vec<String>,
+    /// Which files of a dandiset or bucket, or sessions of a data set [default: all; *.nwb of a dandiset]
+    #[arg(long, value_name = "GLOB")]
+    path: Option<String>,
+    /// Where downloads of DANDI and S3 are kept [default: OUT/downloads]
+    #[arg(long, value_name = "DIR")]
+    downloads: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -168,14 +231,24 @@ struct ConfigFile {
 /// Options that cannot be meant; sources that failed, after all others are done.
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError> {
     let preparation = arguments.preparation()?;
-    let sources = arguments.sources()?;
+    #[cfg(feature = "network")]
+    let fetching = crate::fetching::Fetching::new(&arguments.downloads());
+    let sources = arguments.places(
+        #[cfg(feature = "network")]
+        &fetching,
+    )?;
     let shard = arguments.many.shard()?;
-    let mine: Vec<PathBuf> = (sources.into_iter().enumerate())
+    let mine: Vec<Place> = (sources.into_iter().enumerate())
         .filter(|(index, _)| shard.is(index % shard.count()))
         .map(|(_, source)| source)
         .collect();
-    let preparing =
-        Preparing { preparation: &preparation, out: &arguments.out, limits: arguments.many.limits() };
+    let preparing = Preparing {
+        preparation: &preparation,
+        out: &arguments.out,
+        limits: arguments.many.limits(),
+        #[cfg(feature = "network")]
+        fetching: &fetching,
+    };
     let (outcomes, failures) = preparing.run(&mine, console);
     if arguments.json {
         let sessions: Vec<Value> = outcomes.iter().map(in_json).collect();
@@ -236,7 +309,8 @@ impl Arguments {
         options.outside_is_region |= self.units.outside_is_region;
         options.good_units |= self.units.good_units;
         options.bins().map_err(CommandError::Usage)?;
-        let AlfArguments { revision, sorter, probes, eid } = &self.alf;
+        let AlfArguments { revision, sorter, probes } = &self.alf;
+        let eid = &self.eid;
         let alf: &mut AlfOptions = &mut reading.alf;
         for (option, given) in [(&mut alf.revision, revision), (&mut alf.sorter, sorter), (&mut alf.eid, eid)]
         {
@@ -247,6 +321,11 @@ impl Arguments {
         if probes.is_some() {
             alf.probes.clone_from(probes);
         }
+        if eid.is_some() {
+            reading.nwb.eid.clone_from(eid);
+            reading.temporaldata.eid.clone_from(eid);
+        }
+        self.hdf5.set(&mut reading);
         let annotation = match &self.units.annotation {
             None => None,
             Some(path) => {
@@ -256,26 +335,107 @@ impl Arguments {
         Ok(Preparation { reading, options, annotation, overwrite: self.overwrite })
     }
 
-    fn sources(&self) -> Result<Vec<PathBuf>, CommandError> {
+    fn sources(&self) -> Result<Vec<String>, CommandError> {
         let mut sources = self.sources.clone();
         if let Some(list) = &self.list {
             let text = std::fs::read_to_string(list)
                 .map_err(|error| CommandError::Usage(format!("cannot read {}: {error}", list.display())))?;
             // Paths are relative to where the command runs, as those given to it are.
             let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-            sources.extend(lines.map(PathBuf::from));
+            sources.extend(lines.map(str::to_owned));
         }
-        if sources.is_empty() {
+        let named = sources.len() + self.remote.hub.len() + usize::from(self.remote.dandi.is_some());
+        if named == 0 {
             return Err(CommandError::Usage(
-                "no source: name files or folders, or a list with --sources".to_owned(),
-            ));
-        }
-        if self.alf.eid.is_some() && sources.len() > 1 {
-            return Err(CommandError::Usage(
-                "--eid names one session, and there are several sources".to_owned(),
+                "no source: name files or folders, a list with --sources, or --dandi or --hub".to_owned(),
             ));
         }
         Ok(sources)
+    }
+
+    /// Where downloads are kept.
+    #[cfg(feature = "network")]
+    fn downloads(&self) -> PathBuf {
+        self.remote.downloads.clone().unwrap_or_else(|| self.out.join("downloads"))
+    }
+
+    /// All sources; what archives hold is listed.
+    #[cfg(feature = "network")]
+    fn places(&self, fetching: &crate::fetching::Fetching) -> Result<Vec<Place>, CommandError> {
+        let glob = self.remote.path.as_deref();
+        let mut places = Vec::new();
+        for source in self.sources()? {
+            match source.starts_with("s3://") {
+                true => places.extend(fetching.s3(&source.parse()?, glob)?.into_iter().map(Place::There)),
+                false => places.push(Place::Here(source.into())),
+            }
+        }
+        if let Some(id) = &self.remote.dandi {
+            places.extend(fetching.dandi(&id.parse()?, glob)?.into_iter().map(Place::There));
+        }
+        for repository in &self.remote.hub {
+            places.extend(fetching.hub(&repository.parse()?, glob)?.into_iter().map(Place::There));
+        }
+        self.check_eid(&places)?;
+        Ok(places)
+    }
+
+    /// All sources, of which none can be downloaded.
+    #[cfg(not(feature = "network"))]
+    fn places(&self) -> Result<Vec<Place>, CommandError> {
+        let sources = self.sources()?;
+        let remote = &self.remote;
+        if remote.dandi.is_some()
+            || !remote.hub.is_empty()
+            || sources.iter().any(|source| source.starts_with("s3://"))
+        {
+            return Err(CommandError::Usage(
+                "this build cannot download: build it with the feature `network`".to_owned(),
+            ));
+        }
+        let places: Vec<Place> = sources.into_iter().map(|source| Place::Here(source.into())).collect();
+        self.check_eid(&places)?;
+        Ok(places)
+    }
+
+    fn check_eid(&self, places: &[Place]) -> Result<(), CommandError> {
+        match self.eid.is_some() && places.len() > 1 {
+            true => {
+                Err(CommandError::Usage("--eid names one session, and there are several sources".to_owned()))
+            }
+            false => Ok(()),
+        }
+    }
+}
+
+impl Hdf5Arguments {
+    fn set(&self, reading: &mut SourceOptions) {
+        let given = [
+            &self.unit_uuid,
+            &self.unit_region,
+            &self.unit_quality,
+            &self.unit_depth,
+            &self.unit_probe,
+            &self.unit_channel,
+        ];
+        for columns in [&mut reading.nwb.units, &mut reading.temporaldata.units] {
+            let UnitColumns { uuid, region, quality, depth, probe, channel } = columns;
+            for (column, given) in [uuid, region, quality, depth, probe, channel].into_iter().zip(given) {
+                if given.is_some() {
+                    column.clone_from(given);
+                }
+            }
+        }
+        if !self.traces.is_empty() {
+            reading.nwb.traces = TraceSelection::Chosen(self.traces.clone());
+            reading.temporaldata.traces = TraceSelection::Chosen(self.traces.clone());
+        }
+        set(&mut reading.nwb.intervals, &self.intervals);
+        set(&mut reading.temporaldata.intervals, &self.intervals);
+        if self.electrode_region.is_some() {
+            reading.nwb.electrode_region.clone_from(&self.electrode_region);
+        }
+        reading.nwb.coordinates |= self.coordinates;
     }
 }
 

@@ -112,7 +112,10 @@ fn test_trials(overlaps: &[Overlap]) -> String {
     let mut answers: Vec<String> = Vec::new();
     for trials in overlaps.iter().filter_map(|overlap| overlap.trials) {
         let answer = match trials {
-            TrialOverlap::Compared(seen) => format!("{} of {}", seen.trained_on + seen.chosen_by, seen.test),
+            TrialOverlap::Compared(seen) => {
+                let unknown = if seen.new > 0 { format!(" ({} not known)", seen.new) } else { String::new() };
+                format!("{} of {}{unknown}", seen.trained_on + seen.chosen_by, seen.test)
+            }
             TrialOverlap::NotRecorded => "not recorded".to_owned(),
             TrialOverlap::OtherBins => "binned otherwise".to_owned(),
             TrialOverlap::OtherUnits => "other units".to_owned(),

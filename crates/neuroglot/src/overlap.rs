@@ -65,11 +65,9 @@ pub fn warn(
     console: &Console,
 ) -> Result<(), CommandError> {
     let models = SeenModel::lineage(checkpoint);
-    let audits = sessions.iter().zip(folders).map(|(session, folder)| {
-        let audit = AuditedSession::of(session, folder).audit(&models)?;
-        Ok(audit)
-    });
-    let audits = audits.collect::<Result<Vec<_>, CommandError>>()?;
+    let read = sessions.iter().zip(folders);
+    let audits = read.map(|(session, folder)| AuditedSession::of(session, folder).audit(&models));
+    let audits = audits.collect::<Result<Vec<_>, _>>()?;
     if let Some(text) = warning(&audits, of) {
         console.warning(text);
     }
@@ -93,9 +91,7 @@ fn warning(audits: &[SessionAudit], of: Warn) -> Option<String> {
     }
     if !from_base.is_empty() {
         let sessions = listed(from_base.into_iter(), NAMED);
-        clauses.push(format!(
-            "the model that the run started from has seen, so this is not new to it: {sessions}"
-        ));
+        clauses.push(format!("not new to the model that the run started from: {sessions}"));
     }
     (!clauses.is_empty()).then(|| format!("{}; `neuroglot audit` shows more", clauses.join("; ")))
 }

@@ -1,10 +1,10 @@
 //! What an audit found for one session.
 
 use super::{Generation, TrialOverlap};
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A session that a model was trained on, and what a session under audit has in common with it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,22 +58,24 @@ impl Verdict {
     pub fn meaning(self) -> &'static str {
         match self {
             Verdict::TestTrialsUsed => {
-                "a model was trained on test trials, or chosen by them: scores on them are no measure of anything"
+                "a model was trained on test trials, or chosen by them: scores on them measure nothing"
             }
             Verdict::SeenSession => {
-                "training trials of the session were seen and its test trials, as far as is known, were not: as it \
-                 should be for scores within a session, such as the paper's; this is no unseen animal"
+                "a model was trained on the session and, as far as is known, on none of its test trials: by design for \
+                 scores within a session, as the paper's, but no unseen animal"
             }
             Verdict::SeenUnits => {
-                "units of the session were seen under another eid: this is no unseen animal, and perhaps the same session"
+                "a model was trained on some of its units, under another eid: no unseen animal, perhaps a seen session"
             }
             Verdict::SeenAnimal => {
-                "another session of the animal was seen: an unseen session, and no unseen animal"
+                "a model was trained on another session of the animal: an unseen session, no unseen animal"
             }
             Verdict::UnnamedAnimal => {
-                "an unseen session; whether the animal was seen cannot be told, since not all sessions name theirs"
+                "an unseen session; not all animals are named, so whether this one was seen cannot be told"
             }
-            Verdict::UnseenAnimal => "neither the session nor its animal or units were seen in training",
+            Verdict::UnseenAnimal => {
+                "no model was trained on the session, on its animal or on any of its units"
+            }
         }
     }
 }
@@ -95,6 +97,7 @@ impl fmt::Display for Verdict {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct SessionAudit {
     /// Its folder.
+    #[serde(serialize_with = "as_displayed")]
     pub folder: PathBuf,
     /// Session id.
     pub eid: String,
@@ -143,6 +146,11 @@ impl SessionAudit {
     pub fn overlaps_with(&self, of: impl Fn(Generation) -> bool) -> Vec<&Overlap> {
         self.overlaps.iter().filter(|overlap| of(overlap.model)).collect()
     }
+}
+
+/// A path that is not Unicode has no JSON.
+fn as_displayed<S: Serializer>(path: &Path, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&path.display())
 }
 
 impl Overlap {

@@ -59,7 +59,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError>
     let audit = |folder: &PathBuf| AuditedSession::open(folder)?.audit(&models);
     let audits = arguments.sessions.iter().map(audit).collect::<Result<Vec<_>, _>>()?;
     if arguments.json {
-        console.json(&json!({ "run": arguments.run, "seen": models, "sessions": audits }))?;
+        console.json(&json!({ "run": name.to_string(), "seen": models, "sessions": audits }))?;
     } else {
         let mut text = seen_table(&models).to_string();
         if !audits.is_empty() {

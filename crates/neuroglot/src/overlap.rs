@@ -106,3 +106,18 @@ fn used_test_trials(audit: &SessionAudit) -> Option<String> {
     });
     used.max().map(|(used, test)| format!("{used} of {}", counted(test, "trial")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_lists_are_cut() {
+        let list = |count: usize| {
+            let eids: Vec<String> = (0..count).map(|number| format!("s{number}")).collect();
+            listed(eids.iter().map(|eid| (eid.as_str(), "animal".to_owned())), 2)
+        };
+        assert_eq!(list(2), "s0 (animal), s1 (animal)");
+        assert_eq!(list(5), "s0 (animal), s1 (animal) and 3 more");
+    }
+}

@@ -6,7 +6,9 @@ use crate::number::counted;
 use crate::overlap::{in_words, listed, open_checkpoint};
 use crate::text_table::TextTable;
 use clap::Args;
-use neuroglot::eval::audit::{AuditedSession, Overlap, SeenModel, SessionAudit, TrialOverlap, Verdict};
+use neuroglot::eval::audit::{
+    AuditedSession, Generation, Overlap, SeenModel, SessionAudit, TrialOverlap, TrialsSeen, Verdict,
+};
 use neuroglot::train::{CheckpointSession, RunFolder};
 use serde_json::json;
 use std::path::PathBuf;
@@ -107,24 +109,27 @@ fn audit_table(models: &[SeenModel<'_>], audits: &[SessionAudit]) -> TextTable {
     table
 }
 
-/// What the models know of the test trials, each answer once.
+/// What the models know of the test trials: one answer where they agree, else each model's.
 fn test_trials(overlaps: &[Overlap]) -> String {
-    let mut answers: Vec<String> = Vec::new();
-    for trials in overlaps.iter().filter_map(|overlap| overlap.trials) {
-        let answer = match trials {
-            TrialOverlap::Compared(seen) => {
-                let unknown = if seen.new > 0 { format!(" ({} not known)", seen.new) } else { String::new() };
-                format!("{} of {}{unknown}", seen.trained_on + seen.chosen_by, seen.test)
-            }
-            TrialOverlap::NotRecorded => "not recorded".to_owned(),
-            TrialOverlap::OtherBins => "binned otherwise".to_owned(),
-            TrialOverlap::OtherUnits => "other units".to_owned(),
-        };
-        if !answers.contains(&answer) {
-            answers.push(answer);
-        }
+    let answers = overlaps.iter().filter_map(|overlap| Some((overlap.model, in_trials(overlap.trials?))));
+    let answers: Vec<(Generation, String)> = answers.collect();
+    match &answers[..] {
+        [] => String::new(),
+        [(_, first), others @ ..] if others.iter().all(|(_, other)| other == first) => first.clone(),
+        all => all.iter().map(|(model, answer)| format!("{model} {answer}")).collect::<Vec<_>>().join(", "),
     }
-    answers.join(", ")
+}
+
+fn in_trials(trials: TrialOverlap) -> String {
+    match trials {
+        TrialOverlap::Compared(TrialsSeen { test, trained_on, chosen_by, new, .. }) => {
+            let unknown = if new > 0 { format!(" ({new} not known)") } else { String::new() };
+            format!("{} of {test}{unknown}", trained_on + chosen_by)
+        }
+        TrialOverlap::NotRecorded => "not recorded".to_owned(),
+        TrialOverlap::OtherBins => "binned otherwise".to_owned(),
+        TrialOverlap::OtherUnits => "other units".to_owned(),
+    }
 }
 
 /// A line for each verdict that was given.
@@ -146,7 +151,11 @@ fn check(models: &[SeenModel<'_>], audits: &[SessionAudit], console: &Console) -
     if seen.is_empty() {
         return Ok(());
     }
-    let whose = if models[0].generation.0 == 0 { "the run" } else { "its base" };
+    let whose = match models {
+        [SeenModel { generation: Generation(0), .. }] => "the run",
+        [SeenModel { generation: Generation(0), .. }, ..] => "the run or its base",
+        _ => "its base",
+    };
     let named = seen.iter().map(|audit| (&*audit.eid, in_words(&audit.overlaps_with(|_| true))));
     Err(CommandError::Failed(format!(
         "{} of {} overlap with what {whose} was trained on: {}",

@@ -223,7 +223,7 @@ fn where_trials_cannot_be_compared_it_says_why() {
     }
     // A name that two units have is no name.
     let twice = changed(&sessions[0], |parts| parts.units[1].uuid = parts.units[0].uuid.clone());
-    let found = audit(&trained_on(&[twice.clone()], None), &twice);
+    let found = audit(&trained_on(std::slice::from_ref(&twice), None), &twice);
     assert_eq!(found.overlaps[0].trials, Some(TrialOverlap::OtherUnits));
 }
 

@@ -58,6 +58,7 @@ fn a_header_says_who_a_session_is() {
         let (header, session) = (SessionHeader::read(folder).unwrap(), fixture(name));
         assert_eq!((header.eid.as_str(), header.subject.as_str()), (session.eid(), session.subject()));
         assert_eq!(header.lab, session.lab());
+        assert!(header.unit_uuids.iter().eq(session.units().iter().map(|unit| &unit.uuid)));
         for behaviour in session.behaviours().keys() {
             assert!(header.behaviours.contains(behaviour), "{behaviour}");
         }

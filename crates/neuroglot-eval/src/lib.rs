@@ -2,10 +2,12 @@
 //!
 //! [`evaluate`] scores a model on the test trials of its sessions: co-smoothing, forward prediction, intra- and
 //! inter-region prediction in bits per spike, and decoding of behaviour. [`predict`] writes the log-rates of one
-//! session with chosen units, regions or bins hidden, [`translate`] predicts regions from each other.
+//! session with chosen units, regions or bins hidden, [`translate`] predicts regions from each other. [`audit`] says what
+//! of all that the model has seen in training.
 //!
 //! [`TestTrials`] and [`DecodingTarget`] score whatever else predicts units or behaviour in the same way.
 
+pub mod audit;
 pub mod comparison;
 mod conditions;
 pub mod decoders;

@@ -1,6 +1,6 @@
 //! Saving and loading a model: `model.safetensors` with published parameter names, and `config.json`.
 
-use crate::{MaskConfig, TrainError, replace_file};
+use crate::{MaskConfig, TrainError, TrialRecord, replace_file};
 use neuroglot_data::Session;
 use neuroglot_engine::Device;
 use neuroglot_model::{Model, ModelConfig, SessionShape};
@@ -63,6 +63,9 @@ pub struct CheckpointSession {
     pub lab: String,
     /// Its units after filtering, in the model's order.
     pub units: Vec<CheckpointUnit>,
+    /// Its trials; `None` in checkpoints that were imported or written before trials were recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trials: Option<TrialRecord>,
 }
 
 /// A unit that the model knows.
@@ -75,7 +78,7 @@ pub struct CheckpointUnit {
 }
 
 impl CheckpointSession {
-    /// A session and its units.
+    /// A session and its units, without its trials.
     pub fn of(session: &Session) -> Self {
         let units = session.units().iter();
         Self {
@@ -83,6 +86,7 @@ impl CheckpointSession {
             subject: session.subject().to_owned(),
             lab: session.lab().to_owned(),
             units: units.map(|u| CheckpointUnit { uuid: u.uuid.clone(), region: u.region.clone() }).collect(),
+            trials: None,
         }
     }
 
@@ -316,6 +320,15 @@ mod tests {
             json["architecture"] = "ndt1-stitch".into();
         });
         assert_eq!(old.unwrap().config.model, ModelConfig::default());
+    }
+
+    #[test]
+    fn a_checkpoint_written_before_trials_were_recorded_is_read() {
+        let session = serde_json::json!({ "eid": "a", "subject": "m", "lab": "l", "units": [] });
+        let old = opened(|json| json["sessions"] = serde_json::json!([session])).unwrap();
+        assert_eq!(old.config.sessions[0].trials, None);
+        // Nor does a session without them mention them.
+        assert_eq!(serde_json::to_value(&old.config.sessions[0]).unwrap(), session);
     }
 
     #[test]

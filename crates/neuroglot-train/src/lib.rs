@@ -21,6 +21,7 @@ mod step_check;
 mod streams;
 mod trainer;
 mod transfer;
+mod trial_record;
 mod validation;
 
 pub use benchmark::{Benchmark, BenchmarkTimes, Times};
@@ -39,3 +40,4 @@ pub use schedule::OneCycle;
 pub use step_check::{StepDifference, compare_steps};
 pub use streams::{Purpose, stream};
 pub use trainer::{Observer, Start, Step, Summary, train};
+pub use trial_record::{TrialFingerprint, TrialRecord};

@@ -9,7 +9,8 @@ use crate::late_losses::LateLosses;
 use crate::validation::validate;
 use crate::{
     BaseModel, Checkpoint, CheckpointConfig, CheckpointSession, EpochRecord, Freeze, OneCycle, Purpose,
-    RunConfig, RunFolder, RunInfo, SelectBy, TrainConfig, TrainError, replace_file, replace_folder, stream,
+    RunConfig, RunFolder, RunInfo, SelectBy, TrainConfig, TrainError, TrialRecord, replace_file,
+    replace_folder, stream,
 };
 use neuroglot_data::{Session, Split, check_distinct};
 use neuroglot_engine::Device;
@@ -161,6 +162,8 @@ struct Trainer<'a> {
     sessions: &'a [Session],
     regions: Vec<Regions>,
     training_trials: Vec<Vec<usize>>,
+    /// What checkpoints say of the trials of each session.
+    trial_records: Vec<TrialRecord>,
     folder: RunFolder,
     info: RunInfo,
     model: Model,
@@ -203,6 +206,8 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self, TrainError> {
         let used = |session: &Session| training_trials(session, config.data.trials, config.seed);
         let training_trials: Vec<Vec<usize>> = sessions.iter().map(used).collect();
+        let trial_records =
+            sessions.iter().zip(&training_trials).map(|(session, used)| TrialRecord::of(session, used));
         let batches_per_epoch =
             batches_per_epoch(&training_trials, config.train.batch, config.train.sampling);
         let shapes: Vec<SessionShape> = sessions.iter().map(|s| CheckpointSession::of(s).shape()).collect();
@@ -225,6 +230,7 @@ impl<'a> Trainer<'a> {
             config,
             sessions,
             regions: shapes.iter().map(|shape| config.model.regions(&shape.regions)).collect(),
+            trial_records: trial_records.collect(),
             training_trials,
             folder,
             info,
@@ -476,10 +482,11 @@ impl<'a> Trainer<'a> {
     fn describe(&self, score: Option<f64>) -> CheckpointConfig {
         let Progress { epoch, step, .. } = self.progress;
         let (mask, seed) = (&self.config.mask, self.config.seed);
-        CheckpointConfig {
-            base: self.base.clone(),
-            ..Checkpoint::describe(&self.model, self.sessions, mask, seed, epoch, step, score)
+        let mut config = Checkpoint::describe(&self.model, self.sessions, mask, seed, epoch, step, score);
+        for (session, trials) in config.sessions.iter_mut().zip(&self.trial_records) {
+            session.trials = Some(trials.clone());
         }
+        CheckpointConfig { base: self.base.clone(), ..config }
     }
 }
 

@@ -1,9 +1,11 @@
 //! Runs from the first step to the last file: learning, repeating, being killed, being refused.
 
-use neuroglot_data::{Session, SimulatorConfig};
+use neuroglot_data::{Session, SessionParts, SimulatorConfig, Split};
 use neuroglot_engine::CpuDevice;
-use neuroglot_train::{Observer, RunConfig, RunFolder, Start, Step, Summary, TrainError, train};
-use std::collections::BTreeMap;
+use neuroglot_train::{
+    Checkpoint, Observer, RunConfig, RunFolder, Start, Step, Summary, TrainError, TrialFingerprint, train,
+};
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
@@ -15,6 +17,22 @@ fn simulated(trials: usize) -> Vec<Session> {
     let config =
         SimulatorConfig { sessions: 2, units: 16, trials, bins: 12, seed: 5, ..SimulatorConfig::default() };
     config.simulate().unwrap()
+}
+
+/// The same trials in other splits.
+fn with_splits(session: &Session, splits: Vec<Split>) -> Session {
+    Session::new(SessionParts {
+        eid: session.eid().to_owned(),
+        subject: session.subject().to_owned(),
+        lab: session.lab().to_owned(),
+        bin_seconds: session.bin_seconds(),
+        units: session.units().to_vec(),
+        splits,
+        counts: session.counts().clone(),
+        behaviours: session.behaviours().clone(),
+        true_rates: None,
+    })
+    .unwrap()
 }
 
 fn config(settings: &[&str]) -> RunConfig {
@@ -231,10 +249,45 @@ fn a_run_is_not_overwritten_and_is_resumed_only_as_it_was_started() {
     let changed = error(run(&config(&["train.epochs=2"]), &out, Start::Resume, 1));
     assert!(changed.contains("train.epochs is 1, not 2"), "{changed}");
     let one = sessions()[..1].to_vec();
-    let device = Box::new(CpuDevice::new(1).unwrap());
     let config = config(&["train.epochs=1"]);
-    let other = train(&config, &one, &[PathBuf::from("a")], &out, Start::Resume, device, &mut ());
-    assert!(error(other).contains("started with 2 sessions, and 1 are given"));
+    let resumed = |sessions: &[Session]| {
+        let device = Box::new(CpuDevice::new(1).unwrap());
+        train(&config, sessions, &[PathBuf::from("a")], &out, Start::Resume, device, &mut ())
+    };
+    assert!(error(resumed(&one)).contains("started with 2 sessions, and 1 are given"));
+    // The same trials, but a test trial and a training trial have changed places.
+    let mut moved = sessions();
+    let mut splits = moved[1].splits().to_vec();
+    let test = moved[1].trials_in(Split::Test)[0];
+    let training = moved[1].trials_in(Split::Train)[0];
+    splits.swap(test, training);
+    moved[1] = with_splits(&moved[1], splits);
+    let refused = error(resumed(&moved));
+    assert!(refused.contains(moved[1].eid()) && refused.contains("splits"), "{refused}");
+    resumed(&sessions()).unwrap();
+}
+
+#[test]
+fn a_checkpoint_says_which_trials_it_has_seen() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("run");
+    run(&config(&["train.epochs=1", "data.trials=10"]), &out, Start::Fresh, 1).unwrap();
+    for name in ["best", "last"] {
+        let checkpoint = Checkpoint::open(&out.join(name)).unwrap();
+        for (known, session) in checkpoint.config.sessions.iter().zip(sessions()) {
+            let trials = known.trials.as_ref().unwrap();
+            let units: Vec<usize> = (0..16).collect();
+            let of = |split| {
+                let trials = session.trials_in(split);
+                TrialFingerprint::of_trials(&session, &trials, &units).into_iter().collect::<BTreeSet<_>>()
+            };
+            assert_eq!(trials.validation.iter().copied().collect::<BTreeSet<_>>(), of(Split::Validation));
+            let training: BTreeSet<_> = trials.training.iter().copied().collect();
+            assert!(training.len() == 10 && training.is_subset(&of(Split::Train)), "ten of 42");
+            let unseen: BTreeSet<_> = trials.unseen.iter().copied().collect();
+            assert!(unseen.len() == 44 && unseen.is_superset(&of(Split::Test)), "12 test, 32 not used");
+        }
+    }
 }
 
 #[test]

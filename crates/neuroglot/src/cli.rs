@@ -1,7 +1,7 @@
 //! The verbs and the options they share.
 
 use crate::commands::{
-    baseline, bench, compare, demo, doctor, evaluate, finetune, import_checkpoint, inspect, launch,
+    audit, baseline, bench, compare, demo, doctor, evaluate, finetune, import_checkpoint, inspect, launch,
     learning_curve, predict, prepare, report, simulate, study, train, translate,
 };
 use clap::{Args, Parser, Subcommand};
@@ -57,6 +57,7 @@ pub enum Command {
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
     Translate(translate::Arguments),
+    Audit(audit::Arguments),
     Baseline(baseline::Arguments),
     Compare(compare::Arguments),
     Report(report::Arguments),

@@ -4,6 +4,7 @@ use crate::CommandError;
 use crate::compute::Compute;
 use crate::console::Console;
 use crate::loaded_run::LoadedRun;
+use crate::overlap::{self, Warn};
 use crate::progress::EvaluationBar;
 use crate::runs::evaluation_folder;
 use crate::sessions;
@@ -43,6 +44,7 @@ impl Evaluating<'_> {
             if self.sessions.is_empty() { run.folder.info()?.sessions } else { self.sessions.to_vec() };
         let sessions = sessions::read(&paths, &run.config.data.filter(), console)?;
         let options = evaluation_options(self.tasks, &sessions)?;
+        overlap::warn(&run.checkpoint, &sessions, &paths, Warn::OfBase, console)?;
         let mut bar = EvaluationBar::new(console);
         let mut progress = |at: neuroglot::eval::EvaluationProgress<'_>| bar.show(&at);
         let evaluation =

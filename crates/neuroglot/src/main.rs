@@ -17,6 +17,8 @@ mod learning_curve;
 mod loaded_run;
 mod machine;
 mod number;
+
+mod overlap;
 mod preparing;
 mod progress;
 mod report_of_baseline;
@@ -67,6 +69,7 @@ fn run(cli: Cli, console: &Console) -> Result<(), CommandError> {
         Command::Evaluate(arguments) => commands::evaluate::run(&arguments, threads, console),
         Command::Predict(arguments) => commands::predict::run(&arguments, threads, console),
         Command::Translate(arguments) => commands::translate::run(&arguments, threads, console),
+        Command::Audit(arguments) => commands::audit::run(&arguments, console),
         Command::Baseline(arguments) => commands::baseline::run(&arguments, console),
         Command::Compare(arguments) => commands::compare::run(&arguments, console),
         Command::Report(arguments) => commands::report::run(&arguments, console),

@@ -249,9 +249,12 @@ fn the_studies_of_real_recordings_run_on_simulated_ones() {
 fn the_page_on_new_animals_runs_from_top_to_bottom() {
     let text = page("docs/new-animals.md");
     let commands = blocks(&text, "sh");
-    assert_eq!(commands.len(), 4, "blocks of commands");
+    assert_eq!(commands.len(), 5, "blocks of commands");
     let workplace = Workplace::new();
     run_all(&workplace, &commands);
+    for verdict in neuroglot::eval::audit::Verdict::ALL {
+        assert!(text.contains(&format!("\n| {verdict} |")), "{verdict} has no row");
+    }
     for file in ["tuned/evaluation/summary.json", "curve/learning-curve.json", "curve/learning-curve.html"] {
         assert!(workplace.path(file).is_file(), "{file}");
     }

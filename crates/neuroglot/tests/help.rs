@@ -4,7 +4,7 @@ mod common;
 
 use common::Workplace;
 
-const COMMANDS: [&str; 19] = [
+const COMMANDS: [&str; 20] = [
     "demo",
     "simulate",
     "inspect",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 19] = [
     "evaluate",
     "predict",
     "translate",
+    "audit",
     "baseline",
     "compare",
     "report",

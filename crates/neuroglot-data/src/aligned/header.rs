@@ -7,7 +7,8 @@ use super::batch::Batch;
 use super::batches::visit_batches;
 use super::columns::{Lists, floats};
 use super::layout;
-use super::schema::{EID, LAB, SUBJECT, may_be_behaviour};
+use super::schema::{EID, LAB, SUBJECT, is_of_units, may_be_behaviour};
+use super::shard::FirstRow;
 use crate::DataError;
 
 /// What a session's first row says: enough to plan work on many sessions.
@@ -19,6 +20,8 @@ pub struct SessionHeader {
     pub subject: String,
     /// The laboratory.
     pub lab: String,
+    /// Uuids of the units, `[unit]`.
+    pub unit_uuids: Vec<String>,
     /// Names of columns that may be behaviours, sorted. [`Session::read`](crate::Session::read) has the last word: it
     /// sees all rows.
     pub behaviours: Vec<String>,
@@ -34,7 +37,9 @@ impl SessionHeader {
         let files = layout::find(folder)?.into_iter().flat_map(|split| split.files);
         for file in files {
             let mut header = None;
-            let wanted = |column: &str| may_be_behaviour(column) || [EID, SUBJECT, LAB].contains(&column);
+            let wanted = |column: &str| {
+                may_be_behaviour(column) || is_of_units(column) || [EID, SUBJECT, LAB].contains(&column)
+            };
             visit_batches(&file, &wanted, Some(1), &mut |batch| {
                 if header.is_none() && batch.num_rows() > 0 {
                     header = Some(of_first_row(Batch { file: &file, batch: &batch, first_row: 0 })?);
@@ -50,7 +55,7 @@ impl SessionHeader {
 }
 
 fn of_first_row(batch: Batch) -> Result<SessionHeader, DataError> {
-    batch.required(EID)?;
+    let FirstRow { eid, subject, lab, units } = FirstRow::read(batch)?;
     let schema = batch.batch.schema();
     let is_behaviour = |(place, name): &(usize, &String)| {
         let lists = Lists::new(batch.batch.column(*place));
@@ -59,9 +64,10 @@ fn of_first_row(batch: Batch) -> Result<SessionHeader, DataError> {
     let names = schema.fields().iter().map(|field| field.name()).enumerate();
     let behaviours: BTreeSet<String> = names.filter(is_behaviour).map(|(_, name)| name.clone()).collect();
     Ok(SessionHeader {
-        eid: batch.text_of_first_row(EID)?,
-        subject: batch.text_of_first_row(SUBJECT)?,
-        lab: batch.text_of_first_row(LAB)?,
+        eid,
+        subject,
+        lab,
+        unit_uuids: units.into_iter().map(|unit| unit.uuid).collect(),
         behaviours: behaviours.into_iter().collect(),
     })
 }

@@ -76,15 +76,15 @@ pub(super) fn read_shard(file: &Path) -> Result<Option<Shard>, DataError> {
 }
 
 /// What repeats in every row of a session.
-struct FirstRow {
-    eid: String,
-    subject: String,
-    lab: String,
-    units: Vec<Unit>,
+pub(super) struct FirstRow {
+    pub eid: String,
+    pub subject: String,
+    pub lab: String,
+    pub units: Vec<Unit>,
 }
 
 impl FirstRow {
-    fn read(batch: Batch) -> Result<FirstRow, DataError> {
+    pub fn read(batch: Batch) -> Result<FirstRow, DataError> {
         batch.required(EID)?;
         let eid = batch.text_of_first_row(EID)?;
         let column = batch.required(REGIONS)?;

@@ -81,12 +81,20 @@ impl Trainer<'_> {
                 format!("it was started with {known} sessions, and {given} are given: give the same");
             return Err(self.folder.wrong(&problem));
         }
-        for (known, session) in known.iter().zip(self.sessions) {
+        for ((known, session), trials) in known.iter().zip(self.sessions).zip(&self.trial_records) {
+            let fail = |problem: String| Err(TrainError::Session { eid: session.eid().to_owned(), problem });
             if known.eid != session.eid() {
-                let problem = format!("session {} stood in this place when the run began", known.eid);
-                return Err(TrainError::Session { eid: session.eid().to_owned(), problem });
+                return fail(format!("session {} stood in this place when the run began", known.eid));
             }
             known.check(session)?;
+            // Going on would train on trials that the run is yet to be scored on.
+            if known.trials.as_ref().is_some_and(|known| known != trials) {
+                return fail(
+                    "its trials, or their splits, are not those that the run began with: give the same files, or \
+                     start another run"
+                        .to_owned(),
+                );
+            }
         }
         let path = last.join(PROGRESS);
         let text = std::fs::read(&path).map_err(TrainError::read(&path))?;

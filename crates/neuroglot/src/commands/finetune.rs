@@ -4,6 +4,7 @@ use crate::CommandError;
 use crate::compute::DeviceOptions;
 use crate::console::Console;
 use crate::fine_tuning;
+use crate::overlap::{self, Warn};
 use crate::run_summary::{as_json, in_words};
 use crate::sessions;
 use crate::training::Training;
@@ -88,6 +89,10 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         arguments.sessions.clone()
     };
     let sessions = sessions::read(&paths, &config.data.filter(), console)?;
+    if let (Some(run), false) = (&arguments.run, arguments.resume) {
+        let base = overlap::open_checkpoint(run, config.init.from_checkpoint.name())?;
+        overlap::warn(&base, &sessions, &paths, Warn::OfTestTrials, console)?;
+    }
     let training = Training {
         title: "",
         config: &config,

@@ -1,5 +1,6 @@
 //! One verb per file: its arguments, and the few lines that call the libraries.
 
+pub mod audit;
 pub mod baseline;
 pub mod bench;
 pub mod compare;

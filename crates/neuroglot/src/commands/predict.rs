@@ -4,6 +4,7 @@ use crate::CommandError;
 use crate::compute::DeviceOptions;
 use crate::console::Console;
 use crate::loaded_run::LoadedRun;
+use crate::overlap::{self, Warn};
 use crate::sessions;
 use clap::{Args, ValueEnum};
 use neuroglot::eval::{Hidden, predict};
@@ -116,6 +117,7 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     let mut run = LoadedRun::open(&arguments.run, &arguments.checkpoint, device)?;
     let paths = std::slice::from_ref(&arguments.session);
     let sessions = sessions::read(paths, &run.config.data.filter(), console)?;
+    overlap::warn(&run.checkpoint, &sessions, paths, Warn::OfTestTrials, console)?;
     for session in &sessions {
         let hidden = Hidden::parse(session, &units, &regions, &bins)?;
         let scheme = arguments.prompt.scheme();

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use neuroglot_data::{DataError, Session};
 use serde::{Deserialize, Serialize};
 
-use crate::{AlfOptions, AlfSource, PrepareError, Recording};
+use crate::{AlfOptions, AlfSource, ArraysSource, BinnedRecording, PrepareError, Recording};
 
 /// Options of all readers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,8 @@ pub struct SourceOptions {
 pub enum Source {
     /// A session folder of the IBL.
     Alf(AlfSource),
+    /// Plain arrays.
+    Arrays(ArraysSource),
     /// A session that is aligned already, such as one from the Hugging Face hub.
     Aligned(PathBuf),
 }
@@ -29,6 +31,8 @@ pub enum Source {
 pub enum Content {
     /// A recording, to be cut into trials.
     Recording(Box<Recording>),
+    /// Counts of trials, without regions and a split.
+    Binned(Box<BinnedRecording>),
     /// A session that needs no more than to be checked and copied.
     Session(Box<Session>),
 }
@@ -53,6 +57,9 @@ impl Source {
                 Err(error) => Err(error.into()),
             };
         }
+        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml")) {
+            return Ok(Source::Arrays(ArraysSource::open(path)?));
+        }
         Err(PrepareError::Missing {
             place: path.to_owned(),
             what: "recording".to_owned(),
@@ -64,6 +71,7 @@ impl Source {
     pub fn kind(&self) -> &'static str {
         match self {
             Source::Alf(_) => "ibl-alf",
+            Source::Arrays(_) => "arrays",
             Source::Aligned(_) => "aligned",
         }
     }
@@ -72,6 +80,7 @@ impl Source {
     pub fn eid(&self) -> Option<String> {
         match self {
             Source::Alf(source) => Some(source.eid().to_owned()),
+            Source::Arrays(source) => Some(source.eid().to_owned()),
             Source::Aligned(folder) => {
                 neuroglot_data::SessionHeader::read(folder).ok().map(|header| header.eid)
             }
@@ -85,6 +94,7 @@ impl Source {
     pub fn files(&self) -> Result<Vec<PathBuf>, PrepareError> {
         match self {
             Source::Alf(source) => Ok(source.files()),
+            Source::Arrays(source) => Ok(source.files()),
             Source::Aligned(folder) => files_below(folder),
         }
     }
@@ -96,6 +106,7 @@ impl Source {
     pub fn read(&self, wanted: &(dyn Fn(&str) -> bool + Sync)) -> Result<Content, PrepareError> {
         Ok(match self {
             Source::Alf(source) => Content::Recording(Box::new(source.read(wanted)?)),
+            Source::Arrays(source) => source.read(wanted)?,
             Source::Aligned(folder) => Content::Session(Box::new(Session::read(folder)?)),
         })
     }

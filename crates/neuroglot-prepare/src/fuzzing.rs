@@ -35,21 +35,21 @@ fn read_all(mut with: impl FnMut(Read) -> Result<(), PrepareError>) -> Result<()
         result.map(drop)
     }
     // That numbers are not of the type asked for is no fault of the file.
-    fn number<T>(result: Result<T, PrepareError>) -> Result<(), PrepareError> {
+    fn number(result: Result<(), PrepareError>) -> Result<(), PrepareError> {
         match result {
             Err(PrepareError::Field { .. }) => Ok(()),
-            result => done(result),
+            result => result,
         }
     }
     let mut is_text = false;
-    with(&mut |source| {
+    number(with(&mut |source| {
         let array = source.open()?;
         is_text = array.is_text();
-        number(array.visit::<u32>(|_| Ok(())))
-    })?;
+        array.visit::<u32>(|_| Ok(()))
+    }))?;
     if is_text {
         return with(&mut |source| done(source.open()?.texts()));
     }
-    with(&mut |source| number(source.open()?.numbers::<i64>()))?;
+    number(with(&mut |source| done(source.open()?.numbers::<i64>())))?;
     with(&mut |source| done(source.open()?.numbers::<f64>()))
 }

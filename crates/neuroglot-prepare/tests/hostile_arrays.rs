@@ -201,11 +201,11 @@ fn nesting_is_bounded() {
     let folder = TempDir::new().unwrap();
     let toml = folder.path().join("deep.toml");
     for text in [
-        format!("x = {}", "[".repeat(100_000)),
-        format!("x = {}{}", "[".repeat(100_000), "]".repeat(100_000)),
-        format!("x{}", ".x".repeat(100_000)),
-        format!("[{}x]", "x.".repeat(100_000)),
-        format!("{}x = {{", "x = {".repeat(50_000)),
+        format!("x = {}", "[".repeat(30_000)),
+        format!("x = {}{}", "[".repeat(30_000), "]".repeat(30_000)),
+        format!("x{}", ".x".repeat(30_000)),
+        format!("[{}x]", "x.".repeat(30_000)),
+        format!("{}x = {{", "x = {".repeat(15_000)),
     ] {
         std::fs::write(&toml, &text).unwrap();
         let message = frugally("nested TOML", || read(&toml)).unwrap_err();

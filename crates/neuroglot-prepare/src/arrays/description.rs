@@ -9,7 +9,7 @@ use super::value::ArrayValue;
 use crate::PrepareError;
 
 /// Longest file that is read, bytes; longer lists belong in arrays.
-const MAX_BYTES: u64 = 16 << 20;
+const MAX_BYTES: u64 = 1 << 20;
 
 const TOP: [&str; 9] = ["eid", "subject", "lab", "align", "counts", "spikes", "units", "trials", "traces"];
 const COUNTS: [&str; 2] = ["file", "bin_seconds"];

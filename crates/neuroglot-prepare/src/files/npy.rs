@@ -523,7 +523,7 @@ mod tests {
         assert!(read_texts(&npy("|u1", false, "1,", &[1])).unwrap_err().contains("not text"));
         // Texts of no length would be any number in no bytes.
         assert!(read_texts(&npy("|S0", false, "1152921504606846976,", &[])).is_err());
-        let wide = npy("<U4611686018427387904", false, "1,", &[0; 8]);
+        let wide = npy("<U1152921504606846976", false, "1,", &[0; 8]);
         assert!(read_texts(&wide).unwrap_err().contains("promises"));
     }
 

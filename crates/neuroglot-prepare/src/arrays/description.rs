@@ -204,25 +204,16 @@ impl Keys<'_> {
 
     /// Refuses keys that there are not, and names the nearest.
     fn check(&self, table: &Table, place: &str, known: &[&str]) -> Result<(), PrepareError> {
-        for key in table.keys().filter(|key| !known.contains(&key.as_str())) {
-            if !place.is_empty() && TOP.contains(&key.as_str()) {
-                let problem = "belongs to the top of the file".to_owned();
-                return Err(self.wrong(
-                    &format!("{place}{key}"),
-                    problem,
-                    "write it above the first [table]",
-                ));
-            }
-            let score = |known: &&&str| strsim::jaro_winkler(key, known);
-            let nearest = known.iter().max_by(|a, b| score(a).total_cmp(&score(b))).unwrap_or(&"");
-            let problem = format!("is no key, the nearest is {place}{nearest}");
-            return Err(self.wrong(
-                &format!("{place}{key}"),
-                problem,
-                "correct it, docs/arrays.md lists all keys",
-            ));
+        let Some(key) = table.keys().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
+        let name = format!("{place}{key}");
+        if !place.is_empty() && TOP.contains(&key.as_str()) {
+            let problem = "belongs to the top of the file".to_owned();
+            return Err(self.wrong(&name, problem, "write it above the first [table]"));
         }
-        Ok(())
+        let score = |known: &&&str| strsim::jaro_winkler(key, known);
+        let nearest = known.iter().max_by(|a, b| score(a).total_cmp(&score(b))).unwrap_or(&"");
+        let problem = format!("is no key, the nearest is {place}{nearest}");
+        Err(self.wrong(&name, problem, "correct it, docs/arrays.md lists all keys"))
     }
 
     fn any_table<'t>(&self, table: &'t Table, key: &str) -> Result<Option<&'t Table>, PrepareError> {

@@ -20,7 +20,7 @@ use description::{Activity, Description};
 #[derive(Debug, Clone)]
 pub struct ArraysSource {
     file: PathBuf,
-    description: Description,
+    description: Box<Description>,
 }
 
 impl ArraysSource {
@@ -30,7 +30,7 @@ impl ArraysSource {
     /// [`PrepareError::Io`]; [`PrepareError::Field`] and [`PrepareError::Missing`] name a key that is unknown, missing or
     /// wrong.
     pub fn open(file: &Path) -> Result<ArraysSource, PrepareError> {
-        Ok(ArraysSource { file: file.to_owned(), description: Description::read(file)? })
+        Ok(ArraysSource { file: file.to_owned(), description: Box::new(Description::read(file)?) })
     }
 
     /// Identifier of the session.

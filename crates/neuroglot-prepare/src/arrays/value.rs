@@ -231,36 +231,34 @@ fn list(value: &Toml) -> Result<Content, &'static str> {
             None => break,
         }
     }
+    let mut leaves = Vec::new();
+    flatten(value, &shape, &mut leaves)?;
     if let Toml::String(_) = inner {
-        let mut texts = Vec::new();
-        flatten(value, &shape, &mut |value| match value {
-            Toml::String(text) => Ok(texts.push(text.clone())),
-            _ => Err("holds texts and other things"),
-        })?;
-        return Ok(Content::Texts(NpyArray { shape, values: texts }));
+        let text = |leaf: &Toml| leaf.as_str().map(str::to_owned).ok_or("holds texts and other things");
+        let values = leaves.into_iter().map(text).collect::<Result<_, _>>()?;
+        return Ok(Content::Texts(NpyArray { shape, values }));
     }
-    let mut numbers = Vec::new();
-    flatten(value, &shape, &mut |value| match value {
-        Toml::Integer(number) => Ok(numbers.push(*number as f64)),
-        Toml::Float(number) => Ok(numbers.push(*number)),
-        Toml::Boolean(truth) => Ok(numbers.push(f64::from(u8::from(*truth)))),
+    let number = |leaf: &Toml| match leaf {
+        Toml::Integer(number) => Ok(*number as f64),
+        Toml::Float(number) => Ok(*number),
+        Toml::Boolean(truth) => Ok(f64::from(u8::from(*truth))),
         _ => Err("holds what is neither number nor truth value"),
-    })?;
-    Ok(Content::Numbers(NpyArray { shape, values: numbers }))
+    };
+    let values = leaves.into_iter().map(number).collect::<Result<_, _>>()?;
+    Ok(Content::Numbers(NpyArray { shape, values }))
 }
 
-/// Visits the innermost values of lists that have the shape of the first of them.
-fn flatten(
-    value: &Toml,
-    shape: &[usize],
-    visit: &mut impl FnMut(&Toml) -> Result<(), &'static str>,
-) -> Result<(), &'static str> {
+/// The innermost values of lists, which must all have the shape of the first of them.
+fn flatten<'a>(value: &'a Toml, shape: &[usize], leaves: &mut Vec<&'a Toml>) -> Result<(), &'static str> {
     match (value, shape) {
         (Toml::Array(values), [length, inner @ ..]) if values.len() == *length => {
-            values.iter().try_for_each(|value| flatten(value, inner, visit))
+            values.iter().try_for_each(|value| flatten(value, inner, leaves))
         }
         (Toml::Array(_), _) | (_, [_, ..]) => Err("holds lists of different lengths"),
-        (value, []) => visit(value),
+        (value, []) => {
+            leaves.push(value);
+            Ok(())
+        }
     }
 }
 

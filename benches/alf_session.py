@@ -44,10 +44,12 @@ def main():
         times = np.sort(draw.uniform(0, seconds, options.spikes))
         clusters = draw.choice(options.clusters, options.spikes, p=rates / rates.sum())
         channels = np.sort(draw.integers(0, 384, options.clusters))
-        suffix = f".{identifier()}" if probe else ""
+        def file(name, extension):
+            # One identifier for each data set, as files have that were downloaded from the archive's file servers.
+            return place / (f"{name}.{identifier()}.{extension}" if probe else f"{name}.{extension}")
 
         def save(name, values):
-            np.save(place / f"{name}{suffix}.npy", values)
+            np.save(file(name, "npy"), values)
 
         save("spikes.times", times)
         save("spikes.clusters", clusters.astype(kind))
@@ -56,10 +58,10 @@ def main():
         save("channels.brainLocationIds_ccf_2017",
              np.array(REGIONS, dtype=np.int32)[np.arange(384) * len(REGIONS) // 384])
         pd.DataFrame({"uuids": [str(identifier()) for _ in range(options.clusters)]}).to_csv(
-            place / f"clusters.uuids{suffix}.csv", index=False)
+            file("clusters.uuids", "csv"), index=False)
         pd.DataFrame({"cluster_id": np.arange(options.clusters),
                       "label": draw.choice([0, 1 / 3, 2 / 3, 1], options.clusters)}).to_parquet(
-            place / f"clusters.metrics{suffix}.pqt")
+            file("clusters.metrics", "pqt"))
     # An older revision, which must not be taken.
     np.save(alf / "probe01/pykilosort/spikes.times.npy", np.zeros(3))
 

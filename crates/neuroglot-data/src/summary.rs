@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use neuroglot_regions::is_region;
 use serde::Serialize;
 
 use crate::{Behaviour, Session, Split};
@@ -128,7 +129,7 @@ impl SessionSummary {
             warnings.push(format!("{silent} of {} units have no spike: filter with min_rate", self.units));
         }
         for (region, units) in &self.units_per_region {
-            if region == "root" || region == "void" {
+            if !is_region(region) {
                 warnings.push(format!(
                     "{units} units are in {region}, which is no brain region: filter with regions"
                 ));

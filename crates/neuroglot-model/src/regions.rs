@@ -1,8 +1,11 @@
 //! Which region and which patch each unit of a session lies in.
 
+use neuroglot_regions::is_region;
+
 /// The regions of one session, and the patches that the `random-token` mask hides.
 ///
-/// Units labelled `root`, `void`, `unknown` or nothing lie in no region: they are never the target of a region mask.
+/// Units labelled `root`, `void`, `unknown` or nothing lie in no region ([`is_region`]): they are never the target of a
+/// region mask.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Regions {
     names: Vec<String>,
@@ -62,10 +65,6 @@ impl Regions {
     pub fn units_of(&self, region: usize) -> Vec<usize> {
         (0..self.units()).filter(|unit| self.of_unit[*unit] == Some(region)).collect()
     }
-}
-
-fn is_region(name: &str) -> bool {
-    !name.is_empty() && !["root", "void", "unknown"].contains(&name)
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod error;
 mod files;
 #[doc(hidden)]
 pub mod fuzzing;
+mod many;
 mod options;
 mod prepare;
 mod provenance;
@@ -27,6 +28,7 @@ pub use arrays::ArraysSource;
 pub use assemble::{BehaviourNotes, Dropped, Prepared, Selection, assemble};
 pub use binned::{BinnedRecording, assemble_binned};
 pub use error::PrepareError;
+pub use many::{Job, Limits};
 pub use options::{Condition, PrepareOptions};
 pub use prepare::{Outcome, Preparation};
 pub use provenance::{FileRecord, PROVENANCE_FILE, Provenance, SourceRecord};

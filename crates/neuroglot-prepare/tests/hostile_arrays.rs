@@ -91,7 +91,7 @@ impl Victim {
 
     /// Cuts the file off at every length, or `steps` of them.
     fn truncate(&self, damage: Damage) {
-        let step = (self.whole.len() / 3000).max(1);
+        let step = (self.whole.len() / 1500).max(1);
         for length in (0..self.whole.len()).rev().step_by(step) {
             self.check(&self.whole[..length], damage, &format!("of {length} bytes"));
         }
@@ -129,12 +129,12 @@ fn damaged_files_are_refused_by_name() {
     ] {
         let victim = Victim::new(toml, name);
         victim.truncate(Damage::Noticed);
-        victim.flip(Damage::Harmless, 3000, usize::MAX);
+        victim.flip(Damage::Harmless, 2000, usize::MAX);
     }
     for name in ["spikes.toml", "counts.toml"] {
         let victim = Victim::new(name, name);
         victim.truncate(Damage::Unnoticed);
-        victim.flip(Damage::Unnoticed, 3000, usize::MAX);
+        victim.flip(Damage::Unnoticed, 2000, usize::MAX);
     }
     bombs_are_not_unpacked();
     nesting_is_bounded();

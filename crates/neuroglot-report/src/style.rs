@@ -67,6 +67,8 @@ svg .note { font-size: 11.5px; fill: #333; }
 .edge { fill: #fff; stroke-width: 1.2; }
 .border { stroke: #333; stroke-width: 0.8; }
 .cell { stroke: #fff; stroke-width: 1; }
+.swatch { stroke: #555; stroke-width: 0.6; }
+span.swatch { display: inline-block; width: 9px; height: 9px; margin-right: 4px; border: 1px solid #555; }
 .diagonal-cell { stroke: #222; stroke-width: 1.4; }
 .cell-dark, .cell-light { font-size: 11px; font-variant-numeric: tabular-nums; }
 svg .cell-light { fill: #fff; }

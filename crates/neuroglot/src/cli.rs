@@ -2,7 +2,7 @@
 
 use crate::commands::{
     baseline, bench, compare, demo, doctor, evaluate, finetune, import_checkpoint, inspect, launch,
-    learning_curve, predict, report, simulate, study, train, translate,
+    learning_curve, predict, prepare, report, simulate, study, train, translate,
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -48,6 +48,7 @@ pub struct GlobalOptions {
 pub enum Command {
     Demo(demo::Arguments),
     Simulate(simulate::Arguments),
+    Prepare(Box<prepare::Arguments>),
     Inspect(inspect::Arguments),
     Train(train::Arguments),
     Finetune(finetune::Arguments),

@@ -9,6 +9,8 @@
 //! | module | what it holds |
 //! |---|---|
 //! | [`data`] | sessions: reading, writing, filtering, summarising, simulating |
+//! | [`prepare`] | sessions from recordings as they are published |
+//! | [`regions`] | brain regions: the Allen structure tree and its parcellations |
 //! | [`engine`] | operations with gradients, on a device |
 //! | [`model`] | masks and models |
 //! | [`metrics`] | bits per spike, Poisson D², R², bootstrap intervals |
@@ -49,6 +51,8 @@ pub use neuroglot_engine as engine;
 pub use neuroglot_eval as eval;
 pub use neuroglot_metrics as metrics;
 pub use neuroglot_model as model;
+pub use neuroglot_prepare as prepare;
+pub use neuroglot_regions as regions;
 pub use neuroglot_report as report;
 pub use neuroglot_study as study;
 pub use neuroglot_train as train;

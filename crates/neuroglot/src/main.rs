@@ -15,6 +15,7 @@ mod learning_curve;
 mod loaded_run;
 mod machine;
 mod number;
+mod preparing;
 mod progress;
 mod report_of_baseline;
 mod report_of_runs;
@@ -53,6 +54,7 @@ fn run(cli: Cli, console: &Console) -> Result<(), CommandError> {
     match cli.command {
         Command::Demo(arguments) => commands::demo::run(&arguments, threads, console),
         Command::Simulate(arguments) => commands::simulate::run(&arguments, console),
+        Command::Prepare(arguments) => commands::prepare::run(&arguments, console),
         Command::Inspect(arguments) => commands::inspect::run(&arguments, console),
         Command::Train(arguments) => commands::train::run(&arguments, threads, console),
         Command::Finetune(arguments) => commands::finetune::run(&arguments, threads, console),

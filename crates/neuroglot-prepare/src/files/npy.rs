@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use npyz::{DType, Endianness, NpyFile, NpyHeader, Order, TypeChar, TypeStr};
+use npyz::{DType, Endianness, NpyHeader, Order, TypeChar, TypeStr};
 
 use crate::PrepareError;
 
@@ -16,8 +16,6 @@ const MAX_NESTING: usize = 8;
 
 /// More texts than any list of trials or units has.
 const MAX_TEXTS: usize = 1 << 20;
-
-const BUFFER: usize = 1 << 18;
 
 /// A numeric array, flattened in C order.
 #[derive(Debug, Clone, PartialEq)]
@@ -205,12 +203,9 @@ impl OpenNpy<'_> {
         self,
         each: impl FnMut(T) -> Result<(), String>,
     ) -> Result<(), PrepareError> {
-        let OpenNpy { header, kind, source, .. } = self;
-        // Exactly the elements are read: what is behind them is for others to look at.
-        let bytes = header.len() * kind.num_bytes().unwrap_or_default() as u64;
-        let elements = BufReader::with_capacity(BUFFER, Read::take(&mut *source.reader, bytes));
-        let array = NpyFile::with_header(header, elements);
-        visit_elements(array, kind.type_char(), kind.size_field(), each).map_err(|stop| match stop {
+        let OpenNpy { kind, elements, source, .. } = self;
+        let reader = &mut *source.reader;
+        visit_elements(reader, elements, &kind, each).map_err(|stop| match stop {
             Stop::Io(error) => {
                 PrepareError::Corrupt { file: source.file.to_owned(), problem: error.to_string() }
             }
@@ -365,46 +360,70 @@ fn check_shape(header: &[u8]) -> Result<(), String> {
     product.map(|_| ()).ok_or_else(wrong)
 }
 
-fn visit_elements<T: NpyNumber, R: Read>(
-    array: NpyFile<R>,
-    kind: TypeChar,
-    width: u64,
+/// Elements are converted in pieces of this many bytes, which stay in cache; a multiple of every element's width.
+const PIECE: usize = 1 << 16;
+
+/// Reads the elements behind the header. This is not left to `npyz`, which takes them one by one: spike times are tens of
+/// millions.
+fn visit_elements<T: NpyNumber>(
+    reader: &mut dyn Read,
+    count: usize,
+    kind: &TypeStr,
     mut each: impl FnMut(T) -> Result<(), String>,
 ) -> Result<(), Stop> {
-    fn all<S: npyz::Deserialize, R: Read>(
-        array: NpyFile<R>,
-        mut visit: impl FnMut(S) -> Result<(), String>,
-    ) -> Result<(), Stop> {
-        for element in array.data::<S>().map_err(|_| Stop::Type)? {
-            visit(element.map_err(Stop::Io)?).map_err(Stop::Element)?;
-        }
-        Ok(())
-    }
     let held = |value: Option<T>, found: &dyn std::fmt::Display| {
         value.ok_or_else(|| format!("holds {found} where {} are needed", T::NAME))
     };
-    let mut whole = |value: i128| each(held(T::from_whole(value), &value)?);
-    match (kind, width) {
-        (TypeChar::Bool, _) => all(array, |value: bool| whole(value.into())),
-        (TypeChar::Int, 1) => all(array, |value: i8| whole(value.into())),
-        (TypeChar::Int, 2) => all(array, |value: i16| whole(value.into())),
-        (TypeChar::Int, 4) => all(array, |value: i32| whole(value.into())),
-        (TypeChar::Int, 8) => all(array, |value: i64| whole(value.into())),
-        (TypeChar::Uint, 1) => all(array, |value: u8| whole(value.into())),
-        (TypeChar::Uint, 2) => all(array, |value: u16| whole(value.into())),
-        (TypeChar::Uint, 4) => all(array, |value: u32| whole(value.into())),
-        (TypeChar::Uint, 8) => all(array, |value: u64| whole(value.into())),
-        (TypeChar::Float, _) => {
-            let mut float = |value: f64| each(held(T::from_float(value), &value)?);
-            match width {
-                2 => all(array, |value: half::f16| float(value.into())),
-                4 => all(array, |value: f32| float(value.into())),
-                8 => all(array, float),
-                _ => Err(Stop::Type),
+    macro_rules! all {
+        ($type:ty, $convert:expr) => {
+            match kind.endianness() {
+                Endianness::Big => pieces(reader, count, <$type>::from_be_bytes, $convert),
+                _ => pieces(reader, count, <$type>::from_le_bytes, $convert),
             }
-        }
+        };
+    }
+    let (letter, width) = (kind.type_char(), kind.size_field());
+    if letter == TypeChar::Float {
+        let mut float = |value: f64| each(held(T::from_float(value), &value)?);
+        return match width {
+            2 => all!(half::f16, |value| float(value.into())),
+            4 => all!(f32, |value| float(value.into())),
+            8 => all!(f64, float),
+            _ => Err(Stop::Type),
+        };
+    }
+    let mut whole = |value: i128| each(held(T::from_whole(value), &value)?);
+    match (letter, width) {
+        (TypeChar::Bool, 1) => all!(u8, |value| whole((value != 0).into())),
+        (TypeChar::Int, 1) => all!(i8, |value| whole(value.into())),
+        (TypeChar::Int, 2) => all!(i16, |value| whole(value.into())),
+        (TypeChar::Int, 4) => all!(i32, |value| whole(value.into())),
+        (TypeChar::Int, 8) => all!(i64, |value| whole(value.into())),
+        (TypeChar::Uint, 1) => all!(u8, |value| whole(value.into())),
+        (TypeChar::Uint, 2) => all!(u16, |value| whole(value.into())),
+        (TypeChar::Uint, 4) => all!(u32, |value| whole(value.into())),
+        (TypeChar::Uint, 8) => all!(u64, |value| whole(value.into())),
         _ => Err(Stop::Type),
     }
+}
+
+fn pieces<S, const WIDTH: usize>(
+    reader: &mut dyn Read,
+    mut count: usize,
+    decode: impl Fn([u8; WIDTH]) -> S,
+    mut visit: impl FnMut(S) -> Result<(), String>,
+) -> Result<(), Stop> {
+    let mut piece = vec![0; PIECE];
+    while count > 0 {
+        let length = count.min(PIECE / WIDTH);
+        let bytes = &mut piece[..length * WIDTH];
+        reader.read_exact(bytes).map_err(Stop::Io)?;
+        for element in bytes.as_chunks::<WIDTH>().0 {
+            visit(decode(*element)).map_err(Stop::Element)?;
+        }
+        count -= length;
+    }
+    Ok(())
 }
 
 fn in_c_order<T: Clone>(values: &[T], shape: &[usize]) -> Vec<T> {

@@ -64,10 +64,10 @@ impl Runs {
             left -= wanted as u64;
         }
         // One byte more than announced also makes the decompressor check its checksum.
-        match data.bytes().next() {
-            None => Ok(lines.runs),
-            Some(Ok(_)) => Err(AnnotationError::TooLong { path: path.to_owned(), expected: voxels }),
-            Some(Err(source)) => Err(failed(source, path)),
+        match std::io::copy(&mut data.take(1), &mut std::io::sink()) {
+            Ok(0) => Ok(lines.runs),
+            Ok(_) => Err(AnnotationError::TooLong { path: path.to_owned(), expected: voxels }),
+            Err(source) => Err(failed(source, path)),
         }
     }
 

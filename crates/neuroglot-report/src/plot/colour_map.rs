@@ -21,13 +21,18 @@ pub(crate) fn diverging(value: f64) -> Rgb {
     if value < 0.0 { tint(-value * 0.75, ORANGE) } else { tint(value * 0.75, BLUE) }
 }
 
-/// Whether black text reads better than white on `colour`, by relative luminance (WCAG 2).
+/// Whether black text reads better than white on `colour`.
 pub(crate) fn wants_dark_text(colour: Rgb) -> bool {
+    relative_luminance(colour) > 0.179
+}
+
+/// Relative luminance (WCAG 2): 0 for black, 1 for white.
+pub(crate) fn relative_luminance(colour: Rgb) -> f64 {
     let [red, green, blue] = colour.map(|channel| {
         let channel = f64::from(channel) / 255.0;
         if channel <= 0.04045 { channel / 12.92 } else { ((channel + 0.055) / 1.055).powf(2.4) }
     });
-    0.2126 * red + 0.7152 * green + 0.0722 * blue > 0.179
+    0.2126 * red + 0.7152 * green + 0.0722 * blue
 }
 
 /// `#rrggbb`.

@@ -1,5 +1,6 @@
 //! Says what colours, dashes and markers stand for.
 
+use super::ink::Ink;
 use super::palette::{Marker, colour, dash};
 use super::svg::{Anchor, Svg, text_width};
 use crate::text::shorten;
@@ -17,7 +18,7 @@ pub(crate) enum Sample {
     /// A line of colour and dash indices, with a marker where the line carries markers.
     Line { colour: usize, dash: usize, marker: Option<Marker> },
     /// A filled marker.
-    Mark { marker: Marker, colour: &'static str },
+    Mark { marker: Marker, ink: Ink },
     /// The short bar that marks a ceiling.
     Ceiling,
 }
@@ -46,7 +47,7 @@ impl Entry {
                     svg.path(&marker.path(centre), &format!("fill=\"{stroke}\""));
                 }
             }
-            Sample::Mark { marker, colour } => svg.path(&marker.path(centre), &format!("fill=\"{colour}\"")),
+            Sample::Mark { marker, ink } => svg.path(&marker.path(centre), &ink.filled()),
             Sample::Ceiling => svg.line((left, middle), (left + width, middle), "ceiling"),
         }
         svg.text((left + width + 6.0, middle + 4.0), Anchor::Start, "legend", &shorten(&self.label, LONGEST));

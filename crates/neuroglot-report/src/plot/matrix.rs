@@ -1,6 +1,8 @@
 //! Scores of region × region as a map with the number in every cell.
 
 use super::colour_map::{diverging, hex, wants_dark_text};
+use super::ink::Ink;
+use super::palette::OTHER;
 use super::svg::{Anchor, Area, Svg, text_width};
 use super::ticks::Ticks;
 use crate::number::decimal;
@@ -8,6 +10,9 @@ use crate::text::shorten;
 
 /// Regions drawn of one matrix at most.
 pub(crate) const MOST_REGIONS: usize = 24;
+
+/// Thickness of the bars beside the regions' names (px).
+const SWATCH: f64 = 4.0;
 
 /// What is drawn: a row per target, a column per source, and one last column for all other regions together.
 pub(crate) struct Matrix<'a> {
@@ -29,13 +34,13 @@ pub(crate) fn figure(matrix: &Matrix) -> String {
     let cell = if count <= 9 { 50.0 } else { 32.0 };
     let (cell_height, gap) = (if count <= 9 { 30.0 } else { 22.0 }, 12.0);
     let widest = regions.iter().map(|region| text_width(region, 11.0)).fold(0.0, f64::max);
-    let (left, top) = (36.0 + widest, 26.0);
+    let (left, top) = (42.0 + widest, 26.0);
     let (inner_width, inner_height) = (cell * count as f64, cell_height * count as f64);
     let bar_left = left + inner_width + gap + cell + 22.0;
     let bottom = top + inner_height;
     let width = bar_left + 84.0;
     let turned = regions.iter().any(|region| text_width(region, 11.0) > cell - 4.0) || cell < 50.0;
-    let label_space = if turned { 18.0 + widest.max(text_width("all others", 11.0)) * 0.87 } else { 18.0 };
+    let label_space = if turned { 24.0 + widest.max(text_width("all others", 11.0)) * 0.87 } else { 24.0 };
 
     let score_of = |target: usize, source: usize| {
         let score =
@@ -48,7 +53,9 @@ pub(crate) fn figure(matrix: &Matrix) -> String {
     svg.text((0.0, 14.0), Anchor::Start, "panel", matrix.title);
     for target in 0..count {
         let y = top + cell_height * target as f64;
-        svg.text((left - 6.0, y + cell_height / 2.0 + 4.0), Anchor::End, "tick", &regions[target]);
+        svg.text((left - 12.0, y + cell_height / 2.0 + 4.0), Anchor::End, "tick", &regions[target]);
+        let swatch = Area { left: left - 8.0, top: y + 1.0, width: SWATCH, height: cell_height - 2.0 };
+        draw_swatch(&mut svg, swatch, &matrix.regions[target]);
         for source in 0..=count {
             let x = left + cell * source as f64 + if source == count { gap } else { 0.0 };
             let area = Area { left: x, top: y, width: cell, height: cell_height };
@@ -62,18 +69,21 @@ pub(crate) fn figure(matrix: &Matrix) -> String {
     }
     for (index, region) in regions.iter().enumerate() {
         let x = left + cell * (index as f64 + 0.5);
+        let swatch =
+            Area { left: x - cell / 2.0 + 1.0, top: bottom + 3.0, width: cell - 2.0, height: SWATCH };
+        draw_swatch(&mut svg, swatch, &matrix.regions[index]);
         if turned {
-            svg.turned_text((x + 4.0, bottom + 10.0), Anchor::End, "tick", region, -60.0);
+            svg.turned_text((x + 4.0, bottom + 16.0), Anchor::End, "tick", region, -60.0);
         } else {
-            svg.text((x, bottom + 15.0), Anchor::Middle, "tick", region);
+            svg.text((x, bottom + 21.0), Anchor::Middle, "tick", region);
         }
     }
     let others = left + inner_width + gap + cell / 2.0;
     if turned {
-        svg.turned_text((others + 4.0, bottom + 10.0), Anchor::End, "tick", "all others", -60.0);
+        svg.turned_text((others + 4.0, bottom + 16.0), Anchor::End, "tick", "all others", -60.0);
     } else {
-        svg.text((others, bottom + 15.0), Anchor::Middle, "tick", "all");
-        svg.text((others, bottom + 28.0), Anchor::Middle, "tick", "others");
+        svg.text((others, bottom + 21.0), Anchor::Middle, "tick", "all");
+        svg.text((others, bottom + 34.0), Anchor::Middle, "tick", "others");
     }
     svg.text(
         (left + inner_width / 2.0, bottom + label_space + 18.0),
@@ -88,6 +98,12 @@ pub(crate) fn figure(matrix: &Matrix) -> String {
         reach,
     );
     svg.finish()
+}
+
+/// A bar in the Allen atlas's colour beside a region's name.
+fn draw_swatch(svg: &mut Svg, area: Area, region: &str) {
+    let ink = Ink::of_region(region, OTHER);
+    svg.rect(area, "swatch", &ink.fill, region);
 }
 
 fn draw_cell(svg: &mut Svg, area: Area, score: Option<f64>, reach: f64) {
@@ -143,6 +159,12 @@ mod tests {
         let class = |node: &roxmltree::Node| node.attribute("class").unwrap_or("").starts_with("cell-");
         let cells: Vec<&str> = document.descendants().filter(class).filter_map(|node| node.text()).collect();
         assert_eq!(cells, ["0.25", "−0.50", "0.75", "–", "–", "–"]);
+        let fills = |class: &str| -> Vec<String> {
+            let nodes = document.descendants().filter(|node| node.attribute("class") == Some(class));
+            nodes.map(|node| node.attribute("fill").unwrap_or_default().to_owned()).collect()
+        };
+        // Rows, then columns: CA1 in the atlas's colour, and a name that the atlas does not have.
+        assert_eq!(fills("swatch"), ["#7ed04b", OTHER, "#7ed04b", OTHER]);
         assert!(text.contains("&lt;b&gt;") && !text.contains("NaN"));
     }
 }

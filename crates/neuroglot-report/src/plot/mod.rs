@@ -3,6 +3,7 @@
 pub(crate) mod axis;
 pub(crate) mod colour_map;
 pub(crate) mod heatmap;
+pub(crate) mod ink;
 pub(crate) mod intervals;
 pub(crate) mod legend;
 pub(crate) mod limits;

@@ -1,6 +1,7 @@
 //! Two scores of the same units against each other, on equal axes.
 
 use super::axis::Frame;
+use super::ink::Ink;
 use super::limits;
 use super::palette::Marker;
 use super::svg::{Anchor, Area, Svg, px};
@@ -18,10 +19,10 @@ pub(crate) struct Point {
 }
 
 /// How the points of a class are drawn.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Class {
     pub marker: Marker,
-    pub colour: &'static str,
+    pub ink: Ink,
 }
 
 /// Height of a line of the note (px).
@@ -80,9 +81,8 @@ pub(crate) fn figure(
                 edge.push_str(&class.marker.path(at));
             }
         }
-        let colour = class.colour;
-        svg.path(&inner, &format!("class=\"mark\" fill=\"{colour}\""));
-        svg.path(&edge, &format!("class=\"edge\" stroke=\"{colour}\""));
+        svg.path(&inner, &format!("class=\"mark\" {}", class.ink.filled()));
+        svg.path(&edge, &format!("class=\"edge\" stroke=\"{}\"", class.ink.edge));
     }
     for (index, line) in note.iter().enumerate() {
         svg.text((area.left, 14.0 + NOTE_LINE * (index + 1) as f64), Anchor::Start, "note", line);
@@ -101,7 +101,7 @@ mod tests {
             .collect();
         points.push(Point { x: -50.0, y: 0.5, ceiling: Some(f64::NAN), class: 0 });
         points.push(Point { x: f64::NAN, y: 0.5, ceiling: None, class: 0 });
-        let classes = [Class { marker: Marker::Square, colour: "#000000" }];
+        let classes = [Class { marker: Marker::Square, ink: Ink::plain("#000000") }];
         let (text, outside) = figure("a", &[], ("x", "y"), &points, &classes, 300.0);
         assert_eq!(outside, 1);
         roxmltree::Document::parse(&text).expect("well-formed");

@@ -1,6 +1,7 @@
 //! Scores of units side by side, region by region and in order within each.
 
 use super::axis::Frame;
+use super::ink::Ink;
 use super::limits;
 use super::palette::Marker;
 use super::svg::{Anchor, Area, Svg, px};
@@ -18,7 +19,7 @@ const GAP: f64 = 5.0;
 /// Least width of a region (px), which its turned name needs.
 const LEAST_WIDTH: f64 = 13.0;
 
-/// A dot plot `width` px wide; the mean of a region is a line across it. Units outside the axis are drawn at the edge;
+/// A dot plot `width` px wide, in the Allen atlas's colours of the regions (`colour` for others); the mean of a region is a line across it. Units outside the axis are drawn at the edge;
 /// their number is returned with the figure.
 pub(crate) fn figure(
     title: &str,
@@ -69,8 +70,9 @@ pub(crate) fn figure(
             }
         }
         svg.path(&ceilings, "class=\"ceiling\"");
-        svg.path(&inner, &format!("class=\"mark\" fill=\"{colour}\""));
-        svg.path(&edge, &format!("class=\"edge\" stroke=\"{colour}\""));
+        let ink = Ink::of_region(&strip.region, colour);
+        svg.path(&inner, &format!("class=\"mark\" {}", ink.filled()));
+        svg.path(&edge, &format!("class=\"edge\" stroke=\"{}\"", ink.edge));
         if !sorted.is_empty() {
             let mean = sorted.iter().map(|(score, _)| score).sum::<f64>() / sorted.len() as f64;
             if frame.y.holds(mean) {
@@ -100,5 +102,6 @@ mod tests {
         assert_eq!(text.matches("h4").count(), 1);
         assert_eq!(outside, 0);
         assert!(text.contains("&lt;void&gt;"));
+        assert!(text.contains("fill=\"#7ed04b\""), "CA1 has the atlas's colour");
     }
 }

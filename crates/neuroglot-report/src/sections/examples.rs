@@ -6,9 +6,11 @@ use crate::compare::{ComparedSession, unique};
 use crate::number::decimal;
 use crate::plot::axis::Frame;
 use crate::plot::heatmap::{self, BAR_SPACE, Heatmap};
+use crate::plot::ink::Ink;
 use crate::plot::legend::{self, Entry, Sample};
 use crate::plot::limits;
 use crate::plot::lines::{self, Line};
+use crate::plot::palette::OTHER;
 use crate::plot::raster::MOST_ROWS;
 use crate::plot::svg::{Anchor, Area, Svg};
 use crate::plot::ticks::Ticks;
@@ -90,9 +92,10 @@ fn figure(run: &str, session: &SessionEvaluation, example: &Example) -> String {
         ));
     }
     format!(
-        "<figure><figcaption><b>{}, {} unit</b>: {}, {score} bits/spike.{notes}</figcaption>{}</figure>\n",
+        "<figure><figcaption><b>{}, {} unit</b>: {}{}, {score} bits/spike.{notes}</figcaption>{}</figure>\n",
         escape(run),
         escape(&example.rank),
+        unit.map_or(String::new(), |unit| Ink::of_region(&unit.region, OTHER).swatch()),
         escape(&who),
         svg.finish()
     )

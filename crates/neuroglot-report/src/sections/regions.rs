@@ -39,7 +39,7 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
 /// What cells of a matrix mean.
 pub(crate) const READING: &str = "Bits/spike, mean over the target region’s units, when only the source region is \
     seen; “all others”: all regions but the target are seen. Outlined: the target’s own other units are seen \
-    (intra-region). Grey: undefined.";
+    (intra-region). Grey: undefined. Bars beside names: the region’s colour in the Allen atlas.";
 
 /// The largest finite score, its sign aside.
 pub(crate) fn largest(matrix: &RegionMatrix) -> f64 {

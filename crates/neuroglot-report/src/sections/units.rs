@@ -4,6 +4,7 @@ use super::{WIDTH, per_session};
 use crate::Report;
 use crate::compare::ComparedSession;
 use crate::number::{median, signed};
+use crate::plot::ink::Ink;
 use crate::plot::legend::{self, Entry, Sample};
 use crate::plot::palette::{COLOURS, Marker, OTHER, colour};
 use crate::plot::scatter::{self, Class, Point};
@@ -36,12 +37,10 @@ fn scatters(report: &Report, session: &ComparedSession, first: usize, other: usi
     };
     let names = (shorten(&report.runs[first].name, 30), shorten(&report.runs[other].name, 30));
     let regions = classes_of(one);
-    let classes: Vec<Class> = (0..=COLOURS.len())
-        .map(|index| match index {
-            index if index < COLOURS.len() => Class { marker: Marker::of(index), colour: colour(index) },
-            _ => Class { marker: Marker::Dot, colour: OTHER },
-        })
-        .collect();
+    let mut classes = vec![Class { marker: Marker::Dot, ink: Ink::plain(OTHER) }; COLOURS.len() + 1];
+    for (region, &index) in &regions {
+        classes[index] = Class { marker: Marker::of(index), ink: Ink::of_region(region, colour(index)) };
+    }
     let (mut figures, mut outside, mut drawn) = (String::new(), 0, Vec::new());
     for task in session.tasks() {
         let results = session.task(task);
@@ -77,7 +76,7 @@ fn scatters(report: &Report, session: &ComparedSession, first: usize, other: usi
     let legend = legend::row_figure(&entries(one, &regions, &drawn), WIDTH);
     format!(
         "<figure>{legend}<div class=\"pairs\">{figures}</div><figcaption>Bits/spike of each unit: {} against {}. Units \
-         above the diagonal are better predicted by {}.{}</figcaption></figure>\n",
+         above the diagonal are better predicted by {}. Colours of the regions: Allen atlas.{}</figcaption></figure>\n",
         escape(&names.1),
         escape(&names.0),
         escape(&names.1),
@@ -118,7 +117,7 @@ fn sizes(session: &SessionEvaluation) -> Vec<(&str, usize)> {
     sizes
 }
 
-/// The largest regions get a colour each.
+/// The largest regions get a shape and a colour each; related ones share the atlas's colour.
 fn classes_of(session: &SessionEvaluation) -> HashMap<&str, usize> {
     sizes(session)
         .into_iter()
@@ -136,13 +135,13 @@ fn entries(session: &SessionEvaluation, regions: &HashMap<&str, usize>, drawn: &
         .into_iter()
         .filter(|(class, _)| used.contains(class))
         .map(|(class, region)| Entry {
-            sample: Sample::Mark { marker: Marker::of(class), colour: colour(class) },
+            sample: Sample::Mark { marker: Marker::of(class), ink: Ink::of_region(region, colour(class)) },
             label: region.to_string(),
         })
         .collect();
     if used.contains(&COLOURS.len()) {
         let others = sizes(session).len().saturating_sub(COLOURS.len());
-        let sample = Sample::Mark { marker: Marker::Dot, colour: OTHER };
+        let sample = Sample::Mark { marker: Marker::Dot, ink: Ink::plain(OTHER) };
         entries.push(Entry { sample, label: counted(others, "other region") });
     }
     if drawn.iter().any(|point| point.ceiling.is_some()) {
@@ -191,7 +190,7 @@ fn strips(session: &ComparedSession, run: usize, name: &str) -> String {
     let ceiling = if has_ceiling { " Grey bars: the unit’s ceiling (true rate)." } else { "" };
     format!(
         "<figure>{figures}<figcaption>Bits/spike of each unit, {}: a dot per unit, by region (largest first) and \
-         in order within it. Lines: mean of the region.{ceiling}{}</figcaption></figure>\n",
+         in order within it. Lines: mean of the region. Colours: Allen atlas.{ceiling}{}</figcaption></figure>\n",
         escape(name),
         outside_note(outside)
     )

@@ -1,6 +1,7 @@
 //! The tables of a study: scores, then how rows differ from their references, then a picture.
 
 use crate::number::{decimal, signed};
+use crate::plot::ink::Ink;
 use crate::plot::intervals::{self, Band, Mean};
 use crate::plot::legend::{self, Entry, Sample};
 use crate::plot::palette::{Marker, colour};
@@ -152,7 +153,7 @@ fn picture(number: usize, table: &ScoreTable) -> String {
     let entries: Vec<Entry> = places
         .iter()
         .map(|place| Entry {
-            sample: Sample::Mark { marker: Marker::of(*place), colour: colour(*place) },
+            sample: Sample::Mark { marker: Marker::of(*place), ink: Ink::plain(colour(*place)) },
             label: table.rows[*place].name.clone(),
         })
         .collect();

@@ -1,6 +1,7 @@
 //! `neuroglot launch`
 
 use crate::CommandError;
+use crate::commands::prepare;
 use crate::console::Console;
 use crate::launch::kubernetes::Kubernetes;
 use crate::launch::slurm::Slurm;
@@ -87,8 +88,8 @@ struct What {
     /// The command
     #[arg(value_enum, value_name = "COMMAND")]
     command: Launched,
-    /// Its file
-    #[arg(value_name = "FILE.toml")]
+    /// Its file: of a study, or with a source on each line
+    #[arg(value_name = "FILE")]
     file: PathBuf,
     /// Its folder for results
     #[arg(long, value_name = "DIR")]
@@ -121,13 +122,19 @@ struct What {
 enum Launched {
     /// A grid of models and baselines
     Study,
+    /// Sessions from recordings
+    Prepare,
 }
 
 impl What {
     fn command(&self) -> ShardedCommand {
         let path = |path: &Path| path.display().to_string();
-        let Launched::Study = self.command;
-        let mut words = ["study".to_owned(), path(&self.file), "--out".to_owned(), path(&self.out)].to_vec();
+        let mut words = match self.command {
+            Launched::Study => {
+                ["study".to_owned(), path(&self.file), "--out".to_owned(), path(&self.out)].into()
+            }
+            Launched::Prepare => prepare::launched(&self.file, &self.out),
+        };
         words.extend(self.data.iter().flat_map(|data| ["--data".to_owned(), path(data)]));
         words.extend(self.more.iter().cloned());
         let stem = self.file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
@@ -144,6 +151,15 @@ impl What {
 impl Arguments {
     /// A job file is made of lines; nothing that is put into them may begin another.
     fn check(&self) -> Result<(), CommandError> {
+        let what = match &self.scheduler {
+            Scheduler::Slurm(slurm) => &slurm.what,
+            Scheduler::Kubernetes(kubernetes) => &kubernetes.what,
+        };
+        if matches!(what.command, Launched::Prepare) && what.data.is_some() {
+            return Err(CommandError::Usage(
+                "--data is of `launch … study`: sources are named in FILE".to_owned(),
+            ));
+        }
         let is_broken = |text: &String| text.contains(|c: char| c.is_control());
         let (what, mut texts) = match &self.scheduler {
             Scheduler::Slurm(slurm) => {

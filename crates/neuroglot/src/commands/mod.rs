@@ -12,6 +12,7 @@ pub mod inspect;
 pub mod launch;
 pub mod learning_curve;
 pub mod predict;
+pub mod prepare;
 pub mod report;
 pub mod simulate;
 pub mod study;

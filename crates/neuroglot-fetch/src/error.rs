@@ -1,0 +1,223 @@
+//! What can go wrong between here and a server.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A file cannot be listed or downloaded.
+///
+/// Each message names the address or the file, and the cure.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// The operating system refused an operation on a file or folder.
+    #[error("cannot {action} {path}: {source}")]
+    Io {
+        /// What was attempted, as a verb: "open", "write", …
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// An identifier or an address that was given is not of the expected form.
+    #[error("{text:?} is not {expected}")]
+    Name {
+        /// What was given.
+        text: String,
+        /// The form that is expected, with an example.
+        expected: &'static str,
+    },
+    /// A pattern of paths cannot be read.
+    #[error("the pattern {pattern:?} is not valid: {problem}; * stands for any text, ? for one character")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The server asks who we are, or refuses us.
+    #[error("{url} answers {status}: {cure}")]
+    Denied {
+        /// The address.
+        url: String,
+        /// The status, 401 or 403.
+        status: u16,
+        /// How one gets access to this source.
+        cure: String,
+    },
+    /// There is nothing at the address.
+    #[error(
+        "{url} does not exist (the server answers {status}): check the identifier, the version and the path"
+    )]
+    NotFound {
+        /// The address.
+        url: String,
+        /// The status, 404 or 410.
+        status: u16,
+    },
+    /// Another status than those that are understood.
+    #[error("{url} answers {status}: open the address in a browser, or try again later")]
+    Status {
+        /// The address.
+        url: String,
+        /// The status.
+        status: u16,
+    },
+    /// The server could not be reached at all.
+    #[error("cannot reach {url}: {problem}; check the address and the network (HTTPS_PROXY is respected)")]
+    Unreachable {
+        /// The address.
+        url: String,
+        /// What went wrong.
+        problem: String,
+    },
+    /// The server failed again and again without a byte of progress.
+    #[error(
+        "gave up {url} after {attempts} attempts without progress: {problem}; the same command resumes it later"
+    )]
+    GaveUp {
+        /// The address.
+        url: String,
+        /// Number of attempts since the last progress.
+        attempts: u32,
+        /// What the last attempt met.
+        problem: String,
+    },
+    /// The server answers a request for a part of the file with something else.
+    #[error(
+        "{url} sends another part of the file than was asked for ({problem}): a proxy may stand between; download the file by other means"
+    )]
+    Range {
+        /// The address.
+        url: String,
+        /// What was asked and what came.
+        problem: String,
+    },
+    /// The file is longer or shorter than it was said to be.
+    #[error(
+        "{url} has {found} bytes, {said} were announced: list the files again, the one on the server may have changed"
+    )]
+    Length {
+        /// The address.
+        url: String,
+        /// The length in bytes that the index or the server announced.
+        said: u64,
+        /// The length in bytes that the server sends, at least.
+        found: u64,
+    },
+    /// The server tells neither a length nor a digest, so that a cut could not be told from the end.
+    #[error("{url} tells no length, so that its end cannot be known: download the file by other means")]
+    NoLength {
+        /// The address.
+        url: String,
+    },
+    /// The file on the server is another one than was listed.
+    #[error("{url} has changed since it was listed: run the command again")]
+    Changed {
+        /// The address.
+        url: String,
+    },
+    /// The bytes are not those that the index announced.
+    #[error(
+        "{url} has SHA-256 {found}, the index says {said}: try again, and tell the archive if it stays so"
+    )]
+    Digest {
+        /// The address.
+        url: String,
+        /// The digest in the index, in hexadecimal digits.
+        said: String,
+        /// The digest of what came.
+        found: String,
+    },
+    /// A list of files cannot be understood.
+    #[error("the answer of {url} cannot be read: {problem}; check the address of the service")]
+    Index {
+        /// The address.
+        url: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A file name in an index would lead out of the folder.
+    #[error(
+        "the index holds the path {path:?}, which {problem}: nothing was written for it; tell the archive"
+    )]
+    UnsafePath {
+        /// The path as the index has it.
+        path: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Nothing in the source is what was asked for.
+    #[error("{place} holds no {wanted}: {cure}")]
+    Nothing {
+        /// The dandiset, repository or bucket.
+        place: String,
+        /// What was looked for.
+        wanted: String,
+        /// What to try.
+        cure: String,
+    },
+    /// The asset is a folder of chunks, not a file.
+    #[error(
+        "{path} of {place} is a Zarr asset, a folder of chunks: choose files, for example --path '*.nwb'"
+    )]
+    Zarr {
+        /// The dandiset.
+        place: String,
+        /// The path of the asset.
+        path: String,
+    },
+    /// The hub cannot be reached, and the cache does not hold what is asked for.
+    #[error(
+        "{repository} is not complete in {cache}, and the hub cannot be asked ({problem}): connect once, or unset HF_HUB_OFFLINE"
+    )]
+    NotCached {
+        /// The repository with its revision.
+        repository: String,
+        /// The cache's folder.
+        cache: PathBuf,
+        /// Why the hub was not asked.
+        problem: String,
+    },
+    /// The object store's client refused something that no other variant names.
+    #[error("{url}: {source}; check AWS_ENDPOINT_URL and AWS_REGION if they are set")]
+    Store {
+        /// The object or bucket.
+        url: String,
+        /// What the client said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl FetchError {
+    /// Turns an error of the operating system into one that names the file.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> FetchError {
+        let path = path.to_path_buf();
+        move |source| FetchError::Io { action, path, source }
+    }
+
+    /// Whether the server could not be asked at all, so that a cache may answer instead.
+    pub(crate) fn is_offline(&self) -> bool {
+        matches!(self, FetchError::Unreachable { .. } | FetchError::GaveUp { .. })
+    }
+}
+
+/// Why one attempt failed.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// Trying again may help.
+    Transient {
+        /// What happened, for the message of the last attempt.
+        problem: String,
+        /// How long the server asks to wait.
+        retry_after: Option<Duration>,
+    },
+    /// The host has no address: only a transfer that has already been under way tries again.
+    NoHost(String),
+    /// The server says that the file has no such part; its length as the server knows it.
+    RangeNotSatisfiable(Option<u64>),
+    /// The answer is not what it should be; a few more attempts tell whether it stays so.
+    Doubtful(FetchError),
+    /// Trying again cannot help.
+    Fatal(FetchError),
+}

@@ -1,0 +1,73 @@
+//! The name of a data set on the hub.
+
+use crate::{FetchError, Result};
+use hf_hub::{Repo, RepoType};
+use std::fmt;
+use std::str::FromStr;
+
+/// A data set of the hub: `owner/name` and, if wanted, `@revision` (a branch, a tag or a commit; `main` without).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubRepository {
+    /// `owner/name`.
+    pub name: String,
+    /// The revision.
+    pub revision: String,
+}
+
+impl HubRepository {
+    /// The same data set in another revision.
+    pub(crate) fn at(&self, revision: &str) -> HubRepository {
+        HubRepository { name: self.name.clone(), revision: revision.to_string() }
+    }
+
+    pub(crate) fn repo(&self) -> Repo {
+        Repo::with_revision(self.name.clone(), RepoType::Dataset, self.revision.clone())
+    }
+}
+
+impl FromStr for HubRepository {
+    type Err = FetchError;
+
+    fn from_str(text: &str) -> Result<HubRepository> {
+        let (name, revision) = text.split_once('@').unwrap_or((text, "main"));
+        let is_word = |word: &str| {
+            !word.is_empty()
+                && !word.starts_with('.')
+                && word.len() <= 128
+                && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+        };
+        let is_name = name.split('/').count() == 2 && name.split('/').all(is_word);
+        if is_name && revision.split('/').all(is_word) {
+            return Ok(HubRepository { name: name.to_string(), revision: revision.to_string() });
+        }
+        Err(FetchError::Name {
+            text: text.to_string(),
+            expected: "a data set of the hub: owner/name or owner/name@revision, \
+                       such as neurofm123/d23a44ef-1402-4ed7-97f5-47e9a7a504d9_aligned",
+        })
+    }
+}
+
+impl fmt::Display for HubRepository {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}@{}", self.name, self.revision)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_has_an_owner_and_may_have_a_revision() {
+        let plain: HubRepository = "neurofm123/a-b_aligned".parse().unwrap();
+        assert_eq!((plain.name.as_str(), plain.revision.as_str()), ("neurofm123/a-b_aligned", "main"));
+        let tagged: HubRepository = "lab/data@refs/convert/parquet".parse().unwrap();
+        assert_eq!(tagged.revision, "refs/convert/parquet");
+        assert_eq!(tagged.repo().api_url(), "datasets/lab/data/revision/refs%2Fconvert%2Fparquet");
+        for bad in ["", "name", "a/b/c", "../b", "a/..", "a/b@", "a/b@../../x", "a/b@main/", "a b/c", "a/b?x"]
+        {
+            assert!(bad.parse::<HubRepository>().is_err(), "{bad}");
+        }
+    }
+}

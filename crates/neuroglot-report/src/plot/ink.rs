@@ -1,0 +1,87 @@
+//! Colours of marks, and of brain regions by the tree of the Allen atlas.
+
+use super::colour_map::{Rgb, hex, relative_luminance};
+use super::palette::OTHER;
+use neuroglot_regions::{Atlas, is_region};
+
+/// Relative luminance of what stands out from white by 3 : 1, the least contrast of graphical objects (WCAG 2.2, 1.4.11).
+const BRIGHTEST_EDGE: f64 = 1.05 / 3.0 - 0.05;
+
+/// The colours of a mark.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Ink {
+    pub fill: String,
+    /// Outline, which can be seen on white where the fill is too bright.
+    pub edge: String,
+}
+
+impl Ink {
+    /// One colour.
+    pub fn plain(colour: &str) -> Ink {
+        Ink { fill: colour.to_owned(), edge: colour.to_owned() }
+    }
+
+    /// The Allen atlas's colour of a region, outlined by a darker shade; grey for `root`, `void` and the like, and
+    /// `fallback` for a label that the tree does not have.
+    pub fn of_region(label: &str, fallback: &str) -> Ink {
+        let region = Atlas::allen().find(label);
+        match region {
+            Some(region) if region.is_region() => {
+                Ink { fill: region.hex(), edge: hex(darkened(region.colour)) }
+            }
+            Some(_) => Ink::plain(OTHER),
+            None if !is_region(label) => Ink::plain(OTHER),
+            None => Ink::plain(fallback),
+        }
+    }
+
+    /// A small square of the colour, to stand before a word of the page's text.
+    pub fn swatch(&self) -> String {
+        format!("<span class=\"swatch\" style=\"background:{}\"></span>", self.fill)
+    }
+
+    /// Attributes of a filled shape.
+    pub fn filled(&self) -> String {
+        if self.fill == self.edge {
+            format!("fill=\"{}\"", self.fill)
+        } else {
+            format!("fill=\"{}\" stroke=\"{}\" stroke-width=\"0.8\"", self.fill, self.edge)
+        }
+    }
+}
+
+/// The brightest shade of a colour that stands out from white.
+fn darkened(colour: Rgb) -> Rgb {
+    (0..=100)
+        .map(|percent| colour.map(|channel| (u32::from(channel) * (100 - percent) / 100) as u8))
+        .find(|shade| relative_luminance(*shade) <= BRIGHTEST_EDGE)
+        .unwrap_or([0; 3])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_of_the_tree_have_its_colour_and_others_do_not() {
+        assert_eq!(Ink::of_region("CA1", "#000000").fill, "#7ed04b");
+        assert_eq!(Ink::of_region("VISp2/3", "#000000").fill, "#08858c");
+        // The atlas paints these white and black.
+        assert_eq!(Ink::of_region("root", "#0072B2"), Ink::plain(OTHER));
+        assert_eq!(Ink::of_region("void", "#0072B2"), Ink::plain(OTHER));
+        assert_eq!(Ink::of_region("unknown", "#0072B2"), Ink::plain(OTHER));
+        assert_eq!(Ink::of_region("\"><script>", "#0072B2"), Ink::plain("#0072B2"));
+    }
+
+    #[test]
+    fn every_region_is_seen_on_white() {
+        for region in Atlas::allen().regions().iter().filter(|region| region.is_region()) {
+            let edge = darkened(region.colour);
+            let contrast = 1.05 / (relative_luminance(edge) + 0.05);
+            assert!(contrast >= 3.0, "{}: {contrast}", region.acronym);
+            if relative_luminance(region.colour) <= BRIGHTEST_EDGE {
+                assert_eq!(edge, region.colour);
+            }
+        }
+    }
+}

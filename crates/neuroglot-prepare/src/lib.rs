@@ -12,7 +12,9 @@ mod error;
 mod files;
 #[doc(hidden)]
 pub mod fuzzing;
+mod hdf5;
 mod many;
+mod nwb;
 mod options;
 mod prepare;
 mod provenance;
@@ -21,6 +23,7 @@ mod regions;
 mod rule;
 mod source;
 mod spike_order;
+mod temporaldata;
 mod trace_bins;
 
 pub use alf::{AlfOptions, AlfSource};
@@ -28,7 +31,9 @@ pub use arrays::ArraysSource;
 pub use assemble::{BehaviourNotes, Dropped, Prepared, Selection, assemble};
 pub use binned::{BinnedRecording, assemble_binned};
 pub use error::PrepareError;
+pub use hdf5::{TraceChoice, TraceSelection, UnitColumns};
 pub use many::{Job, Limits};
+pub use nwb::{NwbOptions, nwb_eid, read_nwb, read_nwb_bytes};
 pub use options::{Condition, PrepareOptions};
 pub use prepare::{Outcome, Preparation};
 pub use provenance::{FileRecord, PROVENANCE_FILE, Provenance, SourceRecord};
@@ -37,3 +42,4 @@ pub use recording::{
 };
 pub use rule::TrialRule;
 pub use source::{Content, Source, SourceOptions};
+pub use temporaldata::{TemporaldataOptions, read_temporaldata, read_temporaldata_bytes, temporaldata_eid};

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use neuroglot_data::Session;
 use neuroglot_regions::Annotation;
 
-use crate::assemble::{Prepared, assemble};
+use crate::assemble::assemble;
 use crate::binned::assemble_binned;
 use crate::provenance::{FileRecord, PROVENANCE_FILE, Provenance, SourceRecord};
 use crate::source::{Content, Source};
-use crate::{PrepareError, PrepareOptions, Selection, SourceOptions};
+use crate::{PrepareError, PrepareOptions, Prepared, Selection, SourceOptions};
 
 /// Everything that decides what is made of a source.
 #[derive(Debug, Clone, Default)]
@@ -114,13 +114,34 @@ impl Preparation {
     }
 }
 
-/// `<eid>_aligned`; an eid comes from a file and may not lead elsewhere.
+impl Preparation {
+    /// Reads a source and cuts it into trials, without writing anything.
+    ///
+    /// # Errors
+    /// As [`Preparation::prepare`]; [`PrepareError::Option`] for a session that is aligned already.
+    pub fn assemble(&self, place: &Path) -> Result<Prepared, PrepareError> {
+        match Source::open(place, &self.reading)?.read(&|_| true)? {
+            Content::Recording(recording) => {
+                assemble(*recording, &self.options, self.annotation.as_ref(), place)
+            }
+            Content::Binned(binned) => {
+                assemble_binned(*binned, &self.options, self.annotation.as_ref(), place)
+            }
+            Content::Session(_) => Err(PrepareError::Option {
+                place: place.to_owned(),
+                problem: "is aligned already: read it as a session".to_owned(),
+            }),
+        }
+    }
+}
+
+/// `<eid>_aligned`. An eid comes from a file and may not lead elsewhere: separators become `_`.
 fn session_folder(out: &Path, eid: &str, place: &Path) -> Result<PathBuf, PrepareError> {
-    let is_name =
-        !eid.is_empty() && eid.len() <= 200 && !eid.contains(['/', '\\', '\0']) && !eid.starts_with('.');
-    match is_name {
-        true => Ok(out.join(format!("{eid}_aligned"))),
-        false => Err(PrepareError::Option {
+    let is_safe = |c: char| !c.is_control() && !matches!(c, '/' | '\\' | ':');
+    let name: String = eid.chars().map(|c| if is_safe(c) { c } else { '_' }).collect();
+    match name.is_empty() || name.len() > 200 || name.starts_with('.') {
+        false => Ok(out.join(format!("{name}_aligned"))),
+        true => Err(PrepareError::Option {
             place: place.to_owned(),
             problem: format!("session identifier {eid:?} cannot name a folder: give another with --eid"),
         }),
@@ -133,4 +154,19 @@ fn regions_of(session: &Session) -> BTreeMap<String, usize> {
         *regions.entry(unit.region.clone()).or_insert(0) += 1;
     }
     regions
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_identifier_stays_in_the_folder_it_is_put_in() {
+        let folder = |eid: &str| session_folder(Path::new("out"), eid, Path::new("a.nwb"));
+        assert_eq!(folder("sub-1_ses-2").unwrap(), Path::new("out/sub-1_ses-2_aligned"));
+        assert_eq!(folder("a/../b:c").unwrap(), Path::new("out/a_.._b_c_aligned"));
+        for eid in ["", "..", "../a", ".hidden", &"a".repeat(201)] {
+            assert!(folder(eid).unwrap_err().to_string().contains("--eid"), "{eid}");
+        }
+    }
 }

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use neuroglot_data::{DataError, Session};
 use serde::{Deserialize, Serialize};
 
-use crate::{AlfOptions, AlfSource, ArraysSource, BinnedRecording, PrepareError, Recording};
+use crate::{
+    AlfOptions, AlfSource, ArraysSource, BinnedRecording, NwbOptions, PrepareError, Recording,
+    TemporaldataOptions, nwb_eid, read_nwb, read_temporaldata, temporaldata_eid,
+};
 
 /// Options of all readers.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -13,6 +16,10 @@ use crate::{AlfOptions, AlfSource, ArraysSource, BinnedRecording, PrepareError, 
 pub struct SourceOptions {
     /// Session folders of the IBL.
     pub alf: AlfOptions,
+    /// NWB files.
+    pub nwb: NwbOptions,
+    /// temporaldata files.
+    pub temporaldata: TemporaldataOptions,
 }
 
 /// A source whose files are found and not yet read.
@@ -22,6 +29,10 @@ pub enum Source {
     Alf(AlfSource),
     /// Plain arrays.
     Arrays(ArraysSource),
+    /// An NWB 2 file.
+    Nwb(PathBuf, NwbOptions),
+    /// A temporaldata file.
+    Temporaldata(PathBuf, TemporaldataOptions),
     /// A session that is aligned already, such as one from the Hugging Face hub.
     Aligned(PathBuf),
 }
@@ -57,14 +68,18 @@ impl Source {
                 Err(error) => Err(error.into()),
             };
         }
-        if path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml")) {
-            return Ok(Source::Arrays(ArraysSource::open(path)?));
+        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+        match extension.as_str() {
+            "nwb" => Ok(Source::Nwb(path.to_owned(), options.nwb.clone())),
+            "h5" | "hdf5" => Ok(Source::Temporaldata(path.to_owned(), options.temporaldata.clone())),
+            "toml" => Ok(Source::Arrays(ArraysSource::open(path)?)),
+            _ => Err(PrepareError::Missing {
+                place: path.to_owned(),
+                what: "recording that its name tells of".to_owned(),
+                cure: "sources are IBL session folders, aligned sessions, .nwb, temporaldata .h5 and .toml files"
+                    .to_owned(),
+            }),
         }
-        Err(PrepareError::Missing {
-            place: path.to_owned(),
-            what: "recording".to_owned(),
-            cure: "sources are IBL session folders, .nwb, temporaldata .h5 and .toml files".to_owned(),
-        })
     }
 
     /// What kind of source it is, for messages and provenance.
@@ -72,6 +87,8 @@ impl Source {
         match self {
             Source::Alf(_) => "ibl-alf",
             Source::Arrays(_) => "arrays",
+            Source::Nwb(..) => "nwb",
+            Source::Temporaldata(..) => "temporaldata",
             Source::Aligned(_) => "aligned",
         }
     }
@@ -81,6 +98,8 @@ impl Source {
         match self {
             Source::Alf(source) => Some(source.eid().to_owned()),
             Source::Arrays(source) => Some(source.eid().to_owned()),
+            Source::Nwb(file, options) => nwb_eid(file, options).ok(),
+            Source::Temporaldata(file, options) => temporaldata_eid(file, options).ok(),
             Source::Aligned(folder) => {
                 neuroglot_data::SessionHeader::read(folder).ok().map(|header| header.eid)
             }
@@ -95,6 +114,7 @@ impl Source {
         match self {
             Source::Alf(source) => Ok(source.files()),
             Source::Arrays(source) => Ok(source.files()),
+            Source::Nwb(file, _) | Source::Temporaldata(file, _) => Ok(vec![file.clone()]),
             Source::Aligned(folder) => files_below(folder),
         }
     }
@@ -107,6 +127,10 @@ impl Source {
         Ok(match self {
             Source::Alf(source) => Content::Recording(Box::new(source.read(wanted)?)),
             Source::Arrays(source) => source.read(wanted)?,
+            Source::Nwb(file, options) => Content::Recording(Box::new(read_nwb(file, options)?)),
+            Source::Temporaldata(file, options) => {
+                Content::Recording(Box::new(read_temporaldata(file, options)?))
+            }
             Source::Aligned(folder) => Content::Session(Box::new(Session::read(folder)?)),
         })
     }

@@ -116,6 +116,7 @@ fn the_revision_asked_for_is_taken() {
     let out = tempfile::tempdir().unwrap();
     let reading = SourceOptions {
         alf: AlfOptions { revision: Some("2024-01-01".to_owned()), ..AlfOptions::default() },
+        ..SourceOptions::default()
     };
     // Only spikes.times is that old, and says so.
     let error = Preparation { reading, ..Preparation::default() }
@@ -129,6 +130,7 @@ fn the_revision_asked_for_is_taken() {
             eid: Some("one".to_owned()),
             ..AlfOptions::default()
         },
+        ..SourceOptions::default()
     };
     let outcome = Preparation { reading, ..Preparation::default() }
         .prepare(&fixture("alf").join(SESSION), "session", out.path())

@@ -1,0 +1,247 @@
+//! Traces: which of a file's series are taken, and under which names.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use super::table::{MOST_COLUMNS, listed};
+use super::{Dataset, File, Kind};
+use crate::{PrepareError, Trace};
+
+/// One trace that is wanted of a file.
+///
+/// As text `NAME=PATH` or `NAME=PATH:COLUMN`: `running_speed=/processing/behavior/running_speed`, `hand_x=position:0`. The path
+/// is the whole one, or only its last part where that is enough.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TraceChoice {
+    /// Name that the session has it under.
+    pub name: String,
+    /// Where it is in the file: `/processing/behavior/running_speed` or `running_speed`.
+    pub path: String,
+    /// Which of its columns, from 0, where it has several; without it each becomes a trace, `name_0`, `name_1`, ….
+    pub column: Option<usize>,
+}
+
+impl FromStr for TraceChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<TraceChoice, String> {
+        let (name, rest) = text
+            .split_once('=')
+            .filter(|(name, path)| !name.is_empty() && !path.is_empty())
+            .ok_or_else(|| {
+            format!("{text} is not NAME=PATH, such as running_speed=/processing/behavior/running_speed")
+        })?;
+        let (path, column) = match rest.rsplit_once(':') {
+            Some((path, column)) => {
+                let column =
+                    column.parse().map_err(|_| format!("{column} is not the number of a column, from 0"))?;
+                (path, Some(column))
+            }
+            None => (rest, None),
+        };
+        Ok(TraceChoice { name: name.to_owned(), path: path.to_owned(), column })
+    }
+}
+
+/// Which traces are taken of a file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TraceSelection {
+    /// Every series of numbers or events of at most 16 columns, but for recorded voltages and images, under its own name.
+    #[default]
+    All,
+    /// These.
+    Chosen(Vec<TraceChoice>),
+}
+
+/// The traces of a recording as they are collected.
+pub(crate) struct TraceSet<'o> {
+    selection: &'o TraceSelection,
+    found: Vec<String>,
+    taken: Vec<usize>,
+    traces: BTreeMap<String, (String, Trace)>,
+}
+
+/// A trace that is to be read.
+pub(crate) struct Wanted {
+    /// Name in the session.
+    pub(crate) name: String,
+    /// The column, if one is wanted.
+    pub(crate) column: Option<usize>,
+    /// Whether the user named it, so that it must be there and readable.
+    pub(crate) chosen: bool,
+}
+
+impl<'o> TraceSet<'o> {
+    pub(crate) fn new(selection: &'o TraceSelection) -> TraceSet<'o> {
+        let taken = match selection {
+            TraceSelection::All => Vec::new(),
+            TraceSelection::Chosen(choices) => vec![0; choices.len()],
+        };
+        TraceSet { selection, found: Vec::new(), taken, traces: BTreeMap::new() }
+    }
+
+    /// Says that there is a series at `path`, whose own name is `name`; gives what is wanted of it.
+    pub(crate) fn wanted(&mut self, path: &str, name: &str) -> Vec<Wanted> {
+        self.found.push(path.to_owned());
+        match self.selection {
+            TraceSelection::All => vec![Wanted { name: name.to_owned(), column: None, chosen: false }],
+            TraceSelection::Chosen(choices) => {
+                let mut wanted = Vec::new();
+                for (choice, taken) in choices.iter().zip(&mut self.taken) {
+                    if names(path, &choice.path) {
+                        *taken += 1;
+                        let (name, column) = (choice.name.clone(), choice.column);
+                        wanted.push(Wanted { name, column, chosen: true });
+                    }
+                }
+                wanted
+            }
+        }
+    }
+
+    /// Adds a trace; if its name is taken by that of another path, `path` with dots is its name.
+    pub(crate) fn insert(&mut self, name: String, path: &str, trace: Trace) {
+        let name = match self.traces.get(&name) {
+            Some((other, _)) if other != path => path.trim_start_matches('/').replace('/', "."),
+            _ => name,
+        };
+        self.traces.insert(name, (path.to_owned(), trace));
+    }
+
+    /// Adds samples of `columns` values each, as one trace or as many.
+    pub(crate) fn insert_samples(
+        &mut self,
+        file: &File,
+        wanted: &Wanted,
+        path: &str,
+        times: &[f64],
+        values: &[f64],
+        columns: usize,
+        notes: &mut Vec<String>,
+    ) -> Result<(), PrepareError> {
+        if let Some(column) = wanted.column
+            && column >= columns
+        {
+            let problem = format!("has no column {column}, there are {columns}, counted from 0");
+            return Err(file.field(path, problem, "choose another column"));
+        }
+        for column in 0..columns {
+            if wanted.column.is_some_and(|wanted| wanted != column) {
+                continue;
+            }
+            let one = values.iter().skip(column).step_by(columns).copied().collect();
+            let (times, values) = in_order(times.to_vec(), one, path, notes);
+            let name = match wanted.column {
+                None if columns > 1 => format!("{}_{column}", wanted.name),
+                _ => wanted.name.clone(),
+            };
+            self.insert(name, path, Trace::Samples { times, values });
+        }
+        Ok(())
+    }
+
+    /// All that were added.
+    ///
+    /// # Errors
+    /// [`PrepareError::Missing`] if one that was chosen is not in the file, or [`PrepareError::Field`] if its name is that of
+    /// several.
+    pub(crate) fn finish(self, file: &File) -> Result<BTreeMap<String, Trace>, PrepareError> {
+        if let TraceSelection::Chosen(choices) = self.selection {
+            for (choice, taken) in choices.iter().zip(&self.taken) {
+                if *taken == 0 {
+                    let cure = format!("it has: {}", listed(&self.found));
+                    return Err(file.missing(format!("series {}", choice.path), cure));
+                }
+                if *taken > 1 {
+                    let matches: Vec<&String> =
+                        self.found.iter().filter(|path| names(path, &choice.path)).collect();
+                    let problem = format!("is the name of several series ({})", listed(&matches));
+                    return Err(file.field(&choice.path, problem, "give the whole path"));
+                }
+            }
+        }
+        Ok(self.traces.into_iter().map(|(name, (_, trace))| (name, trace)).collect())
+    }
+}
+
+/// Whether `choice` names the series at `path`: the whole path, or its end.
+fn names(path: &str, choice: &str) -> bool {
+    let path = path.trim_start_matches('/');
+    let choice = choice.trim_start_matches('/');
+    path == choice || path.strip_suffix(choice).is_some_and(|before| before.ends_with(['/', '.']))
+}
+
+/// Why a data set of samples cannot be taken apart into traces, if so.
+pub(crate) fn unfit(data: &Dataset<'_>, wanted: &Wanted) -> Option<&'static str> {
+    if data.kind() != Kind::Number {
+        Some("it has no numbers")
+    } else if data.columns() == 0 || (data.columns() > MOST_COLUMNS && wanted.column.is_none()) {
+        Some("it has too many columns")
+    } else {
+        None
+    }
+}
+
+/// Samples in order of time, without those of no time.
+pub(crate) fn in_order(
+    times: Vec<f64>,
+    values: Vec<f64>,
+    path: &str,
+    notes: &mut Vec<String>,
+) -> (Vec<f64>, Vec<f64>) {
+    if times.iter().all(|time| time.is_finite()) && times.is_sorted() {
+        return (times, values);
+    }
+    let mut samples: Vec<(f64, f64)> = times.iter().copied().zip(values).collect();
+    samples.retain(|(time, _)| time.is_finite());
+    if samples.len() < times.len() {
+        notes.push(format!(
+            "{} samples of {path} have no time and were left out",
+            times.len() - samples.len()
+        ));
+    }
+    if !samples.is_sorted_by(|a, b| a.0 <= b.0) {
+        samples.sort_by(|a, b| a.0.total_cmp(&b.0));
+        notes.push(format!("the samples of {path} were not in order of time and were sorted"));
+    }
+    samples.into_iter().unzip()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn choices_as_text() {
+        let choice: TraceChoice = "speed=/processing/behavior/running_speed".parse().unwrap();
+        let expected = TraceChoice {
+            name: "speed".into(),
+            path: "/processing/behavior/running_speed".into(),
+            column: None,
+        };
+        assert_eq!(choice, expected);
+        let choice: TraceChoice = "x=position:0".parse().unwrap();
+        assert_eq!((choice.path.as_str(), choice.column), ("position", Some(0)));
+        assert!("position".parse::<TraceChoice>().unwrap_err().contains("NAME=PATH"));
+        assert!("x=position:left".parse::<TraceChoice>().unwrap_err().contains("left is not the number"));
+    }
+
+    #[test]
+    fn a_path_is_named_by_its_end() {
+        assert!(names("/processing/behavior/running_speed", "running_speed"));
+        assert!(names("/processing/behavior/running_speed", "behavior/running_speed"));
+        assert!(names("/cursor.vel", "vel"));
+        assert!(!names("/processing/behavior/running_speed", "speed"));
+    }
+
+    #[test]
+    fn samples_are_put_in_order() {
+        let mut notes = Vec::new();
+        let (times, values) =
+            in_order(vec![2.0, f64::NAN, 1.0, 3.0], vec![20.0, 0.0, 10.0, 30.0], "/a", &mut notes);
+        assert_eq!((times, values), (vec![1.0, 2.0, 3.0], vec![10.0, 20.0, 30.0]));
+        assert_eq!(notes.len(), 2, "{notes:?}");
+    }
+}

@@ -1,0 +1,136 @@
+//! NWB 2 files (Neurodata Without Borders): units, trials, time series.
+
+mod electrodes;
+mod series;
+mod units;
+
+use std::path::Path;
+
+use crate::hdf5::{File, Table, TraceSelection, UnitColumns};
+use crate::{PrepareError, Recording, UsualTrials};
+
+/// What is read of an NWB file, and how; the default takes what the standard and most laboratories have.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct NwbOptions {
+    /// Identifier of the session; that of the file (`/identifier`) if it is not given.
+    pub eid: Option<String>,
+    /// Which columns of `/units` say what.
+    pub units: UnitColumns,
+    /// Column of `/general/extracellular_ephys/electrodes` with the region; `location` if it is not given.
+    pub electrode_region: Option<String>,
+    /// Table of `/intervals` whose rows are the trials: `trials`.
+    pub intervals: String,
+    /// Whether coordinates of the electrodes say where units are, not names of regions: `x`, `y` and `z` in µm in the Allen
+    /// Common Coordinate Framework.
+    pub coordinates: bool,
+    /// Which series become traces.
+    pub traces: TraceSelection,
+}
+
+impl Default for NwbOptions {
+    fn default() -> NwbOptions {
+        NwbOptions {
+            eid: None,
+            units: UnitColumns::default(),
+            electrode_region: None,
+            intervals: "trials".to_owned(),
+            coordinates: false,
+            traces: TraceSelection::All,
+        }
+    }
+}
+
+/// Reads an NWB 2 file.
+///
+/// # Errors
+/// [`PrepareError::Io`], [`PrepareError::Corrupt`] if it is not HDF5 or ends too early, [`PrepareError::Missing`] if it has no units,
+/// no trials, or not what the options name (it says what there is), [`PrepareError::Field`] if a data set contradicts another.
+pub fn read_nwb(path: impl AsRef<Path>, options: &NwbOptions) -> Result<Recording, PrepareError> {
+    read(&File::open(path.as_ref())?, options)
+}
+
+/// Reads the bytes of an NWB 2 file; `path` is the name that errors give, and where the recording says it is from.
+///
+/// # Errors
+/// As [`read_nwb`].
+pub fn read_nwb_bytes(
+    path: impl AsRef<Path>,
+    bytes: Vec<u8>,
+    options: &NwbOptions,
+) -> Result<Recording, PrepareError> {
+    read(&File::from_bytes(path.as_ref(), bytes)?, options)
+}
+
+/// Identifier of the session of an NWB 2 file, without reading more of it.
+///
+/// # Errors
+/// As [`read_nwb`], of the identifier.
+pub fn nwb_eid(path: impl AsRef<Path>, options: &NwbOptions) -> Result<String, PrepareError> {
+    eid(&File::open(path.as_ref())?, options)
+}
+
+fn eid(file: &File, options: &NwbOptions) -> Result<String, PrepareError> {
+    if let Some(eid) = &options.eid {
+        return Ok(eid.clone());
+    }
+    if let Some(identifier) = file.text("/identifier")? {
+        return Ok(identifier);
+    }
+    let session = file.text("/general/session_id")?;
+    session.ok_or_else(|| {
+        file.missing("/identifier", "every NWB file has one; give the session a name yourself")
+    })
+}
+
+fn read(file: &File, options: &NwbOptions) -> Result<Recording, PrepareError> {
+    let usual = UsualTrials { align: "start_time".to_owned(), ..UsualTrials::default() };
+    let mut recording = Recording { usual, ..Recording::default() };
+    let root = file.root()?;
+    if root.text_attribute("nwb_version")?.is_none() && file.group("/general")?.is_none() {
+        return Err(file.missing(
+            "attribute nwb_version and no group /general",
+            "it is HDF5 but not NWB 2; convert it first, or read it as temporaldata if it is that",
+        ));
+    }
+    recording.eid = eid(file, options)?;
+    recording.subject = match file.text("/general/subject/subject_id")? {
+        Some(subject) => subject,
+        None => {
+            recording
+                .notes
+                .push("/general/subject/subject_id is not there: the animal is not known".to_owned());
+            String::new()
+        }
+    };
+    recording.lab = match file.text("/general/lab")? {
+        Some(lab) => lab,
+        None => file.text("/general/institution")?.unwrap_or_default(),
+    };
+    read_trials(file, options, &mut recording)?;
+    units::read(file, options, &mut recording)?;
+    recording.traces = series::read(file, options, &mut recording.notes)?;
+    Ok(recording)
+}
+
+fn read_trials(file: &File, options: &NwbOptions, recording: &mut Recording) -> Result<(), PrepareError> {
+    let path = format!("/intervals/{}", options.intervals);
+    let Some(group) = file.group(&path)? else {
+        let there = match file.group("/intervals")? {
+            Some(intervals) => intervals.names()?.0.join(", "),
+            None => String::new(),
+        };
+        let cure = if there.is_empty() {
+            "it has no table of intervals at all, so there are no trials to cut it into".to_owned()
+        } else {
+            format!("choose another table of intervals, it has: {there}")
+        };
+        return Err(file.missing(path, cure));
+    };
+    let table = Table::open(group, &["start_time"])?;
+    recording.trials = table.trials(&mut recording.notes)?;
+    if recording.trials.numbers("start_time").is_none() {
+        return Err(file.field(&format!("{path}/start_time"), "has no times", "export the file again"));
+    }
+    Ok(())
+}

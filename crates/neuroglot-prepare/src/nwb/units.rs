@@ -1,0 +1,211 @@
+//! `/units`: spikes of each unit, and where it was recorded.
+
+use super::NwbOptions;
+use super::electrodes::{Electrodes, electrode_groups};
+use crate::hdf5::{Column, File, Kind, Table, UnitTable, unique_uuids};
+use crate::{Location, PrepareError, RecordedUnit, Recording, SpikeStream};
+
+/// Reads the units into `recording`, whose `eid` is set.
+pub(super) fn read(file: &File, options: &NwbOptions, recording: &mut Recording) -> Result<(), PrepareError> {
+    let Some(group) = file.group("/units")? else {
+        return Err(
+            file.missing("/units", "it has no sorted spikes; choose a file with units, or sort it first")
+        );
+    };
+    let table = Table::open(group, &["id", "spike_times_index"])?;
+    let Some(times) = table.dataset("spike_times")? else {
+        let cure = format!("it has: {}", table.names().join(", "));
+        return Err(file.missing("column spike_times in /units", cure));
+    };
+    if times.columns() != 1 {
+        return Err(file.field(times.path(), "has several values for each spike", "export the file again"));
+    }
+    let mut times = times.numbers()?;
+    let mut ends = table.ends("spike_times", times.len())?;
+    if ends.last().copied().unwrap_or(0) != times.len() {
+        let problem =
+            format!("has {} spikes after those of the last unit", times.len() - ends.last().unwrap_or(&0));
+        return Err(file.field("/units/spike_times", problem, "the file is inconsistent, export it again"));
+    }
+    put_in_order(&mut times, &mut ends, &mut recording.notes);
+
+    recording.units = describe(file, options, &table, &recording.eid, ends.len())?;
+    unique_uuids(recording.units.iter_mut().map(|unit| &mut unit.uuid), &mut recording.notes);
+    let unknown = recording.units.iter().filter(|unit| unit.location == Location::Unknown).count();
+    if unknown > 0 {
+        let note = format!("{unknown} of {} units have no region", recording.units.len());
+        recording.notes.push(note);
+    }
+    recording.spikes = vec![SpikeStream::PerUnit { first_unit: 0, times, ends }];
+    Ok(())
+}
+
+/// Leaves out spikes of no time, and sorts those of each unit where they are not.
+fn put_in_order(times: &mut Vec<f64>, ends: &mut [usize], notes: &mut Vec<String>) {
+    if times.iter().any(|time| !time.is_finite()) {
+        let before = times.len();
+        let mut kept = 0;
+        let mut start = 0;
+        for end in ends.iter_mut() {
+            for spike in start..*end {
+                if times[spike].is_finite() {
+                    times[kept] = times[spike];
+                    kept += 1;
+                }
+            }
+            start = *end;
+            *end = kept;
+        }
+        times.truncate(kept);
+        notes.push(format!("{} spikes have no time and were left out", before - kept));
+    }
+    let mut sorted = 0;
+    let mut start = 0;
+    for &end in ends.iter() {
+        let spikes = &mut times[start..end];
+        if !spikes.is_sorted() {
+            spikes.sort_by(f64::total_cmp);
+            sorted += 1;
+        }
+        start = end;
+    }
+    if sorted > 0 {
+        notes.push(format!("the spikes of {sorted} units were not in order of time and were sorted"));
+    }
+}
+
+/// What the tables say of each unit.
+fn describe(
+    file: &File,
+    options: &NwbOptions,
+    table: &Table<'_>,
+    eid: &str,
+    units: usize,
+) -> Result<Vec<RecordedUnit>, PrepareError> {
+    let columns = UnitTable::read(table, &options.units)?;
+    let ids = match table.column("id")? {
+        Some(Column::Numbers(ids)) => ids,
+        _ => Vec::new(),
+    };
+    let electrodes = Electrodes::read(file, options)?;
+    if options.coordinates && electrodes.is_none() {
+        return Err(file.missing(
+            "/general/extracellular_ephys/electrodes",
+            "take the names of regions, not coordinates",
+        ));
+    }
+    let rows = match &electrodes {
+        Some(electrodes) if table.has("electrodes") => {
+            electrodes_of_units(file, table, electrodes.rows(), units)?
+        }
+        // Files of the Allen Institute have no region references, but the electrode's number.
+        Some(electrodes) => (0..units)
+            .map(|unit| columns.channel(unit).and_then(|id| electrodes.row(id)).into_iter().collect())
+            .collect(),
+        None => Vec::new(),
+    };
+    let groups = groups_of_units(file, table, units)?;
+    Ok((0..units)
+        .map(|unit| {
+            let rows = rows.get(unit).map_or(&[][..], Vec::as_slice);
+            let of_rows = electrodes.as_ref();
+            let group = groups.get(unit).and_then(Option::as_ref);
+            // What says most of the unit itself goes first.
+            let by_column = columns.location(unit).filter(|_| !options.coordinates).cloned();
+            let by_electrodes = || of_rows.map(|electrodes| electrodes.location(rows));
+            let by_group = || group.map(|(_, location)| location.clone()).filter(|_| !options.coordinates);
+            let known = |location: &Location| *location != Location::Unknown;
+            let location = by_column
+                .filter(known)
+                .or_else(|| by_electrodes().filter(known))
+                .or_else(by_group)
+                .unwrap_or(Location::Unknown);
+            let probe = columns
+                .probe(unit)
+                .or_else(|| group.map(|(name, _)| name.as_str()))
+                .or_else(|| of_rows.and_then(|electrodes| electrodes.probe(rows)));
+            RecordedUnit {
+                uuid: match columns.uuid(unit) {
+                    Some(uuid) => uuid.to_owned(),
+                    // Numbers of units start anew in every session.
+                    None => format!("{eid}:{}", ids.get(unit).copied().unwrap_or(unit as f64)),
+                },
+                location,
+                probe: probe.unwrap_or_default().to_owned(),
+                depth: columns.depth(unit).or_else(|| of_rows?.depth(rows)),
+                channel: columns.channel(unit).or_else(|| of_rows?.channel(rows)),
+                good: columns.good(unit),
+            }
+        })
+        .collect())
+}
+
+/// Rows of the table of electrodes for each unit, from the region references `electrodes`: `[unit][electrode]`.
+fn electrodes_of_units(
+    file: &File,
+    table: &Table<'_>,
+    electrodes: usize,
+    units: usize,
+) -> Result<Vec<Vec<usize>>, PrepareError> {
+    let Some(dataset) = table.dataset("electrodes")? else { return Ok(Vec::new()) };
+    if dataset.kind() != Kind::Number {
+        return Ok(Vec::new());
+    }
+    let values = dataset.integers()?;
+    // Without an index each unit has one electrode, or as many as there are columns.
+    let ends = if table.is_ragged("electrodes") {
+        table.ends("electrodes", values.len())?
+    } else if dataset.rows() == units as u64 {
+        let columns = values.len().checked_div(units).unwrap_or(0);
+        (1..=units).map(|unit| unit * columns).collect()
+    } else {
+        let problem = format!("has {} rows for {units} units", dataset.rows());
+        return Err(file.field(dataset.path(), problem, "the file is inconsistent, export it again"));
+    };
+    let mut rows = Vec::with_capacity(ends.len());
+    let mut start = 0;
+    for end in ends {
+        let of_unit: Vec<usize> = values[start..end]
+            .iter()
+            .map(|&row| {
+                usize::try_from(row).ok().filter(|row| *row < electrodes).ok_or_else(|| {
+                    let problem = format!("names electrode {row} of {electrodes}");
+                    file.field(dataset.path(), problem, "the file is inconsistent, export it again")
+                })
+            })
+            .collect::<Result<_, _>>()?;
+        rows.push(of_unit);
+        start = end;
+    }
+    Ok(rows)
+}
+
+/// Name and region of each unit's `electrode_group`, where it has one.
+fn groups_of_units(
+    file: &File,
+    table: &Table<'_>,
+    units: usize,
+) -> Result<Vec<Option<(String, Location)>>, PrepareError> {
+    let Some(dataset) = table.dataset("electrode_group")? else { return Ok(Vec::new()) };
+    if dataset.kind() != Kind::Reference || dataset.rows() != units as u64 || dataset.columns() != 1 {
+        return Ok(Vec::new());
+    }
+    let groups = electrode_groups(file)?;
+    Ok(dataset.references()?.iter().map(|address| groups.get(address).cloned()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spikes_of_no_time_are_left_out_and_the_rest_sorted() {
+        let mut times = vec![1.0, f64::NAN, 2.0, 5.0, 4.0];
+        let mut ends = vec![3, 3, 5];
+        let mut notes = Vec::new();
+        put_in_order(&mut times, &mut ends, &mut notes);
+        assert_eq!(times, [1.0, 2.0, 4.0, 5.0]);
+        assert_eq!(ends, [2, 2, 4]);
+        assert_eq!(notes.len(), 2, "{notes:?}");
+    }
+}

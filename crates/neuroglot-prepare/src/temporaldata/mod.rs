@@ -1,0 +1,158 @@
+//! HDF5 files of temporaldata, as torch_brain and brainsets write them: spikes, units, intervals, time series.
+
+mod series;
+mod units;
+
+use std::path::Path;
+
+use crate::hdf5::{File, Table, TraceSelection, UnitColumns};
+use crate::{PrepareError, Recording, UsualTrials};
+
+/// What is read of a temporaldata file, and how; the default takes what brainsets have.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TemporaldataOptions {
+    /// Identifier of the session; that of the file (`session.id`) if it is not given.
+    pub eid: Option<String>,
+    /// Which fields of `units` say what.
+    pub units: UnitColumns,
+    /// The `Interval` whose rows are the trials: `trials`.
+    pub intervals: String,
+    /// Which fields of time series become traces.
+    pub traces: TraceSelection,
+}
+
+impl Default for TemporaldataOptions {
+    fn default() -> TemporaldataOptions {
+        TemporaldataOptions {
+            eid: None,
+            units: UnitColumns::default(),
+            intervals: "trials".to_owned(),
+            traces: TraceSelection::All,
+        }
+    }
+}
+
+/// Reads a temporaldata file.
+///
+/// # Errors
+/// [`PrepareError::Io`], [`PrepareError::Corrupt`] if it is not HDF5 or ends too early, [`PrepareError::Missing`] if it has no spikes,
+/// no units, no trials, or not what the options name (it says what there is), [`PrepareError::Field`] if a data set contradicts
+/// another.
+pub fn read_temporaldata(
+    path: impl AsRef<Path>,
+    options: &TemporaldataOptions,
+) -> Result<Recording, PrepareError> {
+    read(&File::open(path.as_ref())?, options)
+}
+
+/// Reads the bytes of a temporaldata file; `path` is the name that errors give, and where the recording says it is from.
+///
+/// # Errors
+/// As [`read_temporaldata`].
+pub fn read_temporaldata_bytes(
+    path: impl AsRef<Path>,
+    bytes: Vec<u8>,
+    options: &TemporaldataOptions,
+) -> Result<Recording, PrepareError> {
+    read(&File::from_bytes(path.as_ref(), bytes)?, options)
+}
+
+/// Identifier of the session of a temporaldata file, without reading more of it.
+///
+/// # Errors
+/// As [`read_temporaldata`], of the identifier.
+pub fn temporaldata_eid(
+    path: impl AsRef<Path>,
+    options: &TemporaldataOptions,
+) -> Result<String, PrepareError> {
+    eid(&File::open(path.as_ref())?, options)
+}
+
+fn eid(file: &File, options: &TemporaldataOptions) -> Result<String, PrepareError> {
+    if let Some(eid) = &options.eid {
+        return Ok(eid.clone());
+    }
+    let stem = file.path().file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    Ok(described(file, "session")?.or(stem).unwrap_or_default())
+}
+
+fn read(file: &File, options: &TemporaldataOptions) -> Result<Recording, PrepareError> {
+    let usual = UsualTrials { align: "start".to_owned(), ..UsualTrials::default() };
+    let mut recording = Recording { usual, ..Recording::default() };
+    if file.root()?.text_attribute("object")?.as_deref() != Some("Data") {
+        return Err(file.missing(
+            "attribute object that says Data",
+            "it is HDF5 but not of temporaldata; if it is NWB, read it as that",
+        ));
+    }
+    recording.eid = eid(file, options)?;
+    recording.subject = match described(file, "subject")? {
+        Some(subject) => subject,
+        None => {
+            recording.notes.push("subject.id is not there: the animal is not known".to_owned());
+            String::new()
+        }
+    };
+    recording.lab = described(file, "brainset")?.unwrap_or_default();
+    read_trials(file, options, &mut recording)?;
+    units::read(file, options, &mut recording)?;
+    recording.traces = series::read(file, options, &mut recording.notes)?;
+    Ok(recording)
+}
+
+/// The `id` of a description: `session`, `subject`, `brainset`.
+fn described(file: &File, name: &str) -> Result<Option<String>, PrepareError> {
+    match file.group(name)? {
+        Some(group) => match group.text_attribute("id")? {
+            Some(id) => Ok(Some(id)),
+            None => match group.dataset("id")? {
+                Some(dataset) if dataset.rows() == 1 => file.text(dataset.path()),
+                _ => Ok(None),
+            },
+        },
+        // Old files have it at the top.
+        None => file.root()?.text_attribute(&format!("{name}_id")),
+    }
+}
+
+fn read_trials(
+    file: &File,
+    options: &TemporaldataOptions,
+    recording: &mut Recording,
+) -> Result<(), PrepareError> {
+    let mut intervals = Vec::new();
+    let mut splits = Vec::new();
+    let root = file.root()?;
+    for name in root.names()?.0 {
+        let Some(group) = root.group(&name)? else { continue };
+        if group.text_attribute("object")?.as_deref() == Some("Interval") {
+            if ["train_domain", "valid_domain", "test_domain"].contains(&name.as_str()) {
+                splits.push(name);
+            } else if name != "domain" {
+                intervals.push(name);
+            }
+        }
+    }
+    if !splits.is_empty() {
+        let note = format!("the file's own splits are not used: {}", splits.join(", "));
+        recording.notes.push(note);
+    }
+    let Some(group) = file.group(&options.intervals)? else {
+        let cure = if intervals.is_empty() {
+            "it has no intervals at all, so there are no trials to cut it into".to_owned()
+        } else {
+            format!("choose other intervals, it has: {}", intervals.join(", "))
+        };
+        return Err(file.missing(&options.intervals, cure));
+    };
+    let table = Table::open(group, &["start"])?;
+    recording.trials = table.trials(&mut recording.notes)?;
+    for edge in ["start", "end"] {
+        if recording.trials.numbers(edge).is_none() {
+            let what = format!("numbers {edge} in {}", options.intervals);
+            return Err(file.missing(what, "an Interval has start and end; choose other intervals"));
+        }
+    }
+    Ok(())
+}

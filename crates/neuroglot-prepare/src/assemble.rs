@@ -10,7 +10,9 @@ use serde::{Deserialize, Serialize};
 use crate::binning::count_spikes;
 use crate::regions::{RegionNames, is_outside};
 use crate::trace_bins::bin_trace;
-use crate::{Condition, PrepareError, PrepareOptions, Recording, SpikeStream, TrialColumn, TrialRule};
+use crate::{
+    Condition, PrepareError, PrepareOptions, RecordedUnit, Recording, SpikeStream, TrialColumn, TrialRule,
+};
 
 /// What units outside of all regions are labelled with where they are to count as a region.
 const OUTSIDE: &str = "outside";
@@ -178,45 +180,27 @@ pub fn assemble(
     let mut names = RegionNames::new(options.parcellation, annotation);
     let regions: Vec<String> = recording.units.iter().map(|unit| names.name(&unit.location)).collect();
     notes.extend(names.into_notes());
-    let unit_reasons: Vec<Option<String>> = (recording.units.iter())
-        .map(|unit| (options.good_units && unit.good != Some(true)).then(|| "quality is not good".to_owned()))
-        .collect();
+    let unit_reasons: Vec<Option<String>> =
+        recording.units.iter().map(|unit| options.reason_against(unit)).collect();
     let units = is_kept(&unit_reasons);
     let unit_selection = selection_of(&unit_reasons, |unit| Some(recording.units[unit].uuid.clone()));
     if units.is_empty() {
         return Err(nothing_left(place, "unit", &unit_selection));
     }
-    let as_unit = |(unit, region): (&crate::RecordedUnit, &String)| Unit {
-        uuid: unit.uuid.clone(),
-        region: match options.outside_is_region && is_outside(region) {
-            true => OUTSIDE.to_owned(),
-            false => region.clone(),
-        },
-        depth: unit.depth,
-        channel: unit.channel,
-        good: unit.good,
-    };
+    let named_units =
+        recording.units.iter().zip(regions).map(|(unit, region)| as_unit(unit, region, options));
+    let named_units = named_units.collect();
 
     let starts: Vec<f64> = trials.iter().map(|&trial| events[trial] + options.window[0]).collect();
     let counts = count_spikes(&recording.spikes, recording.units.len(), &starts, bins, options.bin_seconds);
-    let behaviour_notes = behaviours
-        .iter()
-        .map(|(name, behaviour)| {
-            let trials_with_missing =
-                missing_trials(behaviour, trials.len()).into_iter().filter(|missing| *missing).count();
-            (
-                name.clone(),
-                BehaviourNotes { trials_with_missing, codes: codes.remove(name).unwrap_or_default() },
-            )
-        })
-        .collect();
+    let behaviour_notes = notes_of(&behaviours, trials.len(), codes);
     let [train, validation, _] = options.split;
     let session = Session::new(SessionParts {
         eid: recording.eid,
         subject: recording.subject,
         lab: recording.lab,
         bin_seconds: options.bin_seconds,
-        units: recording.units.iter().zip(&regions).map(as_unit).collect(),
+        units: named_units,
         splits: split_trials_by(trials.len(), options.seed, train / 100.0, validation / 100.0),
         counts,
         behaviours,
@@ -233,6 +217,44 @@ pub fn assemble(
         behaviours: behaviour_notes,
         notes,
     })
+}
+
+impl PrepareOptions {
+    /// Why a unit is left out, if it is.
+    pub(crate) fn reason_against(&self, unit: &RecordedUnit) -> Option<String> {
+        (self.good_units && unit.good != Some(true)).then(|| "quality is not good".to_owned())
+    }
+}
+
+/// A unit of a session, in a region.
+pub(crate) fn as_unit(unit: &RecordedUnit, region: String, options: &PrepareOptions) -> Unit {
+    Unit {
+        uuid: unit.uuid.clone(),
+        region: match options.outside_is_region && is_outside(&region) {
+            true => OUTSIDE.to_owned(),
+            false => region,
+        },
+        depth: unit.depth,
+        channel: unit.channel,
+        good: unit.good,
+    }
+}
+
+/// What should be known about behaviours of so many trials; `codes` are those of texts.
+pub(crate) fn notes_of(
+    behaviours: &BTreeMap<String, Behaviour>,
+    trials: usize,
+    mut codes: BTreeMap<String, BTreeMap<String, usize>>,
+) -> BTreeMap<String, BehaviourNotes> {
+    let notes = behaviours.iter().map(|(name, behaviour)| {
+        let missing = missing_trials(behaviour, trials).into_iter().filter(|missing| *missing);
+        let notes = BehaviourNotes {
+            trials_with_missing: missing.count(),
+            codes: codes.remove(name).unwrap_or_default(),
+        };
+        (name.clone(), notes)
+    });
+    notes.collect()
 }
 
 /// First and last spike, s; `None` if there is none.
@@ -260,7 +282,7 @@ fn recorded_span(streams: &[SpikeStream]) -> Option<[f64; 2]> {
 }
 
 /// A column as numbers; texts that are no numbers get codes in alphabetical order, an empty one is missing.
-fn numbers_of(column: &TrialColumn) -> (Vec<f64>, BTreeMap<String, usize>) {
+pub(crate) fn numbers_of(column: &TrialColumn) -> (Vec<f64>, BTreeMap<String, usize>) {
     let texts = match column {
         TrialColumn::Numbers(values) => return (values.clone(), BTreeMap::new()),
         TrialColumn::Text(texts) => texts,
@@ -278,20 +300,20 @@ fn numbers_of(column: &TrialColumn) -> (Vec<f64>, BTreeMap<String, usize>) {
 }
 
 /// Whether a value of each trial is missing, `[trial]`.
-fn missing_trials(behaviour: &Behaviour, trials: usize) -> Vec<bool> {
+pub(crate) fn missing_trials(behaviour: &Behaviour, trials: usize) -> Vec<bool> {
     let values = behaviour.values();
     let width = values.len().checked_div(trials).unwrap_or(0).max(1);
     values.chunks(width).map(|values| values.iter().any(|value| value.is_nan())).collect()
 }
 
-fn selection_of(reasons: &[Option<String>], uuid: impl Fn(usize) -> Option<String>) -> Selection {
+pub(crate) fn selection_of(reasons: &[Option<String>], uuid: impl Fn(usize) -> Option<String>) -> Selection {
     let dropped: Vec<Dropped> = (reasons.iter().enumerate())
         .filter_map(|(index, reason)| Some(Dropped { index, uuid: uuid(index), reason: reason.clone()? }))
         .collect();
     Selection { found: reasons.len(), kept: reasons.len() - dropped.len(), dropped }
 }
 
-fn nothing_left(place: &Path, what: &'static str, selection: &Selection) -> PrepareError {
+pub(crate) fn nothing_left(place: &Path, what: &'static str, selection: &Selection) -> PrepareError {
     let reasons: Vec<String> =
         selection.reasons().into_iter().map(|(reason, count)| format!("{count} by `{reason}`")).collect();
     PrepareError::NothingLeft {

@@ -4,10 +4,14 @@
 //! it into trials and bins it to a [`neuroglot_data::Session`].
 
 mod alf;
+mod arrays;
 mod assemble;
+mod binned;
 mod binning;
 mod error;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hdf5;
 mod many;
 mod nwb;
@@ -18,11 +22,14 @@ mod recording;
 mod regions;
 mod rule;
 mod source;
+mod spike_order;
 mod temporaldata;
 mod trace_bins;
 
 pub use alf::{AlfOptions, AlfSource};
+pub use arrays::ArraysSource;
 pub use assemble::{BehaviourNotes, Dropped, Prepared, Selection, assemble};
+pub use binned::{BinnedRecording, assemble_binned};
 pub use error::PrepareError;
 pub use hdf5::{TraceChoice, TraceSelection, UnitColumns};
 pub use many::Limits;

@@ -7,6 +7,7 @@ use neuroglot_data::Session;
 use neuroglot_regions::Annotation;
 
 use crate::assemble::assemble;
+use crate::binned::assemble_binned;
 use crate::provenance::{FileRecord, PROVENANCE_FILE, Provenance, SourceRecord};
 use crate::source::{Content, Source};
 use crate::{PrepareError, PrepareOptions, Prepared, Selection, SourceOptions};
@@ -59,29 +60,35 @@ impl Preparation {
         let records = records?;
         let source = SourceRecord { kind: source.kind().to_owned(), name: name.to_owned(), files: records };
         let version = env!("CARGO_PKG_VERSION").to_owned();
+        let annotation = self.annotation.as_ref();
+        let cut = |prepared: Prepared, source| {
+            let session = prepared.session;
+            let provenance = Provenance {
+                version: version.clone(),
+                eid: session.eid().to_owned(),
+                subject: session.subject().to_owned(),
+                source,
+                reading: self.reading.clone(),
+                options: Some(self.options.clone()),
+                trials: prepared.trials,
+                units: prepared.units,
+                regions: regions_of(&session),
+                behaviours: prepared.behaviours,
+                notes: prepared.notes,
+            };
+            (session, provenance)
+        };
         let (session, provenance) = match content? {
             Content::Recording(recording) => {
-                let prepared = assemble(*recording, &self.options, self.annotation.as_ref(), place)?;
-                let session = prepared.session;
-                let provenance = Provenance {
-                    version,
-                    eid: session.eid().to_owned(),
-                    subject: session.subject().to_owned(),
-                    source,
-                    reading: self.reading.clone(),
-                    options: Some(self.options.clone()),
-                    trials: prepared.trials,
-                    units: prepared.units,
-                    regions: regions_of(&session),
-                    behaviours: prepared.behaviours,
-                    notes: prepared.notes,
-                };
-                (session, provenance)
+                cut(assemble(*recording, &self.options, annotation, place)?, source)
+            }
+            Content::Binned(binned) => {
+                cut(assemble_binned(*binned, &self.options, annotation, place)?, source)
             }
             Content::Session(session) => {
                 let all = |found| Selection { found, kept: found, dropped: Vec::new() };
                 let provenance = Provenance {
-                    version,
+                    version: version.clone(),
                     eid: session.eid().to_owned(),
                     subject: session.subject().to_owned(),
                     source,
@@ -116,6 +123,9 @@ impl Preparation {
         match Source::open(place, &self.reading)?.read(&|_| true)? {
             Content::Recording(recording) => {
                 assemble(*recording, &self.options, self.annotation.as_ref(), place)
+            }
+            Content::Binned(binned) => {
+                assemble_binned(*binned, &self.options, self.annotation.as_ref(), place)
             }
             Content::Session(_) => Err(PrepareError::Option {
                 place: place.to_owned(),

@@ -6,8 +6,8 @@ use neuroglot_data::{DataError, Session};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    AlfOptions, AlfSource, NwbOptions, PrepareError, Recording, TemporaldataOptions, nwb_eid, read_nwb,
-    read_temporaldata, temporaldata_eid,
+    AlfOptions, AlfSource, ArraysSource, BinnedRecording, NwbOptions, PrepareError, Recording,
+    TemporaldataOptions, nwb_eid, read_nwb, read_temporaldata, temporaldata_eid,
 };
 
 /// Options of all readers.
@@ -27,6 +27,8 @@ pub struct SourceOptions {
 pub enum Source {
     /// A session folder of the IBL.
     Alf(AlfSource),
+    /// Plain arrays.
+    Arrays(ArraysSource),
     /// An NWB 2 file.
     Nwb(PathBuf, NwbOptions),
     /// A temporaldata file.
@@ -40,6 +42,8 @@ pub enum Source {
 pub enum Content {
     /// A recording, to be cut into trials.
     Recording(Box<Recording>),
+    /// Counts of trials, without regions and a split.
+    Binned(Box<BinnedRecording>),
     /// A session that needs no more than to be checked and copied.
     Session(Box<Session>),
 }
@@ -68,10 +72,11 @@ impl Source {
         match extension.as_str() {
             "nwb" => Ok(Source::Nwb(path.to_owned(), options.nwb.clone())),
             "h5" | "hdf5" => Ok(Source::Temporaldata(path.to_owned(), options.temporaldata.clone())),
+            "toml" => Ok(Source::Arrays(ArraysSource::open(path)?)),
             _ => Err(PrepareError::Missing {
                 place: path.to_owned(),
                 what: "recording that its name tells of".to_owned(),
-                cure: "sources are IBL session folders, aligned sessions, .nwb and temporaldata .h5 files"
+                cure: "sources are IBL session folders, aligned sessions, .nwb, temporaldata .h5 and .toml files"
                     .to_owned(),
             }),
         }
@@ -81,6 +86,7 @@ impl Source {
     pub fn kind(&self) -> &'static str {
         match self {
             Source::Alf(_) => "ibl-alf",
+            Source::Arrays(_) => "arrays",
             Source::Nwb(..) => "nwb",
             Source::Temporaldata(..) => "temporaldata",
             Source::Aligned(_) => "aligned",
@@ -91,6 +97,7 @@ impl Source {
     pub fn eid(&self) -> Option<String> {
         match self {
             Source::Alf(source) => Some(source.eid().to_owned()),
+            Source::Arrays(source) => Some(source.eid().to_owned()),
             Source::Nwb(file, options) => nwb_eid(file, options).ok(),
             Source::Temporaldata(file, options) => temporaldata_eid(file, options).ok(),
             Source::Aligned(folder) => {
@@ -106,6 +113,7 @@ impl Source {
     pub fn files(&self) -> Result<Vec<PathBuf>, PrepareError> {
         match self {
             Source::Alf(source) => Ok(source.files()),
+            Source::Arrays(source) => Ok(source.files()),
             Source::Nwb(file, _) | Source::Temporaldata(file, _) => Ok(vec![file.clone()]),
             Source::Aligned(folder) => files_below(folder),
         }
@@ -118,6 +126,7 @@ impl Source {
     pub fn read(&self, wanted: &(dyn Fn(&str) -> bool + Sync)) -> Result<Content, PrepareError> {
         Ok(match self {
             Source::Alf(source) => Content::Recording(Box::new(source.read(wanted)?)),
+            Source::Arrays(source) => source.read(wanted)?,
             Source::Nwb(file, options) => Content::Recording(Box::new(read_nwb(file, options)?)),
             Source::Temporaldata(file, options) => {
                 Content::Recording(Box::new(read_temporaldata(file, options)?))

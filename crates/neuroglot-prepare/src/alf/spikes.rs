@@ -7,6 +7,7 @@ use neuroglot_regions::ccf_from_bregma;
 use super::datasets::Collection;
 use crate::files::npy::{NpyArray, read_npy};
 use crate::files::table::read_table;
+use crate::spike_order::put_in_order;
 use crate::{Location, PrepareError, RecordedUnit, SpikeStream, TrialColumn};
 
 /// Units and spikes of one probe; spikes count units from 0.
@@ -50,7 +51,7 @@ impl Probe {
             });
         }
         let mut notes = Vec::new();
-        put_in_order(&mut times, &mut clusters, times_file, &mut notes)?;
+        put_in_order(&mut times, &mut clusters, times_file, &mut notes);
 
         let locations = locations(sorting, &channels, &mut notes)?;
         let depths = match sorting.array("clusters", "depths") {
@@ -89,35 +90,6 @@ impl Probe {
         }
         (self.units, SpikeStream::Interleaved { times: self.times, units: clusters })
     }
-}
-
-/// Leaves out spikes whose time is missing, and sorts those that are not in order.
-fn put_in_order(
-    times: &mut Vec<f64>,
-    clusters: &mut Vec<u32>,
-    file: &Path,
-    notes: &mut Vec<String>,
-) -> Result<(), PrepareError> {
-    // Comparisons with NaN are false, so one pass finds both what is missing and what is out of order.
-    let ordered = times.windows(2).all(|pair| pair[0] <= pair[1]);
-    if ordered
-        && times.first().is_none_or(|first| first.is_finite())
-        && times.last().is_none_or(|t| t.is_finite())
-    {
-        return Ok(());
-    }
-    let mut spikes: Vec<(f64, u32)> =
-        times.iter().copied().zip(clusters.iter().copied()).filter(|(time, _)| time.is_finite()).collect();
-    if spikes.len() < times.len() {
-        notes.push(format!(
-            "{}: {} spikes without a time are left out",
-            file.display(),
-            times.len() - spikes.len()
-        ));
-    }
-    spikes.sort_by(|a, b| a.0.total_cmp(&b.0));
-    (*times, *clusters) = spikes.into_iter().unzip();
-    Ok(())
 }
 
 /// The location of each unit's channel.

@@ -1,4 +1,5 @@
 //! File formats that several sources share.
 
 pub(crate) mod npy;
+pub(crate) mod npz;
 pub(crate) mod table;

@@ -1,20 +1,21 @@
 //! NumPy's `.npy` files.
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read};
 use std::path::Path;
 
-use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
+use npyz::{DType, Endianness, NpyHeader, Order, TypeChar, TypeStr};
 
 use crate::PrepareError;
 
 /// Longest header that is read, bytes; NumPy refuses longer ones too.
-const MAX_HEADER: u64 = 10_000;
+const MAX_HEADER: u32 = 10_000;
 
 /// Deepest nesting of brackets in a header: shapes and record types need three.
 const MAX_NESTING: usize = 8;
 
-const BUFFER: usize = 1 << 18;
+/// More texts than any list of trials or units has.
+const MAX_TEXTS: usize = 1 << 20;
 
 /// A numeric array, flattened in C order.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,84 +73,260 @@ impl NpyNumber for u32 {
     const NAME: &'static str = "whole numbers from 0 to 4294967295";
 }
 
+/// Bytes of an `.npy` file, and what messages call them.
+pub(crate) struct NpySource<'a> {
+    /// The bytes; need not be buffered.
+    pub reader: &'a mut dyn Read,
+    /// How many there should be.
+    pub size: u64,
+    /// Most memory that the elements may take, bytes; none where the bytes lie on the disk as they are.
+    pub memory: Option<u64>,
+    /// The file.
+    pub file: &'a Path,
+    /// The array.
+    pub field: &'a str,
+}
+
+/// An array whose header is checked and whose elements are not yet read.
+pub(crate) struct OpenNpy<'a> {
+    header: NpyHeader,
+    kind: TypeStr,
+    shape: Vec<usize>,
+    elements: usize,
+    source: NpySource<'a>,
+}
+
 /// Reads an array of any numeric type (bool, integers and floats of any width and byte order).
 ///
 /// # Errors
 /// [`PrepareError::Io`] and [`PrepareError::Corrupt`]; [`PrepareError::Field`] if its elements are not what `T` holds.
 pub(crate) fn read_npy<T: NpyNumber>(file: &Path) -> Result<NpyArray<T>, PrepareError> {
-    let handle = File::open(file).map_err(PrepareError::io("open", file))?;
-    let size = handle.metadata().map_err(PrepareError::io("open", file))?.len();
-    read_npy_from(BufReader::with_capacity(BUFFER, handle), size, file, "the array")
+    with_npy_file(file, "the array", |source| source.open()?.numbers())
 }
 
-/// Reads an array from a reader of `size` bytes; `file` and `field` are for messages.
+/// Calls `read` with the content of a file; `field` is what messages call it.
 ///
 /// # Errors
-/// As [`read_npy`].
-pub(crate) fn read_npy_from<T: NpyNumber>(
-    mut reader: impl Read + Seek,
-    size: u64,
+/// [`PrepareError::Io`], and what `read` returns.
+pub(crate) fn with_npy_file<T>(
     file: &Path,
     field: &str,
-) -> Result<NpyArray<T>, PrepareError> {
-    let corrupt = |problem: String| PrepareError::Corrupt { file: file.to_owned(), problem };
-    let start = check_header(&mut reader).map_err(corrupt)?;
-    let header = NpyHeader::from_reader(&mut reader).map_err(|error| corrupt(error.to_string()))?;
-    let wrong = |problem: String, cure| PrepareError::Field {
-        file: file.to_owned(),
-        field: field.to_owned(),
-        problem,
-        cure,
-    };
-    let DType::Plain(kind) = header.dtype() else {
-        return Err(wrong("holds records".to_owned(), "save an array of one number type"));
-    };
-    // The header is not believed before its elements are seen to be in the file.
-    let elements = header.shape().iter().try_fold(1u64, |product, &length| product.checked_mul(length));
-    let bytes = elements.and_then(|elements| elements.checked_mul(kind.size_field()));
-    let fits = bytes.and_then(|bytes| bytes.checked_add(start)).is_some_and(|end| end <= size);
-    let Some(elements) = elements.filter(|_| fits) else {
-        let promised = format!("the header promises {:?} elements of {kind}", header.shape());
-        return Err(corrupt(format!("{promised}, the file has {size} bytes")));
-    };
-    let shape: Vec<usize> = header.shape().iter().map(|&length| length as usize).collect();
-    let (order, width) = (header.order(), kind.size_field());
-    let values = elements_of(&mut reader, elements as usize, kind.type_char(), width, kind.endianness())
-        .map_err(|error| corrupt(error.to_string()))?
-        .ok_or_else(|| wrong(format!("is of type {kind}"), "save numbers, with numpy.save"))?;
-    let values = values.map_err(|found| {
-        wrong(format!("holds {found} where {} are needed", T::NAME), "copy the file again, or correct it")
-    })?;
-    let values = match order {
-        Order::C => values,
-        Order::Fortran => in_c_order(&values, &shape),
-    };
-    Ok(NpyArray { shape, values })
+    read: impl FnOnce(NpySource<'_>) -> Result<T, PrepareError>,
+) -> Result<T, PrepareError> {
+    let mut handle = File::open(file).map_err(PrepareError::io("open", file))?;
+    let size = handle.metadata().map_err(PrepareError::io("open", file))?.len();
+    read(NpySource { reader: &mut handle, size, memory: None, file, field })
 }
 
-/// Refuses a header that is too long or too deeply nested for the parser behind it, and gives where the elements begin.
-fn check_header(reader: &mut (impl Read + Seek)) -> Result<u64, String> {
-    let mut start = [0u8; 12];
-    let mut read =
-        |buffer: &mut [u8]| reader.read_exact(buffer).map_err(|_| "the header is cut off".to_owned());
-    read(&mut start[..8])?;
+impl<'a> NpySource<'a> {
+    /// Reads the header and checks it against the number of bytes.
+    ///
+    /// # Errors
+    /// [`PrepareError::Corrupt`]; [`PrepareError::Field`] for arrays of records.
+    pub(crate) fn open(self) -> Result<OpenNpy<'a>, PrepareError> {
+        let (file, size) = (self.file, self.size);
+        let corrupt = |problem: String| PrepareError::Corrupt { file: file.to_owned(), problem };
+        let start = read_header(self.reader).map_err(corrupt)?;
+        let header = NpyHeader::from_reader(&start[..]).map_err(|error| corrupt(error.to_string()))?;
+        let DType::Plain(kind) = header.dtype() else {
+            return Err(self.wrong("holds records".to_owned(), "save an array of one number type"));
+        };
+        // The header is not believed before its elements are seen to be in the file.
+        let width = kind.num_bytes().unwrap_or(usize::MAX) as u64;
+        let elements = header.shape().iter().try_fold(1u64, |product, &length| product.checked_mul(length));
+        let end = elements
+            .and_then(|elements| elements.checked_mul(width))
+            .and_then(|bytes| bytes.checked_add(start.len() as u64));
+        let (Some(elements), true) = (elements.filter(|_| width > 0), end == Some(size)) else {
+            let shape = header.shape();
+            return Err(corrupt(format!(
+                "the header promises {shape:?} elements of {kind}, the file has {size} bytes"
+            )));
+        };
+        let shape = header.shape().iter().map(|&length| length as usize).collect();
+        Ok(OpenNpy { header, kind, shape, elements: elements as usize, source: self })
+    }
+
+    fn wrong(&self, problem: String, cure: &'static str) -> PrepareError {
+        PrepareError::Field { file: self.file.to_owned(), field: self.field.to_owned(), problem, cure }
+    }
+}
+
+/// Why the elements of an array were not read to the end.
+enum Stop {
+    /// The bytes cannot be read.
+    Io(std::io::Error),
+    /// They are no numbers.
+    Type,
+    /// One of them is not what it should be.
+    Element(String),
+}
+
+impl OpenNpy<'_> {
+    /// Length in each dimension.
+    pub(crate) fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// Whether the elements are texts.
+    pub(crate) fn is_text(&self) -> bool {
+        matches!(self.kind.type_char(), TypeChar::ByteStr | TypeChar::UnicodeStr)
+    }
+
+    /// Whether the elements lie in C order.
+    pub(crate) fn is_in_c_order(&self) -> bool {
+        self.header.order() == Order::C || self.shape.iter().filter(|length| **length != 1).count() < 2
+    }
+
+    /// The array, of numbers.
+    ///
+    /// # Errors
+    /// [`PrepareError::Corrupt`]; [`PrepareError::Field`] if its elements are not what `T` holds.
+    pub(crate) fn numbers<T: NpyNumber>(self) -> Result<NpyArray<T>, PrepareError> {
+        self.check_memory(size_of::<T>())?;
+        let mut values = Vec::with_capacity(self.capacity());
+        let (shape, in_order) = (self.shape.clone(), self.is_in_c_order());
+        self.visit(|value| {
+            values.push(value);
+            Ok(())
+        })?;
+        let values = if in_order { values } else { in_c_order(&values, &shape) };
+        Ok(NpyArray { shape, values })
+    }
+
+    /// Calls `each` with the elements, as they lie in the file.
+    ///
+    /// # Errors
+    /// [`PrepareError::Corrupt`]; [`PrepareError::Field`] if an element is not what `T` holds, or `each` has a problem with
+    /// it.
+    pub(crate) fn visit<T: NpyNumber>(
+        self,
+        each: impl FnMut(T) -> Result<(), String>,
+    ) -> Result<(), PrepareError> {
+        let OpenNpy { kind, elements, source, .. } = self;
+        let reader = &mut *source.reader;
+        visit_elements(reader, elements, &kind, each).map_err(|stop| match stop {
+            Stop::Io(error) => {
+                PrepareError::Corrupt { file: source.file.to_owned(), problem: error.to_string() }
+            }
+            Stop::Type => source.wrong(format!("is of type {kind}"), "save numbers, with numpy.save"),
+            Stop::Element(problem) => source.wrong(problem, "copy the file again, or correct it"),
+        })
+    }
+
+    /// The array, of texts in UTF-8 (`|S…`) or UTF-32 (`<U…`); the zeros that fill them up are left out.
+    ///
+    /// # Errors
+    /// [`PrepareError::Corrupt`]; [`PrepareError::Field`] if its elements are no text, or too many.
+    pub(crate) fn texts(self) -> Result<NpyArray<String>, PrepareError> {
+        let cure = "save it again, with numpy.save";
+        if !self.is_text() {
+            return Err(self.source.wrong(format!("is of type {}, not text", self.kind), cure));
+        }
+        let width = self.kind.num_bytes().unwrap_or(usize::MAX);
+        self.check_memory(width.saturating_add(size_of::<String>()))?;
+        if self.elements > MAX_TEXTS {
+            let problem = format!("has {} texts, more than {MAX_TEXTS}", self.elements);
+            return Err(self.source.wrong(problem, cure));
+        }
+        let (capacity, in_order) = (self.capacity(), self.is_in_c_order());
+        let OpenNpy { kind, shape, elements, source: NpySource { reader, file, field, .. }, .. } = self;
+        let mut reader = BufReader::new(reader.take((elements * width) as u64));
+        let mut bytes = vec![0; if elements == 0 { 0 } else { width }];
+        let mut values = Vec::with_capacity(capacity);
+        for place in 0..elements {
+            reader.read_exact(&mut bytes).map_err(|error| PrepareError::Corrupt {
+                file: file.to_owned(),
+                problem: error.to_string(),
+            })?;
+            let text = match kind.type_char() {
+                TypeChar::ByteStr => utf8(&bytes),
+                _ => utf32(&bytes, kind.endianness()),
+            };
+            values.push(text.ok_or_else(|| PrepareError::Field {
+                file: file.to_owned(),
+                field: field.to_owned(),
+                problem: format!("holds bytes that are no text at {place}"),
+                cure,
+            })?);
+        }
+        let values = if in_order { values } else { in_c_order(&values, &shape) };
+        Ok(NpyArray { shape, values })
+    }
+
+    /// Refuses arrays that unpack to more than they may. `width` is the size of an element in memory, bytes.
+    fn check_memory(&self, width: usize) -> Result<(), PrepareError> {
+        match (self.source.memory, self.elements.checked_mul(width)) {
+            (Some(most), Some(bytes)) if bytes as u64 <= most => Ok(()),
+            (Some(_), _) => Err(self.source.wrong(
+                format!("unpacks to {} elements, many times what is stored", self.elements),
+                "save it with numpy.save, unpacked, if it is right",
+            )),
+            (None, _) => Ok(()),
+        }
+    }
+
+    /// Values of so many bytes that may be kept of the array.
+    pub(crate) fn most_values(&self, width: usize) -> usize {
+        self.source.memory.map_or(usize::MAX, |memory| memory as usize / width)
+    }
+
+    /// Elements to make room for at once: all of those that lie in a file, few of those that may yet fail to unpack.
+    fn capacity(&self) -> usize {
+        match self.source.memory {
+            None => self.elements,
+            Some(_) => self.elements.min(1 << 12),
+        }
+    }
+}
+
+fn utf8(bytes: &[u8]) -> Option<String> {
+    let length = bytes.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    Some(std::str::from_utf8(&bytes[..length]).ok()?.to_owned())
+}
+
+fn utf32(bytes: &[u8], endianness: Endianness) -> Option<String> {
+    let codes = bytes.chunks_exact(4).map(|code| {
+        let code = [code[0], code[1], code[2], code[3]];
+        match endianness {
+            Endianness::Big => u32::from_be_bytes(code),
+            _ => u32::from_le_bytes(code),
+        }
+    });
+    let mut text = codes.map(char::from_u32).collect::<Option<String>>()?;
+    text.truncate(text.trim_end_matches('\0').len());
+    Some(text)
+}
+
+/// Reads the header, with all that comes before it. Refuses one that is too long or too deeply nested for the parser.
+fn read_header(reader: &mut dyn Read) -> Result<Vec<u8>, String> {
+    fn more(reader: &mut dyn Read, start: &mut Vec<u8>, length: usize) -> Result<(), String> {
+        let from = start.len();
+        start.resize(from + length, 0);
+        reader.read_exact(&mut start[from..]).map_err(|error| match error.kind() {
+            std::io::ErrorKind::UnexpectedEof => "the header is cut off".to_owned(),
+            _ => error.to_string(),
+        })
+    }
+    let mut start = Vec::new();
+    more(reader, &mut start, 8)?;
     if &start[..6] != b"\x93NUMPY" {
         return Err("it does not begin as an .npy file does".to_owned());
     }
-    let (length, begin) = if start[6] == 1 {
-        read(&mut start[8..10])?;
-        (u64::from(u16::from_le_bytes([start[8], start[9]])), 10)
+    let length = if start[6] == 1 {
+        more(reader, &mut start, 2)?;
+        u32::from(u16::from_le_bytes([start[8], start[9]]))
     } else {
-        read(&mut start[8..12])?;
-        (u64::from(u32::from_le_bytes([start[8], start[9], start[10], start[11]])), 12)
+        more(reader, &mut start, 4)?;
+        u32::from_le_bytes([start[8], start[9], start[10], start[11]])
     };
     if length > MAX_HEADER {
         return Err(format!("the header claims {length} bytes"));
     }
-    let mut header = vec![0; length as usize];
-    read(&mut header)?;
+    let begin = start.len();
+    more(reader, &mut start, length as usize)?;
     let mut depth = 0usize;
-    for byte in &header {
+    for byte in &start[begin..] {
         match byte {
             b'(' | b'[' | b'{' => depth += 1,
             b')' | b']' | b'}' => depth = depth.saturating_sub(1),
@@ -159,44 +336,64 @@ fn check_header(reader: &mut (impl Read + Seek)) -> Result<u64, String> {
             return Err("the header is nested too deeply".to_owned());
         }
     }
-    // The parser multiplies the lengths of a shape before anyone can look at them.
-    let text = String::from_utf8_lossy(&header);
-    let lengths = text.split_once("shape").map_or("", |(_, shape)| shape);
-    let mut lengths = lengths.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
-    let product = lengths.try_fold(1u64, |product, digits| product.checked_mul(digits.parse().ok()?));
-    if product.is_none() {
-        return Err("the header promises more elements than can be counted".to_owned());
-    }
-    reader.seek(SeekFrom::Start(0)).map_err(|error| error.to_string())?;
-    Ok(begin + length)
+    check_shape(&start[begin..])?;
+    Ok(start)
 }
 
-/// The elements, or the first that `T` does not hold; `None` for types that are no numbers.
-type Elements<T> = Option<Result<Vec<T>, String>>;
+/// Refuses a header whose shape is written otherwise than NumPy does, or that the parser cannot multiply.
+fn check_shape(header: &[u8]) -> Result<(), String> {
+    let wrong = || "the header promises no shape, or more than one, or one too large".to_owned();
+    let mut parts = std::str::from_utf8(header).map_err(|_| wrong())?.split("shape");
+    let (Some(before), Some(shape), None) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(wrong());
+    };
+    let (_, shape) = shape.split_once('(').ok_or_else(wrong)?;
+    let (shape, _) = shape.split_once(')').ok_or_else(wrong)?;
+    if before.contains('\\') {
+        return Err(wrong());
+    }
+    // Zeros do not help: the strides of (0, 2⁶³, 2⁶³) are as large.
+    let lengths = shape.split(',').map(str::trim).filter(|length| !length.is_empty());
+    let product = lengths
+        .map(|length| length.parse::<u64>().ok())
+        .try_fold(1u64, |product, length| product.checked_mul(length?.max(1)));
+    product.map(|_| ()).ok_or_else(wrong)
+}
 
 /// Elements are converted in pieces of this many bytes, which stay in cache; a multiple of every element's width.
 const PIECE: usize = 1 << 16;
 
 /// Reads the elements behind the header. This is not left to `npyz`, which takes them one by one: spike times are tens of
 /// millions.
-fn elements_of<T: NpyNumber>(
-    reader: impl Read,
+fn visit_elements<T: NpyNumber>(
+    reader: &mut dyn Read,
     count: usize,
-    kind: TypeChar,
-    width: u64,
-    endianness: Endianness,
-) -> std::io::Result<Elements<T>> {
-    let whole = |value: i128| T::from_whole(value).ok_or_else(|| value.to_string());
-    let float = |value: f64| T::from_float(value).ok_or_else(|| value.to_string());
+    kind: &TypeStr,
+    mut each: impl FnMut(T) -> Result<(), String>,
+) -> Result<(), Stop> {
+    let held = |value: Option<T>, found: &dyn std::fmt::Display| {
+        value.ok_or_else(|| format!("holds {found} where {} are needed", T::NAME))
+    };
     macro_rules! all {
         ($type:ty, $convert:expr) => {
-            match endianness {
+            match kind.endianness() {
                 Endianness::Big => pieces(reader, count, <$type>::from_be_bytes, $convert),
                 _ => pieces(reader, count, <$type>::from_le_bytes, $convert),
             }
         };
     }
-    match (kind, width) {
+    let (letter, width) = (kind.type_char(), kind.size_field());
+    if letter == TypeChar::Float {
+        let mut float = |value: f64| each(held(T::from_float(value), &value)?);
+        return match width {
+            2 => all!(half::f16, |value| float(value.into())),
+            4 => all!(f32, |value| float(value.into())),
+            8 => all!(f64, float),
+            _ => Err(Stop::Type),
+        };
+    }
+    let mut whole = |value: i128| each(held(T::from_whole(value), &value)?);
+    match (letter, width) {
         (TypeChar::Bool, 1) => all!(u8, |value| whole((value != 0).into())),
         (TypeChar::Int, 1) => all!(i8, |value| whole(value.into())),
         (TypeChar::Int, 2) => all!(i16, |value| whole(value.into())),
@@ -206,35 +403,30 @@ fn elements_of<T: NpyNumber>(
         (TypeChar::Uint, 2) => all!(u16, |value| whole(value.into())),
         (TypeChar::Uint, 4) => all!(u32, |value| whole(value.into())),
         (TypeChar::Uint, 8) => all!(u64, |value| whole(value.into())),
-        (TypeChar::Float, 2) => all!(half::f16, |value| float(value.into())),
-        (TypeChar::Float, 4) => all!(f32, |value| float(value.into())),
-        (TypeChar::Float, 8) => all!(f64, float),
-        _ => Ok(None),
+        _ => Err(Stop::Type),
     }
 }
 
-fn pieces<S, T, const WIDTH: usize>(
-    mut reader: impl Read,
-    count: usize,
+fn pieces<S, const WIDTH: usize>(
+    reader: &mut dyn Read,
+    mut count: usize,
     decode: impl Fn([u8; WIDTH]) -> S,
-    convert: impl Fn(S) -> Result<T, String>,
-) -> std::io::Result<Elements<T>> {
-    let mut values = Vec::with_capacity(count);
+    mut visit: impl FnMut(S) -> Result<(), String>,
+) -> Result<(), Stop> {
     let mut piece = vec![0; PIECE];
-    while values.len() < count {
-        let bytes = ((count - values.len()) * WIDTH).min(PIECE);
-        reader.read_exact(&mut piece[..bytes])?;
-        for element in piece[..bytes].as_chunks::<WIDTH>().0 {
-            match convert(decode(*element)) {
-                Ok(value) => values.push(value),
-                Err(found) => return Ok(Some(Err(found))),
-            }
+    while count > 0 {
+        let length = count.min(PIECE / WIDTH);
+        let bytes = &mut piece[..length * WIDTH];
+        reader.read_exact(bytes).map_err(Stop::Io)?;
+        for element in bytes.as_chunks::<WIDTH>().0 {
+            visit(decode(*element)).map_err(Stop::Element)?;
         }
+        count -= length;
     }
-    Ok(Some(Ok(values)))
+    Ok(())
 }
 
-fn in_c_order<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
+fn in_c_order<T: Clone>(values: &[T], shape: &[usize]) -> Vec<T> {
     let mut strides = vec![1; shape.len()];
     for axis in 1..shape.len() {
         strides[axis] = strides[axis - 1] * shape[axis - 1];
@@ -242,7 +434,8 @@ fn in_c_order<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
     let mut index = vec![0; shape.len()];
     let mut out = Vec::with_capacity(values.len());
     for _ in 0..values.len() {
-        out.push(values[index.iter().zip(&strides).map(|(place, stride)| place * stride).sum::<usize>()]);
+        let place = index.iter().zip(&strides).map(|(place, stride)| place * stride).sum::<usize>();
+        out.push(values[place].clone());
         for axis in (0..shape.len()).rev() {
             index[axis] += 1;
             if index[axis] < shape[axis] {
@@ -257,7 +450,6 @@ fn in_c_order<T: Copy>(values: &[T], shape: &[usize]) -> Vec<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Cursor;
 
     fn npy(descr: &str, fortran: bool, shape: &str, data: &[u8]) -> Vec<u8> {
         let order = if fortran { "True" } else { "False" };
@@ -274,8 +466,17 @@ mod tests {
     }
 
     fn read<T: NpyNumber>(bytes: &[u8]) -> Result<NpyArray<T>, String> {
-        read_npy_from(Cursor::new(bytes), bytes.len() as u64, Path::new("a.npy"), "a")
-            .map_err(|e| e.to_string())
+        open(bytes, |array| array.numbers())
+    }
+
+    fn read_texts(bytes: &[u8]) -> Result<NpyArray<String>, String> {
+        open(bytes, |array| array.texts())
+    }
+
+    fn open<T>(bytes: &[u8], read: impl FnOnce(OpenNpy) -> Result<T, PrepareError>) -> Result<T, String> {
+        let (size, file) = (bytes.len() as u64, Path::new("a.npy"));
+        let source = NpySource { reader: &mut &*bytes, size, memory: None, file, field: "a" };
+        source.open().and_then(read).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -319,6 +520,30 @@ mod tests {
         let half = 0.5f64.to_le_bytes();
         assert!(read::<i64>(&npy("<f8", false, "1,", &half)).unwrap_err().contains("holds 0.5"));
         assert!(read::<f64>(&npy("|S2", false, "1,", b"ab")).unwrap_err().contains("is of type"));
+    }
+
+    #[test]
+    fn texts_of_both_kinds_are_read() {
+        let texts = |descr: &str, data: &[u8]| read_texts(&npy(descr, false, "2,", data)).unwrap().values;
+        assert_eq!(texts("|S3", b"CA1PO\0"), ["CA1", "PO"]);
+        assert_eq!(texts("|S2", "é\0\0".as_bytes()), ["é", ""]);
+        let codes = |bytes: fn(u32) -> [u8; 4]| ['D', 'G', 'µ', '\0'].map(|c| bytes(c.into())).concat();
+        assert_eq!(texts("<U2", &codes(u32::to_le_bytes)), ["DG", "µ"]);
+        assert_eq!(texts(">U2", &codes(u32::to_be_bytes)), ["DG", "µ"]);
+        let grid = read_texts(&npy("|S1", true, "2, 2", b"acbd")).unwrap();
+        assert_eq!(grid.values, ["a", "b", "c", "d"]);
+    }
+
+    #[test]
+    fn what_is_no_text_is_refused() {
+        let wide = 0x11_0000u32.to_le_bytes();
+        assert!(read_texts(&npy("<U1", false, "1,", &wide)).unwrap_err().contains("no text at 0"));
+        assert!(read_texts(&npy("|S1", false, "1,", &[0xff])).unwrap_err().contains("no text at 0"));
+        assert!(read_texts(&npy("|u1", false, "1,", &[1])).unwrap_err().contains("not text"));
+        // Texts of no length would be any number in no bytes.
+        assert!(read_texts(&npy("|S0", false, "1152921504606846976,", &[])).is_err());
+        let wide = npy("<U1152921504606846976", false, "1,", &[0; 8]);
+        assert!(read_texts(&wide).unwrap_err().contains("promises"));
     }
 
     #[test]

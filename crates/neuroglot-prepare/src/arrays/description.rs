@@ -1,0 +1,307 @@
+//! The TOML file that says what is what.
+
+use std::io::Read;
+use std::path::Path;
+
+use toml::{Table, Value};
+
+use super::value::ArrayValue;
+use crate::PrepareError;
+
+/// Longest file that is read, bytes; longer lists belong in arrays.
+const MAX_BYTES: u64 = 1 << 20;
+
+const TOP: [&str; 9] = ["eid", "subject", "lab", "align", "counts", "spikes", "units", "trials", "traces"];
+const COUNTS: [&str; 2] = ["file", "bin_seconds"];
+const SPIKES: [&str; 2] = ["times", "clusters"];
+const UNITS: [&str; 7] = ["ids", "regions", "coordinates", "uuids", "depths", "channels", "good"];
+const TRACE: [&str; 3] = ["times", "values", "events"];
+
+/// What the TOML file says.
+#[derive(Debug, Clone)]
+pub(super) struct Description {
+    pub eid: String,
+    pub subject: String,
+    pub lab: String,
+    pub activity: Activity,
+    pub units: UnitLists,
+    /// Columns of the trials table.
+    pub trials: Vec<ArrayValue>,
+    /// Traces by name.
+    pub traces: Vec<(String, TraceArrays)>,
+}
+
+/// What the units did.
+#[derive(Debug, Clone)]
+pub(super) enum Activity {
+    /// Counts `[trial, bin, unit]` in bins of so many seconds.
+    Counts { counts: ArrayValue, bin_seconds: f64 },
+    /// Times and clusters of spikes; trials are aligned to a column.
+    Spikes { times: ArrayValue, clusters: ArrayValue, align: String },
+}
+
+/// Lists of the units.
+#[derive(Debug, Clone, Default)]
+pub(super) struct UnitLists {
+    pub ids: Option<ArrayValue>,
+    pub regions: Option<ArrayValue>,
+    pub coordinates: Option<ArrayValue>,
+    pub uuids: Option<ArrayValue>,
+    pub depths: Option<ArrayValue>,
+    pub channels: Option<ArrayValue>,
+    pub good: Option<ArrayValue>,
+}
+
+/// Arrays of a trace.
+#[derive(Debug, Clone)]
+pub(super) enum TraceArrays {
+    Samples { times: ArrayValue, values: ArrayValue },
+    Events(ArrayValue),
+}
+
+impl Description {
+    /// Reads the file.
+    ///
+    /// # Errors
+    /// [`PrepareError::Io`]; [`PrepareError::Field`] and [`PrepareError::Missing`] name the key.
+    pub(super) fn read(file: &Path) -> Result<Description, PrepareError> {
+        let handle = std::fs::File::open(file).map_err(PrepareError::io("open", file))?;
+        let mut text = Vec::new();
+        handle.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(PrepareError::io("read", file))?;
+        let broken = |problem: String| PrepareError::Field {
+            file: file.to_owned(),
+            field: "the text".to_owned(),
+            problem,
+            cure: "correct it, docs/arrays.md shows how it is written",
+        };
+        if text.len() as u64 > MAX_BYTES {
+            return Err(broken(format!("is longer than {MAX_BYTES} bytes")));
+        }
+        let text = String::from_utf8(text).map_err(|_| broken("is not in UTF-8".to_owned()))?;
+        let table: Table =
+            text.parse().map_err(|error| broken(format!("is no TOML ({})", located(&text, &error))))?;
+        Description::of(&table, file)
+    }
+
+    fn of(table: &Table, file: &Path) -> Result<Description, PrepareError> {
+        let keys = Keys { file };
+        keys.check(table, "", &TOP)?;
+        let counts = keys.table(table, "counts", &COUNTS)?;
+        let spikes = keys.table(table, "spikes", &SPIKES)?;
+        let activity = match (counts, spikes) {
+            (Some(counts), None) => {
+                if table.contains_key("align") {
+                    return Err(keys.wrong(
+                        "align",
+                        "is for spikes: counts are aligned already".to_owned(),
+                        "leave it out",
+                    ));
+                }
+                Activity::Counts {
+                    counts: keys.array(counts, "counts.", "file")?,
+                    bin_seconds: keys.seconds(counts, "counts.", "bin_seconds")?,
+                }
+            }
+            (None, Some(spikes)) => Activity::Spikes {
+                times: keys.array(spikes, "spikes.", "times")?,
+                clusters: keys.array(spikes, "spikes.", "clusters")?,
+                align: keys.text(table, "align")?.ok_or_else(|| {
+                    let cure = "name the column of [trials] with the times that trials are aligned to, such as \
+                                align = \"stim_on\", above the first [table]";
+                    keys.missing("align", cure)
+                })?,
+            },
+            (Some(_), Some(_)) => {
+                let problem = "stands beside [spikes]".to_owned();
+                return Err(keys.wrong("[counts]", problem, "leave one of them out"));
+            }
+            (None, None) => {
+                let cure = "give counts [trial, bin, unit] as [counts], or times and clusters as [spikes]";
+                return Err(keys.missing("[counts] or [spikes]", cure));
+            }
+        };
+        let mut units = UnitLists::default();
+        if let Some(table) = keys.table(table, "units", &UNITS)? {
+            let list = |key: &str| match table.contains_key(key) {
+                true => keys.array(table, "units.", key).map(Some),
+                false => Ok(None),
+            };
+            units = UnitLists {
+                ids: list("ids")?,
+                regions: list("regions")?,
+                coordinates: list("coordinates")?,
+                uuids: list("uuids")?,
+                depths: list("depths")?,
+                channels: list("channels")?,
+                good: list("good")?,
+            };
+        }
+        let mut trials = Vec::new();
+        if let Some(table) = keys.any_table(table, "trials")? {
+            for name in table.keys() {
+                trials.push(keys.array(table, "trials.", name)?);
+            }
+        }
+        let mut traces = Vec::new();
+        if let Some(table) = keys.any_table(table, "traces")? {
+            for name in table.keys() {
+                traces.push((name.clone(), keys.trace(table, name)?));
+            }
+        }
+        if let (Activity::Counts { .. }, Some((name, _))) = (&activity, traces.first()) {
+            return Err(keys.wrong(
+                &format!("traces.{name}"),
+                "is for spikes: counts have bins already".to_owned(),
+                "give an array [trial, bin] in [trials]",
+            ));
+        }
+        let eid = keys.text(table, "eid")?;
+        Ok(Description {
+            eid: eid.filter(|eid| !eid.is_empty()).ok_or_else(|| {
+                keys.missing("eid", "give the session a name of its own, such as eid = \"mouse-3-day-2\"")
+            })?,
+            subject: keys.text(table, "subject")?.unwrap_or_default(),
+            lab: keys.text(table, "lab")?.unwrap_or_default(),
+            activity,
+            units,
+            trials,
+            traces,
+        })
+    }
+
+    /// All lists and arrays.
+    pub(super) fn values(&self) -> Vec<&ArrayValue> {
+        let mut values: Vec<&ArrayValue> = match &self.activity {
+            Activity::Counts { counts, .. } => vec![counts],
+            Activity::Spikes { times, clusters, .. } => vec![times, clusters],
+        };
+        let UnitLists { ids, regions, coordinates, uuids, depths, channels, good } = &self.units;
+        values.extend([ids, regions, coordinates, uuids, depths, channels, good].into_iter().flatten());
+        values.extend(&self.trials);
+        for (_, trace) in &self.traces {
+            match trace {
+                TraceArrays::Samples { times, values: samples } => values.extend([times, samples]),
+                TraceArrays::Events(events) => values.push(events),
+            }
+        }
+        values
+    }
+}
+
+/// Reads keys of a file and names it in errors.
+struct Keys<'a> {
+    file: &'a Path,
+}
+
+impl Keys<'_> {
+    fn wrong(&self, key: &str, problem: String, cure: &'static str) -> PrepareError {
+        PrepareError::Field { file: self.file.to_owned(), field: key.to_owned(), problem, cure }
+    }
+
+    fn missing(&self, key: &str, cure: &str) -> PrepareError {
+        PrepareError::Missing { place: self.file.to_owned(), what: key.to_owned(), cure: cure.to_owned() }
+    }
+
+    /// Refuses keys that there are not, and names the nearest.
+    fn check(&self, table: &Table, place: &str, known: &[&str]) -> Result<(), PrepareError> {
+        let Some(key) = table.keys().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
+        let name = format!("{place}{key}");
+        if !place.is_empty() && TOP.contains(&key.as_str()) {
+            let problem = "belongs to the top of the file".to_owned();
+            return Err(self.wrong(&name, problem, "write it above the first [table]"));
+        }
+        let score = |known: &&&str| strsim::jaro_winkler(key, known);
+        let nearest = known.iter().max_by(|a, b| score(a).total_cmp(&score(b))).unwrap_or(&"");
+        let problem = format!("is no key, the nearest is {place}{nearest}");
+        Err(self.wrong(&name, problem, "correct it, docs/arrays.md lists all keys"))
+    }
+
+    fn any_table<'t>(&self, table: &'t Table, key: &str) -> Result<Option<&'t Table>, PrepareError> {
+        match table.get(key) {
+            None => Ok(None),
+            Some(Value::Table(table)) => Ok(Some(table)),
+            Some(other) => {
+                let problem = format!("is of type {}, not a table", other.type_str());
+                Err(self.wrong(key, problem, "write its name in brackets above its keys, as [counts]"))
+            }
+        }
+    }
+
+    fn table<'t>(
+        &self,
+        table: &'t Table,
+        key: &str,
+        known: &[&str],
+    ) -> Result<Option<&'t Table>, PrepareError> {
+        let table = self.any_table(table, key)?;
+        table.map_or(Ok(()), |table| self.check(table, &format!("{key}."), known))?;
+        Ok(table)
+    }
+
+    fn text(&self, table: &Table, key: &str) -> Result<Option<String>, PrepareError> {
+        match table.get(key) {
+            None => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(other) => {
+                Err(self.wrong(key, format!("is of type {}, not text", other.type_str()), "put it in quotes"))
+            }
+        }
+    }
+
+    fn seconds(&self, table: &Table, place: &str, key: &str) -> Result<f64, PrepareError> {
+        let key_name = format!("{place}{key}");
+        let seconds = match table.get(key) {
+            None => return Err(self.missing(&key_name, "give the width of a bin in seconds, such as 0.02")),
+            Some(Value::Float(seconds)) => *seconds,
+            Some(Value::Integer(seconds)) => *seconds as f64,
+            Some(_) => f64::NAN,
+        };
+        match seconds.is_finite() && seconds > 0.0 {
+            true => Ok(seconds),
+            false => Err(self.wrong(
+                &key_name,
+                "is no positive number".to_owned(),
+                "give the width of a bin in seconds, such as 0.02",
+            )),
+        }
+    }
+
+    fn array(&self, table: &Table, place: &str, key: &str) -> Result<ArrayValue, PrepareError> {
+        let name = format!("{place}{key}");
+        match table.get(key) {
+            Some(value) => ArrayValue::parse(value, name, self.file),
+            None => {
+                Err(self.missing(&name, "name an array, \"file.npy\" or \"file.npz:array\", or write a list"))
+            }
+        }
+    }
+
+    fn trace(&self, traces: &Table, name: &str) -> Result<TraceArrays, PrepareError> {
+        let place = format!("traces.{name}.");
+        let Some(table) = self.any_table(traces, name)? else {
+            return Err(self.missing(name, "name its arrays"));
+        };
+        self.check(table, &place, &TRACE)?;
+        match table.contains_key("events") {
+            true if table.len() > 1 => Err(self.wrong(
+                &format!("{place}events"),
+                "stands beside samples".to_owned(),
+                "give events, or times and values",
+            )),
+            true => self.array(table, &place, "events").map(TraceArrays::Events),
+            false => Ok(TraceArrays::Samples {
+                times: self.array(table, &place, "times")?,
+                values: self.array(table, &place, "values")?,
+            }),
+        }
+    }
+}
+
+/// A TOML error in one line that begins with its place.
+fn located(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+    match error.span().and_then(|span| text.get(..span.start)) {
+        Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
+        None => message,
+    }
+}

@@ -1,0 +1,110 @@
+//! Times and clusters of spikes become a recording.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::description::{Description, TraceArrays};
+use super::trials::read_table;
+use super::value::ArrayValue;
+use crate::spike_order::put_in_order;
+use crate::{Condition, PrepareError, Recording, SpikeStream, Trace, UsualTrials};
+
+/// Reads spikes, units, trials and the traces that `wanted` names.
+///
+/// # Errors
+/// [`PrepareError`] of an array that cannot be read or contradicts the others.
+pub(super) fn read(
+    description: &Description,
+    [times_array, clusters_array]: [&ArrayValue; 2],
+    align: &str,
+    file: &Path,
+    wanted: &(dyn Fn(&str) -> bool + Sync),
+) -> Result<Recording, PrepareError> {
+    let mut notes = Vec::new();
+    let (times, clusters) =
+        rayon::join(|| times_array.list_of_numbers::<f64>(), || clusters_array.list_of_numbers::<i64>());
+    let (mut times, clusters) = (times?, clusters?);
+    if times.len() != clusters.len() {
+        return Err(clusters_array.wrong(
+            format!("has {} values for {} {}", clusters.len(), times.len(), times_array.field()),
+            "save times and clusters of the same spikes",
+        ));
+    }
+    let (spike_units, found) = description.units.of_spikes(&clusters, clusters_array)?;
+    let mut units = Vec::with_capacity(spike_units.len());
+    let mut unlisted = BTreeSet::new();
+    let mut place = 0;
+    times.retain(|_| {
+        let unit = spike_units[place];
+        match unit {
+            Some(unit) => units.push(unit),
+            None => drop(unlisted.insert(clusters[place])),
+        }
+        place += 1;
+        unit.is_some()
+    });
+    if !unlisted.is_empty() {
+        notes.push(format!(
+            "{} spikes of {} clusters that units.ids does not list are left out",
+            clusters.len() - times.len(),
+            unlisted.len()
+        ));
+    }
+    put_in_order(&mut times, &mut units, times_array.file(), &mut notes);
+
+    let trials = read_table(&description.trials, align, file)?;
+    let conditions = trials.names().filter(|name| *name != align);
+    let conditions = conditions.map(|name| Condition { name: name.to_owned(), column: name.to_owned() });
+    let usual = UsualTrials { align: align.to_owned(), rules: Vec::new(), conditions: conditions.collect() };
+    let mut traces = BTreeMap::new();
+    for (name, arrays) in description.traces.iter().filter(|(name, _)| wanted(name)) {
+        traces.insert(name.clone(), trace(arrays, &mut notes)?);
+    }
+    Ok(Recording {
+        eid: description.eid.clone(),
+        subject: description.subject.clone(),
+        lab: description.lab.clone(),
+        units: description.units.units(found, &description.eid)?,
+        spikes: vec![SpikeStream::Interleaved { times, units }],
+        trials,
+        traces,
+        usual,
+        notes,
+    })
+}
+
+/// A trace in order of time; samples and events without a time are left out.
+fn trace(arrays: &TraceArrays, notes: &mut Vec<String>) -> Result<Trace, PrepareError> {
+    let mut left_out = |array: &ArrayValue, count: usize| {
+        if count > 0 {
+            notes.push(format!("{}: {count} without a time are left out", array.field()));
+        }
+    };
+    match arrays {
+        TraceArrays::Events(array) => {
+            let mut events = array.list_of_numbers::<f64>()?;
+            let found = events.len();
+            events.retain(|time| time.is_finite());
+            left_out(array, found - events.len());
+            events.sort_by(f64::total_cmp);
+            Ok(Trace::Events(events))
+        }
+        TraceArrays::Samples { times: times_array, values: values_array } => {
+            let times = times_array.list_of_numbers::<f64>()?;
+            let values = values_array.list_of_numbers::<f64>()?;
+            if times.len() != values.len() {
+                return Err(values_array.wrong(
+                    format!("has {} values for {} {}", values.len(), times.len(), times_array.field()),
+                    "save a value for each time",
+                ));
+            }
+            let found = times.len();
+            let mut samples: Vec<(f64, f64)> =
+                times.into_iter().zip(values).filter(|(time, _)| time.is_finite()).collect();
+            left_out(times_array, found - samples.len());
+            samples.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let (times, values) = samples.into_iter().unzip();
+            Ok(Trace::Samples { times, values })
+        }
+    }
+}

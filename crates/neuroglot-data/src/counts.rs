@@ -244,13 +244,29 @@ impl SpikeCountsBuilder {
     pub fn push_dense(&mut self, counts: &[u32]) {
         assert_eq!(counts.len(), self.bins * self.units, "counts must be [{}, {}]", self.bins, self.units);
         for row in counts.chunks_exact(self.units) {
-            self.scratch.extend(
-                row.iter()
-                    .enumerate()
-                    .filter(|(_, count)| **count > 0)
-                    .map(|(unit, &n)| (unit as u32, n.into())),
-            );
-            self.end_row();
+            for (unit, &count) in row.iter().enumerate() {
+                if count > 0 {
+                    self.unit_indices.push(unit as u32);
+                    self.values.push(count);
+                }
+            }
+            self.row_starts.push(self.unit_indices.len());
+        }
+    }
+
+    /// Adds all trials of other counts.
+    ///
+    /// # Panics
+    /// If they are of other bins or units.
+    pub fn append(&mut self, counts: &SpikeCounts) {
+        let shapes = [(self.bins, self.units), (counts.bins, counts.units)];
+        assert_eq!(shapes[0], shapes[1], "[bin, unit] of both counts");
+        let before = self.unit_indices.len();
+        self.row_starts.extend(counts.row_starts[1..].iter().map(|start| before + start));
+        self.unit_indices.extend_from_slice(&counts.unit_indices);
+        match (&mut self.values, &counts.values) {
+            (Values::U8(own), Values::U8(more)) => own.extend_from_slice(more),
+            _ => (0..counts.unit_indices.len()).for_each(|at| self.values.push(counts.values.get(at))),
         }
     }
 
@@ -372,6 +388,22 @@ mod tests {
         assert_eq!(counts.entries(0).collect::<Vec<_>>(), [(0, 0, 2), (0, 3, 6), (1, 2, 7)]);
         assert_eq!(dense(&counts, 0), [2.0, 0.0, 0.0, 6.0, 0.0, 0.0, 7.0, 0.0]);
         assert_eq!((counts.total(), counts.nonzero()), (15, 3));
+    }
+
+    #[test]
+    fn counts_follow_each_other() {
+        let trials: [&[u32]; 3] = [&[0, 2, 1, 0], &[300, 0, 0, 0], &[0, 0, 0, 70_000]];
+        let counts_of = |trials: &[&[u32]]| {
+            let mut builder = SpikeCountsBuilder::new(2, 2);
+            trials.iter().for_each(|counts| builder.push_dense(counts));
+            builder.finish()
+        };
+        for cut in 0..=3 {
+            let mut builder = SpikeCountsBuilder::new(2, 2);
+            builder.append(&counts_of(&trials[..cut]));
+            builder.append(&counts_of(&trials[cut..]));
+            assert_eq!(builder.finish(), counts_of(&trials), "cut before trial {cut}");
+        }
     }
 
     #[test]

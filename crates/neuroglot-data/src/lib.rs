@@ -30,7 +30,7 @@ mod simulate;
 mod split;
 mod summary;
 
-pub use aligned::{SessionHeader, visit_parquet};
+pub use aligned::{SessionHeader, StagedSession, visit_parquet};
 pub use counts::{SpikeCounts, SpikeCountsBuilder};
 pub use error::{DataError, RowProblem};
 pub use filter::{Filter, FilterReport, FilterStep};

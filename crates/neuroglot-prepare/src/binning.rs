@@ -6,7 +6,7 @@ use neuroglot_data::{SpikeCounts, SpikeCountsBuilder};
 
 use crate::SpikeStream;
 
-/// Trials whose dense counts are in memory at a time, for each thread.
+/// Trials that a thread counts before it looks for more work.
 const TRIALS_AT_A_TIME: usize = 8;
 
 /// Counts spikes, `[trial, bin, unit]`.
@@ -23,22 +23,26 @@ pub(crate) fn count_spikes(
     bins: usize,
     bin_seconds: f64,
 ) -> SpikeCounts {
-    let mut builder = SpikeCountsBuilder::new(bins, units);
-    let at_a_time = TRIALS_AT_A_TIME * rayon::current_num_threads();
-    for starts in starts.chunks(at_a_time) {
-        let counts: Vec<Vec<u32>> = starts
-            .par_iter()
-            .map(|&start| {
-                let mut counts = vec![0u32; bins * units];
-                for stream in streams {
-                    count_trial(stream, units, start, bins, bin_seconds, &mut counts);
+    let counts: Vec<SpikeCounts> = starts
+        .par_chunks(TRIALS_AT_A_TIME)
+        .map_init(
+            || vec![0u32; bins * units],
+            |counts, starts| {
+                let mut builder = SpikeCountsBuilder::new(bins, units);
+                for &start in starts {
+                    counts.fill(0);
+                    for stream in streams {
+                        count_trial(stream, units, start, bins, bin_seconds, counts);
+                    }
+                    builder.push_dense(counts);
                 }
-                counts
-            })
-            .collect();
-        counts.iter().for_each(|counts| builder.push_dense(counts));
-    }
-    builder.finish()
+                builder.finish()
+            },
+        )
+        .collect();
+    let mut all = SpikeCountsBuilder::new(bins, units);
+    counts.iter().for_each(|counts| all.append(counts));
+    all.finish()
 }
 
 fn count_trial(

@@ -54,84 +54,74 @@ impl Preparation {
                 return Ok(Outcome { folder, provenance, was_there: true });
             }
         }
-        let wanted =
-            |name: &str| self.options.behaviours.as_ref().is_none_or(|names| names.iter().any(|n| n == name));
-        let (content, records) = rayon::join(|| source.read(&wanted), || FileRecord::of_all(&files));
-        let records = records?;
-        let source = SourceRecord { kind: source.kind().to_owned(), name: name.to_owned(), files: records };
-        let version = env!("CARGO_PKG_VERSION").to_owned();
-        let annotation = self.annotation.as_ref();
-        let cut = |prepared: Prepared, source| {
-            let session = prepared.session;
+        std::thread::scope(|scope| {
+            // Hashing goes on while the recording is read, cut and written: it leaves gaps for it.
+            let records = scope.spawn(|| FileRecord::of_all(&files));
+            let (prepared, options) = self.make(&source, place)?;
+            let session = &prepared.session;
+            let folder = session_folder(out, session.eid(), place)?;
+            if !self.overwrite && folder.exists() {
+                return Err(PrepareError::Exists { folder });
+            }
+            let staged = session.stage(&folder, self.overwrite)?;
+            let records = records.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             let provenance = Provenance {
-                version: version.clone(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
                 eid: session.eid().to_owned(),
                 subject: session.subject().to_owned(),
-                source,
+                source: SourceRecord {
+                    kind: source.kind().to_owned(),
+                    name: name.to_owned(),
+                    files: records,
+                },
                 reading: self.reading.clone(),
-                options: Some(self.options.clone()),
+                options,
                 trials: prepared.trials,
                 units: prepared.units,
-                regions: regions_of(&session),
+                regions: regions_of(session),
                 behaviours: prepared.behaviours,
                 notes: prepared.notes,
             };
-            (session, provenance)
-        };
-        let (session, provenance) = match content? {
-            Content::Recording(recording) => {
-                cut(assemble(*recording, &self.options, annotation, place)?, source)
-            }
-            Content::Binned(binned) => {
-                cut(assemble_binned(*binned, &self.options, annotation, place)?, source)
-            }
+            staged.add(PROVENANCE_FILE, provenance.to_json().as_bytes())?;
+            staged.finish()?;
+            Ok(Outcome { folder, provenance, was_there: false })
+        })
+    }
+
+    /// Reads a source and cuts it into trials, and gives the options where they were used.
+    fn make(
+        &self,
+        source: &Source,
+        place: &Path,
+    ) -> Result<(Prepared, Option<PrepareOptions>), PrepareError> {
+        let behaviours = self.options.behaviours.as_ref();
+        let wanted = |name: &str| behaviours.is_none_or(|names| names.iter().any(|other| other == name));
+        let annotation = self.annotation.as_ref();
+        let prepared = match source.read(&wanted)? {
+            Content::Recording(recording) => assemble(*recording, &self.options, annotation, place)?,
+            Content::Binned(binned) => assemble_binned(*binned, &self.options, annotation, place)?,
             Content::Session(session) => {
                 let all = |found| Selection { found, kept: found, dropped: Vec::new() };
-                let provenance = Provenance {
-                    version: version.clone(),
-                    eid: session.eid().to_owned(),
-                    subject: session.subject().to_owned(),
-                    source,
-                    reading: self.reading.clone(),
-                    options: None,
+                let note = "aligned already: taken as it is, with its own trials, bins and split";
+                let prepared = Prepared {
                     trials: all(session.trials()),
                     units: all(session.units().len()),
-                    regions: regions_of(&session),
                     behaviours: BTreeMap::new(),
-                    notes: vec![
-                        "aligned already: taken as it is, with its own trials, bins and split".to_owned(),
-                    ],
+                    notes: vec![note.to_owned()],
+                    session: *session,
                 };
-                (*session, provenance)
+                return Ok((prepared, None));
             }
         };
-        let folder = session_folder(out, session.eid(), place)?;
-        if !self.overwrite && folder.exists() {
-            return Err(PrepareError::Exists { folder });
-        }
-        session.write_with(&folder, self.overwrite, &[(PROVENANCE_FILE, provenance.to_json().as_bytes())])?;
-        Ok(Outcome { folder, provenance, was_there: false })
+        Ok((prepared, Some(self.options.clone())))
     }
-}
 
-impl Preparation {
-    /// Reads a source and cuts it into trials, without writing anything.
+    /// Reads a source and cuts it into trials, without writing anything. A session that is aligned already is taken as it is.
     ///
     /// # Errors
-    /// As [`Preparation::prepare`]; [`PrepareError::Option`] for a session that is aligned already.
+    /// As [`Preparation::prepare`].
     pub fn assemble(&self, place: &Path) -> Result<Prepared, PrepareError> {
-        match Source::open(place, &self.reading)?.read(&|_| true)? {
-            Content::Recording(recording) => {
-                assemble(*recording, &self.options, self.annotation.as_ref(), place)
-            }
-            Content::Binned(binned) => {
-                assemble_binned(*binned, &self.options, self.annotation.as_ref(), place)
-            }
-            Content::Session(_) => Err(PrepareError::Option {
-                place: place.to_owned(),
-                problem: "is aligned already: read it as a session".to_owned(),
-            }),
-        }
+        Ok(self.make(&Source::open(place, &self.reading)?, place)?.0)
     }
 }
 

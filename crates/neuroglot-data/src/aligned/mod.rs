@@ -29,3 +29,4 @@ mod write;
 
 pub use batches::visit_parquet;
 pub use header::SessionHeader;
+pub use write::StagedSession;

@@ -8,12 +8,15 @@ use std::sync::Arc;
 use arrow_array::builder::{
     ArrayBuilder, Float32Builder, Float64Builder, Int64Builder, ListBuilder, StringBuilder,
 };
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use arrow_array::{ArrayRef, Float64Array, StringArray};
 use arrow_schema::{DataType, Field, Schema};
 use parquet::arrow::ArrowWriter;
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 use parquet::basic::Compression;
+use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
+use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::layout;
@@ -40,19 +43,15 @@ impl Session {
     /// holds anything but a session; [`DataError::Invalid`] if a behaviour has the name of another column;
     /// [`DataError::Io`] if it cannot be written.
     pub fn write(&self, folder: impl AsRef<Path>, overwrite: bool) -> Result<(), DataError> {
-        self.write_with(folder, overwrite, &[])
+        self.stage(folder, overwrite)?.finish()
     }
 
-    /// [`Session::write`] with further files in the folder, by name and content, which appear with the session.
+    /// Writes the session beside its place, for [`StagedSession::finish`] to put it there: in between, further files can be
+    /// added that appear with it.
     ///
     /// # Errors
     /// As [`Session::write`].
-    pub fn write_with(
-        &self,
-        folder: impl AsRef<Path>,
-        overwrite: bool,
-        further: &[(&str, &[u8])],
-    ) -> Result<(), DataError> {
+    pub fn stage(&self, folder: impl AsRef<Path>, overwrite: bool) -> Result<StagedSession, DataError> {
         let folder = folder.as_ref();
         if let Some(name) = self.behaviours().keys().find(|name| !may_be_behaviour(name)) {
             return Err(DataError::Invalid {
@@ -79,32 +78,59 @@ impl Session {
         let temporary = tempfile::Builder::new().prefix(".writing-").tempdir_in(parent);
         // It removes itself when dropped, with all that is left in it.
         let temporary = temporary.map_err(DataError::io("write in", parent))?;
-        let complete = temporary.path().join("session");
-        self.write_files(&complete.join("data"))?;
-        for (name, content) in further {
-            let file = complete.join(name);
-            let mut handle = File::create(&file).map_err(DataError::io("create", &file))?;
-            handle
-                .write_all(content)
-                .and_then(|()| handle.sync_all())
-                .map_err(DataError::io("write", &file))?;
-        }
-        if folder.exists() {
-            fs::rename(folder, temporary.path().join("replaced"))
-                .map_err(DataError::io("replace", folder))?;
-        }
-        fs::rename(&complete, folder).map_err(DataError::io("write", folder))?;
-        sync_folder(parent)
+        let staged = StagedSession { folder: folder.to_owned(), parent: parent.to_owned(), temporary };
+        self.write_files(&staged.complete().join("data"))?;
+        Ok(staged)
     }
 
     fn write_files(&self, data: &Path) -> Result<(), DataError> {
         fs::create_dir_all(data).map_err(DataError::io("create", data))?;
         let columns = Columns::of(self);
-        for split in Split::ALL {
+        Split::ALL.par_iter().try_for_each(|split| {
             let file = data.join(format!("{}-00000-of-00001.parquet", split.file_name()));
-            columns.write(&file, &self.trials_in(split))?;
-        }
+            columns.write(&file, &self.trials_in(*split))
+        })?;
         sync_folder(data)
+    }
+}
+
+/// A session that is written and not yet in its place. It vanishes when it is dropped.
+#[derive(Debug)]
+pub struct StagedSession {
+    /// Its place.
+    folder: PathBuf,
+    /// The folder in which that is.
+    parent: PathBuf,
+    temporary: tempfile::TempDir,
+}
+
+impl StagedSession {
+    fn complete(&self) -> PathBuf {
+        self.temporary.path().join("session")
+    }
+
+    /// Adds a file to the session's folder.
+    ///
+    /// # Errors
+    /// [`DataError::Io`].
+    pub fn add(&self, name: &str, content: &[u8]) -> Result<(), DataError> {
+        let file = self.complete().join(name);
+        let mut handle = File::create(&file).map_err(DataError::io("create", &file))?;
+        handle.write_all(content).and_then(|()| handle.sync_all()).map_err(DataError::io("write", &file))
+    }
+
+    /// Puts the session in its place, and takes away what is there.
+    ///
+    /// # Errors
+    /// [`DataError::Io`].
+    pub fn finish(self) -> Result<(), DataError> {
+        let folder = &self.folder;
+        if folder.exists() {
+            let replaced = self.temporary.path().join("replaced");
+            fs::rename(folder, replaced).map_err(DataError::io("replace", folder))?;
+        }
+        fs::rename(self.complete(), folder).map_err(DataError::io("write", folder))?;
+        sync_folder(&self.parent)
     }
 }
 
@@ -158,22 +184,42 @@ impl<'a> Columns<'a> {
             .set_compression(Compression::SNAPPY)
             .set_key_value_metadata(Some(vec![features]))
             .build();
-        let failed = |error: parquet::errors::ParquetError| DataError::Io {
+        let failed = |error: ParquetError| DataError::Io {
             action: "write",
             path: PathBuf::from(file),
             source: std::io::Error::other(error),
         };
-        let mut writer =
-            ArrowWriter::try_new(handle, self.schema.clone(), Some(properties)).map_err(failed)?;
-        for trials in trials.chunks(BATCH_ROWS) {
-            let columns =
-                self.schema.fields().iter().map(|field| self.column(field.name(), trials)).collect();
-            let batch =
-                RecordBatch::try_new(self.schema.clone(), columns).map_err(|error| failed(error.into()))?;
-            writer.write(&batch).map_err(failed)?;
+        let writer = ArrowWriter::try_new(handle, self.schema.clone(), Some(properties)).map_err(failed)?;
+        let (mut writer, columns) = writer.into_serialized_writer().map_err(failed)?;
+        if !trials.is_empty() {
+            // Each field is a column of plain values or of one list, so each has one writer.
+            let columns = columns.create_column_writers(0).map_err(failed)?;
+            let encoded: Vec<ArrowColumnChunk> = (self.schema.fields().par_iter().zip(columns))
+                .map(|(field, column)| self.encode(field, trials, column).map_err(failed))
+                .collect::<Result<_, _>>()?;
+            let mut group = writer.next_row_group().map_err(failed)?;
+            encoded
+                .into_iter()
+                .try_for_each(|column| column.append_to_row_group(&mut group))
+                .map_err(failed)?;
+            group.close().map_err(failed)?;
         }
         let handle = writer.into_inner().map_err(failed)?;
         handle.sync_all().map_err(DataError::io("write", file))
+    }
+
+    fn encode(
+        &self,
+        field: &Field,
+        trials: &[usize],
+        mut writer: ArrowColumnWriter,
+    ) -> Result<ArrowColumnChunk, ParquetError> {
+        for trials in trials.chunks(BATCH_ROWS) {
+            for leaf in compute_leaves(field, &self.column(field.name(), trials))? {
+                writer.write(&leaf)?;
+            }
+        }
+        writer.close()
     }
 
     fn column(&self, name: &str, trials: &[usize]) -> ArrayRef {

@@ -4,6 +4,7 @@ iblutil and datasets. Written from the conventions of the IBL (ONE, brainbox), a
 Needs numpy, scipy, pandas, pyarrow, iblutil==1.20.0 and datasets==5.2.0.
 """
 
+import hashlib
 import re
 import sys
 import time
@@ -27,10 +28,14 @@ def find(folder, name):
     return max(found)[1] if found else None
 
 
+READ = []
+
+
 def load(folder, name):
     file = find(folder, name)
     if file is None:
         return None
+    READ.append(file)
     if file.suffix == ".npy":
         return np.load(file)
     return pd.read_parquet(file) if file.suffix == ".pqt" else pd.read_csv(file)
@@ -41,6 +46,11 @@ def sorting_folder(probe):
         if (probe / name).is_dir():
             return probe / name
     return probe
+
+
+def good(sorting, clusters):
+    metrics = load(sorting, "clusters.metrics").set_index("cluster_id").label
+    return (metrics.reindex(range(clusters)) >= 1).to_numpy()
 
 
 def keep(trials):
@@ -77,6 +87,7 @@ def prepare(alf):
         units.append(pd.DataFrame({
             "channel": channels, "depth": load(sorting, "clusters.depths"),
             "uuid": load(sorting, "clusters.uuids").iloc[:, -1].to_numpy(),
+            "good": good(sorting, len(channels)),
             "id": load(sorting, "channels.brainLocationIds_ccf_2017")[channels]}))
         first += len(channels)
     units = pd.concat(units, ignore_index=True)
@@ -102,6 +113,17 @@ def prepare(alf):
     edges = starts[:, None] + BIN * np.arange(1, BINS + 1)
     grid, velocity = wheel_velocity(load(alf, "wheel.timestamps"), load(alf, "wheel.position"))
     behaviours["wheel-speed"] = np.interp(edges, grid, np.abs(velocity), left=np.nan, right=np.nan)
+    behaviours["wheel-velocity"] = np.interp(edges, grid, velocity, left=np.nan, right=np.nan)
+    for side in ["Left", "Right"]:
+        contrast = trials[f"contrast{side}"].fillna(0).to_numpy()[kept, None]
+        behaviours[f"contrast-{side.lower()}"] = contrast
+    licks = np.sort(load(alf, "licks.times"))
+    binned = np.zeros((len(starts), BINS))
+    for trial, start in enumerate(starts):
+        begin, end = np.searchsorted(licks, [start, start + BINS * BIN])
+        bins = np.floor((licks[begin:end] - start) / BIN).astype(int)
+        binned[trial] = np.bincount(bins[bins < BINS], minlength=BINS)
+    behaviours["licks"] = binned
     energy, frames = load(alf, "leftCamera.ROIMotionEnergy"), load(alf, "leftCamera.times")
     behaviours["whisker-motion-energy"] = np.interp(
         edges, frames[-len(energy):], energy, left=np.nan, right=np.nan)
@@ -126,10 +148,20 @@ def write(out, kept, counts, behaviours, units):
             "cluster_regions": [units.id.astype(str).tolist()] * len(trials),
             "cluster_channels": [units.channel.tolist()] * len(trials),
             "cluster_depths": [units.depth.tolist()] * len(trials),
+            "good_clusters": [units.good.astype(int).tolist()] * len(trials),
             "cluster_uuids": [units.uuid.tolist()] * len(trials),
         }
         columns |= {name: [values[t].tolist() for t in trials] for name, values in behaviours.items()}
         Dataset.from_dict(columns).to_parquet(str(out / "data" / f"{name}-00000-of-00001.parquet"))
+
+
+def digests():
+    """SHA-256 of every file that was read, for provenance."""
+    found = {}
+    for file in READ:
+        with open(file, "rb") as handle:
+            found[str(file)] = hashlib.file_digest(handle, "sha256").hexdigest()
+    return found
 
 
 if __name__ == "__main__":
@@ -137,4 +169,7 @@ if __name__ == "__main__":
     prepared = prepare(Path(sys.argv[1]))
     binned = time.perf_counter()
     write(Path(sys.argv[2]), *prepared)
-    print(f"read and bin {binned - start:.2f} s, write {time.perf_counter() - binned:.2f} s")
+    written = time.perf_counter()
+    digests()
+    print(f"read and bin {binned - start:.2f} s, write {written - binned:.2f} s, "
+          f"hash {time.perf_counter() - written:.2f} s")

@@ -254,6 +254,21 @@ impl SpikeCountsBuilder {
         }
     }
 
+    /// Adds the next bin of a trial from its entries `(unit, count)` that are not zero. A trial has as many rows as bins.
+    ///
+    /// # Panics
+    /// If units do not ascend or are out of range, or a count is 0.
+    pub fn push_row(&mut self, entries: impl Iterator<Item = (u32, u32)>) {
+        let mut next = 0;
+        for (unit, count) in entries {
+            assert!(unit >= next && (unit as usize) < self.units && count > 0, "unit {unit}, count {count}");
+            next = unit + 1;
+            self.unit_indices.push(unit);
+            self.values.push(count);
+        }
+        self.row_starts.push(self.unit_indices.len());
+    }
+
     /// Adds all trials of other counts.
     ///
     /// # Panics
@@ -348,9 +363,14 @@ impl SpikeCountsBuilder {
     }
 
     /// The counts of all trials added.
+    ///
+    /// # Panics
+    /// If the last trial lacks rows.
     pub fn finish(self) -> SpikeCounts {
+        let rows = self.row_starts.len() - 1;
+        assert!(rows.is_multiple_of(self.bins), "{rows} rows of trials of {} bins", self.bins);
         SpikeCounts {
-            trials: (self.row_starts.len() - 1) / self.bins,
+            trials: rows / self.bins,
             bins: self.bins,
             units: self.units,
             row_starts: self.row_starts,
@@ -388,6 +408,21 @@ mod tests {
         assert_eq!(counts.entries(0).collect::<Vec<_>>(), [(0, 0, 2), (0, 3, 6), (1, 2, 7)]);
         assert_eq!(dense(&counts, 0), [2.0, 0.0, 0.0, 6.0, 0.0, 0.0, 7.0, 0.0]);
         assert_eq!((counts.total(), counts.nonzero()), (15, 3));
+    }
+
+    #[test]
+    fn rows_of_entries() {
+        let mut builder = SpikeCountsBuilder::new(2, 300);
+        builder.push_row([(0, 1), (299, 1000)].into_iter());
+        builder.push_row(std::iter::empty());
+        let counts = builder.finish();
+        assert_eq!(counts.entries(0).collect::<Vec<_>>(), [(0, 0, 1), (0, 299, 1000)]);
+    }
+
+    #[test]
+    #[should_panic(expected = "unit 1, count 2")]
+    fn rows_must_ascend() {
+        SpikeCountsBuilder::new(1, 4).push_row([(2, 1), (1, 2)].into_iter());
     }
 
     #[test]

@@ -26,15 +26,14 @@ pub(crate) fn count_spikes(
     let counts: Vec<SpikeCounts> = starts
         .par_chunks(TRIALS_AT_A_TIME)
         .map_init(
-            || vec![0u32; bins * units],
+            || TrialCounts::new(bins, units),
             |counts, starts| {
                 let mut builder = SpikeCountsBuilder::new(bins, units);
                 for &start in starts {
-                    counts.fill(0);
                     for stream in streams {
-                        count_trial(stream, units, start, bins, bin_seconds, counts);
+                        count_trial(stream, start, bin_seconds, counts);
                     }
-                    builder.push_dense(counts);
+                    counts.move_to(&mut builder);
                 }
                 builder.finish()
             },
@@ -45,20 +44,58 @@ pub(crate) fn count_spikes(
     all.finish()
 }
 
-fn count_trial(
-    stream: &SpikeStream,
-    units: usize,
-    start: f64,
+/// The counts of one trial as they grow. Few entries are not zero, and these are found by their bits.
+struct TrialCounts {
     bins: usize,
-    bin_seconds: f64,
-    counts: &mut [u32],
-) {
+    units: usize,
+    /// Words of `fired` for each bin.
+    words: usize,
+    /// `[bin, unit]`.
+    counts: Vec<u32>,
+    /// A bit for each unit that fired, `[bin, word]`.
+    fired: Vec<u64>,
+}
+
+impl TrialCounts {
+    fn new(bins: usize, units: usize) -> TrialCounts {
+        let words = units.div_ceil(64);
+        TrialCounts { bins, units, words, counts: vec![0; bins * units], fired: vec![0; bins * words] }
+    }
+
+    fn add(&mut self, bin: usize, unit: usize) {
+        self.counts[bin * self.units + unit] += 1;
+        self.fired[bin * self.words + unit / 64] |= 1 << (unit % 64);
+    }
+
+    /// Moves the trial to the counts of all, and leaves none.
+    fn move_to(&mut self, builder: &mut SpikeCountsBuilder) {
+        let rows = self.counts.chunks_exact_mut(self.units).zip(self.fired.chunks_exact_mut(self.words));
+        for (counts, fired) in rows {
+            let words = fired.iter_mut().enumerate();
+            builder.push_row(
+                words
+                    .flat_map(|(place, word)| {
+                        let mut left = std::mem::take(word);
+                        std::iter::from_fn(move || {
+                            let bit = left.trailing_zeros();
+                            left &= left.wrapping_sub(1);
+                            (bit < 64).then_some(place * 64 + bit as usize)
+                        })
+                    })
+                    .map(|unit| (unit as u32, std::mem::take(&mut counts[unit]))),
+            );
+        }
+    }
+}
+
+fn count_trial(stream: &SpikeStream, start: f64, bin_seconds: f64, counts: &mut TrialCounts) {
+    let bins = counts.bins;
     // One bin more at the end: whether a spike at the very edge is in the last bin is for the division to say.
     let end = start + (bins + 1) as f64 * bin_seconds;
     let mut count = |time: f64, unit: usize| {
         let bin = ((time - start) / bin_seconds) as usize;
         if bin < bins {
-            counts[bin * units + unit] += 1;
+            counts.add(bin, unit);
         }
     };
     let within = |times: &[f64]| {

@@ -16,9 +16,16 @@ pub(crate) fn bin_trace(
     let mut out = Vec::with_capacity(starts.len() * bins);
     for &start in starts {
         match trace {
-            Trace::Samples { times, values } => out.extend(
-                (1..=bins).map(|bin| interpolate(times, values, start + bin as f64 * bin_seconds, max_gap)),
-            ),
+            Trace::Samples { times, values } => {
+                // The bins of a trial lie close together among millions of samples.
+                let end = start + (bins + 1) as f64 * bin_seconds;
+                let first = times.partition_point(|&time| time < start).saturating_sub(1);
+                let last = first + times[first..].partition_point(|&time| time <= end);
+                let last = (last + 1).min(times.len());
+                let (times, values) = (&times[first..last], &values[first..last]);
+                let edges = (1..=bins).map(|bin| start + bin as f64 * bin_seconds);
+                out.extend(edges.map(|edge| interpolate(times, values, edge, max_gap)));
+            }
             Trace::Events(times) => {
                 let first = times.partition_point(|&time| time < start);
                 let place = out.len();

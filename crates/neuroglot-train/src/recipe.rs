@@ -21,7 +21,12 @@ const RECIPES: [(Recipe, &[&str]); 2] = [
     // What each setting brings is in docs/recipes.md.
     (
         Recipe::Neuroglot,
-        &["init.output_bias=rate", "train.select=bits-per-spike", "model.rope=true", "mask.causal_ratio=0.45"],
+        &[
+            "init.output_bias=rate",
+            "train.select=bits-per-spike",
+            "model.rope=true",
+            "mask.causal_ratio=0.45",
+        ],
     ),
 ];
 

@@ -185,6 +185,15 @@ pub enum Trace {
         /// Value of each sample, NaN where missing: `[sample]`.
         values: Vec<f64>,
     },
+    /// Samples at one rate; interpolated as others.
+    Regular {
+        /// Time of the first sample, s.
+        start: f64,
+        /// Samples in a second, Hz.
+        rate: f64,
+        /// Value of each sample, NaN where missing: `[sample]`.
+        values: Vec<f64>,
+    },
     /// Times of events, s, ascending: `[event]`; counted in each bin.
     Events(Vec<f64>),
 }

@@ -26,6 +26,14 @@ pub(crate) fn bin_trace(
                 let edges = (1..=bins).map(|bin| start + bin as f64 * bin_seconds);
                 out.extend(edges.map(|edge| interpolate(times, values, edge, max_gap)));
             }
+            Trace::Regular { start: first, rate, values } => {
+                let edges = (1..=bins).map(|bin| start + bin as f64 * bin_seconds);
+                let is_dense = 1.0 / rate <= max_gap;
+                out.extend(edges.map(|edge| match is_dense {
+                    true => interpolate_regular(*first, *rate, values, edge),
+                    false => f64::NAN,
+                }));
+            }
             Trace::Events(times) => {
                 let first = times.partition_point(|&time| time < start);
                 let place = out.len();
@@ -61,6 +69,19 @@ fn interpolate(times: &[f64], values: &[f64], at: f64, max_gap: f64) -> f64 {
     left + (right - left) * ((at - before) / (after - before))
 }
 
+/// As [`interpolate`], between samples at one rate.
+fn interpolate_regular(first: f64, rate: f64, values: &[f64], at: f64) -> f64 {
+    let place = (at - first) * rate;
+    if place.is_nan() || place < 0.0 || place > values.len() as f64 - 1.0 {
+        return f64::NAN;
+    }
+    let (before, fraction) = (place as usize, place.fract());
+    match fraction == 0.0 {
+        true => values[before],
+        false => values[before] + (values[before + 1] - values[before]) * fraction,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -69,6 +90,21 @@ mod tests {
     fn samples_are_interpolated_to_right_edges() {
         let trace = Trace::Samples { times: vec![0.0, 1.0, 2.0], values: vec![0.0, 10.0, 30.0] };
         assert_eq!(bin_trace(&trace, &[0.0, 0.5], 4, 0.5, 1.0)[..6], [5.0, 10.0, 20.0, 30.0, 10.0, 20.0]);
+    }
+
+    #[test]
+    fn samples_at_one_rate_are_as_any_others() {
+        let values = vec![0.0, 10.0, 30.0, f64::NAN, 5.0];
+        let regular = Trace::Regular { start: 0.5, rate: 2.0, values: values.clone() };
+        let any = Trace::Samples { times: (0..5).map(|i| 0.5 + f64::from(i) / 2.0).collect(), values };
+        for bin_seconds in [0.5, 0.125, 0.3] {
+            let [left, right] =
+                [&regular, &any].map(|trace| bin_trace(trace, &[0.0, 0.25], 10, bin_seconds, 1.0));
+            for (left, right) in left.iter().zip(right) {
+                assert!((left - right).abs() < 1e-9 || (left.is_nan() && right.is_nan()), "{left} {right}");
+            }
+        }
+        assert!(bin_trace(&regular, &[0.5], 1, 0.25, 0.4)[0].is_nan(), "samples lie further apart than that");
     }
 
     #[test]

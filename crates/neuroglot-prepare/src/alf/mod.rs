@@ -146,17 +146,14 @@ impl AlfSource {
                 let mut notes = Vec::new();
                 let mut traces = cameras::traces(&self.alf, wanted, &mut notes)?;
                 if (wanted("wheel-speed") || wanted("wheel-velocity"))
-                    && let Some(Trace::Samples { times, values }) = wheel::velocity(&self.alf)?
+                    && let Some(Trace::Regular { start, rate, values }) = wheel::velocity(&self.alf)?
                 {
                     if wanted("wheel-speed") {
                         let values = values.iter().map(|value| value.abs()).collect();
-                        traces.insert(
-                            "wheel-speed".to_owned(),
-                            Trace::Samples { times: times.clone(), values },
-                        );
+                        traces.insert("wheel-speed".to_owned(), Trace::Regular { start, rate, values });
                     }
                     if wanted("wheel-velocity") {
-                        traces.insert("wheel-velocity".to_owned(), Trace::Samples { times, values });
+                        traces.insert("wheel-velocity".to_owned(), Trace::Regular { start, rate, values });
                     }
                 }
                 if wanted("licks")

@@ -1,7 +1,7 @@
 //! The wheel: from irregular positions to velocity.
 
-use sci_rs::signal::filter::design::{DigitalFilter, FilterBandType, FilterOutputType, butter_dyn};
-use sci_rs::signal::filter::sosfiltfilt_dyn;
+use sci_rs::signal::filter::design::{DigitalFilter, FilterBandType, FilterOutputType, Sos, butter_dyn};
+use sci_rs::signal::filter::{sosfilt_item, sosfilt_zi_dyn};
 
 use super::datasets::Collection;
 use crate::files::npy::read_npy;
@@ -12,8 +12,10 @@ const SAMPLING_HZ: f64 = 1000.0;
 /// Corner of the low-pass filter, Hz.
 const CORNER_HZ: f64 = 20.0;
 const ORDER: usize = 8;
-/// The zero-phase filter is started on as many samples beyond the ends, three for each of its coefficients.
-const SHORTEST: usize = 3 * (2 * ORDER.div_ceil(2) + 1) + 1;
+/// Sections of second order that the filter has.
+const SECTIONS: usize = ORDER / 2;
+/// Samples that the zero-phase filter is started on beyond the ends, three for each of its coefficients.
+const EDGE: usize = 3 * (2 * SECTIONS + 1);
 /// Longest session whose wheel is interpolated, s; longer ones are a clock gone wrong.
 const LONGEST: f64 = 48.0 * 3600.0;
 
@@ -47,33 +49,36 @@ pub(super) fn velocity(alf: &Collection) -> Result<Option<Trace>, PrepareError> 
     if (last - first).is_nan() || last - first > LONGEST {
         return Err(wrong(format!("spans {:.0} hours", (last - first) / 3600.0)));
     }
-    let (times, position) = interpolated(&times, &position);
-    if times.len() < SHORTEST {
-        return Err(wrong(format!("spans {} ms", times.len())));
+    let mut position = interpolated(&times, &position);
+    if position.len() <= EDGE {
+        return Err(wrong(format!("spans {} ms", position.len())));
     }
-    Ok(Some(Trace::Samples { times, values: differentiated(position) }))
+    smooth(&mut position);
+    differentiate(&mut position);
+    Ok(Some(Trace::Regular { start: first, rate: SAMPLING_HZ, values: position }))
 }
 
 /// Positions at 1 kHz from the first time on, before the last.
-fn interpolated(times: &[f64], position: &[f64]) -> (Vec<f64>, Vec<f64>) {
+fn interpolated(times: &[f64], position: &[f64]) -> Vec<f64> {
     let (first, last) = (times[0], times[times.len() - 1]);
     let samples = ((last - first) * SAMPLING_HZ).ceil() as usize;
     let mut next = 1;
     let sampled = (0..samples).map(|sample| first + sample as f64 / SAMPLING_HZ).filter(|&time| time <= last);
-    sampled
-        .map(|time| {
-            while next + 1 < times.len() && times[next] < time {
-                next += 1;
-            }
-            let (before, after) = (times[next - 1], times[next]);
-            let slope = (position[next] - position[next - 1]) / (after - before);
-            (time, position[next - 1] + slope * (time - before))
-        })
-        .unzip()
+    let mut out = Vec::with_capacity(samples + 2 * EDGE);
+    out.extend(sampled.map(|time| {
+        while next + 1 < times.len() && times[next] < time {
+            next += 1;
+        }
+        let (before, after) = (times[next - 1], times[next]);
+        let slope = (position[next] - position[next - 1]) / (after - before);
+        position[next - 1] + slope * (time - before)
+    }));
+    out
 }
 
-/// Velocity of filtered positions; the first is 0.
-fn differentiated(position: Vec<f64>) -> Vec<f64> {
+/// Low-pass filters forward and backward, as SciPy's `sosfiltfilt`: the ends are continued by their point reflection. An
+/// hour is millions of samples, so it is done in place.
+fn smooth(position: &mut Vec<f64>) {
     let corner = CORNER_HZ / SAMPLING_HZ * 2.0;
     let filter = butter_dyn(
         ORDER,
@@ -84,6 +89,71 @@ fn differentiated(position: Vec<f64>) -> Vec<f64> {
         None,
     );
     let DigitalFilter::Sos(filter) = filter else { unreachable!("second-order sections were asked for") };
-    let smooth = sosfiltfilt_dyn(position.into_iter(), &filter.sos);
-    std::iter::once(0.0).chain(smooth.windows(2).map(|pair| (pair[1] - pair[0]) * SAMPLING_HZ)).collect()
+    let mut steady: Vec<Sos<f64>> = filter.sos;
+    sosfilt_zi_dyn::<_, _, Sos<f64>>(steady.iter_mut());
+
+    let (samples, last) = (position.len(), position.len() - 1);
+    let before: Vec<f64> = (1..=EDGE).rev().map(|at| 2.0 * position[0] - position[at]).collect();
+    let after: Vec<f64> = (1..=EDGE).map(|at| 2.0 * position[last] - position[last - at]).collect();
+    position.splice(0..0, before);
+    position.extend(after);
+
+    let starting_at = |value: f64| -> [Sos<f64>; SECTIONS] {
+        std::array::from_fn(|section| {
+            let mut section = steady[section];
+            section.zi0 *= value;
+            section.zi1 *= value;
+            section
+        })
+    };
+    let mut state = starting_at(position[0]);
+    position.iter_mut().for_each(|value| *value = sosfilt_item(*value, &mut state));
+    let mut state = starting_at(position[position.len() - 1]);
+    position.iter_mut().rev().for_each(|value| *value = sosfilt_item(*value, &mut state));
+    position.truncate(EDGE + samples);
+    position.drain(..EDGE);
+}
+
+/// Velocity of positions, in their place; the first is 0.
+fn differentiate(position: &mut [f64]) {
+    let mut before = position[0];
+    for value in position {
+        let velocity = (*value - before) * SAMPLING_HZ;
+        before = *value;
+        *value = velocity;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sci_rs::signal::filter::sosfiltfilt_dyn;
+
+    #[test]
+    fn filtering_in_place_is_filtering() {
+        let signal: Vec<f64> =
+            (0..700).map(|at| (f64::from(at) * 0.01).sin() + f64::from(at / 100 % 2) + 3.0).collect();
+        let filter = butter_dyn(
+            ORDER,
+            vec![CORNER_HZ / SAMPLING_HZ * 2.0],
+            Some(FilterBandType::Lowpass),
+            Some(false),
+            Some(FilterOutputType::Sos),
+            None,
+        );
+        let DigitalFilter::Sos(filter) = filter else { panic!("not in sections") };
+        let wanted = sosfiltfilt_dyn(signal.iter(), &filter.sos);
+        let mut found = signal;
+        smooth(&mut found);
+        assert_eq!(found.len(), wanted.len());
+        assert!(found.iter().zip(wanted).all(|(found, wanted)| (found - wanted).abs() < 1e-11));
+    }
+
+    #[test]
+    fn a_steady_turn_has_its_velocity() {
+        let mut position: Vec<f64> = (0..100).map(|at| 0.002 * f64::from(at)).collect();
+        differentiate(&mut position);
+        assert_eq!(position[0], 0.0);
+        assert!(position[1..].iter().all(|velocity| (velocity - 2.0).abs() < 1e-9));
+    }
 }

@@ -294,7 +294,9 @@ fn a_recording_goes_the_whole_way() {
     workplace
         .succeed(&format!("prepare {ALF} --out sessions --no-usual-rules --behaviours choice,wheel-speed"));
     let inspected = workplace.succeed_json(&format!("inspect {ALF_SESSION} --json"));
-    insta::assert_snapshot!("inspect", serde_json::to_string_pretty(&inspected).unwrap());
+    assert_eq!(inspected[0]["trials"], json!({ "train": 21, "validation": 3, "test": 6 }));
+    let regions = json!({ "CA1": 6, "DG": 3, "LP": 5, "PO": 3, "VISp": 1 });
+    assert_eq!((&inspected[0]["units_per_region"], &inspected[0]["window_seconds"]), (&regions, &json!(2.0)));
     workplace.succeed(&format!("--quiet train {ALF_SESSION} --out run --epochs 2 {SMALL}"));
     let scores = workplace.succeed_json("--quiet evaluate run --tasks co-smoothing,wheel-speed --json");
     assert!(scores.to_string().contains("co-smoothing"), "{scores}");

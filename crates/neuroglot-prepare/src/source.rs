@@ -52,13 +52,12 @@ impl Source {
     /// Tells by names what a path leads to, and finds the files of it.
     ///
     /// # Errors
-    /// [`PrepareError::Missing`] if it is no source of any kind, or lacks what its kind has.
+    /// [`PrepareError::Option`] if it is no source of any kind, [`PrepareError::Missing`] if it lacks what its kind has.
     pub fn open(path: &Path, options: &SourceOptions) -> Result<Source, PrepareError> {
         if !path.exists() {
-            return Err(PrepareError::Missing {
+            return Err(PrepareError::Option {
                 place: path.to_owned(),
-                what: "file or folder".to_owned(),
-                cure: "check the path".to_owned(),
+                problem: "there is no such file or folder, check the path".to_owned(),
             });
         }
         if path.is_dir() {
@@ -73,10 +72,10 @@ impl Source {
             "nwb" => Ok(Source::Nwb(path.to_owned(), options.nwb.clone())),
             "h5" | "hdf5" => Ok(Source::Temporaldata(path.to_owned(), options.temporaldata.clone())),
             "toml" => Ok(Source::Arrays(ArraysSource::open(path)?)),
-            _ => Err(PrepareError::Missing {
+            _ => Err(PrepareError::Option {
                 place: path.to_owned(),
-                what: "recording that its name tells of".to_owned(),
-                cure: "sources are IBL session folders, aligned sessions, .nwb, temporaldata .h5 and .toml files"
+                problem: "no kind of recording has such a name: sources are IBL session folders, aligned sessions, .nwb \
+                          files, .h5 files of temporaldata, and .toml files that describe arrays"
                     .to_owned(),
             }),
         }

@@ -4,6 +4,8 @@ use neuroglot::baselines::BaselineError;
 use neuroglot::data::DataError;
 use neuroglot::engine::EngineError;
 use neuroglot::eval::EvalError;
+#[cfg(feature = "network")]
+use neuroglot::fetch::FetchError;
 use neuroglot::model::ModelError;
 use neuroglot::report::ReportError;
 use neuroglot::study::StudyError;
@@ -47,7 +49,7 @@ pub enum CommandError {
     /// A list or a file cannot be downloaded.
     #[cfg(feature = "network")]
     #[error(transparent)]
-    Fetch(#[from] neuroglot::fetch::FetchError),
+    Fetch(#[from] FetchError),
     /// The report cannot be stored.
     #[error(transparent)]
     Report(#[from] ReportError),
@@ -59,6 +61,10 @@ impl CommandError {
     pub fn exit_code(&self) -> ExitCode {
         if let CommandError::Again(_) = self {
             return ExitCode::from(75);
+        }
+        #[cfg(feature = "network")]
+        if let CommandError::Fetch(FetchError::Name { .. } | FetchError::Pattern { .. }) = self {
+            return ExitCode::from(2);
         }
         let is_usage = matches!(
             self,

@@ -1,6 +1,5 @@
 //! Sources that are downloaded first.
 
-use crate::CommandError;
 use crate::console::{Console, one_line};
 use indicatif::{ProgressBar, ProgressStyle};
 use neuroglot::fetch::{
@@ -42,7 +41,7 @@ impl Fetching {
     ///
     /// # Errors
     /// An archive that cannot be asked, or none that match.
-    pub fn dandi(&self, id: &DandiId, glob: Option<&str>) -> Result<Vec<Remote>, CommandError> {
+    pub fn dandi(&self, id: &DandiId, glob: Option<&str>) -> Result<Vec<Remote>, FetchError> {
         let version = self.dandi.resolve(id)?;
         let assets = self.dandi.assets(&version, Some(glob.unwrap_or("*.nwb")))?;
         Ok(assets.into_iter().map(|asset| Remote::Dandi(version.clone(), asset)).collect())
@@ -52,7 +51,7 @@ impl Fetching {
     ///
     /// # Errors
     /// A hub that cannot be asked, or no session.
-    pub fn hub(&self, repository: &HubRepository, glob: Option<&str>) -> Result<Vec<Remote>, CommandError> {
+    pub fn hub(&self, repository: &HubRepository, glob: Option<&str>) -> Result<Vec<Remote>, FetchError> {
         let sessions = self.hub.sessions(repository, glob)?;
         Ok(sessions.into_iter().map(|session| Remote::Hub(repository.clone(), session)).collect())
     }
@@ -61,7 +60,7 @@ impl Fetching {
     ///
     /// # Errors
     /// A bucket that cannot be asked, or no object.
-    pub fn s3(&self, address: &S3Address, glob: Option<&str>) -> Result<Vec<Remote>, CommandError> {
+    pub fn s3(&self, address: &S3Address, glob: Option<&str>) -> Result<Vec<Remote>, FetchError> {
         Ok(self.s3.list(address, glob)?.into_iter().map(Remote::S3).collect())
     }
 

@@ -11,6 +11,12 @@ pub enum Place {
     Here(PathBuf),
     #[cfg(feature = "network")]
     There(crate::fetching::Remote),
+    /// An archive that could not be asked what it holds, and why.
+    #[cfg(feature = "network")]
+    Unlisted {
+        name: String,
+        problem: String,
+    },
 }
 
 impl Place {
@@ -20,6 +26,8 @@ impl Place {
             Place::Here(path) => path.display().to_string(),
             #[cfg(feature = "network")]
             Place::There(remote) => remote.name(),
+            #[cfg(feature = "network")]
+            Place::Unlisted { name, .. } => name.clone(),
         }
     }
 }
@@ -56,6 +64,8 @@ impl Preparing<'_> {
                 let path = self.fetching.download(remote, console);
                 path.map_err(|error| PrepareError::Download(crate::fetching::problem(&error)))
             }
+            #[cfg(feature = "network")]
+            Place::Unlisted { problem, .. } => Err(PrepareError::Download(problem.clone())),
         };
         let done = |place: usize, result: &Result<Outcome, PrepareError>| {
             if let Some(bar) = &bar {

@@ -2,38 +2,17 @@
 
 mod common;
 
-use common::Workplace;
-
-/// The contents of fenced blocks of one language, in order.
-fn blocks(text: &str, language: &str) -> Vec<String> {
-    let fence = format!("```{language}\n");
-    let after_fences = text.split(fence.as_str()).skip(1);
-    after_fences.filter_map(|rest| rest.split("\n```").next().map(str::to_owned)).collect()
-}
-
-fn page(name: &str) -> String {
-    let path = format!("{}/../../{name}", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
-}
-
-/// Every line that starts with `neuroglot`, run with the binary under test.
-fn run_all(workplace: &Workplace, commands: &[String]) {
-    for line in commands.iter().flat_map(|block| block.lines()) {
-        let arguments =
-            line.strip_prefix("neuroglot ").unwrap_or_else(|| panic!("not a command of ours: {line}"));
-        let output = workplace.script(&format!("\"$NEUROGLOT\" {arguments}"));
-        assert_eq!(output.code, Some(0), "{line}\n{output}");
-    }
-}
+use common::{Workplace, blocks, page, run_all};
 
 #[test]
 fn the_page_on_ones_own_data_runs_from_top_to_bottom() {
     let text = page("docs/your-own-data.md");
     let commands = blocks(&text, "sh");
-    assert_eq!(commands.len(), 8, "blocks of commands");
-    let workplace = Workplace::new();
+    assert_eq!(commands.len(), 9, "blocks of commands");
+    let workplace = Workplace::with_recordings();
     run_all(&workplace, &commands);
     let files = [
+        "sessions/plain-1_aligned/provenance.json",
         "runs/mtm/evaluation/units.parquet",
         "report.html",
         "predicted.parquet",
@@ -270,24 +249,31 @@ fn the_page_on_new_animals_runs_from_top_to_bottom() {
 }
 
 #[test]
-fn the_readme_commands_run_on_simulated_recordings() {
+fn the_readme_commands_run_on_a_recording() {
     let readme = page("README.md");
     let commands = blocks(&readme, "console");
     assert_eq!(commands[0], "cargo run --release -- demo");
     assert_eq!(commands[1], "cargo test --workspace");
     let own_data: Vec<&str> = commands[2].lines().collect();
     assert_eq!(own_data[0], "cargo install --path crates/neuroglot");
-    let workplace = Workplace::new();
-    workplace.succeed("simulate recordings --sessions 1 --units 12 --trials 40 --bins 10");
+    let workplace = Workplace::with_recordings();
     with_one_epoch(&workplace, "examples/small.toml", "epochs = 300");
     let commands: Vec<String> = own_data[1..].iter().map(|line| line.to_string()).collect();
     run_all(&workplace, &commands);
     assert!(workplace.path("report.html").is_file());
-    // Every command of the table is one of ours.
-    for row in readme.lines().filter(|line| line.starts_with("| `")) {
-        let command = row.split('`').nth(1).unwrap();
-        workplace.succeed(&format!("{command} --help"));
-    }
+    // The table has every command, and no other.
+    let rows = readme.lines().filter(|line| line.starts_with("| `"));
+    let mut named: Vec<&str> = rows.map(|row| row.split('`').nth(1).unwrap()).collect();
+    let help = workplace.succeed("--help");
+    let listed =
+        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+    // What a command does may go on in further lines, which are indented more.
+    let first = listed.filter_map(|line| line.strip_prefix("  ").filter(|line| !line.starts_with(' ')));
+    let mut commands: Vec<&str> = first.filter_map(|line| line.split(' ').next()).collect();
+    commands.retain(|command| *command != "help");
+    named.sort_unstable();
+    commands.sort_unstable();
+    assert_eq!(named, commands);
 }
 
 #[test]

@@ -4,9 +4,10 @@ mod common;
 
 use common::Workplace;
 
-const COMMANDS: [&str; 20] = [
+const COMMANDS: [&str; 21] = [
     "demo",
     "simulate",
+    "prepare",
     "inspect",
     "train",
     "finetune",

@@ -2,9 +2,13 @@
 
 use crate::CommandError;
 use crate::console::{Console, one_line};
+#[cfg(feature = "network")]
+use crate::fetching::{Fetching, Remote};
 use crate::number::counted;
 use crate::preparing::{Failure, Place, Preparing};
 use clap::Args;
+#[cfg(feature = "network")]
+use neuroglot::fetch::{FetchError, HubRepository};
 use neuroglot::prepare::{
     AlfOptions, Condition, Limits, Outcome, Preparation, PrepareOptions, SourceOptions, TraceChoice,
     TraceSelection, TrialRule, UnitColumns,
@@ -15,20 +19,23 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// Make sessions of recordings: cut into trials, binned, with a region for each unit
+/// Make sessions of recordings: cut trials, count spikes, name regions
 ///
-/// A SOURCE is a session folder of the International Brain Laboratory (ALF), an NWB file, an HDF5 file of temporaldata
-/// (brainsets), a .toml file that describes plain arrays, an s3:// address of such files, or a session that is aligned
-/// already. Dandisets and data sets of the Hugging Face hub are named by --dandi and --hub. Each recording becomes a folder <eid>_aligned, with provenance.json in it: what it was made of, and for every trial and unit that was
-/// left out the reason. What is done is not made again; what fails is listed at the end, after all others.
+/// A SOURCE is a session folder of the International Brain Laboratory (ALF), an NWB file (.nwb), an HDF5 file of
+/// temporaldata or brainsets (.h5), a file that describes plain arrays (.toml), a session that is aligned already, or the
+/// s3:// address of such a file. --dandi and --hub name dandisets and data sets of the Hugging Face hub.
 ///
-/// Trials, window, bins and split are those of the paper where no option says otherwise.
+/// Each recording becomes a folder <eid>_aligned. provenance.json in it says what it was made of, and why each trial and
+/// unit that is missing was left out. What is done is not made again. A source that fails does not stop the others; the
+/// failures are listed at the end.
+///
+/// Window, bins and split are those of the MtM paper unless an option says otherwise, and so are the trials of IBL
+/// sessions.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Options may also stand in a file for --config: a table [prepare] with bin_seconds, window, align, rules, \
-                  further_rules, conditions, behaviours, complete_behaviours, max_gap, split, seed, parcellation, \
-                  outside_is_region and good_units, and tables [reading.alf] and so on. Options of the command line go \
-                  before it.\n\n\
+    after_help = "Options may also stand in a file for --config, with a table [prepare] and tables [reading.alf], \
+                  [reading.nwb] and [reading.temporaldata]; docs/preparing.md lists its keys. Options of the command line \
+                  go before it.\n\n\
                   Example:\n  \
                   neuroglot prepare ONE/lab/Subjects/NG_001/2024-03-01/001 --out sessions\n  \
                   neuroglot prepare recording.nwb --out sessions --align stim_on_time --condition choice=response\n  \
@@ -42,12 +49,21 @@ pub struct Arguments {
     /// Folder for the sessions
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
-    /// A file with a source on each line, beside those given
+    /// A file with a further source on each line
     #[arg(long = "sources", value_name = "FILE")]
     list: Option<PathBuf>,
     /// Options from a file
     #[arg(long, value_name = "FILE.toml")]
     config: Option<PathBuf>,
+    /// Identifier of the session, where there is one source [default: that of the source]
+    #[arg(long, value_name = "EID")]
+    eid: Option<String>,
+    /// Replace sessions that were made otherwise
+    #[arg(long)]
+    overwrite: bool,
+    /// Print JSON instead: the provenance of each session, and the failures
+    #[arg(long)]
+    json: bool,
     /// How trials are cut.
     #[command(flatten)]
     cut: CutOptions,
@@ -66,15 +82,6 @@ pub struct Arguments {
     /// How many at a time.
     #[command(flatten)]
     many: ManyOptions,
-    /// Identifier of the session, of a single source
-    #[arg(long, value_name = "EID")]
-    eid: Option<String>,
-    /// Replace sessions that were made otherwise
-    #[arg(long)]
-    overwrite: bool,
-    /// Print JSON instead: a list with the provenance of each session, and the failures
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Debug, Args)]
@@ -86,7 +93,8 @@ struct CutOptions {
     /// First and last moment of a trial, s from the event [default: -0.5,1.5]
     #[arg(long, value_name = "FROM,TO", allow_hyphen_values = true, value_parser = pair)]
     window: Option<[f64; 2]>,
-    /// Column of the trials table with the time of the event [default: stimOn_times for IBL sessions]
+    /// Column of the trials table with the time of the event [default: stimOn_times of IBL
+    /// sessions, else the start of the trial]
     #[arg(long, value_name = "COLUMN")]
     align: Option<String>,
     /// What a trial must fulfil, such as 'choice != 0' or 'feedback_times - goCue_times <= 10'; a column's name alone asks
@@ -108,10 +116,10 @@ struct CutOptions {
     /// Longest gap between samples of a trace that is interpolated over, s [default: 1]
     #[arg(long, value_name = "SECONDS")]
     max_gap: Option<f64>,
-    /// Per cent of the trials for training, validation and test [default: 70,10,20]
+    /// Percentages of the trials for training, validation and test [default: 70,10,20]
     #[arg(long, value_name = "TRAIN,VAL,TEST", value_parser = triple)]
     split: Option<[f64; 3]>,
-    /// Decides which trials go where [default: 42]
+    /// Decides which trial is for what [default: 42]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 }
@@ -178,7 +186,7 @@ struct Hdf5Arguments {
     /// Column of the electrodes with regions, of NWB files [default: location]
     #[arg(long, value_name = "COLUMN")]
     electrode_region: Option<String>,
-    /// Regions by the electrodes' coordinates in --annotation, of NWB files
+    /// Regions by the electrodes' coordinates in --annotation, not by names, of NWB files
     #[arg(long, requires = "annotation")]
     coordinates: bool,
 }
@@ -206,10 +214,10 @@ struct ManyOptions {
     /// Sources worked on at a time [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
-    /// Memory that they take together, about; a larger source is worked on alone [default: half of the machine's]
+    /// Memory that they take together, about; a source that needs more is worked on alone [default: half of the machine's]
     #[arg(long, value_name = "GB")]
     memory: Option<f64>,
-    /// The share of this process, counted from 1
+    /// Which share of the sources this process makes, counted from 1
     #[arg(long, value_name = "I/N", conflicts_with = "shards")]
     shard: Option<Shard>,
     /// Number of shares, where the scheduler tells each process its number but not of how many
@@ -232,12 +240,12 @@ struct ConfigFile {
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError> {
     let preparation = arguments.preparation()?;
     #[cfg(feature = "network")]
-    let fetching = crate::fetching::Fetching::new(&arguments.downloads());
-    let sources = arguments.places(
-        #[cfg(feature = "network")]
-        &fetching,
-    )?;
+    let fetching = Fetching::new(&arguments.downloads());
     let shard = arguments.many.shard()?;
+    #[cfg(feature = "network")]
+    let sources = arguments.places(&fetching, shard.count() > 1)?;
+    #[cfg(not(feature = "network"))]
+    let sources = arguments.places()?;
     let mine: Vec<Place> = (sources.into_iter().enumerate())
         .filter(|(index, _)| shard.is(index % shard.count()))
         .map(|(_, source)| source)
@@ -359,22 +367,33 @@ impl Arguments {
         self.remote.downloads.clone().unwrap_or_else(|| self.out.join("downloads"))
     }
 
-    /// All sources; what archives hold is listed.
+    /// All sources; what archives hold is listed. One that cannot be asked is a source that fails, unless several processes
+    /// share the list: they have to see the same.
     #[cfg(feature = "network")]
-    fn places(&self, fetching: &crate::fetching::Fetching) -> Result<Vec<Place>, CommandError> {
+    fn places(&self, fetching: &Fetching, is_shared: bool) -> Result<Vec<Place>, CommandError> {
+        let listed = |name: String, remotes: Result<Vec<Remote>, FetchError>| match remotes {
+            Ok(remotes) => Ok(remotes.into_iter().map(Place::There).collect()),
+            Err(error @ (FetchError::Name { .. } | FetchError::Pattern { .. })) => Err(error),
+            Err(error) if is_shared => Err(error),
+            Err(error) => Ok(vec![Place::Unlisted { name, problem: one_line(&error) }]),
+        };
         let glob = self.remote.path.as_deref();
         let mut places = Vec::new();
         for source in self.sources()? {
             match source.starts_with("s3://") {
-                true => places.extend(fetching.s3(&source.parse()?, glob)?.into_iter().map(Place::There)),
+                true => {
+                    let objects = fetching.s3(&source.parse()?, glob);
+                    places.extend(listed(source, objects)?);
+                }
                 false => places.push(Place::Here(source.into())),
             }
         }
         if let Some(id) = &self.remote.dandi {
-            places.extend(fetching.dandi(&id.parse()?, glob)?.into_iter().map(Place::There));
+            places.extend(listed(format!("DANDI:{id}"), fetching.dandi(&id.parse()?, glob))?);
         }
         for repository in &self.remote.hub {
-            places.extend(fetching.hub(&repository.parse()?, glob)?.into_iter().map(Place::There));
+            let repository: HubRepository = repository.parse()?;
+            places.extend(listed(format!("hub:{repository}"), fetching.hub(&repository, glob))?);
         }
         self.check_eid(&places)?;
         Ok(places)

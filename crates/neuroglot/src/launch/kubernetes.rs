@@ -49,7 +49,7 @@ impl Kubernetes {
              \x20 podReplacementPolicy: Failed\n\
              \x20 podFailurePolicy:\n\
              \x20   rules:\n\
-             \x20     # A study file or an option that cannot be used does not get better by trying again.\n\
+             \x20     # A file or an option that cannot be used does not get better by trying again.\n\
              \x20     - action: FailJob\n\
              \x20       onExitCodes:\n\
              \x20         operator: In\n\

@@ -36,6 +36,17 @@ impl Workplace {
         workplace
     }
 
+    /// With recordings of the tests under the names that pages use: an IBL session, an NWB file, one of temporaldata.
+    pub fn with_recordings() -> Self {
+        let workplace = Self::new();
+        for (fixture, name) in
+            [("alf", "ONE"), ("plain.nwb", "recording.nwb"), ("contiguous.h5", "session.h5")]
+        {
+            workplace.bring(fixture, name);
+        }
+        workplace
+    }
+
     pub fn path(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
@@ -60,8 +71,21 @@ impl Workplace {
         for name in ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "RAYON_NUM_THREADS", "LINES"] {
             command.env_remove(name);
         }
+        // Nor on a scheduler, or on what archives the machine's owner uses.
+        let is_set = |name: &String| {
+            ["SLURM_", "JOB_COMPLETION_", "HF_", "DANDI_", "AWS_"].iter().any(|start| name.starts_with(start))
+        };
+        for name in std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).filter(is_set) {
+            command.env_remove(name);
+        }
         // Unless a test says otherwise, results are those of the CPU.
         command.env("CUDA_VISIBLE_DEVICES", "");
+    }
+
+    /// Copies a recording of the tests of `neuroglot-prepare`, a file or a folder, under a name of the test's choice.
+    pub fn bring(&self, fixture: &str, name: &str) {
+        let fixtures = concat!(env!("CARGO_MANIFEST_DIR"), "/../neuroglot-prepare/tests/fixtures");
+        copy(&Path::new(fixtures).join(fixture), &self.path(name));
     }
 
     pub fn run(&self, arguments: &str) -> Output {
@@ -88,6 +112,19 @@ impl Workplace {
                 .replace(self.root.path().to_str().unwrap(), "[ROOT]")
         };
         Output { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+}
+
+/// Copies a file, or a folder and all in it.
+pub fn copy(from: &Path, to: &Path) {
+    if from.is_dir() {
+        std::fs::create_dir_all(to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+            copy(&entry.path(), &to.join(entry.file_name()));
+        }
+    } else {
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(from, to).unwrap();
     }
 }
 
@@ -141,4 +178,27 @@ pub const TINY_STUDY: &str = include_str!("../../../../studies/tiny.toml");
 pub fn assert_same_cells(a: &Path, b: &Path) {
     assert_same_run(&a.join("cells"), &b.join("cells"));
     assert_same_run(&a.join("tables"), &b.join("tables"));
+}
+
+/// The contents of fenced blocks of one language, in order.
+pub fn blocks(text: &str, language: &str) -> Vec<String> {
+    let fence = format!("```{language}\n");
+    let after_fences = text.split(fence.as_str()).skip(1);
+    after_fences.filter_map(|rest| rest.split("\n```").next().map(str::to_owned)).collect()
+}
+
+/// A file of the repository.
+pub fn page(name: &str) -> String {
+    let path = format!("{}/../../{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// Every line that starts with `neuroglot`, run with the binary under test.
+pub fn run_all(workplace: &Workplace, commands: &[String]) {
+    for line in commands.iter().flat_map(|block| block.lines()) {
+        let arguments =
+            line.strip_prefix("neuroglot ").unwrap_or_else(|| panic!("not a command of ours: {line}"));
+        let output = workplace.script(&format!("\"$NEUROGLOT\" {arguments}"));
+        assert_eq!(output.code, Some(0), "{line}\n{output}");
+    }
 }

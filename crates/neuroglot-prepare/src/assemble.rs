@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use neuroglot_data::{Behaviour, Session, SessionParts, Unit, split_trials_by};
-use neuroglot_regions::Annotation;
+use neuroglot_regions::{Annotation, is_region};
 use serde::{Deserialize, Serialize};
 
 use crate::binning::count_spikes;
-use crate::regions::{RegionNames, is_outside};
+use crate::regions::RegionNames;
 use crate::trace_bins::bin_trace;
 use crate::{
     Condition, PrepareError, PrepareOptions, RecordedUnit, Recording, SpikeStream, TrialColumn, TrialRule,
@@ -134,7 +134,10 @@ pub fn assemble(
             wanted.iter().find(|name| !columns.contains_key(*name) && !traces.contains_key(*name))
         {
             let names: Vec<&str> = columns.keys().chain(traces.keys()).map(String::as_str).collect();
-            return Err(option(format!("no behaviour {name}; there are {}", names.join(", "))));
+            return Err(option(format!(
+                "no behaviour {name}; among those read there are {}; leave the choice out to see all",
+                names.join(", ")
+            )));
         }
         columns.retain(|name, _| wanted.contains(name));
         traces.retain(|name, _| wanted.contains(name));
@@ -230,7 +233,7 @@ impl PrepareOptions {
 pub(crate) fn as_unit(unit: &RecordedUnit, region: String, options: &PrepareOptions) -> Unit {
     Unit {
         uuid: unit.uuid.clone(),
-        region: match options.outside_is_region && is_outside(&region) {
+        region: match options.outside_is_region && !is_region(&region) {
             true => OUTSIDE.to_owned(),
             false => region,
         },

@@ -19,8 +19,8 @@ pub struct Preparation {
     pub reading: SourceOptions,
     /// How recordings are cut into trials.
     pub options: PrepareOptions,
-    /// Volume that coordinates are looked up in.
-    pub annotation: Option<Annotation>,
+    /// Volume that coordinates are looked up in, and its file.
+    pub annotation: Option<(Annotation, FileRecord)>,
     /// Replace sessions that were made otherwise.
     pub overwrite: bool,
 }
@@ -46,8 +46,10 @@ impl Preparation {
         let place = source;
         let source = Source::open(place, &self.reading)?;
         let files = source.files()?;
-        let is_current =
-            |provenance: &Provenance| provenance.is_current(name, &files, &self.reading, &self.options);
+        let record = self.annotation.as_ref().map(|(_, record)| record);
+        let is_current = |provenance: &Provenance| {
+            provenance.is_current(name, &files, &self.reading, &self.options, record)
+        };
         if let Some(eid) = source.eid() {
             let folder = session_folder(out, &eid, place)?;
             if let Some(provenance) = Provenance::read(&folder)?.filter(is_current) {
@@ -76,6 +78,7 @@ impl Preparation {
                 },
                 reading: self.reading.clone(),
                 options,
+                annotation: record.cloned(),
                 trials: prepared.trials,
                 units: prepared.units,
                 regions: regions_of(session),
@@ -96,7 +99,7 @@ impl Preparation {
     ) -> Result<(Prepared, Option<PrepareOptions>), PrepareError> {
         let behaviours = self.options.behaviours.as_ref();
         let wanted = |name: &str| behaviours.is_none_or(|names| names.iter().any(|other| other == name));
-        let annotation = self.annotation.as_ref();
+        let annotation = self.annotation.as_ref().map(|(annotation, _)| annotation);
         let prepared = match source.read(&wanted)? {
             Content::Recording(recording) => assemble(*recording, &self.options, annotation, place)?,
             Content::Binned(binned) => assemble_binned(*binned, &self.options, annotation, place)?,

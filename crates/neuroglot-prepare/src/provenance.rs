@@ -34,6 +34,9 @@ pub struct Provenance {
     /// How it was cut into trials; none for sessions that were aligned already.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub options: Option<PrepareOptions>,
+    /// The volume that coordinates were looked up in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub annotation: Option<FileRecord>,
     /// Trials that were found, kept and left out.
     pub trials: Selection,
     /// Units that were found, kept and left out.
@@ -79,7 +82,11 @@ impl FileRecord {
         files.par_iter().map(|file| FileRecord::of(file)).collect()
     }
 
-    fn of(file: &Path) -> Result<FileRecord, PrepareError> {
+    /// Looks at a file and hashes it.
+    ///
+    /// # Errors
+    /// [`PrepareError::Io`].
+    pub fn of(file: &Path) -> Result<FileRecord, PrepareError> {
         let (bytes, modified) = size_and_time(file)?;
         Ok(FileRecord { path: file.to_owned(), bytes, modified, sha256: sha256(file)? })
     }
@@ -148,11 +155,13 @@ impl Provenance {
         files: &[PathBuf],
         reading: &SourceOptions,
         options: &PrepareOptions,
+        annotation: Option<&FileRecord>,
     ) -> bool {
         self.version == env!("CARGO_PKG_VERSION")
             && self.source.name == name
             && self.reading == *reading
             && self.options.as_ref().is_none_or(|own| own == options)
+            && self.annotation.as_ref().map(|own| &own.sha256) == annotation.map(|other| &other.sha256)
             && self.source.files.iter().map(|file| &file.path).eq(files)
             && self.source.files.par_iter().all(FileRecord::is_unchanged)
     }

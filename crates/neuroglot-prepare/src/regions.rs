@@ -22,11 +22,6 @@ pub(crate) struct RegionNames<'a> {
 /// Acronym of the part of the brain volume that is outside the brain.
 const VOID: &str = "void";
 
-/// Whether a name stands for no region.
-pub(crate) fn is_outside(name: &str) -> bool {
-    matches!(name, "root" | VOID | "")
-}
-
 impl<'a> RegionNames<'a> {
     pub(crate) fn new(parcellation: Parcellation, annotation: Option<&'a Annotation>) -> Self {
         Self {

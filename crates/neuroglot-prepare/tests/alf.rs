@@ -184,13 +184,10 @@ fn options_cut_other_trials() {
     assert!(outcome.provenance.trials.reasons().contains_key("probabilityLeft != 0.5"));
     let sizes = neuroglot_data::Split::ALL.map(|split| session.trials_in(split).len());
     assert_eq!(sizes[0], session.trials() / 2);
-    let good = PrepareOptions { rules: Some(Vec::new()), good_units: true, ..PrepareOptions::default() };
-    let outcome = prepare(&fixture("alf").join(SESSION), good, &out.path().join("good")).unwrap();
-    assert!(outcome.provenance.units.reasons()["quality is not good"] > 0);
-    let session = Session::read(&outcome.folder).unwrap();
-    assert!(session.units().iter().all(|unit| unit.good == Some(true)));
     // Without rules only an event without a time leaves a trial out.
-    assert_eq!(session.trials(), 30);
+    let all = PrepareOptions { rules: Some(Vec::new()), ..PrepareOptions::default() };
+    let outcome = prepare(&fixture("alf").join(SESSION), all, &out.path().join("all")).unwrap();
+    assert_eq!(outcome.provenance.trials.kept, 30);
     let missing = PrepareOptions { align: Some("stim".to_owned()), ..PrepareOptions::default() };
     let error = prepare(&fixture("alf").join(SESSION), missing, out.path()).unwrap_err().to_string();
     assert!(error.contains("no column stim") && error.contains("stimOn_times"), "{error}");

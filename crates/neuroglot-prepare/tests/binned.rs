@@ -50,3 +50,17 @@ fn temporaldata_files_are_binned_as_in_python() {
     check("contiguous.h5", "temporaldata.json");
     check("chunked.h5", "temporaldata.json");
 }
+
+#[test]
+fn units_of_poor_quality_can_be_left_out() {
+    let options = PrepareOptions { good_units: true, window: [-0.5, 1.0], ..PrepareOptions::default() };
+    let preparation = Preparation { options, ..Preparation::default() };
+    let prepared = preparation.assemble(&fixture("plain.nwb")).unwrap();
+    let units = expected("nwb.json", "plain.nwb")["units"].as_array().unwrap().clone();
+    let good: Vec<usize> = (0..units.len()).filter(|&unit| units[unit]["good"] == true).collect();
+    assert!((1..units.len()).contains(&good.len()));
+    let dropped: Vec<usize> = prepared.units.dropped.iter().map(|dropped| dropped.index).collect();
+    let others: Vec<usize> = (0..units.len()).filter(|unit| !good.contains(unit)).collect();
+    assert_eq!(dropped, others);
+    assert_eq!(prepared.session.units().len(), good.len());
+}

@@ -7,6 +7,7 @@ use neuroglot::eval::EvalError;
 #[cfg(feature = "network")]
 use neuroglot::fetch::FetchError;
 use neuroglot::model::ModelError;
+use neuroglot::prepare::PrepareError;
 use neuroglot::report::ReportError;
 use neuroglot::study::StudyError;
 use neuroglot::train::TrainError;
@@ -50,6 +51,9 @@ pub enum CommandError {
     #[cfg(feature = "network")]
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    /// A recording, or what is looked up in, cannot be read.
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
     /// The report cannot be stored.
     #[error(transparent)]
     Report(#[from] ReportError),

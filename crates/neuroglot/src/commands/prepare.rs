@@ -10,8 +10,8 @@ use clap::Args;
 #[cfg(feature = "network")]
 use neuroglot::fetch::{FetchError, HubRepository};
 use neuroglot::prepare::{
-    AlfOptions, Condition, Limits, Outcome, Preparation, PrepareOptions, SourceOptions, TraceChoice,
-    TraceSelection, TrialRule, UnitColumns,
+    AlfOptions, Condition, FileRecord, Limits, Outcome, Preparation, PrepareOptions, SourceOptions,
+    TraceChoice, TraceSelection, TrialRule, UnitColumns,
 };
 use neuroglot::regions::{Annotation, Parcellation};
 use neuroglot::study::Shard;
@@ -337,7 +337,9 @@ impl Arguments {
         let annotation = match &self.units.annotation {
             None => None,
             Some(path) => {
-                Some(Annotation::read(path).map_err(|error| CommandError::Failed(one_line(&error)))?)
+                let annotation = Annotation::read(path);
+                let annotation = annotation.map_err(|error| CommandError::Failed(one_line(&error)))?;
+                Some((annotation, FileRecord::of(path)?))
             }
         };
         Ok(Preparation { reading, options, annotation, overwrite: self.overwrite })

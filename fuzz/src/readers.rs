@@ -82,7 +82,7 @@ pub fn alf(bytes: &[u8]) {
         let folder = folder.get_or_init(|| {
             let folder = temporary();
             copy_folder(&fixture, folder.path());
-            // Half of a minute of wheel takes longer than all the rest.
+            // The wheel at 1 kHz takes longer than all the rest.
             for file in ["alf/_ibl_wheel.timestamps.npy", "alf/_ibl_wheel.position.npy"] {
                 let _ = std::fs::remove_file(folder.path().join(file));
             }

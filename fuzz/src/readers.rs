@@ -119,7 +119,7 @@ pub fn annotation(bytes: &[u8]) {
         write(&file, bytes);
         let Some(volume) = names(Annotation::read(&file), &file) else { return };
         let extent = [0, 1, 2].map(|axis| volume.shape()[axis] as f64 * volume.spacing()[axis]);
-        for part in [-0.1, 0.0, 0.3, 0.5, 0.99, 1.0, f64::NAN] {
+        for part in [-0.1, 0.0, 0.3, 0.5, 0.99, 1.01, f64::NAN] {
             let id = volume.at(extent.map(|length| length * part));
             assert_eq!(id.is_some(), (0.0..1.0).contains(&part), "{part} of {extent:?}");
             let _ = volume.at_bregma([part * 1e-2, part * 1e-2, part * -1e-2]);

@@ -11,8 +11,8 @@ use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 
 /// Bytes that a page may unpack to, however well it was packed.
 const FREE_BYTES: u64 = 32 << 20;
-/// Values that a file may have, however well they were packed.
-const FREE_VALUES: u64 = 1 << 23;
+/// Rows, and values, that a file may have, however well they were packed.
+const FREE_VALUES: u64 = 1 << 20;
 /// Bytes and values that each stored byte stands for at most, beyond those.
 const USUALLY_PACKED: u64 = 1024;
 
@@ -26,6 +26,15 @@ pub(super) fn check_pages(
     metadata: &ParquetMetaData,
     is_wanted: impl Fn(&ColumnChunkMetaData) -> bool,
 ) -> Result<(), String> {
+    let most = FREE_VALUES.saturating_add(size.saturating_mul(USUALLY_PACKED));
+    let mut rows = 0u64;
+    for group in metadata.row_groups() {
+        let own = u64::try_from(group.num_rows()).map_err(|_| "a row group has a negative number of rows")?;
+        rows = rows.saturating_add(own);
+        if rows > most {
+            return Err(format!("{rows} rows in a file of {size} bytes are more than it can hold"));
+        }
+    }
     let mut reader = BufReader::with_capacity(1 << 12, file);
     let mut values = 0u64;
     for column in metadata.row_groups().iter().flat_map(|group| group.columns()) {
@@ -56,7 +65,7 @@ pub(super) fn check_pages(
             let own =
                 u64::try_from(page.values).map_err(|_| wrong("a page has a negative number of values"))?;
             values = values.saturating_add(own);
-            if values > FREE_VALUES.saturating_add(size.saturating_mul(USUALLY_PACKED)) {
+            if values > most {
                 return Err(wrong(&format!(
                     "{values} values in a file of {size} bytes are more than it can hold"
                 )));

@@ -1,11 +1,7 @@
-//! Any bytes as an `.npy` file: an array or an error that names the file, never a panic.
+//! Any bytes as an `.npy` file: a value or an error that names the file, never a panic.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use neuroglot_prepare::fuzzing::npy;
+use neuroglot_fuzz::readers;
 
-fuzz_target!(|bytes: &[u8]| {
-    if let Err(error) = npy(bytes) {
-        assert!(error.to_string().contains("array.npy"), "{error}");
-    }
-});
+fuzz_target!(|bytes: &[u8]| readers::npy(bytes));

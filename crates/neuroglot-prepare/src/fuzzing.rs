@@ -6,6 +6,7 @@ use std::path::Path;
 use crate::PrepareError;
 use crate::files::npy::NpySource;
 use crate::files::npz::with_array_of;
+use crate::files::table::read_table;
 
 /// Reads bytes as an `.npy` file, by every way in which one is read.
 ///
@@ -26,6 +27,14 @@ pub fn npz(bytes: &[u8], name: &str) -> Result<(), PrepareError> {
     read_all(|read| {
         with_array_of(Cursor::new(bytes), bytes.len() as u64, Path::new("arrays.npz"), name, name, read)
     })
+}
+
+/// Reads all columns of a Parquet file as a flat table.
+///
+/// # Errors
+/// [`PrepareError`] of the file.
+pub fn table(file: &Path) -> Result<(), PrepareError> {
+    read_table(file, &|_| true).map(drop)
 }
 
 type Read<'a> = &'a mut dyn FnMut(NpySource<'_>) -> Result<(), PrepareError>;

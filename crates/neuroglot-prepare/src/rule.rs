@@ -76,6 +76,10 @@ impl FromStr for TrialRule {
         if column.is_empty() || minus.is_some_and(str::is_empty) || column.contains(['<', '>', '=']) {
             return Err(wrong());
         }
+        // It would be understood otherwise once it is written.
+        if column.ends_with(" -") {
+            return Err(wrong());
+        }
         Ok(TrialRule { column: column.to_owned(), minus: minus.map(str::to_owned), test })
     }
 }
@@ -226,7 +230,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_meant_is_refused() {
-        for text in ["", "== 1", "on ==", "on > many", " - on > 1", "on => 1"] {
+        for text in ["", "== 1", "on ==", "on > many", " - on > 1", "on => 1", "on -\t== 1"] {
             assert!(text.parse::<TrialRule>().is_err(), "{text}");
         }
         let refused = |rule: &str| rule.parse::<TrialRule>().unwrap().apply(&table()).unwrap_err();

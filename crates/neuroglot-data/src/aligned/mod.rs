@@ -20,6 +20,7 @@ mod batches;
 mod columns;
 mod header;
 mod layout;
+mod pages;
 mod parquet_file;
 mod read;
 mod schema;

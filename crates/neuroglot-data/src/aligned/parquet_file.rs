@@ -8,6 +8,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderB
 use parquet::file::metadata::ParquetMetaData;
 
 use super::batches::{Visit, decode};
+use super::pages::check_pages;
 use crate::DataError;
 
 /// Rows decoded at a time: enough to spread the cost of a batch, few enough to keep memory small.
@@ -28,9 +29,13 @@ pub(super) fn visit_batches(
         // The embedded Arrow schema is left aside: the Parquet types alone say what is needed, and strings that were
         // categories come as plain strings.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
+        let pages = handle.try_clone().map_err(|e| e.to_string())?;
         let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(handle, options)
             .map_err(|e| e.to_string())?;
         check_claims(builder.metadata(), size)?;
+        check_pages(&pages, size, builder.metadata(), |column| {
+            column.column_path().parts().first().is_some_and(|root| wanted(root))
+        })?;
         let roots = builder.parquet_schema().root_schema().get_fields();
         let roots: Vec<usize> = (0..roots.len()).filter(|&root| wanted(roots[root].name())).collect();
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);

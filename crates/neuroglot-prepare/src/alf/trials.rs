@@ -25,6 +25,9 @@ const SEPARATE: [&str; 14] = [
     "stimOn_times",
 ];
 
+/// Equal rows take no room in a table, but binned they do.
+const MAX_TRIALS: usize = 1 << 16;
+
 /// Files that the trials are read from.
 pub(super) fn files(alf: &Collection) -> Vec<PathBuf> {
     if let Some(table) = alf.get("trials", "table", &["pqt", "parquet"]) {
@@ -56,13 +59,21 @@ pub(super) fn read(alf: &Collection) -> Result<TrialTable, PrepareError> {
             }
         }
     }
-    let Some((_, first, _)) = columns.first() else {
+    let Some((_, first, file)) = columns.first() else {
         return Err(PrepareError::Missing {
             place: alf.folder().to_owned(),
             what: "_ibl_trials.table.pqt".to_owned(),
             cure: "download the trials with ONE, or give a session with a task".to_owned(),
         });
     };
+    if first.len() > MAX_TRIALS {
+        return Err(PrepareError::Field {
+            file: file.to_owned(),
+            field: "the table".to_owned(),
+            problem: format!("has {} trials, more than any session has", first.len()),
+            cure: "download it again",
+        });
+    }
     let mut trials = TrialTable::new(first.len());
     for (name, column, file) in columns {
         trials.insert(name, column, &file)?;

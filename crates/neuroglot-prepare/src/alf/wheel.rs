@@ -18,6 +18,8 @@ const SECTIONS: usize = ORDER / 2;
 const EDGE: usize = 3 * (2 * SECTIONS + 1);
 /// Longest session whose wheel is interpolated, s; longer ones are a clock gone wrong.
 const LONGEST: f64 = 48.0 * 3600.0;
+/// Longest time between samples on average, s: memory follows what the file holds and not what its times say.
+const SPARSEST: f64 = 10.0;
 
 /// Wheel velocity, rad/s, at 1 kHz; `None` if the session has no wheel.
 ///
@@ -48,6 +50,9 @@ pub(super) fn velocity(alf: &Collection) -> Result<Option<Trace>, PrepareError> 
     let (first, last) = (times[0], times[times.len() - 1]);
     if (last - first).is_nan() || last - first > LONGEST {
         return Err(wrong(format!("spans {:.0} hours", (last - first) / 3600.0)));
+    }
+    if last - first > SPARSEST * times.len() as f64 {
+        return Err(wrong(format!("has {} samples in {:.0} s", times.len(), last - first)));
     }
     let mut position = interpolated(&times, &position);
     if position.len() <= EDGE {

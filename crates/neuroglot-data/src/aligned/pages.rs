@@ -16,6 +16,10 @@ const FREE_VALUES: u64 = 1 << 20;
 /// Bytes and values that each stored byte stands for at most, beyond those.
 const USUALLY_PACKED: u64 = 1024;
 
+/// Encodings of which the decoder reserves memory by a number that it does not check: DELTA_LENGTH_BYTE_ARRAY and
+/// DELTA_BYTE_ARRAY. No writer chooses them by itself.
+const UNCHECKED_ENCODINGS: [i64; 2] = [6, 7];
+
 /// Deepest nesting of a header's structs; those of Parquet need three.
 const MAX_NESTING: usize = 8;
 
@@ -57,6 +61,12 @@ pub(super) fn check_pages(
             if place > end {
                 return Err(wrong("a page is longer than its column"));
             }
+            if UNCHECKED_ENCODINGS.contains(&page.encoding) {
+                return Err(wrong(
+                    "its texts are stored as differences (DELTA_BYTE_ARRAY), whose lengths the decoder does not check; write \
+                     the file again with the writer's usual encodings",
+                ));
+            }
             if column.compression() != Compression::UNCOMPRESSED
                 && unpacked > FREE_BYTES.saturating_add(stored.saturating_mul(USUALLY_PACKED))
             {
@@ -81,6 +91,7 @@ struct Page {
     unpacked: i64,
     stored: i64,
     values: i64,
+    encoding: i64,
 }
 
 /// A header that is being read.
@@ -118,6 +129,9 @@ impl<R: Read> Header<R> {
                     while let Some(kind) = self.field(&mut inner)? {
                         match (inner, kind) {
                             (1, I32) => page.values = page.values.max(self.whole()?),
+                            // The second version of data pages has more counts before it.
+                            (2, I32) if id != 8 => page.encoding = self.whole()?,
+                            (4, I32) if id == 8 => page.encoding = self.whole()?,
                             _ => self.skip(kind, MAX_NESTING)?,
                         }
                     }
@@ -220,11 +234,19 @@ mod tests {
             0, 0, 0,
         ];
         let mut header = Header { reader: &bytes[..], read: 0 };
-        assert_eq!(header.page(), Some(Page { unpacked: 300, stored: 20, values: 7 }));
+        assert_eq!(header.page(), Some(Page { unpacked: 300, stored: 20, values: 7, encoding: 0 }));
         assert_eq!(header.read, bytes.len() as u64);
         for end in 0..bytes.len() {
             assert_eq!(page(&bytes[..end]), None, "of {end} bytes");
         }
+    }
+
+    #[test]
+    fn both_versions_of_data_pages_say_their_encoding() {
+        let first = [0x15, 6, 0x15, 40, 0x15, 40, 0x2c, 0x15, 14, 0x15, 14, 0, 0];
+        assert_eq!(page(&first), Some(Page { unpacked: 20, stored: 20, values: 7, encoding: 7 }));
+        let second = [0x15, 6, 0x15, 40, 0x15, 40, 0x5c, 0x15, 14, 0x15, 2, 0x15, 14, 0x15, 12, 0, 0];
+        assert_eq!(page(&second), Some(Page { unpacked: 20, stored: 20, values: 7, encoding: 6 }));
     }
 
     #[test]

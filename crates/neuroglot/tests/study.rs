@@ -373,7 +373,7 @@ fn recipes_lie_under_what_is_asked_for() {
     let tuned = config("tuned");
     assert_eq!(tuned.init.output_bias, neuroglot::train::OutputBias::Rate);
     assert_eq!((tuned.mask.ratio, tuned.train.epochs, tuned.train.batch), (0.2, 1, 4));
-    assert_eq!((tuned.mask.causal_ratio, tuned.model.rope), (0.3, false), "the model is that of the run");
+    assert_eq!((tuned.mask.causal_ratio, tuned.model.rope), (0.45, false), "the model is that of the run");
 
     // A study compares them at equal epochs.
     let both =

@@ -12,6 +12,7 @@ use crate::regions::RegionNames;
 use crate::trace_bins::bin_trace;
 use crate::{
     Condition, PrepareError, PrepareOptions, RecordedUnit, Recording, SpikeStream, TrialColumn, TrialRule,
+    TrialTable,
 };
 
 /// What units outside of all regions are labelled with where they are to count as a region.
@@ -99,12 +100,7 @@ pub fn assemble(
     let mut reasons: Vec<Option<String>> = vec![None; recording.trials.rows()];
     let rules = options.rules.as_ref().unwrap_or(&recording.usual.rules);
     for rule in [TrialRule::present(align)].iter().chain(rules).chain(&options.further_rules) {
-        let kept = rule.apply(&recording.trials).map_err(option)?;
-        for (reason, kept) in reasons.iter_mut().zip(kept) {
-            if !kept && reason.is_none() {
-                *reason = Some(rule.to_string());
-            }
-        }
+        leave_out(&mut reasons, rule, &recording.trials).map_err(option)?;
     }
     let recorded = recorded_span(&recording.spikes);
     for (reason, &event) in reasons.iter_mut().zip(events) {
@@ -159,10 +155,7 @@ pub fn assemble(
         });
         per_trial.chain(per_bin).collect()
     };
-    let is_kept = |reasons: &[Option<String>]| -> Vec<usize> {
-        (0..reasons.len()).filter(|&trial| reasons[trial].is_none()).collect()
-    };
-    let mut trials = is_kept(&reasons);
+    let mut trials = kept_of(&reasons);
     let mut behaviours = bin_all(&trials);
     if options.complete_behaviours {
         for (name, behaviour) in &behaviours {
@@ -172,7 +165,7 @@ pub fn assemble(
                 }
             }
         }
-        trials = is_kept(&reasons);
+        trials = kept_of(&reasons);
         behaviours = bin_all(&trials);
     }
     if trials.is_empty() {
@@ -185,7 +178,7 @@ pub fn assemble(
     notes.extend(names.into_notes());
     let unit_reasons: Vec<Option<String>> =
         recording.units.iter().map(|unit| options.reason_against(unit)).collect();
-    let units = is_kept(&unit_reasons);
+    let units = kept_of(&unit_reasons);
     let unit_selection = selection_of(&unit_reasons, |unit| Some(recording.units[unit].uuid.clone()));
     if units.is_empty() {
         return Err(nothing_left(place, "unit", &unit_selection));
@@ -258,6 +251,25 @@ pub(crate) fn notes_of(
         (name.clone(), notes)
     });
     notes.collect()
+}
+
+/// Notes the rule as the reason against each trial that does not fulfil it and has none yet.
+pub(crate) fn leave_out(
+    reasons: &mut [Option<String>],
+    rule: &TrialRule,
+    trials: &TrialTable,
+) -> Result<(), String> {
+    for (reason, kept) in reasons.iter_mut().zip(rule.apply(trials)?) {
+        if !kept && reason.is_none() {
+            *reason = Some(rule.to_string());
+        }
+    }
+    Ok(())
+}
+
+/// Places without a reason against them.
+pub(crate) fn kept_of(reasons: &[Option<String>]) -> Vec<usize> {
+    (0..reasons.len()).filter(|&place| reasons[place].is_none()).collect()
 }
 
 /// First and last spike, s; `None` if there is none.

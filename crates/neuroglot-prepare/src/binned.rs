@@ -6,7 +6,9 @@ use std::path::Path;
 use neuroglot_data::{Behaviour, Session, SessionParts, SpikeCounts, Split, split_trials_by};
 use neuroglot_regions::Annotation;
 
-use crate::assemble::{Prepared, as_unit, missing_trials, notes_of, nothing_left, numbers_of, selection_of};
+use crate::assemble::{
+    Prepared, as_unit, kept_of, leave_out, missing_trials, notes_of, nothing_left, numbers_of, selection_of,
+};
 use crate::regions::RegionNames;
 use crate::{Condition, PrepareError, PrepareOptions, RecordedUnit, TrialTable};
 
@@ -84,11 +86,7 @@ pub fn assemble_binned(
     let found = binned.counts.trials();
     let mut reasons: Vec<Option<String>> = vec![None; found];
     for rule in options.rules.iter().flatten().chain(&options.further_rules) {
-        for (reason, kept) in reasons.iter_mut().zip(rule.apply(&binned.trials).map_err(option)?) {
-            if !kept && reason.is_none() {
-                *reason = Some(rule.to_string());
-            }
-        }
+        leave_out(&mut reasons, rule, &binned.trials).map_err(option)?;
     }
     if options.complete_behaviours {
         for (name, behaviour) in &behaviours {
@@ -99,9 +97,6 @@ pub fn assemble_binned(
             }
         }
     }
-    let kept_of = |reasons: &[Option<String>]| -> Vec<usize> {
-        (0..reasons.len()).filter(|&place| reasons[place].is_none()).collect()
-    };
     let trials = kept_of(&reasons);
     let trial_selection = selection_of(&reasons, |_| None);
     if trials.is_empty() {

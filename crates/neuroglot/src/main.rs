@@ -27,6 +27,7 @@ mod report_of_study;
 mod run_summary;
 mod runs;
 mod sessions;
+mod shares;
 mod shell;
 mod stopping;
 mod study_run;

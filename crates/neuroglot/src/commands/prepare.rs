@@ -6,6 +6,7 @@ use crate::console::{Console, one_line};
 use crate::fetching::{Fetching, Remote};
 use crate::number::counted;
 use crate::preparing::{Failure, Place, Preparing};
+use crate::shares::share;
 use clap::Args;
 #[cfg(feature = "network")]
 use neuroglot::fetch::{FetchError, HubRepository};
@@ -462,17 +463,7 @@ impl Hdf5Arguments {
 
 impl ManyOptions {
     fn shard(&self) -> Result<Shard, CommandError> {
-        if let Some(shard) = self.shard {
-            return Ok(shard);
-        }
-        let variable = |name: &str| std::env::var(name).ok();
-        let shard = Shard::from_environment(variable, self.shards.map(|count| count as usize))?;
-        match (shard, self.shards) {
-            (None, Some(count)) => Err(CommandError::Usage(format!(
-                "--shards {count} says of how many, and no scheduler says which: give --shard i/{count}"
-            ))),
-            (shard, _) => Ok(shard.unwrap_or(Shard::WHOLE)),
-        }
+        Ok(share(self.shard, self.shards, true)?.unwrap_or(Shard::WHOLE))
     }
 
     fn limits(&self) -> Limits {

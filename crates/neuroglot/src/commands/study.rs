@@ -6,6 +6,7 @@ use crate::compute::DeviceOptions;
 use crate::console::Console;
 use crate::number::counted;
 use crate::report_of_study::report_of_study;
+use crate::shares::share;
 use crate::study_run::{Outcome, StudyRun};
 use crate::text_table::TextTable;
 use clap::Args;
@@ -134,17 +135,7 @@ fn verdict(outcome: &Outcome) -> Result<(), CommandError> {
 impl Arguments {
     /// The share asked for, or that of the scheduler; `None` is all there is to do.
     fn shard(&self) -> Result<Option<Shard>, CommandError> {
-        if self.shard.is_some() {
-            return Ok(self.shard);
-        }
-        let variable = |name: &str| std::env::var(name).ok();
-        let shard = Shard::from_environment(variable, self.shards.map(|count| count as usize))?;
-        match (shard, self.shards) {
-            (None, Some(count)) if !self.dry_run => Err(CommandError::Usage(format!(
-                "--shards {count} says of how many, and no scheduler says which: give --shard i/{count}"
-            ))),
-            _ => Ok(shard),
-        }
+        share(self.shard, self.shards, !self.dry_run)
     }
 }
 

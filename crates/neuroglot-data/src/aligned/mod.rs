@@ -18,6 +18,7 @@
 mod batch;
 mod batches;
 mod columns;
+mod footer;
 mod header;
 mod layout;
 mod pages;
@@ -26,6 +27,7 @@ mod read;
 mod schema;
 mod shard;
 mod stream_file;
+mod thrift;
 mod write;
 
 pub use batches::visit_parquet;

@@ -9,6 +9,8 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use parquet::basic::Compression;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 
+use super::thrift::{Compact, I32, STRUCT};
+
 /// Bytes that a page may unpack to, however well it was packed.
 const FREE_BYTES: u64 = 32 << 20;
 /// Rows, and values, that a file may have, however well they were packed.
@@ -19,9 +21,6 @@ const USUALLY_PACKED: u64 = 1024;
 /// Encodings of which the decoder reserves memory by a number that it does not check: DELTA_LENGTH_BYTE_ARRAY and
 /// DELTA_BYTE_ARRAY. No writer chooses them by itself.
 const UNCHECKED_ENCODINGS: [i64; 2] = [6, 7];
-
-/// Deepest nesting of a header's structs; those of Parquet need three.
-const MAX_NESTING: usize = 8;
 
 /// Refuses pages that claim what their bytes cannot hold, in the chosen columns of a file of `size` bytes.
 pub(super) fn check_pages(
@@ -51,8 +50,8 @@ pub(super) fn check_pages(
         let mut place = start;
         while place < end {
             reader.seek(SeekFrom::Start(place)).map_err(|error| error.to_string())?;
-            let mut header = Header { reader: &mut reader, read: 0 };
-            let page = header.page().ok_or_else(|| wrong("a page's header is no such"))?;
+            let mut header = Compact::new(&mut reader);
+            let page = page(&mut header).ok_or_else(|| wrong("a page's header is no such"))?;
             let (unpacked, stored) = match (u64::try_from(page.unpacked), u64::try_from(page.stored)) {
                 (Ok(unpacked), Ok(stored)) => (unpacked, stored),
                 _ => return Err(wrong("a page has a negative length")),
@@ -94,136 +93,64 @@ struct Page {
     encoding: i64,
 }
 
-/// A header that is being read.
-struct Header<R> {
-    reader: R,
-    /// Bytes so far.
-    read: u64,
-}
-
-// Types of the compact protocol.
-const TRUE: u8 = 1;
-const FALSE: u8 = 2;
-const BYTE: u8 = 3;
-const I16: u8 = 4;
-const I32: u8 = 5;
-const I64: u8 = 6;
-const DOUBLE: u8 = 7;
-const BINARY: u8 = 8;
-const LIST: u8 = 9;
-const SET: u8 = 10;
-const STRUCT: u8 = 12;
-
-impl<R: Read> Header<R> {
-    /// A `PageHeader`; `None` if it is none.
-    fn page(&mut self) -> Option<Page> {
-        let mut page = Page::default();
-        let mut id = 0;
-        while let Some(kind) = self.field(&mut id)? {
-            match (id, kind) {
-                (2, I32) => page.unpacked = self.whole()?,
-                (3, I32) => page.stored = self.whole()?,
-                // The headers of data pages and dictionaries all begin with the number of values.
-                (5 | 7 | 8, STRUCT) => {
-                    let mut inner = 0;
-                    while let Some(kind) = self.field(&mut inner)? {
-                        match (inner, kind) {
-                            (1, I32) => page.values = page.values.max(self.whole()?),
-                            // The second version of data pages has more counts before it.
-                            (2, I32) if id != 8 => page.encoding = self.whole()?,
-                            (4, I32) if id == 8 => page.encoding = self.whole()?,
-                            _ => self.skip(kind, MAX_NESTING)?,
-                        }
+/// A `PageHeader`; `None` if it is none.
+fn page<R: Read>(structs: &mut Compact<R>) -> Option<Page> {
+    let mut page = Page::default();
+    let mut id = 0;
+    while let Some(kind) = structs.field(&mut id)? {
+        match (id, kind) {
+            (2, I32) => page.unpacked = structs.whole()?,
+            (3, I32) => page.stored = structs.whole()?,
+            // The headers of data pages and dictionaries all begin with the number of values.
+            (5 | 7 | 8, STRUCT) => {
+                let mut inner = 0;
+                while let Some(kind) = structs.field(&mut inner)? {
+                    match (inner, kind) {
+                        (1, I32) => page.values = page.values.max(structs.whole()?),
+                        // The second version of data pages has more counts before it.
+                        (2, I32) if id != 8 => page.encoding = structs.whole()?,
+                        (4, I32) if id == 8 => page.encoding = structs.whole()?,
+                        _ => structs.skip(kind)?,
                     }
                 }
-                _ => self.skip(kind, MAX_NESTING)?,
             }
-        }
-        Some(page)
-    }
-
-    /// Type of the next field; inner `None` at the end of the struct. `id` is the last field's, and becomes its own.
-    fn field(&mut self, id: &mut i64) -> Option<Option<u8>> {
-        let byte = self.byte()?;
-        if byte == 0 {
-            return Some(None);
-        }
-        *id = match byte >> 4 {
-            0 => self.whole()?,
-            step => id.checked_add(i64::from(step))?,
-        };
-        Some(Some(byte & 15))
-    }
-
-    fn skip(&mut self, kind: u8, depth: usize) -> Option<()> {
-        match kind {
-            TRUE | FALSE => Some(()),
-            BYTE => self.byte().map(drop),
-            I16 | I32 | I64 => self.varint().map(drop),
-            DOUBLE => self.pass(8),
-            BINARY => {
-                let length = self.varint()?;
-                self.pass(length)
-            }
-            LIST | SET => {
-                let byte = self.byte()?;
-                let length = if byte >> 4 == 15 { self.varint()? } else { u64::from(byte >> 4) };
-                for _ in 0..length {
-                    // A truth value takes a byte in a list.
-                    let kind = if matches!(byte & 15, TRUE | FALSE) { BYTE } else { byte & 15 };
-                    self.skip(kind, depth.checked_sub(1)?)?;
-                }
-                Some(())
-            }
-            STRUCT => {
-                let mut id = 0;
-                while let Some(kind) = self.field(&mut id)? {
-                    self.skip(kind, depth.checked_sub(1)?)?;
-                }
-                Some(())
-            }
-            _ => None,
+            _ => structs.skip(kind)?,
         }
     }
-
-    fn byte(&mut self) -> Option<u8> {
-        let mut byte = [0];
-        self.reader.read_exact(&mut byte).ok()?;
-        self.read += 1;
-        Some(byte[0])
-    }
-
-    fn pass(&mut self, length: u64) -> Option<()> {
-        let passed = std::io::copy(&mut (&mut self.reader).take(length), &mut std::io::sink()).ok()?;
-        self.read += passed;
-        (passed == length).then_some(())
-    }
-
-    fn varint(&mut self) -> Option<u64> {
-        let mut value = 0;
-        for shift in (0..64).step_by(7) {
-            let byte = self.byte()?;
-            value |= u64::from(byte & 127) << shift;
-            if byte < 128 {
-                return Some(value);
-            }
-        }
-        None
-    }
-
-    /// A signed number, by zigzag.
-    fn whole(&mut self) -> Option<i64> {
-        let value = self.varint()?;
-        Some((value >> 1) as i64 ^ -((value & 1) as i64))
-    }
+    Some(page)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use parquet::file::metadata::{FileMetaData, RowGroupMetaData};
+    use parquet::schema::types::{SchemaDescriptor, Type};
+
     use super::*;
 
-    fn page(bytes: &[u8]) -> Option<Page> {
-        Header { reader: bytes, read: 0 }.page()
+    #[test]
+    fn more_rows_than_a_file_can_hold_are_refused() {
+        let schema = Arc::new(Type::group_type_builder("schema").build().unwrap());
+        let schema = Arc::new(SchemaDescriptor::new(schema));
+        let check = |rows: [i64; 2]| {
+            let groups = rows.map(|rows| {
+                let group = RowGroupMetaData::builder(schema.clone()).set_num_rows(rows);
+                group.build().unwrap()
+            });
+            let file = FileMetaData::new(2, 0, None, None, schema.clone(), None);
+            let metadata = ParquetMetaData::new(file, groups.to_vec());
+            check_pages(&tempfile::tempfile().unwrap(), 1000, &metadata, |_| true)
+        };
+        let most = (1 << 20) + 1000 * 1024;
+        assert_eq!(check([most / 2, most / 2]), Ok(()));
+        assert!(check([most / 2, most / 2 + 1]).unwrap_err().contains("rows in a file of 1000 bytes"));
+        assert!(check([i64::MAX, i64::MAX]).unwrap_err().contains("rows in a file of 1000 bytes"));
+        assert!(check([0, -1]).unwrap_err().contains("negative"));
+    }
+
+    fn page_of(bytes: &[u8]) -> Option<Page> {
+        page(&mut Compact::new(bytes))
     }
 
     #[test]
@@ -233,29 +160,19 @@ mod tests {
             0x15, 0, 0x15, 0xd8, 0x04, 0x15, 40, 0x15, 1, 0x1c, 0x15, 14, 0x15, 0, 0x3c, 0x18, 2, b'a', b'b',
             0, 0, 0,
         ];
-        let mut header = Header { reader: &bytes[..], read: 0 };
-        assert_eq!(header.page(), Some(Page { unpacked: 300, stored: 20, values: 7, encoding: 0 }));
+        let mut header = Compact::new(&bytes[..]);
+        assert_eq!(page(&mut header), Some(Page { unpacked: 300, stored: 20, values: 7, encoding: 0 }));
         assert_eq!(header.read, bytes.len() as u64);
         for end in 0..bytes.len() {
-            assert_eq!(page(&bytes[..end]), None, "of {end} bytes");
+            assert_eq!(page_of(&bytes[..end]), None, "of {end} bytes");
         }
     }
 
     #[test]
     fn both_versions_of_data_pages_say_their_encoding() {
         let first = [0x15, 6, 0x15, 40, 0x15, 40, 0x2c, 0x15, 14, 0x15, 14, 0, 0];
-        assert_eq!(page(&first), Some(Page { unpacked: 20, stored: 20, values: 7, encoding: 7 }));
+        assert_eq!(page_of(&first), Some(Page { unpacked: 20, stored: 20, values: 7, encoding: 7 }));
         let second = [0x15, 6, 0x15, 40, 0x15, 40, 0x5c, 0x15, 14, 0x15, 2, 0x15, 14, 0x15, 12, 0, 0];
-        assert_eq!(page(&second), Some(Page { unpacked: 20, stored: 20, values: 7, encoding: 6 }));
-    }
-
-    #[test]
-    fn hostile_headers_end() {
-        // Structs in structs, a text of 2⁶³ bytes, a number without an end, a type that there is not.
-        assert_eq!(page(&[0x1c; 100]), None);
-        assert_eq!(page(&[0x18, 255, 255, 255, 255, 255, 255, 255, 255, 127, 0]), None);
-        assert_eq!(page(&[[0x15].as_slice(), &[255; 20]].concat()), None);
-        assert_eq!(page(&[0x1f, 0]), None);
-        assert_eq!(page(&[0x19, 0xf5, 255, 255, 255, 255, 15, 1, 1]), None);
+        assert_eq!(page_of(&second), Some(Page { unpacked: 20, stored: 20, values: 7, encoding: 6 }));
     }
 }

@@ -5,17 +5,14 @@ use std::path::Path;
 
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
-use parquet::file::metadata::ParquetMetaData;
 
 use super::batches::{Visit, decode};
+use super::footer::{check_claims, check_footer};
 use super::pages::check_pages;
 use crate::DataError;
 
 /// Rows decoded at a time: enough to spread the cost of a batch, few enough to keep memory small.
 const BATCH_ROWS: usize = 256;
-
-/// More values in a column than any session has; a file that claims more is corrupt.
-const MAX_VALUES: i64 = 1 << 32;
 
 pub(super) fn visit_batches(
     file: &Path,
@@ -30,6 +27,7 @@ pub(super) fn visit_batches(
         // categories come as plain strings.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         let pages = handle.try_clone().map_err(|e| e.to_string())?;
+        check_footer(&pages, size)?;
         let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(handle, options)
             .map_err(|e| e.to_string())?;
         check_claims(builder.metadata(), size)?;
@@ -46,23 +44,6 @@ pub(super) fn visit_batches(
     let mut reader = reader?;
     while let Some(batch) = decode(file, || reader.next().transpose())? {
         visit(batch)?;
-    }
-    Ok(())
-}
-
-/// Refuses sizes in the footer that the file cannot have, before memory is reserved by them.
-fn check_claims(metadata: &ParquetMetaData, size: u64) -> Result<(), String> {
-    for group in metadata.row_groups() {
-        for column in group.columns() {
-            if !(0..=MAX_VALUES).contains(&column.num_values()) {
-                return Err(format!("{} claims {} values", column.column_path(), column.num_values()));
-            }
-            let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
-            let end = start.checked_add(column.compressed_size());
-            if start < 0 || column.compressed_size() < 0 || end.is_none_or(|end| end as u64 > size) {
-                return Err(format!("{} lies outside the file", column.column_path()));
-            }
-        }
     }
     Ok(())
 }

@@ -72,7 +72,7 @@ impl<'a> RegionNames<'a> {
         let mut notes = Vec::new();
         if !self.unknown.is_empty() {
             let names: Vec<String> =
-                self.unknown.iter().map(|(name, units)| format!("{name} ({units} units)")).collect();
+                self.unknown.iter().map(|(name, units)| format!("{name} (units: {units})")).collect();
             notes.push(format!(
                 "not in the Allen tree: {}; names are kept as they are, ids are no region",
                 names.join(", ")
@@ -80,12 +80,15 @@ impl<'a> RegionNames<'a> {
         }
         if self.without_annotation > 0 {
             notes.push(format!(
-                "{} units have coordinates and no region: give --annotation annotation_25.nrrd to look them up",
+                "units with coordinates and no region: {}; give --annotation annotation_25.nrrd to look them up",
                 self.without_annotation
             ));
         }
         if self.without_location > 0 {
-            notes.push(format!("{} units have no location and so no region", self.without_location));
+            notes.push(format!(
+                "units without a location, and so without a region: {}",
+                self.without_location
+            ));
         }
         notes
     }

@@ -21,7 +21,7 @@ pub(crate) fn put_in_order(
         times.iter().copied().zip(clusters.iter().copied()).filter(|(time, _)| time.is_finite()).collect();
     if spikes.len() < times.len() {
         let missing = times.len() - spikes.len();
-        notes.push(format!("{}: {missing} spikes without a time are left out", file.display()));
+        notes.push(format!("{}: spikes without a time, left out: {missing}", file.display()));
     }
     spikes.sort_by(|a, b| a.0.total_cmp(&b.0));
     (*times, *clusters) = spikes.into_iter().unzip();

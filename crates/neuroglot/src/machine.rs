@@ -88,12 +88,3 @@ fn vector_instructions() -> &'static str {
     }
     if cfg!(target_arch = "aarch64") { "NEON" } else { "no vector instructions beyond the compiler's" }
 }
-
-/// Memory of this machine, bytes; 8 GB where it cannot be told.
-pub fn memory() -> u64 {
-    let told = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-        line.split_whitespace().nth(1)?.parse::<u64>().ok()
-    });
-    told.map_or(8_000_000_000, |kilobytes| kilobytes * 1024)
-}

@@ -16,6 +16,7 @@ mod launch;
 mod learning_curve;
 mod loaded_run;
 mod machine;
+mod memory;
 mod number;
 
 mod overlap;

@@ -45,7 +45,7 @@ pub(super) fn read(
     });
     if !unlisted.is_empty() {
         notes.push(format!(
-            "{} spikes of {} clusters that units.ids does not list are left out",
+            "spikes of clusters that units.ids does not list, left out: {} (clusters: {})",
             clusters.len() - times.len(),
             unlisted.len()
         ));

@@ -68,7 +68,7 @@ struct KubernetesArguments {
     /// Container image with the binary neuroglot
     #[arg(long, value_name = "IMAGE")]
     image: String,
-    /// Persistent volume claim with the study file and the sessions, and room for results
+    /// Persistent volume claim with the file, the data and room for results
     #[arg(long, value_name = "NAME")]
     claim: String,
     /// Where it is mounted, and where the command runs

@@ -215,7 +215,7 @@ struct ManyOptions {
     /// Sources worked on at a time [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
-    /// Memory that they take together, about; a source that needs more is worked on alone [default: half of the machine's]
+    /// Memory that they take together, about; a source that needs more is worked on alone [default: half of what this process may use]
     #[arg(long, value_name = "GB")]
     memory: Option<f64>,
     /// Which share of the sources this process makes, counted from 1
@@ -469,7 +469,7 @@ impl ManyOptions {
     fn limits(&self) -> Limits {
         let memory = match self.memory {
             Some(gigabytes) => (gigabytes.max(0.0) * 1e9) as u64,
-            None => crate::machine::memory() / 2,
+            None => crate::memory::usable() / 2,
         };
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Limits { jobs: self.jobs.map_or(cores, usize::from), memory }

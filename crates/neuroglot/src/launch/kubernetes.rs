@@ -10,7 +10,7 @@ pub struct Kubernetes {
     pub image: String,
     /// Namespace.
     pub namespace: Option<String>,
-    /// Persistent volume claim with the study file, the sessions and room for results; all pods must be able to write it.
+    /// Persistent volume claim with the file and the sessions, and room for results; all pods must be able to write it.
     pub claim: String,
     /// Where it is mounted, and where commands run.
     pub mount: String,
@@ -69,10 +69,10 @@ impl Kubernetes {
              \x20           limits:\n\
              {amounts}\
              \x20         volumeMounts:\n\
-             \x20           - name: study\n\
+             \x20           - name: data\n\
              \x20             mountPath: {}\n\
              \x20     volumes:\n\
-             \x20       - name: study\n\
+             \x20       - name: data\n\
              \x20         persistentVolumeClaim:\n\
              \x20           claimName: {}\n",
             self.parallelism.unwrap_or(shards),

@@ -5,7 +5,8 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use parquet::file::metadata::ParquetMetaData;
 
-use super::thrift::{Compact, STRUCT};
+use super::parquet_format::FOOTER;
+use super::thrift::Compact;
 
 /// Bytes at the end of a file: the length of the footer, and the mark `PAR1`.
 const TAIL: u64 = 8;
@@ -13,8 +14,7 @@ const TAIL: u64 = 8;
 /// More values in a column than any session has; a file that claims more is corrupt.
 const MAX_VALUES: i64 = 1 << 32;
 
-/// Refuses a footer, of a file of `size` bytes, with lists that its bytes cannot hold: the decoder goes through some of them
-/// item by item.
+/// Refuses a footer, of a file of `size` bytes, that is not as the format has it.
 pub(super) fn check_footer(mut file: &File, size: u64) -> Result<(), String> {
     let mut tail = [0; TAIL as usize];
     let Some(end) = size.checked_sub(TAIL) else { return Err("too short for a Parquet file".into()) };
@@ -27,7 +27,7 @@ pub(super) fn check_footer(mut file: &File, size: u64) -> Result<(), String> {
     };
     file.seek(SeekFrom::Start(start)).map_err(|error| error.to_string())?;
     let mut footer = Compact::new(BufReader::new(file.take(length)));
-    footer.skip(STRUCT).ok_or_else(|| "its footer is damaged".to_owned())
+    footer.walk(FOOTER, &mut |_, _| {}).ok_or_else(|| "its footer is damaged".to_owned())
 }
 
 /// Refuses sizes in the footer that the file cannot have, before memory is reserved by them.
@@ -103,6 +103,13 @@ mod tests {
             let message = rows_of(&file).unwrap_err();
             assert!(message.contains("footer") && message.contains("table.pqt"), "{message}");
         }
+    }
+
+    #[test]
+    fn a_field_of_another_type_is_refused() {
+        // Field 6, who made the file, as a number instead of a text; the decoder would take it for one.
+        let (_folder, file) = file_with(&[0x05, 12, 2]);
+        assert!(rows_of(&file).unwrap_err().contains("footer"));
     }
 
     #[test]

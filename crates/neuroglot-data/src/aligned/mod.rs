@@ -23,6 +23,7 @@ mod header;
 mod layout;
 mod pages;
 mod parquet_file;
+mod parquet_format;
 mod read;
 mod schema;
 mod shard;

@@ -9,7 +9,8 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use parquet::basic::Compression;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 
-use super::thrift::{Compact, I32, STRUCT};
+use super::parquet_format::PAGE_HEADER;
+use super::thrift::Compact;
 
 /// Bytes that a page may unpack to, however well it was packed.
 const FREE_BYTES: u64 = 32 << 20;
@@ -96,27 +97,15 @@ struct Page {
 /// A `PageHeader`; `None` if it is none.
 fn page<R: Read>(structs: &mut Compact<R>) -> Option<Page> {
     let mut page = Page::default();
-    let mut id = 0;
-    while let Some(kind) = structs.field(&mut id)? {
-        match (id, kind) {
-            (2, I32) => page.unpacked = structs.whole()?,
-            (3, I32) => page.stored = structs.whole()?,
-            // The headers of data pages and dictionaries all begin with the number of values.
-            (5 | 7 | 8, STRUCT) => {
-                let mut inner = 0;
-                while let Some(kind) = structs.field(&mut inner)? {
-                    match (inner, kind) {
-                        (1, I32) => page.values = page.values.max(structs.whole()?),
-                        // The second version of data pages has more counts before it.
-                        (2, I32) if id != 8 => page.encoding = structs.whole()?,
-                        (4, I32) if id == 8 => page.encoding = structs.whole()?,
-                        _ => structs.skip(kind)?,
-                    }
-                }
-            }
-            _ => structs.skip(kind)?,
-        }
-    }
+    structs.walk(PAGE_HEADER, &mut |path, number| match path {
+        [2] => page.unpacked = number,
+        [3] => page.stored = number,
+        // The headers of data pages and dictionaries all begin with the number of values.
+        [5 | 7 | 8, 1] => page.values = page.values.max(number),
+        // The second version of data pages has more counts before it.
+        [5 | 7, 2] | [8, 4] => page.encoding = number,
+        _ => {}
+    })?;
     Some(page)
 }
 

@@ -1,23 +1,61 @@
-//! Thrift's compact protocol, as far as headers and footers of Parquet files need it
+//! Thrift's compact protocol, as far as footers and headers of Parquet files need it
 //! (<https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md>).
+//!
+//! The decoder takes what stands in a field for what it should be, and goes through a list of truth values of any claimed
+//! length without reading a byte. Structs are therefore walked first, and refused where a field is not of its type.
 
 use std::io::Read;
 
-/// Deepest nesting that is followed; a footer of Parquet needs eight.
+/// Fields of a struct: their ids and what they hold.
+pub(super) type Fields = &'static [(i16, Kind)];
+
+/// What a field holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Kind {
+    Bool,
+    I8,
+    I16,
+    I32,
+    I64,
+    Double,
+    Binary,
+    List(&'static Kind),
+    Struct(Fields),
+}
+
+/// Deepest nesting that is followed in fields that are not known.
 const MAX_NESTING: usize = 12;
 
-// Types of fields.
+// Types as they are written.
 const TRUE: u8 = 1;
 const FALSE: u8 = 2;
 const BYTE: u8 = 3;
 const I16: u8 = 4;
-pub(super) const I32: u8 = 5;
+const I32: u8 = 5;
 const I64: u8 = 6;
 const DOUBLE: u8 = 7;
 const BINARY: u8 = 8;
 const LIST: u8 = 9;
 const SET: u8 = 10;
-pub(super) const STRUCT: u8 = 12;
+const STRUCT: u8 = 12;
+
+impl Kind {
+    /// Whether it is written as this type.
+    fn is(&self, written: u8) -> bool {
+        written
+            == match self {
+                Kind::Bool => return matches!(written, TRUE | FALSE),
+                Kind::I8 => BYTE,
+                Kind::I16 => I16,
+                Kind::I32 => I32,
+                Kind::I64 => I64,
+                Kind::Double => DOUBLE,
+                Kind::Binary => BINARY,
+                Kind::List(_) => LIST,
+                Kind::Struct(_) => STRUCT,
+            }
+    }
+}
 
 /// Structs that are being read. Every method gives `None` for what is none.
 pub(super) struct Compact<R> {
@@ -31,26 +69,84 @@ impl<R: Read> Compact<R> {
         Compact { reader, read: 0 }
     }
 
+    /// Walks through a struct. `number` is given its whole numbers, with the ids of the fields that lead to each.
+    pub(super) fn walk(&mut self, fields: Fields, number: &mut dyn FnMut(&[i16], i64)) -> Option<()> {
+        self.walk_struct(fields, &mut Vec::new(), number)
+    }
+
+    fn walk_struct(
+        &mut self,
+        fields: Fields,
+        path: &mut Vec<i16>,
+        number: &mut dyn FnMut(&[i16], i64),
+    ) -> Option<()> {
+        let mut id = 0;
+        while let Some(written) = self.field(&mut id)? {
+            match fields.iter().find(|(known, _)| *known == id) {
+                Some((_, kind)) if kind.is(written) => {
+                    path.push(id);
+                    self.walk_value(kind, path, number)?;
+                    path.pop();
+                }
+                Some(_) => return None,
+                None => self.skip(written, MAX_NESTING)?,
+            }
+        }
+        Some(())
+    }
+
+    fn walk_value(
+        &mut self,
+        kind: &Kind,
+        path: &mut Vec<i16>,
+        number: &mut dyn FnMut(&[i16], i64),
+    ) -> Option<()> {
+        match *kind {
+            Kind::I16 => number(path, i16::try_from(self.whole()?).ok()?.into()),
+            Kind::I32 => number(path, i32::try_from(self.whole()?).ok()?.into()),
+            Kind::I64 => number(path, self.whole()?),
+            Kind::Struct(fields) => self.walk_struct(fields, path, number)?,
+            Kind::List(item) => {
+                let (written, length) = self.list()?;
+                if length > 0 && !item.is(written) {
+                    return None;
+                }
+                for _ in 0..length {
+                    self.walk_value(item, path, number)?;
+                }
+            }
+            // Its type is its value.
+            Kind::Bool => {}
+            Kind::I8 => self.skip(BYTE, 0)?,
+            Kind::Double => self.skip(DOUBLE, 0)?,
+            Kind::Binary => self.skip(BINARY, 0)?,
+        }
+        Some(())
+    }
+
     /// Type of the next field; inner `None` at the end of the struct. `id` is the last field's, and becomes its own.
-    pub(super) fn field(&mut self, id: &mut i64) -> Option<Option<u8>> {
+    fn field(&mut self, id: &mut i16) -> Option<Option<u8>> {
         let byte = self.byte()?;
-        if byte == 0 {
+        if byte & 15 == 0 {
             return Some(None);
         }
         *id = match byte >> 4 {
-            0 => self.whole()?,
-            step => id.checked_add(i64::from(step))?,
+            0 => i16::try_from(self.whole()?).ok()?,
+            step => id.checked_add(i16::from(step))?,
         };
         Some(Some(byte & 15))
     }
 
-    /// Passes over a field of type `kind`.
-    pub(super) fn skip(&mut self, kind: u8) -> Option<()> {
-        self.skip_nested(kind, MAX_NESTING)
+    /// Type of a list's items, and their number.
+    fn list(&mut self) -> Option<(u8, u64)> {
+        let byte = self.byte()?;
+        let length = if byte >> 4 == 15 { self.varint()? } else { u64::from(byte >> 4) };
+        Some((byte & 15, length))
     }
 
-    fn skip_nested(&mut self, kind: u8, depth: usize) -> Option<()> {
-        match kind {
+    /// Passes over a value that is not known.
+    fn skip(&mut self, written: u8, depth: usize) -> Option<()> {
+        match written {
             TRUE | FALSE => Some(()),
             BYTE => self.byte().map(drop),
             I16 | I32 | I64 => self.varint().map(drop),
@@ -60,22 +156,19 @@ impl<R: Read> Compact<R> {
                 self.pass(length)
             }
             LIST | SET => {
-                let byte = self.byte()?;
-                let length = if byte >> 4 == 15 { self.varint()? } else { u64::from(byte >> 4) };
-                // The decoder takes truth values in a list for nothing at all, and goes through as many as are claimed. No list
-                // of Parquet has them.
-                if matches!(byte & 15, TRUE | FALSE) && length > 0 {
+                let (item, length) = self.list()?;
+                if matches!(item, TRUE | FALSE) && length > 0 {
                     return None;
                 }
                 for _ in 0..length {
-                    self.skip_nested(byte & 15, depth.checked_sub(1)?)?;
+                    self.skip(item, depth.checked_sub(1)?)?;
                 }
                 Some(())
             }
             STRUCT => {
                 let mut id = 0;
-                while let Some(kind) = self.field(&mut id)? {
-                    self.skip_nested(kind, depth.checked_sub(1)?)?;
+                while let Some(field) = self.field(&mut id)? {
+                    self.skip(field, depth.checked_sub(1)?)?;
                 }
                 Some(())
             }
@@ -110,7 +203,7 @@ impl<R: Read> Compact<R> {
     }
 
     /// A signed number, by zigzag.
-    pub(super) fn whole(&mut self) -> Option<i64> {
+    fn whole(&mut self) -> Option<i64> {
         let value = self.varint()?;
         Some((value >> 1) as i64 ^ -((value & 1) as i64))
     }
@@ -120,37 +213,64 @@ impl<R: Read> Compact<R> {
 mod tests {
     use super::*;
 
-    /// Bytes of the struct, or nothing if it is none.
+    const INNER: Fields = &[(1, Kind::Double), (2, Kind::Bool)];
+    const FIELDS: Fields = &[
+        (1, Kind::I32),
+        (2, Kind::Binary),
+        (3, Kind::Bool),
+        (5, Kind::List(&Kind::I16)),
+        (9, Kind::List(&Kind::Struct(INNER))),
+        (10, Kind::I8),
+    ];
+
+    /// Whole numbers with their places, and the bytes of the struct.
+    fn numbers(bytes: &[u8]) -> Option<(Vec<(Vec<i16>, i64)>, u64)> {
+        let (mut structs, mut numbers) = (Compact::new(bytes), Vec::new());
+        structs.walk(FIELDS, &mut |path, number| numbers.push((path.to_vec(), number)))?;
+        Some((numbers, structs.read))
+    }
+
     fn length(bytes: &[u8]) -> Option<u64> {
-        let mut structs = Compact::new(bytes);
-        structs.skip(STRUCT).map(|()| structs.read)
+        numbers(bytes).map(|(_, length)| length)
     }
 
     #[test]
-    fn structs_are_passed_over_to_their_end() {
-        // By hand: 1: i32 300; 2: "ab"; 3: true; 5: list of two bytes; 9: struct {1: double}; a byte after the end.
+    fn structs_are_walked_to_their_end() {
+        // By hand: 1: 300; 2: "ab"; 3: true; 5: [3, -1]; 9: [{1: 0.0, 2: false}]; 10: 7; unknown 11: [{1: true}].
         let bytes = [
-            0x15, 0xd8, 0x04, 0x18, 2, b'a', b'b', 0x11, 0x29, 0x23, 7, 8, 0x4c, 0x17, 0, 0, 0, 0, 0, 0, 0,
-            0, 0, 0, 99,
+            0x15, 0xd8, 0x04, 0x18, 2, b'a', b'b', 0x11, 0x29, 0x24, 6, 1, 0x49, 0x1c, 0x17, 0, 0, 0, 0, 0,
+            0, 0, 0, 0x12, 0, 0x13, 7, 0x19, 0x1c, 0x11, 0, 0, 99,
         ];
-        assert_eq!(length(&bytes), Some(24));
-        for end in 0..24 {
+        let found = [(vec![1], 300), (vec![5], 3), (vec![5], -1)].to_vec();
+        assert_eq!(numbers(&bytes), Some((found, 32)));
+        for end in 0..32 {
             assert_eq!(length(&bytes[..end]), None, "of {end} bytes");
         }
     }
 
     #[test]
+    fn fields_of_another_type_are_refused() {
+        assert_eq!(length(&[0x15, 2, 0]), Some(3));
+        assert_eq!(length(&[0x16, 2, 0]), None);
+        assert_eq!(length(&[0x59, 0x14, 2, 0]), Some(4));
+        assert_eq!(length(&[0x59, 0x15, 2, 0]), None);
+        // 2³¹ is no 32-bit number, 2¹⁵ no id.
+        assert_eq!(length(&[0x15, 0x80, 0x80, 0x80, 0x80, 0x10, 0]), None);
+        assert_eq!(length(&[0x05, 0x80, 0x80, 0x04, 2, 0]), None);
+    }
+
+    #[test]
     fn hostile_structs_end() {
         // Structs in structs, a text of 2⁶³ bytes, a number without an end, a type that there is not.
-        assert_eq!(length(&[0x1c; 100]), None);
-        assert_eq!(length(&[0x18, 255, 255, 255, 255, 255, 255, 255, 255, 127, 0]), None);
+        assert_eq!(length(&[0x4c; 100]), None);
+        assert_eq!(length(&[0x28, 255, 255, 255, 255, 255, 255, 255, 255, 127, 0]), None);
         assert_eq!(length(&[[0x15].as_slice(), &[255; 20]].concat()), None);
-        assert_eq!(length(&[0x1f, 0]), None);
+        assert_eq!(length(&[0x4f, 0]), None);
         // 2³² numbers in 4 bytes; as many truth values; a map.
-        assert_eq!(length(&[0x19, 0xf5, 255, 255, 255, 255, 15, 1, 1]), None);
-        assert_eq!(length(&[0x19, 0xf1, 255, 255, 255, 255, 15, 0]), None);
-        assert_eq!(length(&[0x1b, 255, 255, 255, 255, 15, 0x11, 0]), None);
+        assert_eq!(length(&[0x49, 0xf5, 255, 255, 255, 255, 15, 1, 1]), None);
+        assert_eq!(length(&[0x49, 0xf1, 255, 255, 255, 255, 15, 0]), None);
+        assert_eq!(length(&[0x4b, 255, 255, 255, 255, 15, 0x11, 0]), None);
         // No truth values are a list like another.
-        assert_eq!(length(&[0x19, 0x01, 0]), Some(3));
+        assert_eq!(length(&[0x49, 0x01, 0]), Some(3));
     }
 }

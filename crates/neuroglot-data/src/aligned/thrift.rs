@@ -223,8 +223,11 @@ mod tests {
         (10, Kind::I8),
     ];
 
-    /// Whole numbers with their places, and the bytes of the struct.
-    fn numbers(bytes: &[u8]) -> Option<(Vec<(Vec<i16>, i64)>, u64)> {
+    /// A whole number, and the fields that lead to it.
+    type Found = (Vec<i16>, i64);
+
+    /// The whole numbers of a struct, and its length, bytes.
+    fn numbers(bytes: &[u8]) -> Option<(Vec<Found>, u64)> {
         let (mut structs, mut numbers) = (Compact::new(bytes), Vec::new());
         structs.walk(FIELDS, &mut |path, number| numbers.push((path.to_vec(), number)))?;
         Some((numbers, structs.read))

@@ -164,4 +164,14 @@ mod tests {
         let second = [0x15, 6, 0x15, 40, 0x15, 40, 0x5c, 0x15, 14, 0x15, 2, 0x15, 14, 0x15, 12, 0, 0];
         assert_eq!(page_of(&second), Some(Page { unpacked: 20, stored: 20, values: 7, encoding: 6 }));
     }
+
+    #[test]
+    fn hostile_headers_end() {
+        // Structs in structs, a text of 2⁶³ bytes, a number without an end, a type that there is not.
+        assert_eq!(page_of(&[0x1c; 100]), None);
+        assert_eq!(page_of(&[0x18, 255, 255, 255, 255, 255, 255, 255, 255, 127, 0]), None);
+        assert_eq!(page_of(&[[0x15].as_slice(), &[255; 20]].concat()), None);
+        assert_eq!(page_of(&[0x1f, 0]), None);
+        assert_eq!(page_of(&[0x19, 0xf5, 255, 255, 255, 255, 15, 1, 1]), None);
+    }
 }

@@ -1,4 +1,4 @@
-//! Memory that this process may use.
+//! Memory that this process may use, and has used.
 
 use std::fs::read_to_string;
 use std::path::Path;
@@ -13,12 +13,21 @@ pub fn usable() -> u64 {
 
 /// As [`usable`], by the files of Linux below `root`.
 fn usable_below(root: &Path) -> u64 {
-    let machine = read_to_string(root.join("proc/meminfo")).ok().and_then(|text| {
-        let line = text.lines().find(|line| line.starts_with("MemTotal:"))?;
-        line.split_whitespace().nth(1)?.parse::<u64>().ok()
-    });
-    let machine = machine.map_or(UNKNOWN, |kilobytes| kilobytes.saturating_mul(1024));
+    let machine = told(&root.join("proc/meminfo"), "MemTotal:").unwrap_or(UNKNOWN);
     allowed_below(root).map_or(machine, |allowed| allowed.min(machine))
+}
+
+/// The most memory this process has held, bytes; only Linux says.
+pub fn peak() -> Option<u64> {
+    told(Path::new("/proc/self/status"), "VmHWM:")
+}
+
+/// The bytes that a file of `/proc` tells in a line `NAME: 1 kB`.
+fn told(file: &Path, name: &str) -> Option<u64> {
+    let text = read_to_string(file).ok()?;
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
+    Some(kibibytes.saturating_mul(1024))
 }
 
 /// The lowest limit of this process's control groups (<https://docs.kernel.org/admin-guide/cgroup-v2.html>), in both versions.

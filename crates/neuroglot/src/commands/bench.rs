@@ -3,6 +3,7 @@
 use crate::CommandError;
 use crate::compute::{DeviceOptions, OpenDevice};
 use crate::console::Console;
+use crate::memory;
 use crate::number::counted;
 use crate::text_table::TextTable;
 use clap::{Args, ValueEnum};
@@ -84,7 +85,7 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     let description = device.description();
     let threads = rayon::current_num_threads();
     let times = benchmark.run(device, predicting)?;
-    let peak = peak_megabytes();
+    let peak = memory::peak().map(|bytes| bytes as f64 / 1e6);
     if arguments.json {
         let range = |t: &Times| json!({"median": t.median, "min": t.min, "max": t.max});
         let mut one_trial = range(&times.one_trial);
@@ -120,12 +121,4 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         }
     ));
     console.result(table)
-}
-
-/// The most memory this process has held, 10⁶ bytes; only Linux says.
-fn peak_megabytes() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: f64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
-    Some(kibibytes * 1024.0 / 1e6)
 }

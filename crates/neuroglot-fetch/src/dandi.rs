@@ -1,7 +1,7 @@
 //! The DANDI archive: dandisets, their versions and the files in them (<https://api.dandiarchive.org/swagger/>).
 
 use crate::download::{Expected, HttpSource};
-use crate::http::bearer;
+use crate::http::{MOST_ENTRIES, MOST_PAGES, bearer};
 use crate::{Downloader, FetchError, Result, paths};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -177,6 +177,12 @@ impl DandiClient {
             let problem = |problem: String| FetchError::Index { url: address.to_string(), problem };
             if !seen.insert(address.clone()) {
                 return Err(problem("its next page is one that was read already".to_string()));
+            }
+            if seen.len() > MOST_PAGES || assets.len() > MOST_ENTRIES {
+                let shorter = "give a version of the dandiset that is whole, or a pattern by --path";
+                return Err(problem(format!(
+                    "the list has more than {MOST_PAGES} pages or {MOST_ENTRIES} files: {shorter}"
+                )));
             }
             let page: Page = self.json(&address)?;
             assets.extend(

@@ -102,7 +102,7 @@ impl Downloader {
 pub(crate) struct HttpSource<'a> {
     pub http: &'a Http,
     pub url: &'a str,
-    /// Value of the `Authorization` header; redirects to other hosts do not get it.
+    /// Value of the `Authorization` header; redirections to another scheme, host or port do not get it.
     pub authorization: Option<String>,
     /// How one gets access.
     pub access: &'a str,

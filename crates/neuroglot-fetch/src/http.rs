@@ -7,13 +7,22 @@ use serde::de::DeserializeOwned;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
-use ureq::config::RedirectAuthHeaders;
 use ureq::http::{Request, Response, StatusCode, header};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::{Agent, Body};
+use url::Url;
 
 /// Longest list of files in bytes that is read: the largest dandisets need a few MB a page.
 pub(crate) const LONGEST_INDEX: u64 = 64 << 20;
+
+/// Most pages of one list that are asked for, so that a list without an end is one that ends with an error.
+pub(crate) const MOST_PAGES: usize = 2_000;
+
+/// Most entries of one list that are kept: more files than any archive has in one place.
+pub(crate) const MOST_ENTRIES: usize = 1_000_000;
+
+/// Redirections that one request follows.
+const MOST_REDIRECTS: usize = 10;
 
 /// Connections, patience and time.
 #[derive(Debug, Clone)]
@@ -32,8 +41,9 @@ impl Http {
             // Compressed bodies would have neither the length nor the ranges of the file.
             .accept_encoding("identity")
             .http_status_as_error(false)
-            // A token is for the host that it was given for.
-            .redirect_auth_headers(RedirectAuthHeaders::SameHost)
+            // Redirections are followed here, by a stricter rule: see `redirect`.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
             .timeout_resolve(Some(policy.silence))
             .timeout_connect(Some(policy.silence))
             .timeout_recv_response(Some(policy.silence))
@@ -43,8 +53,23 @@ impl Http {
         Http { agent, policy, clock }
     }
 
-    /// One attempt. Statuses that may pass with time are refusals, all others are answers.
+    /// One attempt, with the redirections that it meets. Statuses that may pass with time are refusals, all others are
+    /// answers.
     pub fn once(&self, request: Request<()>) -> std::result::Result<Response<Body>, Refusal> {
+        let mut request = request;
+        for _ in 0..=MOST_REDIRECTS {
+            let answer = self.direct(request.clone())?;
+            match redirect(&mut request, &answer).map_err(Refusal::Fatal)? {
+                true => drain(answer),
+                false => return Ok(answer),
+            }
+        }
+        let problem = format!("it was sent on more than {MOST_REDIRECTS} times");
+        Err(Refusal::Fatal(FetchError::Unreachable { url: request.uri().to_string(), problem }))
+    }
+
+    /// The same without following redirections, which are answers like others.
+    fn direct(&self, request: Request<()>) -> std::result::Result<Response<Body>, Refusal> {
         let url = request.uri().to_string();
         let response = self.agent.run(request).map_err(|error| refusal(&url, error))?;
         let status = response.status();
@@ -63,9 +88,9 @@ impl Http {
         self.repeat(&request.uri().to_string(), || self.once(request.clone()))
     }
 
-    /// The same request, to which a redirection is an answer like others.
-    pub fn without_redirects(&self, request: Request<()>) -> Request<()> {
-        self.agent.configure_request(request).max_redirects(0).max_redirects_will_error(false).build()
+    /// The same, where a redirection is an answer like others.
+    pub fn patiently_without_redirects(&self, request: &Request<()>) -> Result<Response<Body>> {
+        self.repeat(&request.uri().to_string(), || self.direct(request.clone()))
     }
 
     /// The JSON at an address, with attempts until it is whole.
@@ -145,6 +170,40 @@ pub(crate) fn get(url: &str, authorization: Option<&str>) -> Result<Request<()>>
         .map_err(|error| FetchError::Unreachable { url: url.to_string(), problem: error.to_string() })
 }
 
+/// Makes `request` the one that `answer` sends it on to, and says whether it does.
+///
+/// A token is for the origin (scheme, host and port) that it was given for: another server may listen at the next port.
+/// What came by https is not sent on to plain http, where anyone on the way could change it.
+fn redirect(request: &mut Request<()>, answer: &Response<Body>) -> Result<bool> {
+    let is_redirect = matches!(answer.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+    let Some(location) = answer.headers().get(header::LOCATION).filter(|_| is_redirect) else {
+        return Ok(false);
+    };
+    let from = request.uri().to_string();
+    let wrong = |problem: String| FetchError::Unreachable { url: from.clone(), problem };
+    let location = location.to_str().map_err(|_| wrong("it is sent on to no address".to_string()))?;
+    let old = Url::parse(&from).map_err(|error| wrong(error.to_string()))?;
+    let mut new = old
+        .join(location)
+        .map_err(|error| wrong(format!("it is sent on to {location:?}, which is no address: {error}")))?;
+    new.set_fragment(None);
+    if !matches!(new.scheme(), "http" | "https") || (old.scheme() == "https" && new.scheme() != "https") {
+        return Err(wrong(format!("it is sent on to {new}, which is not secured as it is itself")));
+    }
+    if old.origin() != new.origin() {
+        request.headers_mut().remove(header::AUTHORIZATION);
+    }
+    *request.uri_mut() = new.as_str().parse().map_err(|_| wrong(format!("it is sent on to {new}")))?;
+    Ok(true)
+}
+
+/// Reads what little a redirection says, so that its connection serves again.
+fn drain(answer: Response<Body>) {
+    let mut body = answer.into_body().into_reader().take(16 << 10);
+    // A connection that fails here is opened again.
+    let _ = std::io::copy(&mut body, &mut std::io::sink());
+}
+
 /// The value of an `Authorization` header.
 pub(crate) fn bearer(token: Option<&str>, scheme: &str) -> Option<String> {
     token.map(|token| format!("{scheme} {token}"))
@@ -193,4 +252,51 @@ fn refusal(url: &str, error: ureq::Error) -> Refusal {
 fn is_lookup(error: &std::io::Error) -> bool {
     matches!(error.raw_os_error(), Some(11001 | 11002 | 11004)) && cfg!(windows)
         || error.to_string().starts_with("failed to lookup address information")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where a request with a token goes on to, and whether the token goes along; or the error.
+    fn sent_on(
+        from: &str,
+        status: u16,
+        location: &str,
+    ) -> std::result::Result<Option<(String, bool)>, String> {
+        let mut request = get(from, Some("Bearer secret")).unwrap();
+        let answer = Response::builder().status(status).header(header::LOCATION, location);
+        let answer = answer.body(Body::builder().data("")).unwrap();
+        match redirect(&mut request, &answer) {
+            Ok(false) => Ok(None),
+            Ok(true) => {
+                let has_token = request.headers().contains_key(header::AUTHORIZATION);
+                Ok(Some((request.uri().to_string(), has_token)))
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    #[test]
+    fn a_token_stays_with_scheme_host_and_port() {
+        let to = |from: &str, location: &str| sent_on(from, 302, location).unwrap().unwrap();
+        let is = |url: &str, has_token: bool| (url.to_string(), has_token);
+        assert_eq!(to("https://hub/a", "/b?c=1"), is("https://hub/b?c=1", true));
+        assert_eq!(to("https://hub/a", "https://hub:443/b#c"), is("https://hub/b", true));
+        assert_eq!(to("http://hub:8080/a", "http://hub:8080/b"), is("http://hub:8080/b", true));
+        assert_eq!(to("https://hub/a", "https://hub:8443/b"), is("https://hub:8443/b", false));
+        assert_eq!(to("http://127.0.0.1:1/a", "//127.0.0.1:2/b"), is("http://127.0.0.1:2/b", false));
+        assert_eq!(to("https://hub/a", "https://hub.evil/b"), is("https://hub.evil/b", false));
+        assert_eq!(to("http://hub/a", "https://hub/b"), is("https://hub/b", false));
+    }
+
+    #[test]
+    fn redirections_to_less_secure_or_to_no_addresses_are_errors() {
+        for location in ["http://hub/b", "ftp://hub/b", "file:///etc/passwd", "https://"] {
+            let error = sent_on("https://hub/a", 307, location).unwrap_err();
+            assert!(error.contains("https://hub/a") && error.contains("sent on to"), "{location}: {error}");
+        }
+        assert_eq!(sent_on("https://hub/a", 304, "/b"), Ok(None));
+        assert_eq!(sent_on("https://hub/a", 200, "/b"), Ok(None));
+    }
 }

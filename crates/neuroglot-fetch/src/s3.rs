@@ -6,7 +6,7 @@ mod connector;
 pub use address::S3Address;
 
 use crate::error::Refusal;
-use crate::http::Http;
+use crate::http::{Http, MOST_ENTRIES};
 use crate::record::{Files, Record};
 use crate::transfer::{Answer, Source, Transfer};
 use crate::{Downloader, FetchError, Result, paths};
@@ -110,6 +110,10 @@ impl S3Client {
         if found.is_empty() {
             let mut objects = bucket.store.list(Some(&prefix));
             while let Some(object) = bucket.runtime.block_on(objects.next()) {
+                if found.len() >= MOST_ENTRIES {
+                    let problem = format!("it lists more than {MOST_ENTRIES} objects: give a longer prefix");
+                    return Err(FetchError::Index { url, problem });
+                }
                 found.push(object.map_err(|error| bucket.error(&url, error))?);
             }
         }
@@ -228,7 +232,7 @@ fn ask_region(http: &Http, server: &str, bucket: &str) -> Result<Option<String>>
     let request = Request::head(&url)
         .body(())
         .map_err(|error| FetchError::Unreachable { url: url.clone(), problem: error.to_string() })?;
-    let answer = http.patiently(&http.without_redirects(request))?;
+    let answer = http.patiently_without_redirects(&request)?;
     let region = answer.headers().get("x-amz-bucket-region").and_then(|region| region.to_str().ok());
     let is_name = |name: &&str| {
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')

@@ -141,6 +141,46 @@ fn a_list_that_leads_elsewhere_or_in_a_circle_is_refused() {
 }
 
 #[test]
+fn the_key_does_not_follow_to_another_port() {
+    let (server, stranger) = (Server::start(), Server::start());
+    archive(&stranger, b"abc", true);
+    let to = stranger.url("");
+    server.route(move |seen: &Seen| {
+        let location = match seen.path.as_str() {
+            "/api/assets/one/download/" => format!("{to}/blobs/one"),
+            path => format!("{to}{path}"),
+        };
+        Some((302, vec![("Location", location)], vec![]))
+    });
+    let (client, _) = client(&server);
+    let folder = tempfile::tempdir().unwrap();
+    let version = client.resolve(&"000017".parse().unwrap()).unwrap();
+    let asset = DandiAsset { id: "one".into(), path: "x.nwb".into(), size: 3, zarr: None };
+    client.download(&version, &asset, folder.path(), &mut |_, _| ()).unwrap();
+    assert_eq!(stranger.seen().len(), 3);
+    assert!(stranger.seen().iter().all(|seen| seen.header("authorization").is_none()));
+    assert!(server.seen().iter().all(|seen| seen.header("authorization") == Some("token secret")));
+}
+
+#[test]
+fn a_list_without_an_end_is_refused() {
+    let server = Server::start();
+    let page = std::sync::atomic::AtomicUsize::new(2);
+    server.route(move |seen| {
+        let next = page.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+        json(format!(
+            r#"{{"next":"{}?page={next}","results":[{{"asset_id":"a","path":"{next}.nwb","size":1}}]}}"#,
+            seen.path
+        ))
+    });
+    let (client, _) = client(&server);
+    let version = DandiVersion { dandiset: "000017".into(), version: "draft".into() };
+    let error = client.assets(&version, None).unwrap_err();
+    assert!(matches!(&error, FetchError::Index { problem, .. } if problem.contains("2000 pages")), "{error}");
+    assert_eq!(server.seen().len(), 2000);
+}
+
+#[test]
 fn lists_are_asked_for_again_when_the_archive_is_busy_or_cuts() {
     let server = Server::start();
     let count = std::sync::atomic::AtomicUsize::new(0);

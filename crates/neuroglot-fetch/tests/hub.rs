@@ -7,6 +7,8 @@ use common::server::{Answer, Seen, Server};
 use common::{bytes, files, quick, sha256};
 use neuroglot_fetch::{FetchError, HubClient, HubRepository};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 /// Git's SHA-1 of a small file, which the tests do not compute.
@@ -118,6 +120,58 @@ fn the_token_goes_to_the_hub_alone() {
         let token = (request.path != "/cdn/train").then_some("Bearer hf_secret");
         assert_eq!(request.header("authorization"), token, "{}", request.path);
     }
+}
+
+#[test]
+fn the_token_does_not_follow_to_another_port() {
+    // A list of files and a file that the hub sends on to another server of the same machine, and one that it sends on
+    // to another address of its own, which asks for the token.
+    let (server, stranger) = (Server::start(), Server::start());
+    hub(&stranger, "", b"rows");
+    stranger.put("/stolen", b"rows");
+    let (list, file) =
+        (stranger.url(&format!("/api/datasets/{NAME}/revision/main?blobs=true")), stranger.url("/stolen"));
+    let is_sent_away = Arc::new(AtomicBool::new(true));
+    let flag = is_sent_away.clone();
+    server.route(move |seen: &Seen| -> Option<Answer> {
+        let to = |location: &str| Some((302, vec![("Location", location.to_string())], vec![]));
+        match seen.path.as_str() {
+            path if path.starts_with("/api/") && flag.load(Ordering::SeqCst) => to(&list),
+            path if path.starts_with("/api/") => to(&format!("/moved{path}?blobs=true")),
+            path if path.starts_with("/moved/") && seen.header("authorization").is_none() => {
+                Some((401, vec![], vec![]))
+            }
+            path if path.starts_with("/moved/") => to(&list),
+            path if path.ends_with("train-00000-of-00001.parquet") => to(&file),
+            _ => Some((200, vec![("ETag", "\"x\"".to_string())], b"hello\n".to_vec())),
+        }
+    });
+    for sent_away in [true, false] {
+        is_sent_away.store(sent_away, Ordering::SeqCst);
+        let cache = tempfile::tempdir().unwrap();
+        let (client, _) = client(&server, cache.path());
+        let sessions = client.sessions(&repository(), None).unwrap();
+        client.download(&repository(), &sessions[0], &mut |_, _| ()).unwrap();
+    }
+    let stolen: Vec<Seen> = stranger.seen();
+    assert_eq!(stolen.iter().filter(|seen| seen.path == "/stolen").count(), 2);
+    assert_eq!(stolen.len(), 4);
+    assert!(stolen.iter().all(|seen| seen.header("authorization").is_none()), "{stolen:?}");
+    let kept = server.seen();
+    assert!(kept.iter().all(|seen| seen.header("authorization") == Some("Bearer hf_secret")), "{kept:?}");
+    assert!(kept.iter().any(|seen| seen.path.starts_with("/moved/")));
+}
+
+#[test]
+fn redirections_in_a_circle_end() {
+    let server = Server::start();
+    server.route(|seen| Some((302, vec![("Location", seen.path.clone())], vec![])));
+    let cache = tempfile::tempdir().unwrap();
+    let (client, clock) = client(&server, cache.path());
+    let error = client.sessions(&repository(), None).unwrap_err();
+    assert!(error.to_string().contains("sent on more than 10 times"), "{error}");
+    assert_eq!(server.seen().len(), 11);
+    assert_eq!(clock.waits(), [0; 0]);
 }
 
 #[test]

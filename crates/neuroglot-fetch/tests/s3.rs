@@ -147,6 +147,29 @@ fn a_wrong_region_is_told_at_once() {
 }
 
 #[test]
+fn lists_in_a_circle_or_without_an_end_are_refused() {
+    for (is_circle, most, words) in [(true, 2, "read already"), (false, 2000, "2000 pages")] {
+        let server = Server::start();
+        let page = std::sync::atomic::AtomicUsize::new(0);
+        server.route(move |_| {
+            let next = match is_circle {
+                true => 1,
+                false => page.fetch_add(1, std::sync::atomic::Ordering::SeqCst),
+            };
+            let text = format!(
+                "<?xml version=\"1.0\"?><ListBucketResult><Name>brainsets</Name><IsTruncated>true</IsTruncated>\
+                 <NextContinuationToken>t{next}</NextContinuationToken></ListBucketResult>"
+            );
+            Some((200, vec![("Content-Type", "application/xml".into())], text.into_bytes()))
+        });
+        let (client, _) = client(&server);
+        let error = client.list(&"s3://brainsets/".parse().unwrap(), None).unwrap_err();
+        assert!(matches!(&error, FetchError::Index { problem, .. } if problem.contains(words)), "{error}");
+        assert_eq!(server.seen().len(), most);
+    }
+}
+
+#[test]
 fn nothing_of_a_hostile_bucket_leaves_the_folder() {
     let server = Server::start();
     let (client, _) = client(&server);

@@ -1,7 +1,7 @@
 //! `object_store`'s requests, sent by the same agent as all others.
 
 use crate::FetchError;
-use crate::http::{Http, LONGEST_INDEX};
+use crate::http::{Http, LONGEST_INDEX, MOST_PAGES};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http_body::Frame;
@@ -10,12 +10,13 @@ use object_store::client::{
     HttpClient, HttpConnector, HttpError, HttpErrorKind, HttpRequest, HttpResponse, HttpResponseBody,
     HttpService,
 };
+use std::collections::HashSet;
 use std::io::Read;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use ureq::BodyReader;
-use ureq::http::{Request, Response, header};
+use ureq::http::{Request, Response};
 
 /// Bytes that are read at once.
 const BLOCK: usize = 128 << 10;
@@ -28,6 +29,8 @@ pub(crate) struct LastAnswer(Arc<Mutex<State>>);
 struct State {
     status: Option<u16>,
     error: Option<FetchError>,
+    /// Addresses of the pages of lists that were asked for.
+    pages: HashSet<String>,
 }
 
 impl LastAnswer {
@@ -38,6 +41,29 @@ impl LastAnswer {
     /// The status of the last answer; none if there was none.
     pub fn status(&self) -> Option<u16> {
         self.state().status
+    }
+
+    /// Forgets what the last request met.
+    fn begin(&self) {
+        let mut state = self.state();
+        (state.status, state.error) = (None, None);
+    }
+
+    /// Refuses a page of a list that was asked for already, and one too many.
+    fn check_page(&self, request: &Request<()>) -> crate::Result<()> {
+        let url = request.uri().to_string();
+        if !request.uri().query().is_some_and(|query| query.contains("list-type")) {
+            return Ok(());
+        }
+        let mut state = self.state();
+        let problem = if state.pages.len() >= MOST_PAGES {
+            format!("the list has more than {MOST_PAGES} pages: give a longer prefix")
+        } else if state.pages.insert(url.clone()) {
+            return Ok(());
+        } else {
+            "its next page is one that was read already".to_string()
+        };
+        Err(FetchError::Index { url, problem })
     }
 
     /// Why there was no answer.
@@ -62,15 +88,12 @@ impl HttpConnector for Connector {
 }
 
 impl Connector {
-    /// The answer at the end of redirections.
+    /// The answer at the end of redirections, unless it is one of a list of pages that does not end.
     ///
-    /// S3 sends one without an address to those who ask in the wrong region; the store knows how to say so.
+    /// S3 sends a redirection without an address to those who ask in the wrong region; the store knows how to say so.
     fn answer(&self, request: &Request<()>) -> crate::Result<Response<ureq::Body>> {
-        let answer = self.http.patiently(&self.http.without_redirects(request.clone()))?;
-        if answer.status().is_redirection() && answer.headers().contains_key(header::LOCATION) {
-            return self.http.patiently(request);
-        }
-        Ok(answer)
+        self.last.check_page(request)?;
+        self.http.patiently(request)
     }
 }
 
@@ -82,7 +105,7 @@ impl HttpService for Connector {
         *request.method_mut() = parts.method;
         *request.uri_mut() = parts.uri;
         *request.headers_mut() = parts.headers;
-        *self.last.state() = State::default();
+        self.last.begin();
         match self.answer(&request) {
             Ok(response) => {
                 self.last.state().status = Some(response.status().as_u16());

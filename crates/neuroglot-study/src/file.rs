@@ -7,9 +7,13 @@ use neuroglot_model::Architecture;
 use neuroglot_train::{MaskPool, RunFolder};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use toml::Table;
+
+/// Most cells of a study: each is a run, and a folder.
+const MOST_CELLS: usize = 100_000;
 
 /// A study file as it is written. [`StudyFile::read`] checks all that can be checked without the sessions.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -241,7 +245,33 @@ impl StudyFile {
             ));
         }
         self.check_pretraining()?;
-        self.check_exclusions()
+        self.check_exclusions()?;
+        self.check_size(1)
+    }
+
+    /// Refuses a grid that is too large before it is made, whatever `exclude` leaves of it, with so many scored sessions.
+    pub(crate) fn check_size(&self, sessions: usize) -> Result<(), StudyError> {
+        let product = |counts: &[usize]| counts.iter().try_fold(1usize, |all, count| all.checked_mul(*count));
+        let lines =
+            product(&[self.recipes.len().max(1), self.models.len(), self.masks.len(), self.seeds.len()]);
+        let count = lines.and_then(|lines| {
+            let scratch = product(&[lines, self.scratch.trials.len(), sessions])?;
+            let pretrained = product(&[self.finetune.trials.len(), sessions])?.checked_add(1)?;
+            let pretrained = product(&[lines, self.pretrain.len(), pretrained])?;
+            let baselines = product(&[self.baselines.len(), sessions])?;
+            scratch.checked_add(pretrained)?.checked_add(baselines)
+        });
+        match count {
+            Some(count) if count <= MOST_CELLS => Ok(()),
+            _ => {
+                let count = count
+                    .map_or("more cells than can be counted".to_owned(), |count| format!("{count} cells"));
+                Err(self.wrong(format!(
+                    "the grid has {count} (recipes × models × masks × seeds × trials × sessions, before exclude), and a study \
+                     has at most {MOST_CELLS}: shorten the lists, or make several studies"
+                )))
+            }
+        }
     }
 
     fn check_pretraining(&self) -> Result<(), StudyError> {
@@ -292,27 +322,22 @@ impl StudyFile {
         Ok(())
     }
 
-    fn check_list<T: PartialEq>(
-        &self,
-        key: &str,
-        values: &[T],
-        name: impl Fn(&T) -> String,
-    ) -> Result<(), StudyError> {
+    fn check_list<T>(&self, key: &str, values: &[T], name: impl Fn(&T) -> String) -> Result<(), StudyError> {
         if values.is_empty() {
             return Err(self.wrong(format!("{key} is empty: name at least one")));
         }
         self.check_distinct(key, values, name)
     }
 
-    fn check_distinct<T: PartialEq, N: Display>(
+    fn check_distinct<T, N: Display>(
         &self,
         key: &str,
         values: &[T],
         name: impl Fn(&T) -> N,
     ) -> Result<(), StudyError> {
-        let twice = values.iter().enumerate().find(|(index, value)| values[..*index].contains(value));
-        match twice {
-            Some((_, value)) => Err(self.wrong(format!("{key}: {} is there twice, keep one", name(value)))),
+        let mut seen = HashSet::new();
+        match values.iter().map(|value| name(value).to_string()).find(|name| !seen.insert(name.clone())) {
+            Some(name) => Err(self.wrong(format!("{key}: {name} is there twice, keep one"))),
             None => Ok(()),
         }
     }

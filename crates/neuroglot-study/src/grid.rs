@@ -16,6 +16,7 @@ use toml::Table;
 /// # Errors
 /// [`StudyError::File`] names what cannot be: a setting, an architecture, or a grid of which nothing is left.
 pub fn cells(file: &StudyFile, sessions: &StudySessions) -> Result<Vec<Cell>, StudyError> {
+    file.check_size(sessions.scored.len())?;
     let pretrainings = pretrainings(file, sessions)?;
     let mut cells = Vec::new();
     for line in lines(file) {

@@ -2,6 +2,7 @@
 
 use crate::{Cell, StudyError};
 use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::fmt;
 use std::str::FromStr;
 
@@ -17,6 +18,9 @@ pub struct Shard {
 impl Shard {
     /// All there is to do.
     pub const WHOLE: Shard = Shard { index: 0, count: 1 };
+
+    /// Most shares that work is divided into.
+    pub const MOST: usize = 100_000;
 
     /// Number of shares.
     pub fn count(self) -> usize {
@@ -77,6 +81,11 @@ impl Shard {
     }
 
     fn checked(index: usize, count: usize, what: &str, cure: &str) -> Result<Self, StudyError> {
+        if count > Self::MOST {
+            let most = Self::MOST;
+            let problem = format!("{what} has {count} shares, and at most {most} are made: give --shard i/n");
+            return Err(StudyError::Shard(problem));
+        }
         if index < count {
             return Ok(Self { index, count });
         }
@@ -91,22 +100,29 @@ impl Shard {
     /// to do, so shares are of about one size. The same cells and count give the same shares.
     pub fn assign(cells: &[Cell], count: usize) -> Vec<usize> {
         let mut groups: Vec<(u64, Vec<usize>)> = Vec::new();
+        let mut group_of: HashMap<&str, usize> = HashMap::new();
         for (index, cell) in cells.iter().enumerate() {
-            let needed = cell.needs.as_ref().map(|needed| needed.id.as_str());
-            let group = groups.iter_mut().find(|(_, members)| needed == Some(cells[members[0]].id.as_str()));
-            match group {
-                Some((weight, members)) => {
+            let needed = cell.needs.as_ref().and_then(|needed| group_of.get(needed.id.as_str()).copied());
+            match needed {
+                Some(group) => {
+                    let (weight, members) = &mut groups[group];
                     *weight = weight.saturating_add(cell.weight());
                     members.push(index);
                 }
-                None => groups.push((cell.weight(), vec![index])),
+                None => {
+                    group_of.insert(&cell.id, groups.len());
+                    groups.push((cell.weight(), vec![index]));
+                }
             }
         }
         groups.sort_by_key(|(weight, _)| Reverse(*weight));
-        let (mut load, mut shares) = (vec![0u64; count.max(1)], vec![0; cells.len()]);
+        // Of shares with as little to do, the first is given more.
+        let mut loads: BinaryHeap<Reverse<(u64, usize)>> =
+            (0..count.clamp(1, Self::MOST)).map(|share| Reverse((0, share))).collect();
+        let mut shares = vec![0; cells.len()];
         for (weight, members) in groups {
-            let lightest = (0..load.len()).min_by_key(|share| load[*share]).unwrap_or(0);
-            load[lightest] = load[lightest].saturating_add(weight);
+            let Some(Reverse((load, lightest))) = loads.pop() else { break };
+            loads.push(Reverse((load.saturating_add(weight), lightest)));
             members.into_iter().for_each(|member| shares[member] = lightest);
         }
         shares
@@ -125,8 +141,12 @@ impl FromStr for Shard {
         let parts =
             text.split_once('/').and_then(|(index, count)| Some((index.parse().ok()?, count.parse().ok()?)));
         match parts {
-            Some((index, count)) if (1..=count).contains(&index) => Ok(Self { index: index - 1, count }),
-            _ => Err("a share is written i/n, counted from 1, such as 2/8".to_owned()),
+            Some((index, count)) if (1..=count).contains(&index) && count <= Self::MOST => {
+                Ok(Self { index: index - 1, count })
+            }
+            _ => {
+                Err(format!("a share is written i/n, counted from 1, such as 2/8, of at most {}", Self::MOST))
+            }
         }
     }
 }
@@ -177,6 +197,27 @@ mod tests {
         for text in ["0/8", "9/8", "1/0", "1", "a/b", "1/2/3", "-1/2"] {
             assert!(text.parse::<Shard>().is_err(), "{text}");
         }
+        assert_eq!("100000/100000".parse::<Shard>().unwrap().count(), Shard::MOST);
+        for text in ["1/100001", "1/1000000000", "1/18446744073709551615", "1/18446744073709551616"] {
+            assert!(text.parse::<Shard>().unwrap_err().contains("at most 100000"), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_environment_with_absurd_numbers_is_refused() {
+        let last = "18446744073709551615";
+        for count in ["100001", "1000000000", last] {
+            let error = from(&array("0", "0", "1", count), None).unwrap_err();
+            assert!(error.contains("at most 100000"), "{error}");
+        }
+        // No number at all, and numbers at the ends of what there is.
+        for id in ["18446744073709551616", "-1", "1e9"] {
+            assert!(from(&array(id, "0", "1", "8"), None).unwrap_err().contains("no number"), "{id}");
+        }
+        assert!(from(&array(last, "0", "1", "8"), None).is_err());
+        assert_eq!(from(&array("0", last, last, "8"), None), is("1/8"));
+        assert!(from(&[("JOB_COMPLETION_INDEX", last)], Some(8)).is_err());
+        assert!(from(&[("JOB_COMPLETION_INDEX", "0")], Some(usize::MAX)).unwrap_err().contains("at most"));
     }
 
     #[test]

@@ -272,6 +272,23 @@ fn what_is_wrong_is_named_with_its_cure() {
 }
 
 #[test]
+fn a_grid_beyond_measure_is_refused_at_once() {
+    let root = tempfile::tempdir().unwrap();
+    let seeds: Vec<String> = (0..300_000).map(|seed| seed.to_string()).collect();
+    let begun = std::time::Instant::now();
+    let error = read(root.path(), &format!("{START}seeds = [{}]\n", seeds.join(", "))).unwrap_err();
+    assert!(error.contains("600000 cells") && error.contains("at most 100000"), "{error}");
+    // All pairs of seeds would take far longer.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+    let twice = read(root.path(), &format!("{START}seeds = [{}, 7]\n", seeds.join(", "))).unwrap_err();
+    assert!(twice.contains("seeds: 7 is there twice"), "{twice}");
+    // Small lists make a large grid too, once it is known how many sessions there are.
+    let root = workplace();
+    let error = plan(root.path(), &format!("{START}seeds = [{}]\n", seeds[..20_000].join(", "))).unwrap_err();
+    assert!(error.contains("200000 cells"), "{error}");
+}
+
+#[test]
 fn a_finished_cell_is_known_and_another_one_in_its_place_refused() {
     let root = workplace();
     let text = format!("{START}masks = ['mtm']\n[held_out]\nsessions = ['*-04']\n[train]\nepochs = 3\n");

@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use neuroglot_data::{Behaviour, Session, SessionParts, Unit, split_trials_by};
+use neuroglot_data::{Behaviour, Session, SessionParts, SpikeCounts, Unit, split_trials_by};
 use neuroglot_regions::{Annotation, is_region};
 use serde::{Deserialize, Serialize};
 
 use crate::binning::count_spikes;
+use crate::observed::{Windows, leave_out_unobserved};
 use crate::regions::RegionNames;
-use crate::trace_bins::bin_trace;
+use crate::trace_bins::{bin_trace, leave_out_fill};
 use crate::{
-    Condition, PrepareError, PrepareOptions, RecordedUnit, Recording, SpikeStream, TrialColumn, TrialRule,
-    TrialTable,
+    Condition, PrepareError, PrepareOptions, RecordedUnit, Recording, TrialColumn, TrialRule, TrialTable,
 };
 
 /// What units outside of all regions are labelled with where they are to count as a region.
@@ -102,15 +102,16 @@ pub fn assemble(
     for rule in [TrialRule::present(align)].iter().chain(rules).chain(&options.further_rules) {
         leave_out(&mut reasons, rule, &recording.trials).map_err(option)?;
     }
-    let recorded = recorded_span(&recording.spikes);
-    for (reason, &event) in reasons.iter_mut().zip(events) {
-        let outside = recorded.is_none_or(|[first, last]| {
-            event + options.window[1] < first || event + options.window[0] > last
-        });
-        if reason.is_none() && outside {
-            *reason = Some("outside the recorded spikes".to_owned());
-        }
-    }
+    let mut unit_reasons: Vec<Option<String>> =
+        recording.units.iter().map(|unit| options.reason_against(unit)).collect();
+    let windows = Windows { events, window: options.window, bin_seconds: options.bin_seconds };
+    notes.extend(leave_out_unobserved(
+        &recording,
+        &windows,
+        options.least_observed,
+        &mut reasons,
+        &mut unit_reasons,
+    ));
 
     let conditions: Vec<Condition> =
         recording.usual.conditions.iter().chain(&options.conditions).cloned().collect();
@@ -143,6 +144,14 @@ pub fn assemble(
             "{name} is the name of a condition and of a trace: give one another name"
         )));
     }
+    let observed_traces = &recording.observed.traces;
+    for (name, trace) in &mut traces {
+        let Some(observed) = observed_traces.get(name) else { continue };
+        let filled = leave_out_fill(trace, observed);
+        if filled > 0 {
+            notes.push(format!("{name}: {filled} samples at times when it was not recorded are missing"));
+        }
+    }
 
     let bin_all = |trials: &[usize]| -> BTreeMap<String, Behaviour> {
         let starts: Vec<f64> = trials.iter().map(|&trial| events[trial] + options.window[0]).collect();
@@ -150,7 +159,14 @@ pub fn assemble(
             (name.clone(), Behaviour::PerTrial(trials.iter().map(|&trial| values[trial]).collect()))
         });
         let per_bin = traces.iter().map(|(name, trace)| {
-            let binned = bin_trace(trace, &starts, bins, options.bin_seconds, options.max_gap);
+            let binned = bin_trace(
+                trace,
+                observed_traces.get(name),
+                &starts,
+                bins,
+                options.bin_seconds,
+                options.max_gap,
+            );
             (name.clone(), Behaviour::PerBin(binned))
         });
         per_trial.chain(per_bin).collect()
@@ -176,8 +192,6 @@ pub fn assemble(
     let mut names = RegionNames::new(options.parcellation, annotation);
     let regions: Vec<String> = recording.units.iter().map(|unit| names.name(&unit.location)).collect();
     notes.extend(names.into_notes());
-    let unit_reasons: Vec<Option<String>> =
-        recording.units.iter().map(|unit| options.reason_against(unit)).collect();
     let units = kept_of(&unit_reasons);
     let unit_selection = selection_of(&unit_reasons, |unit| Some(recording.units[unit].uuid.clone()));
     if units.is_empty() {
@@ -189,6 +203,7 @@ pub fn assemble(
 
     let starts: Vec<f64> = trials.iter().map(|&trial| events[trial] + options.window[0]).collect();
     let counts = count_spikes(&recording.spikes, recording.units.len(), &starts, bins, options.bin_seconds);
+    notes.extend(silent_trials(&counts));
     let behaviour_notes = notes_of(&behaviours, trials.len(), codes);
     let [train, validation, _] = options.split;
     let session = Session::new(SessionParts {
@@ -212,6 +227,21 @@ pub fn assemble(
         units: unit_selection,
         behaviours: behaviour_notes,
         notes,
+    })
+}
+
+/// What should be known of trials without any spike, where the others have many.
+pub(crate) fn silent_trials(counts: &SpikeCounts) -> Option<String> {
+    /// Spikes of a trial that has no spike by chance hardly ever.
+    const MANY: u64 = 50;
+    let silent = (0..counts.trials()).filter(|&trial| counts.entries(trial).next().is_none()).count();
+    let others = (counts.trials() - silent) as u64;
+    (silent > 0 && others > 0 && counts.total() / others >= MANY).then(|| {
+        format!(
+            "{silent} of {} trials have no spike, the others {} on average: was it recorded then?",
+            counts.trials(),
+            counts.total() / others
+        )
     })
 }
 
@@ -270,30 +300,6 @@ pub(crate) fn leave_out(
 /// Places without a reason against them.
 pub(crate) fn kept_of(reasons: &[Option<String>]) -> Vec<usize> {
     (0..reasons.len()).filter(|&place| reasons[place].is_none()).collect()
-}
-
-/// First and last spike, s; `None` if there is none.
-fn recorded_span(streams: &[SpikeStream]) -> Option<[f64; 2]> {
-    let mut span: Option<[f64; 2]> = None;
-    let mut widen = |times: &[f64]| {
-        if let (Some(&first), Some(&last)) = (times.first(), times.last()) {
-            let [a, b] = span.unwrap_or([first, last]);
-            span = Some([a.min(first), b.max(last)]);
-        }
-    };
-    for stream in streams {
-        match stream {
-            SpikeStream::Interleaved { times, .. } => widen(times),
-            SpikeStream::PerUnit { times, ends, .. } => {
-                let mut begin = 0;
-                for &end in ends {
-                    widen(&times[begin..end]);
-                    begin = end;
-                }
-            }
-        }
-    }
-    span
 }
 
 /// A column as numbers; texts that are no numbers get codes in alphabetical order, an empty one is missing.

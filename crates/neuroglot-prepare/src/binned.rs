@@ -8,7 +8,9 @@ use neuroglot_regions::Annotation;
 
 use crate::assemble::{
     Prepared, as_unit, kept_of, leave_out, missing_trials, notes_of, nothing_left, numbers_of, selection_of,
+    silent_trials,
 };
+use crate::observed::leave_out_unobserved_counts;
 use crate::regions::RegionNames;
 use crate::{Condition, PrepareError, PrepareOptions, RecordedUnit, TrialTable};
 
@@ -27,6 +29,8 @@ pub struct BinnedRecording {
     pub units: Vec<RecordedUnit>,
     /// Counts of spikes, `[trial, bin, unit]`.
     pub counts: SpikeCounts,
+    /// Whether each unit was observed in each trial, `[trial, unit]` flattened; `None` where nothing is said.
+    pub observed: Option<Vec<bool>>,
     /// What is known of each trial, `[trial]`; all of it becomes behaviours.
     pub trials: TrialTable,
     /// Behaviours by name, `[trial, bin]` flattened; NaN where missing.
@@ -97,13 +101,17 @@ pub fn assemble_binned(
             }
         }
     }
+    let mut unit_reasons: Vec<Option<String>> =
+        binned.units.iter().map(|unit| options.reason_against(unit)).collect();
+    if let Some(observed) = &binned.observed {
+        let least = options.least_observed;
+        notes.extend(leave_out_unobserved_counts(observed, least, &mut reasons, &mut unit_reasons));
+    }
     let trials = kept_of(&reasons);
     let trial_selection = selection_of(&reasons, |_| None);
     if trials.is_empty() {
         return Err(nothing_left(place, "trial", &trial_selection));
     }
-    let unit_reasons: Vec<Option<String>> =
-        binned.units.iter().map(|unit| options.reason_against(unit)).collect();
     let units = kept_of(&unit_reasons);
     let unit_selection = selection_of(&unit_reasons, |unit| Some(binned.units[unit].uuid.clone()));
     if units.is_empty() {
@@ -136,6 +144,7 @@ pub fn assemble_binned(
     if units.len() < session.units().len() {
         session = session.select_units(&units)?;
     }
+    notes.extend(silent_trials(session.counts()));
     let behaviours = notes_of(session.behaviours(), session.trials(), codes);
     Ok(Prepared { session, trials: trial_selection, units: unit_selection, behaviours, notes })
 }

@@ -13,8 +13,10 @@ mod files;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hdf5;
+mod intervals;
 mod many;
 mod nwb;
+mod observed;
 mod options;
 mod prepare;
 mod provenance;
@@ -32,13 +34,14 @@ pub use assemble::{BehaviourNotes, Dropped, Prepared, Selection, assemble};
 pub use binned::{BinnedRecording, assemble_binned};
 pub use error::PrepareError;
 pub use hdf5::{TraceChoice, TraceSelection, UnitColumns};
+pub use intervals::Intervals;
 pub use many::Limits;
 pub use nwb::{NwbOptions, nwb_eid, read_nwb, read_nwb_bytes};
 pub use options::{Condition, PrepareOptions};
 pub use prepare::{Outcome, Preparation};
 pub use provenance::{FileRecord, PROVENANCE_FILE, Provenance, SourceRecord};
 pub use recording::{
-    Location, RecordedUnit, Recording, SpikeStream, Trace, TrialColumn, TrialTable, UsualTrials,
+    Location, Observed, RecordedUnit, Recording, SpikeStream, Trace, TrialColumn, TrialTable, UsualTrials,
 };
 pub use rule::TrialRule;
 pub use source::{Content, Source, SourceOptions};

@@ -39,6 +39,10 @@ pub struct PrepareOptions {
     pub outside_is_region: bool,
     /// Keep only units whose quality is good.
     pub good_units: bool,
+    /// Keep only units that were observed in at least this share of the trials, in per cent, and of the trials only those in
+    /// which all of these were; `None` takes the share that keeps most units times trials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub least_observed: Option<f64>,
 }
 
 /// A column of the trials table that becomes a behaviour.
@@ -82,6 +86,7 @@ impl Default for PrepareOptions {
             parcellation: Parcellation::Beryl,
             outside_is_region: false,
             good_units: false,
+            least_observed: None,
         }
     }
 }
@@ -115,6 +120,11 @@ impl PrepareOptions {
         }
         if self.max_gap.is_nan() || self.max_gap <= 0.0 {
             return Err(format!("longest gap is {} s: it must be positive", self.max_gap));
+        }
+        if let Some(least) = self.least_observed
+            && !(0.0..=100.0).contains(&least)
+        {
+            return Err(format!("least share of observed trials is {least}: it must be 0 to 100 per cent"));
         }
         Ok(bins.round() as usize)
     }
@@ -159,5 +169,6 @@ mod tests {
         refused(|o| o.window = [f64::NAN, 1.0], "window");
         refused(|o| o.split = [70.0, 10.0, 10.0], "split");
         refused(|o| o.max_gap = 0.0, "gap");
+        refused(|o| o.least_observed = Some(f64::NAN), "observed");
     }
 }

@@ -1,6 +1,6 @@
 //! A recording as a source holds it: continuous in time, not yet cut into trials.
 
-use crate::{Condition, PrepareError, TrialRule};
+use crate::{Condition, Intervals, PrepareError, TrialRule};
 use std::collections::BTreeMap;
 
 /// One recording of one animal, continuous in time: all probes, the trials table and what the animal did.
@@ -22,10 +22,23 @@ pub struct Recording {
     pub trials: TrialTable,
     /// What was measured through time, by the name that the session will have it under.
     pub traces: BTreeMap<String, Trace>,
+    /// When what was recorded, as far as the source says it.
+    pub observed: Observed,
     /// What is usual for trials of this source.
     pub usual: UsualTrials,
     /// What a reader wants said: a file that was passed over, a clock that was mended, …
     pub notes: Vec<String>,
+}
+
+/// When something was recorded, as far as a source says it. Where it was not, no spike is no silence.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Observed {
+    /// The recording as a whole; where nothing is said, and at an edge that lies at no finite time, spikes tell.
+    pub recording: Option<Intervals>,
+    /// Each unit, `[unit]`; empty where nothing is said of units.
+    pub units: Vec<Option<Intervals>>,
+    /// Traces by name. Samples at other times are none, and events at other times are not known.
+    pub traces: BTreeMap<String, Intervals>,
 }
 
 /// What is usual for the trials of a source, where the options do not say otherwise.

@@ -293,7 +293,7 @@ fn spikes_in_lists_make_as_many_units_as_the_largest_cluster_says() {
     assert_eq!((session.units().len(), session.trials()), (3, 2));
     assert_eq!(session.counts().total(), 3);
     assert_eq!(session.units()[1].region, "void");
-    assert_eq!(outcome.provenance.trials.dropped[0].reason, "outside the recorded spikes");
+    assert_eq!(outcome.provenance.trials.dropped[0].reason, "not recorded");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use arrow_schema::DataType;
 use rayon::prelude::*;
 
 use crate::files::npy::read_npy;
-use crate::{PrepareError, Recording, Trace};
+use crate::{Observed, PrepareError, Recording, Trace};
 use datasets::{Collection, entries};
 use spikes::Probe;
 
@@ -193,6 +193,7 @@ impl AlfSource {
             spikes: streams,
             trials,
             traces,
+            observed: Observed::default(),
             usual,
             notes,
         })

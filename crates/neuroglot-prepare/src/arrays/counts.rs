@@ -3,6 +3,7 @@
 use neuroglot_data::{SpikeCounts, SpikeCountsBuilder};
 
 use super::description::Description;
+use super::observed;
 use super::trials::read_beside_counts;
 use super::units::MAX_UNITS;
 use super::value::ArrayValue;
@@ -25,10 +26,13 @@ pub(super) fn read(
     description: &Description,
     array: &ArrayValue,
     bin_seconds: f64,
+    observed: Option<&ArrayValue>,
 ) -> Result<BinnedRecording, PrepareError> {
     let counts = counts(array)?;
     let (trials, per_bin) = read_beside_counts(&description.trials, counts.trials(), counts.bins())?;
+    let in_trials = |array| observed::in_trials(array, counts.trials(), counts.units());
     Ok(BinnedRecording {
+        observed: observed.map(in_trials).transpose()?,
         eid: description.eid.clone(),
         subject: description.subject.clone(),
         lab: description.lab.clone(),

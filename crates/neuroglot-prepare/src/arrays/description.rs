@@ -12,10 +12,10 @@ use crate::PrepareError;
 const MAX_BYTES: u64 = 1 << 20;
 
 const TOP: [&str; 9] = ["eid", "subject", "lab", "align", "counts", "spikes", "units", "trials", "traces"];
-const COUNTS: [&str; 2] = ["file", "bin_seconds"];
-const SPIKES: [&str; 2] = ["times", "clusters"];
-const UNITS: [&str; 7] = ["ids", "regions", "coordinates", "uuids", "depths", "channels", "good"];
-const TRACE: [&str; 3] = ["times", "values", "events"];
+const COUNTS: [&str; 3] = ["file", "bin_seconds", "observed"];
+const SPIKES: [&str; 3] = ["times", "clusters", "observed"];
+const UNITS: [&str; 8] = ["ids", "regions", "coordinates", "uuids", "depths", "channels", "good", "observed"];
+const TRACE: [&str; 4] = ["times", "values", "events", "observed"];
 
 /// What the TOML file says.
 #[derive(Debug, Clone)]
@@ -29,15 +29,17 @@ pub(super) struct Description {
     pub trials: Vec<ArrayValue>,
     /// Traces by name.
     pub traces: Vec<(String, TraceArrays)>,
+    /// When traces were recorded, by name, as far as it is said.
+    pub observed_traces: Vec<(String, ArrayValue)>,
 }
 
 /// What the units did.
 #[derive(Debug, Clone)]
 pub(super) enum Activity {
-    /// Counts `[trial, bin, unit]` in bins of so many seconds.
-    Counts { counts: ArrayValue, bin_seconds: f64 },
-    /// Times and clusters of spikes; trials are aligned to a column.
-    Spikes { times: ArrayValue, clusters: ArrayValue, align: String },
+    /// Counts `[trial, bin, unit]` in bins of so many seconds; which units were observed in which trials.
+    Counts { counts: ArrayValue, bin_seconds: f64, observed: Option<ArrayValue> },
+    /// Times and clusters of spikes; when they were recorded; trials are aligned to a column.
+    Spikes { times: ArrayValue, clusters: ArrayValue, observed: Option<ArrayValue>, align: String },
 }
 
 /// Lists of the units.
@@ -50,6 +52,7 @@ pub(super) struct UnitLists {
     pub depths: Option<ArrayValue>,
     pub channels: Option<ArrayValue>,
     pub good: Option<ArrayValue>,
+    pub observed: Option<ArrayValue>,
 }
 
 /// Arrays of a trace.
@@ -100,11 +103,13 @@ impl Description {
                 Activity::Counts {
                     counts: keys.array(counts, "counts.", "file")?,
                     bin_seconds: keys.seconds(counts, "counts.", "bin_seconds")?,
+                    observed: keys.optional_array(counts, "counts.", "observed")?,
                 }
             }
             (None, Some(spikes)) => Activity::Spikes {
                 times: keys.array(spikes, "spikes.", "times")?,
                 clusters: keys.array(spikes, "spikes.", "clusters")?,
+                observed: keys.optional_array(spikes, "spikes.", "observed")?,
                 align: keys.text(table, "align")?.ok_or_else(|| {
                     let cure = "name the column of [trials] with the times that trials are aligned to, such as \
                                 align = \"stim_on\", above the first [table]";
@@ -122,10 +127,7 @@ impl Description {
         };
         let mut units = UnitLists::default();
         if let Some(table) = keys.table(table, "units", &UNITS)? {
-            let list = |key: &str| match table.contains_key(key) {
-                true => keys.array(table, "units.", key).map(Some),
-                false => Ok(None),
-            };
+            let list = |key: &str| keys.optional_array(table, "units.", key);
             units = UnitLists {
                 ids: list("ids")?,
                 regions: list("regions")?,
@@ -134,6 +136,7 @@ impl Description {
                 depths: list("depths")?,
                 channels: list("channels")?,
                 good: list("good")?,
+                observed: list("observed")?,
             };
         }
         let mut trials = Vec::new();
@@ -142,11 +145,20 @@ impl Description {
                 trials.push(keys.array(table, "trials.", name)?);
             }
         }
-        let mut traces = Vec::new();
+        let (mut traces, mut observed_traces) = (Vec::new(), Vec::new());
         if let Some(table) = keys.any_table(table, "traces")? {
-            for name in table.keys() {
+            for (name, arrays) in table {
                 traces.push((name.clone(), keys.trace(table, name)?));
+                let arrays = arrays.as_table();
+                let place = format!("traces.{name}.");
+                let observed =
+                    arrays.map_or(Ok(None), |arrays| keys.optional_array(arrays, &place, "observed"))?;
+                observed_traces.extend(observed.map(|observed| (name.clone(), observed)));
             }
+        }
+        if let (Activity::Counts { .. }, Some(_)) = (&activity, &units.observed) {
+            let problem = "is for spikes: counts have trials already".to_owned();
+            return Err(keys.wrong("units.observed", problem, "give counts.observed, [trial, unit]"));
         }
         if let (Activity::Counts { .. }, Some((name, _))) = (&activity, traces.first()) {
             return Err(keys.wrong(
@@ -166,18 +178,24 @@ impl Description {
             units,
             trials,
             traces,
+            observed_traces,
         })
     }
 
     /// All lists and arrays.
     pub(super) fn values(&self) -> Vec<&ArrayValue> {
         let mut values: Vec<&ArrayValue> = match &self.activity {
-            Activity::Counts { counts, .. } => vec![counts],
-            Activity::Spikes { times, clusters, .. } => vec![times, clusters],
+            Activity::Counts { counts, observed, .. } => std::iter::once(counts).chain(observed).collect(),
+            Activity::Spikes { times, clusters, observed, .. } => {
+                [times, clusters].into_iter().chain(observed).collect()
+            }
         };
-        let UnitLists { ids, regions, coordinates, uuids, depths, channels, good } = &self.units;
-        values.extend([ids, regions, coordinates, uuids, depths, channels, good].into_iter().flatten());
+        let UnitLists { ids, regions, coordinates, uuids, depths, channels, good, observed } = &self.units;
+        values.extend(
+            [ids, regions, coordinates, uuids, depths, channels, good, observed].into_iter().flatten(),
+        );
         values.extend(&self.trials);
+        values.extend(self.observed_traces.iter().map(|(_, observed)| observed));
         for (_, trace) in &self.traces {
             match trace {
                 TraceArrays::Samples { times, values: samples } => values.extend([times, samples]),
@@ -276,6 +294,18 @@ impl Keys<'_> {
         }
     }
 
+    fn optional_array(
+        &self,
+        table: &Table,
+        place: &str,
+        key: &str,
+    ) -> Result<Option<ArrayValue>, PrepareError> {
+        match table.contains_key(key) {
+            true => self.array(table, place, key).map(Some),
+            false => Ok(None),
+        }
+    }
+
     fn trace(&self, traces: &Table, name: &str) -> Result<TraceArrays, PrepareError> {
         let place = format!("traces.{name}.");
         let Some(table) = self.any_table(traces, name)? else {
@@ -283,7 +313,7 @@ impl Keys<'_> {
         };
         self.check(table, &place, &TRACE)?;
         match table.contains_key("events") {
-            true if table.len() > 1 => Err(self.wrong(
+            true if table.contains_key("times") || table.contains_key("values") => Err(self.wrong(
                 &format!("{place}events"),
                 "stands beside samples".to_owned(),
                 "give events, or times and values",

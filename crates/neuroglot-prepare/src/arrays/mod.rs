@@ -5,6 +5,7 @@
 
 mod counts;
 mod description;
+mod observed;
 mod spikes;
 mod trials;
 mod units;
@@ -51,13 +52,14 @@ impl ArraysSource {
     /// [`PrepareError`] names the file and the array that cannot be read, or contradicts the others.
     pub fn read(&self, wanted: &(dyn Fn(&str) -> bool + Sync)) -> Result<Content, PrepareError> {
         match &self.description.activity {
-            Activity::Counts { counts, bin_seconds } => {
-                let binned = counts::read(&self.description, counts, *bin_seconds)?;
+            Activity::Counts { counts, bin_seconds, observed } => {
+                let binned = counts::read(&self.description, counts, *bin_seconds, observed.as_ref())?;
                 Ok(Content::Binned(Box::new(binned)))
             }
-            Activity::Spikes { times, clusters, align } => {
-                let recording =
+            Activity::Spikes { times, clusters, observed, align } => {
+                let mut recording =
                     spikes::read(&self.description, [times, clusters], align, &self.file, wanted)?;
+                recording.observed = spikes::observed(&self.description, observed.as_ref(), &recording)?;
                 Ok(Content::Recording(Box::new(recording)))
             }
         }

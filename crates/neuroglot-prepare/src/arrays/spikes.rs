@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::description::{Description, TraceArrays};
+use super::observed;
 use super::trials::read_table;
 use super::value::ArrayValue;
 use crate::spike_order::put_in_order;
-use crate::{Condition, PrepareError, Recording, SpikeStream, Trace, UsualTrials};
+use crate::{Condition, Observed, PrepareError, Recording, SpikeStream, Trace, UsualTrials};
 
 /// Reads spikes, units, trials and the traces that `wanted` names.
 ///
@@ -70,6 +71,28 @@ pub(super) fn read(
         traces,
         usual,
         notes,
+        ..Recording::default()
+    })
+}
+
+/// When what was recorded, of a recording whose spikes were recorded when `of_spikes` says.
+///
+/// # Errors
+/// As [`read`].
+pub(super) fn observed(
+    description: &Description,
+    of_spikes: Option<&ArrayValue>,
+    recording: &Recording,
+) -> Result<Observed, PrepareError> {
+    let units = description.units.observed.as_ref();
+    let mut traces = BTreeMap::new();
+    for (name, array) in &description.observed_traces {
+        traces.insert(name.clone(), observed::stretches(array)?);
+    }
+    Ok(Observed {
+        recording: of_spikes.map(observed::stretches).transpose()?,
+        units: units.map_or(Ok(Vec::new()), |array| observed::of_units(array, recording.units.len()))?,
+        traces,
     })
 }
 

@@ -146,7 +146,7 @@ impl UnitLists {
 
     /// A list that says how many units there are, and how many it says.
     fn listed(&self) -> Result<Option<(&ArrayValue, usize)>, PrepareError> {
-        let UnitLists { ids: _, regions, coordinates, uuids, depths, channels, good } = self;
+        let UnitLists { ids: _, regions, coordinates, uuids, depths, channels, good, observed: _ } = self;
         let Some(list) = [regions, uuids, depths, channels, good, coordinates].into_iter().flatten().next()
         else {
             return Ok(None);

@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::table::{MOST_COLUMNS, listed};
 use super::{Dataset, File, Kind};
-use crate::{PrepareError, Trace};
+use crate::{Intervals, PrepareError, Trace};
 
 /// One trace that is wanted of a file.
 ///
@@ -61,6 +61,8 @@ pub(crate) struct TraceSet<'o> {
     found: Vec<String>,
     taken: Vec<usize>,
     traces: BTreeMap<String, (String, Trace)>,
+    /// When the series of a path were recorded, as far as it is said.
+    observed: BTreeMap<String, Intervals>,
 }
 
 /// A trace that is to be read.
@@ -79,7 +81,7 @@ impl<'o> TraceSet<'o> {
             TraceSelection::All => Vec::new(),
             TraceSelection::Chosen(choices) => vec![0; choices.len()],
         };
-        TraceSet { selection, found: Vec::new(), taken, traces: BTreeMap::new() }
+        TraceSet { selection, found: Vec::new(), taken, traces: BTreeMap::new(), observed: BTreeMap::new() }
     }
 
     /// Says that there is a series at `path`, whose own name is `name`; gives what is wanted of it.
@@ -99,6 +101,17 @@ impl<'o> TraceSet<'o> {
                 wanted
             }
         }
+    }
+
+    /// Says when the series at a path was recorded.
+    pub(crate) fn observe(&mut self, path: &str, observed: Intervals) {
+        self.observed.insert(path.to_owned(), observed);
+    }
+
+    /// When traces were recorded, by their names, as far as it is said.
+    pub(crate) fn observed(&self) -> BTreeMap<String, Intervals> {
+        let said = self.traces.iter().filter_map(|(name, (path, _))| Some((name, self.observed.get(path)?)));
+        said.map(|(name, observed)| (name.clone(), observed.clone())).collect()
     }
 
     /// Adds a trace; if its name is taken by that of another path, `path` with dots is its name.

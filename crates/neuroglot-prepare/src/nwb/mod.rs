@@ -1,6 +1,7 @@
 //! NWB 2 files (Neurodata Without Borders): units, trials, time series.
 
 mod electrodes;
+mod observed;
 mod series;
 mod units;
 

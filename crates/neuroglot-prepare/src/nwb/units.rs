@@ -1,7 +1,7 @@
 //! `/units`: spikes of each unit, and where it was recorded.
 
-use super::NwbOptions;
 use super::electrodes::{Electrodes, electrode_groups};
+use super::{NwbOptions, observed};
 use crate::hdf5::{Column, File, Kind, Table, UnitTable, unique_uuids};
 use crate::{Location, PrepareError, RecordedUnit, Recording, SpikeStream};
 
@@ -37,6 +37,7 @@ pub(super) fn read(file: &File, options: &NwbOptions, recording: &mut Recording)
         recording.notes.push(note);
     }
     recording.spikes = vec![SpikeStream::PerUnit { first_unit: 0, times, ends }];
+    recording.observed = observed::read(file, &table, &recording.units, &mut recording.notes)?;
     Ok(())
 }
 

@@ -1,5 +1,6 @@
 //! HDF5 files of temporaldata, as torch_brain and brainsets write them: spikes, units, intervals, time series.
 
+mod domain;
 mod series;
 mod units;
 
@@ -97,7 +98,8 @@ fn read(file: &File, options: &TemporaldataOptions) -> Result<Recording, Prepare
     recording.lab = described(file, "brainset")?.unwrap_or_default();
     read_trials(file, options, &mut recording)?;
     units::read(file, options, &mut recording)?;
-    recording.traces = series::read(file, options, &mut recording.notes)?;
+    recording.observed.recording = domain::of_recording(file, &recording.spikes)?;
+    (recording.traces, recording.observed.traces) = series::read(file, options, &mut recording.notes)?;
     Ok(recording)
 }
 

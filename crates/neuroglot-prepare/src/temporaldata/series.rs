@@ -2,22 +2,26 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::TemporaldataOptions;
+use super::{TemporaldataOptions, domain};
 use crate::hdf5::{File, Group, TraceSet, in_order, unfit};
-use crate::{PrepareError, Trace};
+use crate::{Intervals, PrepareError, Trace};
 
 /// Groups in groups are followed this deep; `Data` in `Data` is rare.
 const MOST_DEEP: usize = 8;
+
+/// Traces by name, and when they were recorded, as far as it is said.
+type Traces = (BTreeMap<String, Trace>, BTreeMap<String, Intervals>);
 
 /// Reads the series that the options select, each field as a trace `group.field`.
 pub(super) fn read(
     file: &File,
     options: &TemporaldataOptions,
     notes: &mut Vec<String>,
-) -> Result<BTreeMap<String, Trace>, PrepareError> {
+) -> Result<Traces, PrepareError> {
     let mut traces = TraceSet::new(&options.traces);
     visit(&file.root()?, "", MOST_DEEP, &mut BTreeSet::new(), &mut traces, notes)?;
-    traces.finish(file)
+    let observed = traces.observed();
+    Ok((traces.finish(file)?, observed))
 }
 
 /// Looks for series in a group and those below; `name` is its path with dots.
@@ -62,6 +66,11 @@ fn series(
         for wanted in traces.wanted(name, name) {
             let times = timestamps(group)?;
             let (times, _) = in_order(times.clone(), times, name, notes);
+            if let Some(domain) = domain::of(group)?
+                && !domain::is_span_of(&domain, times.first(), times.last())
+            {
+                traces.observe(name, domain);
+            }
             traces.insert(wanted.name, name, Trace::Events(times));
         }
     }
@@ -105,6 +114,13 @@ fn series(
                 let problem = format!("has {rows} samples for {} times", times.len());
                 return Err(file.field(data.path(), problem, "the file is inconsistent, write it again"));
             }
+            // The edges of a regular series lie on its samples, of which that at the end is fill already: half a sample
+            // earlier no rounding matters.
+            if !irregular && let Some(domain) = domain::of(group)? {
+                let half = 0.5 / group.number_attribute("sampling_rate")?.unwrap_or(f64::INFINITY);
+                let earlier = domain.stretches().iter().map(|stretch| stretch.map(|edge| edge - half));
+                traces.observe(&path, Intervals::new(earlier));
+            }
             traces.insert_samples(file, &wanted, &path, times, &values, columns, notes)?;
         }
     }
@@ -125,7 +141,7 @@ fn timestamps(group: &Group<'_>) -> Result<Vec<f64>, PrepareError> {
     }
 }
 
-/// Times of regular samples: the start of the domain, then one in every 1 / `sampling_rate`; gaps are NaN values.
+/// Times of regular samples: the start of the domain, then one in every 1 / `sampling_rate`, also where gaps are filled.
 fn grid(group: &Group<'_>, rows: usize) -> Result<Vec<f64>, PrepareError> {
     let file = group.file();
     let rate = group.number_attribute("sampling_rate")?.unwrap_or(f64::NAN);

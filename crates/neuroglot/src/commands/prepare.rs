@@ -140,6 +140,10 @@ struct UnitOptions {
     /// Only units of good quality
     #[arg(long)]
     good_units: bool,
+    /// Only units that were observed in at least so many per cent of the trials, and only trials in which all of these were
+    /// [default: what keeps most units times trials]
+    #[arg(long, value_name = "PERCENT")]
+    least_observed: Option<f64>,
 }
 
 #[derive(Debug, Args)]
@@ -317,6 +321,9 @@ impl Arguments {
         set(&mut options.parcellation, &self.units.parcellation);
         options.outside_is_region |= self.units.outside_is_region;
         options.good_units |= self.units.good_units;
+        if self.units.least_observed.is_some() {
+            options.least_observed = self.units.least_observed;
+        }
         options.bins().map_err(CommandError::Usage)?;
         let AlfArguments { revision, sorter, probes } = &self.alf;
         let eid = &self.eid;

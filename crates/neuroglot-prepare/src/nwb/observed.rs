@@ -1,0 +1,124 @@
+//! When units were observed (`obs_intervals` of `/units`), and which times are invalid (`/intervals/invalid_times`).
+
+use crate::hdf5::{File, Kind, Table};
+use crate::{Intervals, Observed, PrepareError, RecordedUnit};
+
+/// What the file says of when it was recorded. `units` are those of the table of units.
+pub(super) fn read(
+    file: &File,
+    table: &Table<'_>,
+    units: &[RecordedUnit],
+    notes: &mut Vec<String>,
+) -> Result<Observed, PrepareError> {
+    let mut observed = Observed { units: of_units(table, units.len(), notes)?, ..Observed::default() };
+    let invalid = invalid_times(file, notes)?;
+    let (mut of_all, mut count) = (Vec::new(), 0);
+    for Invalid { stretch, tags } in invalid {
+        count += 1;
+        let of_probe = |unit: &RecordedUnit| tags.iter().any(|tag| tag.eq_ignore_ascii_case(&unit.probe));
+        let rest = Intervals::new([stretch]).complement();
+        // A tag may name a probe: then the others were recorded.
+        if !units.iter().any(of_probe) {
+            of_all.push(stretch);
+            continue;
+        }
+        observed.units.resize(units.len(), None);
+        for (unit, own) in units.iter().zip(&mut observed.units) {
+            if of_probe(unit) {
+                *own = Some(own.take().map_or_else(|| rest.clone(), |own| own.intersection(&rest)));
+            }
+        }
+    }
+    if !of_all.is_empty() {
+        observed.recording = Some(Intervals::new(of_all).complement());
+    }
+    if count > 0 {
+        notes.push(format!(
+            "/intervals/invalid_times lists {count} stretches of time, which count as not recorded"
+        ));
+    }
+    Ok(observed)
+}
+
+/// `obs_intervals`, one or any number for each unit.
+fn of_units(
+    table: &Table<'_>,
+    units: usize,
+    notes: &mut Vec<String>,
+) -> Result<Vec<Option<Intervals>>, PrepareError> {
+    let Some(dataset) = table.dataset("obs_intervals")? else { return Ok(Vec::new()) };
+    let mut passed_over = |why: &str| {
+        notes.push(format!("/units/obs_intervals passed over: {why}; spikes tell when it was recorded"));
+        Ok(Vec::new())
+    };
+    if dataset.kind() != Kind::Number || dataset.columns() != 2 {
+        return passed_over("it has no begin and end for each interval");
+    }
+    let edges = dataset.numbers()?;
+    let (stretches, _) = edges.as_chunks::<2>();
+    let ends = if table.is_ragged("obs_intervals") {
+        table.ends("obs_intervals", stretches.len())?
+    } else if stretches.len() == units {
+        (1..=units).collect()
+    } else {
+        return passed_over("it has another number of rows than there are units");
+    };
+    let (mut start, mut unsaid) = (0, 0);
+    let observed = ends.into_iter().map(|end| {
+        let own = Intervals::new(stretches[start..end].iter().copied());
+        start = end;
+        // A unit without intervals is one of which nothing is said.
+        let said = !own.stretches().is_empty();
+        unsaid += usize::from(!said);
+        said.then_some(own)
+    });
+    let observed: Vec<Option<Intervals>> = observed.collect();
+    if unsaid > 0 {
+        notes.push(format!(
+            "{unsaid} of {units} units have no obs_intervals: they are taken to be observed while their probe has spikes"
+        ));
+    }
+    Ok(observed)
+}
+
+/// A row of the table of invalid times.
+struct Invalid {
+    stretch: [f64; 2],
+    tags: Vec<String>,
+}
+
+fn invalid_times(file: &File, notes: &mut Vec<String>) -> Result<Vec<Invalid>, PrepareError> {
+    let Some(group) = file.group("/intervals/invalid_times")? else { return Ok(Vec::new()) };
+    let path = group.path().to_owned();
+    let table = Table::open(group, &["start_time", "id"])?;
+    let edge = |name: &str| Ok::<_, PrepareError>(table.pick(None, &[name])?.and_then(crate::hdf5::numbers));
+    let (Some(starts), Some(stops)) = (edge("start_time")?, edge("stop_time")?) else {
+        notes.push(format!("{path} passed over: it has no numbers start_time and stop_time"));
+        return Ok(Vec::new());
+    };
+    let mut tags = vec![Vec::new(); starts.len()];
+    if table.is_ragged("tags")
+        && let Some(dataset) = table.dataset("tags")?
+        && dataset.kind() == Kind::Text
+    {
+        let mut texts = dataset.texts()?.into_iter();
+        let ends = table.ends("tags", texts.len())?;
+        let mut start = 0;
+        for (own, end) in tags.iter_mut().zip(ends) {
+            own.extend(texts.by_ref().take(end - start));
+            start = end;
+        }
+    }
+    let rows = starts.into_iter().zip(stops).zip(tags);
+    let mut invalid: Vec<Invalid> =
+        rows.map(|((start, stop), tags)| Invalid { stretch: [start, stop], tags }).collect();
+    let found = invalid.len();
+    invalid.retain(|row| row.stretch[0] <= row.stretch[1]);
+    if invalid.len() < found {
+        notes.push(format!(
+            "{} rows of {path} do not end after they begin and are passed over",
+            found - invalid.len()
+        ));
+    }
+    Ok(invalid)
+}

@@ -28,7 +28,7 @@ pub use model::{
     Architecture, Model, ModelConfig, ModelWeights, OpenedPart, OpenedRows, TrainingBatch, Update,
 };
 pub use ndt2::{PatchLayout, PatchTail};
-pub use ownership::Owner;
+pub use ownership::{Owner, stored_name};
 pub use parameters::ParameterInfo;
 pub use regions::Regions;
 pub use scheme::{Prompt, Scheme};

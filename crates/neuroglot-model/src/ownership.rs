@@ -1,6 +1,7 @@
 //! Which part of a model a parameter belongs to, by its published name.
 
 use crate::ParameterInfo;
+use std::borrow::Cow;
 
 const SESSION_ROWS: &str = "encoder.embedder.embed_session.weight";
 const INPUT_STITCHERS: &str = "encoder.stitcher.stitcher_dict.";
@@ -47,6 +48,23 @@ impl<'a> Owner<'a> {
     }
 }
 
+/// The name under which files keep a parameter: as published, with `.` and `%` of a session's eid written `%2E` and
+/// `%25`, since PyTorch takes a point for the end of a module's name and cannot load a stitcher whose key has one.
+pub fn stored_name(name: &str) -> Cow<'_, str> {
+    let owned = |stitchers: &str, session: &str, part: &str| {
+        Cow::Owned(format!("{stitchers}{}.{part}", session.replace('%', "%25").replace('.', "%2E")))
+    };
+    match Owner::of(name) {
+        Owner::Input { session, part } if session.contains(['.', '%']) => {
+            owned(INPUT_STITCHERS, session, part)
+        }
+        Owner::Output { session, part } if session.contains(['.', '%']) => {
+            owned(OUTPUT_STITCHERS, session, part)
+        }
+        _ => Cow::Borrowed(name),
+    }
+}
+
 impl ParameterInfo {
     /// The part of the model that it belongs to.
     pub fn owner(&self) -> Owner<'_> {
@@ -68,5 +86,17 @@ mod tests {
         assert_eq!(Owner::of(&name), Owner::Input { session, part: "weight" });
         let name = format!("stitch_decoder.stitch_decoder_dict.{session}.bias");
         assert_eq!(Owner::of(&name), Owner::Output { session, part: "bias" });
+    }
+
+    #[test]
+    fn a_stored_name_has_no_point_within_an_eid_and_eids_stay_apart() {
+        let input = |eid: &str| format!("encoder.stitcher.stitcher_dict.{eid}.weight");
+        let output = |eid: &str| format!("stitch_decoder.stitch_decoder_dict.{eid}.bias");
+        for name in [input("mouse-1"), output("mouse-1"), "encoder.layers.0.ln1.weight".to_owned()] {
+            assert_eq!(stored_name(&name), name);
+        }
+        assert_eq!(stored_name(&input("sub-1.ses-2")), input("sub-1%2Eses-2"));
+        assert_eq!(stored_name(&output("a.b.")), output("a%2Eb%2E"));
+        assert_eq!(stored_name(&input("a%2Eb")), input("a%252Eb"));
     }
 }

@@ -3,7 +3,7 @@
 use crate::{MaskConfig, TrainError, TrialRecord, replace_file};
 use neuroglot_data::Session;
 use neuroglot_engine::Device;
-use neuroglot_model::{Model, ModelConfig, SessionShape};
+use neuroglot_model::{Model, ModelConfig, SessionShape, stored_name};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -224,6 +224,16 @@ impl Checkpoint {
     }
 }
 
+/// The names of parameters' moments in `optimiser.safetensors` begin with what they are.
+pub(crate) const MOMENTS: [&str; 2] = ["first_moment.", "second_moment."];
+
+/// The name of an array in a file: that of its parameter as it is stored, behind what comes before it.
+fn name_in_file(name: &str) -> String {
+    let of_moment = MOMENTS.into_iter().find_map(|moment| Some((moment, name.strip_prefix(moment)?)));
+    let (before, parameter) = of_moment.unwrap_or(("", name));
+    format!("{before}{}", stored_name(parameter))
+}
+
 /// Writes named arrays of f32. Equal arrays give equal bytes.
 pub(crate) fn write_tensors(
     path: &Path,
@@ -234,7 +244,7 @@ pub(crate) fn write_tensors(
         tensors.iter().map(|(_, _, values)| values.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
     let views = tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
         let view = TensorView::new(Dtype::F32, shape.clone(), bytes).expect("a parameter has its shape");
-        (name.as_str(), view)
+        (name_in_file(name), view)
     });
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let bytes = safetensors::serialize(views, Some(metadata)).expect("parameters have names of their own");
@@ -256,27 +266,37 @@ impl<'a> Tensors<'a> {
         Ok(Self { path, tensors })
     }
 
+    /// Earlier files have eids as they are. In files of today no eid has a point, so one that has is of such a file.
+    fn view(&self, name: &str) -> Option<TensorView<'a>> {
+        let stored = name_in_file(name);
+        let of = |name: &str| self.tensors.tensor(name).ok();
+        if stored.contains("%2E") {
+            of(name).or_else(|| of(&stored))
+        } else {
+            of(&stored).or_else(|| of(name))
+        }
+    }
+
     /// Values of all arrays together.
     fn values(&self) -> u128 {
         self.tensors.tensors().iter().map(|(_, view)| view.data().len() as u128 / 4).sum()
     }
 
     pub(crate) fn holds(&self, name: &str) -> bool {
-        self.tensors.tensor(name).is_ok()
+        self.view(name).is_some()
     }
 
     /// An array of rows of some width, however many there are.
     pub(crate) fn read_rows(&self, name: &str, width: usize) -> Result<Vec<f32>, TrainError> {
-        let rows = self.tensors.tensor(name).ok().and_then(|view| view.shape().first().copied());
+        let rows = self.view(name).and_then(|view| view.shape().first().copied());
         self.read(name, &[rows.unwrap_or(0), width])
     }
 
     pub(crate) fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, TrainError> {
         let fail = |problem: String| TrainError::Checkpoint { path: self.path.to_owned(), problem };
         let view = self
-            .tensors
-            .tensor(name)
-            .map_err(|_| fail(format!("parameter {name} is missing; the file belongs to another model")))?;
+            .view(name)
+            .ok_or_else(|| fail(format!("parameter {name} is missing; the file belongs to another model")))?;
         if view.dtype() != Dtype::F32 || view.shape() != shape {
             let found = format!("{:?} {:?}", view.dtype(), view.shape());
             return Err(fail(format!("parameter {name} is {found}, and this model's is F32 {shape:?}")));
@@ -311,6 +331,38 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join(Checkpoint::CONFIG), json.to_string()).unwrap();
         Checkpoint::open(folder.path()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn eids_with_points_are_kept_apart_in_files_and_earlier_files_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.safetensors");
+        let input = |eid: &str| format!("encoder.stitcher.stitcher_dict.{eid}.weight");
+        let moment = format!("first_moment.{}", input("a.b"));
+        let names = [input("a.b"), input("a%2Eb"), "encoder.layers.0.ln1.weight".to_owned(), moment];
+        let values = |place: usize| vec![place as f32];
+        let arrays = names.iter().enumerate().map(|(place, name)| (name.clone(), vec![1], values(place)));
+        write_tensors(&path, arrays.collect()).unwrap();
+        let bytes = std::fs::read(&path).unwrap();
+        let stored = SafeTensors::deserialize(&bytes).unwrap();
+        let mut keys: Vec<&str> = stored.names();
+        keys.sort_unstable();
+        assert_eq!(keys[0], "encoder.layers.0.ln1.weight");
+        assert_eq!(keys[1..3], [&input("a%252Eb"), &input("a%2Eb")]);
+        assert_eq!(keys[3], format!("first_moment.{}", input("a%2Eb")));
+        let tensors = Tensors::of(&path, &bytes).unwrap();
+        for (place, name) in names.iter().enumerate() {
+            assert_eq!(tensors.read(name, &[1]).unwrap(), values(place), "{name}");
+        }
+
+        // As files were written before: names as they are.
+        let (one, two) = (1f32.to_le_bytes(), 2f32.to_le_bytes());
+        let view = |bytes| TensorView::new(Dtype::F32, vec![1], bytes).unwrap();
+        let arrays = [(input("a.b"), view(&one)), (input("a%2Eb"), view(&two))];
+        let earlier = safetensors::serialize(arrays, None).unwrap();
+        let earlier = Tensors::of(&path, &earlier).unwrap();
+        assert_eq!(earlier.read(&input("a.b"), &[1]).unwrap(), [1.0]);
+        assert_eq!(earlier.read(&input("a%2Eb"), &[1]).unwrap(), [2.0]);
     }
 
     #[test]

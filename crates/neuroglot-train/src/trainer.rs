@@ -491,7 +491,7 @@ impl<'a> Trainer<'a> {
 }
 
 fn moment_names(parameter: &str) -> [String; 2] {
-    [format!("first_moment.{parameter}"), format!("second_moment.{parameter}")]
+    crate::checkpoint::MOMENTS.map(|moment| format!("{moment}{parameter}"))
 }
 
 /// Reverses the order of bins, `[bin, unit]`.

@@ -22,19 +22,22 @@
 //! ```
 
 mod aligned;
+mod categories;
 mod counts;
 mod error;
 mod filter;
+mod origin;
 mod session;
 mod simulate;
 mod split;
 mod summary;
 
 pub use aligned::{SessionHeader, StagedSession, visit_parquet};
+pub use categories::{BehaviourKind, Categories, MOST_CATEGORIES};
 pub use counts::{SpikeCounts, SpikeCountsBuilder};
 pub use error::{DataError, RowProblem};
 pub use filter::{Filter, FilterReport, FilterStep};
-pub use session::{Behaviour, Session, SessionParts, Unit, check_distinct};
+pub use session::{Behaviour, LeftOutColumn, Session, SessionParts, Unit, check_distinct};
 pub use simulate::SimulatorConfig;
 pub use split::{Split, split_trials, split_trials_by};
-pub use summary::{BehaviourSummary, RateDistribution, SessionSummary};
+pub use summary::{BehaviourSummary, CategorySummary, RateDistribution, SessionSummary};

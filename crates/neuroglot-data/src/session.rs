@@ -2,6 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
+use crate::origin::Origin;
 use crate::{DataError, SpikeCounts, Split};
 
 /// One recorded (or simulated) unit: the spikes that spike sorting assigned to one source.
@@ -83,6 +86,19 @@ pub struct Session {
     counts: SpikeCounts,
     behaviours: BTreeMap<String, Behaviour>,
     true_rates: Option<Vec<f32>>,
+    /// What the values 0, 1, … of behaviours that were text stand for.
+    texts: BTreeMap<String, Vec<String>>,
+    left_out: Vec<LeftOutColumn>,
+    origin: Origin,
+}
+
+/// A column of a session's files that nothing was made of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOutColumn {
+    /// Its name.
+    pub column: String,
+    /// Why, in a few words.
+    pub why: String,
 }
 
 impl Session {
@@ -136,7 +152,64 @@ impl Session {
         if counts.nonzero() == 0 {
             return Err(DataError::NoSpikes { eid, trials });
         }
-        Ok(Session { eid, subject, lab, bin_seconds, units, splits, counts, behaviours, true_rates })
+        let origin = Origin::whole(&splits, units.len());
+        let (texts, left_out) = (BTreeMap::new(), Vec::new());
+        Ok(Session {
+            eid,
+            subject,
+            lab,
+            bin_seconds,
+            units,
+            splits,
+            counts,
+            behaviours,
+            true_rates,
+            texts,
+            left_out,
+            origin,
+        })
+    }
+
+    /// The session with what the values 0, 1, … of a behaviour that has one value per trial stand for.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] if there is no such behaviour, or a value of it has no text.
+    pub fn with_texts(mut self, name: &str, texts: Vec<String>) -> Result<Session, DataError> {
+        let values = self.behaviour_per_trial(name)?;
+        let has_text = |value: &f64| value.fract() == 0.0 && *value >= 0.0 && *value < texts.len() as f64;
+        if let Some(value) = values.iter().find(|value| !value.is_nan() && !has_text(value)) {
+            return Err(DataError::Invalid {
+                eid: self.eid.clone(),
+                field: format!("behaviour {name}"),
+                problem: format!("holds {value}, which stands for none of its {} texts", texts.len()),
+            });
+        }
+        self.texts.insert(name.to_owned(), texts);
+        Ok(self)
+    }
+
+    /// What the values 0, 1, … of a behaviour stand for; `None` for one that was numbers.
+    pub fn texts(&self, name: &str) -> Option<&[String]> {
+        self.texts.get(name).map(Vec::as_slice)
+    }
+
+    /// The session with the columns of its files that nothing was made of.
+    pub fn with_left_out(mut self, columns: Vec<LeftOutColumn>) -> Session {
+        self.left_out = columns;
+        self
+    }
+
+    /// Columns of the session's files that nothing was made of, and why.
+    pub fn left_out(&self) -> &[LeftOutColumn] {
+        &self.left_out
+    }
+
+    pub(crate) fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    pub(crate) fn origin_mut(&mut self) -> &mut Origin {
+        &mut self.origin
     }
 
     /// Identifier of the experiment.
@@ -317,7 +390,7 @@ impl Session {
         let true_rates = self.true_rates.as_ref().map(|rates| {
             rates.chunks_exact(self.units.len()).flat_map(|row| units.iter().map(|&unit| row[unit])).collect()
         });
-        Session::new(SessionParts {
+        let selected = Session::new(SessionParts {
             units: units.iter().map(|&unit| self.units[unit].clone()).collect(),
             counts: self.counts.select_units(units),
             true_rates,
@@ -327,7 +400,13 @@ impl Session {
             bin_seconds: self.bin_seconds,
             splits: self.splits.clone(),
             behaviours: self.behaviours.clone(),
-        })
+        })?;
+        Ok(self.handed_on(selected, self.origin.select_units(units)))
+    }
+
+    /// A selection from the session, with what belongs to all of it.
+    fn handed_on(&self, selected: Session, origin: Origin) -> Session {
+        Session { texts: self.texts.clone(), left_out: self.left_out.clone(), origin, ..selected }
     }
 
     /// The session with some of its trials, in the order given.
@@ -344,7 +423,7 @@ impl Session {
             };
             (name.clone(), behaviour)
         });
-        Session::new(SessionParts {
+        let selected = Session::new(SessionParts {
             splits: rows(&self.splits, 1, trials),
             counts: self.counts.select_trials(trials),
             behaviours: behaviours.collect(),
@@ -357,7 +436,8 @@ impl Session {
             lab: self.lab.clone(),
             bin_seconds: self.bin_seconds,
             units: self.units.clone(),
-        })
+        })?;
+        Ok(self.handed_on(selected, self.origin.select_trials(trials)))
     }
 
     fn check_selection(&self, field: &str, chosen: &[usize], available: usize) -> Result<(), DataError> {

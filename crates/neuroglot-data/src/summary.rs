@@ -6,7 +6,7 @@ use std::fmt;
 use neuroglot_regions::is_region;
 use serde::Serialize;
 
-use crate::{Behaviour, Session, Split};
+use crate::{Behaviour, BehaviourKind, Categories, LeftOutColumn, Session, Split};
 
 /// Regions with fewer units get a warning: masking one neuron or a region of them leaves little to predict from.
 const FEW_UNITS: usize = 5;
@@ -42,6 +42,8 @@ pub struct SessionSummary {
     pub sparsity: f64,
     /// The behaviours by name.
     pub behaviours: BTreeMap<String, BehaviourSummary>,
+    /// Columns of the session's files that nothing was made of.
+    pub left_out: Vec<LeftOutColumn>,
     /// Whether the expected counts are known, as in simulated sessions.
     pub true_rates: bool,
     /// What to look at before training, a sentence each.
@@ -72,6 +74,19 @@ pub struct BehaviourSummary {
     pub missing: f64,
     /// The smallest and the largest value; `None` if all are missing.
     pub range: Option<[f64; 2]>,
+    /// What decoders take it for, unless they are told otherwise.
+    pub kind: BehaviourKind,
+    /// Of categories, each with the number of its trials in every split.
+    pub categories: Vec<CategorySummary>,
+}
+
+/// Trials of one category of a behaviour.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CategorySummary {
+    /// Its text or number.
+    pub label: String,
+    /// Number of trials of each split.
+    pub trials: BTreeMap<Split, usize>,
 }
 
 impl SessionSummary {
@@ -109,8 +124,9 @@ impl SessionSummary {
             behaviours: session
                 .behaviours()
                 .iter()
-                .map(|(name, b)| (name.clone(), BehaviourSummary::of(b)))
+                .map(|(name, b)| (name.clone(), BehaviourSummary::of(session, name, b)))
                 .collect(),
+            left_out: session.left_out().to_vec(),
             true_rates: session.has_true_rates(),
             warnings: Vec::new(),
         };
@@ -149,13 +165,19 @@ impl SessionSummary {
                 }
                 Some(_) => {}
             }
+            warnings.extend(behaviour.categories.iter().filter_map(|category| category.warning(name)));
         }
         warnings
     }
 }
 
 impl BehaviourSummary {
-    fn of(behaviour: &Behaviour) -> BehaviourSummary {
+    fn of(session: &Session, name: &str, behaviour: &Behaviour) -> BehaviourSummary {
+        let kind = session.kind_of(name).map_or(BehaviourKind::Continuous, |(kind, _)| kind);
+        let categories = match kind {
+            BehaviourKind::Categories => CategorySummary::all(session, name, behaviour.values()),
+            BehaviourKind::Continuous => Vec::new(),
+        };
         let values = behaviour.values();
         let present = || values.iter().copied().filter(|value| !value.is_nan());
         let least = present().reduce(f64::min);
@@ -164,7 +186,39 @@ impl BehaviourSummary {
             per_bin: matches!(behaviour, Behaviour::PerBin(_)),
             missing: 1.0 - present().count() as f64 / values.len() as f64,
             range: least.zip(largest).map(|(least, largest)| [least, largest]),
+            kind,
+            categories,
         }
+    }
+}
+
+impl CategorySummary {
+    fn all(session: &Session, name: &str, values: &[f64]) -> Vec<CategorySummary> {
+        let Some(categories) = Categories::of(session, name) else { return Vec::new() };
+        let of_place = |(place, label): (usize, &String)| {
+            let count = |split| {
+                let trials = session.trials_in(split);
+                trials.into_iter().filter(|trial| categories.place(values[*trial]) == Some(place)).count()
+            };
+            let trials = Split::ALL.map(|split| (split, count(split))).into();
+            CategorySummary { label: label.clone(), trials }
+        };
+        categories.labels().iter().enumerate().map(of_place).collect()
+    }
+
+    /// What keeps the category from being learned or scored.
+    fn warning(&self, name: &str) -> Option<String> {
+        let [train, validation, test] = Split::ALL.map(|split| self.trials[&split]);
+        let label = &self.label;
+        let consequence = match (train + validation, test) {
+            (0, _) => "no training trial: decoders cannot learn it",
+            (_, 0) => "no test trial: how well it is decoded cannot be told",
+            _ => return None,
+        };
+        let trials = train + validation + test;
+        Some(format!(
+            "{name} is {label} in {trials} of all trials and in {consequence}; split them stratified"
+        ))
     }
 }
 
@@ -214,7 +268,18 @@ impl fmt::Display for SessionSummary {
                 missing => format!(", {:.1} % missing", 100.0 * missing),
             };
             let title = if number == 0 { "behaviours" } else { "" };
-            line(title, format!("{name} per {per}{}{missing}", range.unwrap_or_default()))?;
+            let values = match behaviour.categories.is_empty() {
+                true => range.unwrap_or_default(),
+                false => {
+                    let labels: Vec<&str> =
+                        behaviour.categories.iter().map(|category| category.label.as_str()).collect();
+                    format!(", categories {}", labels.join(", "))
+                }
+            };
+            line(title, format!("{name} per {per}{values}{missing}"))?;
+        }
+        for (number, LeftOutColumn { column, why }) in self.left_out.iter().enumerate() {
+            line(if number == 0 { "left out" } else { "" }, format!("{column}: {why}"))?;
         }
         if self.true_rates {
             line("true rates", "known: the session is simulated".to_owned())?;
@@ -249,6 +314,7 @@ mod tests {
             channel: None,
             good: None,
         };
+        let left_out = LeftOutColumn { column: "rig".into(), why: "a time".into() };
         let session = Session::new(SessionParts {
             eid: "example".into(),
             subject: "mouse".into(),
@@ -260,11 +326,13 @@ mod tests {
             behaviours: BTreeMap::from([
                 ("block".into(), Behaviour::PerTrial(vec![0.5, 0.5])),
                 ("lick".into(), Behaviour::PerTrial(vec![f64::NAN, f64::NAN])),
+                ("choice".into(), Behaviour::PerTrial(vec![1.0, -1.0])),
                 ("wheel-speed".into(), Behaviour::PerBin(vec![0.0, f64::NAN, 2.0, 1.0])),
             ]),
             true_rates: None,
         })
-        .unwrap();
+        .unwrap()
+        .with_left_out(vec![left_out]);
         let summary = SessionSummary::of(&session);
         // Rates over 1 s: 2, 1, 0 and 8 Hz; 7 of 16 entries are not 0.
         assert_eq!((summary.rates.minimum, summary.rates.maximum), (0.0, 8.0));
@@ -284,14 +352,20 @@ mod tests {
              rates       0.00 | 0.75 1.50 3.50 | 8.00 Hz (quartiles)\n\
              spikes      11, 56.2 % of the entries are 0\n\
              behaviours  block per trial, 0.5 to 0.5\n            \
+             choice per trial, categories -1, 1\n            \
              lick per trial, 100.0 % missing\n            \
              wheel-speed per bin, 0 to 2, 25.0 % missing\n\
+             left out    rig: a time\n\
              warning     the validation split is empty\n\
              warning     1 of 4 units have no spike: filter with min_rate\n\
              warning     CA1 has only 1 unit: filter with min_units_per_region\n\
              warning     PO has only 2 units: filter with min_units_per_region\n\
              warning     1 units are in root, which is no brain region: filter with regions\n\
              warning     block is 0.5 throughout: it cannot be decoded\n\
+             warning     choice is -1 in 1 of all trials and in no training trial: decoders cannot learn it; split \
+             them stratified\n\
+             warning     choice is 1 in 1 of all trials and in no test trial: how well it is decoded cannot be told; \
+             split them stratified\n\
              warning     lick is missing throughout: it cannot be decoded\n"
         );
         let json = serde_json::to_value(&summary).unwrap();

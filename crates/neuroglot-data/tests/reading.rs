@@ -83,6 +83,63 @@ fn other_types_and_missing_columns() {
     assert_eq!(session.behaviours().keys().collect::<Vec<_>>(), ["choice", "wheel-speed"]);
 }
 
+/// Columns that others add to sessions: the base of `fixtures/make.py` with more per trial.
+#[test]
+fn scalars_and_texts_of_trials_are_read_and_all_else_is_named() {
+    let session = fixture("more_columns");
+    check_counts(&session);
+    let values = |name: &str| session.behaviour_per_trial(name).unwrap();
+    assert_eq!(values("contrast"), [0.0, 0.25, 0.5, 0.75, 1.0, 1.25]);
+    assert_eq!(values("rewarded")[..4], [1.0, 0.0, 1.0, 0.0]);
+    assert!(values("licks")[1].is_nan() && values("licks")[2] == 2.0);
+    assert_eq!(values("price"), [0.5, 1.5, 2.5, 3.5, 4.5, 5.5]);
+    // By the alphabet: noise, tone; the fourth trial has none.
+    assert_eq!(session.texts("cue").unwrap(), ["noise", "tone"]);
+    assert_eq!(values("cue")[..3], [1.0, 0.0, 1.0]);
+    assert!(values("cue")[3].is_nan());
+    assert_eq!(session.texts("stimulus").unwrap(), ["gabor", "plaid"]);
+    assert_eq!(values("stimulus"), [0.0, 1.0, 0.0, 1.0, 0.0, 1.0]);
+    assert_eq!((session.trial_id(0), session.trial_id(5)), ("100", "105"));
+    let left_out: Vec<(&str, &str)> =
+        session.left_out().iter().map(|left| (left.column.as_str(), left.why.as_str())).collect();
+    assert_eq!(
+        left_out,
+        [
+            ("cluster_remarks", "its name is one for spikes or units"),
+            ("lick-times", "lists of other lengths than 1 and the 3 bins"),
+            ("presented", "3 values a trial, no numbers"),
+            ("rig", "the same text wherever there is one, B2"),
+            ("started", "of type Timestamp, neither numbers nor text"),
+        ]
+    );
+    let header =
+        SessionHeader::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/more_columns"))
+            .unwrap();
+    for name in ["contrast", "cue", "licks", "price", "rewarded", "stimulus"] {
+        assert!(header.behaviours.iter().any(|known| known == name), "{name}: {:?}", header.behaviours);
+        assert!(session.behaviours().contains_key(name));
+    }
+    assert!(
+        !header.behaviours.contains(&"nothing".to_owned()) && !session.behaviours().contains_key("nothing")
+    );
+
+    let folder = tempfile::tempdir().unwrap();
+    session.write(folder.path().join("again"), false).unwrap();
+    let again = Session::read(folder.path().join("again")).unwrap();
+    assert_eq!((again.texts("cue"), again.trial_id(5)), (session.texts("cue"), "105"));
+    assert_eq!(again.behaviours(), session.behaviours());
+}
+
+#[test]
+fn a_selection_knows_where_it_comes_from() {
+    let whole = fixture("other_types");
+    assert_eq!((whole.trial_id(3), whole.trial_id(4), whole.trial_id(5)), ("train-3", "val-0", "test-0"));
+    let part = whole.select_trials(&[1, 5]).unwrap().select_units(&[3, 1]).unwrap();
+    let part = part.select_units(&[1]).unwrap();
+    assert_eq!((part.unit_index(0), part.units_before_filters()), (1, 4));
+    assert_eq!((part.trial_index(1), part.trial_id(0), part.trial_id(1)), (5, "train-1", "test-0"));
+}
+
 /// A recording of the shared development data, or `None` with the reason printed.
 fn shared(name: &str) -> Option<Session> {
     let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use super::batch::Batch;
 use super::batches::visit_batches;
-use super::columns::{Lists, floats};
 use super::layout;
 use super::schema::{EID, LAB, SUBJECT, is_of_units, may_be_behaviour};
 use super::shard::FirstRow;
+use super::trial_columns::TrialColumn;
 use crate::DataError;
 
 /// What a session's first row says: enough to plan work on many sessions.
@@ -57,12 +57,18 @@ impl SessionHeader {
 fn of_first_row(batch: Batch) -> Result<SessionHeader, DataError> {
     let FirstRow { eid, subject, lab, units } = FirstRow::read(batch)?;
     let schema = batch.batch.schema();
-    let is_behaviour = |(place, name): &(usize, &String)| {
-        let lists = Lists::new(batch.batch.column(*place));
-        may_be_behaviour(name) && lists.is_some_and(|lists| floats(lists.values).is_some())
-    };
-    let names = schema.fields().iter().map(|field| field.name()).enumerate();
-    let behaviours: BTreeSet<String> = names.filter(is_behaviour).map(|(_, name)| name.clone()).collect();
+    let mut behaviours = BTreeSet::new();
+    for (place, field) in schema.fields().iter().enumerate() {
+        let column = batch.batch.column(place);
+        if may_be_behaviour(field.name())
+            && matches!(
+                TrialColumn::read(batch.file, column)?,
+                Some(TrialColumn::Numbers(_) | TrialColumn::Texts(_))
+            )
+        {
+            behaviours.insert(field.name().clone());
+        }
+    }
     Ok(SessionHeader {
         eid,
         subject,

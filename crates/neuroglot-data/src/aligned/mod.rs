@@ -10,6 +10,8 @@
 //! | `eid` | string | the session |
 //! | `subject`, `lab` | string, optional | |
 //! | `binsize` | number, optional | width of a bin, s; 0.02 if there is none |
+//! | `trial_id` | string or integer, optional | what the recording calls the trial |
+//! | any other number, truth value or text per trial | | a behaviour of that name; texts are categories, up to 64 |
 //! | any other list of numbers with 1 or bins values | | a behaviour of that name |
 //! | `simulated_rates` | list of numbers, optional | expected spikes/bin `[bin, unit]` of a simulated session |
 //!
@@ -29,6 +31,7 @@ mod schema;
 mod shard;
 mod stream_file;
 mod thrift;
+mod trial_columns;
 mod write;
 
 pub use batches::visit_parquet;

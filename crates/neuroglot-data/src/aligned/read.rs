@@ -7,16 +7,18 @@ use rayon::prelude::*;
 
 use super::layout;
 use super::schema::{BIN_SIZE, EID, SHAPE, TRUE_RATES, UUIDS};
-use super::shard::{RaggedValues, Shard, read_shard};
-use crate::{Behaviour, DataError, RowProblem, Session, SessionParts, SpikeCounts, Split};
+use super::shard::{Shard, read_shard};
+use super::trial_columns::{Labelled, RaggedValues, Texts, TrialColumn, join_texts, left_out};
+use crate::{Behaviour, DataError, LeftOutColumn, RowProblem, Session, SessionParts, SpikeCounts, Split};
 
 impl Session {
     /// Reads a session from a folder `<eid>_aligned`: Parquet files `data/{train,val,test}-*.parquet` of the Hugging
     /// Face hub, such files in the folder itself, or the Arrow files that `DatasetDict.save_to_disk` writes.
     ///
-    /// Trials come in the order train, validation, test, and within a split as in its files. A column with a list of
-    /// numbers that is not part of the schema becomes a behaviour if each trial has 1 or bins values (or none: then
-    /// they are missing); other columns are left aside. Missing uuids become `<eid>-<number>`, missing regions `void`.
+    /// Trials come in the order train, validation, test, and within a split as in its files. A column that is not part
+    /// of the schema becomes a behaviour if it holds a number, a truth value or one of up to 64 texts per trial, or a
+    /// list of 1 or bins numbers (or none: then they are missing); [`Session::left_out`] names the others. Missing uuids
+    /// become `<eid>-<number>`, missing regions `void`.
     ///
     /// # Errors
     /// [`DataError`] names the file, the row and the column, and the cure: a folder without session, a missing split,
@@ -45,7 +47,9 @@ fn join(mut shards: Vec<(Split, Shard)>) -> Result<Session, DataError> {
     for (_, shard) in &shards[1..] {
         check_agrees(shard, &shards[0].1)?;
     }
-    let behaviours = join_behaviours(&shards)?;
+    let Behaviours { behaviours, texts, left_out } = join_behaviours(&shards)?;
+    let trial_ids: Option<Vec<Vec<String>>> =
+        shards.iter().map(|(_, shard)| shard.trial_ids.clone()).collect();
     let splits = shards.iter().flat_map(|(split, shard)| vec![*split; shard.counts.trials()]).collect();
     let true_rates = join_true_rates(&mut shards)?;
     let mut shards = shards.into_iter().map(|(_, shard)| shard);
@@ -55,7 +59,7 @@ fn join(mut shards: Vec<(Split, Shard)>) -> Result<Session, DataError> {
     let (bins, number_of_units) = (counts.bins(), counts.units());
     let counts: Vec<SpikeCounts> = std::iter::once(counts).chain(shards.map(|shard| shard.counts)).collect();
     let counts = SpikeCounts::concatenate(bins, number_of_units, &counts);
-    Session::new(SessionParts {
+    let mut session = Session::new(SessionParts {
         eid,
         subject,
         lab,
@@ -65,7 +69,15 @@ fn join(mut shards: Vec<(Split, Shard)>) -> Result<Session, DataError> {
         counts,
         behaviours,
         true_rates,
-    })
+    })?
+    .with_left_out(left_out);
+    for (name, texts) in texts {
+        session = session.with_texts(&name, texts)?;
+    }
+    match trial_ids {
+        Some(ids) => session.with_trial_ids(ids.concat()),
+        None => Ok(session),
+    }
 }
 
 fn check_agrees(shard: &Shard, first: &Shard) -> Result<(), DataError> {
@@ -104,29 +116,73 @@ fn join_true_rates(shards: &mut [(Split, Shard)]) -> Result<Option<Vec<f32>>, Da
     Ok(Some(all))
 }
 
-fn join_behaviours(shards: &[(Split, Shard)]) -> Result<BTreeMap<String, Behaviour>, DataError> {
-    let names: BTreeSet<&String> = shards.iter().flat_map(|(_, shard)| shard.lists.keys()).collect();
-    let mut behaviours = BTreeMap::new();
-    for name in names {
-        if let Some(behaviour) = join_behaviour(name, shards)? {
-            behaviours.insert(name.clone(), behaviour);
-        }
-    }
-    Ok(behaviours)
+/// What was made of the columns of all files.
+#[derive(Default)]
+struct Behaviours {
+    behaviours: BTreeMap<String, Behaviour>,
+    /// What values of behaviours that were text stand for.
+    texts: BTreeMap<String, Vec<String>>,
+    left_out: Vec<LeftOutColumn>,
 }
 
-/// One behaviour over all files; `None` if the column is not one.
+fn join_behaviours(shards: &[(Split, Shard)]) -> Result<Behaviours, DataError> {
+    let names: BTreeSet<&String> = shards.iter().flat_map(|(_, shard)| shard.columns.keys()).collect();
+    let mut found = Behaviours::default();
+    for name in names {
+        let columns = || shards.iter().filter_map(|(_, shard)| shard.columns.get(name));
+        let is_text = columns().any(|column| matches!(column, TrialColumn::Texts(_)));
+        let is_numbers = columns().any(|column| matches!(column, TrialColumn::Numbers(_)));
+        let refused = columns().find_map(|column| match column {
+            TrialColumn::LeftOut(why) => Some(why.clone()),
+            _ => None,
+        });
+        let problem = if refused.is_some() {
+            refused
+        } else if is_text && is_numbers {
+            Some("numbers in some files, texts in others".to_owned())
+        } else if is_text {
+            let files: Vec<Result<&Texts, usize>> =
+                shards.iter().map(|(_, shard)| shard.texts(name).ok_or(shard.counts.trials())).collect();
+            match join_texts(&files) {
+                Ok(Labelled { values, texts }) => {
+                    found.behaviours.insert(name.clone(), Behaviour::PerTrial(values));
+                    found.texts.insert(name.clone(), texts);
+                    None
+                }
+                Err(why) => Some(why),
+            }
+        } else {
+            match join_numbers(name, shards)? {
+                Ok(behaviour) => {
+                    found.behaviours.insert(name.clone(), behaviour);
+                    None
+                }
+                Err(why) => Some(why),
+            }
+        };
+        found.left_out.extend(problem.map(|why| left_out(name, why)));
+    }
+    Ok(found)
+}
+
+/// One behaviour of numbers over all files, or why the column is none.
 ///
 /// The first list that is not empty decides. One value there and several elsewhere is a list of events, which some
 /// copies carry; a value per bin there and another number elsewhere is a damaged trace.
-fn join_behaviour(name: &str, shards: &[(Split, Shard)]) -> Result<Option<Behaviour>, DataError> {
+fn join_numbers(name: &str, shards: &[(Split, Shard)]) -> Result<Result<Behaviour, String>, DataError> {
     let bins = shards[0].1.counts.bins();
-    let lengths = |shard: &Shard| shard.lists.get(name).map_or(&[][..], |lists| &lists.lengths).to_vec();
-    let first = shards.iter().flat_map(|(_, shard)| lengths(shard)).find(|&length| length > 0);
-    let Some(width) = first.filter(|&length| length == 1 || length == bins) else { return Ok(None) };
+    let mut lengths =
+        shards.iter().filter_map(|(_, shard)| shard.numbers(name)).flat_map(|numbers| &numbers.lengths);
+    let Some(&width) = lengths.find(|length| **length > 0) else {
+        return Ok(Err("empty in all trials".to_owned()));
+    };
+    let other_lengths = || Ok(Err(format!("lists of other lengths than 1 and the {bins} bins")));
+    if width != 1 && width != bins {
+        return other_lengths();
+    }
     let mut values = Vec::new();
     for (_, shard) in shards {
-        let Some(RaggedValues { lengths, values: some }) = shard.lists.get(name) else {
+        let Some(RaggedValues { lengths, values: some }) = shard.numbers(name) else {
             values.extend(std::iter::repeat_n(f64::NAN, shard.counts.trials() * width));
             continue;
         };
@@ -137,7 +193,7 @@ fn join_behaviour(name: &str, shards: &[(Split, Shard)]) -> Result<Option<Behavi
             match length {
                 0 => values.extend(std::iter::repeat_n(f64::NAN, width)),
                 length if length == width => values.extend_from_slice(these),
-                _ if width == 1 => return Ok(None),
+                _ if width == 1 => return other_lengths(),
                 found => {
                     return Err(DataError::Row {
                         file: shard.file.clone(),
@@ -152,5 +208,5 @@ fn join_behaviour(name: &str, shards: &[(Split, Shard)]) -> Result<Option<Behavi
             }
         }
     }
-    Ok(Some(if width == 1 { Behaviour::PerTrial(values) } else { Behaviour::PerBin(values) }))
+    Ok(Ok(if width == 1 { Behaviour::PerTrial(values) } else { Behaviour::PerBin(values) }))
 }

@@ -15,7 +15,10 @@ pub(super) const REGIONS: &str = "cluster_regions";
 pub(super) const CHANNELS: &str = "cluster_channels";
 pub(super) const DEPTHS: &str = "cluster_depths";
 pub(super) const GOOD: &str = "good_clusters";
+/// A struct of quality measures that some copies have.
+pub(super) const QUALITY: &str = "cluster_qc";
 pub(super) const UUIDS: &str = "cluster_uuids";
+pub(super) const TRIAL_ID: &str = "trial_id";
 pub(super) const TRUE_RATES: &str = "simulated_rates";
 
 /// Width of a bin where a file has no `binsize`, s: that of the published IBL sessions.
@@ -26,9 +29,19 @@ pub(super) fn is_of_units(column: &str) -> bool {
     [REGIONS, CHANNELS, DEPTHS, GOOD, UUIDS].contains(&column)
 }
 
-/// Whether a column with a list of numbers can be a behaviour.
+/// Whether a column with numbers or texts can be a behaviour.
 pub(super) fn may_be_behaviour(column: &str) -> bool {
     !(column.starts_with("spikes_")
         || column.starts_with("cluster_")
-        || [GOOD, TRUE_RATES, BIN_SIZE, WINDOW, EID, PROBE, SUBJECT, LAB, SAMPLING].contains(&column))
+        || [GOOD, TRUE_RATES, BIN_SIZE, WINDOW, EID, PROBE, SUBJECT, LAB, SAMPLING, TRIAL_ID]
+            .contains(&column))
+}
+
+/// Whether a column has a place in the schema, and so is neither a behaviour nor left out.
+pub(super) fn is_known(column: &str) -> bool {
+    is_of_units(column)
+        || [DATA, INDICES, INDPTR, SHAPE, TRUE_RATES, BIN_SIZE, WINDOW, EID, PROBE, SUBJECT, LAB, SAMPLING]
+            .contains(&column)
+        || column == TRIAL_ID
+        || column == QUALITY
 }

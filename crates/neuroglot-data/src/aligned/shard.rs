@@ -1,12 +1,14 @@
 //! The rows of one file of a session.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
 use super::batch::{Batch, LISTS_OF_NUMBERS, LISTS_OF_STRINGS};
 use super::batches::visit_batches;
-use super::columns::{Lists, floats, string};
+use super::columns::{Integers, Lists, floats, string};
 use super::schema::*;
+use super::trial_columns::{RaggedValues, Texts, TrialColumn};
 use crate::{DataError, RowProblem, SpikeCounts, SpikeCountsBuilder, Unit};
 
 /// The trials of one file; all its rows agree with each other.
@@ -18,19 +20,30 @@ pub(super) struct Shard {
     pub bin_seconds: f64,
     pub units: Vec<Unit>,
     pub counts: SpikeCounts,
-    /// Lists of numbers that may be behaviours, by name.
-    pub lists: BTreeMap<String, RaggedValues>,
+    /// Columns that may be behaviours, by name.
+    pub columns: BTreeMap<String, TrialColumn>,
+    /// Names of the trials, where the file has them.
+    pub trial_ids: Option<Vec<String>>,
     /// Expected spikes/bin, `[trial, bin, unit]`.
     pub true_rates: Option<Vec<f32>>,
 }
 
-/// Lists of numbers, one per trial.
-#[derive(Default)]
-pub(super) struct RaggedValues {
-    /// Length of each trial's list; 0 where it is null.
-    pub lengths: Vec<usize>,
-    /// All trials' values, one after the other.
-    pub values: Vec<f64>,
+impl Shard {
+    /// A column of texts.
+    pub fn texts(&self, name: &str) -> Option<&Texts> {
+        match self.columns.get(name) {
+            Some(TrialColumn::Texts(texts)) => Some(texts),
+            _ => None,
+        }
+    }
+
+    /// A column of numbers.
+    pub fn numbers(&self, name: &str) -> Option<&RaggedValues> {
+        match self.columns.get(name) {
+            Some(TrialColumn::Numbers(numbers)) => Some(numbers),
+            _ => None,
+        }
+    }
 }
 
 /// Reads one file; `None` if it has no row.
@@ -60,7 +73,7 @@ pub(super) fn read_shard(file: &Path) -> Result<Option<Shard>, DataError> {
         Ok(())
     })?;
     let bin_seconds = rows.bin_seconds.unwrap_or(DEFAULT_BIN_SECONDS);
-    let Some(Collected { counts, lists, true_rates }) = rows.collected else { return Ok(None) };
+    let Some(Collected { counts, columns, trial_ids, true_rates }) = rows.collected else { return Ok(None) };
     let counts = counts.finish();
     Ok(Some(Shard {
         file: file.to_owned(),
@@ -70,7 +83,8 @@ pub(super) fn read_shard(file: &Path) -> Result<Option<Shard>, DataError> {
         bin_seconds,
         units,
         counts,
-        lists,
+        columns,
+        trial_ids,
         true_rates,
     }))
 }
@@ -149,7 +163,8 @@ struct Rows<'a> {
 
 struct Collected {
     counts: SpikeCountsBuilder,
-    lists: BTreeMap<String, RaggedValues>,
+    columns: BTreeMap<String, TrialColumn>,
+    trial_ids: Option<Vec<String>>,
     true_rates: Option<Vec<f32>>,
 }
 
@@ -158,7 +173,8 @@ impl Rows<'_> {
         self.check_eid(batch)?;
         self.check_bin_size(batch)?;
         self.add_counts(batch)?;
-        self.add_lists(batch);
+        self.add_columns(batch)?;
+        self.add_trial_ids(batch)?;
         self.add_true_rates(batch)?;
         self.next += batch.batch.num_rows();
         Ok(())
@@ -216,7 +232,8 @@ impl Rows<'_> {
             }
             let collected = self.collected.get_or_insert_with(|| Collected {
                 counts: SpikeCountsBuilder::new(bins as usize, units as usize),
-                lists: BTreeMap::new(),
+                columns: BTreeMap::new(),
+                trial_ids: None,
                 true_rates: None,
             });
             collected
@@ -227,24 +244,47 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn add_lists(&mut self, batch: Batch) {
-        let Some(collected) = &mut self.collected else { return };
+    fn add_columns(&mut self, batch: Batch) -> Result<(), DataError> {
+        let Some(collected) = &mut self.collected else { return Ok(()) };
         let schema = batch.batch.schema();
         for (place, field) in schema.fields().iter().enumerate() {
             // A second column of the same name would be added to the first.
             let is_first = schema.index_of(field.name()).is_ok_and(|first| first == place);
-            let Some(lists) = Lists::new(batch.batch.column(place)) else { continue };
-            let Some(values) = floats(lists.values) else { continue };
-            if !is_first || !may_be_behaviour(field.name()) {
+            if !is_first || is_known(field.name()) {
                 continue;
             }
-            let collected = collected.lists.entry(field.name().clone()).or_default();
-            for row in 0..batch.batch.num_rows() {
-                let range = lists.range(row).unwrap_or_default();
-                collected.lengths.push(range.len());
-                collected.values.extend_from_slice(&values[range]);
+            let column = match may_be_behaviour(field.name()) {
+                true => TrialColumn::read(batch.file, batch.batch.column(place))?,
+                false => Some(TrialColumn::LeftOut("its name is one for spikes or units".to_owned())),
+            };
+            let Some(column) = column else { continue };
+            match collected.columns.entry(field.name().clone()) {
+                Entry::Vacant(entry) => {
+                    entry.insert(column);
+                }
+                Entry::Occupied(mut entry) => entry.get_mut().append(column),
             }
         }
+        Ok(())
+    }
+
+    fn add_trial_ids(&mut self, batch: Batch) -> Result<(), DataError> {
+        let (Some(column), Some(collected)) = (batch.column(TRIAL_ID), &mut self.collected) else {
+            return Ok(());
+        };
+        let numbers = Integers::new(column);
+        for row in 0..batch.batch.num_rows() {
+            let id = match &numbers {
+                Some(numbers) => numbers.get(row..row + 1).map(|number| number[0].to_string()),
+                None => string(column, row)
+                    .ok_or_else(|| batch.wrong_type(TRIAL_ID, column, "a string or an integer"))?
+                    .map(str::to_owned)
+                    .ok_or(RowProblem::Null),
+            };
+            let id = id.map_err(|problem| batch.row_error(row, TRIAL_ID, problem))?;
+            collected.trial_ids.get_or_insert_default().push(id);
+        }
+        Ok(())
     }
 
     fn add_true_rates(&mut self, batch: Batch) -> Result<(), DataError> {

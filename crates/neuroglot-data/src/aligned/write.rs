@@ -154,9 +154,13 @@ impl<'a> Columns<'a> {
         let list = |name: &str, item| Field::new(name, DataType::List(element(item)), true);
         let mut fields: Vec<Field> =
             [DATA, INDICES, INDPTR, SHAPE].map(|column| list(column, DataType::Int64)).into();
-        fields.extend(session.behaviours().keys().map(|name| list(name, DataType::Float64)));
+        fields.extend(session.behaviours().keys().map(|name| match session.texts(name) {
+            Some(_) => Field::new(name, DataType::Utf8, true),
+            None => list(name, DataType::Float64),
+        }));
         fields.push(Field::new(BIN_SIZE, DataType::Float64, true));
         fields.push(Field::new(WINDOW, DataType::Float64, true));
+        fields.extend(session.names_trials().then(|| Field::new(TRIAL_ID, DataType::Utf8, true)));
         fields.extend([EID, PROBE, SUBJECT, LAB].map(|column| Field::new(column, DataType::Utf8, true)));
         fields.push(Field::new(SAMPLING, DataType::Float64, true));
         fields.push(list(REGIONS, DataType::Utf8));
@@ -254,6 +258,10 @@ impl<'a> Columns<'a> {
             BIN_SIZE => per_trial(session.bin_seconds()),
             WINDOW => per_trial(session.bin_seconds() * session.bins() as f64),
             EID => text(session.eid()),
+            TRIAL_ID => {
+                let ids = trials.iter().map(|&trial| session.trial_id(trial));
+                Arc::new(StringArray::from_iter_values(ids))
+            }
             PROBE => text("all"),
             SUBJECT => text(session.subject()),
             LAB => text(session.lab()),
@@ -276,6 +284,14 @@ impl<'a> Columns<'a> {
             TRUE_RATES => lists(trials, Float32Builder::new(), DataType::Float32, |trial, values| {
                 values.append_slice(session.true_rates(trial).unwrap_or_default());
             }),
+            behaviour if session.texts(behaviour).is_some() => {
+                let texts = session.texts(behaviour).unwrap_or_default();
+                let values = session.behaviours()[behaviour].values();
+                let text = |&trial: &usize| {
+                    Some(values[trial]).filter(|value| !value.is_nan()).map(|value| &texts[value as usize])
+                };
+                Arc::new(StringArray::from_iter(trials.iter().map(text)))
+            }
             behaviour => lists(trials, Float64Builder::new(), DataType::Float64, |trial, values| {
                 match &session.behaviours()[behaviour] {
                     Behaviour::PerTrial(all) => values.append_value(all[trial]),

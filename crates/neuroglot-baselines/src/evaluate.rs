@@ -9,7 +9,7 @@ use crate::regression::{Predicted, RegressionTask, poisson_glm, reduced_rank, ri
 use crate::{Baseline, BaselineError};
 use neuroglot_data::{Session, Split};
 use neuroglot_eval::results::{Evaluation, SessionEvaluation, Skipped};
-use neuroglot_eval::{Conditions, EvaluationOptions, EvaluationProgress, Task, TestTrials};
+use neuroglot_eval::{Conditions, EvaluationOptions, EvaluationProgress, Task, TestTrials, behaviour_name};
 
 /// Fits a baseline to the training trials of sessions, chooses its settings on their validation trials, and scores it on
 /// their test trials as a model is scored, so that the two can be compared.
@@ -48,8 +48,21 @@ pub fn evaluate_with_choices(
         for task in &options.selection.tasks {
             run_task(baseline, *task, &recordings, options, &mut found, &mut choices, progress)?;
         }
-        for name in &options.selection.behaviours {
-            run_decoding(baseline, name, sessions, options.seed, &mut found, &mut choices, progress);
+        let asked: Vec<Vec<String>> =
+            sessions.iter().map(|session| options.selection.behaviours_of(session)).collect();
+        let mut names: Vec<&String> = Vec::new();
+        for name in asked.iter().flatten() {
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        for name in names {
+            let of_session = asked.iter().zip(sessions).zip(&mut found);
+            let (sessions, mut found): (Vec<&Session>, Vec<&mut SessionEvaluation>) = of_session
+                .filter(|((asked, _), _)| asked.contains(name))
+                .map(|((_, session), found)| (session, found))
+                .unzip();
+            run_decoding(baseline, name, &sessions, options, &mut found, &mut choices, progress);
         }
         results.extend(found);
     }
@@ -110,25 +123,24 @@ fn run_task(
     Ok(())
 }
 
-/// Decodes one behaviour of some sessions.
+/// Decodes one behaviour of some sessions, by the name that it is asked for.
 fn run_decoding(
     baseline: Baseline,
-    name: &str,
-    sessions: &[Session],
-    seed: u64,
-    found: &mut [SessionEvaluation],
+    asked: &str,
+    sessions: &[&Session],
+    options: &EvaluationOptions,
+    found: &mut [&mut SessionEvaluation],
     choices: &mut Vec<Choice>,
     progress: &mut dyn FnMut(EvaluationProgress<'_>),
 ) {
     let eid = if sessions.len() == 1 { sessions[0].eid() } else { "all sessions" };
+    let name = behaviour_name(asked);
     progress(EvaluationProgress { eid, task: name, done: 0, total: 1 });
     let results: Vec<Result<Decoded, String>> = match (baseline.why_not_behaviour(), baseline) {
         (Some(why), _) => sessions.iter().map(|_| Err(why.to_owned())).collect(),
-        (None, Baseline::ReducedRank) => {
-            decoders::reduced_rank(&sessions.iter().collect::<Vec<_>>(), name, seed)
-        }
-        (None, Baseline::Mlp) => sessions.iter().map(|session| mlp(session, name, seed)).collect(),
-        (None, _) => sessions.iter().map(|session| linear(session, name)).collect(),
+        (None, Baseline::ReducedRank) => decoders::reduced_rank(sessions, asked, options),
+        (None, Baseline::Mlp) => sessions.iter().map(|session| mlp(session, asked, options)).collect(),
+        (None, _) => sessions.iter().map(|session| linear(session, asked, options)).collect(),
     };
     for (found, result) in found.iter_mut().zip(results) {
         match result {

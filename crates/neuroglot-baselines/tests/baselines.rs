@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 fn options(tasks: &[Task], behaviours: &[&str]) -> EvaluationOptions {
     let behaviours = behaviours.iter().map(|name| (*name).to_owned()).collect();
     EvaluationOptions {
-        selection: TaskSelection { tasks: tasks.to_vec(), behaviours },
+        selection: TaskSelection { tasks: tasks.to_vec(), behaviours, every_behaviour: false },
         resamples: 100,
         seed: 1,
     }

@@ -130,6 +130,24 @@ fn scalars_and_texts_of_trials_are_read_and_all_else_is_named() {
     assert_eq!(again.behaviours(), session.behaviours());
 }
 
+/// Names that are no names are left out, and the session is read.
+#[test]
+fn trials_that_are_called_alike_keep_the_names_of_their_rows() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("twice");
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/more_columns");
+    std::fs::create_dir(&folder).unwrap();
+    // The test trial lies in the file of validation too.
+    for (name, source) in [("train", "train"), ("val", "test"), ("test", "test")] {
+        let [name, source] = [name, source].map(|split| format!("{split}.parquet"));
+        std::fs::copy(from.join(source), folder.join(name)).unwrap();
+    }
+    let session = Session::read(&folder).unwrap();
+    assert_eq!((session.trial_id(4), session.trial_id(5)), ("val-0", "test-0"));
+    let left_out = session.left_out().iter().find(|left| left.column == "trial_id").unwrap();
+    assert_eq!(left_out.why, "two trials are called 105");
+}
+
 #[test]
 fn a_selection_knows_where_it_comes_from() {
     let whole = fixture("other_types");

@@ -165,22 +165,25 @@ fn pooled_row(eid: Option<&str>, by_run: &ByRun, task: &str) -> Row {
 
 /// How well a behaviour is decoded: the mean over the sessions that all runs were scored on.
 fn behaviour_row(eid: Option<&str>, sessions: &[ByRun], behaviour: &str) -> Option<Row> {
-    let result = |session: &Option<&'_ SessionEvaluation>| -> Option<(String, f64)> {
-        let found = (*session)?.decoding.iter().find(|result| result.behaviour == behaviour)?;
-        Some((found.metric.clone(), found.score))
+    let of_behaviour = |session: &'_ SessionEvaluation| {
+        session.decoding.iter().find(|result| result.behaviour == behaviour).cloned()
     };
-    let scored: Vec<Vec<Option<(String, f64)>>> =
-        sessions.iter().map(|by_run| by_run.iter().map(result).collect()).collect();
+    let decoded = sessions.iter().flatten().flatten().find_map(|session| of_behaviour(session));
+    let metric = &decoded?.metric;
+    // A decision and a number have no score in common: where a run decoded it as the other, it has none.
+    let score = |session: &Option<&SessionEvaluation>| -> Option<f64> {
+        of_behaviour((*session)?).filter(|found| found.metric == *metric).map(|found| found.score)
+    };
+    let scored: Vec<Vec<Option<f64>>> =
+        sessions.iter().map(|by_run| by_run.iter().map(score).collect()).collect();
     let scored: Vec<_> = match scored.len() {
         1 => scored,
         _ => scored.into_iter().filter(|by_run: &Vec<_>| by_run.iter().all(Option::is_some)).collect(),
     };
-    let (metric, _) = scored.iter().flatten().flatten().next()?;
-    let runs = scored[0].len();
+    let runs = scored.first()?.len();
     let mut row = Row { decoded: true, ..Row::empty(eid, behaviour, metric, runs) };
     for run in 0..runs {
-        let scores: Vec<Option<f64>> =
-            scored.iter().map(|by_run| by_run[run].as_ref().map(|(_, score)| *score)).collect();
+        let scores: Vec<Option<f64>> = scored.iter().map(|by_run| by_run[run]).collect();
         row.values[run] = mean_defined(&scores);
     }
     Some(row)
@@ -259,7 +262,11 @@ mod tests {
 
     /// A session whose units have these bits/spike in one task.
     fn session(eid: &str, trials: usize, units: &[(&str, Option<f64>)]) -> SessionEvaluation {
-        let label = |(uuid, _): &(&str, _)| UnitLabel { uuid: (*uuid).to_owned(), region: "CA1".to_owned() };
+        let label = |(uuid, _): &(&str, _)| UnitLabel {
+            uuid: (*uuid).to_owned(),
+            region: "CA1".to_owned(),
+            index: None,
+        };
         let of_unit = |(_, bps): &(&str, Option<f64>)| UnitScores {
             spikes: 1.0,
             bps: *bps,

@@ -1,12 +1,12 @@
 //! Decoding behaviour from features of whole trials: the model's log-rates with nothing hidden, or the counts themselves.
 
-use crate::EvalError;
-use crate::decoders::{Features, LogisticDecoder, RidgeDecoder, SampleProducts};
-use crate::decoding_target::DecodingTarget;
+use crate::decoders::{Features, LogisticDecoder, MultinomialDecoder, RidgeDecoder, SampleProducts};
+use crate::decoding_target::{DecodingTarget, name_and_kind};
 use crate::holdout::Predictor;
 use crate::results::{DecodingResult, Skipped};
 use crate::task::prompt;
 use crate::trials::Trials;
+use crate::{EvalError, EvaluationOptions};
 use neuroglot_data::{Behaviour, Session, Split};
 use neuroglot_model::{Prompt, Scheme};
 use neuroglot_train::MaskPool;
@@ -16,19 +16,21 @@ pub(crate) fn decode(
     predictor: &mut Predictor<'_>,
     pool: MaskPool,
     session: &Session,
-    behaviours: &[String],
+    options: &EvaluationOptions,
     progress: &mut dyn FnMut(&str),
 ) -> Result<(Vec<DecodingResult>, Vec<Skipped>), EvalError> {
     let (mut results, mut skipped) = (Vec::new(), Vec::new());
     let mut made: Option<(Prompt, DecodingFeatures)> = None;
-    for name in behaviours {
+    for asked in &options.selection.behaviours_of(session) {
+        let (name, _) = name_and_kind(asked);
         progress(name);
         let scheme = match session.behaviours().get(name) {
             Some(Behaviour::PerBin(_)) => Scheme::Causal,
             _ => Scheme::Neuron,
         };
-        let result = match DecodingTarget::of(session, name) {
+        let result = match DecodingTarget::of(session, asked) {
             Ok(target) => {
+                let target = target.with_bootstrap(options.resamples, options.seed);
                 let prompt = prompt(scheme, pool);
                 if made.as_ref().is_none_or(|(made_with, _)| *made_with != prompt) {
                     made = Some((prompt, DecodingFeatures::predicted(predictor, session, prompt)?));
@@ -41,7 +43,7 @@ pub(crate) fn decode(
         match result {
             Ok(result) => results.push(result),
             // Too few trials of a choice, say: the other results stand.
-            Err(why) => skipped.push(Skipped { what: name.clone(), why }),
+            Err(why) => skipped.push(Skipped { what: name.to_owned(), why }),
         }
     }
     Ok((results, skipped))
@@ -83,39 +85,55 @@ impl DecodingFeatures {
     }
 
     /// Fits a decoder on the training and validation trials that have the behaviour, with the penalty chosen by
-    /// cross-validation, and scores it on the test trials: logistic regression for a choice, ridge regression for all
-    /// else.
+    /// cross-validation, and scores it on the test trials: logistic regression for categories, ridge regression for all
+    /// else. A class with fewer trials than there are folds makes them fewer; one with a single trial is not learned.
     ///
     /// # Errors
     /// One line that says why it cannot be decoded: too few trials, a behaviour that does not vary.
     pub fn decode(&self, target: &DecodingTarget<'_>) -> Result<DecodingResult, String> {
-        let keep = |trials: &[usize], features: &[f32], has_value: &dyn Fn(usize) -> bool| {
-            let pairs =
-                trials.iter().zip(features.chunks(self.width)).filter(|(trial, _)| has_value(**trial));
+        let mut learned = target.fitted();
+        let mut rarest = usize::MAX;
+        if target.classes().is_some() {
+            let counts = target.class_counts(&learned);
+            learned.retain(|trial| counts[target.classes_of(&[*trial])[0]] > 1);
+            rarest = counts.into_iter().filter(|count| *count > 1).min().unwrap_or(0);
+        }
+        let keep = |trials: &[usize], features: &[f32], kept: &[usize]| {
+            let pairs = trials
+                .iter()
+                .zip(features.chunks(self.width))
+                .filter(|(trial, _)| kept.binary_search(trial).is_ok());
             let (kept, rows): (Vec<usize>, Vec<&[f32]>) = pairs.map(|(trial, row)| (*trial, row)).unzip();
             (kept, rows.concat())
         };
-        let is_fit = |trial: usize| {
-            [target.training(), target.validation()].iter().any(|part| part.binary_search(&trial).is_ok())
-        };
-        let is_test = |trial: usize| target.test().binary_search(&trial).is_ok();
-        let (fit, fit_features) = keep(&self.fit, &self.fit_features, &is_fit);
-        let (_, test_features) = keep(&self.test, &self.test_features, &is_test);
+        let (fit, fit_features) = keep(&self.fit, &self.fit_features, &learned);
+        let (_, test_features) = keep(&self.test, &self.test_features, target.test());
         let in_words = |error: crate::decoders::DecoderError| error.to_string();
         let fit_features = Features::new(&fit_features, self.width).map_err(in_words)?;
         let test_features = Features::new(&test_features, self.width).map_err(in_words)?;
         let products = SampleProducts::new(fit_features, test_features).map_err(in_words)?;
-        let values = target.values(&fit);
-        if target.is_choice() {
-            let labels: Vec<bool> = values.iter().map(|value| *value > 0.0).collect();
-            let found =
-                LogisticDecoder::default().fit_predict_products(&products, &labels).map_err(in_words)?;
-            let signs = found.predictions.iter().map(|right| if *right { 1.0 } else { -1.0 });
-            target.score(&signs.collect::<Vec<f64>>(), found.inverse_penalty)
-        } else {
-            let found = RidgeDecoder::default().fit_predict_products(&products, &values, target.outputs());
-            let found = found.map_err(in_words)?;
-            target.score(&found.predictions, found.alpha)
+        match target.classes().map(<[String]>::len) {
+            None => {
+                let values = target.values(&fit);
+                let found =
+                    RidgeDecoder::default().fit_predict_products(&products, &values, target.outputs());
+                let found = found.map_err(in_words)?;
+                target.score(&found.predictions, found.alpha)
+            }
+            Some(2) => {
+                let labels: Vec<bool> = target.classes_of(&fit).iter().map(|class| *class == 1).collect();
+                let decoder = LogisticDecoder::default();
+                let decoder = LogisticDecoder { folds: decoder.folds.min(rarest), ..decoder };
+                let found = decoder.fit_predict_products(&products, &labels).map_err(in_words)?;
+                target.score(&found.margins, found.inverse_penalty)
+            }
+            Some(classes) => {
+                let class_of = target.classes_of(&fit);
+                let decoder = MultinomialDecoder::default();
+                let decoder = MultinomialDecoder { folds: decoder.folds.min(rarest), ..decoder };
+                let found = decoder.fit_predict_products(&products, &class_of, classes).map_err(in_words)?;
+                target.score(&found.probabilities, found.inverse_penalty)
+            }
         }
     }
 }

@@ -1,45 +1,137 @@
 //! One behaviour of a session as decoders see it.
 
-use crate::results::DecodingResult;
-use neuroglot_data::{Behaviour, Session, Split};
-use neuroglot_metrics::r2;
+use crate::decoding_scores::{ScoredCategories, score_categories, score_numbers};
+use crate::results::{ClassResult, DecodingResult};
+use neuroglot_data::{Behaviour, BehaviourKind, Categories, Session, Split};
+
+/// More classes are no decision.
+const MOST_CLASSES: usize = 64;
 
 /// A behaviour to decode: which trials have it, their values, and how a prediction is scored.
 #[derive(Debug, Clone)]
 pub struct DecodingTarget<'a> {
     name: String,
     values: &'a [f64],
-    is_choice: bool,
-    outputs: usize,
+    /// Values per trial of the session.
+    width: usize,
+    categories: Option<Categories>,
+    /// Why it was taken for what it is; `None` where it was asked for as that, or can be nothing else.
+    assumed: Option<String>,
     training: Vec<usize>,
     validation: Vec<usize>,
     test: Vec<usize>,
+    resamples: usize,
+    seed: u64,
+}
+
+/// Divides `reward:continuous` into the behaviour's name and what it is asked for as.
+pub(crate) fn name_and_kind(asked: &str) -> (&str, Option<BehaviourKind>) {
+    for kind in [BehaviourKind::Categories, BehaviourKind::Continuous] {
+        if let Some(name) = asked.strip_suffix(kind.name()).and_then(|rest| rest.strip_suffix(':')) {
+            return (name, Some(kind));
+        }
+    }
+    (asked, None)
+}
+
+/// The name of a behaviour without what it is asked for as, such as `reward` of `reward:continuous`.
+pub fn behaviour_name(asked: &str) -> &str {
+    name_and_kind(asked).0
 }
 
 impl<'a> DecodingTarget<'a> {
-    /// A behaviour by name. Trials with a missing value, or without a choice, are left out.
+    /// A behaviour by name, which may end in `:categories` or `:continuous`; else
+    /// [`Session::kind_of`] tells which it is. Trials with a missing value, or without a choice, are left out.
     ///
     /// # Errors
-    /// One line that says why it cannot be decoded: the session does not have it, or no test trial does.
-    pub fn of(session: &'a Session, name: &str) -> Result<Self, String> {
+    /// One line that says why it cannot be decoded: the session does not have it, no training or no test trial does,
+    /// or the training trials hold one category alone.
+    pub fn of(session: &'a Session, asked: &str) -> Result<Self, String> {
+        let (name, asked_kind) = match session.behaviours().contains_key(asked) {
+            true => (asked, None),
+            false => name_and_kind(asked),
+        };
         let behaviour = session.behaviours().get(name).ok_or("the session does not have it")?;
-        let (values, outputs) = match behaviour {
+        let (values, width) = match behaviour {
             Behaviour::PerTrial(values) => (values, 1),
             Behaviour::PerBin(values) => (values, session.bins()),
         };
-        let is_choice = name == "choice" && outputs == 1;
+        let (kind, why) = session.kind_of(name).ok_or("the session does not have it")?;
+        let kind = asked_kind.unwrap_or(kind);
+        let categories = match kind {
+            BehaviourKind::Continuous if session.texts(name).is_some() => {
+                return Err("it is text, and can only be decoded as categories".to_owned());
+            }
+            BehaviourKind::Continuous => None,
+            BehaviourKind::Categories => Some(
+                Categories::of(session, name)
+                    .ok_or("it has a value per bin, and categories are of trials")?,
+            ),
+        };
+        if let Some(count) = categories.as_ref().map(Categories::len).filter(|count| *count > MOST_CLASSES) {
+            return Err(format!("{count} different values are too many categories"));
+        }
         let has_value = |trial: &usize| {
-            let values = &values[trial * outputs..][..outputs];
-            values.iter().all(|value| value.is_finite()) && !(is_choice && values[0] == 0.0)
+            let values = &values[trial * width..][..width];
+            match &categories {
+                Some(categories) => categories.place(values[0]).is_some(),
+                None => values.iter().all(|value| value.is_finite()),
+            }
         };
         let trials_in =
             |split| session.trials_in(split).into_iter().filter(has_value).collect::<Vec<usize>>();
         let [training, validation, test] = Split::ALL.map(trials_in);
-        if test.is_empty() {
+        let target = Self {
+            name: name.to_owned(),
+            values,
+            width,
+            categories,
+            // A trace can be nothing else.
+            assumed: (asked_kind.is_none() && width == 1).then_some(why),
+            training,
+            validation,
+            test,
+            resamples: 1000,
+            seed: 42,
+        };
+        target.check()?;
+        Ok(target)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.test.is_empty() {
             return Err("no test trial has a value".to_owned());
         }
-        let name = name.to_owned();
-        Ok(Self { name, values, is_choice, outputs, training, validation, test })
+        if self.training.is_empty() && self.validation.is_empty() {
+            return Err("no training trial has a value".to_owned());
+        }
+        let Some(categories) = &self.categories else { return Ok(()) };
+        let counts = self.class_counts(&self.fitted());
+        let learned: Vec<usize> = (0..counts.len()).filter(|class| counts[*class] > 1).collect();
+        match learned[..] {
+            [] => Err("no category has two training trials, and a decision needs two categories that have"
+                .to_owned()),
+            [class] => {
+                let label = &categories.labels()[class];
+                let others: usize = counts.iter().sum::<usize>() - counts[class];
+                Err(match others {
+                    0 => format!(
+                        "all {} training trials are {label}, and a decision needs two categories",
+                        counts[class]
+                    ),
+                    _ => format!(
+                        "all training trials but {others} are {label}, and a decision needs two trials of each of \
+                         two categories; split trials stratified"
+                    ),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The target with other resamples and another seed of the bootstrap.
+    pub fn with_bootstrap(self, resamples: usize, seed: u64) -> Self {
+        Self { resamples, seed, ..self }
     }
 
     /// The behaviour's name.
@@ -47,15 +139,19 @@ impl<'a> DecodingTarget<'a> {
         &self.name
     }
 
-    /// Whether it is a choice, decoded as a decision between −1 and +1 and scored by accuracy; else its values are
-    /// decoded and scored by R².
-    pub fn is_choice(&self) -> bool {
-        self.is_choice
+    /// Names of the categories that are decided between, if it is such a decision, scored by accuracy; else its values
+    /// are decoded and scored by R².
+    pub fn classes(&self) -> Option<&[String]> {
+        self.categories.as_ref().map(Categories::labels)
     }
 
-    /// Values per trial: 1, or one per bin.
+    /// Numbers that decoders predict per trial: one per bin of a trace, one of a single number and of a decision between
+    /// two, and one per class of a decision between more.
     pub fn outputs(&self) -> usize {
-        self.outputs
+        match self.classes() {
+            Some(classes) if classes.len() > 2 => classes.len(),
+            _ => self.width,
+        }
     }
 
     /// Training trials that have a value, ascending.
@@ -73,17 +169,47 @@ impl<'a> DecodingTarget<'a> {
         &self.test
     }
 
-    /// The values of some trials, `[trial, output]`.
-    pub fn values(&self, trials: &[usize]) -> Vec<f64> {
-        trials
-            .iter()
-            .flat_map(|trial| &self.values[trial * self.outputs..][..self.outputs])
-            .copied()
-            .collect()
+    /// Training and validation trials that have a value, ascending: what decoders are fitted to in the end.
+    pub fn fitted(&self) -> Vec<usize> {
+        let mut fitted = [&self.training[..], &self.validation].concat();
+        fitted.sort_unstable();
+        fitted
     }
 
-    /// Scores predictions of the test trials, `[trial, output]`, against the truth: the share of the choices whose
-    /// sign is right, or R² over all values.
+    /// What decoders predict of some trials, `[trial, output]`: the values; of two classes −1 for the first and 1 for
+    /// the second; of more, 1 for the trial's own and 0 for the others.
+    pub fn values(&self, trials: &[usize]) -> Vec<f64> {
+        let Some(classes) = self.classes() else {
+            let rows = trials.iter().flat_map(|trial| &self.values[trial * self.width..][..self.width]);
+            return rows.copied().collect();
+        };
+        let of_trial = |class: usize| match classes.len() {
+            0..=2 => vec![if class == 1 { 1.0 } else { -1.0 }],
+            count => (0..count).map(|other| f64::from(other == class)).collect(),
+        };
+        self.classes_of(trials).into_iter().flat_map(of_trial).collect()
+    }
+
+    /// The class of some trials, as a place in [`DecodingTarget::classes`].
+    ///
+    /// # Panics
+    /// If it is no decision, or a trial has no value.
+    pub fn classes_of(&self, trials: &[usize]) -> Vec<usize> {
+        let categories = self.categories.as_ref().expect("a decision between classes");
+        let class = |trial: &usize| categories.place(self.values[*trial]).expect("trials that have a value");
+        trials.iter().map(class).collect()
+    }
+
+    /// Trials of each class among some trials.
+    pub(crate) fn class_counts(&self, trials: &[usize]) -> Vec<usize> {
+        let mut counts = vec![0; self.classes().map_or(0, <[String]>::len)];
+        self.classes_of(trials).into_iter().for_each(|class| counts[class] += 1);
+        counts
+    }
+
+    /// Scores predictions of the test trials, `[trial, output]`, against the truth, with 95 % intervals over test trials:
+    /// of a decision the share that is right (of two classes the second where the prediction is positive, of more the one
+    /// with the largest), or R² over all values.
     ///
     /// # Errors
     /// The truth does not vary.
@@ -91,22 +217,59 @@ impl<'a> DecodingTarget<'a> {
     /// # Panics
     /// If there is not one prediction per test trial and output.
     pub fn score(&self, predictions: &[f64], regularisation: f64) -> Result<DecodingResult, String> {
-        let truth = self.values(&self.test);
-        assert_eq!(truth.len(), predictions.len(), "a prediction per test trial and output");
-        let result = |metric: &str, score: f64, chance: f64| DecodingResult {
+        assert_eq!(predictions.len(), self.test.len() * self.outputs(), "a prediction per trial and output");
+        let mut result = DecodingResult {
             behaviour: self.name.clone(),
-            metric: metric.to_owned(),
-            score,
-            chance,
             regularisation,
+            assumed: self.assumed.clone(),
+            ..DecodingResult::default()
         };
-        if self.is_choice {
-            let correct = truth.iter().zip(predictions).filter(|(a, b)| (**a > 0.0) == (**b > 0.0)).count();
-            let rights = truth.iter().filter(|value| **value > 0.0).count();
-            let share = |count: usize| count as f64 / truth.len() as f64;
-            return Ok(result("accuracy", share(correct), share(rights.max(truth.len() - rights))));
+        let Some(labels) = self.classes() else {
+            let found =
+                score_numbers(&self.values(&self.test), predictions, self.width, self.resamples, self.seed);
+            let found = found.ok_or("it does not vary over the test trials")?;
+            result.metric = "r2".to_owned();
+            result.score = found.mean;
+            result.interval = Some(found);
+            return Ok(result);
+        };
+        let training = self.class_counts(&self.fitted());
+        let test = self.classes_of(&self.test);
+        let ScoredCategories { accuracy, chance, balanced_accuracy, auc, right } =
+            score_categories(&test, predictions, &training, self.resamples, self.seed);
+        result.metric = "accuracy".to_owned();
+        result.score = accuracy.mean;
+        result.interval = Some(accuracy);
+        result.chance = chance;
+        result.balanced_accuracy = balanced_accuracy;
+        result.auc = auc;
+        let counts = self.class_counts(&self.test);
+        result.classes = (labels.iter().enumerate())
+            .map(|(class, label)| ClassResult {
+                label: label.clone(),
+                training: training[class],
+                test: counts[class],
+                right: right[class],
+            })
+            .collect();
+        result.notes = result.classes.iter().filter_map(ClassResult::note).collect();
+        if self.categories.as_ref().is_some_and(Categories::zero_is_missing) {
+            result.assumed = result.assumed.map(|why| format!("{why}, 0 is none"));
         }
-        let score = r2(&truth, predictions).ok_or("it does not vary over the test trials")?;
-        Ok(result("r2", score, 0.0))
+        Ok(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_may_say_what_it_is() {
+        assert_eq!(behaviour_name("reward:continuous"), "reward");
+        assert_eq!(name_and_kind("block"), ("block", None));
+        assert_eq!(name_and_kind("block:categories"), ("block", Some(BehaviourKind::Categories)));
+        assert_eq!(name_and_kind("a:b:continuous"), ("a:b", Some(BehaviourKind::Continuous)));
+        assert_eq!(name_and_kind("continuous"), ("continuous", None));
     }
 }

@@ -50,6 +50,12 @@ pub enum EvalError {
         /// What is wrong and what to do.
         problem: String,
     },
+    /// The name of a table's file does not say how to write it.
+    #[error("{}: a table is written as its file's name ends, and this one does not end in .csv, .parquet or .npz", path.display())]
+    Ending {
+        /// The file.
+        path: PathBuf,
+    },
     /// A prediction is no rate.
     #[error(
         "session {eid}: the model predicts a log-rate of {log_rate}, so its training has diverged: use another \

@@ -121,8 +121,7 @@ fn evaluate_session(
         _ => None,
     };
     let mut report = |task: &str| progress(EvaluationProgress { eid, task, done: 0, total: 1 });
-    let (decoding, missing) =
-        decode(&mut predictor, pool, session, &options.selection.behaviours, &mut report)?;
+    let (decoding, missing) = decode(&mut predictor, pool, session, options, &mut report)?;
     skipped.extend(missing);
     Ok(SessionEvaluation { tasks, decoding, skipped, examples, region_matrix: matrix, ..test.nothing_yet() })
 }

@@ -1,10 +1,10 @@
 //! Evaluations on disk: `evaluation.json` (everything), `summary.json` (the scores), `units.parquet` (per unit).
 
 use crate::results::Evaluation;
+use crate::tables::to_parquet;
 use crate::{EvalError, summary_json};
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array};
 use neuroglot_train::{replace_file, replace_folder};
-use parquet::arrow::ArrowWriter;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -39,7 +39,8 @@ pub fn read_evaluation(folder: &Path) -> Result<Evaluation, EvalError> {
     serde_json::from_slice(&text).map_err(|error| wrong(format!("{error}; evaluate the run again")))
 }
 
-/// One row per session, task and unit.
+/// One row per session, task and unit. `unit` is the unit's index in the session, before filters; null where the
+/// evaluation was made before it was recorded.
 fn unit_table(evaluation: &Evaluation) -> RecordBatch {
     let mut rows = Vec::new();
     for session in &evaluation.sessions {
@@ -54,10 +55,14 @@ fn unit_table(evaluation: &Evaluation) -> RecordBatch {
     let number = |f: &dyn Fn(usize) -> Option<f64>| -> ArrayRef {
         Arc::new(Float64Array::from_iter((0..rows.len()).map(f)))
     };
-    let columns: [(&str, ArrayRef); 11] = [
+    let index = |f: &dyn Fn(usize) -> Option<usize>| -> ArrayRef {
+        Arc::new(UInt32Array::from_iter((0..rows.len()).map(|row| f(row).map(|index| index as u32))))
+    };
+    let columns: [(&str, ArrayRef); 12] = [
         ("eid", text(&|row| rows[row].0.eid.clone())),
         ("task", text(&|row| rows[row].1.task.clone())),
-        ("unit", Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| row.2 as u32)))),
+        ("unit", index(&|row| rows[row].4.index)),
+        ("unit_after_filters", index(&|row| Some(rows[row].2))),
         ("uuid", text(&|row| rows[row].4.uuid.clone())),
         ("region", text(&|row| rows[row].4.region.clone())),
         ("spikes", number(&|row| Some(rows[row].3.spikes))),
@@ -68,17 +73,8 @@ fn unit_table(evaluation: &Evaluation) -> RecordBatch {
         ("ceiling_bps", number(&|row| rows[row].3.ceiling_bps)),
     ];
     let columns = columns.map(|(name, array)| {
-        let nullable = name.contains('2') || name.contains("bps");
+        let nullable = name.contains('2') || name.contains("bps") || name == "unit";
         (name, array, nullable)
     });
     RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length")
-}
-
-/// A Parquet file with one table.
-pub(crate) fn to_parquet(table: &RecordBatch) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut writer = ArrowWriter::try_new(&mut bytes, table.schema(), None).expect("a plain schema");
-    writer.write(table).expect("writing to memory");
-    writer.close().expect("writing to memory");
-    bytes
 }

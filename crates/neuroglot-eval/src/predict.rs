@@ -2,15 +2,15 @@
 
 use crate::EvalError;
 use crate::evaluate::session_index;
-use crate::files::to_parquet;
 use crate::holdout::Predictor;
+use crate::tables::{TableFormat, write_table};
 use crate::task::prompt;
 use crate::trials::Trials;
 use arrow_array::builder::{Float32Builder, ListBuilder, UInt32Builder};
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray, UInt32Array};
 use neuroglot_data::Session;
 use neuroglot_model::{Model, Scheme};
-use neuroglot_train::{CheckpointConfig, replace_file};
+use neuroglot_train::CheckpointConfig;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
@@ -25,7 +25,8 @@ pub struct Hidden {
 }
 
 impl Hidden {
-    /// Reads lists as users write them: units by index or uuid, regions by acronym, bins by number or range `40-49`.
+    /// Reads lists as users write them: units by uuid, or by their index in the session before filters left any out (as
+    /// tables have it under `unit`), regions by acronym, bins by number or range `40-49`.
     ///
     /// # Errors
     /// [`EvalError::Hide`] names what cannot be found and what there is.
@@ -37,17 +38,7 @@ impl Hidden {
     ) -> Result<Self, EvalError> {
         let mut hidden = Self::default();
         for name in units {
-            let by_uuid = session.units().iter().position(|unit| unit.uuid == *name);
-            let by_index = name.parse().ok().filter(|index| *index < session.units().len());
-            let Some(unit) = by_uuid.or(by_index) else {
-                let problem = format!(
-                    "{} has no unit `{name}`: give uuids, or indices from 0 to {}",
-                    session.eid(),
-                    session.units().len() - 1
-                );
-                return Err(EvalError::Hide { what: "units", problem });
-            };
-            hidden.units.insert(unit);
+            hidden.units.insert(unit_of(session, name)?);
         }
         for name in regions {
             let inside = session.units_in(name);
@@ -87,8 +78,29 @@ impl Hidden {
     }
 }
 
-/// Writes a Parquet table of predictions: a row per trial and unit with `eid`, `trial`, `split`, `unit`, `uuid`,
-/// `region`, `hidden` (whether the whole unit was), and per bin `counts` and `rates` (spikes/bin).
+/// Place among a session's units of one that is named by its uuid or its index before filters.
+fn unit_of(session: &Session, name: &str) -> Result<usize, EvalError> {
+    let places = || 0..session.units().len();
+    if let Some(unit) = places().find(|unit| session.units()[*unit].uuid == name) {
+        return Ok(unit);
+    }
+    let all = session.units_before_filters();
+    let index = name.parse::<usize>().ok().filter(|index| *index < all);
+    let problem = match index.map(|index| places().find(|unit| session.unit_index(*unit) == index)) {
+        Some(Some(unit)) => return Ok(unit),
+        Some(None) => format!("unit {name} of {} was left out by the run's filters", session.eid()),
+        None => format!(
+            "{} has no unit `{name}`: give uuids, or indices in the session from 0 to {}",
+            session.eid(),
+            all - 1
+        ),
+    };
+    Err(EvalError::Hide { what: "units", problem })
+}
+
+/// Writes a table of predictions, as the ending of the file's name says ([`write_table`]): a row per trial and unit with
+/// `eid`, `trial` and `unit` (their indices in the session, before filters), `trial_id`, `split`, `uuid`, `region`,
+/// `hidden` (whether the whole unit was), and per bin `counts` and `rates` (spikes/bin).
 ///
 /// # Errors
 /// [`EvalError`]: a session that the model does not know, a unit or bin that the session lacks, or a file that cannot
@@ -101,6 +113,9 @@ pub fn predict(
     hidden: &Hidden,
     out: &Path,
 ) -> Result<(), EvalError> {
+    if TableFormat::of(out).is_none() {
+        return Err(EvalError::Ending { path: out.to_owned() });
+    }
     let index = session_index(config, session)?;
     hidden.check(session)?;
     let trials = Trials::of(session, (0..session.trials()).collect());
@@ -117,8 +132,7 @@ pub fn predict(
     let prompt = prompt(scheme, config.mask.scheme);
     let all: Vec<usize> = (0..units).collect();
     Predictor { model, session: index }.run_trials(&trials, &all, prompt, fill, &mut log_rates)?;
-    replace_file(out, &to_parquet(&table(session, &trials, hidden, &log_rates)))?;
-    Ok(())
+    write_table(&table(session, &trials, hidden, &log_rates), out)
 }
 
 fn table(session: &Session, trials: &Trials, hidden: &Hidden, log_rates: &[f32]) -> RecordBatch {
@@ -144,11 +158,13 @@ fn table(session: &Session, trials: &Trials, hidden: &Hidden, log_rates: &[f32])
     };
     let split = |(trial, _): &(usize, usize)| session.splits()[*trial].to_string();
     let hides = |(_, unit): &(usize, usize)| Some(hidden.units.contains(unit));
-    let columns: [(&str, ArrayRef); 9] = [
+    let ids = rows.iter().map(|(trial, _)| session.trial_id(*trial));
+    let columns: [(&str, ArrayRef); 10] = [
         ("eid", of_unit(&|_| session.eid().to_owned())),
-        ("trial", numbers(&|row| row.0)),
+        ("trial", numbers(&|row| session.trial_index(row.0))),
+        ("trial_id", Arc::new(StringArray::from_iter_values(ids))),
         ("split", Arc::new(StringArray::from_iter_values(rows.iter().map(split)))),
-        ("unit", numbers(&|row| row.1)),
+        ("unit", numbers(&|row| session.unit_index(row.1))),
         ("uuid", of_unit(&|unit| unit.uuid.clone())),
         ("region", of_unit(&|unit| unit.region.clone())),
         ("hidden", Arc::new(BooleanArray::from_iter(rows.iter().map(hides)))),

@@ -50,12 +50,15 @@ pub struct UnitLabel {
     pub uuid: String,
     /// Beryl acronym of its region.
     pub region: String,
+    /// Its index in the session as it was read, before filters; `None` in evaluations made before it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub index: Option<usize>,
 }
 
 /// A mean with its bootstrap 95 % interval.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct IntervalValue {
-    /// Mean over units.
+    /// The mean, or whatever else the interval is of.
     pub mean: f64,
     /// Lower end of the interval.
     pub low: f64,
@@ -115,18 +118,50 @@ pub struct UnitScores {
 }
 
 /// One decoded behaviour.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct DecodingResult {
     /// `choice`, `wheel-speed`, `whisker-motion-energy`, ….
     pub behaviour: String,
-    /// `accuracy` (a choice) or `r2` (a trace).
+    /// `accuracy` (categories) or `r2` (numbers).
     pub metric: String,
     /// The score on test trials.
     pub score: f64,
-    /// The score of the better trivial answer: the majority class, or 0 for R².
+    /// The score of always answering with the class that most training trials are of, or 0 for R².
     pub chance: f64,
     /// The regularisation that cross-validation chose (C for logistic regression, α for ridge).
     pub regularisation: f64,
+    /// The score with its interval over test trials; like all below `None` or empty in evaluations made before it was
+    /// recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<IntervalValue>,
+    /// Of categories, the mean over classes of the share of their test trials that is right.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub balanced_accuracy: Option<IntervalValue>,
+    /// Of categories, the area under the ROC curve; of more than two, the mean over classes, each against the others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auc: Option<IntervalValue>,
+    /// Of categories, how often each occurs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub classes: Vec<ClassResult>,
+    /// What of its values it was taken for categories or numbers by, unless that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assumed: Option<String>,
+    /// What keeps a class from being learned or scored.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
+}
+
+/// One class of a decoded behaviour.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassResult {
+    /// Its text or number.
+    pub label: String,
+    /// Trials that the decoder was fitted to, those of validation among them.
+    pub training: usize,
+    /// Test trials.
+    pub test: usize,
+    /// Test trials that were decided rightly.
+    pub right: usize,
 }
 
 /// Something not evaluated.

@@ -1,10 +1,11 @@
 //! The scores as one small JSON object.
 
-use crate::results::{Evaluation, Scores, SessionEvaluation};
+use crate::results::{Evaluation, IntervalValue, Scores, SessionEvaluation};
 use serde_json::{Map, Value, json};
 
 /// `{"<eid>": {"co-smoothing": {"bps", "bps_low", "bps_high", "bps_pooled", "d2", "r2", "psth_r2", "ceiling": {…}},
-/// …, "choice": {"accuracy", "chance"}, "wheel-speed": {"r2"}}}`.
+/// …, "choice": {"accuracy", "accuracy_low", "accuracy_high", "chance", "balanced_accuracy", …, "auc", …},
+/// "wheel-speed": {"r2", "r2_low", "r2_high"}}}`.
 ///
 /// A score that is undefined is `null`; `ceiling` is there where the true rates are known.
 pub fn summary_json(evaluation: &Evaluation) -> Value {
@@ -23,13 +24,23 @@ fn of_session(session: &SessionEvaluation) -> Value {
     }
     for decoded in &session.decoding {
         let mut scores = Map::from_iter([(decoded.metric.clone(), json!(decoded.score))]);
+        put_ends(&mut scores, &decoded.metric, decoded.interval);
         // The chance level of R² is 0 by definition.
         if decoded.metric == "accuracy" {
             scores.insert("chance".to_owned(), json!(decoded.chance));
+            for (name, value) in [("balanced_accuracy", decoded.balanced_accuracy), ("auc", decoded.auc)] {
+                scores.insert(name.to_owned(), json!(value.map(|value| value.mean)));
+                put_ends(&mut scores, name, value);
+            }
         }
         object.insert(decoded.behaviour.clone(), Value::Object(scores));
     }
     Value::Object(object)
+}
+
+fn put_ends(scores: &mut Map<String, Value>, name: &str, interval: Option<IntervalValue>) {
+    scores.insert(format!("{name}_low"), json!(interval.map(|ends| ends.low)));
+    scores.insert(format!("{name}_high"), json!(interval.map(|ends| ends.high)));
 }
 
 fn of_scores(scores: &Scores) -> Map<String, Value> {

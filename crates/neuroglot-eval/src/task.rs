@@ -1,7 +1,9 @@
 //! What an evaluation does.
 
 use crate::EvalError;
+use crate::decoding_target::name_and_kind;
 use crate::holdout::first_predicted_bin;
+use neuroglot_data::{Behaviour, Session};
 use neuroglot_model::{Prompt, Scheme};
 use neuroglot_train::MaskPool;
 
@@ -66,55 +68,101 @@ pub(crate) fn prompt(scheme: Scheme, pool: MaskPool) -> Prompt {
 pub struct TaskSelection {
     /// Masking tasks.
     pub tasks: Vec<Task>,
-    /// Behaviours to decode, by name.
+    /// Behaviours to decode, by name; a name may end in `:categories` or `:continuous`.
     pub behaviours: Vec<String>,
+    /// Decode every behaviour that a session has too.
+    pub every_behaviour: bool,
 }
 
 impl Default for TaskSelection {
-    /// The four tasks, choice, wheel speed and whisker motion energy.
+    /// The four tasks, and every behaviour.
     fn default() -> Self {
-        Self { tasks: Task::ALL.to_vec(), behaviours: Self::BEHAVIOURS.map(str::to_owned).to_vec() }
+        Self { tasks: Task::ALL.to_vec(), behaviours: Vec::new(), every_behaviour: true }
     }
 }
 
 impl TaskSelection {
-    const BEHAVIOURS: [&str; 3] = ["choice", "wheel-speed", "whisker-motion-energy"];
-    const OTHER_BEHAVIOURS: [&str; 3] = ["paw-speed", "pupil-diameter", "left-whisker-motion-energy"];
+    /// Stands for every behaviour that a session has.
+    pub const EVERY_BEHAVIOUR: &str = "behaviours";
+
+    /// Names that are taken even where no session has them.
+    const BEHAVIOURS: [&str; 8] = [
+        "choice",
+        "block",
+        "reward",
+        "wheel-speed",
+        "whisker-motion-energy",
+        "paw-speed",
+        "pupil-diameter",
+        "left-whisker-motion-energy",
+    ];
 
     /// Reads a list such as `co-smoothing,forward,choice`; a name given twice counts once.
     ///
     /// # Errors
     /// [`EvalError::Task`] lists the names there are. A behaviour that `known` holds is accepted too.
     pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>, known: &[String]) -> Result<Self, EvalError> {
-        let mut selection = Self { tasks: Vec::new(), behaviours: Vec::new() };
+        let mut selection = Self { tasks: Vec::new(), behaviours: Vec::new(), every_behaviour: false };
         for name in names.into_iter().map(str::trim).filter(|name| !name.is_empty()) {
+            let is_known =
+                |name: &str| Self::BEHAVIOURS.contains(&name) || known.iter().any(|known| known == name);
             if let Some(task) = Task::ALL.into_iter().find(|task| task.name() == name) {
                 if !selection.tasks.contains(&task) {
                     selection.tasks.push(task);
                 }
-            } else if Self::BEHAVIOURS.contains(&name)
-                || Self::OTHER_BEHAVIOURS.contains(&name)
-                || known.iter().any(|known| known == name)
-            {
+            } else if is_known(name) || is_known(name_and_kind(name).0) {
                 if !selection.behaviours.iter().any(|chosen| chosen == name) {
                     selection.behaviours.push(name.to_owned());
                 }
+            } else if name == Self::EVERY_BEHAVIOUR {
+                selection.every_behaviour = true;
             } else {
                 let tasks = Task::ALL.map(Task::name).join(", ");
-                let mut behaviours: Vec<&str> = Self::BEHAVIOURS.to_vec();
-                behaviours.extend(known.iter().map(String::as_str).filter(|k| !Self::BEHAVIOURS.contains(k)));
-                let behaviours = behaviours.join(", ");
+                let behaviours = match known {
+                    [] => Self::BEHAVIOURS[..5].join(", "),
+                    known => known.join(", "),
+                };
                 return Err(EvalError::Task(format!(
-                    "there is no task `{name}`: choose some of {tasks}, or behaviours to decode: {behaviours}"
+                    "there is no task `{name}`: choose some of {tasks}, or behaviours to decode: {behaviours}, or \
+                     {} for all of them",
+                    Self::EVERY_BEHAVIOUR
                 )));
             }
         }
-        if selection.tasks.is_empty() && selection.behaviours.is_empty() {
+        if selection.tasks.is_empty() && selection.behaviours.is_empty() && !selection.every_behaviour {
             return Err(EvalError::Task(
                 "the list of tasks is empty: name at least one, or leave it out".into(),
             ));
         }
         Ok(selection)
+    }
+
+    /// The behaviours to decode of a session, as they are asked for: those named, whether the session has them or not,
+    /// or every one that varies in it. Those with one value per trial come first.
+    pub fn behaviours_of(&self, session: &Session) -> Vec<String> {
+        if !self.every_behaviour {
+            return self.behaviours.clone();
+        }
+        let asked_of = |name: &String| {
+            let asked = self.behaviours.iter().find(|asked| name_and_kind(asked).0 == name || *asked == name);
+            asked.unwrap_or(name).clone()
+        };
+        let varies = |behaviour: &Behaviour| {
+            let mut values = behaviour.values().iter().filter(|value| value.is_finite());
+            let first = values.next();
+            values.any(|value| Some(value) != first)
+        };
+        let present = || session.behaviours().iter().filter(|(_, behaviour)| varies(behaviour));
+        let is_trace = |behaviour: &Behaviour| matches!(behaviour, Behaviour::PerBin(_));
+        let of_trials = present().filter(|(_, behaviour)| !is_trace(behaviour));
+        let traces = present().filter(|(_, behaviour)| is_trace(behaviour));
+        let mut all: Vec<String> = of_trials.chain(traces).map(|(name, _)| asked_of(name)).collect();
+        for asked in &self.behaviours {
+            if !all.contains(asked) {
+                all.push(asked.clone());
+            }
+        }
+        all
     }
 }
 
@@ -127,6 +175,11 @@ mod tests {
         let selection = TaskSelection::parse("forward, choice,licks".split(','), &["licks".into()]).unwrap();
         assert_eq!(selection.tasks, [Task::Forward]);
         assert_eq!(selection.behaviours, ["choice", "licks"]);
+        assert!(!selection.every_behaviour);
+        let kinds = TaskSelection::parse(["behaviours", "licks:categories"], &["licks".into()]).unwrap();
+        assert_eq!(kinds.behaviours, ["licks:categories"]);
+        assert!(kinds.every_behaviour && kinds.tasks.is_empty());
+        assert!(TaskSelection::parse(["licks:colours"], &["licks".into()]).is_err());
         assert_eq!(
             TaskSelection::parse("choice,forward,choice,forward".split(','), &[]).unwrap().tasks.len(),
             1

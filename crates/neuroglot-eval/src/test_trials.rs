@@ -95,15 +95,18 @@ impl<'a> TestTrials<'a> {
     /// The session without any result, to be filled in.
     pub fn nothing_yet(&self) -> SessionEvaluation {
         let session = self.session;
-        let label =
-            |unit: &neuroglot_data::Unit| UnitLabel { uuid: unit.uuid.clone(), region: unit.region.clone() };
+        let label = |(place, unit): (usize, &neuroglot_data::Unit)| UnitLabel {
+            uuid: unit.uuid.clone(),
+            region: unit.region.clone(),
+            index: Some(session.unit_index(place)),
+        };
         SessionEvaluation {
             eid: session.eid().to_owned(),
             subject: session.subject().to_owned(),
             trials: self.trials.len(),
             bins: session.bins(),
             bin_seconds: session.bin_seconds(),
-            units: session.units().iter().map(label).collect(),
+            units: session.units().iter().enumerate().map(label).collect(),
             tasks: Vec::new(),
             decoding: Vec::new(),
             skipped: Vec::new(),

@@ -4,6 +4,7 @@ use crate::evaluate::session_index;
 use crate::holdout::Predictor;
 use crate::region_matrix::region_matrix;
 use crate::results::{IntervalValue, RegionMatrix, UnitScores};
+use crate::tables::TableColumns;
 use crate::test_trials::TestTrials;
 use crate::{EvalError, EvaluationOptions, EvaluationProgress, Task};
 use neuroglot_data::Session;
@@ -85,4 +86,27 @@ pub fn translation_json(translation: &Translation) -> Value {
         put("others", None, matrix.from_others[place]);
     }
     json!({ "eid": eid, "subject": subject, "trials": trials, "regions": regions, "scores": scores })
+}
+
+/// The scores of [`translation_json`] as a table, with the number of the target's units; a score that is undefined is
+/// missing, and so is the source where all other regions are it.
+pub fn translation_table(translation: &Translation) -> TableColumns {
+    let scores = translation_json(translation)["scores"].clone();
+    let rows: Vec<&Value> = scores.as_array().into_iter().flatten().collect();
+    let text = |name: &'static str| rows.iter().map(move |row| row[name].as_str().unwrap_or("").to_owned());
+    let number = |name: &'static str| rows.iter().map(move |row| row[name].as_f64());
+    let RegionMatrix { regions, units, .. } = &translation.matrix;
+    let units_of = |row: &&Value| {
+        let place = regions.iter().position(|region| row["target"] == **region);
+        place.map(|place| units[place])
+    };
+    TableColumns::default()
+        .texts("eid", rows.iter().map(|_| translation.eid.as_str()))
+        .texts("target", text("target"))
+        .counts("units", rows.iter().map(units_of))
+        .texts("from", text("from"))
+        .texts("source", text("source"))
+        .numbers("bps", number("bps"))
+        .numbers("low", number("low"))
+        .numbers("high", number("high"))
 }

@@ -76,6 +76,35 @@ pub fn bootstrap_over_groups(groups: &[Vec<f64>], resamples: usize, seed: u64) -
     Some(interval(mean_of_means(groups), means))
 }
 
+/// Any statistic of samples with its 95 % interval: a resample draws from each stratum as many samples as it has, with
+/// replacement, and `statistic` is given their indices. Resamples in which it is undefined are left out. The same seed
+/// gives the same interval. `None` where it is undefined of the samples themselves.
+///
+/// # Panics
+/// If `resamples` is 0.
+pub fn bootstrap_statistic(
+    strata: &[Vec<usize>],
+    statistic: impl Fn(&[usize]) -> Option<f64>,
+    resamples: usize,
+    seed: u64,
+) -> Option<Interval> {
+    assert!(resamples > 0, "a bootstrap interval needs at least one resample");
+    let found = statistic(&strata.concat())?;
+    let mut generator = ChaCha8Rng::seed_from_u64(seed);
+    let resample = |_| {
+        let mut drawn = Vec::new();
+        for stratum in strata.iter().filter(|stratum| !stratum.is_empty()) {
+            drawn.extend((0..stratum.len()).map(|_| stratum[generator.random_range(0..stratum.len())]));
+        }
+        statistic(&drawn)
+    };
+    let resampled: Vec<f64> = (0..resamples).filter_map(resample).collect();
+    match resampled.is_empty() {
+        true => Some(Interval { mean: found, low: found, high: found }),
+        false => Some(interval(found, resampled)),
+    }
+}
+
 /// Mean of as many values as there are, drawn with replacement.
 fn resampled_mean(values: &[f64], generator: &mut ChaCha8Rng) -> f64 {
     assert!(!values.is_empty(), "a group without values has no mean");
@@ -194,6 +223,21 @@ mod tests {
         let values = [0.3, 1.2, -0.7, 2.4, 0.0];
         assert_eq!(bootstrap_mean(&values, 100, 7), bootstrap_mean(&values, 100, 7));
         assert_ne!(bootstrap_mean(&values, 100, 7), bootstrap_mean(&values, 100, 8));
+    }
+
+    #[test]
+    fn a_statistic_of_strata_keeps_each_stratum_whole() {
+        let values = [0.0, 1.0, 0.0, 1.0, 5.0];
+        let mean_of = |drawn: &[usize]| {
+            // The last sample is alone in its stratum, so every resample has it once.
+            assert_eq!((drawn.len(), drawn.iter().filter(|sample| **sample == 4).count()), (5, 1));
+            Some(drawn.iter().map(|sample| values[*sample]).sum::<f64>() / 5.0)
+        };
+        let found = bootstrap_statistic(&[vec![0, 1, 2, 3], vec![4]], mean_of, 2000, 1).unwrap();
+        // The mean of 4 draws of 0 and 1 reaches 0 and 1 in 1 of 16 resamples each.
+        assert_eq!((found.mean, found.low, found.high), (1.4, 1.0, 1.8));
+        let same = bootstrap_statistic(&[vec![0, 1, 2, 3]], |_| None, 10, 1);
+        assert_eq!(same, None);
     }
 
     #[test]

@@ -11,6 +11,7 @@
 
 mod bits_per_spike;
 mod bootstrap;
+mod classification;
 mod entries;
 mod mean;
 mod poisson;
@@ -20,8 +21,10 @@ mod r2;
 
 pub use bits_per_spike::{BitsPerSpike, bits_per_spike, bits_per_spike_of_rates};
 pub use bootstrap::{
-    Interval, bootstrap_difference, bootstrap_mean, bootstrap_over_groups, bootstrap_within_groups,
+    Interval, bootstrap_difference, bootstrap_mean, bootstrap_over_groups, bootstrap_statistic,
+    bootstrap_within_groups,
 };
+pub use classification::{auc, balanced_accuracy, macro_auc};
 pub use mean::mean_defined;
 pub use poisson::poisson_nll;
 pub use poisson_d2::poisson_d2;

@@ -217,6 +217,8 @@ pub fn assemble(
         behaviours,
         true_rates: None,
     })?;
+    // Its row in the recording's table of trials, by which provenance.json calls those that were left out.
+    let session = session.with_trial_ids(trials.iter().map(usize::to_string).collect())?;
     let session = match units.len() == recording.units.len() {
         true => session,
         false => session.select_units(&units)?,

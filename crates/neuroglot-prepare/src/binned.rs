@@ -137,7 +137,8 @@ pub fn assemble_binned(
         counts: binned.counts,
         behaviours,
         true_rates: None,
-    })?;
+    })?
+    .with_trial_ids((0..found).map(|trial| trial.to_string()).collect())?;
     if trials.len() < found {
         session = session.select_trials(&trials)?;
     }

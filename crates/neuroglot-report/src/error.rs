@@ -11,6 +11,21 @@ pub enum ReportError {
         /// The path as given.
         path: PathBuf,
     },
+    /// The name of the file does not say what to write.
+    #[error(
+        "{}: a page is written where the name ends in .html, and its figures where it ends in .svg; for a PDF, print the \
+         page, and for a PNG, convert the .svg", path.display()
+    )]
+    Ending {
+        /// The path as given.
+        path: PathBuf,
+    },
+    /// A page without figures was to be written as a picture.
+    #[error("{}: the page has no figure; write it as .html", path.display())]
+    NoFigure {
+        /// The path as given.
+        path: PathBuf,
+    },
     /// Writing, syncing or renaming failed.
     #[error(
         "{path}: cannot write the report ({source}); check that the folder exists, is writable and has space"

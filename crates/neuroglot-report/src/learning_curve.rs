@@ -60,12 +60,13 @@ impl LearningCurve {
         document(&self.title, &self.subtitle, &facts, &commands, &sections, &page::footer(&about))
     }
 
-    /// Writes [`LearningCurve::to_html`] to `path`, replacing a file there only once the new one is complete.
+    /// Writes [`LearningCurve::to_html`] to `path`, or its figures where the name ends in `.svg`;
+    /// a file there is replaced only once the new one is complete.
     ///
     /// # Errors
     /// As [`Report::write`].
     pub fn write(&self, path: &Path) -> Result<(), ReportError> {
-        write::write_atomically(path, &self.to_html())
+        write::write_page(path, &self.to_html())
     }
 }
 

@@ -13,6 +13,7 @@ mod error;
 mod learning_curve;
 mod number;
 mod page;
+mod picture;
 mod plot;
 mod report;
 mod sections;
@@ -25,6 +26,7 @@ mod write;
 
 pub use error::ReportError;
 pub use learning_curve::LearningCurve;
+pub use picture::PageFormat;
 pub use report::{Curve, Report, RunSection};
 pub use study::StudyReport;
 pub use translation::TranslationPage;

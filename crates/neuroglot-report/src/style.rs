@@ -1,7 +1,39 @@
 //! The page's style sheet, for the screen and for print.
 
+/// What figures look like, within a page and alone.
+macro_rules! figures {
+    () => {
+        r#"svg text { font-family: "Helvetica Neue", Helvetica, Arial, "Liberation Sans", sans-serif; fill: #222; }
+.tick { font-size: 11px; } .condition { font-size: 10.5px; } .label { font-size: 12px; }
+.legend { font-size: 11.5px; }
+svg .note { font-size: 11.5px; fill: #333; }
+.panel { font-size: 12.5px; font-weight: 600; }
+.axis { stroke: #333; stroke-width: 1; }
+.zero { stroke: #c4c4c4; stroke-width: 1; }
+.diagonal { stroke: #777; stroke-width: 1; stroke-dasharray: 4 3; }
+.ceiling { stroke: #9a9a9a; stroke-width: 1.4; fill: none; }
+.mean { stroke: #000; stroke-width: 1.6; }
+.line { fill: none; stroke-width: 1.6; stroke-linejoin: round; stroke-linecap: butt; }
+.thin { stroke-width: 1; }
+.mark { fill-opacity: 0.8; }
+.edge { fill: #fff; stroke-width: 1.2; }
+.border { stroke: #333; stroke-width: 0.8; }
+.cell { stroke: #fff; stroke-width: 1; }
+.swatch { stroke: #555; stroke-width: 0.6; }
+.diagonal-cell { stroke: #222; stroke-width: 1.4; }
+.cell-dark, .cell-light { font-size: 11px; font-variant-numeric: tabular-nums; }
+svg .cell-light { fill: #fff; }
+.map { image-rendering: pixelated; }
+"#
+    };
+}
+
+/// The style of a figure that stands alone.
+pub(crate) const FIGURE_CSS: &str = figures!();
+
 /// Everything the page's look depends on. No `<` or `&` may stand here: the page is also XML.
-pub(crate) const CSS: &str = r#"
+pub(crate) const CSS: &str = concat!(
+    r#"
 :root { color-scheme: light; }
 * { box-sizing: border-box; }
 body { margin: 0 auto; padding: 32px 24px 48px; max-width: 928px; background: #fff; color: #1a1a1a;
@@ -51,28 +83,9 @@ figure > svg + .pairs { margin-top: 8px; }
 .row { display: flex; flex-wrap: wrap; gap: 14px 40px; align-items: flex-start; }
 svg { display: block; max-width: 100%; height: auto; break-inside: avoid; }
 svg svg { display: inline; max-width: none; }
-svg text { font-family: "Helvetica Neue", Helvetica, Arial, "Liberation Sans", sans-serif; fill: #222; }
-.tick { font-size: 11px; } .condition { font-size: 10.5px; } .label { font-size: 12px; }
-.legend { font-size: 11.5px; }
-svg .note { font-size: 11.5px; fill: #333; }
-.panel { font-size: 12.5px; font-weight: 600; }
-.axis { stroke: #333; stroke-width: 1; }
-.zero { stroke: #c4c4c4; stroke-width: 1; }
-.diagonal { stroke: #777; stroke-width: 1; stroke-dasharray: 4 3; }
-.ceiling { stroke: #9a9a9a; stroke-width: 1.4; fill: none; }
-.mean { stroke: #000; stroke-width: 1.6; }
-.line { fill: none; stroke-width: 1.6; stroke-linejoin: round; stroke-linecap: butt; }
-.thin { stroke-width: 1; }
-.mark { fill-opacity: 0.8; }
-.edge { fill: #fff; stroke-width: 1.2; }
-.border { stroke: #333; stroke-width: 0.8; }
-.cell { stroke: #fff; stroke-width: 1; }
-.swatch { stroke: #555; stroke-width: 0.6; }
-span.swatch { display: inline-block; width: 9px; height: 9px; margin-right: 4px; border: 1px solid #555; }
-.diagonal-cell { stroke: #222; stroke-width: 1.4; }
-.cell-dark, .cell-light { font-size: 11px; font-variant-numeric: tabular-nums; }
-svg .cell-light { fill: #fff; }
-.map { image-rendering: pixelated; }
+"#,
+    figures!(),
+    r#"span.swatch { display: inline-block; width: 9px; height: 9px; margin-right: 4px; border: 1px solid #555; }
 footer { margin-top: 48px; padding-top: 10px; border-top: 1px solid #bbb; font-size: 12.5px; color: #555; }
 @page { size: A4; margin: 15mm 14mm; }
 @media print {
@@ -85,4 +98,5 @@ footer { margin-top: 48px; padding-top: 10px; border-top: 1px solid #bbb; font-s
   a { color: inherit; text-decoration: none; }
   * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 }
-"#;
+"#
+);

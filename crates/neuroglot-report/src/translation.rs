@@ -84,13 +84,15 @@ impl TranslationPage {
         .to_html()
     }
 
-    /// Writes [`TranslationPage::to_html`] to `path`, replacing a file there only once the new one is complete.
+    /// Writes [`TranslationPage::to_html`] to `path`, or its figures where the name ends in `.svg`;
+    /// a file there is replaced only once the new one is complete.
     ///
     /// # Errors
-    /// [`ReportError::NotAFile`] if `path` has no file name, [`ReportError::Write`] if it cannot be written; a file that
+    /// [`ReportError::NotAFile`] if `path` has no file name, [`ReportError::Ending`] if it ends otherwise,
+    /// [`ReportError::Write`] if it cannot be written; a file that
     /// was there before is then unchanged.
     pub fn write(&self, path: &Path) -> Result<(), ReportError> {
-        write::write_atomically(path, &self.to_html())
+        write::write_page(path, &self.to_html())
     }
 }
 

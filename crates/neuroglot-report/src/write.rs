@@ -1,11 +1,23 @@
 //! Stores a page so that a reader sees either the old file or the whole new one.
 
 use crate::ReportError;
+use crate::picture::{PageFormat, figures_of};
 use std::io::Write;
 use std::path::Path;
 
+/// Writes a page to `path`, or its figures alone where the name ends in `.svg`.
+pub(crate) fn write_page(path: &Path, html: &str) -> Result<(), ReportError> {
+    match PageFormat::of(path)? {
+        PageFormat::Html => write_atomically(path, html),
+        PageFormat::Svg => {
+            let no_figure = || ReportError::NoFigure { path: path.to_owned() };
+            write_atomically(path, &figures_of(html).ok_or_else(no_figure)?)
+        }
+    }
+}
+
 /// Writes `content` to a temporary file in the folder of `path`, syncs it and renames it to `path`.
-pub(crate) fn write_atomically(path: &Path, content: &str) -> Result<(), ReportError> {
+fn write_atomically(path: &Path, content: &str) -> Result<(), ReportError> {
     let Some(name) = path.file_name() else {
         return Err(ReportError::NotAFile { path: path.to_path_buf() });
     };

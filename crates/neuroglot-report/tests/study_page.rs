@@ -42,7 +42,10 @@ fn table(id: &str, rows: Vec<ScoreRow>) -> ScoreTable {
         id: id.to_owned(),
         title: format!("Title of {id}"),
         caption: format!("Caption of {id}."),
-        columns: vec![Column::Task("co-smoothing".to_owned()), Column::Behaviour("choice".to_owned())],
+        columns: vec![
+            Column::Task("co-smoothing".to_owned()),
+            Column::Behaviour { name: "choice".to_owned(), metric: "accuracy".to_owned() },
+        ],
         rows,
     }
 }

@@ -82,14 +82,19 @@ pub enum Column {
     /// Bits/spike in a task.
     Task(String),
     /// How well a behaviour is decoded.
-    Behaviour(String),
+    Behaviour {
+        /// The behaviour.
+        name: String,
+        /// `accuracy` of categories, `r2` of numbers.
+        metric: String,
+    },
 }
 
 impl Column {
     /// The task or behaviour.
     pub fn name(&self) -> &str {
         match self {
-            Column::Task(name) | Column::Behaviour(name) => name,
+            Column::Task(name) | Column::Behaviour { name, .. } => name,
         }
     }
 
@@ -97,7 +102,9 @@ impl Column {
     pub(crate) fn is_scored(&self, session: &SessionScores) -> bool {
         match self {
             Column::Task(task) => session.tasks.get(task).is_some_and(|units| !units.is_empty()),
-            Column::Behaviour(behaviour) => session.behaviours.contains_key(behaviour),
+            Column::Behaviour { name, metric } => {
+                session.behaviours.get(name).is_some_and(|(scored_by, _)| scored_by == metric)
+            }
         }
     }
 
@@ -109,7 +116,7 @@ impl Column {
                     |session: &&SessionScores| session.tasks[task].iter().map(|(_, score)| *score).collect();
                 of_units(&sessions.iter().map(values).collect::<Vec<_>>())
             }
-            Column::Behaviour(name) => {
+            Column::Behaviour { name, .. } => {
                 of_sessions(&sessions.iter().map(|session| session.behaviours[name].1).collect::<Vec<_>>())
             }
         }
@@ -129,7 +136,7 @@ impl Column {
                 }
                 of_units(&groups)
             }
-            Column::Behaviour(name) => {
+            Column::Behaviour { name, .. } => {
                 let difference = |(this, other): &(&SessionScores, &SessionScores)| {
                     this.behaviours[name].1 - other.behaviours[name].1
                 };
@@ -214,7 +221,7 @@ mod tests {
         let half = Some(Range { low: 0.5, high: 0.5 });
         assert_eq!((difference.estimate.over_units, difference.estimate.over_sessions), (half, half));
         assert_eq!((difference.mark, difference.estimate.units), (Mark::BetterHere, 3));
-        let choice = Column::Behaviour("choice".to_owned());
+        let choice = Column::Behaviour { name: "choice".to_owned(), metric: "accuracy".to_owned() };
         let estimate = choice.estimate(&[&s, &t]).unwrap();
         assert_eq!((estimate.mean, estimate.over_units), (0.625, None));
         assert_eq!(choice.difference(&[(&s, &other[0])]).unwrap().mark, Mark::Undecided);
@@ -245,7 +252,7 @@ mod tests {
         // Fewer sessions say nothing of others.
         assert_eq!(mark(&co_smoothing(), &clear, 4), [Mark::BetterHere, Mark::WorseHere]);
         assert_eq!(mark(&co_smoothing(), &clear, 1), [Mark::BetterHere, Mark::WorseHere]);
-        let choice = Column::Behaviour("choice".to_owned());
+        let choice = Column::Behaviour { name: "choice".to_owned(), metric: "accuracy".to_owned() };
         assert_eq!(mark(&choice, &clear, 5), [Mark::Better, Mark::Worse]);
         assert_eq!(mark(&choice, &clear, 4), [Mark::Undecided; 2]);
         assert_eq!(mark(&choice, &mixed, 5), [Mark::Undecided; 2]);

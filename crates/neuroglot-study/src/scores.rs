@@ -146,7 +146,11 @@ pub(crate) mod tests {
             bin_seconds: 0.02,
             units: units
                 .iter()
-                .map(|(uuid, _)| UnitLabel { uuid: (*uuid).to_owned(), region: "CA1".to_owned() })
+                .map(|(uuid, _)| UnitLabel {
+                    uuid: (*uuid).to_owned(),
+                    region: "CA1".to_owned(),
+                    index: None,
+                })
                 .collect(),
             tasks: vec![TaskResult {
                 task: "co-smoothing".to_owned(),
@@ -160,6 +164,7 @@ pub(crate) mod tests {
                 score: accuracy,
                 chance: 0.5,
                 regularisation: 1.0,
+                ..DecodingResult::default()
             }],
             skipped: Vec::new(),
             examples: Vec::new(),

@@ -72,8 +72,8 @@ impl Column {
     pub fn heading(&self) -> String {
         match self {
             Column::Task(task) => format!("{task} (bits/spike)"),
-            Column::Behaviour(name) if name == "choice" => "choice (accuracy)".to_owned(),
-            Column::Behaviour(name) => format!("{name} (R²)"),
+            Column::Behaviour { name, metric } if metric == "r2" => format!("{name} (R²)"),
+            Column::Behaviour { name, metric } => format!("{name} ({metric})"),
         }
     }
 }
@@ -169,7 +169,10 @@ mod tests {
             id: "scratch".to_owned(),
             title: "Title".to_owned(),
             caption: "Caption.".to_owned(),
-            columns: vec![Column::Task("forward".to_owned()), Column::Behaviour("choice".to_owned())],
+            columns: vec![
+                Column::Task("forward".to_owned()),
+                Column::Behaviour { name: "choice".to_owned(), metric: "accuracy".to_owned() },
+            ],
             rows: vec![row("one|two", None, 0.5), row("other", Some(0), 0.0)],
         }
     }

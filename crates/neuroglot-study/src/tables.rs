@@ -7,9 +7,10 @@ use crate::scores::MethodScores;
 use crate::table_rows::{Line, Trained, lines, table};
 use crate::{StudyFile, labels};
 use neuroglot_baselines::Baseline;
-use neuroglot_eval::Task;
+use neuroglot_eval::{Task, TaskSelection, behaviour_name};
 use neuroglot_model::Architecture;
 use neuroglot_train::MaskPool;
+use std::collections::BTreeSet;
 
 /// All tables that the methods make; a table that would compare nothing is left out.
 pub(crate) fn tables(file: &StudyFile, methods: &[MethodScores]) -> Vec<ScoreTable> {
@@ -28,18 +29,31 @@ pub(crate) fn tables(file: &StudyFile, methods: &[MethodScores]) -> Vec<ScoreTab
     scores.into_iter().flatten().chain(comparisons).collect()
 }
 
-/// Tasks and behaviours in the order of the file, as far as something was scored in them.
+/// Tasks and behaviours in the order of the file, as far as something was scored in them. Where the file asks for all
+/// behaviours, they come by the alphabet; one that is categories in some sessions and numbers in others has two columns.
 fn columns(file: &StudyFile, methods: &[MethodScores]) -> Vec<Column> {
-    let column = |name: &String| match Task::ALL.iter().any(|task| task.name() == name) {
-        true => Column::Task(name.clone()),
-        false => Column::Behaviour(name.clone()),
-    };
     let sessions = || methods.iter().flat_map(|method| &method.sessions);
-    file.tasks
-        .iter()
-        .map(column)
-        .filter(|column| sessions().any(|session| column.is_scored(session)))
-        .collect()
+    let scored: BTreeSet<(&String, &String)> = sessions()
+        .flat_map(|session| session.behaviours.iter().map(|(name, (metric, _))| (name, metric)))
+        .collect();
+    let mut columns = Vec::new();
+    for asked in &file.tasks {
+        if Task::ALL.iter().any(|task| task.name() == asked) {
+            columns.push(Column::Task(asked.clone()));
+            continue;
+        }
+        let is_asked = |name: &str| {
+            asked == TaskSelection::EVERY_BEHAVIOUR || asked == name || behaviour_name(asked) == name
+        };
+        for (name, metric) in scored.iter().filter(|(name, _)| is_asked(name)) {
+            let column = Column::Behaviour { name: (*name).clone(), metric: (*metric).clone() };
+            if !columns.contains(&column) {
+                columns.push(column);
+            }
+        }
+    }
+    columns.retain(|column| sessions().any(|session| column.is_scored(session)));
+    columns
 }
 
 struct Maker<'a> {

@@ -3,13 +3,14 @@
 use crate::CommandError;
 use crate::compute::Compute;
 use crate::console::Console;
+use crate::endings;
 use crate::loaded_run::LoadedRun;
 use crate::overlap::{self, Warn};
 use crate::progress::EvaluationBar;
 use crate::runs::evaluation_folder;
 use crate::sessions;
 use neuroglot::data::Session;
-use neuroglot::eval::results::Evaluation;
+use neuroglot::eval::results::{Evaluation, SessionEvaluation};
 use neuroglot::eval::{EvaluationOptions, TaskSelection, evaluate, write_evaluation};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -54,11 +55,20 @@ impl Evaluating<'_> {
             for skipped in &session.skipped {
                 console.warning(format!("{}: {} is left out: {}", session.eid, skipped.what, skipped.why));
             }
+            for (behaviour, note) in decoding_notes(session) {
+                console.warning(format!("{}: {behaviour}: {note}", session.eid));
+            }
         }
         write_evaluation(&evaluation, &out)?;
         console.note(format!("kept in {}", out.display()));
         Ok(evaluation)
     }
+}
+
+/// What keeps classes of decoded behaviours from being learned or scored, with the behaviour.
+pub fn decoding_notes(session: &SessionEvaluation) -> impl Iterator<Item = (&str, &str)> {
+    let decoded = session.decoding.iter();
+    decoded.flat_map(|decoded| decoded.notes.iter().map(|note| (decoded.behaviour.as_str(), note.as_str())))
 }
 
 /// The usual options, with these tasks and behaviours if any are named.
@@ -87,6 +97,7 @@ pub fn evaluation_options(
 pub fn check_replaceable(out: &Path) -> Result<(), CommandError> {
     const OURS: [&str; 3] = ["evaluation.json", "summary.json", "units.parquet"];
     let fail = |problem: String| Err(CommandError::Failed(format!("{}: {problem}", out.display())));
+    endings::check_folder(out)?;
     if out.file_name().is_none() {
         return fail("this is not the name of a folder; choose another --out".to_owned());
     }

@@ -3,7 +3,7 @@
 use crate::CommandError;
 use crate::baseline_folder::{BaselineFolder, BaselineInfo};
 use crate::console::Console;
-use crate::evaluating::evaluation_options;
+use crate::evaluating::{decoding_notes, evaluation_options};
 use crate::progress::EvaluationBar;
 use crate::runs::evaluation_folder;
 use neuroglot::baselines::{Baseline, evaluate_with_choices};
@@ -68,6 +68,9 @@ impl Fitting<'_> {
             for skipped in session.skipped.iter().filter(|skipped| !own.contains(&skipped.why.as_str())) {
                 let (baseline, eid) = (self.baseline, &session.eid);
                 console.warning(format!("{baseline}, {eid}: {} is left out: {}", skipped.what, skipped.why));
+            }
+            for (behaviour, note) in decoding_notes(session) {
+                console.warning(format!("{}, {}: {behaviour}: {note}", self.baseline, session.eid));
             }
         }
     }

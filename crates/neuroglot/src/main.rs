@@ -7,6 +7,7 @@ mod commands;
 mod compute;
 mod console;
 mod demo;
+mod endings;
 mod evaluating;
 #[cfg(feature = "network")]
 mod fetching;

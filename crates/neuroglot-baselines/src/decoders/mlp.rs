@@ -7,14 +7,14 @@
 //! the validation trials best.
 
 use super::standard::Standard;
-use super::{Decoded, check_trials};
+use super::{Decoded, check_trials, target};
 use crate::choice::{Best, seconds};
 use crate::counts::Counts;
 use crate::time_filter::TimeFilter;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use neuroglot_data::Session;
-use neuroglot_eval::DecodingTarget;
+use neuroglot_eval::EvaluationOptions;
 use neuroglot_eval::decoders::{Features, PrincipalScores, SampleProducts};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -39,8 +39,8 @@ const LEARNING_RATE: f64 = 3e-3;
 ///
 /// # Errors
 /// One line that says why it cannot be decoded.
-pub(crate) fn mlp(session: &Session, name: &str, seed: u64) -> Result<Decoded, String> {
-    let target = DecodingTarget::of(session, name)?;
+pub(crate) fn mlp(session: &Session, name: &str, options: &EvaluationOptions) -> Result<Decoded, String> {
+    let (target, seed) = (target(session, name, options)?, options.seed);
     check_trials(&target)?;
     let (training, validation) = (target.training(), target.validation());
     let standard = Standard::of(&target, training);

@@ -12,7 +12,7 @@ pub(crate) use reduced_rank::reduced_rank;
 
 use neuroglot_data::Session;
 use neuroglot_eval::results::DecodingResult;
-use neuroglot_eval::{DecodingFeatures, DecodingTarget};
+use neuroglot_eval::{DecodingFeatures, DecodingTarget, EvaluationOptions};
 
 /// A decoded behaviour, and the settings that validation trials chose.
 pub(crate) struct Decoded {
@@ -25,11 +25,20 @@ pub(crate) struct Decoded {
 ///
 /// # Errors
 /// One line that says why the behaviour cannot be decoded.
-pub(crate) fn linear(session: &Session, name: &str) -> Result<Decoded, String> {
-    let target = DecodingTarget::of(session, name)?;
+pub(crate) fn linear(session: &Session, name: &str, options: &EvaluationOptions) -> Result<Decoded, String> {
+    let target = target(session, name, options)?;
     let result = DecodingFeatures::counts(session).decode(&target)?;
-    let penalty = if target.is_choice() { "inverse penalty" } else { "penalty" };
+    let penalty = if target.classes().is_some() { "inverse penalty" } else { "penalty" };
     Ok(Decoded { settings: format!("{penalty} {}", result.regularisation), result })
+}
+
+/// A behaviour to decode, scored as the options say.
+fn target<'a>(
+    session: &'a Session,
+    name: &str,
+    options: &EvaluationOptions,
+) -> Result<DecodingTarget<'a>, String> {
+    Ok(DecodingTarget::of(session, name)?.with_bootstrap(options.resamples, options.seed))
 }
 
 /// The trials that a decoder with settings needs of each kind.
@@ -40,7 +49,10 @@ pub(crate) fn check_trials(target: &DecodingTarget<'_>) -> Result<(), String> {
         }
     }
     let values = target.values(target.training());
-    if values.iter().all(|value| *value == values[0]) {
+    // Of more than two classes there is an output per class: a trial is compared as a whole.
+    let mut trials = values.chunks(if target.classes().is_some() { target.outputs() } else { 1 });
+    let first = trials.next();
+    if trials.all(|trial| Some(trial) == first) {
         return Err("it does not vary over the training trials".to_owned());
     }
     Ok(())

@@ -5,21 +5,21 @@
 //! ŷ_p(k) = b_p + Σ_r Σ_t V_rtp Σ_n U_nr x_n(k, t)
 //! ```
 //!
-//! of session i, trial k, output p (a bin of a trace; a choice has one). The weights of units `U` `[unit, latent]` and
+//! of session i, trial k, output p (a bin of a trace; one of a decision between two, and one per class of more). The weights of units `U` `[unit, latent]` and
 //! the intercept `b` belong to the session, the temporal basis `V` `[latent, bin, output]` to all sessions. `x` are spike
 //! counts, less their mean in each bin and over their standard deviation. The loss is half the mean squared error of the
-//! standardised behaviour, or for a choice the logistic loss, summed over sessions, plus
+//! standardised behaviour, or for a decision the logistic loss, summed over sessions, plus
 //! `λ/2 Σ_i (‖U_i‖² + ‖V‖²)`. Rank and λ are chosen on validation trials, for all sessions together.
 
 use super::standard::Standard;
-use super::{Decoded, check_trials};
+use super::{Decoded, check_trials, target};
 use crate::choice::Best;
 use crate::counts::Counts;
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use neuroglot_data::Session;
-use neuroglot_eval::DecodingTarget;
 use neuroglot_eval::decoders::minimise;
+use neuroglot_eval::{DecodingTarget, EvaluationOptions};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -38,11 +38,15 @@ const MOST_STEPS: usize = 150;
 ///
 /// # Errors
 /// Of each session, one line that says why it cannot be decoded.
-pub(crate) fn reduced_rank(sessions: &[&Session], name: &str, seed: u64) -> Vec<Result<Decoded, String>> {
+pub(crate) fn reduced_rank(
+    sessions: &[&Session],
+    name: &str,
+    options: &EvaluationOptions,
+) -> Vec<Result<Decoded, String>> {
     let targets: Vec<Result<DecodingTarget, String>> = sessions
         .iter()
         .map(|session| {
-            DecodingTarget::of(session, name).and_then(|target| check_trials(&target).map(|()| target))
+            target(session, name, options).and_then(|target| check_trials(&target).map(|()| target))
         })
         .collect();
     // Sessions share a basis only where it means the same.
@@ -51,16 +55,18 @@ pub(crate) fn reduced_rank(sessions: &[&Session], name: &str, seed: u64) -> Vec<
     let kind_of = |place: usize| {
         let target = targets[place].as_ref().ok()?;
         let session = sessions[place];
-        Some((target.is_choice(), target.outputs(), session.bins(), session.bin_seconds().to_bits()))
+        let classes = target.classes().map(<[String]>::to_vec);
+        Some((classes, target.outputs(), session.bins(), session.bin_seconds().to_bits()))
     };
     let kinds: BTreeSet<_> = (0..targets.len()).filter_map(kind_of).collect();
-    for kind in kinds {
-        let places: Vec<usize> = (0..targets.len()).filter(|place| kind_of(*place) == Some(kind)).collect();
+    for kind in &kinds {
+        let places: Vec<usize> =
+            (0..targets.len()).filter(|place| kind_of(*place).as_ref() == Some(kind)).collect();
         let pairs: Vec<(&Session, &DecodingTarget)> = places
             .iter()
             .filter_map(|place| Some((sessions[*place], targets[*place].as_ref().ok()?)))
             .collect();
-        for (place, result) in places.iter().zip(decode(&pairs, seed)) {
+        for (place, result) in places.iter().zip(decode(&pairs, options.seed)) {
             results[*place] = result;
         }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::layout;
-use super::schema::{BIN_SIZE, EID, SHAPE, TRUE_RATES, UUIDS};
+use super::schema::{BIN_SIZE, EID, SHAPE, TRIAL_ID, TRUE_RATES, UUIDS};
 use super::shard::{Shard, read_shard};
 use super::trial_columns::{Labelled, RaggedValues, Texts, TrialColumn, join_texts, left_out};
 use crate::{Behaviour, DataError, LeftOutColumn, RowProblem, Session, SessionParts, SpikeCounts, Split};
@@ -47,9 +47,14 @@ fn join(mut shards: Vec<(Split, Shard)>) -> Result<Session, DataError> {
     for (_, shard) in &shards[1..] {
         check_agrees(shard, &shards[0].1)?;
     }
-    let Behaviours { behaviours, texts, left_out } = join_behaviours(&shards)?;
-    let trial_ids: Option<Vec<Vec<String>>> =
-        shards.iter().map(|(_, shard)| shard.trial_ids.clone()).collect();
+    let Behaviours { behaviours, texts, left_out: mut columns_left_out } = join_behaviours(&shards)?;
+    let trial_ids = match join_trial_ids(&mut shards) {
+        Ok(ids) => ids,
+        Err(why) => {
+            columns_left_out.push(left_out(TRIAL_ID, why));
+            None
+        }
+    };
     let splits = shards.iter().flat_map(|(split, shard)| vec![*split; shard.counts.trials()]).collect();
     let true_rates = join_true_rates(&mut shards)?;
     let mut shards = shards.into_iter().map(|(_, shard)| shard);
@@ -70,12 +75,12 @@ fn join(mut shards: Vec<(Split, Shard)>) -> Result<Session, DataError> {
         behaviours,
         true_rates,
     })?
-    .with_left_out(left_out);
+    .with_left_out(columns_left_out);
     for (name, texts) in texts {
         session = session.with_texts(&name, texts)?;
     }
     match trial_ids {
-        Some(ids) => session.with_trial_ids(ids.concat()),
+        Some(ids) => session.with_trial_ids(ids),
         None => Ok(session),
     }
 }
@@ -99,6 +104,27 @@ fn check_agrees(shard: &Shard, first: &Shard) -> Result<(), DataError> {
         return error(UUIDS, RowProblem::OtherUnits);
     }
     Ok(())
+}
+
+/// What the recording calls its trials, if it calls each of them something else.
+///
+/// # Errors
+/// A few words that say why names that are there cannot be taken.
+fn join_trial_ids(shards: &mut [(Split, Shard)]) -> Result<Option<Vec<String>>, String> {
+    if shards.iter().all(|(_, shard)| shard.trial_ids.is_none()) {
+        return Ok(None);
+    }
+    let mut all = Vec::new();
+    for (_, shard) in shards {
+        all.extend(shard.trial_ids.take().ok_or("some files lack it")?);
+    }
+    let all: Option<Vec<String>> = all.into_iter().collect();
+    let all = all.ok_or("some trials have neither a text nor a whole number there")?;
+    let mut seen = BTreeSet::new();
+    match all.iter().find(|id| !seen.insert(id.as_str())) {
+        Some(twice) => Err(format!("two trials are called {twice}")),
+        None => Ok(Some(all)),
+    }
 }
 
 fn join_true_rates(shards: &mut [(Split, Shard)]) -> Result<Option<Vec<f32>>, DataError> {

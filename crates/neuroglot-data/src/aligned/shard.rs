@@ -22,8 +22,8 @@ pub(super) struct Shard {
     pub counts: SpikeCounts,
     /// Columns that may be behaviours, by name.
     pub columns: BTreeMap<String, TrialColumn>,
-    /// Names of the trials, where the file has them.
-    pub trial_ids: Option<Vec<String>>,
+    /// Names of the trials, where the file has them; `None` of one whose name is neither text nor a whole number.
+    pub trial_ids: Option<Vec<Option<String>>>,
     /// Expected spikes/bin, `[trial, bin, unit]`.
     pub true_rates: Option<Vec<f32>>,
 }
@@ -164,7 +164,7 @@ struct Rows<'a> {
 struct Collected {
     counts: SpikeCountsBuilder,
     columns: BTreeMap<String, TrialColumn>,
-    trial_ids: Option<Vec<String>>,
+    trial_ids: Option<Vec<Option<String>>>,
     true_rates: Option<Vec<f32>>,
 }
 
@@ -174,7 +174,7 @@ impl Rows<'_> {
         self.check_bin_size(batch)?;
         self.add_counts(batch)?;
         self.add_columns(batch)?;
-        self.add_trial_ids(batch)?;
+        self.add_trial_ids(batch);
         self.add_true_rates(batch)?;
         self.next += batch.batch.num_rows();
         Ok(())
@@ -268,23 +268,16 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn add_trial_ids(&mut self, batch: Batch) -> Result<(), DataError> {
-        let (Some(column), Some(collected)) = (batch.column(TRIAL_ID), &mut self.collected) else {
-            return Ok(());
-        };
+    fn add_trial_ids(&mut self, batch: Batch) {
+        let (Some(column), Some(collected)) = (batch.column(TRIAL_ID), &mut self.collected) else { return };
         let numbers = Integers::new(column);
         for row in 0..batch.batch.num_rows() {
             let id = match &numbers {
-                Some(numbers) => numbers.get(row..row + 1).map(|number| number[0].to_string()),
-                None => string(column, row)
-                    .ok_or_else(|| batch.wrong_type(TRIAL_ID, column, "a string or an integer"))?
-                    .map(str::to_owned)
-                    .ok_or(RowProblem::Null),
+                Some(numbers) => numbers.get(row..row + 1).ok().map(|number| number[0].to_string()),
+                None => string(column, row).flatten().map(str::to_owned),
             };
-            let id = id.map_err(|problem| batch.row_error(row, TRIAL_ID, problem))?;
-            collected.trial_ids.get_or_insert_default().push(id);
+            collected.trial_ids.get_or_insert_default().push(id.filter(|id| !id.is_empty()));
         }
-        Ok(())
     }
 
     fn add_true_rates(&mut self, batch: Batch) -> Result<(), DataError> {

@@ -104,7 +104,7 @@ pub enum DecoderError {
         /// Samples of the class.
         samples: usize,
         /// The class.
-        label: bool,
+        label: String,
         /// Folds asked for.
         folds: usize,
     },

@@ -27,12 +27,11 @@ pub(super) fn k_fold(samples: usize, folds: usize) -> Result<Vec<Split>, Decoder
     Ok(splits(&fold_of, folds))
 }
 
-/// `folds` splits with the same share of each class in every test part, up to one sample (scikit-learn's
-/// `StratifiedKFold`).
+/// [`stratified_k_fold`] of two classes.
 ///
 /// # Errors
 /// If there are fewer than two folds, all labels are equal, or a class has fewer samples than there are folds.
-pub(super) fn stratified_k_fold(labels: &[bool], folds: usize) -> Result<Vec<Split>, DecoderError> {
+pub(super) fn stratified_k_fold_of_two(labels: &[bool], folds: usize) -> Result<Vec<Split>, DecoderError> {
     check_folds(folds)?;
     let first =
         *labels.first().ok_or(DecoderError::TooFewSamples { samples: 0, folds, needed: 2 * folds })?;
@@ -43,22 +42,43 @@ pub(super) fn stratified_k_fold(labels: &[bool], folds: usize) -> Result<Vec<Spl
     }
     for (samples, label) in [(of_first, first), (of_second, !first)] {
         if samples < folds {
-            return Err(DecoderError::TooFewOfClass { samples, label, folds });
+            return Err(DecoderError::TooFewOfClass { samples, label: label.to_string(), folds });
         }
     }
+    let classes: Vec<usize> = labels.iter().map(|label| usize::from(*label)).collect();
+    stratified_k_fold(&classes, folds)
+}
 
-    // The samples are dealt to the folds in turn, those of the class that appears first before those of the other.
-    // Only the number of samples per class that each fold gets is kept: each class then fills the folds in order.
-    let mut queues = [false, true].map(|label| {
-        let dealt = if label == first { 0..of_first } else { of_first..labels.len() };
-        let mut assigned: Vec<usize> = dealt.map(|position| position % folds).collect();
+/// `folds` splits with the same share of each class in every test part, up to one sample (scikit-learn's
+/// `StratifiedKFold`).
+///
+/// # Errors
+/// If there are fewer than two folds, or a class that occurs has fewer samples than there are folds.
+pub(super) fn stratified_k_fold(classes: &[usize], folds: usize) -> Result<Vec<Split>, DecoderError> {
+    check_folds(folds)?;
+    let mut order_of_appearance = Vec::new();
+    for class in classes {
+        if !order_of_appearance.contains(class) {
+            order_of_appearance.push(*class);
+        }
+    }
+    // The samples are dealt to the folds in turn, those of the class that appears first before those of the next. Only
+    // the number of samples per class that each fold gets is kept: each class then fills the folds in order.
+    let mut first = 0;
+    let mut queues = std::collections::BTreeMap::new();
+    for class in order_of_appearance {
+        let samples = classes.iter().filter(|other| **other == class).count();
+        if samples < folds {
+            return Err(DecoderError::TooFewOfClass { samples, label: class.to_string(), folds });
+        }
+        let mut assigned: Vec<usize> = (first..first + samples).map(|position| position % folds).collect();
         assigned.sort_unstable();
-        assigned.into_iter()
-    });
-    let fold_of: Vec<usize> = labels
-        .iter()
-        .map(|&label| queues[usize::from(label)].next().expect("as many places were dealt as labels counted"))
-        .collect();
+        queues.insert(class, assigned.into_iter());
+        first += samples;
+    }
+    let mut next = |class: &usize| queues.get_mut(class).and_then(Iterator::next);
+    let fold_of: Vec<usize> =
+        classes.iter().map(|class| next(class).expect("as many places were dealt as counted")).collect();
     Ok(splits(&fold_of, folds))
 }
 
@@ -113,15 +133,24 @@ mod tests {
         for case in fixture("stratified") {
             let labels: Vec<bool> =
                 case["labels"].as_array().unwrap().iter().map(|label| label.as_bool().unwrap()).collect();
-            let splits = stratified_k_fold(&labels, case["folds"].as_u64().unwrap() as usize).unwrap();
+            let splits = stratified_k_fold_of_two(&labels, case["folds"].as_u64().unwrap() as usize).unwrap();
             assert_eq!(fold_of(&splits, labels.len()), sizes(&case["fold_of"]));
         }
     }
 
     #[test]
+    fn folds_of_three_classes_are_those_of_scikit_learn() {
+        // In which of the test folds of StratifiedKFold(3) each sample is.
+        let classes = [2, 2, 0, 1, 1, 0, 2, 1, 0, 2, 2];
+        let found = stratified_k_fold(&classes, 3).unwrap();
+        assert_eq!(fold_of(&found, 11), [0, 0, 0, 0, 1, 1, 1, 2, 2, 1, 2]);
+        assert!(stratified_k_fold(&classes, 4).is_err());
+    }
+
+    #[test]
     fn without_samples_there_are_no_folds() {
         assert!(k_fold(0, 4).is_err());
-        assert!(stratified_k_fold(&[], 4).is_err());
+        assert!(stratified_k_fold_of_two(&[], 4).is_err());
         assert_eq!(k_fold(10, 1), Err(DecoderError::TooFewFolds { folds: 1 }));
     }
 
@@ -150,7 +179,7 @@ mod tests {
         ) {
             let of_true = labels.iter().filter(|&&label| label).count();
             let rarer = of_true.min(labels.len() - of_true);
-            let splits = stratified_k_fold(&labels, folds);
+            let splits = stratified_k_fold_of_two(&labels, folds);
             prop_assert_eq!(splits.is_ok(), rarer >= folds);
             let Ok(splits) = splits else { return Ok(()) };
             assert_partition(&splits, labels.len());

@@ -4,7 +4,7 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, ColMut, ColRef, Par};
 use rayon::prelude::*;
 
-use super::folds::stratified_k_fold;
+use super::folds::stratified_k_fold_of_two;
 use super::lbfgs::minimise;
 use super::principal_scores::PrincipalScores;
 use super::selection::{check_grid, first_best, mean_over_folds};
@@ -21,7 +21,7 @@ const MAX_STEPS: usize = 10_000;
 
 /// Two-class logistic regression that minimises `½ ‖w‖² + C Σ ln(1 + exp(−s (x·w + b)))`, where `s` is 1 for samples
 /// labelled true and −1 for the others, with the intercept `b` unpenalised; C chosen by cross-validated accuracy over
-/// stratified folds. There is no multinomial form: choice, reward and the like are decisions between two.
+/// stratified folds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogisticDecoder {
     /// The inverse penalties C to choose from, each positive; the first of equally good ones wins.
@@ -39,7 +39,9 @@ pub struct LogisticFit {
     pub mean_scores: Vec<f64>,
     /// Probability that each test sample is labelled true: `[test sample]`.
     pub probabilities: Vec<f64>,
-    /// Whether that probability exceeds ½: `[test sample]`.
+    /// Log-odds of true, of which the probability may be rounded to 0 or 1: `[test sample]`.
+    pub margins: Vec<f64>,
+    /// Whether the probability exceeds ½: `[test sample]`.
     pub predictions: Vec<bool>,
 }
 
@@ -82,7 +84,7 @@ impl LogisticDecoder {
         }
         let pick = |samples: &[usize]| samples.iter().map(|&sample| labels[sample]).collect::<Vec<bool>>();
 
-        let splits = stratified_k_fold(labels, self.folds)?;
+        let splits = stratified_k_fold_of_two(labels, self.folds)?;
         let scores = splits
             .par_iter()
             .map(|split| {
@@ -110,6 +112,7 @@ impl LogisticDecoder {
             mean_scores,
             probabilities: margins.iter().map(|&margin| probability(margin)).collect(),
             predictions: margins.iter().map(|&margin| margin > 0.0).collect(),
+            margins,
         })
     }
 }
@@ -245,7 +248,7 @@ mod tests {
         assert_eq!(fit(&[true; 8]), DecoderError::OneClass { samples: 8, label: true });
         assert_eq!(
             fit(&[true, true, true, true, true, false, false, false]),
-            DecoderError::TooFewOfClass { samples: 3, label: false, folds: 4 }
+            DecoderError::TooFewOfClass { samples: 3, label: "false".to_owned(), folds: 4 }
         );
         assert_eq!(fit(&HALVES[..7]), DecoderError::TargetCount { values: 7, samples: 8, outputs: 1 });
         let none = LogisticDecoder { inverse_penalties: vec![0.0], folds: 4 };

@@ -3,8 +3,10 @@
 use crate::brute_force::log_rates;
 use crate::support::*;
 use neuroglot_data::{Behaviour, Session, Split};
+use neuroglot_eval::evaluate;
 use neuroglot_eval::results::{DecodingResult, SessionEvaluation};
 use neuroglot_model::{Model, Prompt};
+use neuroglot_train::MaskPool;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -68,9 +70,14 @@ fn a_choice_that_the_rates_carry_is_decoded_and_a_shuffled_one_is_not() {
     assert_eq!((planted.behaviour.as_str(), planted.metric.as_str()), ("choice", "accuracy"));
     assert!(planted.score >= 0.9, "{}", planted.score);
     assert!(planted.regularisation > 0.0);
-    let test = session.trials_in(Split::Test);
-    let rights = test.iter().filter(|trial| choices[**trial] > 0.0).count() as f64 / test.len() as f64;
-    assert_close(Some(planted.chance), Some(rights.max(1.0 - rights)), "share of the more frequent choice");
+    let rights = |trials: &[usize]| {
+        trials.iter().filter(|trial| choices[**trial] > 0.0).count() as f64 / trials.len() as f64
+    };
+    let test = rights(&session.trials_in(Split::Test));
+    let fitted = [Split::Train, Split::Validation].map(|split| session.trials_in(split)).concat();
+    let expected = if rights(&fitted) > 0.5 { test } else { 1.0 - test };
+    assert_close(Some(planted.chance), Some(expected), "accuracy of what is frequent in training");
+    assert!(planted.auc.unwrap().mean >= 0.9 && planted.balanced_accuracy.unwrap().mean >= 0.9);
 
     let mut shuffled = choices;
     shuffled.shuffle(&mut ChaCha8Rng::seed_from_u64(9));
@@ -130,7 +137,9 @@ fn check_left_out(session: &Session, name: &str, missing: impl Fn(usize, &mut [f
     let mut model = model(std::slice::from_ref(session), 1);
     let found = decoded_by(&mut model, &with_behaviour(session, name, gaps), &[name]);
     let expected = decoded_by(&mut model, &session.select_trials(&kept).unwrap(), &[name]);
-    assert_eq!(only(&found), only(&expected));
+    // That 0 was found to be no choice is said only where there is a 0.
+    let found_but_said = DecodingResult { assumed: only(&expected).assumed.clone(), ..only(&found).clone() };
+    assert_eq!(&found_but_said, only(&expected));
     let all = decoded_by(&mut model, session, &[name]);
     assert_ne!(only(&found), only(&all));
 }
@@ -162,7 +171,7 @@ fn what_cannot_be_decoded_is_skipped_with_the_reason_and_the_rest_is_done() {
     };
     let one_class = choice(&|trial| if in_test(trial) && trial % 2 == 0 { -1.0 } else { 1.0 });
     let found = decoded(&one_class, &["choice"]);
-    assert!(skipped(&found).contains("all 160 training samples are true"), "{}", skipped(&found));
+    assert!(skipped(&found).contains("all 160 training trials are 1"), "{}", skipped(&found));
 
     let found =
         decoded(&choice(&|trial| if in_test(trial) { 0.0 } else { [-1.0, 1.0][trial % 2] }), &["choice"]);
@@ -174,6 +183,112 @@ fn what_cannot_be_decoded_is_skipped_with_the_reason_and_the_rest_is_done() {
     let only_test = with_parts(&session, |parts| parts.splits = vec![Split::Test; 200]);
     for name in ["choice", "wheel-speed"] {
         let found = decoded(&only_test, &[name]);
-        assert!(skipped(&found).contains("0 training samples"), "{name}: {}", skipped(&found));
+        assert_eq!(skipped(&found), "no training trial has a value", "{name}");
     }
+}
+
+/// Values per trial that the number of spikes of unit 0 carries.
+fn with_planted(session: &Session, name: &str, values: &[f64]) -> Session {
+    let session = with_counts(session, |trial, _, unit, count| {
+        count + if unit == 0 && values[trial].is_finite() { 6 * values[trial].abs() as u32 } else { 0 }
+    });
+    with_behaviour(&session, name, Behaviour::PerTrial(values.to_vec()))
+}
+
+/// As it was met: a rare class that a split put into the test trials. Accuracy is poor, and so is chance.
+#[test]
+fn chance_comes_from_training_trials_and_a_rare_class_is_warned_of() {
+    let session = session();
+    let in_test = |trial: usize| session.splits()[trial] == Split::Test;
+    let fitted: Vec<usize> = (0..200).filter(|trial| !in_test(*trial)).collect();
+    // 3 of 160 training trials are 1, and all but 4 of 40 test trials.
+    let test = session.trials_in(Split::Test);
+    let values: Vec<f64> = (0..200)
+        .map(|trial| match in_test(trial) {
+            true => f64::from(u8::from(!test[..4].contains(&trial))),
+            false => f64::from(u8::from(fitted[..3].contains(&trial))),
+        })
+        .collect();
+    let session = with_behaviour(&session, "reward", Behaviour::PerTrial(values));
+    let found = decoded(&session, &["reward"]);
+    let reward = only(&found);
+    assert_close(Some(reward.chance), Some(0.1), "the share of 0 in the test trials");
+    let counts: Vec<_> = reward.classes.iter().map(|class| (class.training, class.test)).collect();
+    assert_eq!(counts, [(157, 4), (3, 36)]);
+    let [balanced, auc] = [reward.balanced_accuracy, reward.auc].map(Option::unwrap);
+    assert!(balanced.low <= balanced.mean && balanced.mean <= balanced.high);
+    assert!(auc.low <= auc.mean && auc.mean <= auc.high && (auc.mean - 0.5).abs() < 0.35, "{auc:?}");
+}
+
+#[test]
+fn a_class_that_training_or_test_lacks_is_named() {
+    let session = session();
+    let trials = |split| session.trials_in(split);
+    let mut values: Vec<f64> = (0..200).map(|trial| f64::from(trial as u32 % 2)).collect();
+    values[trials(Split::Test)[0]] = 2.0;
+    values[trials(Split::Train)[0]] = 3.0;
+    let session = with_planted(&session, "cue", &values);
+    let found = decoded(&session, &["cue"]);
+    let notes = &only(&found).notes;
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    assert!(notes[0].starts_with("2 is in no training trial: its 1 test trials count as wrong"), "{notes:?}");
+    assert!(notes[1].starts_with("3 is in no test trial"), "{notes:?}");
+    assert!(notes.iter().all(|note| note.ends_with("split trials stratified")));
+    assert!(only(&found).score > 0.9 && only(&found).score < 1.0);
+}
+
+#[test]
+fn three_classes_are_told_apart_with_their_areas() {
+    let session = session();
+    let values: Vec<f64> = (0..200).map(|trial| f64::from(trial as u32 * 7 % 3)).collect();
+    let found = decoded(&with_planted(&session, "cue", &values), &["cue"]);
+    let cue = only(&found);
+    assert_eq!((cue.metric.as_str(), cue.classes.len()), ("accuracy", 3));
+    assert!(cue.score > 0.9 && cue.balanced_accuracy.unwrap().mean > 0.9 && cue.auc.unwrap().mean > 0.95);
+    assert_eq!(cue.assumed.as_deref(), Some("3 different whole numbers"));
+
+    // The same numbers, asked for as such.
+    let found = decoded(&with_planted(&session, "cue", &values), &["cue:continuous"]);
+    assert_eq!((only(&found).behaviour.as_str(), only(&found).metric.as_str()), ("cue", "r2"));
+    assert_eq!(only(&found).assumed, None);
+    assert!(only(&found).score > 0.8 && only(&found).interval.is_some());
+}
+
+#[test]
+fn texts_are_classes_by_their_words() {
+    let values: Vec<f64> = (0..200).map(|trial| f64::from(trial as u32 % 2)).collect();
+    let session = with_planted(&session(), "cue", &values);
+    let session = session.with_texts("cue", vec!["noise".to_owned(), "tone".to_owned()]).unwrap();
+    let found = decoded(&session, &["cue"]);
+    let labels: Vec<&str> = only(&found).classes.iter().map(|class| class.label.as_str()).collect();
+    assert_eq!(labels, ["noise", "tone"]);
+    let why = decoded(&session, &["cue:continuous"]).skipped[0].why.clone();
+    assert_eq!(why, "it is text, and can only be decoded as categories");
+}
+
+/// By default all that a session has is decoded, and what it never had is no matter.
+#[test]
+fn every_behaviour_of_a_session_is_decoded_and_none_that_it_lacks() {
+    let session = with_behaviour(&session(), "pupil", Behaviour::PerTrial(vec![f64::NAN; 200]));
+    let session = with_behaviour(&session, "rule", Behaviour::PerTrial(vec![2.0; 200]));
+    let mut options = options(&[], &["block:categories"]);
+    options.selection.every_behaviour = true;
+    let mut model = model(std::slice::from_ref(&session), 1);
+    let config = checkpoint(&model, std::slice::from_ref(&session), MaskPool::MultiTask);
+    let sessions = std::slice::from_ref(&session);
+    let found =
+        evaluate(&mut model, &config, "best", sessions, &options, &mut |_| ()).unwrap().sessions.remove(0);
+    let decoded: Vec<(&str, &str)> =
+        found.decoding.iter().map(|result| (result.behaviour.as_str(), result.metric.as_str())).collect();
+    let expected = [
+        ("block", "accuracy"),
+        ("choice", "accuracy"),
+        ("contrast-left", "r2"),
+        ("contrast-right", "r2"),
+        ("reward", "accuracy"),
+        ("wheel-speed", "r2"),
+        ("whisker-motion-energy", "r2"),
+    ];
+    assert_eq!(decoded, expected);
+    assert!(found.skipped.is_empty(), "{:?}", found.skipped);
 }

@@ -63,7 +63,8 @@ fn units_are_a_row_per_session_task_and_unit() {
     let scores = ["bps", "d2", "r2", "psth_r2", "ceiling_bps"];
     assert_eq!(
         columns,
-        [["eid", "task", "unit", "uuid", "region", "spikes"].to_vec(), scores.to_vec()].concat()
+        [["eid", "task", "unit", "unit_after_filters", "uuid", "region", "spikes"].to_vec(), scores.to_vec()]
+            .concat()
     );
     assert_eq!(table.num_rows(), 2 * 4 * 14);
     let number = |name: &str, row: usize| {
@@ -78,8 +79,10 @@ fn units_are_a_row_per_session_task_and_unit() {
                 assert_eq!(text(&table, "task", row), result.task);
                 assert_eq!(text(&table, "uuid", row), label.uuid);
                 assert_eq!(text(&table, "region", row), label.region);
-                let index = table.column_by_name("unit").unwrap().as_primitive::<UInt32Type>().value(row);
-                assert_eq!(index, unit as u32);
+                let index =
+                    |name: &str| table.column_by_name(name).unwrap().as_primitive::<UInt32Type>().value(row);
+                assert_eq!(Some(index("unit") as usize), label.index);
+                assert_eq!(index("unit_after_filters"), unit as u32);
                 assert_eq!(number("spikes", row), Some(expected.spikes));
                 let UnitScores { bps, d2, r2, psth_r2, ceiling_bps, .. } = *expected;
                 assert_eq!(scores.map(|name| number(name, row)), [bps, d2, r2, psth_r2, ceiling_bps]);
@@ -146,8 +149,11 @@ fn the_summary_has_the_documented_keys() {
         assert_eq!(keys(&recorded[name]), scores);
         assert_eq!(recorded[name]["psth_r2"], Value::Null, "without conditions");
     }
-    assert_eq!(keys(&simulated["choice"]), ["accuracy", "chance"]);
-    assert_eq!(keys(&simulated["wheel-speed"]), ["r2"]);
+    let of_choice = ["accuracy", "accuracy_low", "accuracy_high", "chance"];
+    let balanced = ["balanced_accuracy", "balanced_accuracy_low", "balanced_accuracy_high"];
+    let area = ["auc", "auc_low", "auc_high"];
+    assert_eq!(keys(&simulated["choice"]), [&of_choice[..], &balanced, &area].concat());
+    assert_eq!(keys(&simulated["wheel-speed"]), ["r2", "r2_low", "r2_high"]);
 
     let session = &evaluation.sessions[0];
     let Scores { bps, bps_pooled, d2, r2, psth_r2 } = task(session, Task::Forward).scores;
@@ -160,6 +166,12 @@ fn the_summary_has_the_documented_keys() {
                 "r2": r2, "psth_r2": psth_r2 })
     );
     let [choice, wheel] = &session.decoding[..] else { panic!("two behaviours") };
-    assert_eq!(simulated["choice"], json!({ "accuracy": choice.score, "chance": choice.chance }));
-    assert_eq!(simulated["wheel-speed"], json!({ "r2": wheel.score }));
+    let found = &simulated["choice"];
+    assert_eq!((&found["accuracy"], &found["chance"]), (&json!(choice.score), &json!(choice.chance)));
+    assert_eq!(found["auc_high"], json!(choice.auc.map(|area| area.high)));
+    let interval = wheel.interval.unwrap();
+    assert_eq!(
+        simulated["wheel-speed"],
+        json!({ "r2": wheel.score, "r2_low": interval.low, "r2_high": interval.high })
+    );
 }

@@ -40,7 +40,10 @@ fn check_table(mut model: Model, pool: MaskPool, prompt: Prompt) {
 
     let table = read_table(&path);
     let names: Vec<String> = table.schema().fields().iter().map(|field| field.name().clone()).collect();
-    assert_eq!(names, ["eid", "trial", "split", "unit", "uuid", "region", "hidden", "counts", "rates"]);
+    assert_eq!(
+        names,
+        ["eid", "trial", "trial_id", "split", "unit", "uuid", "region", "hidden", "counts", "rates"]
+    );
     assert_eq!(table.num_rows(), 30 * 14);
     let column = |name: &str| table.column_by_name(name).unwrap();
     for trial in 0..30 {
@@ -54,6 +57,7 @@ fn check_table(mut model: Model, pool: MaskPool, prompt: Prompt) {
             assert_eq!(column("trial").as_primitive::<UInt32Type>().value(row), trial as u32);
             assert_eq!(column("unit").as_primitive::<UInt32Type>().value(row), unit as u32);
             assert_eq!(text(&table, "eid", row), session.eid());
+            assert_eq!(text(&table, "trial_id", row), session.trial_id(trial));
             assert_eq!(text(&table, "split", row), session.splits()[trial].to_string());
             assert_eq!(text(&table, "uuid", row), label.uuid);
             assert_eq!(text(&table, "region", row), label.region);
@@ -101,6 +105,43 @@ fn hidden_lists_are_read_as_users_write_them() {
     let expected: Vec<usize> =
         (0..14).filter(|unit| *unit <= 1 || session.units()[*unit].region == "PO").collect();
     assert_eq!(hidden.units.into_iter().collect::<Vec<_>>(), expected);
+}
+
+/// Units and trials are called by the same numbers whatever the run's filters leave out.
+#[test]
+fn what_filters_leave_out_moves_no_number() {
+    let whole = &two_sessions()[0];
+    let ids: Vec<String> = (0..whole.trials()).map(|trial| format!("t{}", 7 * trial)).collect();
+    let whole = &whole.clone().with_trial_ids(ids).unwrap();
+    let session = whole.select_trials(&[2, 3, 5, 7, 28, 29]).unwrap().select_units(&[9, 1, 4]).unwrap();
+    let uuid = whole.units()[1].uuid.as_str();
+    for name in ["1", uuid] {
+        let hidden = parse(&session, &[name], &[], &[]).unwrap();
+        assert_eq!(hidden.units.into_iter().collect::<Vec<_>>(), [1]);
+    }
+    let message = parse(&session, &["0"], &[], &[]).unwrap_err().to_string();
+    assert!(message.contains("unit 0 of") && message.contains("left out by the run's filters"), "{message}");
+    let message = parse(&session, &["14"], &[], &[]).unwrap_err().to_string();
+    assert!(message.contains("indices in the session from 0 to 13"), "{message}");
+
+    let mut model = model(std::slice::from_ref(&session), 1);
+    let config = checkpoint(&model, std::slice::from_ref(&session), MaskPool::MultiTask);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rates.parquet");
+    predict(&mut model, &config, &session, Scheme::Neuron, &Hidden::default(), &path).unwrap();
+    let table = read_table(&path);
+    let numbers = |name: &str| {
+        let column = table.column_by_name(name).unwrap().as_primitive::<UInt32Type>();
+        column.values()[..].to_vec()
+    };
+    assert_eq!(numbers("unit"), [9, 1, 4].repeat(6));
+    assert_eq!(numbers("trial").chunks(3).map(|row| row[0]).collect::<Vec<_>>(), [2, 3, 5, 7, 28, 29]);
+    assert_eq!((text(&table, "trial_id", 0), text(&table, "trial_id", 17)), ("t14", "t203"));
+    assert_eq!(text(&table, "uuid", 4), uuid);
+    // A name that says nothing of the kind of table is refused before the work, and nothing is written.
+    let path = folder.path().join("rates.xls");
+    let refused = predict(&mut model, &config, &session, Scheme::Neuron, &Hidden::default(), &path);
+    assert!(refused.is_err() && !path.exists());
 }
 
 #[test]

@@ -150,7 +150,7 @@ pub fn checkpoint(model: &Model, sessions: &[Session], scheme: MaskPool) -> Chec
 pub fn options(tasks: &[Task], behaviours: &[&str]) -> EvaluationOptions {
     let behaviours = behaviours.iter().map(|name| name.to_string()).collect();
     EvaluationOptions {
-        selection: TaskSelection { tasks: tasks.to_vec(), behaviours },
+        selection: TaskSelection { tasks: tasks.to_vec(), behaviours, every_behaviour: false },
         resamples: 100,
         seed: 1,
     }

@@ -14,8 +14,10 @@ pub(crate) fn html(sessions: &[ComparedSession]) -> String {
          because spiking is noisy; <b>PSTH R²</b> compares averages over the trials of a condition, where that noise has \
          averaged out. The <b>ceiling</b> is the score of the true firing rates, known only for simulated sessions: no \
          model can be expected above it. <b>Intervals</b> are 95 % bootstrap intervals over units. A decoded behaviour \
-         is compared with <b>chance</b>, the better trivial answer: always the more frequent choice, or always the \
-         mean (R² = 0).</p>\n",
+         is compared with <b>chance</b>, a trivial answer: always the one that is most frequent in the training trials, or \
+         always the mean (R² = 0). Where answers are not equally frequent, <b>balanced accuracy</b> (the mean over \
+         answers of the share that is right) and the <b>AUC</b> (the probability that a trial of one answer scores higher \
+         than one of another) say more; their intervals are over test trials.</p>\n",
     );
     let tasks = unique(sessions.iter().flat_map(ComparedSession::tasks));
     let described: Vec<(&str, &str)> =

@@ -73,16 +73,34 @@ pub(crate) fn of_session(session: &ComparedSession) -> Vec<ScoreRow> {
     for behaviour in behaviours {
         let results: Vec<Option<&DecodingResult>> =
             (0..runs).map(|run| decoded(run).find(|result| result.behaviour == behaviour)).collect();
-        let first = results.iter().flatten().next();
-        rows.push(ScoreRow {
+        rows.extend(of_behaviour(behaviour, &results));
+    }
+    rows
+}
+
+/// The rows of one behaviour: its score, and of categories what does not depend on how frequent each is. Runs that decoded
+/// it otherwise than the first are left out.
+fn of_behaviour(behaviour: &str, results: &[Option<&DecodingResult>]) -> Vec<ScoreRow> {
+    let Some(first) = results.iter().flatten().next() else { return Vec::new() };
+    let alike = |result: &&DecodingResult| result.metric == first.metric;
+    let row =
+        |name: &str, chance: Option<f64>, pick: &dyn Fn(&DecodingResult) -> Option<Measured>| ScoreRow {
             group: DECODING.to_string(),
-            name: first
-                .map_or(String::new(), |result| format!("{behaviour}, {}", metric_name(&result.metric))),
-            runs: results.iter().map(|result| alone(result.map(|result| result.score))).collect(),
+            name: format!("{behaviour}, {name}"),
+            runs: results.iter().map(|result| result.filter(alike).and_then(pick)).collect(),
             ceiling: None,
-            chance: first.map(|result| result.chance).filter(|chance| chance.is_finite()),
+            chance: chance.filter(|chance| chance.is_finite()),
             sessions: 1,
-        });
+        };
+    let score =
+        |result: &DecodingResult| result.interval.map_or_else(|| alone(Some(result.score)), with_interval);
+    let mut rows = vec![row(metric_name(&first.metric), Some(first.chance), &score)];
+    if !first.classes.is_empty() {
+        let tested = first.classes.iter().filter(|class| class.test > 0).count();
+        let even = (tested > 1).then_some(1.0 / tested as f64);
+        let balanced = |result: &DecodingResult| result.balanced_accuracy.and_then(with_interval);
+        rows.push(row("balanced accuracy", even, &balanced));
+        rows.push(row("AUC", (tested > 1).then_some(0.5), &|result| result.auc.and_then(with_interval)));
     }
     rows
 }
@@ -160,6 +178,10 @@ fn mean(values: impl Iterator<Item = Option<Measured>>) -> Option<Measured> {
 /// The run whose interval lies above the intervals of all other runs; `None` if there is none, if any run lacks an
 /// interval, or if there is nothing to compare.
 pub(crate) fn best_run(row: &ScoreRow) -> Option<usize> {
+    // Runs decode the same test trials: intervals that overlap say nothing of their difference.
+    if row.group == DECODING {
+        return None;
+    }
     let intervals: Vec<(usize, (f64, f64))> = row
         .runs
         .iter()

@@ -15,7 +15,7 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
     if sessions.len() > 1 {
         let rows = averaged(sessions);
         let caption = format!(
-            "Averaged over {}. Brackets: 95 % interval over units, the sessions taken as given.",
+            "Averaged over {}. Brackets: 95 % interval over units, of behaviours over test trials; the sessions taken as given.",
             counted(sessions.len(), "session")
         );
         out.push_str("<div class=\"keep\">\n<h3 id=\"scores-all\">All sessions</h3>\n");
@@ -27,7 +27,10 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
         let rows = of_session(session);
         let mut caption = format!("Session {}", session_name(session));
         if let Some(first) = session.first() {
-            caption.push_str(&format!(": {}. Brackets: 95 % interval over units.", size(first)));
+            caption.push_str(&format!(
+                ": {}. Brackets: 95 % interval over units, of behaviours over test trials.",
+                size(first)
+            ));
         }
         out.push_str("<div class=\"keep\">\n");
         if sessions.len() > 1 {

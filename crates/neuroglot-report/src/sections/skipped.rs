@@ -1,4 +1,4 @@
-//! What was asked for and not evaluated, with the reasons.
+//! What was asked for and not evaluated, or only in part, with the reasons.
 
 use super::session_name;
 use crate::Report;
@@ -12,11 +12,14 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
         let mut rows: Vec<Row> = Vec::new();
         let mut listed: Vec<(&str, &str, Vec<&str>)> = Vec::new();
         for (run, evaluation) in report.runs.iter().zip(&session.by_run) {
-            for skipped in evaluation.iter().flat_map(|evaluation| &evaluation.skipped) {
+            let skipped = evaluation.iter().flat_map(|evaluation| &evaluation.skipped);
+            let decoded = evaluation.iter().flat_map(|evaluation| &evaluation.decoding);
+            let notes = decoded.flat_map(|result| result.notes.iter().map(|note| (&result.behaviour, note)));
+            for (what, why) in skipped.map(|skipped| (&skipped.what, &skipped.why)).chain(notes) {
                 // The same reason in several runs is one line.
-                match listed.iter_mut().find(|(what, why, _)| *what == skipped.what && *why == skipped.why) {
+                match listed.iter_mut().find(|(other, reason, _)| other == what && reason == why) {
                     Some((_, _, runs)) => runs.push(&run.name),
-                    None => listed.push((&skipped.what, &skipped.why, vec![&run.name])),
+                    None => listed.push((what, why, vec![&run.name])),
                 }
             }
         }
@@ -32,7 +35,7 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
         return String::new();
     }
     Table {
-        caption: "Asked for and not evaluated.".to_string(),
+        caption: "Asked for and not evaluated, or not for all answers.".to_string(),
         heads: vec!["session".to_string(), "what".to_string()],
         columns: vec!["run".to_string(), "why".to_string()],
         groups,

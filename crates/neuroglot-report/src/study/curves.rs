@@ -49,8 +49,8 @@ fn figure(table: &ScoreTable, x_label: &str, at: impl Fn(&ScoreRow) -> (u64, Str
         let curves: Vec<Curve> = names.iter().enumerate().map(curve).collect();
         let y_label = match &table.columns[column] {
             Column::Task(_) => "bits/spike",
-            Column::Behaviour(name) if name == "choice" => "accuracy",
-            Column::Behaviour(_) => "R²",
+            Column::Behaviour { metric, .. } if metric == "r2" => "R²",
+            Column::Behaviour { metric, .. } => metric,
         };
         steps::figure(table.columns[column].name(), &curves, &ticks, (x_label, y_label), 420.0)
     };

@@ -31,11 +31,12 @@ impl StudyReport<'_> {
         page::render(self)
     }
 
-    /// Writes [`StudyReport::to_html`] to `path`, replacing a file there only once the new one is complete.
+    /// Writes [`StudyReport::to_html`] to `path`, or its figures where the name ends in `.svg`;
+    /// a file there is replaced only once the new one is complete.
     ///
     /// # Errors
     /// As [`Report::write`](crate::Report::write).
     pub fn write(&self, path: &Path) -> Result<(), ReportError> {
-        write::write_atomically(path, &self.to_html())
+        write::write_page(path, &self.to_html())
     }
 }

@@ -84,6 +84,7 @@ fn session(place: usize, quality: f64, run: usize, size: Size) -> SessionEvaluat
         .map(|unit| UnitLabel {
             uuid: format!("{:08x}-{unit:04x}-4000-8000-00000000{place:04x}", shared.random::<u32>()),
             region: REGIONS[(shared.random::<f64>().powi(2) * REGIONS.len() as f64) as usize].into(),
+            index: Some(unit),
         })
         .collect();
     let ceilings: Vec<f64> = (0..size.units).map(|_| 0.08 + 1.1 * shared.random::<f64>().powi(2)).collect();
@@ -151,7 +152,14 @@ fn around(mean: f64) -> IntervalValue {
 }
 
 fn decoding(behaviour: &str, metric: &str, score: f64, chance: f64) -> DecodingResult {
-    DecodingResult { behaviour: behaviour.into(), metric: metric.into(), score, chance, regularisation: 1.0 }
+    DecodingResult {
+        behaviour: behaviour.into(),
+        metric: metric.into(),
+        score,
+        chance,
+        regularisation: 1.0,
+        ..DecodingResult::default()
+    }
 }
 
 fn task_result(task: &str, quality: f64, ceilings: &[f64], rng: &mut ChaCha8Rng) -> TaskResult {

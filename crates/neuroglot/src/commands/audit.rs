@@ -2,10 +2,12 @@
 
 use crate::CommandError;
 use crate::console::Console;
+use crate::endings;
 use crate::number::counted;
 use crate::overlap::{in_words, listed, open_checkpoint};
 use crate::text_table::TextTable;
 use clap::Args;
+use neuroglot::eval::TableColumns;
 use neuroglot::eval::audit::{
     AuditedSession, Generation, Overlap, SeenModel, SessionAudit, TrialOverlap, TrialsSeen, Verdict,
 };
@@ -41,6 +43,9 @@ pub struct Arguments {
     /// Print a JSON object: all sessions, animals and units seen, and the overlaps of each SESSION
     #[arg(long)]
     json: bool,
+    /// Write a table of the overlaps too, with a row per SESSION and session in training: .csv, .parquet or .npz
+    #[arg(long, value_name = "FILE", requires = "sessions")]
+    out: Option<PathBuf>,
 }
 
 /// Compares and prints what was found.
@@ -48,6 +53,9 @@ pub struct Arguments {
 /// # Errors
 /// A run or session that cannot be read; with `--strict`, any overlap.
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError> {
+    if let Some(out) = &arguments.out {
+        endings::check_table(out)?;
+    }
     let checkpoint = open_checkpoint(&arguments.run, &arguments.checkpoint)?;
     let mut models = SeenModel::lineage(&checkpoint);
     let name = arguments.run.display();
@@ -60,6 +68,10 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError>
     }
     let audit = |folder: &PathBuf| AuditedSession::open(folder)?.audit(&models);
     let audits = arguments.sessions.iter().map(audit).collect::<Result<Vec<_>, _>>()?;
+    if let Some(out) = &arguments.out {
+        overlap_table(&audits).write(out)?;
+        console.note(format!("kept in {}", out.display()));
+    }
     if arguments.json {
         console.json(&json!({ "run": name.to_string(), "seen": models, "sessions": audits }))?;
     } else {
@@ -107,6 +119,40 @@ fn audit_table(models: &[SeenModel<'_>], audits: &[SessionAudit]) -> TextTable {
         table.push(row);
     }
     table
+}
+
+/// A row per session under audit and session in training that has something in common with it; one row without the latter
+/// where none has.
+fn overlap_table(audits: &[SessionAudit]) -> TableColumns {
+    let rows: Vec<(&SessionAudit, Option<&Overlap>)> = audits
+        .iter()
+        .flat_map(|audit| {
+            let none = audit.overlaps.is_empty().then_some((audit, None));
+            none.into_iter().chain(audit.overlaps.iter().map(move |overlap| (audit, Some(overlap))))
+        })
+        .collect();
+    let seen = |pick: fn(&TrialsSeen) -> usize| {
+        rows.iter().map(move |(_, overlap)| match overlap.and_then(|overlap| overlap.trials) {
+            Some(TrialOverlap::Compared(seen)) => Some(pick(&seen)),
+            _ => None,
+        })
+    };
+    let of_overlap = |pick: fn(&Overlap) -> String| {
+        rows.iter().map(move |(_, overlap)| overlap.map(pick).unwrap_or_default())
+    };
+    TableColumns::default()
+        .texts("eid", rows.iter().map(|(audit, _)| &audit.eid))
+        .texts("animal", rows.iter().map(|(audit, _)| &audit.subject))
+        .texts("verdict", rows.iter().map(|(audit, _)| audit.verdict.to_string()))
+        .texts("model", of_overlap(|overlap| overlap.model.to_string()))
+        .texts("trained_on", of_overlap(|overlap| overlap.eid.clone()))
+        .texts("trained_on_animal", of_overlap(|overlap| overlap.subject.clone()))
+        .counts("units", rows.iter().map(|(audit, _)| Some(audit.units)))
+        .counts("shared_units", rows.iter().map(|(_, overlap)| overlap.map(|found| found.shared_units.len())))
+        .texts("shared_uuids", of_overlap(|overlap| overlap.shared_units.join(" ")))
+        .counts("test_trials", seen(|seen| seen.test))
+        .counts("test_trials_trained_on", seen(|seen| seen.trained_on))
+        .counts("test_trials_chosen_by", seen(|seen| seen.chosen_by))
 }
 
 /// What the models know of the test trials: one answer where they agree, else each model's.

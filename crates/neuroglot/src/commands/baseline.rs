@@ -3,6 +3,7 @@
 use crate::CommandError;
 use crate::commands::evaluate::in_words;
 use crate::console::Console;
+use crate::endings;
 use crate::evaluating::check_replaceable;
 use crate::fitting::{Fitting, not_made_for};
 use crate::runs::evaluation_folder;
@@ -49,8 +50,7 @@ pub struct Arguments {
     /// Change any setting of the data, such as data.regions; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
-    /// Tasks and behaviours, separated by commas [default: the four tasks, choice, wheel-speed and
-    /// whisker-motion-energy]
+    /// Tasks and behaviours, separated by commas, as in `neuroglot evaluate` [default: the four tasks and all behaviours]
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     tasks: Option<Vec<String>>,
     /// Decides what is random: the first weights of decoders, and the bootstrap
@@ -112,6 +112,7 @@ impl Arguments {
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError> {
     let (baselines, paths) = arguments.names_and_sessions()?;
     let config = arguments.data()?;
+    endings::check_folder(&arguments.out)?;
     for baseline in &baselines {
         check_replaceable(&evaluation_folder(&arguments.out.join(baseline.name())))?;
     }

@@ -2,12 +2,14 @@
 
 use crate::CommandError;
 use crate::console::Console;
+use crate::endings;
 use crate::number::{decimal, signed};
 use crate::runs::{self, NamedRun, evaluation_folder};
 use crate::text_table::TextTable;
 use clap::Args;
 use neuroglot::eval::comparison::{Difference, Row, Verdict, compare, scored_differently};
-use neuroglot::eval::read_evaluation;
+use neuroglot::eval::results::Evaluation;
+use neuroglot::eval::{TableColumns, read_evaluation};
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -16,7 +18,9 @@ use std::path::PathBuf;
 /// Differences are from the first run, paired unit by unit, with a bootstrap 95 % interval over units. A run counts as
 /// better or worse only where that interval excludes 0.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  neuroglot compare temporal mtm")]
+#[command(
+    after_help = "Example:\n  neuroglot compare temporal mtm\n  neuroglot compare temporal mtm --out scores.csv"
+)]
 pub struct Arguments {
     /// Run folders that were evaluated; the first is the one to compare with
     #[arg(required = true, num_args = 2.., value_name = "RUN")]
@@ -27,6 +31,9 @@ pub struct Arguments {
     /// Print JSON instead: the runs, and a row per session, task and score
     #[arg(long)]
     json: bool,
+    /// Write a table too, with a row per session, task, score and run: .csv, .parquet or .npz
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
 }
 
 /// Compares runs and prints the tables.
@@ -34,7 +41,14 @@ pub struct Arguments {
 /// # Errors
 /// A path that is no run, or a run that was not evaluated.
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError> {
+    if let Some(out) = &arguments.out {
+        endings::check_table(out)?;
+    }
     let runs = runs::open(&arguments.runs)?;
+    if let Some(out) = &arguments.out {
+        comparison_table(&names(&runs), &compare(&evaluations(&runs)?)).write(out)?;
+        console.note(format!("kept in {}", out.display()));
+    }
     if arguments.json {
         let rows = rows(&runs, console)?;
         return console.json(&json!({ "runs": names(&runs), "rows": rows }));
@@ -65,13 +79,44 @@ pub fn table_of_runs(runs: &[NamedRun], all_scores: bool, console: &Console) -> 
     ))
 }
 
+/// A row per session (empty for all together), task, score and run, with the run's paired difference from the first.
+fn comparison_table(names: &[&str], rows: &[Row]) -> TableColumns {
+    let cells: Vec<(&Row, usize)> =
+        rows.iter().flat_map(|row| (0..names.len()).map(move |run| (row, run))).collect();
+    let difference = |pick: fn(&Difference) -> f64| {
+        cells.iter().map(move |(row, run)| row.differences[*run].as_ref().map(pick))
+    };
+    let verdict = |(row, run): &(&Row, usize)| match row.differences[*run].map(|found| found.verdict) {
+        Some(Verdict::Better) => "better",
+        Some(Verdict::Worse) => "worse",
+        Some(Verdict::Undecided) => "undecided",
+        None => "",
+    };
+    TableColumns::default()
+        .texts("eid", cells.iter().map(|(row, _)| row.session.as_deref().unwrap_or("")))
+        .texts("task", cells.iter().map(|(row, _)| &row.task))
+        .texts("score", cells.iter().map(|(row, _)| &row.score))
+        .texts("run", cells.iter().map(|(_, run)| names[*run]))
+        .numbers("value", cells.iter().map(|(row, run)| row.values[*run]))
+        .numbers("difference", difference(|found| found.mean))
+        .numbers("low", difference(|found| found.low))
+        .numbers("high", difference(|found| found.high))
+        .counts("units", cells.iter().map(|(row, run)| row.differences[*run].map(|found| found.units)))
+        .texts("verdict", cells.iter().map(verdict))
+        .numbers("ceiling", cells.iter().map(|(row, _)| row.ceiling))
+}
+
 fn names(runs: &[NamedRun]) -> Vec<&str> {
     runs.iter().map(|run| run.name.as_str()).collect()
 }
 
-fn rows(runs: &[NamedRun], console: &Console) -> Result<Vec<Row>, CommandError> {
+fn evaluations(runs: &[NamedRun]) -> Result<Vec<Evaluation>, CommandError> {
     let read = |run: &NamedRun| read_evaluation(&evaluation_folder(run.folder.path()));
-    let evaluations = runs.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    Ok(runs.iter().map(read).collect::<Result<_, _>>()?)
+}
+
+fn rows(runs: &[NamedRun], console: &Console) -> Result<Vec<Row>, CommandError> {
+    let evaluations = evaluations(runs)?;
     for eid in scored_differently(&evaluations) {
         console.warning(format!(
             "{eid}: the runs were scored on different test trials or bins, so not comparable"

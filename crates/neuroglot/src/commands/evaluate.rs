@@ -7,7 +7,8 @@ use crate::evaluating::Evaluating;
 use crate::number::{counted, decimal};
 use crate::text_table::TextTable;
 use clap::Args;
-use neuroglot::eval::results::{SessionEvaluation, TaskResult};
+use neuroglot::data::BehaviourKind;
+use neuroglot::eval::results::{DecodingResult, IntervalValue, SessionEvaluation, TaskResult};
 use neuroglot::eval::summary_json;
 use neuroglot::train::RunFolder;
 use std::path::PathBuf;
@@ -16,11 +17,14 @@ use std::path::PathBuf;
 ///
 /// Tasks: co-smoothing (each unit from all others), forward (the last tenth of the bins from those before),
 /// intra-region (each unit from its region), inter-region (each region from the others), and decoding of behaviour.
-/// Scores are bits/spike over a unit's own mean rate; 0 is no better than knowing that mean.
+/// Scores are bits/spike over a unit's own mean rate; 0 is no better than knowing that mean. Beside the accuracy of a
+/// decoded behaviour stands chance, that of always answering what is most frequent in the training trials; balanced
+/// accuracy and AUC do not depend on how frequent answers are.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  \
                         neuroglot evaluate mtm\n  \
-                        neuroglot evaluate mtm --tasks co-smoothing,choice --json > scores.json")]
+                        neuroglot evaluate mtm --tasks co-smoothing,choice --json > scores.json\n  \
+                        neuroglot evaluate mtm --tasks behaviours,block:categories")]
 pub struct Arguments {
     /// A run folder
     #[arg(value_name = "RUN")]
@@ -28,8 +32,10 @@ pub struct Arguments {
     /// Session folders [default: those the run was trained on]
     #[arg(value_name = "SESSION")]
     sessions: Vec<PathBuf>,
-    /// Tasks and behaviours, separated by commas [default: the four tasks, choice, wheel-speed and
-    /// whisker-motion-energy]
+    /// Tasks and behaviours, separated by commas [default: the four tasks and all behaviours]
+    ///
+    /// `behaviours` stands for all that a session has. Texts and whole numbers of at most 10 different values are decoded as
+    /// categories (accuracy), all else as numbers (R²); `block:categories` or `reward:continuous` says which.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     tasks: Option<Vec<String>>,
     /// Which checkpoint: the best by validation score, or the last
@@ -75,14 +81,53 @@ pub fn in_words(session: &SessionEvaluation) -> String {
         text.push_str(&task_table(&session.tasks).to_string());
     }
     if !session.decoding.is_empty() {
-        let mut table = TextTable::new(["behaviour", "score", "", "chance"].map(String::from).into(), 2);
-        for decoded in &session.decoding {
-            let metric = if decoded.metric == "r2" { "R²" } else { &decoded.metric };
-            let row = [decoded.behaviour.clone(), metric.to_owned()];
-            let numbers = [decoded.score, decoded.chance].map(|value| decimal(Some(value)));
-            table.push(row.into_iter().chain(numbers).collect());
+        text.push_str(&decoding_table(&session.decoding).to_string());
+        text.push_str(&assumptions(&session.decoding));
+    }
+    text
+}
+
+fn decoding_table(decoding: &[DecodingResult]) -> TextTable {
+    let has_classes = decoding.iter().any(|decoded| !decoded.classes.is_empty());
+    let mut heads = vec!["behaviour", "score", "", "[95 %]", "chance"];
+    heads.extend(has_classes.then_some(["balanced", "[95 %]", "AUC", "[95 %]"]).into_iter().flatten());
+    let mut table = TextTable::new(heads.into_iter().map(str::to_owned).collect(), 2);
+    let ends = |value: Option<IntervalValue>| {
+        value.map_or(String::new(), |value| {
+            format!("[{}, {}]", decimal(Some(value.low)), decimal(Some(value.high)))
+        })
+    };
+    for decoded in decoding {
+        let metric = if decoded.metric == "r2" { "R²" } else { &decoded.metric };
+        let mut row = vec![decoded.behaviour.clone(), metric.to_owned(), decimal(Some(decoded.score))];
+        row.extend([ends(decoded.interval), decimal(Some(decoded.chance))]);
+        if has_classes {
+            let of_classes = !decoded.classes.is_empty();
+            for value in [decoded.balanced_accuracy, decoded.auc] {
+                let mean = if of_classes { decimal(value.map(|value| value.mean)) } else { String::new() };
+                row.extend([mean, ends(value)]);
+            }
         }
-        text.push_str(&table.to_string());
+        table.push(row);
+    }
+    table
+}
+
+/// What numbers were taken for, where nobody said it.
+fn assumptions(decoding: &[DecodingResult]) -> String {
+    let of = |metric: &str| -> Vec<String> {
+        let assumed =
+            decoding.iter().filter(|decoded| decoded.metric == metric && decoded.behaviour != "choice");
+        assumed
+            .filter_map(|decoded| Some(format!("{} ({})", decoded.behaviour, decoded.assumed.as_ref()?)))
+            .collect()
+    };
+    let mut text = String::new();
+    for (metric, kind) in [("accuracy", BehaviourKind::Categories), ("r2", BehaviourKind::Continuous)] {
+        let found = of(metric);
+        if !found.is_empty() {
+            text.push_str(&format!("taken as {}: {}\n", kind.name(), found.join(", ")));
+        }
     }
     text
 }

@@ -3,6 +3,7 @@
 use crate::CommandError;
 use crate::compute::DeviceOptions;
 use crate::console::Console;
+use crate::endings;
 use crate::loaded_run::LoadedRun;
 use crate::overlap::{self, Warn};
 use crate::sessions;
@@ -15,7 +16,9 @@ use std::path::PathBuf;
 /// Predict what is hidden, as a table of rates
 ///
 /// Every trial of the session goes through the model, with what --hide names set to 0. The table has a row per trial
-/// and unit: eid, trial, split, unit, uuid, region, hidden, and lists over bins of counts and rates (spikes/bin).
+/// and unit: eid, trial, trial_id, split, unit, uuid, region, hidden, and lists over bins of counts and rates
+/// (spikes/bin). `trial` and `unit` are indices in the session, before the run's filters; trial_id is what the recording
+/// calls the trial.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  \
                         neuroglot predict mtm data/a_aligned --prompt inter-region --hide regions CA1 --out ca1.parquet\n  \
@@ -30,11 +33,11 @@ pub struct Arguments {
     /// The scheme that the model is told
     #[arg(long, value_enum, value_name = "SCHEME")]
     prompt: PromptName,
-    /// What is hidden in every trial: `units 3 17` (indices or uuids), `regions CA1 PO` or `bins 40-49`; may be given
-    /// several times
+    /// What is hidden in every trial: `units 3 17` (uuids, or indices in the session before the run's filters, as `unit`
+    /// has them), `regions CA1 PO` or `bins 40-49`; may be given several times
     #[arg(long, num_args = 1.., value_names = ["WHAT", "NAME"])]
     hide: Vec<String>,
-    /// The Parquet file to write
+    /// The table to write: .parquet, .csv (a column per bin) or .npz (NumPy arrays [row, bin])
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Which checkpoint: the best by validation score, or the last
@@ -113,6 +116,7 @@ impl HideLists {
 /// A run, checkpoint or session that cannot be used, something to hide that is not there, a file that cannot be written.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
     let HideLists { units, regions, bins } = HideLists::parse(&arguments.hide)?;
+    endings::check_table(&arguments.out)?;
     let device = arguments.device.with_threads(threads).open(console)?.device;
     let mut run = LoadedRun::open(&arguments.run, &arguments.checkpoint, device)?;
     let paths = std::slice::from_ref(&arguments.session);

@@ -5,6 +5,7 @@ use crate::console::Console;
 use crate::report_of_runs::report_of_runs;
 use crate::runs;
 use clap::Args;
+use neuroglot::report::PageFormat;
 use std::path::PathBuf;
 
 /// Make one HTML page with tables and figures of runs
@@ -19,7 +20,7 @@ pub struct Arguments {
     /// Run folders; the first is the one that others are plotted against
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
-    /// The page to write
+    /// The page to write; FILE.svg writes its figures alone
     #[arg(long, value_name = "FILE.html")]
     out: PathBuf,
     /// Heading of the page [default: the names of the runs]
@@ -32,6 +33,7 @@ pub struct Arguments {
 /// # Errors
 /// A path that is no run, or a page that cannot be written.
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError> {
+    PageFormat::of(&arguments.out)?;
     let runs = runs::open(&arguments.runs)?;
     let mut report = report_of_runs(&runs, &arguments.out)?;
     if let Some(title) = &arguments.title {

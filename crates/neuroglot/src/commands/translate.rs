@@ -3,6 +3,7 @@
 use crate::CommandError;
 use crate::compute::DeviceOptions;
 use crate::console::Console;
+use crate::endings::PageOrTable;
 use crate::loaded_run::LoadedRun;
 use crate::number::decimal;
 use crate::progress::EvaluationBar;
@@ -11,8 +12,8 @@ use crate::shell::word;
 use crate::text_table::TextTable;
 use clap::Args;
 use neuroglot::eval::results::IntervalValue;
-use neuroglot::eval::{EvaluationOptions, Translation, translate, translation_json};
-use neuroglot::report::TranslationPage;
+use neuroglot::eval::{EvaluationOptions, Translation, translate, translation_json, translation_table};
+use neuroglot::report::{PageFormat, TranslationPage};
 use neuroglot::train::{RunFolder, replace_file};
 use std::path::PathBuf;
 
@@ -20,7 +21,8 @@ use std::path::PathBuf;
 ///
 /// Every region of the session is predicted in its test trials from one other region alone, from all others together,
 /// and, unit by unit, from its own other units: bits/spike, mean over its units, with a bootstrap 95 % interval over
-/// units. FILE.html shows the matrix, and a file of the same name that ends in .json holds the scores.
+/// units. FILE.html shows the matrix, and a file of the same name that ends in .json holds the scores; FILE.svg is the
+/// figure alone, and .csv, .parquet or .npz are the scores as a table.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  \
                         neuroglot translate mtm data/a_aligned --out regions.html\n  \
@@ -32,7 +34,7 @@ pub struct Arguments {
     /// A session that the run was trained on
     #[arg(value_name = "SESSION")]
     session: PathBuf,
-    /// The page to write; the scores go beside it
+    /// The page to write, whose scores go beside it, or FILE.svg, .csv, .parquet or .npz
     #[arg(long, value_name = "FILE.html")]
     out: PathBuf,
     /// Which checkpoint: the best by validation score, or the last
@@ -58,6 +60,7 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
             "--out {out}: the scores are kept in this file, beside the page; let the page end in .html"
         )));
     }
+    let kind = PageOrTable::of(&arguments.out)?;
     let device = arguments.device.with_threads(threads).open(console)?.device;
     let mut run = LoadedRun::open(&arguments.run, &arguments.checkpoint, device)?;
     let paths = std::slice::from_ref(&arguments.session);
@@ -78,9 +81,16 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         ),
         translation,
     };
-    page.write(&arguments.out)?;
-    replace_file(&scores_file, text.as_bytes())?;
-    console.note(format!("kept in {} and {}", arguments.out.display(), scores_file.display()));
+    match kind {
+        PageOrTable::Table => translation_table(&page.translation).write(&arguments.out)?,
+        PageOrTable::Page(_) => page.write(&arguments.out)?,
+    }
+    if kind == PageOrTable::Page(PageFormat::Html) {
+        replace_file(&scores_file, text.as_bytes())?;
+        console.note(format!("kept in {} and {}", arguments.out.display(), scores_file.display()));
+    } else {
+        console.note(format!("kept in {}", arguments.out.display()));
+    }
     if arguments.json { console.json(&scores) } else { console.result(in_words(&page.translation)) }
 }
 

@@ -1,0 +1,267 @@
+//! Multinomial logistic regression: a decision between any number of classes per trial.
+
+use faer::linalg::matmul::matmul;
+use faer::{Accum, MatMut, MatRef, Par};
+use rayon::prelude::*;
+
+use super::folds::stratified_k_fold;
+use super::lbfgs::minimise;
+use super::principal_scores::PrincipalScores;
+use super::selection::{check_grid, first_best, mean_over_folds};
+use super::{DecoderError, SampleProducts};
+
+/// Relative distance to the minimum at which a fit has converged.
+const TOLERANCE: f64 = 1e-7;
+
+/// The same, at which a fit that rounding keeps from converging further is still good for predictions.
+const ACCEPTABLE: f64 = 1e-4;
+
+const MAX_STEPS: usize = 10_000;
+
+/// Logistic regression between any number of classes, which minimises `½ ‖W‖² − C Σ ln p(class of sample)` with
+/// `p = softmax(x·W + b)` and the intercepts `b` unpenalised; C chosen by cross-validated accuracy over stratified
+/// folds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MultinomialDecoder {
+    /// The inverse penalties C to choose from, each positive; the first of equally good ones wins.
+    pub inverse_penalties: Vec<f64>,
+    /// Number of cross-validation folds.
+    pub folds: usize,
+}
+
+/// A multinomial decoder's choice and its predictions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MultinomialFit {
+    /// The inverse penalty C with the best mean score, used for the predictions.
+    pub inverse_penalty: f64,
+    /// Probability of each class, `[test sample, class]`; 0 of a class without a training sample.
+    pub probabilities: Vec<f64>,
+}
+
+impl Default for MultinomialDecoder {
+    /// C of 1e-4, 1e-3, … 1e2, 4 folds.
+    fn default() -> Self {
+        Self { inverse_penalties: vec![1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2], folds: 4 }
+    }
+}
+
+impl MultinomialDecoder {
+    /// Fits the classes `[training sample]`, numbers below `classes`, and predicts the test samples.
+    ///
+    /// # Errors
+    /// If there is not one class per training sample, fewer than two of them occur, one that occurs has fewer training
+    /// samples than there are folds, the grid is empty or holds a value that is not positive, or a fit does not
+    /// converge.
+    ///
+    /// # Panics
+    /// If a sample's class is `classes` or more.
+    pub fn fit_predict_products(
+        &self,
+        products: &SampleProducts,
+        class_of: &[usize],
+        classes: usize,
+    ) -> Result<MultinomialFit, DecoderError> {
+        check_grid("inverse_penalties", &self.inverse_penalties, |value| value > 0.0, "above 0")?;
+        let samples = products.train_samples();
+        if class_of.len() != samples {
+            return Err(DecoderError::TargetCount { values: class_of.len(), samples, outputs: 1 });
+        }
+        assert!(class_of.iter().all(|class| *class < classes), "classes are numbers below {classes}");
+        // Classes that do not occur would have intercepts of −∞.
+        let occurring: Vec<usize> = (0..classes).filter(|class| class_of.contains(class)).collect();
+        if occurring.len() < 2 {
+            return Err(DecoderError::OneClass { samples, label: true });
+        }
+        let places: Vec<usize> = class_of
+            .iter()
+            .map(|class| occurring.iter().position(|other| other == class).expect("it occurs"))
+            .collect();
+        let pick = |samples: &[usize]| samples.iter().map(|&sample| places[sample]).collect::<Vec<usize>>();
+
+        let splits = stratified_k_fold(&places, self.folds)?;
+        let scores = splits
+            .par_iter()
+            .map(|split| {
+                let scores = PrincipalScores::of_split(products, split)?;
+                let mut regression = Regression::new(&scores, &pick(&split.train), occurring.len());
+                let truth = pick(&split.test);
+                self.inverse_penalties
+                    .iter()
+                    .map(|&inverse_penalty| {
+                        regression.fit(inverse_penalty)?;
+                        Ok(accuracy(&truth, &regression.probabilities(), occurring.len()))
+                    })
+                    .collect()
+            })
+            .collect::<Result<Vec<Vec<f64>>, DecoderError>>()?;
+        let inverse_penalty = self.inverse_penalties[first_best(&mean_over_folds(&scores))];
+
+        let scores = PrincipalScores::of_all(products)?;
+        let mut regression = Regression::new(&scores, &places, occurring.len());
+        regression.fit(inverse_penalty)?;
+        let mut probabilities = vec![0.0; products.test_samples() * classes];
+        for (row, found) in
+            probabilities.chunks_mut(classes).zip(regression.probabilities().chunks(occurring.len()))
+        {
+            occurring.iter().zip(found).for_each(|(class, found)| row[*class] = *found);
+        }
+        Ok(MultinomialFit { inverse_penalty, probabilities })
+    }
+}
+
+/// The regressions of all penalties on the same samples, each started from the one before.
+struct Regression<'a> {
+    scores: &'a PrincipalScores,
+    class_of: Vec<usize>,
+    classes: usize,
+    /// Weights `[component, class]`, followed by the intercepts `[class]`.
+    parameters: Vec<f64>,
+}
+
+impl<'a> Regression<'a> {
+    fn new(scores: &'a PrincipalScores, class_of: &[usize], classes: usize) -> Self {
+        let parameters = vec![0.0; (scores.variance.len() + 1) * classes];
+        Self { scores, class_of: class_of.to_vec(), classes, parameters }
+    }
+
+    fn fit(&mut self, inverse_penalty: f64) -> Result<(), DecoderError> {
+        let (classes, class_of) = (self.classes, &self.class_of);
+        let components = self.scores.variance.len();
+        let objective = |parameters: &[f64], gradient: &mut [f64]| {
+            let mut slopes = logits(self.scores.fitted.as_ref(), parameters, classes);
+            let mut loss = 0.0;
+            for (row, class) in slopes.chunks_mut(classes).zip(class_of) {
+                let own = row[*class];
+                loss += softmax(row) - own;
+                row[*class] -= 1.0;
+            }
+            let (weights, _) = parameters.split_at(components * classes);
+            let (by_weights, by_intercepts) = gradient.split_at_mut(components * classes);
+            by_weights.copy_from_slice(weights);
+            matmul(
+                MatMut::from_row_major_slice_mut(by_weights, components, classes),
+                Accum::Add,
+                self.scores.fitted.transpose(),
+                MatRef::from_row_major_slice(&slopes, class_of.len(), classes),
+                inverse_penalty,
+                Par::Seq,
+            );
+            for (class, slope) in by_intercepts.iter_mut().enumerate() {
+                *slope = inverse_penalty * slopes.iter().skip(class).step_by(classes).sum::<f64>();
+            }
+            0.5 * weights.iter().map(|weight| weight * weight).sum::<f64>() + inverse_penalty * loss
+        };
+        // At the origin each class has the same probability, and principal scores make the second derivative diagonal.
+        let share = 1.0 / classes as f64;
+        let uncertainty = inverse_penalty * share * (1.0 - share);
+        let of_components = self.scores.variance.iter().map(|variance| 1.0 + uncertainty * variance);
+        let curvature: Vec<f64> = of_components
+            .chain([uncertainty * class_of.len() as f64])
+            .flat_map(|curvature| vec![curvature; classes])
+            .collect();
+        let minimum = minimise(objective, self.parameters.clone(), &curvature, TOLERANCE, MAX_STEPS);
+        let relative_distance = minimum.relative_distance;
+        if relative_distance > ACCEPTABLE {
+            return Err(DecoderError::NotConverged { inverse_penalty, relative_distance });
+        }
+        self.parameters = minimum.point;
+        Ok(())
+    }
+
+    /// Of the scored samples, `[scored sample, class]`.
+    fn probabilities(&self) -> Vec<f64> {
+        let mut rows = logits(self.scores.scored.as_ref(), &self.parameters, self.classes);
+        rows.chunks_mut(self.classes).for_each(|row| {
+            softmax(row);
+        });
+        rows
+    }
+}
+
+/// `x·W + b`, `[sample, class]`.
+fn logits(samples: MatRef<'_, f64>, parameters: &[f64], classes: usize) -> Vec<f64> {
+    let (weights, intercepts) = parameters.split_at(parameters.len() - classes);
+    let mut logits = intercepts.repeat(samples.nrows());
+    matmul(
+        MatMut::from_row_major_slice_mut(&mut logits, samples.nrows(), classes),
+        Accum::Add,
+        samples,
+        MatRef::from_row_major_slice(weights, samples.ncols(), classes),
+        1.0,
+        Par::Seq,
+    );
+    logits
+}
+
+/// Makes probabilities of logits, and returns the logarithm of the sum of their exponentials.
+pub fn softmax(logits: &mut [f64]) -> f64 {
+    let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    let sum: f64 = logits.iter().map(|logit| (logit - largest).exp()).sum();
+    logits.iter_mut().for_each(|logit| *logit = (*logit - largest).exp() / sum);
+    largest + sum.ln()
+}
+
+/// Place of the largest value, the first of equals.
+pub fn most_probable(probabilities: &[f64]) -> usize {
+    first_best(probabilities)
+}
+
+fn accuracy(truth: &[usize], probabilities: &[f64], classes: usize) -> f64 {
+    let decided = probabilities.chunks(classes).map(most_probable);
+    truth.iter().zip(decided).filter(|(truth, decided)| **truth == *decided).count() as f64
+        / truth.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decoders::{Features, LogisticDecoder};
+
+    #[test]
+    fn three_groups_are_told_apart_and_a_class_without_samples_is_never_chosen() {
+        let train: Vec<f32> = (0..24).flat_map(|s| [[0.0, 3.0], [3.0, 0.0], [-3.0, -3.0]][s % 3]).collect();
+        let test = [0.1, 2.5, 2.5, -0.1, -2.0, -2.0];
+        let products =
+            SampleProducts::new(Features::new(&train, 2).unwrap(), Features::new(&test, 2).unwrap()).unwrap();
+        let classes: Vec<usize> = (0..24).map(|sample| [0, 1, 3][sample % 3]).collect();
+        let fit = MultinomialDecoder::default().fit_predict_products(&products, &classes, 4).unwrap();
+        let decided: Vec<usize> = fit.probabilities.chunks(4).map(most_probable).collect();
+        assert_eq!(decided, [0, 1, 3]);
+        for row in fit.probabilities.chunks(4) {
+            assert_eq!(row[2], 0.0);
+            assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-12);
+        }
+        let one = MultinomialDecoder::default().fit_predict_products(&products, &[1; 24], 4);
+        assert!(matches!(one, Err(DecoderError::OneClass { .. })));
+    }
+
+    /// With two classes, weights of opposite sign share the penalty: `½ ‖W‖²` is `¼ ‖w‖²` of the difference `w`, so C is
+    /// that of two-class regression halved.
+    #[test]
+    fn two_classes_are_logistic_regression() {
+        let train: Vec<f32> =
+            (0..16).map(|s| [0.5, -1.0, 2.0, -0.25, 1.5, 0.75, -2.0, 0.1][s % 8] + s as f32 * 0.01).collect();
+        let labels: Vec<bool> =
+            (0..16).map(|s| [true, false, true, false, false, true, false, true][s % 8]).collect();
+        let test = [-1.0, 0.2, 1.0];
+        let products =
+            SampleProducts::new(Features::new(&train, 1).unwrap(), Features::new(&test, 1).unwrap()).unwrap();
+        let two = LogisticDecoder { inverse_penalties: vec![2.0], folds: 2 };
+        let two = two.fit_predict_products(&products, &labels).unwrap();
+        let classes: Vec<usize> = labels.iter().map(|label| usize::from(*label)).collect();
+        let many = MultinomialDecoder { inverse_penalties: vec![1.0], folds: 2 };
+        let many = many.fit_predict_products(&products, &classes, 2).unwrap();
+        for (sample, probability) in two.probabilities.iter().enumerate() {
+            let found = many.probabilities[2 * sample + 1];
+            assert!((found - probability).abs() < 1e-5, "{found} {probability}");
+        }
+    }
+
+    #[test]
+    fn probabilities_do_not_overflow() {
+        let mut logits = [1000.0, 1000.0, -1000.0];
+        let total = softmax(&mut logits);
+        assert_eq!(logits, [0.5, 0.5, 0.0]);
+        assert!((total - (1000.0 + 2.0_f64.ln())).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,166 @@
+//! What `--out` writes: the kind that its ending says, with the numbers and names by which units and trials are found again.
+
+mod common;
+
+use common::{FIRST, SMALL, Workplace};
+use neuroglot::data::{Session, SessionParts};
+
+/// A run that leaves out half of the units of a session of 12.
+fn with_run() -> (Workplace, Session) {
+    let workplace = Workplace::with_sessions();
+    let session = Session::read(workplace.path(FIRST)).unwrap();
+    let good = |unit: usize| Some(unit % 2 == 1);
+    let units = session.units().iter().enumerate();
+    let marked = Session::new(SessionParts {
+        eid: session.eid().to_owned(),
+        subject: session.subject().to_owned(),
+        lab: session.lab().to_owned(),
+        bin_seconds: session.bin_seconds(),
+        units: units
+            .map(|(place, unit)| neuroglot::data::Unit { good: good(place), ..unit.clone() })
+            .collect(),
+        splits: session.splits().to_vec(),
+        counts: session.counts().clone(),
+        behaviours: session.behaviours().clone(),
+        true_rates: None,
+    });
+    let ids = (0..session.trials()).map(|trial| format!("trial {}", 3 * trial)).collect();
+    let marked = marked.unwrap().with_trial_ids(ids).unwrap();
+    marked.write(workplace.path(FIRST), true).unwrap();
+    workplace.succeed(&format!(
+        "train {FIRST} --out run --epochs 1 --seed 7 --threads 1 {SMALL} --set data.good_only=true --set data.drop_no_go=false"
+    ));
+    (workplace, marked)
+}
+
+/// The rows of a CSV file by name of column.
+fn rows(workplace: &Workplace, file: &str) -> Vec<std::collections::HashMap<String, String>> {
+    let text = std::fs::read_to_string(workplace.path(file)).unwrap();
+    let mut lines = text.lines();
+    let heads: Vec<&str> = lines.next().unwrap().split(',').collect();
+    let row = |line: &str| {
+        let cells = line.split(',').map(str::to_owned);
+        heads.iter().map(|head| (*head).to_owned()).zip(cells).collect()
+    };
+    lines.map(row).collect()
+}
+
+#[test]
+fn units_and_trials_are_called_as_on_disk_and_the_ending_decides() {
+    let (workplace, session) = with_run();
+    // By its index on disk, as `inspect` and all tables give it; by its uuid.
+    let uuid = &session.units()[3].uuid;
+    for (unit, out) in [("3", "index.csv"), (uuid.as_str(), "uuid.csv")] {
+        workplace.succeed(&format!("predict run {FIRST} --prompt neuron --hide units {unit} --out {out}"));
+    }
+    let found = rows(&workplace, "index.csv");
+    assert_eq!(found.len(), 40 * 6);
+    for (place, row) in found.iter().enumerate() {
+        let (trial, unit) = (place / 6, 2 * (place % 6) + 1);
+        assert_eq!((&row["trial"], &row["unit"]), (&trial.to_string(), &unit.to_string()));
+        assert_eq!((&row["uuid"], row["hidden"] == "true"), (&session.units()[unit].uuid, unit == 3));
+        assert_eq!(row["trial_id"], format!("trial {}", 3 * trial));
+        let mut dense = vec![0.0; 20 * 12];
+        session.write_dense(trial, &mut dense);
+        assert_eq!(row["counts_19"].parse::<f32>().unwrap(), dense[19 * 12 + unit]);
+        assert!(row["rates_0"].parse::<f32>().unwrap() > 0.0);
+    }
+    assert_eq!(found, rows(&workplace, "uuid.csv"));
+    let output = workplace.run(&format!("predict run {FIRST} --prompt neuron --hide units 2 --out no.csv"));
+    assert_ne!(output.code, Some(0));
+    assert!(output.stderr.contains("was left out by the run's filters"), "{output}");
+
+    workplace.succeed(&format!("predict run {FIRST} --prompt neuron --out rates.npz"));
+    let start = std::fs::read(workplace.path("rates.npz")).unwrap();
+    assert_eq!(&start[..4], b"PK\x03\x04");
+    workplace.succeed(&format!("inspect {FIRST} --out units.csv"));
+    let units = rows(&workplace, "units.csv");
+    assert_eq!((units.len(), &units[3]["unit"], &units[3]["uuid"]), (12, &"3".to_owned(), uuid));
+
+    // No name promises what is not inside.
+    for command in [
+        format!("predict run {FIRST} --prompt neuron --out rates.xlsx"),
+        format!("translate run {FIRST} --out regions.pdf"),
+        "report run --out report.png".to_owned(),
+        "report run --out report.csv".to_owned(),
+        format!("inspect {FIRST} --out units.html"),
+        "evaluate run --out scores.csv".to_owned(),
+        format!("baseline psth {FIRST} --out scores.parquet"),
+    ] {
+        let output = workplace.run(&command);
+        assert_ne!(output.code, Some(0), "{command}");
+        let out = command.rsplit(' ').next().unwrap();
+        assert!(output.stderr.contains(out), "{output}");
+        assert!(!workplace.path(out).exists(), "{command}");
+    }
+}
+
+#[test]
+fn scores_and_figures_are_written_as_asked() {
+    let workplace = Workplace::with_sessions();
+    for mask in ["mtm", "temporal"] {
+        workplace.succeed(&format!(
+            "train {FIRST} --out {mask} --mask {mask} --epochs 1 --seed 7 --threads 1 {SMALL}"
+        ));
+        workplace.succeed(&format!("evaluate {mask} --tasks co-smoothing,forward,behaviours --threads 1"));
+    }
+    workplace.succeed("compare temporal mtm --out scores.csv");
+    let found = rows(&workplace, "scores.csv");
+    let forward: Vec<_> =
+        found.iter().filter(|row| row["task"] == "forward" && row["score"] == "bps").collect();
+    assert_eq!((forward[0]["run"].as_str(), forward[1]["run"].as_str()), ("temporal", "mtm"));
+    let number =
+        |row: &std::collections::HashMap<String, String>, name: &str| row[name].parse::<f64>().unwrap();
+    assert!(forward[0]["difference"].is_empty());
+    let difference = number(forward[1], "value") - number(forward[0], "value");
+    assert!((difference - number(forward[1], "difference")).abs() < 1e-9);
+    assert!(found.iter().any(|row| row["task"] == "reward" && row["score"] == "accuracy"));
+
+    workplace.succeed("report temporal mtm --out report.svg");
+    let picture = std::fs::read_to_string(workplace.path("report.svg")).unwrap();
+    assert!(picture.starts_with("<?xml") && picture.contains("<path") && !picture.contains("<table"));
+    workplace.succeed(&format!("translate mtm {FIRST} --out regions.csv"));
+    let regions = rows(&workplace, "regions.csv");
+    assert!(regions.iter().any(|row| row["from"] == "others" && row["source"].is_empty()));
+    assert!(!workplace.path("regions.json").exists());
+    workplace.succeed(&format!("translate mtm {FIRST} --out regions.svg"));
+    assert!(std::fs::read_to_string(workplace.path("regions.svg")).unwrap().contains("</svg>"));
+    workplace.succeed(&format!("audit mtm {FIRST} --out audit.csv"));
+    let audit = rows(&workplace, "audit.csv");
+    assert_eq!((audit[0]["test_trials"].as_str(), audit[0]["test_trials_trained_on"].as_str()), ("8", "0"));
+}
+
+/// What is decoded by default is what a session has, and nothing is said of what it never had.
+#[test]
+fn a_session_without_the_usual_behaviours_gives_no_warning() {
+    let workplace = Workplace::with_sessions();
+    let session = Session::read(workplace.path(FIRST)).unwrap();
+    let kept = ["reward", "contrast-left", "wheel-speed"];
+    let behaviours =
+        session.behaviours().clone().into_iter().filter(|(name, _)| kept.contains(&name.as_str()));
+    let less = Session::new(SessionParts {
+        eid: session.eid().to_owned(),
+        subject: session.subject().to_owned(),
+        lab: session.lab().to_owned(),
+        bin_seconds: session.bin_seconds(),
+        units: session.units().to_vec(),
+        splits: session.splits().to_vec(),
+        counts: session.counts().clone(),
+        behaviours: behaviours.collect(),
+        true_rates: None,
+    });
+    less.unwrap().write(workplace.path(FIRST), true).unwrap();
+    let output = workplace.run(&format!("baseline linear {FIRST} --out baselines --json"));
+    assert_eq!(output.code, Some(0), "{output}");
+    assert!(!output.stderr.contains("warning"), "{output}");
+    let scores: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+    let session = &scores["linear"]["simulated-1-00"];
+    let names: Vec<&String> = session.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["contrast-left", "reward", "wheel-speed"]);
+    for key in ["accuracy", "chance", "balanced_accuracy", "auc", "auc_low"] {
+        assert!(session["reward"][key].is_number(), "{session}");
+    }
+    assert!(session["contrast-left"]["r2_high"].is_number());
+    let output = workplace.run(&format!("baseline linear {FIRST} --out asked --tasks choice"));
+    assert!(output.stderr.contains("choice is left out: the session does not have it"), "{output}");
+}

@@ -9,7 +9,9 @@ use crate::regression::{Predicted, RegressionTask, poisson_glm, reduced_rank, ri
 use crate::{Baseline, BaselineError};
 use neuroglot_data::{Session, Split};
 use neuroglot_eval::results::{Evaluation, SessionEvaluation, Skipped};
-use neuroglot_eval::{Conditions, EvaluationOptions, EvaluationProgress, Task, TestTrials, behaviour_name};
+use neuroglot_eval::{
+    Conditions, EvaluationOptions, EvaluationProgress, Source, Task, TestTrials, WorkMeter, behaviour_name,
+};
 
 /// Fits a baseline to the training trials of sessions, chooses its settings on their validation trials, and scores it on
 /// their test trials as a model is scored, so that the two can be compared.
@@ -41,28 +43,24 @@ pub fn evaluate_with_choices(
     // Only what shares parameters needs several sessions in memory at once.
     let together = if baseline.is_of_sessions_together() { sessions.len().max(1) } else { 1 };
     let (mut results, mut choices) = (Vec::new(), Vec::new());
+    // A piece for each task and behaviour of each session: their times are alike within a factor of a few.
+    let pieces = |sessions| options.selection.tasks.len() + asked_of(sessions, options).len();
+    let mut meter = WorkMeter::new(sessions.chunks(together).map(pieces).sum::<usize>() as f64);
     for sessions in sessions.chunks(together) {
         let recordings = sessions.iter().map(Recording::of).collect::<Result<Vec<_>, _>>()?;
         let mut found: Vec<SessionEvaluation> =
             recordings.iter().map(|recording| recording.test.nothing_yet()).collect();
         for task in &options.selection.tasks {
-            run_task(baseline, *task, &recordings, options, &mut found, &mut choices, progress)?;
+            meter.begin(1.0);
+            run_task(baseline, *task, &recordings, options, &mut found, &mut choices, &meter, progress)?;
         }
-        let asked: Vec<Vec<String>> =
-            sessions.iter().map(|session| options.selection.behaviours_of(session)).collect();
-        let mut names: Vec<&String> = Vec::new();
-        for name in asked.iter().flatten() {
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        for name in names {
-            let of_session = asked.iter().zip(sessions).zip(&mut found);
+        for name in &asked_of(sessions, options) {
+            meter.begin(1.0);
+            let of_session = sessions.iter().zip(&mut found);
             let (sessions, mut found): (Vec<&Session>, Vec<&mut SessionEvaluation>) = of_session
-                .filter(|((asked, _), _)| asked.contains(name))
-                .map(|((_, session), found)| (session, found))
+                .filter(|(session, _)| options.selection.behaviours_of(session).contains(name))
                 .unzip();
-            run_decoding(baseline, name, &sessions, options, &mut found, &mut choices, progress);
+            run_decoding(baseline, name, &sessions, options, &mut found, &mut choices, &meter, progress);
         }
         results.extend(found);
     }
@@ -70,9 +68,21 @@ pub fn evaluate_with_choices(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         mask: baseline.name().to_owned(),
         checkpoint: "baseline".to_owned(),
+        source: Source::default(),
         sessions: results,
     };
     Ok((evaluation, choices))
+}
+
+/// The behaviours to decode of any of some sessions, as they are asked for.
+fn asked_of(sessions: &[Session], options: &EvaluationOptions) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for name in sessions.iter().flat_map(|session| options.selection.behaviours_of(session)) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    names
 }
 
 /// A session with its splits at hand.
@@ -96,6 +106,7 @@ fn run_task(
     options: &EvaluationOptions,
     found: &mut [SessionEvaluation],
     choices: &mut Vec<Choice>,
+    meter: &WorkMeter,
     progress: &mut dyn FnMut(EvaluationProgress<'_>),
 ) -> Result<(), BaselineError> {
     let mut able = Vec::new();
@@ -107,8 +118,10 @@ fn run_task(
     }
     let Some((first, _)) = able.first() else { return Ok(()) };
     let eid = if able.len() == 1 { first.session.eid() } else { "all sessions" };
-    let mut report =
-        |done: usize, total: usize| progress(EvaluationProgress { eid, task: task.name(), done, total });
+    let mut report = |done: usize, total: usize| {
+        let share = meter.share(done, total);
+        progress(EvaluationProgress { eid, task: task.name(), done, total, share });
+    };
     report(0, 1);
     let able_recordings: Vec<&Recording> = able.iter().map(|(recording, _)| *recording).collect();
     let predicted = predict(baseline, task, &able_recordings, &mut report)?;
@@ -131,11 +144,12 @@ fn run_decoding(
     options: &EvaluationOptions,
     found: &mut [&mut SessionEvaluation],
     choices: &mut Vec<Choice>,
+    meter: &WorkMeter,
     progress: &mut dyn FnMut(EvaluationProgress<'_>),
 ) {
     let eid = if sessions.len() == 1 { sessions[0].eid() } else { "all sessions" };
     let name = behaviour_name(asked);
-    progress(EvaluationProgress { eid, task: name, done: 0, total: 1 });
+    progress(EvaluationProgress { eid, task: name, done: 0, total: 1, share: meter.share(0, 1) });
     let results: Vec<Result<Decoded, String>> = match (baseline.why_not_behaviour(), baseline) {
         (Some(why), _) => sessions.iter().map(|_| Err(why.to_owned())).collect(),
         (None, Baseline::ReducedRank) => decoders::reduced_rank(sessions, asked, options),

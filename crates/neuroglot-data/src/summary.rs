@@ -235,7 +235,9 @@ impl fmt::Display for SessionSummary {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut line = |name: &str, value: String| writeln!(formatter, "{name:<12}{value}");
         line("session", self.eid.clone())?;
-        line("subject", format!("{} ({})", self.subject, self.lab))?;
+        let subject = if self.subject.is_empty() { "not named" } else { &self.subject };
+        let lab = if self.lab.is_empty() { String::new() } else { format!(" ({})", self.lab) };
+        line("subject", format!("{subject}{lab}"))?;
         let [train, validation, test] = Split::ALL.map(|split| self.trials[&split]);
         let trials = train + validation + test;
         line("trials", format!("{trials}: {train} train, {validation} validation, {test} test"))?;
@@ -370,6 +372,13 @@ mod tests {
         );
         let json = serde_json::to_value(&summary).unwrap();
         assert_eq!(json["trials"]["validation"], 0);
+        // A name that is not known leaves no empty brackets.
+        let subject = |subject: &str, lab: &str| {
+            let named = SessionSummary { subject: subject.into(), lab: lab.into(), ..summary.clone() };
+            named.to_string().lines().nth(1).unwrap().to_owned()
+        };
+        assert_eq!(subject("mouse-3", ""), "subject     mouse-3");
+        assert_eq!(subject("", "laboratory"), "subject     not named (laboratory)");
         assert_eq!(json["behaviours"]["wheel-speed"]["missing"], 0.25);
     }
 }

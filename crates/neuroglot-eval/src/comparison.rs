@@ -1,13 +1,12 @@
 //! Evaluated runs side by side: each score per run, and its paired difference from the first run over units.
 
-use crate::results::{Evaluation, SessionEvaluation, TaskResult, UnitScores};
-use neuroglot_metrics::{Interval, bootstrap_difference, mean_defined};
-use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+mod shared_scores;
 
-/// Resamples and seed of the bootstrap.
-const RESAMPLES: usize = 1000;
-const SEED: u64 = 42;
+use crate::results::{Evaluation, SessionEvaluation, UnitScores};
+use neuroglot_metrics::{Interval, mean_defined};
+use serde::{Deserialize, Serialize};
+use shared_scores::task_of;
+pub use shared_scores::{SharedScores, pair_units};
 
 /// One score of one task, or of one decoded behaviour.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,15 +19,21 @@ pub struct Row {
     pub decoded: bool,
     /// `bps`, `bps_pooled`, `d2`, `r2`, `psth_r2`, or the metric of a behaviour.
     pub score: String,
-    /// Per run: the mean over its units, or the score itself where there is none per unit; `None` where undefined.
+    /// Per run: the mean over the units that all runs share (of several sessions, the mean over sessions of these means),
+    /// or the score itself where there is none per unit; `None` where undefined.
     pub values: Vec<Option<f64>>,
-    /// Per run: how it differs from the first; `None` for the first and where units cannot be paired.
+    /// Per run: its own units that have the score, shared or not; `None` where it was not scored.
+    pub units: Vec<Option<usize>>,
+    /// Units that all runs share, which values and differences are over; 0 where there are none, so that each value is over
+    /// the run's own units, and of behaviours.
+    pub shared_units: usize,
+    /// Per run: how it differs from the first, over the same units; `None` for the first and where they cannot be paired.
     pub differences: Vec<Option<Difference>>,
     /// The same score of the true rates, where known.
     pub ceiling: Option<f64>,
 }
 
-/// The mean over units of a run's score minus the first run's.
+/// The mean over units of a run's score minus another's; of several sessions, the mean over sessions of these means.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Difference {
     /// The mean.
@@ -67,10 +72,10 @@ impl Verdict {
 }
 
 /// Takes one score of a unit.
-type Pick = fn(&UnitScores) -> Option<f64>;
+pub type Pick = fn(&UnitScores) -> Option<f64>;
 
 /// Name of each score that units have, and where it is found.
-const UNIT_SCORES: [(&str, Pick); 4] = [
+pub const UNIT_SCORES: [(&str, Pick); 4] = [
     ("bps", |unit| unit.bps),
     ("d2", |unit| unit.d2),
     ("r2", |unit| unit.r2),
@@ -78,7 +83,7 @@ const UNIT_SCORES: [(&str, Pick); 4] = [
 ];
 
 /// One session as each run was scored on it; `None` where a run was not.
-type ByRun<'a> = Vec<Option<&'a SessionEvaluation>>;
+pub type ByRun<'a> = Vec<Option<&'a SessionEvaluation>>;
 
 /// All rows: session by session in the order of the first run that has them, then, of several sessions, all together.
 pub fn compare(runs: &[Evaluation]) -> Vec<Row> {
@@ -96,12 +101,15 @@ pub fn compare(runs: &[Evaluation]) -> Vec<Row> {
 
 /// Sessions that runs were scored on with other test trials or bins, so that their scores cannot be compared.
 pub fn scored_differently(runs: &[Evaluation]) -> Vec<String> {
-    let differs = |by_run: &ByRun| {
-        let mut sizes = by_run.iter().flatten().map(|session| (session.trials, session.bins));
-        let first = sizes.next();
-        sizes.any(|size| Some(size) != first)
-    };
-    sessions(runs).into_iter().filter(|(_, by_run)| differs(by_run)).map(|(eid, _)| eid).collect()
+    let sessions = sessions(runs).into_iter();
+    sessions.filter(|(_, by_run)| !is_same_data(by_run)).map(|(eid, _)| eid).collect()
+}
+
+/// Whether all runs that were scored on a session were scored on as many test trials and bins.
+pub fn is_same_data(by_run: &ByRun<'_>) -> bool {
+    let mut sizes = by_run.iter().flatten().map(|session| (session.trials, session.bins));
+    let first = sizes.next();
+    sizes.all(|size| Some(size) == first)
 }
 
 fn sessions(runs: &[Evaluation]) -> Vec<(String, ByRun<'_>)> {
@@ -123,44 +131,34 @@ fn rows_of(eid: Option<&str>, sessions: &[ByRun]) -> Vec<Row> {
     rows
 }
 
-/// The scores of one task. Of several sessions, those count that all runs were scored on.
+/// The scores of one task, over the units that all runs share.
 fn task_rows(eid: Option<&str>, sessions: &[ByRun], task: &str) -> Vec<Row> {
-    let has_task = |session: &Option<&SessionEvaluation>| session.is_some_and(|s| task_of(s, task).is_some());
-    let sessions: Vec<&ByRun> = match sessions {
-        [one] => vec![one],
-        several => several.iter().filter(|by_run| by_run.iter().all(has_task)).collect(),
-    };
-    let Some(runs) = sessions.first().map(|by_run| by_run.len()) else { return Vec::new() };
+    let runs = sessions.first().map_or(0, Vec::len);
     let mut rows = Vec::new();
     for (score, pick) in UNIT_SCORES {
+        let Some(shared) = SharedScores::of(sessions, task, pick) else { continue };
         let mut row = Row::empty(eid, task, score, runs);
-        row.values = (0..runs).map(|run| mean_defined(&unit_scores(&sessions, run, task, pick))).collect();
-        if row.values.iter().all(Option::is_none) {
-            continue;
-        }
+        row.values = (0..runs).map(|run| shared.mean(run)).collect();
+        row.units = (0..runs).map(|run| shared.own_units(run)).collect();
+        row.shared_units = shared.units();
         for run in 1..runs {
-            row.differences[run] = difference(&sessions, run, task, pick);
+            row.differences[run] = shared.difference(run, 0);
         }
         if score == "bps" {
-            let ceiling = |run| mean_defined(&unit_scores(&sessions, run, task, |unit| unit.ceiling_bps));
-            row.ceiling = (0..runs).find_map(ceiling);
+            row.ceiling = shared.ceiling().map(|ceiling| ceiling.mean);
         }
+        let pooled = (score == "bps" && sessions.len() == 1).then(|| Row {
+            score: "bps_pooled".to_owned(),
+            values: (0..runs).map(|run| shared.pooled(run)).collect(),
+            differences: vec![None; runs],
+            ceiling: (0..runs).find_map(|run| task_of(sessions[0][run]?, task)?.ceiling?.bps_pooled),
+            ..row.clone()
+        });
         rows.push(row);
         // A pooled score belongs to a session.
-        if let ("bps", [by_run]) = (score, &sessions[..]) {
-            rows.push(pooled_row(eid, by_run, task));
-        }
+        rows.extend(pooled);
     }
     rows
-}
-
-/// The pooled bits/spike of one session.
-fn pooled_row(eid: Option<&str>, by_run: &ByRun, task: &str) -> Row {
-    let mut row = Row::empty(eid, task, "bps_pooled", by_run.len());
-    let result = |run: usize| task_of(by_run[run]?, task);
-    row.values = (0..by_run.len()).map(|run| result(run)?.scores.bps_pooled).collect();
-    row.ceiling = (0..by_run.len()).find_map(|run| result(run)?.ceiling?.bps_pooled);
-    row
 }
 
 /// How well a behaviour is decoded: the mean over the sessions that all runs were scored on.
@@ -197,51 +195,12 @@ impl Row {
             decoded: false,
             score: score.to_owned(),
             values: vec![None; runs],
+            units: vec![None; runs],
+            shared_units: 0,
             differences: vec![None; runs],
             ceiling: None,
         }
     }
-}
-
-fn task_of<'a>(session: &'a SessionEvaluation, task: &str) -> Option<&'a TaskResult> {
-    session.tasks.iter().find(|result| result.task == task)
-}
-
-/// A score of each unit of all sessions.
-fn unit_scores(sessions: &[&ByRun], run: usize, task: &str, pick: Pick) -> Vec<Option<f64>> {
-    let results = sessions.iter().filter_map(|by_run| task_of(by_run[run]?, task));
-    results.flat_map(|result| result.per_unit.iter().map(pick)).collect()
-}
-
-/// A run's score minus the first run's over the units that both have.
-fn difference(sessions: &[&ByRun], run: usize, task: &str, pick: Pick) -> Option<Difference> {
-    let (mut firsts, mut others) = (Vec::new(), Vec::new());
-    for by_run in sessions {
-        let (Some(first), Some(other)) = (by_run[0], by_run[run]) else { continue };
-        if (first.trials, first.bins) != (other.trials, other.bins) {
-            return None;
-        }
-        let (Some(first_scores), Some(other_scores)) = (task_of(first, task), task_of(other, task)) else {
-            continue;
-        };
-        let scored = |session: &'_ SessionEvaluation, task: &'_ TaskResult| {
-            let units = session.units.iter().zip(&task.per_unit);
-            units.filter_map(|(unit, scores)| Some((unit.uuid.clone(), pick(scores)?))).collect::<Vec<_>>()
-        };
-        for (a, b) in pair_units(&scored(first, first_scores), &scored(other, other_scores)) {
-            firsts.push(a);
-            others.push(b);
-        }
-    }
-    let interval = bootstrap_difference(&others, &firsts, RESAMPLES, SEED)?;
-    let Interval { mean, low, high } = interval;
-    Some(Difference { mean, low, high, units: firsts.len(), verdict: Verdict::of(&interval) })
-}
-
-/// The scores of the units that both lists of `(uuid, score)` have, in the order of the first.
-pub fn pair_units(first: &[(String, f64)], other: &[(String, f64)]) -> Vec<(f64, f64)> {
-    let of_other: HashMap<&str, f64> = other.iter().map(|(uuid, score)| (uuid.as_str(), *score)).collect();
-    first.iter().filter_map(|(uuid, score)| Some((*score, *of_other.get(uuid.as_str())?))).collect()
 }
 
 /// `items` without repeats, in the order they first appear.
@@ -258,7 +217,7 @@ fn unique<'a>(items: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::{Scores, UnitLabel};
+    use crate::results::{Scores, TaskResult, UnitLabel};
 
     /// A session whose units have these bits/spike in one task.
     fn session(eid: &str, trials: usize, units: &[(&str, Option<f64>)]) -> SessionEvaluation {
@@ -282,6 +241,7 @@ mod tests {
             trials,
             bins: 10,
             bin_seconds: 0.02,
+            fingerprint: String::new(),
             units: units.iter().map(label).collect(),
             tasks: vec![TaskResult {
                 task: "forward".to_owned(),
@@ -292,12 +252,19 @@ mod tests {
             decoding: Vec::new(),
             skipped: Vec::new(),
             examples: Vec::new(),
+            beside_psth: None,
             region_matrix: None,
         }
     }
 
     fn run(sessions: Vec<SessionEvaluation>) -> Evaluation {
-        Evaluation { version: String::new(), mask: "mtm".to_owned(), checkpoint: "best".to_owned(), sessions }
+        Evaluation {
+            version: String::new(),
+            mask: "mtm".to_owned(),
+            checkpoint: "best".to_owned(),
+            source: crate::Source::default(),
+            sessions,
+        }
     }
 
     #[test]
@@ -305,13 +272,47 @@ mod tests {
         let first = run(vec![session("s", 5, &[("a", Some(0.5)), ("b", Some(0.25)), ("c", None)])]);
         let other = run(vec![session("s", 5, &[("b", Some(0.75)), ("c", Some(3.0)), ("a", Some(1.0))])]);
         let rows = compare(&[first, other]);
-        assert_eq!(rows[0].values, [Some(0.375), Some((0.75 + 3.0 + 1.0) / 3.0)]);
+        // Means over a and b, the units that both share, so that they differ by their paired difference.
+        assert_eq!(rows[0].values, [Some(0.375), Some(0.875)]);
+        assert_eq!((&rows[0].units[..], rows[0].shared_units), (&[Some(2), Some(3)][..], 2));
         assert_eq!(rows[0].ceiling, Some(1.0));
         assert_eq!(rows[0].differences[0], None);
         // Both paired differences are 0.5, so every resample has that mean.
         let expected = Difference { mean: 0.5, low: 0.5, high: 0.5, units: 2, verdict: Verdict::Better };
         assert_eq!(rows[0].differences[1], Some(expected));
         assert_eq!((rows[1].score.as_str(), &rows[1].differences[1]), ("bps_pooled", &None));
+    }
+
+    #[test]
+    fn of_three_runs_all_means_are_over_the_units_that_all_three_have() {
+        let runs = [
+            run(vec![session("s", 5, &[("a", Some(1.0)), ("b", Some(3.0)), ("x", Some(50.0))])]),
+            run(vec![session("s", 5, &[("b", Some(4.0)), ("a", Some(1.5)), ("y", Some(-9.0))])]),
+            run(vec![session("s", 5, &[("a", Some(0.0)), ("b", Some(2.0)), ("y", Some(8.0))])]),
+        ];
+        let rows = compare(&runs);
+        assert_eq!(rows[0].values, [Some(2.0), Some(2.75), Some(1.0)]);
+        assert_eq!(rows[0].shared_units, 2);
+        for (other, expected) in [(1, 0.75), (2, -1.0)] {
+            let difference = rows[0].differences[other].unwrap();
+            let values = rows[0].values[other].unwrap() - rows[0].values[0].unwrap();
+            assert_eq!((difference.mean, values), (expected, expected));
+        }
+        // Each of the two units has one spike.
+        assert_eq!((rows[1].score.as_str(), &rows[1].values), ("bps_pooled", &rows[0].values));
+        let by_run: Vec<ByRun<'_>> = vec![runs.iter().map(|run| run.sessions.first()).collect()];
+        let shared = SharedScores::of(&by_run, "forward", |unit| unit.bps).unwrap();
+        assert_eq!(shared.best(), Some(1), "better than each of the others");
+        assert!(SharedScores::of(&by_run, "co-smoothing", |unit| unit.bps).is_none());
+    }
+
+    #[test]
+    fn runs_that_share_no_unit_are_shown_and_not_compared() {
+        let runs =
+            [("a", 1.0), ("b", 2.0)].map(|(uuid, score)| run(vec![session("s", 5, &[(uuid, Some(score))])]));
+        let rows = compare(&runs);
+        assert_eq!((&rows[0].values[..], rows[0].shared_units), (&[Some(1.0), Some(2.0)][..], 0));
+        assert_eq!(rows[0].differences[1], None);
     }
 
     #[test]
@@ -342,8 +343,10 @@ mod tests {
         let rows = compare(&[first, other]);
         let together: Vec<&Row> = rows.iter().filter(|row| row.session.is_none()).collect();
         assert_eq!(together.len(), 1);
-        assert_eq!(together[0].values, [Some(2.0), Some(1.0)]);
-        assert_eq!(together[0].differences[1].unwrap().units, 3);
+        // Sessions count alike: (1 + (2 + 3) / 2) / 2, and 1 less everywhere.
+        assert_eq!(together[0].values, [Some(1.75), Some(0.75)]);
+        let difference = together[0].differences[1].unwrap();
+        assert_eq!((difference.mean, difference.units), (-1.0, 3));
         let alone = rows.iter().find(|row| row.session.as_deref() == Some("u")).unwrap();
         assert_eq!(alone.values, [Some(100.0), None]);
     }

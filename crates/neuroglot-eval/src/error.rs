@@ -8,7 +8,10 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum EvalError {
     /// A session is not one of the model's.
-    #[error("session {eid}: the model knows {known}; evaluate one of those, or train with this session")]
+    #[error(
+        "session {eid} is not one that the model knows, which are {known}: take one of those, or give it stitchers with \
+         `neuroglot finetune`"
+    )]
     UnknownSession {
         /// Session id.
         eid: String,

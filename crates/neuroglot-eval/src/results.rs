@@ -1,5 +1,6 @@
 //! What an evaluation found, as it is stored in `evaluation.json` and read by reports.
 
+use crate::Source;
 use neuroglot_metrics::Interval;
 use serde::{Deserialize, Serialize};
 
@@ -12,6 +13,9 @@ pub struct Evaluation {
     pub mask: String,
     /// Which checkpoint was evaluated: `best` or `last`.
     pub checkpoint: String,
+    /// Weights and settings behind the scores; nothing in evaluations written before they were kept.
+    #[serde(default, skip_serializing_if = "Source::is_empty")]
+    pub source: Source,
     /// One entry per session, in the order evaluated.
     pub sessions: Vec<SessionEvaluation>,
 }
@@ -29,6 +33,10 @@ pub struct SessionEvaluation {
     pub bins: usize,
     /// Bin size (s).
     pub bin_seconds: f64,
+    /// Tells whether the session was the same when it was scored again: see [`fingerprint`](crate::fingerprint). Empty in
+    /// evaluations written before it was kept.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fingerprint: String,
     /// The units the model knows, in its order.
     pub units: Vec<UnitLabel>,
     /// Masking tasks: `co-smoothing`, `forward`, `intra-region`, `inter-region`.
@@ -39,6 +47,10 @@ pub struct SessionEvaluation {
     pub skipped: Vec<Skipped>,
     /// Units shown in detail: the best and the median unit of each task.
     pub examples: Vec<Example>,
+    /// Of a model scored in co-smoothing: its bits/spike minus those of the session's PSTH over the same units, with the
+    /// interval of the paired difference; `None` where it was not fitted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub beside_psth: Option<IntervalValue>,
     /// Region × region prediction, where it was computed.
     pub region_matrix: Option<RegionMatrix>,
 }

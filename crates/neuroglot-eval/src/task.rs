@@ -97,6 +97,13 @@ impl TaskSelection {
         "left-whisker-motion-energy",
     ];
 
+    /// Names of all tasks and behaviours, as [`TaskSelection::parse`] reads them.
+    pub fn names(&self) -> Vec<String> {
+        let tasks = self.tasks.iter().map(|task| task.name().to_owned());
+        let every = self.every_behaviour.then(|| Self::EVERY_BEHAVIOUR.to_owned());
+        tasks.chain(self.behaviours.iter().cloned()).chain(every).collect()
+    }
+
     /// Reads a list such as `co-smoothing,forward,choice`; a name given twice counts once.
     ///
     /// # Errors

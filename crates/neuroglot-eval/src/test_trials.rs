@@ -2,6 +2,7 @@
 
 use crate::conditions::Conditions;
 use crate::examples::examples;
+use crate::merging::fingerprint;
 use crate::results::{Example, SessionEvaluation, TaskResult, UnitLabel, UnitScores};
 use crate::scoring::Scored;
 use crate::trials::{Trials, part};
@@ -106,11 +107,13 @@ impl<'a> TestTrials<'a> {
             trials: self.trials.len(),
             bins: session.bins(),
             bin_seconds: session.bin_seconds(),
+            fingerprint: fingerprint(session),
             units: session.units().iter().enumerate().map(label).collect(),
             tasks: Vec::new(),
             decoding: Vec::new(),
             skipped: Vec::new(),
             examples: Vec::new(),
+            beside_psth: None,
             region_matrix: None,
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::evaluate::session_index;
 use crate::holdout::Predictor;
+use crate::progress::{WorkMeter, matrix_work, task_work};
 use crate::region_matrix::region_matrix;
 use crate::results::{IntervalValue, RegionMatrix, UnitScores};
 use crate::tables::TableColumns;
@@ -45,15 +46,25 @@ pub fn translate(
     }
     let mut predictor = Predictor { model, session: index };
     let pool = config.mask.scheme;
+    let (units, regions) = (session.units().len(), test.regions.names().len());
+    let work = |task| task_work(task, units, regions);
+    let mut meter = WorkMeter::new(work(Task::IntraRegion) + work(Task::InterRegion) + matrix_work(regions));
     let mut scores_of = |task: Task| -> Result<Vec<UnitScores>, EvalError> {
-        let mut report = |done, total| progress(EvaluationProgress { eid, task: task.name(), done, total });
+        meter.begin(work(task));
+        let mut report = |done, total| {
+            let share = meter.share(done, total);
+            progress(EvaluationProgress { eid, task: task.name(), done, total, share });
+        };
         let prompt = task.prompt(pool);
         let log_rates = predictor.of_task(task, &test.trials, &test.regions, prompt, &mut report)?;
         Ok(test.score(task, &log_rates, options).0.per_unit)
     };
     let (intra, inter) = (scores_of(Task::IntraRegion)?, scores_of(Task::InterRegion)?);
-    let mut report =
-        |done, total| progress(EvaluationProgress { eid, task: "region from region", done, total });
+    meter.begin(matrix_work(regions));
+    let mut report = |done, total| {
+        let share = meter.share(done, total);
+        progress(EvaluationProgress { eid, task: "region from region", done, total, share });
+    };
     let prompt = Task::InterRegion.prompt(pool);
     let matrix = region_matrix(&mut predictor, &test, prompt, (&intra, &inter), options, &mut report)?;
     let (eid, subject) = (eid.to_owned(), session.subject().to_owned());

@@ -40,6 +40,7 @@ fn trained_on(sessions: &[Session], base: Option<CheckpointConfig>) -> Checkpoin
         bins: sessions[0].bins(),
         bin_seconds: sessions[0].bin_seconds(),
         sessions: sessions.iter().map(known).collect(),
+        settings: None,
         base: base.map(|model| BaseModel { kept: Vec::new(), model: Box::new(model) }),
     }
 }

@@ -31,15 +31,6 @@ impl<'a> ComparedSession<'a> {
                 .flat_map(|session| session.tasks.iter().map(|task| task.task.as_str())),
         )
     }
-
-    /// Whether all runs that were evaluated here were scored on as many trials, bins and units; scores of runs that
-    /// were not cannot be compared.
-    pub fn is_same_for_all(&self) -> bool {
-        let size = |session: &SessionEvaluation| (session.trials, session.bins, session.units.len());
-        let mut sizes = self.by_run.iter().flatten().map(|session| size(session));
-        let first = sizes.next();
-        sizes.all(|size| Some(size) == first)
-    }
 }
 
 fn find_task<'a>(session: &'a SessionEvaluation, task: &str) -> Option<&'a TaskResult> {

@@ -146,14 +146,23 @@ fn hostile_names_are_only_ever_text() {
 }
 
 #[test]
-fn table_holds_the_scores_and_marks_a_run_only_if_its_interval_is_clear() {
+fn table_holds_the_scores_and_marks_a_run_only_if_its_paired_difference_is_clear() {
     let mut report = synthetic::report(&TWO, SMALL);
     let value = |mean, low, high| Some(IntervalValue { mean, low, high });
     for (run, first, second) in [
-        (0, value(0.5, 0.4, 0.6), value(0.5, 0.4, 0.6)),
-        (1, value(-0.25, -0.3, -0.2), value(0.45, 0.35, 0.55)),
+        (0, value(0.5, 0.4, 0.6), value(0.75, 0.7, 0.8)),
+        (1, value(0.45, 0.35, 0.55), value(0.45, 0.4, 0.5)),
     ] {
         let session = &mut evaluation(&mut report, run).sessions[0];
+        // In the first task every unit is better by 0.05, and the intervals of the means overlap all the same; in the
+        // second each other unit is better and worse, and they do not.
+        for unit in 0..session.units.len() {
+            let apart = if run == 0 { 0.05 } else { 0.0 };
+            let score = unit as f64 / 10.0;
+            session.tasks[0].per_unit[unit].bps = Some(score + apart);
+            session.tasks[1].per_unit[unit].bps =
+                Some(if unit % 2 == 0 { score + apart } else { score - apart });
+        }
         session.tasks[0].scores.bps = first;
         session.tasks[1].scores.bps = second;
         session.tasks[0].scores.d2 = None;
@@ -162,7 +171,7 @@ fn table_holds_the_scores_and_marks_a_run_only_if_its_interval_is_clear() {
     let html = report.to_html();
     let document = parsed(&html);
     let cells = row(&document, "Session SIM_000", "co-smoothing", "bits/spike, mean over units");
-    assert_eq!(cells, ["0.500 [0.400, 0.600]", "−0.250 [−0.300, −0.200]", "0.750 [0.700, 0.800]"]);
+    assert_eq!(cells, ["0.500 [0.400, 0.600]", "0.450 [0.350, 0.550]", "0.750 [0.700, 0.800]"]);
     assert_eq!(row(&document, "Session SIM_000", "co-smoothing", "Poisson D²")[..2], ["n/a", "n/a"]);
     assert_eq!(
         row(&document, "Session SIM_000", "decoding", "choice, accuracy (chance 0.548)"),
@@ -170,8 +179,43 @@ fn table_holds_the_scores_and_marks_a_run_only_if_its_interval_is_clear() {
     );
     assert!(html.contains("<strong>0.500 <span>[0.400, 0.600]</span></strong>"));
     let bold: Vec<String> = named(&document, "strong").map(text_of).collect();
-    assert!(!bold.iter().any(|text| text.starts_with("0.450")), "{bold:?}");
+    assert!(!bold.iter().any(|text| text.starts_with("0.450") || text.starts_with("0.750")), "{bold:?}");
     assert!(html.contains("no run stands out in forward prediction"));
+    // The two pages of one evaluation say the same.
+    let evaluations: Vec<Evaluation> = (0..2).map(|run| evaluation(&mut report, run).clone()).collect();
+    let rows = neuroglot_eval::comparison::compare(&evaluations);
+    let verdict = |task: &str| {
+        let eid = &evaluations[0].sessions[0].eid;
+        let row = rows
+            .iter()
+            .find(|row| row.session.as_ref() == Some(eid) && row.task == task && row.score == "bps");
+        row.expect("a row").differences[1].expect("paired").verdict
+    };
+    assert_eq!(verdict("co-smoothing"), neuroglot_eval::comparison::Verdict::Worse);
+    assert_eq!(verdict("forward"), neuroglot_eval::comparison::Verdict::Undecided);
+}
+
+#[test]
+fn units_that_one_run_lacks_count_in_neither() {
+    let mut report = synthetic::report(&TWO, Size { sessions: 1, ..SMALL });
+    for run in 0..2 {
+        for (unit, scores) in
+            evaluation(&mut report, run).sessions[0].tasks[0].per_unit.iter_mut().enumerate()
+        {
+            scores.bps = Some(if unit == 0 { 100.0 } else { 0.25 * (run + 1) as f64 });
+        }
+    }
+    // A filter of the second run left its best unit out.
+    let session = &mut evaluation(&mut report, 1).sessions[0];
+    session.units.remove(0);
+    for task in &mut session.tasks {
+        task.per_unit.remove(0);
+    }
+    let html = report.to_html();
+    let name = "bits/spike, mean over units (44 of 45, 44 units)";
+    let cells = row(&parsed(&html), "Session SIM_000", "co-smoothing", name);
+    assert!(cells[0].starts_with("0.250 "), "{cells:?}");
+    assert!(html.contains("temporal baseline stands out in co-smoothing"));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::scores::SessionScores;
 use neuroglot_eval::comparison::{Verdict, pair_units};
 use neuroglot_metrics::{Interval, bootstrap_mean, bootstrap_over_groups, bootstrap_within_groups};
 use serde::{Deserialize, Serialize};
+use std::collections::{HashMap, HashSet};
 
 /// Resamples and seed of the bootstrap.
 const RESAMPLES: usize = 1000;
@@ -75,6 +76,10 @@ pub struct Difference {
     pub mark: Mark,
 }
 
+/// Uuids of the units of each session, by eid, that are scored in all rows of a table: only these count, so that means
+/// differ by their paired difference. Of a session that is not there, all units count.
+pub(crate) type SharedUnits<'a> = HashMap<&'a str, HashSet<&'a str>>;
+
 /// What a column of a table holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -108,12 +113,20 @@ impl Column {
         }
     }
 
+    /// The units of a session that count, with their scores in a task.
+    fn counted(session: &SessionScores, task: &str, shared: &SharedUnits<'_>) -> Vec<(String, f64)> {
+        let shared = shared.get(session.eid.as_str());
+        let counts = |uuid: &str| shared.is_none_or(|shared| shared.contains(uuid));
+        session.tasks[task].iter().filter(|(uuid, _)| counts(uuid)).cloned().collect()
+    }
+
     /// The score of one method on some sessions, all of which were scored.
-    pub(crate) fn estimate(&self, sessions: &[&SessionScores]) -> Option<Estimate> {
+    pub(crate) fn estimate(&self, sessions: &[&SessionScores], shared: &SharedUnits<'_>) -> Option<Estimate> {
         match self {
             Column::Task(task) => {
-                let values =
-                    |session: &&SessionScores| session.tasks[task].iter().map(|(_, score)| *score).collect();
+                let values = |session: &&SessionScores| {
+                    Self::counted(session, task, shared).into_iter().map(|(_, score)| score).collect()
+                };
                 of_units(&sessions.iter().map(values).collect::<Vec<_>>())
             }
             Column::Behaviour { name, .. } => {
@@ -123,11 +136,16 @@ impl Column {
     }
 
     /// How the first of each pair differs from the second: two methods on the same sessions, all of which were scored.
-    pub(crate) fn difference(&self, pairs: &[(&SessionScores, &SessionScores)]) -> Option<Difference> {
+    pub(crate) fn difference(
+        &self,
+        pairs: &[(&SessionScores, &SessionScores)],
+        shared: &SharedUnits<'_>,
+    ) -> Option<Difference> {
         let estimate = match self {
             Column::Task(task) => {
                 let differences = |(this, other): &(&SessionScores, &SessionScores)| -> Vec<f64> {
-                    let pairs = pair_units(&this.tasks[task], &other.tasks[task]);
+                    let [this, other] = [this, other].map(|of| Self::counted(of, task, shared));
+                    let pairs = pair_units(&this, &other);
                     pairs.into_iter().map(|(this, other)| this - other).collect()
                 };
                 let groups: Vec<Vec<f64>> = pairs.iter().map(differences).collect();
@@ -213,18 +231,19 @@ mod tests {
         let (s, t) = (session("s", &[("a", 1.0), ("b", 3.0)], 0.5), session("t", &[("c", 6.0)], 0.75));
         let other =
             [session("s", &[("b", 2.5), ("a", 0.5)], 0.5), session("t", &[("c", 5.5), ("d", 9.0)], 0.5)];
-        let estimate = co_smoothing().estimate(&[&s, &t]).unwrap();
+        let estimate = co_smoothing().estimate(&[&s, &t], &SharedUnits::new()).unwrap();
         // (mean of 1 and 3, and 6) / 2.
         assert_eq!((estimate.mean, estimate.sessions, estimate.units), (4.0, 2, 3));
         // Every paired difference is 0.5, so every resample is.
-        let difference = co_smoothing().difference(&[(&s, &other[0]), (&t, &other[1])]).unwrap();
+        let difference =
+            co_smoothing().difference(&[(&s, &other[0]), (&t, &other[1])], &SharedUnits::new()).unwrap();
         let half = Some(Range { low: 0.5, high: 0.5 });
         assert_eq!((difference.estimate.over_units, difference.estimate.over_sessions), (half, half));
         assert_eq!((difference.mark, difference.estimate.units), (Mark::BetterHere, 3));
         let choice = Column::Behaviour { name: "choice".to_owned(), metric: "accuracy".to_owned() };
-        let estimate = choice.estimate(&[&s, &t]).unwrap();
+        let estimate = choice.estimate(&[&s, &t], &SharedUnits::new()).unwrap();
         assert_eq!((estimate.mean, estimate.over_units), (0.625, None));
-        assert_eq!(choice.difference(&[(&s, &other[0])]).unwrap().mark, Mark::Undecided);
+        assert_eq!(choice.difference(&[(&s, &other[0])], &SharedUnits::new()).unwrap().mark, Mark::Undecided);
     }
 
     #[test]
@@ -244,7 +263,7 @@ mod tests {
         let mark = |column: &Column, this: &[SessionScores], sessions: usize| {
             let pairs: Vec<_> = this.iter().zip(&zero).take(sessions).collect();
             let swapped: Vec<_> = pairs.iter().map(|(this, other)| (*other, *this)).collect();
-            [pairs, swapped].map(|pairs| column.difference(&pairs).unwrap().mark)
+            [pairs, swapped].map(|pairs| column.difference(&pairs, &SharedUnits::new()).unwrap().mark)
         };
         let (clear, mixed) = (of(1.0, 0.75), of(-3.0, 0.5));
         assert_eq!(mark(&co_smoothing(), &clear, 5), [Mark::Better, Mark::Worse]);

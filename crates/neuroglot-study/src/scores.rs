@@ -2,6 +2,7 @@
 
 use crate::cell::{Cell, Method};
 use crate::{State, StudyError, StudyFile, StudyFolder};
+use neuroglot_eval::Source;
 use neuroglot_eval::results::{Evaluation, SessionEvaluation};
 use neuroglot_metrics::mean_defined;
 use std::collections::{BTreeMap, HashMap};
@@ -46,6 +47,7 @@ impl MethodScores {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             mask: mask.to_owned(),
             checkpoint: String::new(),
+            source: Source::default(),
             sessions: self.sessions.iter().map(|session| session.first.clone()).collect(),
         }
     }
@@ -144,6 +146,7 @@ pub(crate) mod tests {
             trials: 10,
             bins: 10,
             bin_seconds: 0.02,
+            fingerprint: String::new(),
             units: units
                 .iter()
                 .map(|(uuid, _)| UnitLabel {
@@ -168,6 +171,7 @@ pub(crate) mod tests {
             }],
             skipped: Vec::new(),
             examples: Vec::new(),
+            beside_psth: None,
             region_matrix: None,
         }
     }

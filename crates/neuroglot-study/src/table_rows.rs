@@ -1,9 +1,10 @@
 //! Rows of a table: methods in groups, each compared with the reference of its group on the sessions that all have.
 
 use crate::cell::{Method, TrainedMethod};
-use crate::estimate::Column;
+use crate::estimate::{Column, SharedUnits};
 use crate::results::{ScoreCell, ScoreRow, ScoreTable};
 use crate::scores::{MethodScores, SessionScores};
+use std::collections::HashSet;
 
 /// A trained method and its scores.
 #[derive(Clone, Copy)]
@@ -81,18 +82,18 @@ impl<'a> Line<'a> {
         (!sessions.is_empty()).then_some(sessions)
     }
 
-    fn cell(&self, column: &Column, shared: &[&str], reference: Option<&Line>) -> Option<ScoreCell> {
-        let sessions = self.sessions(column, shared)?;
-        let others = reference.and_then(|reference| reference.sessions(column, shared));
+    fn cell(&self, column: &Column, shared: &Shared<'_>, reference: Option<&Line>) -> Option<ScoreCell> {
+        let sessions = self.sessions(column, &shared.eids)?;
+        let others = reference.and_then(|reference| reference.sessions(column, &shared.eids));
         let difference = others.and_then(|others| {
             let pairs: Vec<_> = sessions.iter().copied().zip(others).collect();
             // Other test trials or bins: not the same data.
             let is_same = |(a, b): &(&SessionScores, &SessionScores)| {
                 (a.first.trials, a.first.bins) == (b.first.trials, b.first.bins)
             };
-            pairs.iter().all(is_same).then(|| column.difference(&pairs)).flatten()
+            pairs.iter().all(is_same).then(|| column.difference(&pairs, &shared.units)).flatten()
         });
-        Some(ScoreCell { score: column.estimate(&sessions)?, difference })
+        Some(ScoreCell { score: column.estimate(&sessions, &shared.units)?, difference })
     }
 }
 
@@ -107,7 +108,7 @@ pub(crate) fn table(
     if lines.is_empty() {
         return None;
     }
-    let shared: Vec<Vec<&str>> = columns.iter().map(|column| shared(column, lines)).collect();
+    let shared: Vec<Shared> = columns.iter().map(|column| Shared::of(column, lines)).collect();
     let row = |line: &Line| {
         let reference = line.reference.map(|place| &lines[place]);
         let cells = columns.iter().zip(&shared).map(|(column, shared)| line.cell(column, shared, reference));
@@ -134,14 +135,42 @@ pub(crate) fn table(
     })
 }
 
-/// Ids of the sessions in which every row was scored that was scored in a column at all.
-fn shared<'a>(column: &Column, lines: &[Line<'a>]) -> Vec<&'a str> {
-    let scored = |line: &Line<'a>| -> Vec<&'a str> {
-        let sessions = line.scores.sessions.iter().filter(|session| column.is_scored(session));
-        sessions.map(|session| session.eid.as_str()).collect()
-    };
-    let mut rows = lines.iter().map(scored).filter(|eids| !eids.is_empty());
-    let first = rows.next().unwrap_or_default();
-    let rows: Vec<Vec<&str>> = rows.collect();
-    first.into_iter().filter(|eid| rows.iter().all(|row| row.contains(eid))).collect()
+/// What all rows of a table have in common in one column.
+struct Shared<'a> {
+    /// Ids of the sessions in which every row was scored that was scored in the column at all.
+    eids: Vec<&'a str>,
+    units: SharedUnits<'a>,
+}
+
+impl<'a> Shared<'a> {
+    fn of(column: &Column, lines: &[Line<'a>]) -> Self {
+        let scored = |line: &Line<'a>| -> Vec<&'a str> {
+            let sessions = line.scores.sessions.iter().filter(|session| column.is_scored(session));
+            sessions.map(|session| session.eid.as_str()).collect()
+        };
+        let mut rows = lines.iter().map(scored).filter(|eids| !eids.is_empty());
+        let first = rows.next().unwrap_or_default();
+        let rows: Vec<Vec<&str>> = rows.collect();
+        let eids = first.into_iter().filter(|eid| rows.iter().all(|row| row.contains(eid))).collect();
+        Self { eids, units: Self::units(column, lines) }
+    }
+
+    /// Units that every row has which shows their session. Where there are none, each row is shown by itself.
+    fn units(column: &Column, lines: &[Line<'a>]) -> SharedUnits<'a> {
+        let Column::Task(task) = column else { return SharedUnits::new() };
+        let mut shared = SharedUnits::new();
+        for line in lines {
+            let is_shown = |eid: &str| line.session.as_deref().is_none_or(|own| own == eid);
+            let sessions = line.scores.sessions.iter();
+            for session in sessions.filter(|session| is_shown(&session.eid) && column.is_scored(session)) {
+                let own: HashSet<&str> = session.tasks[task].iter().map(|(uuid, _)| uuid.as_str()).collect();
+                match shared.get_mut(session.eid.as_str()) {
+                    Some(known) => known.retain(|uuid| own.contains(uuid)),
+                    None => drop(shared.insert(&session.eid, own)),
+                }
+            }
+        }
+        shared.retain(|_, uuids| !uuids.is_empty());
+        shared
+    }
 }

@@ -316,6 +316,19 @@ mod tests {
         method_scores(method, &sessions)
     }
 
+    #[test]
+    fn means_are_over_the_units_that_all_rows_share_and_differ_by_the_paired_difference() {
+        // The first row has a third unit in `s` that the other was not scored on.
+        let methods = [
+            method_scores(trained("mtm", 0, 0), &[("s", &[0.1, 0.3, 5.0]), ("t", &[0.6, 0.6])]),
+            method_scores(trained("temporal", 0, 0), &[("s", &[0.0, 0.2]), ("t", &[0.5, 0.5])]),
+        ];
+        let tables = tables(&file(""), &methods);
+        let expected = [("temporal".to_owned(), 0.3, None), ("MtM".to_owned(), 0.4, Some(0.1))];
+        assert_eq!(rows(&tables[0]), expected);
+        assert_eq!(tables[0].rows[1].cells[0].unwrap().score.units, 4);
+    }
+
     fn ids(tables: &[ScoreTable]) -> Vec<&str> {
         tables.iter().map(|table| table.id.as_str()).collect()
     }

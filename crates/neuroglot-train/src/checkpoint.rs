@@ -1,6 +1,8 @@
 //! Saving and loading a model: `model.safetensors` with published parameter names, and `config.json`.
 
-use crate::{MaskConfig, TrainError, TrialRecord, replace_file};
+use crate::{
+    DataConfig, InitConfig, MaskConfig, RunConfig, TrainConfig, TrainError, TrialRecord, replace_file,
+};
 use neuroglot_data::Session;
 use neuroglot_engine::Device;
 use neuroglot_model::{Model, ModelConfig, SessionShape, stored_name};
@@ -38,9 +40,33 @@ pub struct CheckpointConfig {
     pub bin_seconds: f64,
     /// Sessions, in the order of the session embedding.
     pub sessions: Vec<CheckpointSession>,
+    /// The run's other settings, so that the folder is enough to go on from; `None` in checkpoints written before they
+    /// were kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub settings: Option<CheckpointSettings>,
     /// The trained model that the run started from, if it did not start at random.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<BaseModel>,
+}
+
+/// Settings of a run that its checkpoints do not say elsewhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CheckpointSettings {
+    /// Which units and trials were used.
+    pub data: DataConfig,
+    /// Optimisation.
+    pub train: TrainConfig,
+    /// How parameters started.
+    pub init: InitConfig,
+}
+
+impl CheckpointConfig {
+    /// All settings of the run that wrote the checkpoint; `None` where it was written before they were kept.
+    pub fn run_config(&self) -> Option<RunConfig> {
+        let CheckpointSettings { data, train, init } = self.settings.clone()?;
+        let (model, mask) = (self.model.clone(), self.mask.clone());
+        Some(RunConfig { seed: self.seed, model, train, mask, data, init })
+    }
 }
 
 /// The trained model that a run started from.
@@ -135,8 +161,7 @@ impl Checkpoint {
     pub(crate) fn describe(
         model: &Model,
         sessions: &[Session],
-        mask: &MaskConfig,
-        seed: u64,
+        config: &RunConfig,
         epoch: u64,
         step: u64,
         score: Option<f64>,
@@ -145,14 +170,19 @@ impl Checkpoint {
             format: FORMAT.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             model: model.config().clone(),
-            mask: mask.clone(),
-            seed,
+            mask: config.mask.clone(),
+            seed: config.seed,
             epoch,
             step,
             score,
             bins: model.bins(),
             bin_seconds: sessions[0].bin_seconds(),
             sessions: sessions.iter().map(CheckpointSession::of).collect(),
+            settings: Some(CheckpointSettings {
+                data: config.data.clone(),
+                train: config.train.clone(),
+                init: config.init.clone(),
+            }),
             base: None,
         }
     }
@@ -210,9 +240,20 @@ impl Checkpoint {
     pub fn load(&self, folder: &Path, training: bool, device: Box<dyn Device>) -> Result<Model, TrainError> {
         let path = folder.join(Self::MODEL);
         let bytes = std::fs::read(&path).map_err(TrainError::read(&path))?;
-        let tensors = Tensors::of(&path, &bytes)?;
+        self.load_bytes(&path, &bytes, training, device)
+    }
+
+    /// As [`Checkpoint::load`], from the bytes of the file of weights.
+    pub(crate) fn load_bytes(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        training: bool,
+        device: Box<dyn Device>,
+    ) -> Result<Model, TrainError> {
+        let tensors = Tensors::of(path, bytes)?;
         self.config.model.check()?;
-        self.check_size(&path, &tensors)?;
+        self.check_size(path, &tensors)?;
         let (config, shapes) = (&self.config, self.shapes());
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let mut model = config.model.init(config.bins, &shapes, training, device, &mut rng)?;
@@ -324,6 +365,7 @@ mod tests {
             bins: 4,
             bin_seconds: 0.02,
             sessions: Vec::new(),
+            settings: None,
             base: None,
         };
         let mut json = serde_json::to_value(config).unwrap();

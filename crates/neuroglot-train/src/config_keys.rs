@@ -119,6 +119,14 @@ fn parse_value(text: &str) -> Value {
     parsed.unwrap_or_else(|| Value::String(text.to_owned()))
 }
 
+/// `VISp,MOs`, `[VISp, MOs]` or nothing.
+fn list_of_words(text: &str) -> Value {
+    let inside = text.trim();
+    let inside = inside.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(inside);
+    let words = inside.split(',').map(|word| word.trim().trim_matches(['"', '\'']));
+    Value::Array(words.filter(|word| !word.is_empty()).map(|word| Value::String(word.to_owned())).collect())
+}
+
 fn set(table: &mut Table, key: &str, value: Value) -> Result<(), TrainError> {
     let fail = |problem: String| Err(TrainError::Setting { key: key.to_owned(), problem });
     let keys = RunConfig::keys();
@@ -136,15 +144,20 @@ fn set(table: &mut Table, key: &str, value: Value) -> Result<(), TrainError> {
         place = inner;
     }
     let Some(current) = place.get_mut(last) else { return fail("there is no such setting".into()) };
-    // 1 is as good as 1.0 where a number is asked for.
+    // 1 is as good as 1.0 where a number is asked for, and words need neither brackets nor quotes where a list is.
     let value = match (&*current, value) {
         (Value::Float(_), Value::Integer(whole)) => Value::Float(whole as f64),
+        (Value::Array(_), Value::String(words)) => list_of_words(&words),
         (_, value) => value,
     };
     if current.type_str() != value.type_str() {
         let (wanted, found) = (current.type_str(), value.type_str());
+        let example = match &*current {
+            Value::Array(_) => "VISp,MOs".to_owned(),
+            current => current.to_string(),
+        };
         return fail(format!(
-            "it takes a value of type {wanted}, such as {current}, and {value} is of type {found}"
+            "it takes a value of type {wanted}, such as {example}, and {value} is of type {found}"
         ));
     }
     // The deserialiser checks choices, but cannot say which key they belong to: try the change by itself.
@@ -215,6 +228,24 @@ mod tests {
         assert_eq!(config.init.output_bias, OutputBias::Zero);
         assert_eq!(config.data.regions, ["CA1", "PO"]);
         assert_eq!(config.train.batch, RunConfig::default().train.batch);
+    }
+
+    #[test]
+    fn a_list_needs_neither_brackets_nor_quotes() {
+        let regions = |setting: &str| load(&[setting]).unwrap().data.regions;
+        for setting in [
+            "data.regions=VISp,MOs",
+            "data.regions=VISp, MOs",
+            "data.regions=[VISp,MOs]",
+            "data.regions=[\"VISp\", \"MOs\"]",
+            "data.regions=['VISp','MOs']",
+        ] {
+            assert_eq!(regions(setting), ["VISp", "MOs"], "{setting}");
+        }
+        assert_eq!(regions("data.regions=VISp"), ["VISp"]);
+        assert_eq!(regions("data.regions=VISp,"), ["VISp"]);
+        assert!(regions("data.regions=").is_empty() && regions("data.regions=[]").is_empty());
+        assert!(load(&["data.regions=3"]).unwrap_err().contains("such as"));
     }
 
     #[test]

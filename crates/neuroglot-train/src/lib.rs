@@ -10,10 +10,12 @@ mod calibration;
 mod checkpoint;
 mod config;
 mod config_keys;
+mod course;
 mod error;
 mod files;
 mod import;
 mod late_losses;
+mod model_folder;
 mod recipe;
 mod run_folder;
 mod schedule;
@@ -25,15 +27,19 @@ mod trial_record;
 mod validation;
 
 pub use benchmark::{Benchmark, BenchmarkTimes, Times};
-pub use checkpoint::{BaseModel, Checkpoint, CheckpointConfig, CheckpointSession, CheckpointUnit};
+pub use checkpoint::{
+    BaseModel, Checkpoint, CheckpointConfig, CheckpointSession, CheckpointSettings, CheckpointUnit,
+};
 pub use config::{
     DataConfig, Freeze, FromCheckpoint, InitConfig, MaskConfig, MaskPool, OutputBias, RunConfig, Sampling,
     SelectBy, StitcherStart, TrainConfig,
 };
 pub use config_keys::nearest_name;
+pub use course::{LateRise, late_rise};
 pub use error::TrainError;
 pub use files::{replace_file, replace_folder};
 pub use import::{Imported, SessionTable, TableSession, import_checkpoint};
+pub use model_folder::{ModelFolder, named_in_short};
 pub use recipe::Recipe;
 pub use run_folder::{EpochRecord, RunFolder, RunInfo, SchemeScores};
 pub use schedule::OneCycle;

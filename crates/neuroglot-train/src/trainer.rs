@@ -56,6 +56,8 @@ pub trait Observer {
     fn step(&mut self, _step: &Step) {}
     /// Called after every epoch.
     fn epoch(&mut self, _record: &EpochRecord) {}
+    /// Called when the last checkpoint is saved, with the epochs and steps that it holds.
+    fn saved(&mut self, _epochs: u64, _steps: u64) {}
 }
 
 impl Observer for () {}
@@ -266,12 +268,14 @@ impl<'a> Trainer<'a> {
                 self.step(batch, observer)?;
                 if self.save_is_due() && self.progress.batch < self.batches_per_epoch {
                     self.save_last()?;
+                    observer.saved(self.progress.epoch, self.progress.step);
                 }
             }
             let record = self.finish_epoch()?;
             observer.epoch(&record);
             if self.is_finished() || self.save_is_due() || self.config.train.checkpoint_seconds == 0 {
                 self.save_last()?;
+                observer.saved(self.progress.epoch, self.progress.step);
             }
         }
         if !self.folder.checkpoint_path(RunFolder::BEST).exists() {
@@ -481,8 +485,7 @@ impl<'a> Trainer<'a> {
 
     fn describe(&self, score: Option<f64>) -> CheckpointConfig {
         let Progress { epoch, step, .. } = self.progress;
-        let (mask, seed) = (&self.config.mask, self.config.seed);
-        let mut config = Checkpoint::describe(&self.model, self.sessions, mask, seed, epoch, step, score);
+        let mut config = Checkpoint::describe(&self.model, self.sessions, self.config, epoch, step, score);
         for (session, trials) in config.sessions.iter_mut().zip(&self.trial_records) {
             session.trials = Some(trials.clone());
         }

@@ -2,8 +2,10 @@
 
 use crate::CommandError;
 use neuroglot::baselines::Choice;
+use neuroglot::eval::TaskSelection;
 use neuroglot::train::{DataConfig, replace_file};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 const INFO: &str = "baseline.json";
@@ -33,6 +35,32 @@ pub struct BaselineInfo {
     pub seconds: f64,
     /// Settings that validation trials chose.
     pub choices: Vec<Choice>,
+}
+
+impl BaselineInfo {
+    /// This one, with what an earlier one says of scores that stay beside.
+    pub fn beside(self, earlier: BaselineInfo) -> Self {
+        let tasks = match (&self.tasks, &earlier.tasks) {
+            (None, None) => None,
+            (new, earlier) => {
+                let usual = || TaskSelection::default().names();
+                let mut names = earlier.clone().unwrap_or_else(usual);
+                names.extend(new.clone().unwrap_or_else(usual));
+                let mut known = BTreeSet::new();
+                names.retain(|name| known.insert(name.clone()));
+                Some(names)
+            }
+        };
+        let mut sessions = earlier.sessions;
+        sessions
+            .extend(self.sessions.into_iter().filter(|path| !sessions.contains(path)).collect::<Vec<_>>());
+        let is_new = |choice: &Choice| {
+            self.choices.iter().any(|new| (&new.eid, &new.what) == (&choice.eid, &choice.what))
+        };
+        let mut choices: Vec<Choice> = earlier.choices.into_iter().filter(|choice| !is_new(choice)).collect();
+        choices.extend(self.choices);
+        Self { tasks, sessions, choices, seconds: earlier.seconds + self.seconds, ..self }
+    }
 }
 
 impl BaselineFolder {

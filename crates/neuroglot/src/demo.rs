@@ -5,11 +5,13 @@ use crate::commands::compare::table_of_runs;
 use crate::compute::Compute;
 use crate::console::Console;
 use crate::evaluating::Evaluating;
+use crate::kept_scores::Earlier;
 use crate::report_of_runs::report_of_runs;
 use crate::runs;
+use crate::shell::word;
 use crate::training::Training;
 use neuroglot::data::SimulatorConfig;
-use neuroglot::train::{RunConfig, RunFolder, Start};
+use neuroglot::train::{RunConfig, Start};
 use std::path::Path;
 
 /// Small enough for a laptop, long enough for multi-task masking to pay.
@@ -49,16 +51,19 @@ pub fn run(out: &Path, seed: u64, compute: &Compute, console: &Console) -> Resul
             sessions: &sessions,
             paths: &paths,
             out: &run,
+            again: &format!("`neuroglot train --resume --out {}`", word(&run)),
             start: Start::Fresh,
             compute,
         };
         training.run(console)?;
         let evaluating = Evaluating {
             run: &run,
-            checkpoint: RunFolder::BEST,
+            checkpoint: None,
             sessions: &[],
             tasks: None,
             out: None,
+            earlier: Earlier::Replaced,
+            advises: true,
             compute,
         };
         evaluating.run(console)?;

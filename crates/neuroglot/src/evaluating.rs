@@ -1,32 +1,41 @@
 //! Evaluating a run and keeping what was found, for every command that evaluates.
 
 use crate::CommandError;
+use crate::beside_psth;
 use crate::compute::Compute;
 use crate::console::Console;
 use crate::endings;
-use crate::loaded_run::LoadedRun;
+use crate::kept_scores::{self, Earlier};
+use crate::loaded_run::{LoadedRun, open_model};
 use crate::overlap::{self, Warn};
 use crate::progress::EvaluationBar;
+use crate::run_summary::rise_in_words;
 use crate::runs::evaluation_folder;
 use crate::sessions;
+use crate::stopping::say_when_stopped;
 use neuroglot::data::Session;
 use neuroglot::eval::results::{Evaluation, SessionEvaluation};
-use neuroglot::eval::{EvaluationOptions, TaskSelection, evaluate, write_evaluation};
+use neuroglot::eval::{EvaluationOptions, TaskSelection, evaluate};
+use neuroglot::train::{RunFolder, late_rise};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What to evaluate, and where to keep it.
 pub struct Evaluating<'a> {
-    /// The run folder.
+    /// A run folder, or that of a checkpoint.
     pub run: &'a Path,
-    /// `best` or `last`.
-    pub checkpoint: &'a str,
+    /// `best` or `last`; `None` takes the best one of a run.
+    pub checkpoint: Option<&'a str>,
     /// Session folders; empty takes those of the run.
     pub sessions: &'a [PathBuf],
     /// Names of tasks and behaviours; `None` takes the usual ones.
     pub tasks: Option<&'a [String]>,
-    /// Where results are kept; `None` takes the run's `evaluation` folder.
+    /// Where results are kept; `None` takes the `evaluation` folder of the run, or of the checkpoint.
     pub out: Option<&'a Path>,
+    /// What becomes of scores that are there already.
+    pub earlier: Earlier,
+    /// Whether to say what points to a training that was too short.
+    pub advises: bool,
     /// Where to compute.
     pub compute: &'a Compute,
 }
@@ -37,20 +46,30 @@ impl Evaluating<'_> {
     /// # Errors
     /// A run, checkpoint or session that cannot be used, an unknown task, a folder that cannot be written.
     pub fn run(&self, console: &Console) -> Result<Evaluation, CommandError> {
-        let out = self.out.map_or_else(|| evaluation_folder(self.run), Path::to_owned);
+        let folder = open_model(self.run, self.checkpoint)?;
+        let out = self.out.map_or_else(|| evaluation_folder(folder.home()), Path::to_owned);
         check_replaceable(&out)?;
-        let device = self.compute.open(console)?.device;
-        let mut run = LoadedRun::open(self.run, self.checkpoint, device)?;
-        let paths =
-            if self.sessions.is_empty() { run.folder.info()?.sessions } else { self.sessions.to_vec() };
-        let sessions = sessions::read(&paths, &run.config.data.filter(), console)?;
+        let paths = if self.sessions.is_empty() { folder.session_folders()? } else { self.sessions.to_vec() };
+        let sessions = sessions::read_known(&paths, &folder, console)?;
         let options = evaluation_options(self.tasks, &sessions)?;
+        let mut run = LoadedRun::open(folder, self.compute.open(console)?.device)?;
+        let source = kept_scores::source(&run.config.data, &options).with("weights", &run.weights);
+        kept_scores::check(&out, self.earlier, &source, &sessions, &options, console)?;
         overlap::warn(&run.checkpoint, &sessions, &paths, Warn::OfBase, console)?;
-        let mut bar = EvaluationBar::new(console);
+        let _saying = say_when_stopped(format!(
+            "nothing of this evaluation is kept, and what was in {} is as it was",
+            out.display()
+        ));
+        let mut bar = EvaluationBar::new("", console);
         let mut progress = |at: neuroglot::eval::EvaluationProgress<'_>| bar.show(&at);
-        let evaluation =
-            evaluate(&mut run.model, &run.checkpoint, self.checkpoint, &sessions, &options, &mut progress)?;
+        let name = run.folder.checkpoint_name();
+        let found = evaluate(&mut run.model, &run.checkpoint, &name, &sessions, &options, &mut progress)?;
         drop(bar);
+        let mut evaluation = Evaluation { source, ..found };
+        beside_psth::add(&mut evaluation, &sessions, &options);
+        if self.advises {
+            advise(run.folder.run(), &evaluation, console);
+        }
         for session in &evaluation.sessions {
             for skipped in &session.skipped {
                 console.warning(format!("{}: {} is left out: {}", session.eid, skipped.what, skipped.why));
@@ -59,8 +78,7 @@ impl Evaluating<'_> {
                 console.warning(format!("{}: {behaviour}: {note}", session.eid));
             }
         }
-        write_evaluation(&evaluation, &out)?;
-        console.note(format!("kept in {}", out.display()));
+        kept_scores::keep(&evaluation, &out, self.earlier, console)?;
         Ok(evaluation)
     }
 }
@@ -69,6 +87,23 @@ impl Evaluating<'_> {
 pub fn decoding_notes(session: &SessionEvaluation) -> impl Iterator<Item = (&str, &str)> {
     let decoded = session.decoding.iter();
     decoded.flat_map(|decoded| decoded.notes.iter().map(|note| (decoded.behaviour.as_str(), note.as_str())))
+}
+
+/// Says what points to a training that was too short. One that is not finished is not judged, nor one whose course cannot
+/// be read: the scores stand without it.
+fn advise(run: Option<&RunFolder>, evaluation: &Evaluation, console: &Console) {
+    let finished = run.filter(|run| run.info().is_ok_and(|info| info.finished));
+    let rise = finished.and_then(|run| late_rise(&run.metrics().ok()?));
+    if let Some(rise) = rise {
+        console.warning(format!("trained too shortly: {}", rise_in_words(&rise)));
+    }
+    let below = beside_psth::below(evaluation);
+    if !below.is_empty() {
+        console.warning(format!(
+            "below the PSTH in co-smoothing, as when trained too shortly or on too little: {} (bits/spike less)",
+            below.join(", ")
+        ));
+    }
 }
 
 /// The usual options, with these tasks and behaviours if any are named.

@@ -4,7 +4,9 @@ use crate::CommandError;
 use crate::commands::train::recipe_names;
 use crate::shell;
 use clap::{Args, ValueEnum};
-use neuroglot::train::{DataConfig, Freeze, InitConfig, Recipe, RunConfig, RunFolder, TrainConfig};
+use neuroglot::train::{
+    DataConfig, Freeze, InitConfig, ModelFolder, Recipe, RunConfig, RunFolder, TrainConfig,
+};
 use std::path::{Path, PathBuf};
 
 /// What may be asked for.
@@ -94,15 +96,12 @@ impl Options {
 /// Settings of a run that starts from `run`: those of `run`, but for what only belongs to how that started.
 ///
 /// # Errors
-/// A path that is neither a run nor a checkpoint.
+/// A path that is neither a run nor a checkpoint, or a checkpoint alone that does not say its settings.
 pub fn settings_of(run: &Path) -> Result<RunConfig, CommandError> {
-    let is_checkpoint = run.join("config.json").is_file();
-    let config = match (RunFolder::open(run), run.parent().map(RunFolder::open)) {
-        (Ok(folder), _) => folder.config()?,
-        // A checkpoint lies in its run, if it was not copied from there.
-        (Err(_), Some(Ok(parent))) if is_checkpoint => parent.config()?,
-        (Err(_), _) if is_checkpoint => RunConfig::default(),
-        (Err(error), _) => return Err(error.into()),
+    // Of a run, which checkpoint is meant is a setting yet to come.
+    let config = match ModelFolder::is_checkpoint(run) {
+        true => ModelFolder::open(run, RunFolder::BEST)?.settings()?,
+        false => RunFolder::open(run)?.config()?,
     };
     let place = std::path::absolute(run)
         .map_err(|error| CommandError::Usage(format!("run path `{}`: {error}", run.display())))?;

@@ -4,18 +4,21 @@ use crate::CommandError;
 use crate::baseline_folder::{BaselineFolder, BaselineInfo};
 use crate::console::Console;
 use crate::evaluating::{decoding_notes, evaluation_options};
+use crate::kept_scores::{self, Earlier};
 use crate::progress::EvaluationBar;
 use crate::runs::evaluation_folder;
 use neuroglot::baselines::{Baseline, evaluate_with_choices};
 use neuroglot::data::Session;
 use neuroglot::eval::results::Evaluation;
-use neuroglot::eval::{EvaluationOptions, Task, write_evaluation};
+use neuroglot::eval::{EvaluationOptions, Source, Task, read_evaluation};
 use neuroglot::train::DataConfig;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// A baseline, what it is fitted to, and where it is kept.
 pub struct Fitting<'a> {
+    /// In front of progress lines.
+    pub title: &'a str,
     /// Which one.
     pub baseline: Baseline,
     /// Filtered as `data` says.
@@ -30,6 +33,8 @@ pub struct Fitting<'a> {
     pub seed: u64,
     /// The baseline's folder.
     pub out: &'a Path,
+    /// What becomes of scores that are there already.
+    pub earlier: Earlier,
 }
 
 impl Fitting<'_> {
@@ -40,10 +45,13 @@ impl Fitting<'_> {
     pub fn run(&self, console: &Console) -> Result<Evaluation, CommandError> {
         let started = Instant::now();
         let options = EvaluationOptions { seed: self.seed, ..evaluation_options(self.tasks, self.sessions)? };
-        let mut bar = EvaluationBar::new(console);
-        let (evaluation, choices) =
+        let (source, place) = (self.source(&options), evaluation_folder(self.out));
+        kept_scores::check(&place, self.earlier, &source, self.sessions, &options, console)?;
+        let mut bar = EvaluationBar::new(self.title, console);
+        let (found, choices) =
             evaluate_with_choices(self.baseline, self.sessions, &options, &mut |at| bar.show(&at))?;
         drop(bar);
+        let evaluation = Evaluation { source, ..found };
         self.warn_of_what_is_skipped(&evaluation, console);
         let info = BaselineInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -55,10 +63,34 @@ impl Fitting<'_> {
             seconds: started.elapsed().as_secs_f64(),
             choices,
         };
-        write_evaluation(&evaluation, &evaluation_folder(self.out))?;
+        let info = match self.earlier_info(&evaluation) {
+            Some(earlier) => info.beside(earlier),
+            None => info,
+        };
+        kept_scores::keep(&evaluation, &place, self.earlier, console)?;
         BaselineFolder::write(self.out, &info)?;
-        console.note(format!("kept in {}", self.out.display()));
         Ok(evaluation)
+    }
+
+    /// What the scores are made from.
+    fn source(&self, options: &EvaluationOptions) -> Source {
+        let source = kept_scores::source(self.data, options).with("baseline", self.baseline);
+        if !self.baseline.is_of_sessions_together() {
+            return source;
+        }
+        // Of one that is fitted to all sessions at once, each score depends on all of them.
+        let eids: Vec<&str> = self.sessions.iter().map(Session::eid).collect();
+        source.with("sessions fitted together", eids.join(", "))
+    }
+
+    /// What the folder says of scores that stay beside the new ones.
+    fn earlier_info(&self, evaluation: &Evaluation) -> Option<BaselineInfo> {
+        if self.earlier == Earlier::Replaced {
+            return None;
+        }
+        let found = read_evaluation(&evaluation_folder(self.out)).ok()?;
+        let info = BaselineFolder::open(self.out)?.info().ok()?;
+        (found.source == evaluation.source).then_some(info)
     }
 
     /// Warns of what a session lacks; what the baseline is not made for is no reason to worry.

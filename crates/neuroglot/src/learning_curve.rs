@@ -5,16 +5,21 @@ use crate::compute::Compute;
 use crate::console::Console;
 use crate::evaluating::Evaluating;
 use crate::fine_tuning::from_scratch;
+use crate::kept_scores::Earlier;
 use crate::runs::evaluation_folder;
+use crate::stopping::say_when_stopped;
 use crate::training::Training;
 use neuroglot::data::{Session, Split};
 use neuroglot::eval::results::Evaluation;
 use neuroglot::eval::{Task, read_evaluation};
 use neuroglot::report::Curve;
-use neuroglot::train::{DataConfig, RunConfig, RunFolder, Start, TrainConfig};
+use neuroglot::train::{DataConfig, RunConfig, Start, TrainConfig};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+/// How models start.
+const STARTS: [&str; 2] = ["fine-tuned", "from-scratch"];
 
 /// What is measured, and where its runs are kept.
 pub struct LearningCurve<'a> {
@@ -26,6 +31,8 @@ pub struct LearningCurve<'a> {
     pub path: &'a Path,
     /// Numbers of calibration trials.
     pub trials: &'a [usize],
+    /// Start and number of trials of points that were made before; they are read, not made again.
+    pub earlier: &'a [(String, usize)],
     /// Optimiser steps of each point, rounded up to whole epochs.
     pub steps: u64,
     /// Whether models that start at random are trained too.
@@ -78,13 +85,22 @@ impl LearningCurve<'_> {
                 format!("--trials {trials}: {eid} has {available} training trials; ask for 1 to {available}");
             return Err(CommandError::Usage(problem));
         }
-        let starts: &[&str] = if self.scratch { &["fine-tuned", "from-scratch"] } else { &["fine-tuned"] };
-        let mut points = Vec::new();
+        let starts = if self.scratch { &STARTS[..] } else { &STARTS[..1] };
+        let _saying = say_when_stopped(format!("finished points are kept in {}", self.out.display()));
+        let mut points: Vec<Point> = Vec::new();
         for trials in self.trials {
             for start in starts {
                 points.push(self.point(start, *trials, console)?);
             }
         }
+        for start in STARTS {
+            for (_, trials) in self.earlier.iter().filter(|(earlier, _)| earlier == start) {
+                if !points.iter().any(|point| (point.start, point.trials) == (start, *trials)) {
+                    points.push(self.point(start, *trials, console)?);
+                }
+            }
+        }
+        points.sort_by_key(|point| (point.trials, STARTS.iter().position(|start| *start == point.start)));
         Ok(points)
     }
 
@@ -105,6 +121,7 @@ impl LearningCurve<'_> {
             sessions: std::slice::from_ref(self.session),
             paths: &[self.path.to_owned()],
             out: &run,
+            again: "the same command",
             start: if begun { Start::Resume } else { Start::Fresh },
             compute: self.compute,
         };
@@ -116,9 +133,17 @@ impl LearningCurve<'_> {
             // Behaviours are decoded with all training trials: they say nothing of few.
             let tasks: Vec<String> = Task::ALL.map(|task| task.name().to_owned()).into();
             let paths = [self.path.to_owned()];
-            let (checkpoint, compute) = (RunFolder::BEST, self.compute);
-            Evaluating { run: &run, checkpoint, sessions: &paths, tasks: Some(&tasks), out: None, compute }
-                .run(console)?
+            let evaluating = Evaluating {
+                run: &run,
+                checkpoint: None,
+                sessions: &paths,
+                tasks: Some(&tasks),
+                out: None,
+                earlier: Earlier::Kept,
+                advises: false,
+                compute: self.compute,
+            };
+            evaluating.run(console)?
         };
         Ok(Point { start, trials, steps: summary.steps, run, scores: scores(&evaluation) })
     }

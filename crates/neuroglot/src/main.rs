@@ -1,6 +1,7 @@
 //! The command line of neuroglot. Results go to standard output, everything else to standard error.
 
 mod baseline_folder;
+mod beside_psth;
 mod cli;
 mod command_error;
 mod commands;
@@ -13,6 +14,7 @@ mod evaluating;
 mod fetching;
 mod fine_tuning;
 mod fitting;
+mod kept_scores;
 mod launch;
 mod learning_curve;
 mod loaded_run;

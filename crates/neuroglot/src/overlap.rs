@@ -5,22 +5,11 @@ use crate::console::Console;
 use crate::number::counted;
 use neuroglot::data::Session;
 use neuroglot::eval::audit::{AuditedSession, Generation, Overlap, SeenModel, SessionAudit, TrialOverlap};
-use neuroglot::train::{Checkpoint, CheckpointConfig, RunFolder};
-use std::path::{Path, PathBuf};
+use neuroglot::train::CheckpointConfig;
+use std::path::PathBuf;
 
 /// Sessions that a warning names.
 const NAMED: usize = 4;
-
-/// What the checkpoint of a run says, or that of a checkpoint folder.
-///
-/// # Errors
-/// Neither there, or a damaged one.
-pub fn open_checkpoint(run: &Path, name: &str) -> Result<CheckpointConfig, CommandError> {
-    if run.join("config.json").is_file() {
-        return Ok(Checkpoint::open(run)?.config);
-    }
-    Ok(Checkpoint::open(&RunFolder::open(run)?.checkpoint(name)?)?.config)
-}
 
 /// `session, animal, 12 units`; empty where nothing is shared.
 pub fn in_words(overlaps: &[&Overlap]) -> String {

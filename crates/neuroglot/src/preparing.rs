@@ -1,6 +1,7 @@
 //! Preparing sources, with a bar that shows how far it is.
 
 use crate::console::{Console, one_line};
+use crate::stopping::say_when_stopped;
 use indicatif::{ProgressBar, ProgressStyle};
 use neuroglot::prepare::{Limits, Outcome, Preparation, PrepareError};
 use std::io::IsTerminal;
@@ -51,6 +52,10 @@ pub struct Failure {
 impl Preparing<'_> {
     /// Prepares all, several at a time, and goes on after one fails. Both results are in the order of the sources.
     pub fn run(&self, sources: &[Place], console: &Console) -> (Vec<Outcome>, Vec<Failure>) {
+        let _saying = say_when_stopped(format!(
+            "finished sessions are kept in {}; the same command goes on with the others",
+            self.out.display()
+        ));
         let names: Vec<String> = sources.iter().map(Place::name).collect();
         let bar = (!console.is_quiet() && std::io::stderr().is_terminal()).then(|| {
             let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  {eta} left  {msg}");

@@ -1,13 +1,16 @@
 //! The report of run folders: what they say about themselves, their curves and their evaluations.
 
 use crate::CommandError;
+use crate::beside_psth;
 use crate::number::{counted, duration};
 use crate::report_of_baseline;
-use crate::runs::{NamedRun, ScoredFolder, evaluation_folder};
+use crate::run_summary::rise_in_words;
+use crate::runs::{NamedRun, ScoredFolder};
 use crate::shell::word;
-use neuroglot::eval::read_evaluation;
+use neuroglot::eval::results::Evaluation;
+use neuroglot::model::ModelConfig;
 use neuroglot::report::{Curve, Report, RunSection};
-use neuroglot::train::{EpochRecord, RunConfig, RunFolder, RunInfo};
+use neuroglot::train::{EpochRecord, ModelFolder, RunConfig, RunFolder, RunInfo, late_rise};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -27,6 +30,11 @@ pub fn report_of_runs(runs: &[NamedRun], out: &Path) -> Result<Report, CommandEr
                 sections.push(section(run, folder, &config, &info)?);
                 commands.extend(commands_of(folder, &info));
             }
+            ScoredFolder::Checkpoint(folder) => {
+                let path = word(folder.path());
+                sections.push(checkpoint_section(run, folder)?);
+                commands.push(format!("neuroglot evaluate {path}"));
+            }
             ScoredFolder::Baseline(folder) => {
                 let info = folder.info()?;
                 commands.push(report_of_baseline::command(&info, folder.path()));
@@ -34,7 +42,7 @@ pub fn report_of_runs(runs: &[NamedRun], out: &Path) -> Result<Report, CommandEr
                     name: run.name.clone(),
                     facts: report_of_baseline::facts(&info),
                     curves: Vec::new(),
-                    evaluation: Some(read_evaluation(&evaluation_folder(folder.path()))?),
+                    evaluation: Some(run.folder.scores()?),
                 });
             }
         }
@@ -61,14 +69,52 @@ fn section(
     info: &RunInfo,
 ) -> Result<RunSection, CommandError> {
     let records = folder.metrics()?;
-    let place = evaluation_folder(folder.path());
-    let evaluation = if place.exists() { Some(read_evaluation(&place)?) } else { None };
+    let evaluation = run.folder.evaluation()?;
     let mut facts = facts(config, info, &records);
-    facts.push(match &evaluation {
+    facts.push(evaluated(evaluation.as_ref()));
+    let short = late_rise(&records)
+        .filter(|_| info.finished)
+        .map(|rise| ("too short".to_owned(), rise_in_words(&rise)));
+    facts.extend(short);
+    facts.extend(below_psth(evaluation.as_ref()));
+    Ok(RunSection { name: run.name.clone(), facts, curves: curves(&records), evaluation })
+}
+
+fn evaluated(evaluation: Option<&Evaluation>) -> (String, String) {
+    match evaluation {
         Some(evaluation) => ("checkpoint evaluated".to_owned(), evaluation.checkpoint.clone()),
         None => ("evaluation".to_owned(), "none yet: make one with `neuroglot evaluate`".to_owned()),
-    });
-    Ok(RunSection { name: run.name.clone(), facts, curves: curves(&records), evaluation })
+    }
+}
+
+/// Sessions in which the model is worse than each unit's average.
+fn below_psth(evaluation: Option<&Evaluation>) -> Option<(String, String)> {
+    let below = beside_psth::below(evaluation?);
+    let name = "co-smoothing below the PSTH (bits/spike)";
+    (!below.is_empty()).then(|| (name.to_owned(), below.join(", ")))
+}
+
+/// What a checkpoint says by itself; the course of its training belongs to the run.
+fn checkpoint_section(run: &NamedRun, folder: &ModelFolder) -> Result<RunSection, CommandError> {
+    let checkpoint = folder.config();
+    let facts = [
+        ("masking", checkpoint.mask.scheme.name().to_owned()),
+        ("model", model_in_words(&checkpoint.model)),
+        ("sessions", checkpoint.sessions.len().to_string()),
+        ("epochs", checkpoint.epoch.to_string()),
+        ("steps", checkpoint.step.to_string()),
+        ("seed", checkpoint.seed.to_string()),
+        ("version", checkpoint.version.clone()),
+    ];
+    let evaluation = run.folder.evaluation()?;
+    let mut facts: Vec<(String, String)> = facts.map(|(name, value)| (name.to_owned(), value)).into();
+    facts.push(evaluated(evaluation.as_ref()));
+    facts.extend(below_psth(evaluation.as_ref()));
+    Ok(RunSection { name: run.name.clone(), facts, curves: Vec::new(), evaluation })
+}
+
+fn model_in_words(model: &ModelConfig) -> String {
+    format!("NDT1-stitch, {} of width {}", counted(model.layers, "block"), model.hidden)
 }
 
 fn facts(config: &RunConfig, info: &RunInfo, records: &[EpochRecord]) -> Vec<(String, String)> {
@@ -81,10 +127,9 @@ fn facts(config: &RunConfig, info: &RunInfo, records: &[EpochRecord]) -> Vec<(St
     };
     let scored = records.iter().filter_map(|record| record.score.map(|score| (record.epoch, score)));
     let best = scored.reduce(|best, next| if next.1 > best.1 { next } else { best });
-    let model = &config.model;
     let facts = [
         ("masking", config.mask.scheme.name().to_owned()),
-        ("model", format!("NDT1-stitch, {} of width {}", counted(model.layers, "block"), model.hidden)),
+        ("model", model_in_words(&config.model)),
         ("parameters", info.parameters.to_string()),
         ("sessions", info.sessions.len().to_string()),
         ("epochs", progress),

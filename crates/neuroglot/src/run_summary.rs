@@ -1,12 +1,12 @@
 //! How a run went, for every command that makes one.
 
 use crate::number::{decimal, duration};
-use neuroglot::train::{RunConfig, SelectBy, Summary};
+use neuroglot::train::{EpochRecord, LateRise, RunConfig, SelectBy, Summary, late_rise};
 use serde_json::{Value, json};
 use std::path::Path;
 
 /// What scripts read.
-pub fn as_json(out: &Path, summary: &Summary) -> Value {
+pub fn as_json(out: &Path, records: &[EpochRecord], summary: &Summary) -> Value {
     let Summary { epochs, steps, best, seconds, stopped_early } = summary;
     json!({
         "run": out,
@@ -15,11 +15,18 @@ pub fn as_json(out: &Path, summary: &Summary) -> Value {
         "best": best.map(|(epoch, score)| json!({ "epoch": epoch, "score": score })),
         "seconds": seconds,
         "stopped_early": stopped_early,
+        "too_short": late_rise(records).is_some(),
     })
 }
 
 /// What people read. `start` is the score before the first step, of a run that has one.
-pub fn in_words(out: &Path, config: &RunConfig, start: Option<f64>, summary: &Summary) -> String {
+pub fn in_words(
+    out: &Path,
+    config: &RunConfig,
+    records: &[EpochRecord],
+    start: Option<f64>,
+    summary: &Summary,
+) -> String {
     let Summary { epochs, steps, best, seconds, stopped_early } = *summary;
     let score = match config.train.select {
         SelectBy::BitsPerSpike => "validation bits/spike",
@@ -32,5 +39,19 @@ pub fn in_words(out: &Path, config: &RunConfig, start: Option<f64>, summary: &Su
     let start = start.map_or(String::new(), |start| format!("start   {} {score}\n", decimal(Some(start))));
     let early = if stopped_early { ", stopped early" } else { "" };
     let (out, time) = (out.display(), duration(seconds));
-    format!("run     {out}\n{start}epochs  {epochs} ({steps} steps{early})\nbest    {best}\ntime    {time}")
+    let short = late_rise(records)
+        .map_or(String::new(), |rise| format!("\nnote    trained too shortly: {}", rise_in_words(&rise)));
+    format!(
+        "run     {out}\n{start}epochs  {epochs} ({steps} steps{early})\nbest    {best}\ntime    {time}{short}"
+    )
+}
+
+/// How validation rose at the end of a run, and what to do.
+pub fn rise_in_words(rise: &LateRise) -> String {
+    let LateRise { epoch, score, last_epoch, last_score } = *rise;
+    let [score, last_score] = [score, last_score].map(|score| decimal(Some(score)));
+    format!(
+        "validation still rose at the end, from {score} at epoch {epoch} to {last_score} at epoch {last_epoch}; train for \
+         more epochs"
+    )
 }

@@ -2,7 +2,9 @@
 
 use crate::CommandError;
 use crate::baseline_folder::BaselineFolder;
-use neuroglot::train::RunFolder;
+use neuroglot::eval::read_evaluation;
+use neuroglot::eval::results::Evaluation;
+use neuroglot::train::{ModelFolder, RunFolder};
 use std::path::{Path, PathBuf};
 
 /// A run, and what it is called in tables.
@@ -17,15 +19,20 @@ pub struct NamedRun {
 pub enum ScoredFolder {
     /// Of a trained model.
     Run(RunFolder),
+    /// Of one checkpoint of a trained model.
+    Checkpoint(Box<ModelFolder>),
     /// Of a baseline.
     Baseline(BaselineFolder),
 }
 
 impl ScoredFolder {
     fn open(path: &Path) -> Result<Self, CommandError> {
-        Ok(match BaselineFolder::open(path) {
-            Some(folder) => Self::Baseline(folder),
-            None => Self::Run(RunFolder::open(path)?),
+        if let Some(folder) = BaselineFolder::open(path) {
+            return Ok(Self::Baseline(folder));
+        }
+        Ok(match ModelFolder::is_checkpoint(path) {
+            true => Self::Checkpoint(Box::new(ModelFolder::open(path, RunFolder::BEST)?)),
+            false => Self::Run(RunFolder::open(path)?),
         })
     }
 
@@ -33,7 +40,45 @@ impl ScoredFolder {
     pub fn path(&self) -> &Path {
         match self {
             Self::Run(folder) => folder.path(),
+            Self::Checkpoint(folder) => folder.path(),
             Self::Baseline(folder) => folder.path(),
+        }
+    }
+
+    /// Its scores; `None` where it was not evaluated.
+    ///
+    /// # Errors
+    /// A damaged evaluation, or one of another checkpoint of the same run.
+    pub fn evaluation(&self) -> Result<Option<Evaluation>, CommandError> {
+        let place = evaluation_folder(match self {
+            Self::Checkpoint(folder) => folder.home(),
+            Self::Run(_) | Self::Baseline(_) => self.path(),
+        });
+        if !place.exists() {
+            return Ok(None);
+        }
+        let found = read_evaluation(&place)?;
+        match self {
+            Self::Checkpoint(folder)
+                if folder.run().is_some() && folder.checkpoint_name() != found.checkpoint =>
+            {
+                let (place, path, of) = (place.display(), folder.path().display(), &found.checkpoint);
+                Err(CommandError::Failed(format!(
+                    "{place} holds the scores of checkpoint {of}, not of {path}: evaluate that with an --out of its own"
+                )))
+            }
+            _ => Ok(Some(found)),
+        }
+    }
+
+    /// Its scores, which it must have.
+    ///
+    /// # Errors
+    /// As [`ScoredFolder::evaluation`], and where there is none.
+    pub fn scores(&self) -> Result<Evaluation, CommandError> {
+        match self.evaluation()? {
+            Some(evaluation) => Ok(evaluation),
+            None => Ok(read_evaluation(&evaluation_folder(self.path()))?),
         }
     }
 
@@ -41,6 +86,7 @@ impl ScoredFolder {
     fn name(&self) -> String {
         match self {
             Self::Run(folder) => folder.name(),
+            Self::Checkpoint(folder) => folder.name(),
             Self::Baseline(folder) => {
                 let path = std::path::absolute(folder.path()).unwrap_or_else(|_| folder.path().to_owned());
                 let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
@@ -50,7 +96,7 @@ impl ScoredFolder {
     }
 }
 
-/// Opens run folders, and those of baselines.
+/// Opens run folders, and those of checkpoints and baselines.
 ///
 /// # Errors
 /// A path that is neither, or one that is given twice.

@@ -3,6 +3,8 @@
 use crate::CommandError;
 use crate::console::Console;
 use neuroglot::data::{Filter, Session};
+use neuroglot::eval::check_known;
+use neuroglot::train::ModelFolder;
 use std::path::{Path, PathBuf};
 
 /// Reads sessions and applies a filter; what it leaves out is noted.
@@ -10,10 +12,30 @@ use std::path::{Path, PathBuf};
 /// # Errors
 /// A session that cannot be read, or of which nothing is left.
 pub fn read(paths: &[PathBuf], filter: &Filter, console: &Console) -> Result<Vec<Session>, CommandError> {
-    let read_one = |path: &PathBuf| -> Result<Session, CommandError> {
-        let (session, report) = filter.apply(&Session::read(path)?)?;
-        console.note(report);
-        Ok(session)
+    paths.iter().map(|path| filtered(&Session::read(path)?, filter, console)).collect()
+}
+
+fn filtered(session: &Session, filter: &Filter, console: &Console) -> Result<Session, CommandError> {
+    let (session, report) = filter.apply(session)?;
+    console.note(report);
+    Ok(session)
+}
+
+/// Reads sessions of a model and applies its filter. That a session is none of the model's is said before anything that
+/// is wrong with it.
+///
+/// # Errors
+/// As [`read`], and a session that the model does not know.
+pub fn read_known(
+    paths: &[PathBuf],
+    model: &ModelFolder,
+    console: &Console,
+) -> Result<Vec<Session>, CommandError> {
+    let filter = model.settings()?.data.filter();
+    let read_one = |path: &PathBuf| {
+        let session = Session::read(path)?;
+        check_known(model.config(), session.eid())?;
+        filtered(&session, &filter, console)
     };
     paths.iter().map(read_one).collect()
 }

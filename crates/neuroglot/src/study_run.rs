@@ -5,9 +5,10 @@ use crate::compute::Compute;
 use crate::console::{Console, one_line};
 use crate::evaluating::{Evaluating, check_replaceable};
 use crate::fitting::Fitting;
+use crate::kept_scores::Earlier;
 use crate::runs::evaluation_folder;
 use crate::sessions;
-use crate::stopping;
+use crate::stopping::{self, say_when_stopped};
 use crate::training::Training;
 use neuroglot::baselines::Baseline;
 use neuroglot::study::{Cell, Method, State, StudyFile, StudyFolder, finetuning_settings};
@@ -59,6 +60,10 @@ impl StudyRun<'_> {
     /// # Errors
     /// A folder that cannot be written, or a finished cell of other settings.
     pub fn make(&self, is_mine: impl Fn(usize) -> bool, console: &Console) -> Result<Outcome, CommandError> {
+        let _saying = say_when_stopped(format!(
+            "finished cells are kept in {}; the same command goes on with the others",
+            self.folder.path().display()
+        ));
         // All differences from what is there come to light before any work is done.
         let states = self.states()?;
         let mine = (0..self.cells.len()).filter(|index| is_mine(*index));
@@ -156,6 +161,7 @@ impl StudyRun<'_> {
             sessions: &sessions,
             paths,
             out: folder,
+            again: "the same command",
             start: if begun.is_some() { Start::Resume } else { Start::Fresh },
             compute: self.compute,
         };
@@ -163,10 +169,13 @@ impl StudyRun<'_> {
         if cell.is_scored() {
             let evaluating = Evaluating {
                 run: folder,
-                checkpoint: &self.file.checkpoint,
+                checkpoint: Some(&self.file.checkpoint),
                 sessions: paths,
                 tasks: Some(&self.file.tasks),
                 out: Some(&evaluation_folder(folder)),
+                // A cell holds what the study file asks for.
+                earlier: Earlier::Replaced,
+                advises: false,
                 compute: self.compute,
             };
             evaluating.run(console)?;
@@ -197,6 +206,7 @@ impl StudyRun<'_> {
         let settings = &cell.settings;
         let sessions = sessions::read(paths, &settings.data.filter(), &Console::new(true))?;
         let fitting = Fitting {
+            title: baseline.name(),
             baseline,
             sessions: &sessions,
             paths,
@@ -204,6 +214,7 @@ impl StudyRun<'_> {
             tasks: Some(&self.file.tasks),
             seed: settings.seed,
             out: folder,
+            earlier: Earlier::Replaced,
         };
         fitting.run(console).map(drop)
     }

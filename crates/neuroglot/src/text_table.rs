@@ -1,4 +1,5 @@
-//! Tables for terminals: columns as wide as they need, words to the left, numbers to the right.
+//! Tables for terminals: columns as wide as they need, words to the left, numbers to the right, and blocks of columns
+//! below each other where a line would not fit.
 
 use std::fmt;
 
@@ -29,22 +30,68 @@ impl TextTable {
         };
         (0..self.heads.len()).map(width).collect()
     }
+
+    /// Columns that say what a row is, and stand in each block.
+    fn keys(&self) -> usize {
+        if self.words < self.heads.len() { self.words } else { 1.min(self.words) }
+    }
+
+    /// Blocks of columns, each with the keys before it, that fit into lines of so many characters if a column does.
+    fn blocks(&self, widths: &[usize], line: usize) -> Vec<Vec<usize>> {
+        let keys = self.keys();
+        let of_keys: usize = widths[..keys].iter().map(|width| width + GAP).sum();
+        let (mut blocks, mut used) = (Vec::new(), 0);
+        let mut block: Vec<usize> = Vec::new();
+        for column in keys..widths.len() {
+            if !block.is_empty() && of_keys + used + widths[column] > line {
+                blocks.push(std::mem::take(&mut block));
+                used = 0;
+            }
+            used += widths[column] + GAP;
+            block.push(column);
+        }
+        blocks.push(block);
+        blocks.into_iter().map(|block| (0..keys).chain(block).collect()).collect()
+    }
+
+    /// The table in lines of so many characters.
+    fn fitted(&self, line: usize) -> String {
+        let widths = self.widths();
+        let mut text = String::new();
+        for (place, block) in self.blocks(&widths, line).iter().enumerate() {
+            if place > 0 {
+                text.push('\n');
+            }
+            for row in std::iter::once(&self.heads).chain(&self.rows) {
+                let mut line = String::new();
+                for column in block {
+                    let (cell, gap) = (&row[*column], if line.is_empty() { 0 } else { GAP });
+                    let padding = " ".repeat(widths[*column] - cell.chars().count());
+                    let (before, after) =
+                        if *column < self.words { ("", &*padding) } else { (&*padding, "") };
+                    line.push_str(&format!("{}{before}{cell}{after}", " ".repeat(gap)));
+                }
+                text.push_str(line.trim_end());
+                text.push('\n');
+            }
+        }
+        text
+    }
+}
+
+/// Blanks between columns.
+const GAP: usize = 2;
+
+/// Characters of a line of standard output: as `COLUMNS` says, else as wide as the terminal, else without an end.
+fn line_width() -> usize {
+    let asked = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+    let found = || terminal_size::terminal_size_of(std::io::stdout()).map(|(width, _)| usize::from(width.0));
+    asked.or_else(found).filter(|width| *width > 0).unwrap_or(usize::MAX)
 }
 
 impl fmt::Display for TextTable {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let widths = self.widths();
-        for row in std::iter::once(&self.heads).chain(&self.rows) {
-            let mut line = String::new();
-            for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
-                let gap = if column == 0 { "" } else { "  " };
-                let padding = " ".repeat(width - cell.chars().count());
-                let (before, after) = if column < self.words { ("", &*padding) } else { (&*padding, "") };
-                line.push_str(&format!("{gap}{before}{cell}{after}"));
-            }
-            writeln!(formatter, "{}", line.trim_end())?;
-        }
-        Ok(())
+        formatter.write_str(&self.fitted(line_width()))
     }
 }
 
@@ -60,6 +107,27 @@ mod tests {
         let expected = "task             a       b\n\
                         forward        0.5  −12.25\n\
                         co-smoothing  0.25\n";
-        assert_eq!(table.to_string(), expected);
+        assert_eq!(table.fitted(80), expected);
+    }
+
+    #[test]
+    fn a_wide_table_is_blocks_of_columns_with_the_first_before_each() {
+        let mut table = TextTable::new(["target", "CA1", "PO", "LP", "DG"].map(String::from).into(), 1);
+        table.push(["CA1", "", "0.125", "0.25", "0.5"].map(String::from).into());
+        table.push(["PO", "0.125", "", "", "−1"].map(String::from).into());
+        let expected = "target    CA1     PO\n\
+                        CA1            0.125\n\
+                        PO      0.125\n\
+                        \n\
+                        target    LP   DG\n\
+                        CA1     0.25  0.5\n\
+                        PO             −1\n";
+        assert_eq!(table.fitted(22), expected);
+        assert_eq!(table.fitted(20), expected, "as many as fit to the last character");
+        assert!(table.fitted(20).lines().all(|line| line.chars().count() <= 20));
+        // A line too short for one column still shows each.
+        let narrow = table.fitted(1);
+        assert_eq!(narrow.matches("target").count(), 4);
+        assert_eq!(table.fitted(usize::MAX).matches("target").count(), 1);
     }
 }

@@ -3,9 +3,9 @@
 use crate::CommandError;
 use crate::compute::Compute;
 use crate::console::Console;
-use crate::progress::TrainingProgress;
+use crate::progress::{Kept, TrainingProgress};
 use neuroglot::data::Session;
-use neuroglot::train::{RunConfig, Start, Summary, train};
+use neuroglot::train::{RunConfig, RunFolder, Start, Summary, train};
 use std::path::{Path, PathBuf};
 
 /// What to train, and where.
@@ -20,6 +20,8 @@ pub struct Training<'a> {
     pub paths: &'a [PathBuf],
     /// The run folder.
     pub out: &'a Path,
+    /// The command that goes on with it once it is stopped, in words.
+    pub again: &'a str,
     /// Whether the run begins or goes on.
     pub start: Start,
     /// Where to compute.
@@ -33,8 +35,19 @@ impl Training<'_> {
     /// Those of [`train`], and a device that cannot be opened.
     pub fn run(&self, console: &Console) -> Result<Summary, CommandError> {
         let device = self.compute.open(console)?.device;
-        let mut progress = TrainingProgress::new(self.title, console);
+        let mut progress = TrainingProgress::new(self.title, Kept::nothing(self.out, self.again), console);
         let Training { config, sessions, paths, out, start, .. } = *self;
         Ok(train(config, sessions, paths, out, start, device, &mut progress)?)
+    }
+}
+
+/// Says of a run that is to go on that there is nothing left to do.
+pub fn note_if_finished(run: &Path, console: &Console) {
+    let info = RunFolder::open(run).and_then(|folder| folder.info());
+    if info.is_ok_and(|info| info.finished) {
+        let run = run.display();
+        console.note(format!(
+            "{run} is finished already; `neuroglot finetune {run}` starts another run from it"
+        ));
     }
 }

@@ -8,7 +8,7 @@ use common::{Workplace, blocks, page, run_all};
 fn the_page_on_ones_own_data_runs_from_top_to_bottom() {
     let text = page("docs/your-own-data.md");
     let commands = blocks(&text, "sh");
-    assert_eq!(commands.len(), 9, "blocks of commands");
+    assert_eq!(commands.len(), 11, "blocks of commands");
     let workplace = Workplace::with_recordings();
     run_all(&workplace, &commands);
     let files = [
@@ -61,6 +61,7 @@ fn check_settings(page: &str, at_least: usize) {
                 toml::Value::Integer(number) => value.parse() == Ok(*number),
                 toml::Value::Boolean(is_set) => value.parse() == Ok(*is_set),
                 toml::Value::String(text) => value.trim_matches('`') == text,
+                toml::Value::Array(list) => list.is_empty() && value == "`[]`",
                 _ => false,
             };
             assert!(same, "{key} is {found} by default, not {value}");

@@ -108,6 +108,27 @@ fn a_learning_curve_has_a_point_per_number_of_trials_and_is_not_made_twice() {
     let page = fs::read_to_string(workplace.path("curve/learning-curve.html")).unwrap();
     assert!(page.contains("from scratch") && page.contains("--trials 8,16 --steps 4 --scratch --out curve"));
 
+    // Other numbers of trials stand beside those that are there, and other steps do not.
+    let beside = workplace.succeed_json(&format!(
+        "learning-curve mtm {SECOND} --trials 12 --steps 4 --out curve --json --quiet"
+    ));
+    let found: Vec<(String, u64)> = beside["points"].as_array().unwrap().iter().map(of).collect();
+    let expected = [
+        ("fine-tuned", 8),
+        ("from-scratch", 8),
+        ("fine-tuned", 12),
+        ("fine-tuned", 16),
+        ("from-scratch", 16),
+    ];
+    assert_eq!(found, expected.map(|(start, trials)| (start.to_owned(), trials)));
+    let page = fs::read_to_string(workplace.path("curve/learning-curve.html")).unwrap();
+    assert!(page.contains("--trials 8,12,16 --steps 4 --scratch --out curve"));
+    let other = workplace.run(&format!("learning-curve mtm {SECOND} --trials 12 --steps 9 --out curve"));
+    assert_eq!(other.code, Some(1));
+    assert!(other.stderr.contains("points of steps 4, not 9"), "{other}");
+    fs::remove_dir_all(workplace.path("curve/fine-tuned-12")).unwrap();
+    fs::remove_file(workplace.path("curve/learning-curve.json")).unwrap();
+
     // Again, with another point: those that are there stay as they are.
     let evaluated = workplace.path("curve/fine-tuned-8/evaluation/evaluation.json");
     let before = fs::metadata(&evaluated).unwrap().modified().unwrap();

@@ -143,6 +143,7 @@ pub fn checkpoint(model: &Model, sessions: &[Session], scheme: MaskPool) -> Chec
         bins: model.bins(),
         bin_seconds: sessions[0].bin_seconds(),
         sessions: sessions.iter().map(CheckpointSession::of).collect(),
+        settings: None,
         base: None,
     }
 }

@@ -1,7 +1,8 @@
 //! The rows of the score tables: one score of one task per row, a value per run.
 
 use crate::compare::{ComparedSession, unique};
-use neuroglot_eval::results::{DecodingResult, IntervalValue, Scores, TaskResult};
+use neuroglot_eval::comparison::{ByRun, SharedScores, UNIT_SCORES};
+use neuroglot_eval::results::{DecodingResult, IntervalValue, Scores};
 
 /// A score, with its 95 % interval where it has one.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,21 +26,26 @@ pub(crate) struct ScoreRow {
     pub chance: Option<f64>,
     /// Sessions averaged.
     pub sessions: usize,
+    /// The run that is better than each other one, by the paired differences from them.
+    pub best: Option<usize>,
+    /// `10 of 12, 11 units`, where runs have units that others do not and that do not count.
+    pub units: Option<String>,
 }
 
 /// Group of the rows of behaviours.
 pub(crate) const DECODING: &str = "decoding";
 
-type Pick = fn(&Scores) -> Option<Measured>;
+type Stored = fn(&Scores) -> Option<Measured>;
 
-/// Name of each score and where it is found.
-const MEASURES: [(&str, Pick); 5] = [
+/// Name of each score that units have and where it is stored, in the order of [`UNIT_SCORES`].
+const MEASURES: [(&str, Stored); 4] = [
     ("bits/spike, mean over units", |scores| scores.bps.and_then(with_interval)),
-    ("bits/spike, pooled", |scores| alone(scores.bps_pooled)),
     ("Poisson D²", |scores| alone(scores.d2)),
     ("single-trial R²", |scores| alone(scores.r2)),
     ("PSTH R²", |scores| alone(scores.psth_r2)),
 ];
+/// Bits/spike once more, each unit by its spikes.
+const POOLED: &str = "bits/spike, pooled";
 
 fn with_interval(value: IntervalValue) -> Option<Measured> {
     let interval = (value.low.is_finite() && value.high.is_finite()).then_some((value.low, value.high));
@@ -52,21 +58,86 @@ fn alone(value: Option<f64>) -> Option<Measured> {
 
 /// The rows of one session.
 pub(crate) fn of_session(session: &ComparedSession) -> Vec<ScoreRow> {
+    let tasks = session.tasks();
+    let mut rows: Vec<ScoreRow> =
+        tasks.into_iter().flat_map(|task| task_rows(std::slice::from_ref(session), task)).collect();
+    rows.extend(decoding_rows(session));
+    rows
+}
+
+/// The scores of one task over the units that all runs share, averaged over the sessions that all of them were scored on.
+fn task_rows(sessions: &[ComparedSession], task: &str) -> Vec<ScoreRow> {
+    let by_run: Vec<ByRun<'_>> = sessions.iter().map(|session| session.by_run.clone()).collect();
+    let runs = by_run.first().map_or(0, Vec::len);
     let mut rows = Vec::new();
-    for task in session.tasks() {
-        let results = session.task(task);
-        let ceiling = results.iter().flatten().find_map(|result: &&TaskResult| result.ceiling.as_ref());
-        for (name, pick) in MEASURES {
-            rows.push(ScoreRow {
-                group: task.to_string(),
-                name: name.to_string(),
-                runs: results.iter().map(|result| result.and_then(|result| pick(&result.scores))).collect(),
-                ceiling: ceiling.and_then(pick),
-                chance: None,
-                sessions: 1,
-            });
-        }
+    for ((name, stored), (_, pick)) in MEASURES.into_iter().zip(UNIT_SCORES) {
+        let has_interval = name == MEASURES[0].0;
+        let shared = SharedScores::of(&by_run, task, pick);
+        // Of one session, what was stored holds for all units of a run; an interval may have had a seed of its own.
+        let of_run = |run: usize| {
+            let shared = shared.as_ref()?;
+            if let ([session], true) = (sessions, shared.own_units(run)? == shared.units()) {
+                return session.task(task)[run].and_then(|result| stored(&result.scores));
+            }
+            match has_interval {
+                true => shared.interval(run).and_then(with_interval),
+                false => alone(shared.mean(run)),
+            }
+        };
+        let stored_ceiling = || {
+            let [session] = sessions else { return None };
+            session.task(task).into_iter().flatten().find_map(|result| stored(result.ceiling.as_ref()?))
+        };
+        let ceiling = match &shared {
+            Some(shared) if has_interval && !(sessions.len() == 1 && shared.are_all_units()) => {
+                shared.ceiling().and_then(with_interval)
+            }
+            _ => stored_ceiling(),
+        };
+        let row = ScoreRow {
+            group: task.to_string(),
+            name: name.to_string(),
+            runs: (0..runs).map(of_run).collect(),
+            ceiling,
+            chance: None,
+            sessions: shared.as_ref().map_or(0, SharedScores::sessions),
+            best: if has_interval { shared.as_ref().and_then(SharedScores::best) } else { None },
+            units: shared.as_ref().and_then(|shared| units_left_out(shared, runs)),
+        };
+        let pooled = shared.as_ref().filter(|_| has_interval).map(|shared| ScoreRow {
+            name: POOLED.to_string(),
+            runs: (0..runs).map(|run| alone(shared.pooled(run))).collect(),
+            ceiling: pooled_ceiling(sessions, task).filter(|_| shared.are_all_units()),
+            best: None,
+            ..row.clone()
+        });
+        rows.push(row);
+        rows.extend(pooled);
     }
+    rows
+}
+
+/// The mean over sessions of the pooled score of the true rates; `None` unless all sessions have it.
+fn pooled_ceiling(sessions: &[ComparedSession], task: &str) -> Option<Measured> {
+    let of_session = |session: &ComparedSession| {
+        let results = session.task(task).into_iter().flatten();
+        results.filter_map(|result| result.ceiling.as_ref()?.bps_pooled).next()
+    };
+    let ceilings: Vec<f64> = sessions.iter().map(of_session).collect::<Option<_>>()?;
+    alone(Some(ceilings.iter().sum::<f64>() / ceilings.len() as f64))
+}
+
+fn units_left_out(shared: &SharedScores, runs: usize) -> Option<String> {
+    if shared.are_all_units() {
+        return None;
+    }
+    let own = (0..runs).map(|run| shared.own_units(run).map_or("–".to_owned(), |own| own.to_string()));
+    Some(format!("{} of {} units", shared.units(), own.collect::<Vec<_>>().join(", ")))
+}
+
+/// How well behaviours of one session are decoded.
+fn decoding_rows(session: &ComparedSession) -> Vec<ScoreRow> {
+    let mut rows = Vec::new();
     let decoded = |run: usize| session.by_run[run].iter().flat_map(|session| &session.decoding);
     let runs = session.by_run.len();
     let behaviours = unique((0..runs).flat_map(|run| decoded(run).map(|result| result.behaviour.as_str())));
@@ -91,6 +162,8 @@ fn of_behaviour(behaviour: &str, results: &[Option<&DecodingResult>]) -> Vec<Sco
             ceiling: None,
             chance: chance.filter(|chance| chance.is_finite()),
             sessions: 1,
+            best: None,
+            units: None,
         };
     let score =
         |result: &DecodingResult| result.interval.map_or_else(|| alone(Some(result.score)), with_interval);
@@ -110,28 +183,17 @@ fn metric_name(metric: &str) -> &str {
 }
 
 /// Each row averaged over the sessions in which every run that has it at all has it, so that runs are compared on equal
-/// data. The interval treats sessions as given and their means as independent: half-widths add in squares.
+/// data.
 pub(crate) fn averaged(sessions: &[ComparedSession]) -> Vec<ScoreRow> {
-    let all: Vec<Vec<ScoreRow>> = sessions.iter().map(of_session).collect();
-    let mut keys: Vec<(&str, &str)> = Vec::new();
-    for row in all.iter().flatten() {
-        let key = (row.group.as_str(), row.name.as_str());
-        if !keys.contains(&key) {
-            // A task that appears first in a later session still stands with its own group.
-            let place =
-                keys.iter().rposition(|(group, _)| *group == key.0).map_or(keys.len(), |last| last + 1);
-            keys.insert(place, key);
-        }
-    }
-    keys.into_iter()
-        .map(|(group, name)| {
-            let rows: Vec<&ScoreRow> = all
-                .iter()
-                .filter_map(|rows| rows.iter().find(|row| row.group == group && row.name == name))
-                .collect();
-            average(group, name, &rows)
-        })
-        .collect()
+    let tasks = unique(sessions.iter().flat_map(ComparedSession::tasks));
+    let mut rows: Vec<ScoreRow> = tasks.into_iter().flat_map(|task| task_rows(sessions, task)).collect();
+    let decoded: Vec<Vec<ScoreRow>> = sessions.iter().map(decoding_rows).collect();
+    let names = unique(decoded.iter().flatten().map(|row| row.name.as_str()));
+    rows.extend(names.into_iter().map(|name| {
+        let of_sessions: Vec<&ScoreRow> = decoded.iter().flatten().filter(|row| row.name == name).collect();
+        average(DECODING, name, &of_sessions)
+    }));
+    rows
 }
 
 fn average(group: &str, name: &str, rows: &[&ScoreRow]) -> ScoreRow {
@@ -153,10 +215,13 @@ fn average(group: &str, name: &str, rows: &[&ScoreRow]) -> ScoreRow {
             .filter(|chances| !chances.is_empty())
             .map(|chances| chances.iter().sum::<f64>() / chances.len() as f64),
         sessions: shared.len(),
+        best: None,
+        units: None,
     }
 }
 
-/// The mean over sessions; `None` unless every session has a value.
+/// The mean over sessions; `None` unless every session has a value. The interval treats sessions as given and their means
+/// as independent: half-widths add in squares.
 fn mean(values: impl Iterator<Item = Option<Measured>>) -> Option<Measured> {
     let values: Vec<Measured> = values.collect::<Option<_>>()?;
     if values.is_empty() {
@@ -175,28 +240,6 @@ fn mean(values: impl Iterator<Item = Option<Measured>>) -> Option<Measured> {
     Some(Measured { mean, interval })
 }
 
-/// The run whose interval lies above the intervals of all other runs; `None` if there is none, if any run lacks an
-/// interval, or if there is nothing to compare.
-pub(crate) fn best_run(row: &ScoreRow) -> Option<usize> {
-    // Runs decode the same test trials: intervals that overlap say nothing of their difference.
-    if row.group == DECODING {
-        return None;
-    }
-    let intervals: Vec<(usize, (f64, f64))> = row
-        .runs
-        .iter()
-        .enumerate()
-        .filter_map(|(run, value)| value.map(|value| (run, value.interval)))
-        .map(|(run, interval)| interval.map(|interval| (run, interval)))
-        .collect::<Option<_>>()?;
-    if intervals.len() < 2 {
-        return None;
-    }
-    let beats =
-        |run: usize, low: f64| intervals.iter().all(|(other, (_, high))| *other == run || low > *high);
-    intervals.iter().find(|(run, (low, _))| beats(*run, *low)).map(|(run, _)| *run)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -204,22 +247,15 @@ mod tests {
     fn row(runs: &[Option<(f64, f64, f64)>]) -> ScoreRow {
         let measured = |&(low, mean, high): &(f64, f64, f64)| Measured { mean, interval: Some((low, high)) };
         ScoreRow {
-            group: "co-smoothing".into(),
-            name: "bits/spike".into(),
+            group: DECODING.into(),
+            name: "choice".into(),
             runs: runs.iter().map(|value| value.as_ref().map(measured)).collect(),
             ceiling: None,
             chance: None,
             sessions: 1,
+            best: None,
+            units: None,
         }
-    }
-
-    #[test]
-    fn best_run_must_clear_every_other_interval() {
-        assert_eq!(best_run(&row(&[Some((0.5, 0.6, 0.7)), Some((0.1, 0.2, 0.3))])), Some(0));
-        assert_eq!(best_run(&row(&[Some((0.1, 0.2, 0.3)), Some((0.5, 0.6, 0.7)), None])), Some(1));
-        // The highest mean, but the intervals touch.
-        assert_eq!(best_run(&row(&[Some((0.3, 0.6, 0.9)), Some((0.1, 0.2, 0.3))])), None);
-        assert_eq!(best_run(&row(&[Some((0.5, 0.6, 0.7)), None])), None);
     }
 
     #[test]
@@ -229,7 +265,7 @@ mod tests {
             row(&[Some((1.6, 2.0, 2.4)), Some((0.3, 0.4, 0.5)), None]),
             row(&[Some((8.0, 9.0, 9.5)), None, None]),
         ];
-        let average = average("co-smoothing", "bits/spike", &[&rows[0], &rows[1], &rows[2]]);
+        let average = average(DECODING, "choice", &[&rows[0], &rows[1], &rows[2]]);
         assert_eq!(average.sessions, 2);
         let first = average.runs[0].expect("scored");
         assert!((first.mean - 1.5).abs() < 1e-12);

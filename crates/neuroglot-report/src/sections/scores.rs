@@ -1,12 +1,13 @@
 //! The score tables: averaged over sessions, and per session.
 
-use super::score_rows::{DECODING, Measured, ScoreRow, averaged, best_run, of_session};
+use super::score_rows::{DECODING, Measured, ScoreRow, averaged, of_session};
 use super::session_name;
 use crate::Report;
 use crate::compare::{ComparedSession, unique};
 use crate::number::decimal;
 use crate::table::{Cell, Group, Row, Table};
 use crate::text::{counted, escape, listed, task_name};
+use neuroglot_eval::comparison::is_same_data;
 use neuroglot_eval::results::SessionEvaluation;
 
 /// All tables; empty if no run was evaluated.
@@ -38,9 +39,9 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
         }
         out.push_str(&table(report, &caption, &rows, 1));
         out.push_str(&note(report, &rows));
-        if !session.is_same_for_all() {
+        if !is_same_data(&session.by_run) {
             out.push_str(
-                "<p class=\"note\"><strong>The runs were scored on different numbers of trials, bins or units of this \
+                "<p class=\"note\"><strong>The runs were scored on different numbers of trials or bins of this \
                  session: their scores cannot be compared.</strong></p>\n",
             );
         }
@@ -92,12 +93,14 @@ fn table_row(row: &ScoreRow, sessions: usize, has_ceiling: bool) -> Row {
     if row.sessions < sessions {
         head.push_str(&format!(" ({} of {sessions} sessions)", row.sessions));
     }
-    let best = best_run(row);
+    if let Some(units) = &row.units {
+        head.push_str(&format!(" ({units})"));
+    }
     let mut cells: Vec<Cell> = row
         .runs
         .iter()
         .enumerate()
-        .map(|(run, value)| Cell { bold: best == Some(run), ..cell(*value, "n/a") })
+        .map(|(run, value)| Cell { bold: row.best == Some(run), ..cell(*value, "n/a") })
         .collect();
     if has_ceiling {
         cells.push(cell(row.ceiling, "–"));
@@ -128,14 +131,14 @@ fn note(report: &Report, rows: &[ScoreRow]) -> String {
         return String::new();
     }
     let tasks_of = |best: Option<usize>| -> Vec<String> {
-        let rows = compared.iter().filter(|row| best_run(row) == best);
+        let rows = compared.iter().filter(|row| row.best == best);
         rows.map(|row| task_name(&row.group).to_string()).collect()
     };
     let mut sentences = Vec::new();
     for (run, section) in report.runs.iter().enumerate() {
         let tasks = tasks_of(Some(run));
         if !tasks.is_empty() {
-            sentences.push(format!("{} stands above all other runs in {}", section.name, listed(&tasks)));
+            sentences.push(format!("{} stands out in {}", section.name, listed(&tasks)));
         }
     }
     let undecided = tasks_of(None);
@@ -143,8 +146,9 @@ fn note(report: &Report, rows: &[ScoreRow]) -> String {
         sentences.push(format!("no run stands out in {}", listed(&undecided)));
     }
     format!(
-        "<p class=\"note\">Bold: the run’s 95 % interval lies wholly above those of all other runs. Here {}. Scores \
-         without an interval are never marked.</p>\n",
+        "<p class=\"note\">Bold: the run is better than each other run, by the 95 % interval of their difference, paired \
+         unit by unit. Here {}. Scores without an interval are never marked. Scores are over the units that all runs \
+         share.</p>\n",
         escape(&sentences.join("; "))
     )
 }

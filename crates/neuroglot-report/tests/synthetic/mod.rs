@@ -1,6 +1,7 @@
 //! A realistic report of simulated sessions, made without a model: true rates, counts drawn from them, and "models"
 //! whose rates are the true ones, blurred.
 
+use neuroglot_eval::Source;
 use neuroglot_eval::results::{
     ConditionPsth, DecodingResult, Evaluation, Example, IntervalValue, RegionMatrix, Scores,
     SessionEvaluation, Skipped, TaskResult, UnitLabel, UnitScores,
@@ -73,6 +74,7 @@ fn run(name: &str, quality: f64, index: usize, size: Size) -> RunSection {
             version: "0.1.0".into(),
             mask: if index == 0 { "mtm".into() } else { "temporal".into() },
             checkpoint: "best".into(),
+            source: Source::default(),
             sessions: (0..size.sessions).map(|place| session(place, quality, index, size)).collect(),
         }),
     }
@@ -116,6 +118,7 @@ fn session(place: usize, quality: f64, run: usize, size: Size) -> SessionEvaluat
         trials: size.trials,
         bins: size.bins,
         bin_seconds: BIN_SECONDS,
+        fingerprint: String::new(),
         units,
         tasks,
         decoding: vec![
@@ -128,6 +131,7 @@ fn session(place: usize, quality: f64, run: usize, size: Size) -> SessionEvaluat
             why: "the session has no such behaviour".into(),
         }],
         examples,
+        beside_psth: None,
         region_matrix: Some(RegionMatrix {
             units: vec![12; count],
             regions: REGIONS[..count].iter().map(|region| region.to_string()).collect(),

@@ -79,8 +79,7 @@ pub fn import_checkpoint(
         ..RunConfig::default()
     };
     let parameters = model.parameters().iter().map(|info| info.values() as u64).sum();
-    let description: CheckpointConfig =
-        Checkpoint::describe(&model, sessions, &config.mask, config.seed, 0, 0, None);
+    let description: CheckpointConfig = Checkpoint::describe(&model, sessions, &config, 0, 0, None);
     if RunFolder::open(out).is_ok() {
         let problem = "there is a run here already; choose another --out".to_owned();
         return Err(TrainError::RunFolder { path: out.to_owned(), problem });

@@ -31,6 +31,20 @@ pub(super) fn open_to_resume(out: &Path, config: &RunConfig) -> Result<(RunFolde
     if differences.is_empty() {
         return Ok((folder, config));
     }
+    if let [only] = &differences[..]
+        && only.starts_with("train.epochs is ")
+    {
+        let (planned, asked) = (own.train.epochs, config.train.epochs);
+        let place = out.display();
+        // The rate falls to nothing over the planned epochs: steps after them would teach nothing, and with another plan
+        // those that are done would have had other rates.
+        let problem = format!(
+            "the learning rate of this run rises and falls once over {planned} epochs, so it cannot become one of {asked}: \
+             go on from its last model with a rise and fall of their own, `neuroglot finetune {place} SESSION... --out \
+             OTHER --epochs N --set init.from_checkpoint=last`, or train a new run with --epochs {asked}"
+        );
+        return Err(folder.wrong(&problem));
+    }
     let problem = format!(
         "the run was started with other settings ({}); resume it with its own, or start another",
         differences.join("; ")

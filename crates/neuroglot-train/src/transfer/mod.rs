@@ -7,7 +7,7 @@ mod regression;
 
 use crate::checkpoint::Tensors;
 use crate::{
-    BaseModel, Checkpoint, CheckpointConfig, InitConfig, OutputBias, RunConfig, RunFolder, StitcherStart,
+    BaseModel, Checkpoint, CheckpointConfig, InitConfig, ModelFolder, OutputBias, RunConfig, StitcherStart,
     TrainError,
 };
 use known_units::KnownUnits;
@@ -44,14 +44,8 @@ impl Base {
         if init.from.is_empty() {
             return Ok(None);
         }
-        let from = Path::new(&init.from);
-        let folder = if from.join(Checkpoint::CONFIG).is_file() {
-            from.to_owned()
-        } else {
-            RunFolder::open(from)?.checkpoint(init.from_checkpoint.name())?
-        };
-        let checkpoint = Checkpoint::open(&folder)?;
-        Ok(Some(Self { folder, checkpoint }))
+        let found = ModelFolder::open(Path::new(&init.from), init.from_checkpoint.name())?;
+        Ok(Some(Self { folder: found.path().to_owned(), checkpoint: found.into_checkpoint() }))
     }
 
     pub(crate) fn config(&self) -> &CheckpointConfig {

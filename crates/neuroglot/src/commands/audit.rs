@@ -3,15 +3,16 @@
 use crate::CommandError;
 use crate::console::Console;
 use crate::endings;
+use crate::loaded_run::{CheckpointOption, open_model};
 use crate::number::counted;
-use crate::overlap::{in_words, listed, open_checkpoint};
+use crate::overlap::{in_words, listed};
 use crate::text_table::TextTable;
 use clap::Args;
 use neuroglot::eval::TableColumns;
 use neuroglot::eval::audit::{
     AuditedSession, Generation, Overlap, SeenModel, SessionAudit, TrialOverlap, TrialsSeen, Verdict,
 };
-use neuroglot::train::{CheckpointSession, RunFolder};
+use neuroglot::train::CheckpointSession;
 use serde_json::json;
 use std::path::PathBuf;
 
@@ -37,9 +38,9 @@ pub struct Arguments {
     /// Leave out what RUN itself was trained on: only the models that it started from count
     #[arg(long)]
     base: bool,
-    /// Which checkpoint: the best by validation score, or the last
-    #[arg(long, value_parser = [RunFolder::BEST, RunFolder::LAST], default_value = RunFolder::BEST)]
-    checkpoint: String,
+    /// Which checkpoint.
+    #[command(flatten)]
+    checkpoint: CheckpointOption,
     /// Print a JSON object: all sessions, animals and units seen, and the overlaps of each SESSION
     #[arg(long)]
     json: bool,
@@ -56,7 +57,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError>
     if let Some(out) = &arguments.out {
         endings::check_table(out)?;
     }
-    let checkpoint = open_checkpoint(&arguments.run, &arguments.checkpoint)?;
+    let checkpoint = open_model(&arguments.run, arguments.checkpoint.name())?.into_checkpoint().config;
     let mut models = SeenModel::lineage(&checkpoint);
     let name = arguments.run.display();
     if arguments.base {

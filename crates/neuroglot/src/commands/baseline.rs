@@ -6,8 +6,10 @@ use crate::console::Console;
 use crate::endings;
 use crate::evaluating::check_replaceable;
 use crate::fitting::{Fitting, not_made_for};
+use crate::kept_scores::Earlier;
 use crate::runs::evaluation_folder;
 use crate::sessions;
+use crate::stopping::say_when_stopped;
 use clap::Args;
 use neuroglot::baselines::Baseline;
 use neuroglot::eval::results::Evaluation;
@@ -56,6 +58,10 @@ pub struct Arguments {
     /// Decides what is random: the first weights of decoders, and the bootstrap
     #[arg(long, value_name = "N", default_value_t = 42)]
     seed: u64,
+    /// Replace all scores in the folders. Without this, those stay that are not made again, if they are of the same
+    /// settings
+    #[arg(long)]
+    fresh: bool,
     /// Print the scores as JSON: an object per baseline, in it one per session, and in that one per task
     #[arg(long)]
     json: bool,
@@ -119,8 +125,12 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError>
     let sessions = sessions::read(&paths, &config.data.filter(), console)?;
     let paths = sessions::absolute(&paths)?;
     let (mut blocks, mut objects) = (Vec::new(), Map::new());
-    for baseline in baselines {
+    let saying = say_when_stopped("no baseline was finished yet, and none is kept");
+    let count = baselines.len();
+    for (place, baseline) in baselines.into_iter().enumerate() {
+        let title = if count == 1 { String::new() } else { format!("{baseline} ({} of {count})", place + 1) };
         let fitting = Fitting {
+            title: &title,
             baseline,
             sessions: &sessions,
             paths: &paths,
@@ -128,8 +138,14 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError>
             tasks: arguments.tasks.as_deref(),
             seed: arguments.seed,
             out: &arguments.out.join(baseline.name()),
+            earlier: Earlier::unless(arguments.fresh),
         };
         let evaluation = fitting.run(console)?;
+        saying.change(format!(
+            "{} of {count} baselines are kept in {}; name the others to go on",
+            place + 1,
+            arguments.out.display()
+        ));
         note_what_it_is_not_made_for(baseline, &evaluation, console);
         objects.insert(baseline.name().to_owned(), summary_json(&evaluation));
         let sessions: Vec<String> = evaluation.sessions.iter().map(in_words).collect();

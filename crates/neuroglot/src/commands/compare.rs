@@ -4,25 +4,26 @@ use crate::CommandError;
 use crate::console::Console;
 use crate::endings;
 use crate::number::{decimal, signed};
-use crate::runs::{self, NamedRun, evaluation_folder};
+use crate::runs::{self, NamedRun};
 use crate::text_table::TextTable;
 use clap::Args;
+use neuroglot::eval::TableColumns;
 use neuroglot::eval::comparison::{Difference, Row, Verdict, compare, scored_differently};
 use neuroglot::eval::results::Evaluation;
-use neuroglot::eval::{TableColumns, read_evaluation};
 use serde_json::json;
 use std::path::PathBuf;
 
 /// Set evaluated runs side by side, with intervals of their differences
 ///
-/// Differences are from the first run, paired unit by unit, with a bootstrap 95 % interval over units. A run counts as
-/// better or worse only where that interval excludes 0.
+/// Scores are means over the units that all runs share, paired by uuid; of several sessions, means over sessions. Differences
+/// are from the first run, over the same units, with a bootstrap 95 % interval over units. A run counts as better or worse
+/// only where that interval excludes 0.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Example:\n  neuroglot compare temporal mtm\n  neuroglot compare temporal mtm --out scores.csv"
 )]
 pub struct Arguments {
-    /// Run folders that were evaluated; the first is the one to compare with
+    /// Folders of runs, checkpoints or baselines that were evaluated; the first is the one to compare with
     #[arg(required = true, num_args = 2.., value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// All scores in the tables, not only bits/spike and decoding
@@ -72,11 +73,15 @@ pub fn table_of_runs(runs: &[NamedRun], all_scores: bool, console: &Console) -> 
             format!("{title}\n{}", table(&names, rows))
         })
         .collect();
-    Ok(format!(
+    let mut text = format!(
         "{}\n▲ better, ▼ worse than {}: the 95 % interval of the paired difference over units excludes 0",
         blocks.join("\n"),
         names[0]
-    ))
+    );
+    if shown.iter().any(|row| row.units.iter().flatten().any(|own| *own != row.shared_units)) {
+        text.push_str("\nScores are over the units that all runs share; how many of each run's own they are is beside them");
+    }
+    Ok(text)
 }
 
 /// A row per session (empty for all together), task, score and run, with the run's paired difference from the first.
@@ -111,8 +116,7 @@ fn names(runs: &[NamedRun]) -> Vec<&str> {
 }
 
 fn evaluations(runs: &[NamedRun]) -> Result<Vec<Evaluation>, CommandError> {
-    let read = |run: &NamedRun| read_evaluation(&evaluation_folder(run.folder.path()));
-    Ok(runs.iter().map(read).collect::<Result<_, _>>()?)
+    runs.iter().map(|run| run.folder.scores()).collect()
 }
 
 fn rows(runs: &[NamedRun], console: &Console) -> Result<Vec<Row>, CommandError> {
@@ -127,19 +131,30 @@ fn rows(runs: &[NamedRun], console: &Console) -> Result<Vec<Row>, CommandError> 
 
 fn table(names: &[&str], rows: &[&Row]) -> TextTable {
     let has_ceiling = rows.iter().any(|row| row.ceiling.is_some());
-    let mut heads = vec!["task".to_owned(), "score".to_owned()];
+    let mut heads = vec!["task".to_owned(), "score".to_owned(), "units".to_owned()];
     heads.extend(names.iter().map(|name| (*name).to_owned()));
     heads.extend(names[1..].iter().map(|name| format!("{name} − {} [95 %]", names[0])));
     heads.extend(has_ceiling.then(|| "ceiling".to_owned()));
     let mut table = TextTable::new(heads, 2);
     for row in rows {
-        let mut cells = vec![row.task.clone(), score_name(&row.score).to_owned()];
+        let mut cells = vec![row.task.clone(), score_name(&row.score).to_owned(), units(row)];
         cells.extend(row.values.iter().map(|value| decimal(*value)));
         cells.extend(row.differences[1..].iter().map(|difference| difference_text(difference.as_ref())));
         cells.extend(has_ceiling.then(|| row.ceiling.map_or(String::new(), |value| decimal(Some(value)))));
         table.push(cells);
     }
     table
+}
+
+/// `12`, or `10 of 12, 11` where runs have units that others do not.
+fn units(row: &Row) -> String {
+    let own: Vec<usize> = row.units.iter().flatten().copied().collect();
+    if own.iter().all(|own| *own == row.shared_units) {
+        return own.first().map_or(String::new(), usize::to_string);
+    }
+    let own = row.units.iter().map(|own| own.map_or("n/a".to_owned(), |own| own.to_string()));
+    let shared = if row.shared_units == 0 { "none".to_owned() } else { row.shared_units.to_string() };
+    format!("{shared} of {}", own.collect::<Vec<_>>().join(", "))
 }
 
 fn score_name(score: &str) -> &str {

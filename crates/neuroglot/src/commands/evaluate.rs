@@ -4,13 +4,14 @@ use crate::CommandError;
 use crate::compute::DeviceOptions;
 use crate::console::Console;
 use crate::evaluating::Evaluating;
+use crate::kept_scores::Earlier;
+use crate::loaded_run::CheckpointOption;
 use crate::number::{counted, decimal};
 use crate::text_table::TextTable;
 use clap::Args;
 use neuroglot::data::BehaviourKind;
 use neuroglot::eval::results::{DecodingResult, IntervalValue, SessionEvaluation, TaskResult};
 use neuroglot::eval::summary_json;
-use neuroglot::train::RunFolder;
 use std::path::PathBuf;
 
 /// Score a trained model on test trials
@@ -24,9 +25,10 @@ use std::path::PathBuf;
 #[command(after_help = "Example:\n  \
                         neuroglot evaluate mtm\n  \
                         neuroglot evaluate mtm --tasks co-smoothing,choice --json > scores.json\n  \
-                        neuroglot evaluate mtm --tasks behaviours,block:categories")]
+                        neuroglot evaluate mtm --tasks behaviours,block:categories\n  \
+                        neuroglot evaluate mtm/last data/a_aligned --out last-scores")]
 pub struct Arguments {
-    /// A run folder
+    /// A run folder, or one of its checkpoints
     #[arg(value_name = "RUN")]
     run: PathBuf,
     /// Session folders [default: those the run was trained on]
@@ -38,12 +40,16 @@ pub struct Arguments {
     /// categories (accuracy), all else as numbers (R²); `block:categories` or `reward:continuous` says which.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     tasks: Option<Vec<String>>,
-    /// Which checkpoint: the best by validation score, or the last
-    #[arg(long, value_parser = [RunFolder::BEST, RunFolder::LAST], default_value = RunFolder::BEST)]
-    checkpoint: String,
+    /// Which checkpoint.
+    #[command(flatten)]
+    checkpoint: CheckpointOption,
     /// Folder for evaluation.json, summary.json and units.parquet [default: RUN/evaluation]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
+    /// Replace all scores in the folder. Without this, those stay that are not made again, if they are of the same weights
+    /// and settings
+    #[arg(long)]
+    fresh: bool,
     /// Print the scores as JSON, an object per session and in it one per task
     #[arg(long)]
     json: bool,
@@ -59,10 +65,12 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
     let evaluating = Evaluating {
         run: &arguments.run,
-        checkpoint: &arguments.checkpoint,
+        checkpoint: arguments.checkpoint.name(),
         sessions: &arguments.sessions,
         tasks: arguments.tasks.as_deref(),
         out: arguments.out.as_deref(),
+        earlier: Earlier::unless(arguments.fresh),
+        advises: true,
         compute: &arguments.device.with_threads(threads),
     };
     let evaluation = evaluating.run(console)?;

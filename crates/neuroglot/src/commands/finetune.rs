@@ -7,10 +7,11 @@ use crate::fine_tuning;
 use crate::overlap::{self, Warn};
 use crate::run_summary::{as_json, in_words};
 use crate::sessions;
-use crate::training::Training;
+use crate::shell::word;
+use crate::training::{Training, note_if_finished};
 use clap::Args;
 use neuroglot::data::Session;
-use neuroglot::train::{Checkpoint, RunConfig, RunFolder, Start};
+use neuroglot::train::{Checkpoint, ModelFolder, RunConfig, RunFolder, Start};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -90,8 +91,8 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     };
     let sessions = sessions::read(&paths, &config.data.filter(), console)?;
     if let (Some(run), false) = (&arguments.run, arguments.resume) {
-        let base = overlap::open_checkpoint(run, config.init.from_checkpoint.name())?;
-        overlap::warn(&base, &sessions, &paths, Warn::OfTestTrials, console)?;
+        let base = ModelFolder::open(run, config.init.from_checkpoint.name())?;
+        overlap::warn(base.config(), &sessions, &paths, Warn::OfTestTrials, console)?;
     }
     let training = Training {
         title: "",
@@ -99,22 +100,27 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         sessions: &sessions,
         paths: &sessions::absolute(&paths)?,
         out: &arguments.out,
+        again: &format!("`neuroglot finetune --resume --out {}`", word(&arguments.out)),
         start: if arguments.resume { Start::Resume } else { Start::Fresh },
         compute: &arguments.device.with_threads(threads),
     };
+    if arguments.resume {
+        note_if_finished(&arguments.out, console);
+    }
     let summary = training.run(console)?;
     let folder = RunFolder::open(&arguments.out)?;
-    let start = folder.metrics()?.first().filter(|record| record.epoch == 0).and_then(|record| record.score);
+    let records = folder.metrics()?;
+    let start = records.first().filter(|record| record.epoch == 0).and_then(|record| record.score);
     let kept = kept_sessions(&folder, &sessions)?;
     if arguments.json {
-        let mut found = as_json(&arguments.out, &summary);
+        let mut found = as_json(&arguments.out, &records, &summary);
         found["start"] = json!({ "score": start });
         found["kept_stitchers"] = json!(kept);
         return console.json(&found);
     }
     let new = sessions.len() - kept.len();
     console.note(format!("stitchers: {} kept, {new} new", kept.len()));
-    console.result(in_words(&arguments.out, &config, start, &summary))
+    console.result(in_words(&arguments.out, &config, &records, start, &summary))
 }
 
 /// Sessions that kept the stitchers of the model that the run started from.

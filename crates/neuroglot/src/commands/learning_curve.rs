@@ -13,14 +13,16 @@ use clap::Args;
 use neuroglot::eval::Task;
 use neuroglot::report;
 use neuroglot::train::replace_file;
-use serde_json::json;
-use std::path::PathBuf;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 /// Fine-tune on more and more trials of a session, and see what they bring
 ///
 /// For each number of calibration trials a model is fine-tuned on as many steps and scored on all test trials. More
 /// trials hold all of fewer, and validation and test trials are the same throughout. DIR keeps the runs,
-/// learning-curve.json and learning-curve.html; started again, the command goes on where it was stopped.
+/// learning-curve.json and learning-curve.html; started again, the command goes on where it was stopped, and other numbers
+/// of trials are put beside those that are there.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  \
                         neuroglot learning-curve mtm data/new_aligned --trials 16,32,64,128 --out curve --scratch")]
@@ -67,8 +69,8 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     let compute = arguments.device.with_threads(threads);
     let (steps, scratch) = (arguments.steps, arguments.scratch);
     let (trials, out) = (&arguments.trials, &arguments.out);
-    let config = &config;
-    let points = LearningCurve { config, session, path, trials, steps, scratch, out, compute: &compute }
+    let (config, compute, earlier) = (&config, &compute, &earlier_points(out, session.eid(), steps)?);
+    let points = LearningCurve { config, session, path, trials, earlier, steps, scratch, out, compute }
         .run(console)?;
     let found = json!({
         "run": arguments.run,
@@ -87,10 +89,35 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     console.result(format!("{}{}", table(&points), page.display()))
 }
 
+/// Start and number of trials of the points that the folder holds.
+///
+/// # Errors
+/// Points of another session or of other steps, which cannot stand on one page with new ones.
+fn earlier_points(out: &Path, eid: &str, steps: u64) -> Result<Vec<(String, usize)>, CommandError> {
+    let path = out.join("learning-curve.json");
+    // What is not there, or not whole, is made anew.
+    let text = std::fs::read(&path).unwrap_or_default();
+    let Ok(found) = serde_json::from_slice::<Value>(&text) else { return Ok(Vec::new()) };
+    for (what, had, now) in
+        [("session", &found["session"], json!(eid)), ("steps", &found["steps"], json!(steps))]
+    {
+        if *had != now {
+            let problem = format!("it holds points of {what} {had}, not {now}: choose another --out");
+            return Err(CommandError::Failed(format!("{}: {problem}", path.display())));
+        }
+    }
+    let of_point = |point: &Value| {
+        Some((point["start"].as_str()?.to_owned(), usize::try_from(point["trials"].as_u64()?).ok()?))
+    };
+    Ok(found["points"].as_array().into_iter().flatten().filter_map(of_point).collect())
+}
+
 fn page_of(arguments: &Arguments, eid: &str, points: &[Point]) -> report::LearningCurve {
     let fact = |name: &str, value: String| (name.to_owned(), value);
-    let trials: Vec<String> = arguments.trials.iter().map(usize::to_string).collect();
-    let scratch = if arguments.scratch { " --scratch" } else { "" };
+    let trials: BTreeSet<usize> = points.iter().map(|point| point.trials).collect();
+    let trials: Vec<String> = trials.iter().map(usize::to_string).collect();
+    let has_scratch = points.iter().any(|point| point.start == "from-scratch");
+    let scratch = if has_scratch { " --scratch" } else { "" };
     report::LearningCurve {
         title: format!("Calibration trials of {eid}"),
         subtitle: "A trained model was fine-tuned on more and more trials of a session, for as many steps, and scored on \

@@ -4,35 +4,36 @@ use crate::CommandError;
 use crate::compute::DeviceOptions;
 use crate::console::Console;
 use crate::endings;
-use crate::loaded_run::LoadedRun;
+use crate::loaded_run::{CheckpointOption, LoadedRun, open_model};
 use crate::overlap::{self, Warn};
 use crate::sessions;
 use clap::{Args, ValueEnum};
 use neuroglot::eval::{Hidden, predict};
 use neuroglot::model::Scheme;
-use neuroglot::train::RunFolder;
+use neuroglot::train::MaskPool;
 use std::path::PathBuf;
 
 /// Predict what is hidden, as a table of rates
 ///
-/// Every trial of the session goes through the model, with what --hide names set to 0. The table has a row per trial
-/// and unit: eid, trial, trial_id, split, unit, uuid, region, hidden, and lists over bins of counts and rates
+/// Every trial of the session goes through the model, with what --hide names set to 0. What is hidden tells which prompt the
+/// model is given, unless --prompt does: neuron for units, inter-region for regions, causal for bins. The table has a row
+/// per trial and unit: eid, trial, trial_id, split, unit, uuid, region, hidden, and lists over bins of counts and rates
 /// (spikes/bin). `trial` and `unit` are indices in the session, before the run's filters; trial_id is what the recording
 /// calls the trial.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  \
-                        neuroglot predict mtm data/a_aligned --prompt inter-region --hide regions CA1 --out ca1.parquet\n  \
-                        neuroglot predict mtm data/a_aligned --prompt causal --hide bins 90-99 --out future.parquet")]
+                        neuroglot predict mtm data/a_aligned --hide regions CA1 --out ca1.parquet\n  \
+                        neuroglot predict mtm data/a_aligned --hide bins 90-99 --out future.parquet")]
 pub struct Arguments {
-    /// A run folder
+    /// A run folder, or one of its checkpoints
     #[arg(value_name = "RUN")]
     run: PathBuf,
     /// A session that the run was trained on
     #[arg(value_name = "SESSION")]
     session: PathBuf,
-    /// The scheme that the model is told
+    /// The scheme that the model is told [default: as --hide implies]
     #[arg(long, value_enum, value_name = "SCHEME")]
-    prompt: PromptName,
+    prompt: Option<PromptName>,
     /// What is hidden in every trial: `units 3 17` (uuids, or indices in the session before the run's filters, as `unit`
     /// has them), `regions CA1 PO` or `bins 40-49`; may be given several times
     #[arg(long, num_args = 1.., value_names = ["WHAT", "NAME"])]
@@ -40,9 +41,9 @@ pub struct Arguments {
     /// The table to write: .parquet, .csv (a column per bin) or .npz (NumPy arrays [row, bin])
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// Which checkpoint: the best by validation score, or the last
-    #[arg(long, value_parser = [RunFolder::BEST, RunFolder::LAST], default_value = RunFolder::BEST)]
-    checkpoint: String,
+    /// Which checkpoint.
+    #[command(flatten)]
+    checkpoint: CheckpointOption,
     /// Where to compute.
     #[command(flatten)]
     device: DeviceOptions,
@@ -83,6 +84,21 @@ struct HideLists {
 }
 
 impl HideLists {
+    /// The scheme of training that hides the same, and why, in words.
+    fn implied_prompt(&self) -> Result<(PromptName, &'static str), CommandError> {
+        let Self { units, regions, bins } = self;
+        match (units.is_empty(), regions.is_empty(), bins.is_empty()) {
+            (true, true, true) => Ok((PromptName::Neuron, "nothing is hidden")),
+            (false, true, true) => Ok((PromptName::Neuron, "units are hidden")),
+            (true, false, true) => Ok((PromptName::InterRegion, "regions are hidden")),
+            (true, true, false) => Ok((PromptName::Causal, "bins are hidden")),
+            _ => Err(CommandError::Usage(
+                "--hide names things of several kinds, which imply several prompts: choose one with --prompt"
+                    .to_owned(),
+            )),
+        }
+    }
+
     /// Reads `units 3 17 regions CA1`: each of the three words begins a list.
     fn parse(words: &[String]) -> Result<Self, CommandError> {
         const CURE: &str = "write --hide units 3 17, --hide regions CA1 PO or --hide bins 40-49";
@@ -115,16 +131,32 @@ impl HideLists {
 /// # Errors
 /// A run, checkpoint or session that cannot be used, something to hide that is not there, a file that cannot be written.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
-    let HideLists { units, regions, bins } = HideLists::parse(&arguments.hide)?;
+    let hide = HideLists::parse(&arguments.hide)?;
     endings::check_table(&arguments.out)?;
-    let device = arguments.device.with_threads(threads).open(console)?.device;
-    let mut run = LoadedRun::open(&arguments.run, &arguments.checkpoint, device)?;
+    let folder = open_model(&arguments.run, arguments.checkpoint.name())?;
     let paths = std::slice::from_ref(&arguments.session);
-    let sessions = sessions::read(paths, &run.config.data.filter(), console)?;
+    let sessions = sessions::read_known(paths, &folder, console)?;
+    let device = arguments.device.with_threads(threads).open(console)?.device;
+    let mut run = LoadedRun::open(folder, device)?;
     overlap::warn(&run.checkpoint, &sessions, paths, Warn::OfTestTrials, console)?;
+    let prompt = match arguments.prompt {
+        Some(prompt) => prompt,
+        None => {
+            let (prompt, why) = hide.implied_prompt()?;
+            console.note(match run.checkpoint.mask.scheme {
+                MaskPool::MultiTask => format!("prompt: {} ({why})", prompt.scheme()),
+                // Whatever is asked for, it has learned one prompt.
+                MaskPool::Single(only) => {
+                    format!("prompt: {} (the only one that the model has learned)", only)
+                }
+            });
+            prompt
+        }
+    };
+    let HideLists { units, regions, bins } = &hide;
     for session in &sessions {
-        let hidden = Hidden::parse(session, &units, &regions, &bins)?;
-        let scheme = arguments.prompt.scheme();
+        let hidden = Hidden::parse(session, units, regions, bins)?;
+        let scheme = prompt.scheme();
         predict(&mut run.model, &run.checkpoint, session, scheme, &hidden, &arguments.out)?;
     }
     console.result(arguments.out.display())
@@ -146,6 +178,23 @@ mod tests {
         assert_eq!(lists.units, ["3", "17", "a1"]);
         assert_eq!(lists.bins, ["40-49"]);
         assert_eq!(parse("").unwrap(), HideLists::default());
+    }
+
+    #[test]
+    fn what_is_hidden_implies_a_prompt() {
+        let implied = |text: &str| {
+            let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+            HideLists::parse(&words).unwrap().implied_prompt().map(|(prompt, _)| prompt.scheme().name())
+        };
+        for (hide, prompt) in [
+            ("units 3", "neuron"),
+            ("regions CA1 PO", "inter-region"),
+            ("bins 90-99", "causal"),
+            ("", "neuron"),
+        ] {
+            assert_eq!(implied(hide).unwrap(), prompt, "{hide}");
+        }
+        assert!(implied("units 3 bins 90-99").unwrap_err().to_string().contains("--prompt"));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use std::path::PathBuf;
     after_help = "Example:\n  neuroglot report mtm temporal --out report.html --title 'Masking compared'"
 )]
 pub struct Arguments {
-    /// Run folders; the first is the one that others are plotted against
+    /// Folders of runs, checkpoints or baselines; the first is the one that others are plotted against
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     /// The page to write; FILE.svg writes its figures alone

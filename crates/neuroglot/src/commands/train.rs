@@ -5,7 +5,8 @@ use crate::compute::DeviceOptions;
 use crate::console::Console;
 use crate::run_summary::{as_json, in_words};
 use crate::sessions;
-use crate::training::Training;
+use crate::shell::word;
+use crate::training::{Training, note_if_finished};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use neuroglot::model::Scheme;
@@ -126,12 +127,17 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         sessions: &sessions,
         paths: &sessions::absolute(&paths)?,
         out: &arguments.out,
+        again: &format!("`neuroglot train --resume --out {}`", word(&arguments.out)),
         start: if arguments.resume { Start::Resume } else { Start::Fresh },
         compute: &arguments.device.with_threads(threads),
     };
-    let summary = training.run(console)?;
-    if arguments.json {
-        return console.json(&as_json(&arguments.out, &summary));
+    if arguments.resume {
+        note_if_finished(&arguments.out, console);
     }
-    console.result(in_words(&arguments.out, &config, None, &summary))
+    let summary = training.run(console)?;
+    let records = RunFolder::open(&arguments.out)?.metrics()?;
+    if arguments.json {
+        return console.json(&as_json(&arguments.out, &records, &summary));
+    }
+    console.result(in_words(&arguments.out, &config, &records, None, &summary))
 }

@@ -4,7 +4,7 @@ use crate::CommandError;
 use crate::compute::DeviceOptions;
 use crate::console::Console;
 use crate::endings::PageOrTable;
-use crate::loaded_run::LoadedRun;
+use crate::loaded_run::{CheckpointOption, LoadedRun, open_model};
 use crate::number::decimal;
 use crate::progress::EvaluationBar;
 use crate::sessions;
@@ -14,7 +14,7 @@ use clap::Args;
 use neuroglot::eval::results::IntervalValue;
 use neuroglot::eval::{EvaluationOptions, Translation, translate, translation_json, translation_table};
 use neuroglot::report::{PageFormat, TranslationPage};
-use neuroglot::train::{RunFolder, replace_file};
+use neuroglot::train::replace_file;
 use std::path::PathBuf;
 
 /// Predict each region from each other one, from all others and from itself
@@ -28,7 +28,7 @@ use std::path::PathBuf;
                         neuroglot translate mtm data/a_aligned --out regions.html\n  \
                         neuroglot translate mtm data/a_aligned --out regions.html --json | jq '.scores[] | select(.bps > 0.1)'")]
 pub struct Arguments {
-    /// A run folder
+    /// A run folder, or one of its checkpoints
     #[arg(value_name = "RUN")]
     run: PathBuf,
     /// A session that the run was trained on
@@ -37,9 +37,9 @@ pub struct Arguments {
     /// The page to write, whose scores go beside it, or FILE.svg, .csv, .parquet or .npz
     #[arg(long, value_name = "FILE.html")]
     out: PathBuf,
-    /// Which checkpoint: the best by validation score, or the last
-    #[arg(long, value_parser = [RunFolder::BEST, RunFolder::LAST], default_value = RunFolder::BEST)]
-    checkpoint: String,
+    /// Which checkpoint.
+    #[command(flatten)]
+    checkpoint: CheckpointOption,
     /// Print the scores as JSON, one for each target and source
     #[arg(long)]
     json: bool,
@@ -61,11 +61,12 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         )));
     }
     let kind = PageOrTable::of(&arguments.out)?;
-    let device = arguments.device.with_threads(threads).open(console)?.device;
-    let mut run = LoadedRun::open(&arguments.run, &arguments.checkpoint, device)?;
+    let folder = open_model(&arguments.run, arguments.checkpoint.name())?;
     let paths = std::slice::from_ref(&arguments.session);
-    let session = sessions::read(paths, &run.config.data.filter(), console)?.remove(0);
-    let mut bar = EvaluationBar::new(console);
+    let session = sessions::read_known(paths, &folder, console)?.remove(0);
+    let device = arguments.device.with_threads(threads).open(console)?.device;
+    let mut run = LoadedRun::open(folder, device)?;
+    let mut bar = EvaluationBar::new("", console);
     let options = EvaluationOptions::default();
     let translation =
         translate(&mut run.model, &run.checkpoint, &session, &options, &mut |at| bar.show(&at))?;
@@ -73,12 +74,11 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     let scores = translation_json(&translation);
     let text = format!("{scores:#}\n");
     let [run_word, session_word, out_word] = [&arguments.run, &arguments.session, &arguments.out].map(word);
+    let checkpoint =
+        arguments.checkpoint.name().map_or(String::new(), |name| format!(" --checkpoint {name}"));
     let page = TranslationPage {
         run: run.folder.name(),
-        command: format!(
-            "neuroglot translate {run_word} {session_word} --checkpoint {} --out {out_word}",
-            arguments.checkpoint
-        ),
+        command: format!("neuroglot translate {run_word} {session_word}{checkpoint} --out {out_word}"),
         translation,
     };
     match kind {

@@ -1,0 +1,100 @@
+//! How far an evaluation is, in shares of its work, so that the time left can be told.
+
+use crate::Task;
+use crate::test_trials::TestTrials;
+use neuroglot_data::{Session, Split};
+
+/// How far an evaluation is.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct EvaluationProgress<'a> {
+    /// Session id.
+    pub eid: &'a str,
+    /// Task or behaviour under way.
+    pub task: &'a str,
+    /// Units, regions or trials done.
+    pub done: usize,
+    /// Of how many.
+    pub total: usize,
+    /// Share of the whole work that is done, 0 to 1, by an estimate of what each task takes.
+    pub share: f64,
+}
+
+/// Adds up the work of an evaluation, one piece after the other. The unit of work is whatever its pieces share.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct WorkMeter {
+    total: f64,
+    before: f64,
+    piece: f64,
+}
+
+impl WorkMeter {
+    /// Of so much work in all.
+    pub fn new(total: f64) -> Self {
+        Self { total, before: 0.0, piece: 0.0 }
+    }
+
+    /// The piece before is done, and one of so much work begins.
+    pub fn begin(&mut self, work: f64) {
+        self.before += self.piece;
+        self.piece = work;
+    }
+
+    /// The share of all work that is done, with `done` of `total` parts of the present piece.
+    pub fn share(&self, done: usize, total: usize) -> f64 {
+        let of_piece = done as f64 / total.max(1) as f64;
+        ((self.before + self.piece * of_piece) / self.total).clamp(0.0, 1.0)
+    }
+}
+
+/// Passes of all test trials through a model that a task takes, about.
+pub(crate) fn task_work(task: Task, units: usize, regions: usize) -> f64 {
+    match task {
+        Task::CoSmoothing | Task::IntraRegion => units as f64,
+        Task::InterRegion => regions as f64,
+        Task::Forward => 1.0,
+    }
+}
+
+/// Passes of all test trials that are as much work as predicting from each region alone.
+pub(crate) fn matrix_work(regions: usize) -> f64 {
+    regions as f64
+}
+
+/// Passes of all test trials that are as much work as decoding a behaviour, which is little beside hiding each unit.
+pub(crate) fn decoding_work(session: &Session) -> f64 {
+    let test = session.trials_in(Split::Test).len().max(1);
+    session.trials() as f64 / test as f64
+}
+
+/// The work of a session's tasks and behaviours, in passes of one trial.
+pub(crate) fn session_work(
+    session: &Session,
+    test: &TestTrials<'_>,
+    tasks: &[Task],
+    behaviours: usize,
+) -> f64 {
+    let (units, regions) = (session.units().len(), test.regions().names().len());
+    let of_tasks: f64 = tasks.iter().map(|task| task_work(*task, units, regions)).sum();
+    let has_matrix = [Task::IntraRegion, Task::InterRegion].iter().all(|task| tasks.contains(task));
+    let of_matrix = if has_matrix { matrix_work(regions) } else { 0.0 };
+    let passes = of_tasks + of_matrix + decoding_work(session) * behaviours as f64;
+    passes * test.trials.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_add_up_over_pieces_of_unequal_work() {
+        let mut meter = WorkMeter::new(10.0);
+        assert_eq!(meter.share(0, 0), 0.0);
+        meter.begin(8.0);
+        assert_eq!(meter.share(1, 4), 0.2);
+        meter.begin(2.0);
+        assert_eq!((meter.share(0, 1), meter.share(1, 2), meter.share(1, 1)), (0.8, 0.9, 1.0));
+        // More than was reckoned with is still no more than all.
+        meter.begin(5.0);
+        assert_eq!(meter.share(1, 1), 1.0);
+    }
+}

@@ -93,10 +93,10 @@ pub fn assemble(
     let mut notes = recording.notes.clone();
 
     let align = options.align.as_ref().unwrap_or(&recording.usual.align);
-    let events = recording.trials.numbers(align).ok_or_else(|| {
-        let names: Vec<&str> = recording.trials.names().collect();
-        option(format!("no column {align} of times to align to; the trials table has {}", names.join(", ")))
-    })?;
+    let events = recording
+        .trials
+        .numbers(align)
+        .ok_or_else(|| option(format!("no times to align to: {}", recording.trials.lack_of(align))))?;
     let mut reasons: Vec<Option<String>> = vec![None; recording.trials.rows()];
     let rules = options.rules.as_ref().unwrap_or(&recording.usual.rules);
     for rule in [TrialRule::present(align)].iter().chain(rules).chain(&options.further_rules) {
@@ -117,10 +117,8 @@ pub fn assemble(
         recording.usual.conditions.iter().chain(&options.conditions).cloned().collect();
     let (mut columns, mut codes) = (BTreeMap::new(), BTreeMap::new());
     for condition in conditions {
-        let column = recording.trials.get(&condition.column).ok_or_else(|| {
-            let names: Vec<&str> = recording.trials.names().collect();
-            option(format!("no column {} in the trials table; it has {}", condition.column, names.join(", ")))
-        })?;
+        let column = recording.trials.get(&condition.column);
+        let column = column.ok_or_else(|| option(recording.trials.lack_of(&condition.column)))?;
         let (values, texts) = numbers_of(column);
         codes.insert(condition.name.clone(), texts);
         columns.insert(condition.name, values);
@@ -189,9 +187,12 @@ pub fn assemble(
         return Err(nothing_left(place, "trial", &selection));
     }
 
-    let mut names = RegionNames::new(options.parcellation, annotation);
+    let mut names = RegionNames::new(options, annotation);
     let regions: Vec<String> = recording.units.iter().map(|unit| names.name(&unit.location)).collect();
-    notes.extend(names.into_notes());
+    notes.extend(names.into_notes().map_err(option)?);
+    if let Some(why) = recording.quality_unknown.as_ref().filter(|_| options.good_units) {
+        return Err(option(why.clone()));
+    }
     let units = kept_of(&unit_reasons);
     let unit_selection = selection_of(&unit_reasons, |unit| Some(recording.units[unit].uuid.clone()));
     if units.is_empty() {

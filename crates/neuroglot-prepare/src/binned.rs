@@ -66,10 +66,8 @@ pub fn assemble_binned(
     let usual =
         binned.trials.names().map(|name| Condition { name: name.to_owned(), column: name.to_owned() });
     for condition in usual.chain(options.conditions.iter().cloned()) {
-        let column = binned.trials.get(&condition.column).ok_or_else(|| {
-            let names: Vec<&str> = binned.trials.names().collect();
-            option(format!("no column {} in the trials; there are {}", condition.column, names.join(", ")))
-        })?;
+        let column = binned.trials.get(&condition.column);
+        let column = column.ok_or_else(|| option(binned.trials.lack_of(&condition.column)))?;
         let (values, texts) = numbers_of(column);
         codes.insert(condition.name.clone(), texts);
         behaviours.insert(condition.name, Behaviour::PerTrial(values));
@@ -117,10 +115,10 @@ pub fn assemble_binned(
     if units.is_empty() {
         return Err(nothing_left(place, "unit", &unit_selection));
     }
-    let mut names = RegionNames::new(options.parcellation, annotation);
+    let mut names = RegionNames::new(options, annotation);
     let named = |unit: &RecordedUnit| as_unit(unit, names.name(&unit.location), options);
     let all_units = binned.units.iter().map(named).collect();
-    notes.extend(names.into_notes());
+    notes.extend(names.into_notes().map_err(option)?);
 
     // The split is drawn among the trials that are kept.
     let [train, validation, _] = options.split;

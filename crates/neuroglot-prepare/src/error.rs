@@ -48,6 +48,20 @@ pub enum PrepareError {
         /// What to do about it.
         cure: &'static str,
     },
+    /// A link to another object, or into another file, that cannot be followed.
+    #[error("{link} of {file} is a link to {target}, {problem}: {cure}")]
+    Link {
+        /// The file with the link.
+        file: PathBuf,
+        /// The link.
+        link: String,
+        /// What it leads to.
+        target: String,
+        /// Why it cannot be followed.
+        problem: String,
+        /// What to do about it.
+        cure: String,
+    },
     /// An option that this source cannot satisfy.
     #[error("{place}: {problem}")]
     Option {

@@ -20,6 +20,7 @@ mod observed;
 mod options;
 mod prepare;
 mod provenance;
+mod quality;
 mod recording;
 mod regions;
 mod rule;
@@ -41,7 +42,8 @@ pub use options::{Condition, PrepareOptions};
 pub use prepare::{Outcome, Preparation};
 pub use provenance::{FileRecord, PROVENANCE_FILE, Provenance, SourceRecord};
 pub use recording::{
-    Location, Observed, RecordedUnit, Recording, SpikeStream, Trace, TrialColumn, TrialTable, UsualTrials,
+    Links, Location, Observed, RecordedUnit, Recording, SpikeStream, Trace, TrialColumn, TrialTable,
+    UsualTrials,
 };
 pub use rule::TrialRule;
 pub use source::{Content, Source, SourceOptions};

@@ -1,5 +1,7 @@
 //! How a recording is cut into trials.
 
+use std::collections::BTreeMap;
+
 use neuroglot_regions::Parcellation;
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +45,9 @@ pub struct PrepareOptions {
     /// which all of these were; `None` takes the share that keeps most units times trials.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub least_observed: Option<f64>,
+    /// Names of regions that a source has as numbers which are no Allen ids.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", with = "codes_as_text")]
+    pub region_codes: BTreeMap<i64, String>,
 }
 
 /// A column of the trials table that becomes a behaviour.
@@ -87,6 +92,7 @@ impl Default for PrepareOptions {
             outside_is_region: false,
             good_units: false,
             least_observed: None,
+            region_codes: BTreeMap::new(),
         }
     }
 }
@@ -142,6 +148,33 @@ mod parcellation_name {
 
     pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Parcellation, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
+    }
+}
+
+/// Keys of tables are texts in TOML and JSON.
+mod codes_as_text {
+    use std::collections::BTreeMap;
+
+    use serde::de::Error;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(codes: &BTreeMap<i64, String>, serializer: S) -> Result<S::Ok, S::Error> {
+        codes
+            .iter()
+            .map(|(code, name)| (code.to_string(), name))
+            .collect::<BTreeMap<_, _>>()
+            .serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<BTreeMap<i64, String>, D::Error> {
+        let codes = BTreeMap::<String, String>::deserialize(deserializer)?;
+        let code = |(code, name): (String, String)| match code.parse() {
+            Ok(code) => Ok((code, name)),
+            Err(_) => Err(D::Error::custom(format!("{code} is no whole number"))),
+        };
+        codes.into_iter().map(code).collect()
     }
 }
 

@@ -10,7 +10,7 @@ use crate::assemble::assemble;
 use crate::binned::assemble_binned;
 use crate::provenance::{FileRecord, PROVENANCE_FILE, Provenance, SourceRecord};
 use crate::source::{Content, Source};
-use crate::{PrepareError, PrepareOptions, Prepared, Selection, SourceOptions};
+use crate::{Links, PrepareError, PrepareOptions, Prepared, Selection, SourceOptions};
 
 /// Everything that decides what is made of a source.
 #[derive(Debug, Clone, Default)]
@@ -59,7 +59,8 @@ impl Preparation {
         std::thread::scope(|scope| {
             // Hashing goes on while the recording is read, cut and written: it leaves gaps for it.
             let records = scope.spawn(|| FileRecord::of_all(&files));
-            let (prepared, options) = self.make(&source, place)?;
+            let (prepared, options, links) = self.make(&source, place)?;
+            let linked = FileRecord::of_all(&links.followed)?;
             let session = &prepared.session;
             let folder = session_folder(out, session.eid(), place)?;
             if !self.overwrite && folder.exists() {
@@ -75,6 +76,8 @@ impl Preparation {
                     kind: source.kind().to_owned(),
                     name: name.to_owned(),
                     files: records,
+                    linked,
+                    absent: links.absent,
                 },
                 reading: self.reading.clone(),
                 options,
@@ -91,17 +94,21 @@ impl Preparation {
         })
     }
 
-    /// Reads a source and cuts it into trials, and gives the options where they were used.
+    /// Reads a source and cuts it into trials, and gives the options where they were used, and where links of it led.
     fn make(
         &self,
         source: &Source,
         place: &Path,
-    ) -> Result<(Prepared, Option<PrepareOptions>), PrepareError> {
+    ) -> Result<(Prepared, Option<PrepareOptions>, Links), PrepareError> {
         let behaviours = self.options.behaviours.as_ref();
         let wanted = |name: &str| behaviours.is_none_or(|names| names.iter().any(|other| other == name));
         let annotation = self.annotation.as_ref().map(|(annotation, _)| annotation);
+        let mut links = Links::default();
         let prepared = match source.read(&wanted)? {
-            Content::Recording(recording) => assemble(*recording, &self.options, annotation, place)?,
+            Content::Recording(mut recording) => {
+                links = std::mem::take(&mut recording.links);
+                assemble(*recording, &self.options, annotation, place)?
+            }
             Content::Binned(binned) => assemble_binned(*binned, &self.options, annotation, place)?,
             Content::Session(session) => {
                 let all = |found| Selection { found, kept: found, dropped: Vec::new() };
@@ -113,10 +120,10 @@ impl Preparation {
                     notes: vec![note.to_owned()],
                     session: *session,
                 };
-                return Ok((prepared, None));
+                return Ok((prepared, None, links));
             }
         };
-        Ok((prepared, Some(self.options.clone())))
+        Ok((prepared, Some(self.options.clone()), links))
     }
 
     /// Reads a source and cuts it into trials, without writing anything. A session that is aligned already is taken as it is.

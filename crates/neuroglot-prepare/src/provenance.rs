@@ -58,6 +58,12 @@ pub struct SourceRecord {
     pub name: String,
     /// The files that were read.
     pub files: Vec<FileRecord>,
+    /// Files beside them that their links led to.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub linked: Vec<FileRecord>,
+    /// Files that links name and that were not there.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub absent: Vec<PathBuf>,
 }
 
 /// A file as it was when it was read.
@@ -163,6 +169,7 @@ impl Provenance {
             && self.options.as_ref().is_none_or(|own| own == options)
             && self.annotation.as_ref().map(|own| &own.sha256) == annotation.map(|other| &other.sha256)
             && self.source.files.iter().map(|file| &file.path).eq(files)
-            && self.source.files.par_iter().all(FileRecord::is_unchanged)
+            && self.source.files.par_iter().chain(&self.source.linked).all(FileRecord::is_unchanged)
+            && !self.source.absent.iter().any(|file| file.exists())
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::{Condition, Intervals, PrepareError, TrialRule};
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// One recording of one animal, continuous in time: all probes, the trials table and what the animal did.
 ///
@@ -28,6 +29,19 @@ pub struct Recording {
     pub usual: UsualTrials,
     /// What a reader wants said: a file that was passed over, a clock that was mended, …
     pub notes: Vec<String>,
+    /// Why no unit is known to be good or not, and what can be done about it, where that is so.
+    pub quality_unknown: Option<String>,
+    /// Where links of the file led.
+    pub links: Links,
+}
+
+/// Where links of a file led.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Links {
+    /// Files that were read.
+    pub followed: Vec<PathBuf>,
+    /// Files that are not there.
+    pub absent: Vec<PathBuf>,
 }
 
 /// When something was recorded, as far as a source says it. Where it was not, no spike is no silence.
@@ -109,6 +123,8 @@ pub enum SpikeStream {
 pub struct TrialTable {
     rows: usize,
     columns: BTreeMap<String, TrialColumn>,
+    /// Columns that could not be read, and why.
+    left_out: BTreeMap<String, String>,
 }
 
 /// A column of the trials table, `[trial]`.
@@ -138,7 +154,7 @@ impl TrialColumn {
 impl TrialTable {
     /// A table of `rows` trials without columns.
     pub fn new(rows: usize) -> TrialTable {
-        TrialTable { rows, columns: BTreeMap::new() }
+        TrialTable { rows, ..TrialTable::default() }
     }
 
     /// Number of trials.
@@ -149,6 +165,22 @@ impl TrialTable {
     /// Names of the columns, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.columns.keys().map(String::as_str)
+    }
+
+    /// Notes that there is a column of that name and why it could not be read.
+    pub fn leave_out(&mut self, name: impl Into<String>, why: impl Into<String>) {
+        self.left_out.insert(name.into(), why.into());
+    }
+
+    /// Says that there is no column of that name, or why it could not be read, and what there is.
+    pub fn lack_of(&self, name: &str) -> String {
+        let names: Vec<&str> = self.names().collect();
+        match self.left_out.get(name) {
+            Some(why) => {
+                format!("column {name} of the trials was passed over ({why}); there are {}", names.join(", "))
+            }
+            None => format!("no column {name} in the trials table; it has {}", names.join(", ")),
+        }
     }
 
     /// A column, if there is one of that name.

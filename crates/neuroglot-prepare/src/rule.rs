@@ -129,12 +129,8 @@ impl TrialRule {
     /// # Errors
     /// What is wrong: a column that the table has not, or text where numbers are needed.
     pub fn apply(&self, table: &TrialTable) -> Result<Vec<bool>, String> {
-        let column = |name: &str| {
-            table.get(name).ok_or_else(|| {
-                let names: Vec<&str> = table.names().collect();
-                format!("the trials table has no column {name} (rule `{self}`); it has {}", names.join(", "))
-            })
-        };
+        let column =
+            |name: &str| table.get(name).ok_or_else(|| format!("rule `{self}`: {}", table.lack_of(name)));
         let numbers = |name: &str| match column(name)? {
             TrialColumn::Numbers(values) => Ok(values),
             TrialColumn::Text(_) => Err(format!("column {name} is text, rule `{self}` needs numbers")),

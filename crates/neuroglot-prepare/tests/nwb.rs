@@ -76,6 +76,7 @@ fn columns_and_names_that_are_chosen() {
         uuid: Some("probe".into()),
         region: Some("probe".into()),
         quality: Some("depth".into()),
+        good_values: vec!["1500".into()],
         ..UnitColumns::default()
     };
     let options = NwbOptions { eid: Some("mine".into()), units: columns, ..NwbOptions::default() };

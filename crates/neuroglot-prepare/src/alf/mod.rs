@@ -196,6 +196,7 @@ impl AlfSource {
             observed: Observed::default(),
             usual,
             notes,
+            ..Recording::default()
         })
     }
 }

@@ -152,6 +152,14 @@ fn quality(
         notes.push(format!("{} has no column label, quality is not known", file.display()));
         return Ok(good);
     };
+    // A label is the share of the criteria that a unit passed; other numbers are codes of something else.
+    if let Some(label) = labels.iter().find(|label| **label < 0.0 || **label > 1.0) {
+        notes.push(format!(
+            "label of {} has {label}, which is no share of criteria: quality is not known",
+            file.display()
+        ));
+        return Ok(good);
+    }
     // Metrics may leave out clusters without spikes; the row says which cluster it is of.
     let ids = match columns.remove("cluster_id") {
         Some(TrialColumn::Numbers(ids)) => ids,

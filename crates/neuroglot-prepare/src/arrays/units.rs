@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::description::UnitLists;
 use super::value::ArrayValue;
 use crate::files::npy::{NpyArray, NpyNumber};
-use crate::{Location, PrepareError, RecordedUnit, TrialColumn};
+use crate::{Location, PrepareError, RecordedUnit, TrialColumn, quality};
 
 /// More units than any session has.
 pub(super) const MAX_UNITS: usize = 1 << 17;
@@ -51,7 +51,7 @@ impl UnitLists {
             }
         }
         let good = match &self.good {
-            Some(list) => of_units(qualities(list.list()?), found, list)?,
+            Some(list) => of_units(qualities(list)?, found, list)?,
             None => vec![None; found],
         };
         let unit = |(unit, (uuid, location)): (usize, (String, Location))| RecordedUnit {
@@ -174,15 +174,13 @@ fn names(list: &ArrayValue, found: usize) -> Result<Vec<String>, PrepareError> {
 
 /// Whether units are good: truth values, labels of the IBL (1 passes all criteria), or `good` in text, as Kilosort and
 /// phy write it.
-fn qualities(values: TrialColumn) -> Vec<Option<bool>> {
-    match values {
-        TrialColumn::Numbers(values) => {
-            values.iter().map(|value| (!value.is_nan()).then_some(*value >= 1.0)).collect()
-        }
-        TrialColumn::Text(values) => {
-            values.iter().map(|value| (!value.is_empty()).then_some(value == "good")).collect()
-        }
-    }
+fn qualities(list: &ArrayValue) -> Result<Vec<Option<bool>>, PrepareError> {
+    let verdict = match list.list()? {
+        TrialColumn::Numbers(values) => quality::of_numbers(&values, &[]),
+        TrialColumn::Text(words) => quality::of_words(&words, &[]),
+    };
+    let cure = "give truth values, `good` and other words, or shares of criteria of which 1 is good";
+    verdict.map(|verdict| verdict.good).map_err(|problem| list.wrong(problem, cure))
 }
 
 /// A list with one value per unit.

@@ -1,11 +1,13 @@
 //! A data set: an array of numbers, texts or references.
 
+use std::collections::BTreeMap;
+
 use hdf5_reader::messages::HdfMessage;
 use hdf5_reader::messages::layout::DataLayout;
-use hdf5_reader::{Datatype, ReferenceType, StringSize, VarLenKind};
+use hdf5_reader::{Attribute, Datatype, ReferenceType, StringSize, VarLenKind};
 
 use super::file::is_absence;
-use super::{File, decode, group};
+use super::{File, Group, decode, group};
 use crate::PrepareError;
 
 /// Bytes of a contiguous data set that are read at a time.
@@ -45,13 +47,35 @@ struct Claim {
 /// A data set of an open file.
 pub(crate) struct Dataset<'f> {
     file: &'f File,
+    /// The file that was given, where links led from it to `file`.
+    main: &'f File,
     inner: hdf5_reader::Dataset,
     path: String,
 }
 
 impl<'f> Dataset<'f> {
-    pub(super) fn new(file: &'f File, inner: hdf5_reader::Dataset, path: String) -> Dataset<'f> {
-        Dataset { file, inner, path }
+    pub(super) fn new(
+        file: &'f File,
+        main: &'f File,
+        inner: hdf5_reader::Dataset,
+        path: String,
+    ) -> Dataset<'f> {
+        Dataset { file, main, inner, path }
+    }
+
+    /// The same under the path of a link to it.
+    pub(super) fn called(self, path: String) -> Dataset<'f> {
+        Dataset { path, ..self }
+    }
+
+    /// The file it is in.
+    pub(super) fn file(&self) -> &'f File {
+        self.file
+    }
+
+    /// The group that holds all others of its file.
+    pub(super) fn root(&self) -> Result<Group<'f>, PrepareError> {
+        self.file.root_among(self.main)
     }
 
     /// Its absolute path.
@@ -82,15 +106,58 @@ impl<'f> Dataset<'f> {
         }
     }
 
-    /// An attribute of one number, if it is there.
-    pub(crate) fn number_attribute(&self, name: &str) -> Result<Option<f64>, PrepareError> {
+    /// What the names of an enumeration stand for, where it is more than a truth value.
+    pub(super) fn enumeration(&self) -> Option<BTreeMap<i64, String>> {
+        let Datatype::Enum { base, members } = self.inner.dtype() else { return None };
+        let mut names = BTreeMap::new();
+        for member in members {
+            let mut value = Vec::new();
+            decode::integers(&member.value, base, &mut value);
+            names.insert(*value.first()?, member.name.clone());
+        }
+        (!is_truth(&names)).then_some(names)
+    }
+
+    /// Whether its values are truth values, which HDF5 has as an enumeration of false and true.
+    pub(super) fn is_truth(&self) -> bool {
+        matches!(self.inner.dtype(), Datatype::Enum { .. }) && self.enumeration().is_none()
+    }
+
+    fn attribute(&self, name: &str) -> Result<Option<Attribute>, PrepareError> {
         match self.inner.attribute(name) {
-            Ok(attribute) => group::number(&attribute)
-                .map(Some)
-                .map_err(|error| self.file.error(&format!("{}, attribute {name}", self.path), error)),
+            Ok(attribute) => Ok(Some(attribute)),
             Err(error) if is_absence(&error) => Ok(None),
             Err(error) => Err(self.error(error)),
         }
+    }
+
+    /// An attribute of one number, if it is there.
+    pub(crate) fn number_attribute(&self, name: &str) -> Result<Option<f64>, PrepareError> {
+        let Some(attribute) = self.attribute(name)? else { return Ok(None) };
+        group::number(&attribute)
+            .map(Some)
+            .map_err(|error| self.file.error(&format!("{}, attribute {name}", self.path), error))
+    }
+
+    /// An attribute as text, if it is there and not empty.
+    pub(super) fn text_attribute(&self, name: &str) -> Result<Option<String>, PrepareError> {
+        Ok(self.attribute(name)?.as_ref().and_then(group::text))
+    }
+
+    /// An attribute of several texts; nothing if it is not there or something else.
+    pub(super) fn texts_attribute(&self, name: &str) -> Result<Option<Vec<String>>, PrepareError> {
+        Ok(self.attribute(name)?.as_ref().and_then(group::texts))
+    }
+
+    /// The address of the object that an attribute refers to; nothing if it is not there or no reference.
+    pub(super) fn reference_attribute(&self, name: &str) -> Result<Option<u64>, PrepareError> {
+        let Some(attribute) = self.attribute(name)? else { return Ok(None) };
+        let Datatype::Reference { ref_type: ReferenceType::Object, size } = attribute.datatype else {
+            return Ok(None);
+        };
+        let addresses = hdf5_reader::reference::read_object_references(&attribute.raw_data, size)
+            .map_err(|error| self.error(error))?;
+        Ok(addresses.first().copied())
     }
 
     /// All values as floats, row by row: integers, truth values (0 or 1) and floats of any width.
@@ -310,6 +377,14 @@ impl<'f> Dataset<'f> {
         take(&values);
         Ok(())
     }
+}
+
+/// Whether an enumeration has no names but those of false and true.
+fn is_truth(names: &BTreeMap<i64, String>) -> bool {
+    names.len() == 2
+        && [(0, "false"), (1, "true")]
+            .iter()
+            .all(|(value, word)| names.get(value).is_some_and(|name| name.eq_ignore_ascii_case(word)))
 }
 
 /// Copies a chunk to its place in an array, both row by row; what lies over the edge is left out.

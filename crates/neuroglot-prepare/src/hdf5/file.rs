@@ -1,26 +1,53 @@
 //! An open file.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use hdf5_reader::error::Error;
 use hdf5_reader::{DEFAULT_MAX_CHUNK_BYTES, Hdf5File, OpenOptions};
 
-use super::{Dataset, Group};
-use crate::PrepareError;
+use super::links::{Folder, NotFollowed};
+use super::{Dataset, Group, references};
+use crate::{Links, PrepareError};
 
 /// Most bytes that one byte of a compressed file can become: deflate stays under 1:1032.
 const MOST_COMPRESSED: u64 = 1100;
+
+/// Most files that the links of one file are followed into.
+const MOST_FILES: usize = 64;
 
 /// An open HDF5 file.
 pub(crate) struct File {
     inner: Hdf5File,
     path: PathBuf,
     length: u64,
+    /// The path without symbolic links; nothing of bytes.
+    real: Option<PathBuf>,
+    /// Which of the files that links led to it is; that which was given is 0.
+    number: usize,
+    /// The file that a link led to next.
+    next: OnceLock<Box<File>>,
+    /// Folders that links may lead into: its own, and those that the user named.
+    folders: Vec<Folder>,
+    /// Files that links name and that are not there.
+    absent: Mutex<BTreeSet<PathBuf>>,
+    /// Paths of its objects by address.
+    objects: OnceLock<BTreeMap<u64, String>>,
 }
 
 impl File {
-    /// Opens a file. Its data are read when they are asked for.
-    pub(crate) fn open(path: &Path) -> Result<File, PrepareError> {
+    /// Opens a file. Its data are read when they are asked for. Links into other files are followed to those in its folder and
+    /// in `folders`.
+    pub(crate) fn open(path: &Path, folders: &[PathBuf]) -> Result<File, PrepareError> {
+        let mut file = File::at(path)?;
+        file.real = path.canonicalize().ok();
+        let own = path.parent().into_iter();
+        file.folders = own.chain(folders.iter().map(PathBuf::as_path)).filter_map(Folder::of).collect();
+        Ok(file)
+    }
+
+    fn at(path: &Path) -> Result<File, PrepareError> {
         let length = std::fs::metadata(path).map_err(PrepareError::io("open", path))?.len();
         File::made(path, length, |options| Hdf5File::open_with_options(path, options))
     }
@@ -36,8 +63,8 @@ impl File {
         open: impl FnOnce(OpenOptions) -> hdf5_reader::error::Result<Hdf5File>,
     ) -> Result<File, PrepareError> {
         let most = usize::try_from(length.saturating_mul(MOST_COMPRESSED)).unwrap_or(usize::MAX);
-        // Every data set is read once, so a cache of chunks would only hold memory. External files and links stay
-        // unresolved: a recording must not make this program read other files.
+        // Every data set is read once, so a cache of chunks would only hold memory. The decoder resolves no other files:
+        // which of them may be read is decided in `File::linked`.
         let options = OpenOptions::default()
             .with_chunk_cache_bytes(0)
             .with_max_chunk_bytes(most.min(DEFAULT_MAX_CHUNK_BYTES))
@@ -56,7 +83,96 @@ impl File {
             let problem = format!("it has {length} of {end} bytes");
             return Err(PrepareError::Corrupt { file: path.to_owned(), problem });
         }
-        Ok(File { inner, path: path.to_owned(), length })
+        Ok(File {
+            inner,
+            path: path.to_owned(),
+            length,
+            real: None,
+            number: 0,
+            next: OnceLock::new(),
+            folders: Vec::new(),
+            absent: Mutex::default(),
+            objects: OnceLock::new(),
+        })
+    }
+
+    /// The file that a link in `from` calls `name`; both belong to this file, which was given.
+    pub(super) fn linked(&self, from: &File, name: &str) -> Result<&File, NotFollowed> {
+        let refused = |problem: String, cure: String| Err(NotFollowed { problem, cure });
+        let path = from.path.parent().unwrap_or(Path::new("")).join(name);
+        let beside = format!("put {} into the folder of {}", path.display(), self.path.display());
+        if self.folders.is_empty() {
+            return refused(
+                "which is not at hand".to_owned(),
+                "read it from a folder that has both".to_owned(),
+            );
+        }
+        let outside = || {
+            let cure = format!("{beside}, or allow its folder with --link-folder");
+            refused("which lies outside the folders that links are followed into".to_owned(), cure)
+        };
+        if !self.folders.iter().any(|folder| folder.is_said_to_hold(&path)) {
+            return outside();
+        }
+        let real = match path.canonicalize() {
+            Ok(real) => real,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                self.absent.lock().unwrap_or_else(PoisonError::into_inner).insert(path);
+                return refused("which is not there".to_owned(), beside);
+            }
+            Err(error) => return refused(format!("which cannot be opened ({error})"), beside),
+        };
+        let mut last = self;
+        loop {
+            if last.real.as_ref() == Some(&real) {
+                return Ok(last);
+            }
+            match last.next.get() {
+                Some(next) => last = next,
+                None => break,
+            }
+        }
+        if !self.folders.iter().any(|folder| folder.holds(&real)) {
+            return outside();
+        }
+        if last.number >= MOST_FILES {
+            let problem = format!("after links to {MOST_FILES} other files");
+            return refused(problem, "copy what is needed into one file with h5repack".to_owned());
+        }
+        // A pipe would be waited for without end.
+        if !real.is_file() {
+            return refused("which is no file".to_owned(), beside);
+        }
+        let mut file = match File::at(&real) {
+            Ok(file) => file,
+            Err(error) => return refused(format!("which cannot be read ({error})"), beside),
+        };
+        (file.path, file.real, file.number) = (path, Some(real), last.number + 1);
+        Ok(last.next.get_or_init(|| Box::new(file)))
+    }
+
+    /// What links led to: files that were read, and files that are not there.
+    pub(crate) fn links(&self) -> Links {
+        let followed = std::iter::successors(self.next_file(), |file| file.next_file());
+        Links {
+            followed: followed.map(|file| file.path.clone()).collect(),
+            absent: self.absent.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned().collect(),
+        }
+    }
+
+    fn next_file(&self) -> Option<&File> {
+        self.next.get().map(Box::as_ref)
+    }
+
+    /// Which of the files that links led to it is.
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// Path of the object at an address, which references give.
+    pub(super) fn path_of(&self, address: u64) -> Option<&str> {
+        let objects = self.objects.get_or_init(|| references::objects(&self.inner));
+        objects.get(&address).map(String::as_str)
     }
 
     /// The file, as errors name it.
@@ -80,29 +196,23 @@ impl File {
 
     /// The group that holds all others.
     pub(crate) fn root(&self) -> Result<Group<'_>, PrepareError> {
+        self.root_among(self)
+    }
+
+    /// The group that holds all others, of a file that links of `main` led to.
+    pub(super) fn root_among<'f>(&'f self, main: &'f File) -> Result<Group<'f>, PrepareError> {
         let inner = self.inner.root_group().map_err(|error| self.error("/", error))?;
-        Ok(Group::new(self, inner, String::new()))
+        Ok(Group::new(self, main, inner, String::new()))
     }
 
     /// A group by its path, if there is one.
     pub(crate) fn group(&self, path: &str) -> Result<Option<Group<'_>>, PrepareError> {
-        let mut group = self.root()?;
-        for name in path.split('/').filter(|name| !name.is_empty()) {
-            match group.group(name)? {
-                Some(child) => group = child,
-                None => return Ok(None),
-            }
-        }
-        Ok(Some(group))
+        self.root()?.group_below(path)
     }
 
     /// A data set by its path, if there is one.
     pub(crate) fn dataset(&self, path: &str) -> Result<Option<Dataset<'_>>, PrepareError> {
-        let (group, name) = path.rsplit_once('/').unwrap_or(("", path));
-        match self.group(group)? {
-            Some(group) => group.dataset(name),
-            None => Ok(None),
-        }
+        self.root()?.dataset_below(path)
     }
 
     /// The text of a data set of one text, trimmed, if it is there and not empty.

@@ -1,8 +1,10 @@
 //! A group: named groups, data sets and attributes.
 
+use hdf5_reader::messages::link::LinkTarget;
 use hdf5_reader::{Attribute, Datatype};
 
 use super::file::is_absence;
+use super::links::{MOST_LINKS, NotFollowed, links_of};
 use super::{Dataset, File};
 use crate::PrepareError;
 
@@ -10,18 +12,37 @@ use crate::PrepareError;
 #[derive(Clone)]
 pub(crate) struct Group<'f> {
     file: &'f File,
+    /// The file that was given, where links led from it to `file`.
+    main: &'f File,
     inner: hdf5_reader::group::Group,
     path: String,
 }
 
+/// What a name in a group leads to.
+enum Found<'f> {
+    Group(Group<'f>),
+    Dataset(Box<Dataset<'f>>),
+    Nothing,
+}
+
 impl<'f> Group<'f> {
-    pub(super) fn new(file: &'f File, inner: hdf5_reader::group::Group, path: String) -> Group<'f> {
-        Group { file, inner, path }
+    pub(super) fn new(
+        file: &'f File,
+        main: &'f File,
+        inner: hdf5_reader::group::Group,
+        path: String,
+    ) -> Group<'f> {
+        Group { file, main, inner, path }
     }
 
     /// The file it is in.
     pub(crate) fn file(&self) -> &'f File {
         self.file
+    }
+
+    /// The group that holds all others of its file.
+    pub(super) fn root(&self) -> Result<Group<'f>, PrepareError> {
+        self.file.root_among(self.main)
     }
 
     /// Its absolute path; that of the root is empty.
@@ -34,18 +55,46 @@ impl<'f> Group<'f> {
         self.path.rsplit('/').next().unwrap_or("")
     }
 
-    /// The address by which references name it.
-    pub(crate) fn address(&self) -> u64 {
-        self.inner.address()
+    /// What tells it from all other groups, by whatever path it is reached: its file and its place there.
+    pub(crate) fn identity(&self) -> (usize, u64) {
+        (self.file.number(), self.inner.address())
     }
 
-    /// Names of the groups and of the data sets in it, each sorted.
+    /// Names of the groups and of the data sets in it, each sorted. Links that cannot be followed are in neither.
     pub(crate) fn names(&self) -> Result<(Vec<String>, Vec<String>), PrepareError> {
         let (mut groups, mut datasets) =
             self.inner.member_names().map_err(|error| self.file.error(&self.path, error))?;
+        for (name, target) in self.links()? {
+            if groups.contains(&name) || datasets.contains(&name) {
+                continue;
+            }
+            let mut links = MOST_LINKS;
+            match self.follow(&name, &target, &mut links) {
+                Ok(Found::Group(_)) => groups.push(name),
+                Ok(Found::Dataset(_)) => datasets.push(name),
+                Ok(Found::Nothing) | Err(_) => {}
+            }
+        }
         groups.sort();
         datasets.sort();
         Ok((groups, datasets))
+    }
+
+    /// The links in it that cannot be followed: their names, and why.
+    pub(crate) fn broken_links(&self) -> Result<Vec<(String, PrepareError)>, PrepareError> {
+        let (groups, datasets) = self.names()?;
+        let mut broken = Vec::new();
+        for (name, target) in self.links()? {
+            let mut links = MOST_LINKS;
+            if !groups.contains(&name)
+                && !datasets.contains(&name)
+                && let Err(error) = self.follow(&name, &target, &mut links)
+            {
+                broken.push((name, error));
+            }
+        }
+        broken.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(broken)
     }
 
     fn child_path(&self, name: &str) -> String {
@@ -53,22 +102,127 @@ impl<'f> Group<'f> {
     }
 
     /// A group in it, if there is one of that name.
+    ///
+    /// # Errors
+    /// [`PrepareError::Link`] if the name is a link that cannot be followed.
     pub(crate) fn group(&self, name: &str) -> Result<Option<Group<'f>>, PrepareError> {
-        let path = self.child_path(name);
-        match self.inner.group(name) {
-            Ok(inner) => Ok(Some(Group::new(self.file, inner, path))),
-            Err(error) if is_absence(&error) => Ok(None),
-            Err(error) => Err(self.file.error(&path, error)),
+        let mut links = MOST_LINKS;
+        match self.find(name, &mut links)? {
+            Found::Group(group) => Ok(Some(group)),
+            _ => Ok(None),
         }
     }
 
     /// A data set in it, if there is one of that name.
+    ///
+    /// # Errors
+    /// As [`Group::group`].
     pub(crate) fn dataset(&self, name: &str) -> Result<Option<Dataset<'f>>, PrepareError> {
+        let mut links = MOST_LINKS;
+        match self.find(name, &mut links)? {
+            Found::Dataset(dataset) => Ok(Some(*dataset)),
+            _ => Ok(None),
+        }
+    }
+
+    /// A group by its path from here.
+    pub(super) fn group_below(&self, path: &str) -> Result<Option<Group<'f>>, PrepareError> {
+        let mut links = MOST_LINKS;
+        match self.descend(path, &mut links)? {
+            Found::Group(group) => Ok(Some(group)),
+            _ => Ok(None),
+        }
+    }
+
+    /// A data set by its path from here.
+    pub(super) fn dataset_below(&self, path: &str) -> Result<Option<Dataset<'f>>, PrepareError> {
+        let mut links = MOST_LINKS;
+        match self.descend(path, &mut links)? {
+            Found::Dataset(dataset) => Ok(Some(*dataset)),
+            _ => Ok(None),
+        }
+    }
+
+    /// What a path from here leads to, over at most so many links.
+    fn descend(&self, path: &str, links: &mut u32) -> Result<Found<'f>, PrepareError> {
+        let mut found = Found::Group(self.clone());
+        for name in path.split('/').filter(|name| !name.is_empty() && *name != ".") {
+            found = match found {
+                Found::Group(group) => group.find(name, links)?,
+                _ => return Ok(Found::Nothing),
+            };
+        }
+        Ok(found)
+    }
+
+    /// What a name leads to, over at most so many links.
+    fn find(&self, name: &str, links: &mut u32) -> Result<Found<'f>, PrepareError> {
         let path = self.child_path(name);
+        match self.inner.group(name) {
+            Ok(inner) => return Ok(Found::Group(Group::new(self.file, self.main, inner, path))),
+            Err(error) if is_absence(&error) => {}
+            Err(error) => return Err(self.file.error(&path, error)),
+        }
         match self.inner.dataset(name) {
-            Ok(inner) => Ok(Some(Dataset::new(self.file, inner, path))),
-            Err(error) if is_absence(&error) => Ok(None),
-            Err(error) => Err(self.file.error(&path, error)),
+            Ok(inner) => {
+                let dataset = Dataset::new(self.file, self.main, inner, path);
+                return Ok(Found::Dataset(Box::new(dataset)));
+            }
+            Err(error) if is_absence(&error) => {}
+            Err(error) => return Err(self.file.error(&path, error)),
+        }
+        // It is not there, or behind a link that the decoder does not follow.
+        match self.links()?.into_iter().find(|(link, _)| link == name) {
+            Some((_, target)) => self.follow(name, &target, links),
+            None => Ok(Found::Nothing),
+        }
+    }
+
+    /// Its links to other paths and files.
+    fn links(&self) -> Result<Vec<(String, LinkTarget)>, PrepareError> {
+        let mut links = links_of(self.file.inner(), self.inner.address())
+            .map_err(|error| self.file.error(&self.path, error))?;
+        links.retain(|(_, target)| !matches!(target, LinkTarget::Hard { .. }));
+        Ok(links)
+    }
+
+    /// What the link `name` leads to, under the path of the link.
+    fn follow(&self, name: &str, target: &LinkTarget, links: &mut u32) -> Result<Found<'f>, PrepareError> {
+        let link = self.child_path(name);
+        let not_followed = |NotFollowed { problem, cure }| PrepareError::Link {
+            file: self.file.path().to_owned(),
+            link: link.clone(),
+            target: match target {
+                LinkTarget::External { filename, path } => format!("{path} of {filename}"),
+                LinkTarget::Soft { path } => path.clone(),
+                LinkTarget::Hard { .. } => String::new(),
+            },
+            problem,
+            cure,
+        };
+        let circle = || {
+            not_followed(NotFollowed {
+                problem: "and leads in a circle".to_owned(),
+                cure: "choose something else".to_owned(),
+            })
+        };
+        *links = links.checked_sub(1).ok_or_else(circle)?;
+        let found = match target {
+            LinkTarget::Hard { .. } => Found::Nothing,
+            LinkTarget::Soft { path } if path.starts_with('/') => self.root()?.descend(path, links)?,
+            LinkTarget::Soft { path } => self.descend(path, links)?,
+            LinkTarget::External { filename, path } => {
+                let file = self.main.linked(self.file, filename).map_err(not_followed)?;
+                file.root_among(self.main)?.descend(path, links)?
+            }
+        };
+        match found {
+            Found::Group(group) => Ok(Found::Group(Group { path: link, ..group })),
+            Found::Dataset(dataset) => Ok(Found::Dataset(Box::new(dataset.called(link)))),
+            Found::Nothing => Err(not_followed(NotFollowed {
+                problem: "where nothing is".to_owned(),
+                cure: "choose something else, or a copy of the file that has it".to_owned(),
+            })),
         }
     }
 
@@ -82,14 +236,12 @@ impl<'f> Group<'f> {
 
     /// An attribute as text, numbers written out; nothing if it is not there, empty, or neither.
     pub(crate) fn text_attribute(&self, name: &str) -> Result<Option<String>, PrepareError> {
-        let Some(attribute) = self.attribute(name)? else { return Ok(None) };
-        let text = match &attribute.datatype {
-            Datatype::FixedPoint { .. } | Datatype::FloatingPoint { .. } => {
-                attribute.read_as_f64().map(|number| number.to_string())
-            }
-            _ => attribute.read_string(),
-        };
-        Ok(text.ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty()))
+        Ok(self.attribute(name)?.as_ref().and_then(text))
+    }
+
+    /// An attribute of several texts; nothing if it is not there or something else.
+    pub(super) fn texts_attribute(&self, name: &str) -> Result<Option<Vec<String>>, PrepareError> {
+        Ok(self.attribute(name)?.as_ref().and_then(texts))
     }
 
     /// An attribute of one number, if it is there.
@@ -104,4 +256,25 @@ impl<'f> Group<'f> {
 /// The value of an attribute of one number.
 pub(super) fn number(attribute: &Attribute) -> hdf5_reader::error::Result<f64> {
     attribute.read_as_f64()
+}
+
+/// The value of an attribute as text, trimmed, numbers written out; nothing if it is empty or neither.
+pub(super) fn text(attribute: &Attribute) -> Option<String> {
+    let text = match &attribute.datatype {
+        Datatype::FixedPoint { .. } | Datatype::FloatingPoint { .. } => {
+            attribute.read_as_f64().map(|number| number.to_string())
+        }
+        _ => attribute.read_string(),
+    };
+    text.ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// The values of an attribute of several texts.
+pub(super) fn texts(attribute: &Attribute) -> Option<Vec<String>> {
+    match &attribute.datatype {
+        Datatype::String { .. } | Datatype::VarLen { .. } if !attribute.shape.is_empty() => {
+            attribute.read_strings().ok()
+        }
+        _ => None,
+    }
 }

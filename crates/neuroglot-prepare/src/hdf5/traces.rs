@@ -63,6 +63,8 @@ pub(crate) struct TraceSet<'o> {
     traces: BTreeMap<String, (String, Trace)>,
     /// When the series of a path were recorded, as far as it is said.
     observed: BTreeMap<String, Intervals>,
+    /// What was passed over, and why.
+    passed_over: Vec<String>,
 }
 
 /// A trace that is to be read.
@@ -81,7 +83,54 @@ impl<'o> TraceSet<'o> {
             TraceSelection::All => Vec::new(),
             TraceSelection::Chosen(choices) => vec![0; choices.len()],
         };
-        TraceSet { selection, found: Vec::new(), taken, traces: BTreeMap::new(), observed: BTreeMap::new() }
+        TraceSet {
+            selection,
+            found: Vec::new(),
+            taken,
+            traces: BTreeMap::new(),
+            observed: BTreeMap::new(),
+            passed_over: Vec::new(),
+        }
+    }
+
+    /// Says that what is at `path` could not be looked at: it is an error if it was chosen by that path, else it is noted.
+    ///
+    /// # Errors
+    /// The one that is given.
+    pub(crate) fn pass_over(
+        &mut self,
+        path: &str,
+        error: PrepareError,
+        notes: &mut Vec<String>,
+    ) -> Result<(), PrepareError> {
+        let is_chosen = match self.selection {
+            TraceSelection::All => false,
+            TraceSelection::Chosen(choices) => choices.iter().any(|choice| names(path, &choice.path)),
+        };
+        if is_chosen || matches!(error, PrepareError::Io { .. }) {
+            return Err(error);
+        }
+        self.passed_over.push(format!("{path} ({error})"));
+        notes.push(format!("{path} passed over: {error}"));
+        Ok(())
+    }
+
+    /// What came of reading a series: where it failed it is an error if it was chosen, else it is passed over.
+    ///
+    /// # Errors
+    /// The one of `read`.
+    pub(crate) fn unless_chosen(
+        &mut self,
+        wanted: &Wanted,
+        path: &str,
+        read: Result<(), PrepareError>,
+        notes: &mut Vec<String>,
+    ) -> Result<(), PrepareError> {
+        match read {
+            Err(error) if wanted.chosen => Err(error),
+            Err(error) => self.pass_over(path, error, notes),
+            Ok(()) => Ok(()),
+        }
     }
 
     /// Says that there is a series at `path`, whose own name is `name`; gives what is wanted of it.
@@ -164,7 +213,10 @@ impl<'o> TraceSet<'o> {
         if let TraceSelection::Chosen(choices) = self.selection {
             for (choice, taken) in choices.iter().zip(&self.taken) {
                 if *taken == 0 {
-                    let cure = format!("it has: {}", listed(&self.found));
+                    let mut cure = format!("it has: {}", listed(&self.found));
+                    if !self.passed_over.is_empty() {
+                        cure = format!("{cure}; passed over were: {}", self.passed_over.join("; "));
+                    }
                     return Err(file.missing(format!("series {}", choice.path), cure));
                 }
                 if *taken > 1 {

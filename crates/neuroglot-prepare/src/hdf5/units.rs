@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Column, Table};
-use crate::{Location, PrepareError};
+use super::{Column, Purpose, Table};
+use crate::{Location, PrepareError, quality};
 
 /// Columns of the table of units that mean something; where one is not given, the usual names are tried.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -13,8 +13,10 @@ pub struct UnitColumns {
     pub uuid: Option<String>,
     /// Region of the brain: an acronym or any other name, or the number of an Allen structure.
     pub region: Option<String>,
-    /// Quality: `good` or another word, a truth value, or a number of which 1 and more is good.
+    /// Quality: `good` or another word, a truth value (also as 0 and 1), or a share of criteria of which 1 is good.
     pub quality: Option<String>,
+    /// Values of the quality that are good, where they are neither.
+    pub good_values: Vec<String>,
     /// Depth along the probe, µm.
     pub depth: Option<String>,
     /// Probe.
@@ -26,6 +28,25 @@ pub struct UnitColumns {
 /// Words that say that a region is not known.
 const UNKNOWN: [&str; 8] = ["", "unknown", "none", "nan", "na", "n/a", "unspecified", "null"];
 
+/// Usual names of the column with regions.
+pub(super) const REGIONS: [&str; 11] = [
+    "location",
+    "brain_area",
+    "brain_region",
+    "region",
+    "area",
+    "allen_location",
+    "anatomical_location",
+    "brain_acronym",
+    "structure_acronym",
+    "acronym",
+    "allen_id",
+];
+
+/// Usual names of the column with the quality.
+pub(super) const QUALITIES: [&str; 7] =
+    ["quality", "label", "ks2_label", "ks_label", "KSLabel", "is_good", "good"];
+
 /// The columns of a table of units, read; nothing where there is none.
 pub(crate) struct UnitTable {
     uuids: Option<Vec<String>>,
@@ -34,51 +55,51 @@ pub(crate) struct UnitTable {
     depths: Option<Vec<f64>>,
     probes: Option<Vec<String>>,
     channels: Option<Vec<f64>>,
+    /// Why no unit is known to be good or not.
+    pub(crate) quality_unknown: Option<String>,
 }
 
 impl UnitTable {
     /// Reads the columns that `chosen` names, or those of the usual names.
-    pub(crate) fn read(table: &Table<'_>, chosen: &UnitColumns) -> Result<UnitTable, PrepareError> {
-        let uuids = table.pick(
-            chosen.uuid.as_deref(),
+    pub(crate) fn read(
+        table: &Table<'_>,
+        chosen: &UnitColumns,
+        notes: &mut Vec<String>,
+    ) -> Result<UnitTable, PrepareError> {
+        let mut pick = |chosen: &Option<String>, usual: &[&str], purpose| {
+            table.pick(chosen.as_deref(), usual, purpose, notes)
+        };
+        let uuids = pick(
+            &chosen.uuid,
             &["uuid", "uuids", "cluster_uuid", "cluster_uuids", "unit_uuid", "unit_uuids"],
+            Purpose::Other,
         )?;
-        let regions = table.pick(
-            chosen.region.as_deref(),
-            &[
-                "location",
-                "brain_area",
-                "brain_region",
-                "region",
-                "area",
-                "allen_location",
-                "anatomical_location",
-                "brain_acronym",
-                "structure_acronym",
-                "acronym",
-                "allen_id",
-            ],
-        )?;
-        let good = table.pick(
-            chosen.quality.as_deref(),
-            &["quality", "label", "ks2_label", "ks_label", "KSLabel", "is_good", "good"],
-        )?;
-        let depths = table.pick(chosen.depth.as_deref(), &["depth", "depths", "unit_depth", "depth_um"])?;
-        let probes = table.pick(
-            chosen.probe.as_deref(),
+        let regions = pick(&chosen.region, &REGIONS, Purpose::Region)?;
+        let quality = pick(&chosen.quality, &QUALITIES, Purpose::Quality)?;
+        let depths = pick(&chosen.depth, &["depth", "depths", "unit_depth", "depth_um"], Purpose::Other)?;
+        let probes = pick(
+            &chosen.probe,
             &["probe", "probe_name", "electrode_group_name", "group_name", "shank_name"],
+            Purpose::Other,
         )?;
-        let channels = table.pick(
-            chosen.channel.as_deref(),
+        let channels = pick(
+            &chosen.channel,
             &["channel", "peak_channel", "peak_channel_id", "max_electrode", "channel_id"],
+            Purpose::Other,
         )?;
+        let (good, quality_unknown) = match verdicts(table, quality, &chosen.good_values, notes)? {
+            Ok(good) => (Some(good), None),
+            Err(why) => (None, Some(why)),
+        };
+        let regions = regions.map(|(name, column)| locations(table, &name, column)).transpose()?;
         Ok(UnitTable {
-            uuids: uuids.map(texts),
-            regions: regions.map(locations),
-            good: good.map(is_good),
-            depths: depths.and_then(numbers),
-            probes: probes.map(texts),
-            channels: channels.and_then(numbers),
+            uuids: uuids.map(|(_, column)| texts(column)),
+            regions,
+            good,
+            depths: depths.and_then(|(_, column)| numbers(column)),
+            probes: probes.map(|(_, column)| texts(column)),
+            channels: channels.and_then(|(_, column)| numbers(column)),
+            quality_unknown,
         })
     }
 
@@ -114,11 +135,50 @@ impl UnitTable {
     }
 }
 
+/// Which units are good, `[unit]`, or why that is not known.
+fn verdicts(
+    table: &Table<'_>,
+    quality: Option<(String, Column)>,
+    good_values: &[String],
+    notes: &mut Vec<String>,
+) -> Result<Result<Vec<Option<bool>>, String>, PrepareError> {
+    let Some((name, column)) = quality else {
+        return Ok(Err(format!(
+            "no column of {} says which units are good: name one with --unit-quality, it has {}",
+            table.path(),
+            table.plain_names()?.join(", ")
+        )));
+    };
+    let verdict = match &column {
+        Column::Truths(values) => Ok(quality::of_truths(values)),
+        Column::Texts(words) => quality::of_words(words, good_values),
+        Column::Numbers(values) => quality::of_numbers(values, good_values),
+    };
+    match verdict {
+        Ok(verdict) => {
+            if let Some(rule) = verdict.rule {
+                notes.push(format!("column {name} of {} {rule}", table.path()));
+            }
+            Ok(Ok(verdict.good))
+        }
+        Err(problem) => {
+            let described = table.description_of(&name).map_or(String::new(), |text| format!(" ({text})"));
+            let cure = "say which of them are good with --good-values, or name another column with \
+                        --unit-quality";
+            let problem = format!("column {name} of {}{described} {problem}", table.path());
+            notes.push(format!("which units are good is not known: {problem}"));
+            Ok(Err(format!("{problem}: {cure}")))
+        }
+    }
+}
+
 /// A column as texts, whole numbers without a point.
 pub(crate) fn texts(column: Column) -> Vec<String> {
     match column {
         Column::Texts(texts) => texts.into_iter().map(|text| text.trim().to_owned()).collect(),
-        Column::Numbers(numbers) => numbers.iter().map(ToString::to_string).collect(),
+        Column::Numbers(numbers) | Column::Truths(numbers) => {
+            numbers.iter().map(ToString::to_string).collect()
+        }
     }
 }
 
@@ -126,17 +186,33 @@ pub(crate) fn texts(column: Column) -> Vec<String> {
 pub(crate) fn numbers(column: Column) -> Option<Vec<f64>> {
     match column {
         Column::Numbers(numbers) => Some(numbers),
-        Column::Texts(_) => None,
+        Column::Texts(_) | Column::Truths(_) => None,
     }
 }
 
-/// A column as places in the brain.
-pub(crate) fn locations(column: Column) -> Vec<Location> {
+/// A column as places in the brain: names, or whole numbers, which may be Allen ids.
+///
+/// # Errors
+/// [`PrepareError::Field`] for numbers that are no ids.
+pub(crate) fn locations(
+    table: &Table<'_>,
+    name: &str,
+    column: Column,
+) -> Result<Vec<Location>, PrepareError> {
+    let wrong = |problem: String| {
+        let path = format!("{}/{name}", table.path());
+        table.file().field(&path, problem, "choose another column with --unit-region or --electrode-region")
+    };
     match column {
-        Column::Texts(texts) => texts.iter().map(|text| location(text)).collect(),
+        Column::Texts(texts) => Ok(texts.iter().map(|text| location(text)).collect()),
+        Column::Truths(_) => Err(wrong("is truth values, which name no regions".to_owned())),
         Column::Numbers(numbers) => numbers
             .iter()
-            .map(|&id| if id.fract() == 0.0 { Location::Id(id as i64) } else { Location::Unknown })
+            .map(|&id| match id {
+                id if id.is_nan() => Ok(Location::Unknown),
+                id if id.fract() == 0.0 && id.abs() < 1e15 => Ok(Location::Id(id as i64)),
+                id => Err(wrong(format!("has {id}, which names no region"))),
+            })
             .collect(),
     }
 }
@@ -148,21 +224,6 @@ pub(crate) fn location(name: &str) -> Location {
         Location::Unknown
     } else {
         Location::Acronym(name.to_owned())
-    }
-}
-
-fn is_good(column: Column) -> Vec<Option<bool>> {
-    match column {
-        Column::Numbers(numbers) => {
-            numbers.iter().map(|&label| (!label.is_nan()).then_some(label >= 1.0)).collect()
-        }
-        Column::Texts(texts) => texts
-            .iter()
-            .map(|text| match text.trim().to_lowercase().as_str() {
-                "" | "nan" => None,
-                word => Some(word == "good"),
-            })
-            .collect(),
     }
 }
 
@@ -196,22 +257,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_and_numbers_of_quality() {
-        let words = ["good", "Good ", "mua", "noise", ""].map(str::to_owned).to_vec();
-        assert_eq!(is_good(Column::Texts(words)), [Some(true), Some(true), Some(false), Some(false), None]);
-        // The IBL's label is the share of three criteria that were passed.
-        let labels = vec![1.0, 2.0 / 3.0, 0.0, f64::NAN];
-        assert_eq!(is_good(Column::Numbers(labels)), [Some(true), Some(false), Some(false), None]);
-    }
-
-    #[test]
-    fn places_by_name_and_number() {
+    fn places_by_name() {
         assert_eq!(location(" VISp5 "), Location::Acronym("VISp5".to_owned()));
         assert_eq!(location("Unknown"), Location::Unknown);
-        assert_eq!(
-            locations(Column::Numbers(vec![-385.0, f64::NAN])),
-            [Location::Id(-385), Location::Unknown]
-        );
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::NwbOptions;
-use crate::hdf5::{Column, File, Kind, Table, locations, numbers, texts};
+use crate::hdf5::{Column, File, Purpose, Table, locations, numbers, texts};
 use crate::{Location, PrepareError};
 
 /// Extent of the Allen Common Coordinate Framework, µm: anterior to posterior, dorsal to ventral, left to right.
@@ -21,14 +21,37 @@ pub(super) struct Electrodes {
 }
 
 impl Electrodes {
-    /// Reads `/general/extracellular_ephys/electrodes`, if it is there.
-    pub(super) fn read(file: &File, options: &NwbOptions) -> Result<Option<Electrodes>, PrepareError> {
-        let Some(group) = file.group("/general/extracellular_ephys/electrodes")? else { return Ok(None) };
-        let table = Table::open(group, &["id", "group_name", "location"])?;
-        let column = |names: &[&str]| table.pick(None, names);
+    /// Reads the table that the column `electrodes` of `units` has rows of, or else `/general/extracellular_ephys/electrodes`, if
+    /// it is there.
+    pub(super) fn read(
+        file: &File,
+        units: &Table<'_>,
+        options: &NwbOptions,
+        notes: &mut Vec<String>,
+    ) -> Result<Option<Electrodes>, PrepareError> {
+        let of_units = match units.dataset("electrodes") {
+            // Where the table that is referred to is not there, the standard says where it is.
+            Ok(Some(electrodes)) => units.other_table(&electrodes).ok().flatten(),
+            _ => None,
+        };
+        let table = match (of_units, file.group("/general/extracellular_ephys/electrodes")) {
+            (Some(table), _) => table,
+            (None, Ok(None)) => return Ok(None),
+            (None, Ok(Some(group))) => Table::open(group, &["id", "group_name", "location"])?,
+            (None, Err(error)) => return Err(error),
+        };
+        let regions = table.pick(
+            options.electrode_region.as_deref(),
+            &["location", "brain_area", "region"],
+            Purpose::Region,
+            notes,
+        )?;
+        let regions = regions.map(|(name, column)| locations(&table, &name, column)).transpose()?;
+        let mut column = |names: &[&str]| {
+            let column = table.pick(None, names, Purpose::Other, notes)?;
+            Ok::<_, PrepareError>(column.map(|(_, column)| column))
+        };
         let ids = column(&["id"])?.and_then(numbers);
-        let regions =
-            table.pick(options.electrode_region.as_deref(), &["location", "brain_area", "region"])?;
         let mut coordinates = None;
         if options.coordinates {
             let axes = [
@@ -44,13 +67,13 @@ impl Electrodes {
             };
             coordinates = Some([x, y, z]);
         }
-        let groups = column(&["group_name"])?.map(texts);
+        let groups = column(&["group_name", "group"])?.map(texts);
         Ok(Some(Electrodes {
             // Every column that was read has this many values.
             rows: ids.as_ref().map(Vec::len).or(groups.as_ref().map(Vec::len)).unwrap_or(0),
             row_of_id: ids.iter().flatten().enumerate().map(|(row, &id)| (id as i64, row)).collect(),
             ids,
-            locations: regions.map(locations),
+            locations: regions,
             coordinates,
             depths: column(&["rel_y", "probe_vertical_position"])?.and_then(numbers),
             groups,
@@ -105,22 +128,6 @@ impl Electrodes {
         let [electrode] = electrodes else { return None };
         Some(*self.ids.as_ref()?.get(*electrode)? as i64)
     }
-}
-
-/// Groups of electrodes by the address that references have: name, and the region that they say they are in.
-pub(super) fn electrode_groups(file: &File) -> Result<BTreeMap<u64, (String, Location)>, PrepareError> {
-    let mut groups = BTreeMap::new();
-    let Some(parent) = file.group("/general/extracellular_ephys")? else { return Ok(groups) };
-    for name in parent.names()?.0 {
-        let Some(group) = parent.group(&name)? else { continue };
-        let location = match group.dataset("location")? {
-            Some(dataset) if dataset.kind() == Kind::Text => dataset.texts()?.into_iter().next(),
-            _ => group.text_attribute("location")?,
-        };
-        let location = crate::hdf5::location(&location.unwrap_or_default());
-        groups.insert(group.address(), (name, location));
-    }
-    Ok(groups)
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ mod observed;
 mod series;
 mod units;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::hdf5::{File, Table, TraceSelection, UnitColumns};
+use crate::hdf5::{File, Table, TraceSelection, UnitColumns, noted};
 use crate::{PrepareError, Recording, UsualTrials};
 
 /// What is read of an NWB file, and how; the default takes what the standard and most laboratories have.
@@ -27,6 +27,8 @@ pub struct NwbOptions {
     pub coordinates: bool,
     /// Which series become traces.
     pub traces: TraceSelection,
+    /// Folders that links may lead into, beside the file's own.
+    pub link_folders: Vec<PathBuf>,
 }
 
 impl Default for NwbOptions {
@@ -38,6 +40,7 @@ impl Default for NwbOptions {
             intervals: "trials".to_owned(),
             coordinates: false,
             traces: TraceSelection::All,
+            link_folders: Vec::new(),
         }
     }
 }
@@ -46,9 +49,10 @@ impl Default for NwbOptions {
 ///
 /// # Errors
 /// [`PrepareError::Io`], [`PrepareError::Corrupt`] if it is not HDF5 or ends too early, [`PrepareError::Missing`] if it has no units,
-/// no trials, or not what the options name (it says what there is), [`PrepareError::Field`] if a data set contradicts another.
+/// no trials, or not what the options name (it says what there is), [`PrepareError::Field`] if a data set contradicts another,
+/// [`PrepareError::Link`] if what is needed lies in a file that is not beside it.
 pub fn read_nwb(path: impl AsRef<Path>, options: &NwbOptions) -> Result<Recording, PrepareError> {
-    read(&File::open(path.as_ref())?, options)
+    read(&File::open(path.as_ref(), &options.link_folders)?, options)
 }
 
 /// Reads the bytes of an NWB 2 file; `path` is the name that errors give, and where the recording says it is from.
@@ -68,7 +72,7 @@ pub fn read_nwb_bytes(
 /// # Errors
 /// As [`read_nwb`], of the identifier.
 pub fn nwb_eid(path: impl AsRef<Path>, options: &NwbOptions) -> Result<String, PrepareError> {
-    eid(&File::open(path.as_ref())?, options)
+    eid(&File::open(path.as_ref(), &options.link_folders)?, options)
 }
 
 fn eid(file: &File, options: &NwbOptions) -> Result<String, PrepareError> {
@@ -95,7 +99,7 @@ fn read(file: &File, options: &NwbOptions) -> Result<Recording, PrepareError> {
         ));
     }
     recording.eid = eid(file, options)?;
-    recording.subject = match file.text("/general/subject/subject_id")? {
+    recording.subject = match noted(file.text("/general/subject/subject_id"), &mut recording.notes)? {
         Some(subject) => subject,
         None => {
             recording
@@ -104,13 +108,14 @@ fn read(file: &File, options: &NwbOptions) -> Result<Recording, PrepareError> {
             String::new()
         }
     };
-    recording.lab = match file.text("/general/lab")? {
+    recording.lab = match noted(file.text("/general/lab"), &mut recording.notes)? {
         Some(lab) => lab,
-        None => file.text("/general/institution")?.unwrap_or_default(),
+        None => noted(file.text("/general/institution"), &mut recording.notes)?.unwrap_or_default(),
     };
     read_trials(file, options, &mut recording)?;
     units::read(file, options, &mut recording)?;
     recording.traces = series::read(file, options, &mut recording.notes)?;
+    recording.links = file.links();
     Ok(recording)
 }
 
@@ -131,7 +136,8 @@ fn read_trials(file: &File, options: &NwbOptions, recording: &mut Recording) -> 
     let table = Table::open(group, &["start_time"])?;
     recording.trials = table.trials(&mut recording.notes)?;
     if recording.trials.numbers("start_time").is_none() {
-        return Err(file.field(&format!("{path}/start_time"), "has no times", "export the file again"));
+        let cure = "choose another table of intervals with --intervals";
+        return Err(file.field(&format!("{path}/start_time"), recording.trials.lack_of("start_time"), cure));
     }
     Ok(())
 }

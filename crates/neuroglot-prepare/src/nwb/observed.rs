@@ -1,6 +1,6 @@
 //! When units were observed (`obs_intervals` of `/units`), and which times are invalid (`/intervals/invalid_times`).
 
-use crate::hdf5::{File, Kind, Table};
+use crate::hdf5::{File, Kind, Purpose, Table, noted, numbers};
 use crate::{Intervals, Observed, PrepareError, RecordedUnit};
 
 /// What the file says of when it was recorded. `units` are those of the table of units.
@@ -10,8 +10,11 @@ pub(super) fn read(
     units: &[RecordedUnit],
     notes: &mut Vec<String>,
 ) -> Result<Observed, PrepareError> {
-    let mut observed = Observed { units: of_units(table, units.len(), notes)?, ..Observed::default() };
-    let invalid = invalid_times(file, notes)?;
+    let of_units = of_units(table, units.len(), notes).map(Some);
+    let of_units = noted(of_units, notes)?.unwrap_or_default();
+    let mut observed = Observed { units: of_units, ..Observed::default() };
+    let invalid = invalid_times(file, notes).map(Some);
+    let invalid = noted(invalid, notes)?.unwrap_or_default();
     let (mut of_all, mut count) = (Vec::new(), 0);
     for Invalid { stretch, tags } in invalid {
         count += 1;
@@ -91,7 +94,10 @@ fn invalid_times(file: &File, notes: &mut Vec<String>) -> Result<Vec<Invalid>, P
     let Some(group) = file.group("/intervals/invalid_times")? else { return Ok(Vec::new()) };
     let path = group.path().to_owned();
     let table = Table::open(group, &["start_time", "id"])?;
-    let edge = |name: &str| Ok::<_, PrepareError>(table.pick(None, &[name])?.and_then(crate::hdf5::numbers));
+    let mut edge = |name: &str| {
+        let column = table.pick(None, &[name], Purpose::Other, notes)?;
+        Ok::<_, PrepareError>(column.and_then(|(_, column)| numbers(column)))
+    };
     let (Some(starts), Some(stops)) = (edge("start_time")?, edge("stop_time")?) else {
         notes.push(format!("{path} passed over: it has no numbers start_time and stop_time"));
         return Ok(Vec::new());

@@ -21,6 +21,9 @@ const RAW: [&str; 8] = [
     "IndexSeries",
 ];
 
+/// What can be done about a series that cannot be read: without a choice it is passed over.
+const OTHER_SERIES: &str = "choose another series with --trace";
+
 /// Reads the series that the options select.
 pub(super) fn read(
     file: &File,
@@ -30,8 +33,10 @@ pub(super) fn read(
     let mut traces = TraceSet::new(&options.traces);
     let mut seen = BTreeSet::new();
     for part in ["processing", "acquisition", "events"] {
-        if let Some(group) = file.group(part)? {
-            visit(&group, MOST_DEEP, &mut seen, &mut traces, notes)?;
+        match file.group(part) {
+            Ok(Some(group)) => visit(&group, MOST_DEEP, &mut seen, &mut traces, notes)?,
+            Ok(None) => {}
+            Err(error) => traces.pass_over(&format!("/{part}"), error, notes)?,
         }
     }
     traces.finish(file)
@@ -41,60 +46,81 @@ pub(super) fn read(
 fn visit(
     group: &Group<'_>,
     deep: usize,
-    seen: &mut BTreeSet<u64>,
+    seen: &mut BTreeSet<(usize, u64)>,
     traces: &mut TraceSet<'_>,
     notes: &mut Vec<String>,
 ) -> Result<(), PrepareError> {
-    if deep == 0 || !seen.insert(group.address()) {
+    if deep == 0 || !seen.insert(group.identity()) {
         return Ok(());
     }
-    let (groups, datasets) = group.names()?;
-    let has = |name: &str| datasets.iter().any(|dataset| dataset == name);
-    if has("timestamps") || (has("data") && has("starting_time")) {
-        series(group, traces, notes)?;
+    let (groups, datasets, broken) = match group.names().and_then(|names| Ok((names, group.broken_links()?)))
+    {
+        Ok(((groups, datasets), broken)) => (groups, datasets, broken),
+        Err(error) => return traces.pass_over(group.path(), error, notes),
+    };
+    let is_broken = |name: &str| broken.iter().any(|(link, _)| link == name);
+    let has = |name: &str| datasets.iter().any(|dataset| dataset == name) || is_broken(name);
+    let is_series = has("timestamps") || (has("data") && has("starting_time"));
+    if is_series {
+        for wanted in traces.wanted(group.path(), group.name()) {
+            let read = series(group, &wanted, traces, notes);
+            traces.unless_chosen(&wanted, group.path(), read, notes)?;
+        }
     } else if has("timestamp") {
         for wanted in traces.wanted(group.path(), group.name()) {
-            events(group, "timestamp", &wanted, traces, notes)?;
+            let read = events(group, "timestamp", &wanted, traces, notes);
+            traces.unless_chosen(&wanted, group.path(), read, notes)?;
         }
     }
     for name in groups {
-        if let Some(child) = group.group(&name)? {
-            visit(&child, deep - 1, seen, traces, notes)?;
+        match group.group(&name) {
+            Ok(Some(child)) => visit(&child, deep - 1, seen, traces, notes)?,
+            Ok(None) => {}
+            Err(error) => traces.pass_over(&format!("{}/{name}", group.path()), error, notes)?,
+        }
+    }
+    for (name, error) in broken {
+        // What belongs to a series was said with it.
+        if !is_series {
+            traces.pass_over(&format!("{}/{name}", group.path()), error, notes)?;
         }
     }
     Ok(())
 }
 
-fn series(group: &Group<'_>, traces: &mut TraceSet<'_>, notes: &mut Vec<String>) -> Result<(), PrepareError> {
-    let path = group.path().to_owned();
+fn series(
+    group: &Group<'_>,
+    wanted: &Wanted,
+    traces: &mut TraceSet<'_>,
+    notes: &mut Vec<String>,
+) -> Result<(), PrepareError> {
+    let path = group.path();
     let kind = group.text_attribute("neurodata_type")?.unwrap_or_default();
-    for wanted in traces.wanted(&path, group.name()) {
-        if !wanted.chosen && RAW.contains(&kind.as_str()) {
-            continue;
-        }
-        match group.dataset("data")? {
-            // Events have no values, or names and labels that say which kind they are of.
-            None => events(group, "timestamps", &wanted, traces, notes)?,
-            Some(data)
-                if data.kind() == Kind::Text || kind == "LabeledEvents" || kind == "AnnotationSeries" =>
-            {
-                events(group, "timestamps", &wanted, traces, notes)?;
-            }
-            Some(data) => match unfit(&data, &wanted) {
-                Some(why) if wanted.chosen => {
-                    let problem = format!("cannot be a trace, {why}");
-                    return Err(group.file().field(
-                        data.path(),
-                        problem,
-                        "choose another series, or one column of it",
-                    ));
-                }
-                Some(why) => notes.push(format!("{path} passed over: {why}")),
-                None => samples(group, &data, &wanted, traces, notes)?,
-            },
-        }
+    if !wanted.chosen && RAW.contains(&kind.as_str()) {
+        return Ok(());
     }
-    Ok(())
+    let Some(data) = group.dataset("data")? else {
+        // Events have no values.
+        if kind == "TimeSeries" {
+            notes.push(format!("{path} has times and no values: the times are counted as events"));
+        }
+        return events(group, "timestamps", wanted, traces, notes);
+    };
+    // Or names and labels that say which kind they are of.
+    if data.kind() == Kind::Text || kind == "LabeledEvents" || kind == "AnnotationSeries" {
+        return events(group, "timestamps", wanted, traces, notes);
+    }
+    match unfit(&data, wanted) {
+        Some(why) if wanted.chosen => {
+            let problem = format!("cannot be a trace, {why}");
+            Err(group.file().field(data.path(), problem, "choose another series, or one column of it"))
+        }
+        Some(why) => {
+            notes.push(format!("{path} passed over: {why}"));
+            Ok(())
+        }
+        None => samples(group, &data, wanted, traces, notes),
+    }
 }
 
 fn events(
@@ -136,11 +162,7 @@ fn samples(
             let times = timestamps.numbers()?;
             if times.len() != rows {
                 let problem = format!("has {} times for {rows} samples", times.len());
-                return Err(file.field(
-                    timestamps.path(),
-                    problem,
-                    "the file is inconsistent, export it again",
-                ));
+                return Err(file.field(timestamps.path(), problem, OTHER_SERIES));
             }
             times
         }
@@ -149,17 +171,12 @@ fn samples(
             let start = starting_time.numbers()?.first().copied().unwrap_or(f64::NAN);
             if !(rate > 0.0 && rate.is_finite() && start.is_finite()) {
                 let problem = format!("has the start {start} s and the rate {rate} Hz");
-                return Err(file.field(
-                    starting_time.path(),
-                    problem,
-                    "the file is inconsistent, export it again",
-                ));
+                return Err(file.field(starting_time.path(), problem, OTHER_SERIES));
             }
             (0..rows).map(|sample| start + sample as f64 / rate).collect()
         }
         (None, None) => {
-            let cure = "choose a series with times";
-            return Err(file.field(group.path(), "has neither timestamps nor a rate", cure));
+            return Err(file.field(group.path(), "has neither timestamps nor a rate", OTHER_SERIES));
         }
     };
     traces.insert_samples(file, wanted, group.path(), &times, &values, columns, notes)

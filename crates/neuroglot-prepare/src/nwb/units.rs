@@ -1,8 +1,10 @@
 //! `/units`: spikes of each unit, and where it was recorded.
 
-use super::electrodes::{Electrodes, electrode_groups};
+use super::electrodes::Electrodes;
 use super::{NwbOptions, observed};
-use crate::hdf5::{Column, File, Kind, Table, UnitTable, unique_uuids};
+use crate::hdf5::{
+    Column, File, Kind, Table, UnitTable, location, named_places, noted, noted_unless, unique_uuids,
+};
 use crate::{Location, PrepareError, RecordedUnit, Recording, SpikeStream};
 
 /// Reads the units into `recording`, whose `eid` is set.
@@ -18,18 +20,22 @@ pub(super) fn read(file: &File, options: &NwbOptions, recording: &mut Recording)
         return Err(file.missing("column spike_times in /units", cure));
     };
     if times.columns() != 1 {
-        return Err(file.field(times.path(), "has several values for each spike", "export the file again"));
+        let cure = "its spikes cannot be told apart; leave the file out";
+        return Err(file.field(times.path(), "has several values for each spike", cure));
     }
     let mut times = times.numbers()?;
     let mut ends = table.ends("spike_times", times.len())?;
-    if ends.last().copied().unwrap_or(0) != times.len() {
-        let problem =
-            format!("has {} spikes after those of the last unit", times.len() - ends.last().unwrap_or(&0));
-        return Err(file.field("/units/spike_times", problem, "the file is inconsistent, export it again"));
+    let of_units = ends.last().copied().unwrap_or(0);
+    if of_units < times.len() {
+        recording.notes.push(format!(
+            "{} spikes are behind those of the last unit, belong to none and were left out",
+            times.len() - of_units
+        ));
+        times.truncate(of_units);
     }
     put_in_order(&mut times, &mut ends, &mut recording.notes);
 
-    recording.units = describe(file, options, &table, &recording.eid, ends.len())?;
+    recording.units = describe(file, options, &table, recording, ends.len())?;
     unique_uuids(recording.units.iter_mut().map(|unit| &mut unit.uuid), &mut recording.notes);
     let unknown = recording.units.iter().filter(|unit| unit.location == Location::Unknown).count();
     if unknown > 0 {
@@ -80,24 +86,29 @@ fn describe(
     file: &File,
     options: &NwbOptions,
     table: &Table<'_>,
-    eid: &str,
+    recording: &mut Recording,
     units: usize,
 ) -> Result<Vec<RecordedUnit>, PrepareError> {
-    let columns = UnitTable::read(table, &options.units)?;
-    let ids = match table.column("id")? {
+    let Recording { eid, notes, quality_unknown, .. } = recording;
+    let columns = UnitTable::read(table, &options.units, notes)?;
+    quality_unknown.clone_from(&columns.quality_unknown);
+    let ids = match noted(table.column("id"), notes)? {
         Some(Column::Numbers(ids)) => ids,
         _ => Vec::new(),
     };
-    let electrodes = Electrodes::read(file, options)?;
+    let is_asked_for = options.coordinates || options.electrode_region.is_some();
+    let electrodes = Electrodes::read(file, table, options, notes);
+    let electrodes = noted_unless(is_asked_for, electrodes, notes)?;
     if options.coordinates && electrodes.is_none() {
         return Err(file.missing(
             "/general/extracellular_ephys/electrodes",
-            "take the names of regions, not coordinates",
+            "leave out --coordinates, to take names of regions",
         ));
     }
     let rows = match &electrodes {
         Some(electrodes) if table.has("electrodes") => {
-            electrodes_of_units(file, table, electrodes.rows(), units)?
+            let rows = electrodes_of_units(file, table, electrodes.rows(), units).map(Some);
+            noted_unless(is_asked_for, rows, notes)?.unwrap_or_default()
         }
         // Files of the Allen Institute have no region references, but the electrode's number.
         Some(electrodes) => (0..units)
@@ -105,7 +116,7 @@ fn describe(
             .collect(),
         None => Vec::new(),
     };
-    let groups = groups_of_units(file, table, units)?;
+    let groups = noted(groups_of_units(table, units).map(Some), notes)?.unwrap_or_default();
     Ok((0..units)
         .map(|unit| {
             let rows = rows.get(unit).map_or(&[][..], Vec::as_slice);
@@ -141,6 +152,9 @@ fn describe(
         .collect())
 }
 
+/// What can be done where electrodes do not say where units are.
+const OTHER_REGIONS: &str = "take regions from a column of the units with --unit-region";
+
 /// Rows of the table of electrodes for each unit, from the region references `electrodes`: `[unit][electrode]`.
 fn electrodes_of_units(
     file: &File,
@@ -161,7 +175,7 @@ fn electrodes_of_units(
         (1..=units).map(|unit| unit * columns).collect()
     } else {
         let problem = format!("has {} rows for {units} units", dataset.rows());
-        return Err(file.field(dataset.path(), problem, "the file is inconsistent, export it again"));
+        return Err(file.field(dataset.path(), problem, OTHER_REGIONS));
     };
     let mut rows = Vec::with_capacity(ends.len());
     let mut start = 0;
@@ -171,7 +185,7 @@ fn electrodes_of_units(
             .map(|&row| {
                 usize::try_from(row).ok().filter(|row| *row < electrodes).ok_or_else(|| {
                     let problem = format!("names electrode {row} of {electrodes}");
-                    file.field(dataset.path(), problem, "the file is inconsistent, export it again")
+                    file.field(dataset.path(), problem, OTHER_REGIONS)
                 })
             })
             .collect::<Result<_, _>>()?;
@@ -182,17 +196,13 @@ fn electrodes_of_units(
 }
 
 /// Name and region of each unit's `electrode_group`, where it has one.
-fn groups_of_units(
-    file: &File,
-    table: &Table<'_>,
-    units: usize,
-) -> Result<Vec<Option<(String, Location)>>, PrepareError> {
+fn groups_of_units(table: &Table<'_>, units: usize) -> Result<Vec<Option<(String, Location)>>, PrepareError> {
     let Some(dataset) = table.dataset("electrode_group")? else { return Ok(Vec::new()) };
     if dataset.kind() != Kind::Reference || dataset.rows() != units as u64 || dataset.columns() != 1 {
         return Ok(Vec::new());
     }
-    let groups = electrode_groups(file)?;
-    Ok(dataset.references()?.iter().map(|address| groups.get(address).cloned()).collect())
+    let group = |place: (String, Option<String>)| (place.0, location(&place.1.unwrap_or_default()));
+    Ok(named_places(&dataset)?.into_iter().map(|place| place.map(group)).collect())
 }
 
 #[cfg(test)]

@@ -15,7 +15,11 @@ pub(super) fn of(group: &Group<'_>) -> Result<Option<Intervals>, PrepareError> {
     let (starts, ends) = (starts.numbers()?, ends.numbers()?);
     if starts.len() != ends.len() {
         let problem = format!("has {} starts and {} ends", starts.len(), ends.len());
-        return Err(domain.file().field(domain.path(), problem, "the file is inconsistent, write it again"));
+        return Err(domain.file().field(
+            domain.path(),
+            problem,
+            "choose something else, or leave the file out",
+        ));
     }
     Ok(Some(Intervals::new(starts.into_iter().zip(ends).map(|(start, end)| [start, end]))))
 }

@@ -4,9 +4,9 @@ mod domain;
 mod series;
 mod units;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use crate::hdf5::{File, Table, TraceSelection, UnitColumns};
+use crate::hdf5::{File, Table, TraceSelection, UnitColumns, noted};
 use crate::{PrepareError, Recording, UsualTrials};
 
 /// What is read of a temporaldata file, and how; the default takes what brainsets have.
@@ -21,6 +21,8 @@ pub struct TemporaldataOptions {
     pub intervals: String,
     /// Which fields of time series become traces.
     pub traces: TraceSelection,
+    /// Folders that links may lead into, beside the file's own.
+    pub link_folders: Vec<PathBuf>,
 }
 
 impl Default for TemporaldataOptions {
@@ -30,6 +32,7 @@ impl Default for TemporaldataOptions {
             units: UnitColumns::default(),
             intervals: "trials".to_owned(),
             traces: TraceSelection::All,
+            link_folders: Vec::new(),
         }
     }
 }
@@ -44,7 +47,7 @@ pub fn read_temporaldata(
     path: impl AsRef<Path>,
     options: &TemporaldataOptions,
 ) -> Result<Recording, PrepareError> {
-    read(&File::open(path.as_ref())?, options)
+    read(&File::open(path.as_ref(), &options.link_folders)?, options)
 }
 
 /// Reads the bytes of a temporaldata file; `path` is the name that errors give, and where the recording says it is from.
@@ -67,7 +70,7 @@ pub fn temporaldata_eid(
     path: impl AsRef<Path>,
     options: &TemporaldataOptions,
 ) -> Result<String, PrepareError> {
-    eid(&File::open(path.as_ref())?, options)
+    eid(&File::open(path.as_ref(), &options.link_folders)?, options)
 }
 
 fn eid(file: &File, options: &TemporaldataOptions) -> Result<String, PrepareError> {
@@ -88,18 +91,20 @@ fn read(file: &File, options: &TemporaldataOptions) -> Result<Recording, Prepare
         ));
     }
     recording.eid = eid(file, options)?;
-    recording.subject = match described(file, "subject")? {
+    recording.subject = match noted(described(file, "subject"), &mut recording.notes)? {
         Some(subject) => subject,
         None => {
             recording.notes.push("subject.id is not there: the animal is not known".to_owned());
             String::new()
         }
     };
-    recording.lab = described(file, "brainset")?.unwrap_or_default();
+    recording.lab = noted(described(file, "brainset"), &mut recording.notes)?.unwrap_or_default();
     read_trials(file, options, &mut recording)?;
     units::read(file, options, &mut recording)?;
-    recording.observed.recording = domain::of_recording(file, &recording.spikes)?;
+    recording.observed.recording =
+        noted(domain::of_recording(file, &recording.spikes), &mut recording.notes)?;
     (recording.traces, recording.observed.traces) = series::read(file, options, &mut recording.notes)?;
+    recording.links = file.links();
     Ok(recording)
 }
 
@@ -153,7 +158,8 @@ fn read_trials(
     for edge in ["start", "end"] {
         if recording.trials.numbers(edge).is_none() {
             let what = format!("numbers {edge} in {}", options.intervals);
-            return Err(file.missing(what, "an Interval has start and end; choose other intervals"));
+            let cure = format!("{}; choose other intervals with --intervals", recording.trials.lack_of(edge));
+            return Err(file.missing(what, cure));
         }
     }
     Ok(())

@@ -3,8 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{TemporaldataOptions, domain};
-use crate::hdf5::{File, Group, TraceSet, in_order, unfit};
+use crate::hdf5::{File, Group, TraceSet, Wanted, in_order, unfit};
 use crate::{Intervals, PrepareError, Trace};
+
+/// What can be done about a series that cannot be read: without a choice it is passed over.
+const OTHER_SERIES: &str = "choose another series with --trace";
 
 /// Groups in groups are followed this deep; `Data` in `Data` is rare.
 const MOST_DEEP: usize = 8;
@@ -29,26 +32,39 @@ fn visit(
     group: &Group<'_>,
     name: &str,
     deep: usize,
-    seen: &mut BTreeSet<u64>,
+    seen: &mut BTreeSet<(usize, u64)>,
     traces: &mut TraceSet<'_>,
     notes: &mut Vec<String>,
 ) -> Result<(), PrepareError> {
-    if deep == 0 || name == "spikes" || !seen.insert(group.address()) {
+    if deep == 0 || name == "spikes" || !seen.insert(group.identity()) {
         return Ok(());
     }
-    match group.text_attribute("object")?.as_deref() {
-        Some("Data") => {
-            for child in group.names()?.0 {
-                if let Some(below) = group.group(&child)? {
-                    let name = if name.is_empty() { child } else { format!("{name}.{child}") };
-                    visit(&below, &name, deep - 1, seen, traces, notes)?;
+    let called = |child: &str| match name {
+        "" => child.to_owned(),
+        name => format!("{name}.{child}"),
+    };
+    match group.text_attribute("object") {
+        Ok(Some(object)) if object == "Data" => {
+            let (groups, broken) = match group.names().and_then(|names| Ok((names, group.broken_links()?))) {
+                Ok(((groups, _), broken)) => (groups, broken),
+                Err(error) => return traces.pass_over(name, error, notes),
+            };
+            for child in groups {
+                match group.group(&child) {
+                    Ok(Some(below)) => visit(&below, &called(&child), deep - 1, seen, traces, notes)?,
+                    Ok(None) => {}
+                    Err(error) => traces.pass_over(&called(&child), error, notes)?,
                 }
+            }
+            for (child, error) in broken {
+                traces.pass_over(&called(&child), error, notes)?;
             }
             Ok(())
         }
-        Some("IrregularTimeSeries") => series(group, name, true, traces, notes),
-        Some("RegularTimeSeries") => series(group, name, false, traces, notes),
-        _ => Ok(()),
+        Ok(Some(object)) if object == "IrregularTimeSeries" => series(group, name, true, traces, notes),
+        Ok(Some(object)) if object == "RegularTimeSeries" => series(group, name, false, traces, notes),
+        Ok(_) => Ok(()),
+        Err(error) => traces.pass_over(name, error, notes),
     }
 }
 
@@ -59,21 +75,19 @@ fn series(
     traces: &mut TraceSet<'_>,
     notes: &mut Vec<String>,
 ) -> Result<(), PrepareError> {
-    let file = group.file();
-    let mut irregular_times = None;
-    let fields: Vec<String> = group.names()?.1.into_iter().filter(|field| !is_index(field)).collect();
+    let fields = match group.names().and_then(|names| Ok((names.1, group.broken_links()?))) {
+        // A field behind a link that leads nowhere is one still.
+        Ok((fields, broken)) => fields.into_iter().chain(broken.into_iter().map(|(name, _)| name)),
+        Err(error) => return traces.pass_over(name, error, notes),
+    };
+    let fields: Vec<String> = fields.filter(|field| !is_index(field) && field != "domain").collect();
     if fields.is_empty() && irregular {
         for wanted in traces.wanted(name, name) {
-            let times = timestamps(group)?;
-            let (times, _) = in_order(times.clone(), times, name, notes);
-            if let Some(domain) = domain::of(group)?
-                && !domain::is_span_of(&domain, times.first(), times.last())
-            {
-                traces.observe(name, domain);
-            }
-            traces.insert(wanted.name, name, Trace::Events(times));
+            let read = events(group, name, &wanted, traces, notes);
+            traces.unless_chosen(&wanted, name, read, notes)?;
         }
     }
+    let mut irregular_times = None;
     for field in fields {
         let path = format!("{name}.{field}");
         // Which samples the file's makers train and test on.
@@ -81,50 +95,81 @@ fn series(
             continue;
         }
         for wanted in traces.wanted(&path, &path) {
-            let Some(data) = group.dataset(&field)? else { continue };
-            match unfit(&data, &wanted) {
-                Some(why) if wanted.chosen => {
-                    let problem = format!("cannot be a trace, {why}");
-                    return Err(file.field(
-                        data.path(),
-                        problem,
-                        "choose another field, or one column of it",
-                    ));
-                }
-                Some(why) => {
-                    notes.push(format!("{path} passed over: {why}"));
-                    continue;
-                }
-                None => {}
-            }
-            let columns = usize::try_from(data.columns()).unwrap_or(usize::MAX);
-            let values = data.numbers()?;
-            let rows = values.len().checked_div(columns).unwrap_or(0);
-            let regular_times;
-            let times = if irregular {
-                if irregular_times.is_none() {
-                    irregular_times = Some(timestamps(group)?);
-                }
-                irregular_times.as_deref().unwrap_or_default()
-            } else {
-                regular_times = grid(group, rows)?;
-                &regular_times
-            };
-            if times.len() != rows {
-                let problem = format!("has {rows} samples for {} times", times.len());
-                return Err(file.field(data.path(), problem, "the file is inconsistent, write it again"));
-            }
-            // The edges of a regular series lie on its samples, of which that at the end is fill already: half a sample
-            // earlier no rounding matters.
-            if !irregular && let Some(domain) = domain::of(group)? {
-                let half = 0.5 / group.number_attribute("sampling_rate")?.unwrap_or(f64::INFINITY);
-                let earlier = domain.stretches().iter().map(|stretch| stretch.map(|edge| edge - half));
-                traces.observe(&path, Intervals::new(earlier));
-            }
-            traces.insert_samples(file, &wanted, &path, times, &values, columns, notes)?;
+            let times = if irregular { Some(&mut irregular_times) } else { None };
+            let read = samples(group, &field, &path, &wanted, times, traces, notes);
+            traces.unless_chosen(&wanted, &path, read, notes)?;
         }
     }
     Ok(())
+}
+
+/// Adds a series that has times and no values.
+fn events(
+    group: &Group<'_>,
+    name: &str,
+    wanted: &Wanted,
+    traces: &mut TraceSet<'_>,
+    notes: &mut Vec<String>,
+) -> Result<(), PrepareError> {
+    let times = timestamps(group)?;
+    let (times, _) = in_order(times.clone(), times, name, notes);
+    if let Some(domain) = domain::of(group)?
+        && !domain::is_span_of(&domain, times.first(), times.last())
+    {
+        traces.observe(name, domain);
+    }
+    traces.insert(wanted.name.clone(), name, Trace::Events(times));
+    Ok(())
+}
+
+/// Adds a field of a series: samples at `times`, which are read once for all fields, or at a rate.
+fn samples(
+    group: &Group<'_>,
+    field: &str,
+    path: &str,
+    wanted: &Wanted,
+    times: Option<&mut Option<Vec<f64>>>,
+    traces: &mut TraceSet<'_>,
+    notes: &mut Vec<String>,
+) -> Result<(), PrepareError> {
+    let file = group.file();
+    let Some(data) = group.dataset(field)? else { return Ok(()) };
+    match unfit(&data, wanted) {
+        Some(why) if wanted.chosen => {
+            let problem = format!("cannot be a trace, {why}");
+            return Err(file.field(data.path(), problem, "choose another field, or one column of it"));
+        }
+        Some(why) => {
+            notes.push(format!("{path} passed over: {why}"));
+            return Ok(());
+        }
+        None => {}
+    }
+    let columns = usize::try_from(data.columns()).unwrap_or(usize::MAX);
+    let values = data.numbers()?;
+    let rows = values.len().checked_div(columns).unwrap_or(0);
+    let is_regular = times.is_none();
+    let regular_times;
+    let times = match times {
+        Some(Some(times)) => times.as_slice(),
+        Some(times) => times.insert(timestamps(group)?).as_slice(),
+        None => {
+            regular_times = grid(group, rows)?;
+            &regular_times
+        }
+    };
+    if times.len() != rows {
+        let problem = format!("has {rows} samples for {} times", times.len());
+        return Err(file.field(data.path(), problem, OTHER_SERIES));
+    }
+    // The edges of a regular series lie on its samples, of which that at the end is fill already: half a sample earlier no
+    // rounding matters.
+    if is_regular && let Some(domain) = domain::of(group)? {
+        let half = 0.5 / group.number_attribute("sampling_rate")?.unwrap_or(f64::INFINITY);
+        let earlier = domain.stretches().iter().map(|stretch| stretch.map(|edge| edge - half));
+        traces.observe(path, Intervals::new(earlier));
+    }
+    traces.insert_samples(file, wanted, path, times, &values, columns, notes)
 }
 
 /// Whether a data set of a series says when its samples are, not what.
@@ -135,9 +180,7 @@ fn is_index(field: &str) -> bool {
 fn timestamps(group: &Group<'_>) -> Result<Vec<f64>, PrepareError> {
     match group.dataset("timestamps")? {
         Some(dataset) => dataset.numbers(),
-        None => Err(group
-            .file()
-            .missing(format!("timestamps in {}", group.path()), "the file is inconsistent, write it again")),
+        None => Err(group.file().missing(format!("timestamps in {}", group.path()), OTHER_SERIES)),
     }
 }
 
@@ -154,7 +197,7 @@ fn grid(group: &Group<'_>, rows: usize) -> Result<Vec<f64>, PrepareError> {
     };
     if !(rate > 0.0 && rate.is_finite() && start.is_finite()) {
         let problem = format!("has the start {start} s and the rate {rate} Hz");
-        return Err(file.field(group.path(), problem, "the file is inconsistent, write it again"));
+        return Err(file.field(group.path(), problem, OTHER_SERIES));
     }
     Ok((0..rows).map(|sample| start + sample as f64 / rate).collect())
 }

@@ -1,8 +1,11 @@
 //! `spikes` and `units`.
 
 use super::TemporaldataOptions;
-use crate::hdf5::{File, Table, UnitTable, texts, unique_uuids};
+use crate::hdf5::{File, Purpose, Table, UnitTable, texts, unique_uuids};
 use crate::{Location, PrepareError, RecordedUnit, Recording, SpikeStream};
+
+/// What can be done about spikes that cannot be told apart.
+const CONTRADICTS: &str = "its spikes cannot be told apart; download it again, or leave the file out";
 
 /// Reads the units and their spikes into `recording`, whose `eid` is set.
 pub(super) fn read(
@@ -17,13 +20,17 @@ pub(super) fn read(
     let keys: Vec<&str> =
         ["id", "unit_id", "unit_number"].into_iter().chain(fields.iter().map(String::as_str)).collect();
     let table = Table::open(group, &keys)?;
-    let names = table.pick(None, &["id", "unit_id", "unit_name", "unit_number"])?.map(texts);
-    let columns = UnitTable::read(&table, &options.units)?;
+    let usual = ["id", "unit_id", "unit_name", "unit_number"];
+    let names =
+        table.pick(None, &usual, Purpose::Other, &mut recording.notes)?.map(|(_, names)| texts(names));
+    let columns = UnitTable::read(&table, &options.units, &mut recording.notes)?;
+    recording.quality_unknown.clone_from(&columns.quality_unknown);
     let units = match &names {
         Some(names) => names.len(),
-        None => table.plain_names()?.first().map_or(Ok(0), |name| {
-            table.column(name).map(|column| column.map_or(0, |column| texts(column).len()))
-        })?,
+        None => table
+            .plain_names()?
+            .first()
+            .map_or(Ok(0), |name| table.column(name).map(|column| column.map_or(0, |column| column.len())))?,
     };
     recording.units = (0..units)
         .map(|unit| {
@@ -65,7 +72,7 @@ fn spikes(file: &File, units: usize, notes: &mut Vec<String>) -> Result<SpikeStr
     let indices = index.integers()?;
     if times.len() != indices.len() {
         let problem = format!("has {} values for {} spikes", indices.len(), times.len());
-        return Err(file.field(index.path(), problem, "the file is inconsistent, write it again"));
+        return Err(file.field(index.path(), problem, CONTRADICTS));
     }
     let mut of_units = Vec::with_capacity(indices.len());
     for index_of_spike in indices {
@@ -73,7 +80,7 @@ fn spikes(file: &File, units: usize, notes: &mut Vec<String>) -> Result<SpikeStr
             Ok(unit) if (unit as usize) < units => of_units.push(unit),
             _ => {
                 let problem = format!("names unit {index_of_spike} of {units}");
-                return Err(file.field(index.path(), problem, "the file is inconsistent, write it again"));
+                return Err(file.field(index.path(), problem, CONTRADICTS));
             }
         }
     }

@@ -144,6 +144,9 @@ struct UnitOptions {
     /// [default: what keeps most units times trials]
     #[arg(long, value_name = "PERCENT")]
     least_observed: Option<f64>,
+    /// Names of regions that a source has as numbers which are no Allen ids, such as 0=CA1,1=VISp,2=unknown
+    #[arg(long, value_name = "CODE=NAME,…", value_delimiter = ',', value_parser = region_code)]
+    region_codes: Vec<(i64, String)>,
 }
 
 #[derive(Debug, Args)]
@@ -179,6 +182,9 @@ struct Hdf5Arguments {
     /// Column of the units with their quality
     #[arg(long, value_name = "COLUMN")]
     unit_quality: Option<String>,
+    /// Values of that column that are good, separated by commas [default: good, or a truth value]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    good_values: Vec<String>,
     /// Column of the units with probes
     #[arg(long, value_name = "COLUMN")]
     unit_probe: Option<String>,
@@ -194,6 +200,9 @@ struct Hdf5Arguments {
     /// Regions by the electrodes' coordinates in --annotation, not by names, of NWB files
     #[arg(long, requires = "annotation")]
     coordinates: bool,
+    /// A folder that links of a file may lead into, beside its own. May be given several times
+    #[arg(long = "link-folder", value_name = "DIR")]
+    link_folders: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -324,6 +333,7 @@ impl Arguments {
         if self.units.least_observed.is_some() {
             options.least_observed = self.units.least_observed;
         }
+        options.region_codes.extend(self.units.region_codes.iter().cloned());
         options.bins().map_err(CommandError::Usage)?;
         let AlfArguments { revision, sorter, probes } = &self.alf;
         let eid = &self.eid;
@@ -448,7 +458,10 @@ impl Hdf5Arguments {
             &self.unit_channel,
         ];
         for columns in [&mut reading.nwb.units, &mut reading.temporaldata.units] {
-            let UnitColumns { uuid, region, quality, depth, probe, channel } = columns;
+            let UnitColumns { uuid, region, quality, good_values, depth, probe, channel } = columns;
+            if !self.good_values.is_empty() {
+                good_values.clone_from(&self.good_values);
+            }
             for (column, given) in [uuid, region, quality, depth, probe, channel].into_iter().zip(given) {
                 if given.is_some() {
                     column.clone_from(given);
@@ -465,6 +478,8 @@ impl Hdf5Arguments {
             reading.nwb.electrode_region.clone_from(&self.electrode_region);
         }
         reading.nwb.coordinates |= self.coordinates;
+        reading.nwb.link_folders.extend(self.link_folders.iter().cloned());
+        reading.temporaldata.link_folders.extend(self.link_folders.iter().cloned());
     }
 }
 
@@ -486,6 +501,14 @@ impl ManyOptions {
 fn set<T: Clone>(option: &mut T, given: &Option<T>) {
     if let Some(given) = given {
         option.clone_from(given);
+    }
+}
+
+fn region_code(text: &str) -> Result<(i64, String), String> {
+    let (code, name) = text.split_once('=').unwrap_or((text, ""));
+    match (code.trim().parse(), name.trim()) {
+        (Ok(code), name) if !name.is_empty() => Ok((code, name.to_owned())),
+        _ => Err(format!("{text} is not CODE=NAME, such as 0=CA1")),
     }
 }
 

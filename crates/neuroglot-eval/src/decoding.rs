@@ -112,7 +112,8 @@ impl DecodingFeatures {
         let fit_features = Features::new(&fit_features, self.width).map_err(in_words)?;
         let test_features = Features::new(&test_features, self.width).map_err(in_words)?;
         let products = SampleProducts::new(fit_features, test_features).map_err(in_words)?;
-        match target.classes().map(<[String]>::len) {
+        let folds = LogisticDecoder::default().folds.min(rarest);
+        let mut result = match target.classes().map(<[String]>::len) {
             None => {
                 let values = target.values(&fit);
                 let found =
@@ -122,19 +123,23 @@ impl DecodingFeatures {
             }
             Some(2) => {
                 let labels: Vec<bool> = target.classes_of(&fit).iter().map(|class| *class == 1).collect();
-                let decoder = LogisticDecoder::default();
-                let decoder = LogisticDecoder { folds: decoder.folds.min(rarest), ..decoder };
+                let decoder = LogisticDecoder { folds, ..LogisticDecoder::default() };
                 let found = decoder.fit_predict_products(&products, &labels).map_err(in_words)?;
                 target.score(&found.margins, found.inverse_penalty)
             }
             Some(classes) => {
                 let class_of = target.classes_of(&fit);
-                let decoder = MultinomialDecoder::default();
-                let decoder = MultinomialDecoder { folds: decoder.folds.min(rarest), ..decoder };
+                let decoder = MultinomialDecoder { folds, ..MultinomialDecoder::default() };
                 let found = decoder.fit_predict_products(&products, &class_of, classes).map_err(in_words)?;
                 target.score(&found.probabilities, found.inverse_penalty)
             }
+        }?;
+        if folds < LogisticDecoder::default().folds {
+            result.notes.push(format!(
+                "the rarest category has {rarest} training trials: the penalty was chosen with {folds} folds"
+            ));
         }
+        Ok(result)
     }
 }
 

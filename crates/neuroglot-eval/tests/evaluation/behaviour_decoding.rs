@@ -215,6 +215,10 @@ fn chance_comes_from_training_trials_and_a_rare_class_is_warned_of() {
     assert_close(Some(reward.chance), Some(0.1), "the share of 0 in the test trials");
     let counts: Vec<_> = reward.classes.iter().map(|class| (class.training, class.test)).collect();
     assert_eq!(counts, [(157, 4), (3, 36)]);
+    assert_eq!(
+        reward.notes,
+        ["the rarest category has 3 training trials: the penalty was chosen with 3 folds"]
+    );
     let [balanced, auc] = [reward.balanced_accuracy, reward.auc].map(Option::unwrap);
     assert!(balanced.low <= balanced.mean && balanced.mean <= balanced.high);
     assert!(auc.low <= auc.mean && auc.mean <= auc.high && (auc.mean - 0.5).abs() < 0.35, "{auc:?}");

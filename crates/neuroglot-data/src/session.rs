@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::origin::Origin;
+use crate::text::{is_unprintable, printable};
 use crate::{DataError, SpikeCounts, Split};
 
 /// One recorded (or simulated) unit: the spikes that spike sorting assigned to one source.
@@ -72,6 +73,28 @@ pub struct SessionParts {
     pub true_rates: Option<Vec<f32>>,
 }
 
+impl SessionParts {
+    /// Names reach terminals, documents and folders: none of them holds what is not seen.
+    fn with_printable_names(mut self) -> SessionParts {
+        let units = self.units.iter_mut().flat_map(|unit| [&mut unit.uuid, &mut unit.region]);
+        for name in [&mut self.eid, &mut self.subject, &mut self.lab].into_iter().chain(units) {
+            make_printable(name);
+        }
+        if self.behaviours.keys().any(|name| name.contains(is_unprintable)) {
+            let named = |(name, values): (String, Behaviour)| (printable(&name).into_owned(), values);
+            self.behaviours = self.behaviours.into_iter().map(named).collect();
+        }
+        self
+    }
+}
+
+/// Writes out what is unprintable in a name.
+pub(crate) fn make_printable(name: &mut String) {
+    if name.contains(is_unprintable) {
+        *name = printable(name).into_owned();
+    }
+}
+
 /// One recording of one animal: spike counts `[trial, bin, unit]`, a region per unit, a split and behaviours per trial.
 ///
 /// A session has at least one trial, bin, unit and spike, and its parts agree in shape.
@@ -108,7 +131,7 @@ impl Session {
     /// [`DataError::Invalid`] names the part that does not fit the others; [`DataError::NoSpikes`] if no unit fires.
     pub fn new(parts: SessionParts) -> Result<Session, DataError> {
         let SessionParts { eid, subject, lab, bin_seconds, units, splits, counts, behaviours, true_rates } =
-            parts;
+            parts.with_printable_names();
         let (trials, bins) = (counts.trials(), counts.bins());
         let check = |holds: bool, field: &str, problem: &dyn Fn() -> String| match holds {
             true => Ok(()),

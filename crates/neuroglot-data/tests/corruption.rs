@@ -187,6 +187,27 @@ fn rows_and_files_must_agree() {
 }
 
 #[test]
+fn names_that_would_speak_to_a_terminal_are_written_out() {
+    let folder = tempfile::tempdir().unwrap();
+    for split in ["train", "val", "test"] {
+        let mut columns = columns();
+        let eid = "a\u{1b}[2J\nb\u{202e}c";
+        columns[6].1 = Arc::new(StringArray::from(vec![eid; 2]));
+        let regions = ["PO\r", "PO", "CA1\u{9b}31m"];
+        columns[8].1 = texts(&[&regions, &regions]);
+        write_file(&folder.path().join(format!("{split}.parquet")), columns);
+    }
+    let session = Session::read(folder.path()).unwrap();
+    assert_eq!(session.eid(), r"a\u{1b}[2J\nb\u{202e}c");
+    assert_eq!(session.regions(), [r"CA1\u{9b}31m", "PO", r"PO\r"]);
+    let header = neuroglot_data::SessionHeader::read(folder.path()).unwrap();
+    assert_eq!(header.eid, session.eid());
+    // Written and read again, it is the same session.
+    session.write(folder.path().join("again"), false).unwrap();
+    assert_eq!(Session::read(folder.path().join("again")).unwrap(), session);
+}
+
+#[test]
 fn a_session_without_spikes_or_files_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     for split in ["train", "val", "test"] {

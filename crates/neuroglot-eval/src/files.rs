@@ -4,6 +4,7 @@ use crate::results::Evaluation;
 use crate::tables::to_parquet;
 use crate::{EvalError, summary_json};
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array};
+use neuroglot_files::RESULTS;
 use neuroglot_train::{replace_file, replace_folder};
 use std::path::Path;
 use std::sync::Arc;
@@ -34,7 +35,7 @@ pub fn write_evaluation(evaluation: &Evaluation, folder: &Path) -> Result<(), Ev
 pub fn read_evaluation(folder: &Path) -> Result<Evaluation, EvalError> {
     let path = folder.join(EVALUATION);
     let wrong = |problem: String| EvalError::File { path: path.clone(), problem };
-    let text = std::fs::read(&path)
+    let text = neuroglot_files::read(&path, RESULTS)
         .map_err(|error| wrong(format!("{error}; evaluate the run first, with `neuroglot evaluate`")))?;
     serde_json::from_slice(&text).map_err(|error| wrong(format!("{error}; evaluate the run again")))
 }

@@ -5,6 +5,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, UInt32Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::DataType;
+use neuroglot_data::with_checksums;
 use neuroglot_train::replace_file;
 use npyz::{DType, WriterBuilder};
 use parquet::arrow::ArrowWriter;
@@ -119,7 +120,7 @@ pub(crate) fn to_parquet(table: &RecordBatch) -> Vec<u8> {
     let mut writer = ArrowWriter::try_new(&mut bytes, table.schema(), None).expect("a plain schema");
     writer.write(table).expect("writing to memory");
     writer.close().expect("writing to memory");
-    bytes
+    with_checksums(bytes).expect("a file that was just written")
 }
 
 /// The entries of a column of lists, and how many each row has.

@@ -1,6 +1,5 @@
 //! What the footer of a Parquet file claims, before a decoder believes it.
 
-use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use parquet::file::metadata::ParquetMetaData;
@@ -15,7 +14,7 @@ const TAIL: u64 = 8;
 const MAX_VALUES: i64 = 1 << 32;
 
 /// Refuses a footer, of a file of `size` bytes, that is not as the format has it.
-pub(super) fn check_footer(mut file: &File, size: u64) -> Result<(), String> {
+pub(super) fn check_footer(mut file: impl Read + Seek, size: u64) -> Result<(), String> {
     let mut tail = [0; TAIL as usize];
     let Some(end) = size.checked_sub(TAIL) else { return Err("too short for a Parquet file".into()) };
     file.seek(SeekFrom::Start(end)).map_err(|error| error.to_string())?;

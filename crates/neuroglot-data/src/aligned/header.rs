@@ -10,6 +10,7 @@ use super::schema::{EID, LAB, SUBJECT, is_of_units, may_be_behaviour};
 use super::shard::FirstRow;
 use super::trial_columns::TrialColumn;
 use crate::DataError;
+use crate::session::make_printable;
 
 /// What a session's first row says: enough to plan work on many sessions.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,11 +70,16 @@ fn of_first_row(batch: Batch) -> Result<SessionHeader, DataError> {
             behaviours.insert(field.name().clone());
         }
     }
+    // As `Session::new` has them.
+    let printable = |mut name: String| {
+        make_printable(&mut name);
+        name
+    };
     Ok(SessionHeader {
-        eid,
-        subject,
-        lab,
-        unit_uuids: units.into_iter().map(|unit| unit.uuid).collect(),
-        behaviours: behaviours.into_iter().collect(),
+        eid: printable(eid),
+        subject: printable(subject),
+        lab: printable(lab),
+        unit_uuids: units.into_iter().map(|unit| printable(unit.uuid)).collect(),
+        behaviours: behaviours.into_iter().map(printable).collect(),
     })
 }

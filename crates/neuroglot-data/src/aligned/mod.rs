@@ -19,8 +19,10 @@
 
 mod batch;
 mod batches;
+mod checksums;
 mod columns;
 mod footer;
+mod handle;
 mod header;
 mod layout;
 mod pages;
@@ -35,5 +37,6 @@ mod trial_columns;
 mod write;
 
 pub use batches::visit_parquet;
+pub use checksums::with_checksums;
 pub use header::SessionHeader;
 pub use write::StagedSession;

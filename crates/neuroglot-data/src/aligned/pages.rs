@@ -3,12 +3,12 @@
 //! The decoder reserves memory for a page, and for its values, by the numbers in the page's header. Headers are structs of
 //! Thrift's compact protocol (<https://github.com/apache/parquet-format>, `parquet.thrift`).
 
-use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use parquet::basic::Compression;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 
+use super::checksums::check_page;
 use super::parquet_format::PAGE_HEADER;
 use super::thrift::Compact;
 
@@ -23,11 +23,13 @@ const USUALLY_PACKED: u64 = 1024;
 /// DELTA_BYTE_ARRAY. No writer chooses them by itself.
 const UNCHECKED_ENCODINGS: [i64; 2] = [6, 7];
 
-/// Refuses pages that claim what their bytes cannot hold, in the chosen columns of a file of `size` bytes.
+/// Refuses pages that claim what their bytes cannot hold, in the chosen columns of a file of `size` bytes; with
+/// `checksums`, also those whose checksum, where they have one, is another one.
 pub(super) fn check_pages(
-    file: &File,
+    file: impl Read + Seek,
     size: u64,
     metadata: &ParquetMetaData,
+    checksums: bool,
     is_wanted: impl Fn(&ColumnChunkMetaData) -> bool,
 ) -> Result<(), String> {
     let most = FREE_VALUES.saturating_add(size.saturating_mul(USUALLY_PACKED));
@@ -61,6 +63,9 @@ pub(super) fn check_pages(
             if place > end {
                 return Err(wrong("a page is longer than its column"));
             }
+            if let Some(said) = page.checksum.filter(|_| checksums) {
+                check_page(&mut reader, stored, said).map_err(|problem| wrong(&problem))?;
+            }
             if UNCHECKED_ENCODINGS.contains(&page.encoding) {
                 return Err(wrong(
                     "its texts are stored as differences (DELTA_BYTE_ARRAY), whose lengths the decoder does not check; write \
@@ -87,19 +92,24 @@ pub(super) fn check_pages(
 
 /// What a header says that memory depends on.
 #[derive(Debug, Default, PartialEq)]
-struct Page {
+pub(super) struct Page {
     unpacked: i64,
-    stored: i64,
+    /// Bytes behind the header.
+    pub stored: i64,
     values: i64,
     encoding: i64,
+    /// CRC-32 of the bytes behind the header.
+    pub checksum: Option<u32>,
 }
 
 /// A `PageHeader`; `None` if it is none.
-fn page<R: Read>(structs: &mut Compact<R>) -> Option<Page> {
+pub(super) fn page<R: Read>(structs: &mut Compact<R>) -> Option<Page> {
     let mut page = Page::default();
     structs.walk(PAGE_HEADER, &mut |path, number| match path {
         [2] => page.unpacked = number,
         [3] => page.stored = number,
+        // The format has no numbers without a sign.
+        [4] => page.checksum = Some(number as i32 as u32),
         // The headers of data pages and dictionaries all begin with the number of values.
         [5 | 7 | 8, 1] => page.values = page.values.max(number),
         // The second version of data pages has more counts before it.
@@ -129,7 +139,7 @@ mod tests {
             });
             let file = FileMetaData::new(2, 0, None, None, schema.clone(), None);
             let metadata = ParquetMetaData::new(file, groups.to_vec());
-            check_pages(&tempfile::tempfile().unwrap(), 1000, &metadata, |_| true)
+            check_pages(tempfile::tempfile().unwrap(), 1000, &metadata, true, |_| true)
         };
         let most = (1 << 20) + 1000 * 1024;
         assert_eq!(check([most / 2, most / 2]), Ok(()));
@@ -150,7 +160,10 @@ mod tests {
             0, 0, 0,
         ];
         let mut header = Compact::new(&bytes[..]);
-        assert_eq!(page(&mut header), Some(Page { unpacked: 300, stored: 20, values: 7, encoding: 0 }));
+        assert_eq!(
+            page(&mut header),
+            Some(Page { unpacked: 300, stored: 20, values: 7, encoding: 0, checksum: Some(u32::MAX) })
+        );
         assert_eq!(header.read, bytes.len() as u64);
         for end in 0..bytes.len() {
             assert_eq!(page_of(&bytes[..end]), None, "of {end} bytes");
@@ -160,9 +173,15 @@ mod tests {
     #[test]
     fn both_versions_of_data_pages_say_their_encoding() {
         let first = [0x15, 6, 0x15, 40, 0x15, 40, 0x2c, 0x15, 14, 0x15, 14, 0, 0];
-        assert_eq!(page_of(&first), Some(Page { unpacked: 20, stored: 20, values: 7, encoding: 7 }));
+        assert_eq!(
+            page_of(&first),
+            Some(Page { unpacked: 20, stored: 20, values: 7, encoding: 7, checksum: None })
+        );
         let second = [0x15, 6, 0x15, 40, 0x15, 40, 0x5c, 0x15, 14, 0x15, 2, 0x15, 14, 0x15, 12, 0, 0];
-        assert_eq!(page_of(&second), Some(Page { unpacked: 20, stored: 20, values: 7, encoding: 6 }));
+        assert_eq!(
+            page_of(&second),
+            Some(Page { unpacked: 20, stored: 20, values: 7, encoding: 6, checksum: None })
+        );
     }
 
     #[test]

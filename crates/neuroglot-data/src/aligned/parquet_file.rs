@@ -1,13 +1,14 @@
 //! Parquet files, as the Hugging Face hub has them.
 
-use std::fs::File;
 use std::path::Path;
 
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 
-use super::batches::{Visit, decode};
+use super::batches::{Decoder, Visit};
+use super::checksums::check_file;
 use super::footer::{check_claims, check_footer};
+use super::handle::Handle;
 use super::pages::check_pages;
 use crate::DataError;
 
@@ -20,18 +21,21 @@ pub(super) fn visit_batches(
     limit: Option<usize>,
     visit: Visit,
 ) -> Result<(), DataError> {
-    let handle = File::open(file).map_err(DataError::io("open", file))?;
-    let size = handle.metadata().map_err(DataError::io("open", file))?.len();
-    let reader = decode(file, || {
+    let handle = Handle::open(file).map_err(DataError::io("open", file))?;
+    let size = handle.length();
+    let decoder = Decoder { file, handle: Some(&handle) };
+    let mut reader = decoder.step(|| {
         // The embedded Arrow schema is left aside: the Parquet types alone say what is needed, and strings that were
         // categories come as plain strings.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
-        let pages = handle.try_clone().map_err(|e| e.to_string())?;
-        check_footer(&pages, size)?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(handle, options)
+        check_footer(handle.at(0), size)?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(handle.clone(), options)
             .map_err(|e| e.to_string())?;
         check_claims(builder.metadata(), size)?;
-        check_pages(&pages, size, builder.metadata(), |column| {
+        // A few rows are not worth reading the whole file for; their pages are checked.
+        let is_checked = limit.is_none()
+            && check_file(handle.at(0), size, builder.metadata().file_metadata().created_by())?;
+        check_pages(handle.at(0), size, builder.metadata(), !is_checked, |column| {
             column.column_path().parts().first().is_some_and(|root| wanted(root))
         })?;
         let roots = builder.parquet_schema().root_schema().get_fields();
@@ -40,9 +44,8 @@ pub(super) fn visit_batches(
         let builder = builder.with_projection(mask).with_batch_size(limit.unwrap_or(BATCH_ROWS));
         let builder = if let Some(limit) = limit { builder.with_limit(limit) } else { builder };
         builder.build().map_err(|e| e.to_string())
-    });
-    let mut reader = reader?;
-    while let Some(batch) = decode(file, || reader.next().transpose())? {
+    })?;
+    while let Some(batch) = decoder.step(|| reader.next().transpose())? {
         visit(batch)?;
     }
     Ok(())

@@ -6,7 +6,7 @@ use std::path::Path;
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::{MessageHeader, root_as_message};
 
-use super::batches::{Visit, decode};
+use super::batches::{Decoder, Visit};
 use crate::DataError;
 
 pub(super) fn visit_batches(
@@ -15,8 +15,9 @@ pub(super) fn visit_batches(
     limit: Option<usize>,
     visit: Visit,
 ) -> Result<(), DataError> {
-    let bytes = std::fs::read(file).map_err(DataError::io("read", file))?;
-    let reader = decode(file, || {
+    let bytes = neuroglot_files::read(file, u64::MAX).map_err(DataError::io("read", file))?;
+    let decoder = Decoder { file, handle: None };
+    let reader = decoder.step(|| {
         check_messages(&bytes)?;
         let reader = StreamReader::try_new(Cursor::new(&bytes), None).map_err(|e| e.to_string())?;
         let schema = reader.schema();
@@ -27,7 +28,7 @@ pub(super) fn visit_batches(
     let mut reader = reader?;
     let mut left = limit.unwrap_or(usize::MAX);
     while left > 0
-        && let Some(batch) = decode(file, || reader.next().transpose())?
+        && let Some(batch) = decoder.step(|| reader.next().transpose())?
     {
         let batch = batch.slice(0, batch.num_rows().min(left));
         left -= batch.num_rows();

@@ -6,7 +6,7 @@ use std::path::Path;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 
-use super::batches::decode;
+use super::batches::Decoder;
 use super::columns::{Lists, floats, string};
 use crate::{DataError, LeftOutColumn};
 
@@ -155,7 +155,7 @@ fn plain(file: &Path, column: &ArrayRef) -> Result<ArrayRef, DataError> {
         | DataType::Decimal256(..) => DataType::Float64,
         _ => return Ok(column.clone()),
     };
-    decode(file, || arrow_cast::cast(column, &values))
+    Decoder { file, handle: None }.step(|| arrow_cast::cast(column, &values))
 }
 
 /// The name of a type, without what it is made of.

@@ -15,11 +15,12 @@ use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_
 use parquet::basic::{Compression, Encoding};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::KeyValue;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::schema::types::ColumnPath;
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
 
+use super::checksums::with_checksums;
 use super::layout;
 use super::schema::*;
 use crate::{Behaviour, DataError, Session, Split, Unit};
@@ -182,12 +183,14 @@ impl<'a> Columns<'a> {
     }
 
     fn write(&self, file: &Path, trials: &[usize]) -> Result<(), DataError> {
-        let handle = File::create(file).map_err(DataError::io("create", file))?;
         let features =
             KeyValue::new("huggingface".to_owned(), hugging_face_features(&self.schema).to_string());
         let indices = ColumnPath::new([INDICES, "list", "element"].map(str::to_owned).into());
         let properties = WriterProperties::builder()
             .set_compression(Compression::SNAPPY)
+            // Nobody looks for a page of a list by what is in it.
+            .set_statistics_enabled(EnabledStatistics::Chunk)
+            .set_offset_index_disabled(true)
             .set_key_value_metadata(Some(vec![features]))
             // Units ascend in each bin: their differences are small, and quicker to write than a dictionary.
             .set_column_dictionary_enabled(indices.clone(), false)
@@ -198,7 +201,8 @@ impl<'a> Columns<'a> {
             path: PathBuf::from(file),
             source: std::io::Error::other(error),
         };
-        let writer = ArrowWriter::try_new(handle, self.schema.clone(), Some(properties)).map_err(failed)?;
+        let writer =
+            ArrowWriter::try_new(Vec::new(), self.schema.clone(), Some(properties)).map_err(failed)?;
         let (mut writer, columns) = writer.into_serialized_writer().map_err(failed)?;
         if !trials.is_empty() {
             // Each field is a column of plain values or of one list, so each has one writer.
@@ -213,8 +217,9 @@ impl<'a> Columns<'a> {
                 .map_err(failed)?;
             group.close().map_err(failed)?;
         }
-        let handle = writer.into_inner().map_err(failed)?;
-        handle.sync_all().map_err(DataError::io("write", file))
+        let content = writer.into_inner().and_then(with_checksums).map_err(failed)?;
+        let mut handle = File::create(file).map_err(DataError::io("create", file))?;
+        handle.write_all(&content).and_then(|()| handle.sync_all()).map_err(DataError::io("write", file))
     }
 
     fn encode(

@@ -27,6 +27,9 @@ const ENDPOINT: &str = "https://huggingface.co";
 const ACCESS: &str = "check the name of the data set; if it is private or gated, accept its terms on its page and set \
                       HF_TOKEN (or run `hf auth login`)";
 
+/// Longest file with a token in bytes.
+const LONGEST_TOKEN: u64 = 1 << 16;
+
 /// Lists and downloads sessions of data sets.
 #[derive(Debug, Clone)]
 pub struct HubClient {
@@ -66,7 +69,7 @@ impl HubClient {
         let token_file = variable("HF_TOKEN_PATH").map_or_else(|| home.token_path(), PathBuf::from);
         let token = variable("HF_TOKEN")
             .or_else(|| variable("HUGGING_FACE_HUB_TOKEN"))
-            .or_else(|| std::fs::read_to_string(token_file).ok())
+            .or_else(|| neuroglot_files::read_text(token_file, LONGEST_TOKEN).ok())
             .map(|token| token.trim().to_string())
             .filter(|token| !token.is_empty());
         let is_set =

@@ -70,8 +70,7 @@ impl Files {
     /// The record, or none if it is absent or damaged.
     pub fn read_record(&self) -> Option<Record> {
         // A record is a few hundred bytes; whatever else lies under its name is not ours.
-        let length = fs::metadata(&self.record).ok()?.len();
-        let text = (length < 65_536).then(|| fs::read(&self.record).ok())??;
+        let text = neuroglot_files::read(&self.record, 65_536).ok()?;
         serde_json::from_slice(&text).ok()
     }
 

@@ -116,7 +116,8 @@ impl Transfer<'_> {
             return Ok(false);
         };
         if self.wanted.size.is_some_and(|size| size != length)
-            || &digest(File::open(target).map_err(FetchError::io("open", target))?, target)? != wanted
+            || &digest(neuroglot_files::open(target).map_err(FetchError::io("open", target))?, target)?
+                != wanted
         {
             return Ok(false);
         }
@@ -326,7 +327,7 @@ impl Transfer<'_> {
         }
         let Some(said) = &self.wanted.sha256 else { return Ok(()) };
         let path = &self.files.part;
-        let found = digest(File::open(path).map_err(FetchError::io("open", path))?, path)?;
+        let found = digest(neuroglot_files::open(path).map_err(FetchError::io("open", path))?, path)?;
         if &found == said {
             return Ok(());
         }

@@ -71,7 +71,7 @@ pub fn read(path: impl AsRef<Path>, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     // One more byte is what shows the end.
     let room = usize::try_from(length).ok().and_then(|length| length.checked_add(1));
-    if !room.is_some_and(|room| bytes.try_reserve_exact(room).is_ok()) {
+    if room.is_none_or(|room| bytes.try_reserve_exact(room).is_err()) {
         return Err(Unreadable::TooLargeForMemory { bytes: length }.into());
     }
     fill(file, most, &mut bytes)?;

@@ -1,6 +1,6 @@
 //! What can be wrong with a source.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A source cannot be turned into a session.
 ///
@@ -104,5 +104,48 @@ impl PrepareError {
     ) -> impl FnOnce(std::io::Error) -> PrepareError {
         let path = path.into();
         move |source| PrepareError::Io { action, path, source }
+    }
+
+    /// For `map_err` on reads of a file that may be damaged: what the system refuses is nothing that the file is to blame for.
+    pub(crate) fn damaged(path: &Path) -> impl Fn(std::io::Error) -> PrepareError {
+        let file = path.to_owned();
+        move |error| match system_error(&error) {
+            Some(source) => PrepareError::Io { action: "read", path: file.clone(), source },
+            None => PrepareError::Corrupt { file: file.clone(), problem: error.to_string() },
+        }
+    }
+}
+
+/// What the system said, if that is behind an error: too many open files, a disk that fails.
+fn system_error(error: &std::io::Error) -> Option<std::io::Error> {
+    if let Some(code) = error.raw_os_error() {
+        return Some(std::io::Error::from_raw_os_error(code));
+    }
+    let mut inner: Option<&(dyn std::error::Error + 'static)> = error.get_ref().map(|inner| inner as _);
+    while let Some(error) = inner {
+        if let Some(code) = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::raw_os_error) {
+            return Some(std::io::Error::from_raw_os_error(code));
+        }
+        inner = error.source();
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{Error, ErrorKind};
+
+    #[test]
+    fn what_the_system_refuses_is_no_corrupt_file() {
+        let told = |error: Error| PrepareError::damaged(Path::new("x.npy"))(error).to_string();
+        // 5 is EIO and 24 EMFILE on Linux, macOS and BSD.
+        let wrapped = Error::other(Error::from_raw_os_error(24));
+        for error in [Error::from_raw_os_error(5), wrapped] {
+            let message = told(error);
+            assert!(message.starts_with("cannot read x.npy: ") && !message.contains("corrupt"), "{message}");
+        }
+        let short = told(ErrorKind::UnexpectedEof.into());
+        assert!(short.contains("truncated or corrupt"), "{short}");
     }
 }

@@ -1,7 +1,6 @@
 //! Where a session came from: `provenance.json` in its folder.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
@@ -115,7 +114,7 @@ fn size_and_time(file: &Path) -> Result<(u64, u128), PrepareError> {
 }
 
 fn sha256(file: &Path) -> Result<String, PrepareError> {
-    let mut handle = File::open(file).map_err(PrepareError::io("open", file))?;
+    let mut handle = neuroglot_files::open(file).map_err(PrepareError::io("open", file))?;
     let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 18]);
     loop {
         let read = handle.read(&mut buffer).map_err(PrepareError::io("read", file))?;
@@ -134,7 +133,7 @@ impl Provenance {
     /// [`PrepareError::Io`], and [`PrepareError::Corrupt`] if it is none.
     pub fn read(session: &Path) -> Result<Option<Provenance>, PrepareError> {
         let path = session.join(PROVENANCE_FILE);
-        let handle = match File::open(&path) {
+        let handle = match neuroglot_files::open(&path) {
             Ok(handle) => handle,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(PrepareError::io("open", &path)(error)),

@@ -4,9 +4,11 @@ use crate::cell::{Cell, Method, Needed, Stage};
 use crate::{CellLock, Held, StudyError, StudyFile};
 use neuroglot_eval::read_evaluation;
 use neuroglot_eval::results::Evaluation;
+use neuroglot_files::RESULTS;
 use neuroglot_train::{RunConfig, replace_file};
 use serde::{Deserialize, Serialize};
 use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 /// A study folder: `cells/<stage>/<cell>/`, `tables/`, `study.json`, `report.html`.
@@ -79,9 +81,13 @@ impl StudyFolder {
     pub fn state(&self, file: &StudyFile, cell: &Cell) -> Result<State, StudyError> {
         let folder = self.cell(&cell.id);
         let path = folder.join(Self::FINISHED);
-        let Ok(text) = fs::read(&path) else {
-            let is_begun = fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
-            return Ok(if is_begun { State::Begun } else { State::Open });
+        let text = match neuroglot_files::read(&path, RESULTS) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let is_begun = fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
+                return Ok(if is_begun { State::Begun } else { State::Open });
+            }
+            Err(error) => return Err(StudyError::read(&path)(error)),
         };
         let found: Finished = serde_json::from_slice(&text).map_err(|error| StudyError::Folder {
             path: path.clone(),

@@ -2,12 +2,13 @@
 
 use crate::estimate::{Column, Difference, Estimate, Range};
 use crate::results::{ScoreCell, ScoreRow, ScoreTable};
+use neuroglot_data::text::markdown;
 use std::fmt::Write;
 
 impl ScoreTable {
     /// The scores, and below them how rows differ from their references.
     pub fn to_markdown(&self) -> String {
-        let mut text = format!("### {}\n\n{} {SCORES}\n\n", escaped(&self.title), escaped(&self.caption));
+        let mut text = format!("### {}\n\n{} {SCORES}\n\n", markdown(&self.title), markdown(&self.caption));
         self.write_markdown(&mut text, |_| true, |cell| Some(score_text(&cell.score)));
         if self.has_differences() {
             let _ = write!(text, "\n{DIFFERENCES}\n\n");
@@ -24,7 +25,7 @@ impl ScoreTable {
         cell_text: impl Fn(&ScoreCell) -> Option<String>,
     ) {
         let has_groups = self.rows.iter().any(|row| !row.group.is_empty());
-        let heads = self.columns.iter().map(|column| escaped(&column.heading()));
+        let heads = self.columns.iter().map(|column| markdown(&column.heading()));
         let heads: Vec<String> = heads.collect();
         let (first, rule) = if has_groups { ("| | |", "|---|---|") } else { ("| |", "|---|") };
         let _ = writeln!(text, "{first} {} |\n{rule}{}", heads.join(" | "), "---:|".repeat(heads.len()));
@@ -32,8 +33,8 @@ impl ScoreTable {
             let cells =
                 row.cells.iter().map(|cell| cell.as_ref().and_then(&cell_text).unwrap_or("–".to_owned()));
             let cells: Vec<String> = cells.collect();
-            let group = if has_groups { format!("| {} ", escaped(&row.group)) } else { String::new() };
-            let _ = writeln!(text, "{group}| {} | {} |", escaped(&row.name), cells.join(" | "));
+            let group = if has_groups { format!("| {} ", markdown(&row.group)) } else { String::new() };
+            let _ = writeln!(text, "{group}| {} | {} |", markdown(&row.name), cells.join(" | "));
         }
     }
 
@@ -130,11 +131,6 @@ fn quoted(text: &(impl AsRef<str> + ?Sized)) -> String {
     } else {
         text.to_owned()
     }
-}
-
-/// Text in a cell of a Markdown table.
-fn escaped(text: &str) -> String {
-    text.replace('|', "\\|").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]

@@ -9,6 +9,9 @@ use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 
+/// Longest file that names a commit, in bytes.
+const LONGEST_REFERENCE: u64 = 1 << 12;
+
 /// `<cache>/datasets--<owner>--<name>` with `blobs`, `refs` and `snapshots`.
 pub(crate) struct RepositoryCache {
     places: CacheRepo,
@@ -71,7 +74,7 @@ impl RepositoryCache {
             return Ok(());
         }
         let path = self.reference();
-        if fs::read_to_string(&path).is_ok_and(|known| known.trim() == commit) {
+        if neuroglot_files::read_text(&path, LONGEST_REFERENCE).is_ok_and(|known| known.trim() == commit) {
             return Ok(());
         }
         let folder = path.parent().expect("a reference lies in refs");
@@ -87,7 +90,7 @@ impl RepositoryCache {
 
     /// The sessions that lie whole in the cache, of the commit that the revision was when it was last asked for.
     pub fn sessions(&self) -> Vec<HubSession> {
-        let commit = match fs::read_to_string(self.reference()) {
+        let commit = match neuroglot_files::read_text(self.reference(), LONGEST_REFERENCE) {
             Ok(commit) => commit.trim().to_string(),
             Err(_) => self.revision.clone(),
         };

@@ -190,9 +190,9 @@ fn of_units<T>(values: Vec<T>, units: usize, file: &Path, field: &str) -> Result
 
 /// `clusters.uuids.csv`: a header line and a uuid per line.
 fn read_uuids(file: &Path) -> Result<Vec<String>, PrepareError> {
-    let corrupt =
-        |error: csv::Error| PrepareError::Corrupt { file: file.to_owned(), problem: error.to_string() };
-    let mut reader = csv::ReaderBuilder::new().from_path(file).map_err(corrupt)?;
+    let corrupt = |error: csv::Error| PrepareError::damaged(file)(error.into());
+    let handle = neuroglot_files::open(file).map_err(PrepareError::io("open", file))?;
+    let mut reader = csv::ReaderBuilder::new().from_reader(handle);
     // pandas may have written its index in front.
     let last = |record: csv::StringRecord| record.iter().next_back().unwrap_or_default().trim().to_owned();
     reader.records().map(|record| record.map(last).map_err(corrupt)).collect()

@@ -68,7 +68,7 @@ impl Description {
     /// # Errors
     /// [`PrepareError::Io`]; [`PrepareError::Field`] and [`PrepareError::Missing`] name the key.
     pub(super) fn read(file: &Path) -> Result<Description, PrepareError> {
-        let handle = std::fs::File::open(file).map_err(PrepareError::io("open", file))?;
+        let handle = neuroglot_files::open(file).map_err(PrepareError::io("open", file))?;
         let mut text = Vec::new();
         handle.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(PrepareError::io("read", file))?;
         let broken = |problem: String| PrepareError::Field {

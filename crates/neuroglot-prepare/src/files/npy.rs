@@ -1,6 +1,5 @@
 //! NumPy's `.npy` files.
 
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
@@ -113,7 +112,7 @@ pub(crate) fn with_npy_file<T>(
     field: &str,
     read: impl FnOnce(NpySource<'_>) -> Result<T, PrepareError>,
 ) -> Result<T, PrepareError> {
-    let mut handle = File::open(file).map_err(PrepareError::io("open", file))?;
+    let mut handle = neuroglot_files::open(file).map_err(PrepareError::io("open", file))?;
     let size = handle.metadata().map_err(PrepareError::io("open", file))?.len();
     read(NpySource { reader: &mut handle, size, memory: None, file, field })
 }
@@ -126,7 +125,7 @@ impl<'a> NpySource<'a> {
     pub(crate) fn open(self) -> Result<OpenNpy<'a>, PrepareError> {
         let (file, size) = (self.file, self.size);
         let corrupt = |problem: String| PrepareError::Corrupt { file: file.to_owned(), problem };
-        let start = read_header(self.reader).map_err(corrupt)?;
+        let start = read_header(self.reader).map_err(PrepareError::damaged(file))?;
         let header = NpyHeader::from_reader(&start[..]).map_err(|error| corrupt(error.to_string()))?;
         let DType::Plain(kind) = header.dtype() else {
             return Err(self.wrong("holds records".to_owned(), "save an array of one number type"));
@@ -206,9 +205,7 @@ impl OpenNpy<'_> {
         let OpenNpy { kind, elements, source, .. } = self;
         let reader = &mut *source.reader;
         visit_elements(reader, elements, &kind, each).map_err(|stop| match stop {
-            Stop::Io(error) => {
-                PrepareError::Corrupt { file: source.file.to_owned(), problem: error.to_string() }
-            }
+            Stop::Io(error) => PrepareError::damaged(source.file)(error),
             Stop::Type => source.wrong(format!("is of type {kind}"), "save numbers, with numpy.save"),
             Stop::Element(problem) => source.wrong(problem, "copy the file again, or correct it"),
         })
@@ -235,10 +232,7 @@ impl OpenNpy<'_> {
         let mut bytes = vec![0; if elements == 0 { 0 } else { width }];
         let mut values = Vec::with_capacity(capacity);
         for place in 0..elements {
-            reader.read_exact(&mut bytes).map_err(|error| PrepareError::Corrupt {
-                file: file.to_owned(),
-                problem: error.to_string(),
-            })?;
+            reader.read_exact(&mut bytes).map_err(PrepareError::damaged(file))?;
             let text = match kind.type_char() {
                 TypeChar::ByteStr => utf8(&bytes),
                 _ => utf32(&bytes, kind.endianness()),
@@ -299,19 +293,19 @@ fn utf32(bytes: &[u8], endianness: Endianness) -> Option<String> {
 }
 
 /// Reads the header, with all that comes before it. Refuses one that is too long or too deeply nested for the parser.
-fn read_header(reader: &mut dyn Read) -> Result<Vec<u8>, String> {
-    fn more(reader: &mut dyn Read, start: &mut Vec<u8>, length: usize) -> Result<(), String> {
+fn read_header(reader: &mut dyn Read) -> std::io::Result<Vec<u8>> {
+    fn more(reader: &mut dyn Read, start: &mut Vec<u8>, length: usize) -> std::io::Result<()> {
         let from = start.len();
         start.resize(from + length, 0);
         reader.read_exact(&mut start[from..]).map_err(|error| match error.kind() {
-            std::io::ErrorKind::UnexpectedEof => "the header is cut off".to_owned(),
-            _ => error.to_string(),
+            std::io::ErrorKind::UnexpectedEof => std::io::Error::other("the header is cut off"),
+            _ => error,
         })
     }
     let mut start = Vec::new();
     more(reader, &mut start, 8)?;
     if &start[..6] != b"\x93NUMPY" {
-        return Err("it does not begin as an .npy file does".to_owned());
+        return Err(std::io::Error::other("it does not begin as an .npy file does"));
     }
     let length = if start[6] == 1 {
         more(reader, &mut start, 2)?;
@@ -321,7 +315,7 @@ fn read_header(reader: &mut dyn Read) -> Result<Vec<u8>, String> {
         u32::from_le_bytes([start[8], start[9], start[10], start[11]])
     };
     if length > MAX_HEADER {
-        return Err(format!("the header claims {length} bytes"));
+        return Err(std::io::Error::other(format!("the header claims {length} bytes")));
     }
     let begin = start.len();
     more(reader, &mut start, length as usize)?;
@@ -333,10 +327,10 @@ fn read_header(reader: &mut dyn Read) -> Result<Vec<u8>, String> {
             _ => {}
         }
         if depth > MAX_NESTING {
-            return Err("the header is nested too deeply".to_owned());
+            return Err(std::io::Error::other("the header is nested too deeply"));
         }
     }
-    check_shape(&start[begin..])?;
+    check_shape(&start[begin..]).map_err(std::io::Error::other)?;
     Ok(start)
 }
 

@@ -1,9 +1,9 @@
 //! NumPy's `.npz` archives of arrays.
 
-use std::fs::File;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
+use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::npy::NpySource;
@@ -35,7 +35,7 @@ pub(crate) fn with_npz_array<T>(
     field: &str,
     read: impl FnOnce(NpySource<'_>) -> Result<T, PrepareError>,
 ) -> Result<T, PrepareError> {
-    let handle = File::open(file).map_err(PrepareError::io("open", file))?;
+    let handle = neuroglot_files::open(file).map_err(PrepareError::io("open", file))?;
     let size = handle.metadata().map_err(PrepareError::io("open", file))?.len();
     with_array_of(BufReader::with_capacity(BUFFER, handle), size, file, name, field, read)
 }
@@ -53,7 +53,11 @@ pub(crate) fn with_array_of<T>(
         file: file.to_owned(),
         problem: format!("array {name}: {problem}"),
     };
-    let mut archive = ZipArchive::new(archive).map_err(|error| corrupt(error.to_string()))?;
+    let unreadable = |error: ZipError| match PrepareError::damaged(file)(error.into()) {
+        PrepareError::Corrupt { problem, .. } => corrupt(problem),
+        error => error,
+    };
+    let mut archive = ZipArchive::new(archive).map_err(unreadable)?;
     let own = format!("{name}.npy");
     let Some(place) = archive.index_for_name(&own).or_else(|| archive.index_for_name(name)) else {
         return Err(PrepareError::Missing {
@@ -65,7 +69,7 @@ pub(crate) fn with_array_of<T>(
             },
         });
     };
-    let mut member = archive.by_index(place).map_err(|error| corrupt(error.to_string()))?;
+    let mut member = archive.by_index(place).map_err(unreadable)?;
     let length = member.size();
     let packed = member.compressed_size().min(size);
     let possible = match member.compression() {
@@ -85,7 +89,7 @@ pub(crate) fn with_array_of<T>(
     match member.read(&mut [0]) {
         Ok(0) => Ok(result),
         Ok(_) => Err(corrupt("it is longer than it claims".to_owned())),
-        Err(error) => Err(corrupt(error.to_string())),
+        Err(error) => Err(unreadable(error.into())),
     }
 }
 

@@ -48,7 +48,10 @@ impl File {
     }
 
     fn at(path: &Path) -> Result<File, PrepareError> {
-        let length = std::fs::metadata(path).map_err(PrepareError::io("open", path))?.len();
+        let length = neuroglot_files::open(path)
+            .and_then(|file| file.metadata())
+            .map_err(PrepareError::io("open", path))?
+            .len();
         File::made(path, length, |options| Hdf5File::open_with_options(path, options))
     }
 
@@ -238,6 +241,10 @@ impl File {
             ),
             Error::TypeMismatch { .. } => {
                 self.field(object, format!("has another type of values ({error})"), "choose another one")
+            }
+            Error::Io(source) if source.raw_os_error().is_some() => {
+                let source = std::io::Error::from_raw_os_error(source.raw_os_error().unwrap_or_default());
+                PrepareError::Io { action: "read", path: self.path.clone(), source }
             }
             _ => PrepareError::Corrupt { file: self.path.clone(), problem: format!("{object}: {error}") },
         }

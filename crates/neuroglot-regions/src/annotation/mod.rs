@@ -7,7 +7,6 @@ use crate::bregma::{BREGMA_UM, ccf_from_bregma};
 use crate::{AnnotationError, Atlas};
 use header::Header;
 use runs::Runs;
-use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
@@ -35,7 +34,7 @@ impl Annotation {
     pub fn read(path: impl AsRef<Path>) -> Result<Annotation, AnnotationError> {
         let path = path.as_ref();
         let open = |source| AnnotationError::Io { action: "open", path: path.to_owned(), source };
-        let mut file = BufReader::with_capacity(1 << 17, File::open(path).map_err(open)?);
+        let mut file = BufReader::with_capacity(1 << 17, neuroglot_files::open(path).map_err(open)?);
         let header = Header::read(&mut file, path)?;
         let runs = Runs::read(file, &header, path)?;
         Ok(Annotation { shape: header.shape, spacing: header.spacing, runs })

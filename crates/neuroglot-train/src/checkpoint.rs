@@ -1,10 +1,12 @@
 //! Saving and loading a model: `model.safetensors` with published parameter names, and `config.json`.
 
 use crate::{
-    DataConfig, InitConfig, MaskConfig, RunConfig, TrainConfig, TrainError, TrialRecord, replace_file,
+    DataConfig, InitConfig, MaskConfig, RunConfig, TrainConfig, TrainError, TrialRecord, checksum,
+    replace_file,
 };
 use neuroglot_data::Session;
 use neuroglot_engine::Device;
+use neuroglot_files::RESULTS;
 use neuroglot_model::{Model, ModelConfig, SessionShape, stored_name};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -12,6 +14,9 @@ use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::path::Path;
+
+/// Longest header of a safetensors file, bytes.
+const LONGEST_HEADER: u128 = 100_000_000;
 
 const FORMAT: &str = "neuroglot-checkpoint-1";
 
@@ -204,7 +209,7 @@ impl Checkpoint {
     /// [`TrainError`] names the file and what is wrong with it.
     pub fn open(folder: &Path) -> Result<Self, TrainError> {
         let path = folder.join(Self::CONFIG);
-        let text = std::fs::read(&path).map_err(TrainError::read(&path))?;
+        let text = neuroglot_files::read(&path, RESULTS).map_err(TrainError::read(&path))?;
         let damaged = |problem: String| TrainError::Checkpoint { path: path.clone(), problem };
         let config: CheckpointConfig = serde_json::from_slice(&text).map_err(|error| {
             damaged(format!("{error}; the file is damaged or not a checkpoint's config.json"))
@@ -217,6 +222,11 @@ impl Checkpoint {
 
     fn shapes(&self) -> Vec<SessionShape> {
         self.config.sessions.iter().map(CheckpointSession::shape).collect()
+    }
+
+    /// The bytes of a file with the weights, which is no longer than the configuration claims.
+    pub(crate) fn read_weights(&self, path: &Path) -> Result<Vec<u8>, TrainError> {
+        read_tensors(path, self.config.model.parameter_count(self.config.bins, &self.shapes()))
     }
 
     /// Before anything is allocated: the file must hold as many values as the configuration claims.
@@ -239,7 +249,8 @@ impl Checkpoint {
     /// [`TrainError`] names the file and the parameter that is missing or of another shape.
     pub fn load(&self, folder: &Path, training: bool, device: Box<dyn Device>) -> Result<Model, TrainError> {
         let path = folder.join(Self::MODEL);
-        let bytes = std::fs::read(&path).map_err(TrainError::read(&path))?;
+        self.config.model.check()?;
+        let bytes = self.read_weights(&path)?;
         self.load_bytes(&path, &bytes, training, device)
     }
 
@@ -289,7 +300,16 @@ pub(crate) fn write_tensors(
     });
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let bytes = safetensors::serialize(views, Some(metadata)).expect("parameters have names of their own");
-    replace_file(path, &bytes)
+    replace_file(path, &checksum::add(&bytes))
+}
+
+/// The bytes of a file with at most so many numbers of f32.
+///
+/// # Errors
+/// [`TrainError::Read`], also where the file is longer than they need.
+pub(crate) fn read_tensors(path: &Path, values: u128) -> Result<Vec<u8>, TrainError> {
+    let most = values.saturating_mul(4).saturating_add(LONGEST_HEADER);
+    neuroglot_files::read(path, u64::try_from(most).unwrap_or(u64::MAX)).map_err(TrainError::read(path))
 }
 
 /// Named arrays of f32 in a file.
@@ -300,10 +320,11 @@ pub(crate) struct Tensors<'a> {
 
 impl<'a> Tensors<'a> {
     pub(crate) fn of(path: &'a Path, bytes: &'a [u8]) -> Result<Self, TrainError> {
-        let tensors = SafeTensors::deserialize(bytes).map_err(|error| TrainError::Checkpoint {
-            path: path.to_owned(),
-            problem: format!("not a whole safetensors file ({error}); use another checkpoint"),
+        let wrong = |problem: String| TrainError::Checkpoint { path: path.to_owned(), problem };
+        let tensors = SafeTensors::deserialize(bytes).map_err(|error| {
+            wrong(format!("not a whole safetensors file ({error}); use another checkpoint"))
         })?;
+        checksum::check(bytes).map_err(wrong)?;
         Ok(Self { path, tensors })
     }
 

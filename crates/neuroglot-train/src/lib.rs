@@ -8,6 +8,7 @@ mod batches;
 mod benchmark;
 mod calibration;
 mod checkpoint;
+mod checksum;
 mod config;
 mod config_keys;
 mod course;

@@ -2,6 +2,7 @@
 
 use crate::files::{remove_unfinished, whole_folder};
 use crate::{Checkpoint, RunConfig, TrainError, replace_file};
+use neuroglot_files::RESULTS;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
@@ -139,7 +140,7 @@ impl RunFolder {
     /// [`TrainError`] where the file cannot be read or understood.
     pub fn info(&self) -> Result<RunInfo, TrainError> {
         let path = self.path.join(Self::INFO);
-        let text = fs::read(&path).map_err(TrainError::read(&path))?;
+        let text = neuroglot_files::read(&path, RESULTS).map_err(TrainError::read(&path))?;
         serde_json::from_slice(&text).map_err(|error| TrainError::ConfigFile {
             path,
             problem: format!("{error}; the file is damaged"),
@@ -174,7 +175,7 @@ impl RunFolder {
     /// [`TrainError`] where the file cannot be read, or a line cannot be understood.
     pub fn metrics(&self) -> Result<Vec<EpochRecord>, TrainError> {
         let path = self.metrics_path();
-        let text = fs::read_to_string(&path).map_err(TrainError::read(&path))?;
+        let text = neuroglot_files::read_text(&path, RESULTS).map_err(TrainError::read(&path))?;
         let lines = text.lines().enumerate().map(|(index, line)| {
             serde_json::from_str(line).map_err(|error| TrainError::ConfigFile {
                 path: path.clone(),

@@ -12,6 +12,8 @@ use zip::ZipArchive;
 const INNER: [&str; 5] = ["state_dict", "model_state_dict", "model", "module", "net"];
 /// What wrappers put in front of every name.
 const PREFIXES: [&str; 3] = ["module.", "_orig_mod.", "model."];
+/// Largest file of weights that is imported, bytes.
+const MOST_BYTES: u64 = 64 << 30;
 const STRIP: &str =
     "make a state dict of it with `python scripts/strip_checkpoint.py FILE.pt FILE.safetensors`";
 
@@ -35,7 +37,7 @@ impl StateDict {
     /// # Errors
     /// [`TrainError::Read`], or [`TrainError::Checkpoint`] for a file that is damaged or holds more than tensors.
     pub(super) fn read(path: &Path) -> Result<Self, TrainError> {
-        let bytes = std::fs::read(path).map_err(TrainError::read(path))?;
+        let bytes = neuroglot_files::read(path, MOST_BYTES).map_err(TrainError::read(path))?;
         let fail = |problem: String| TrainError::Checkpoint { path: path.to_owned(), problem };
         let arrays = if bytes.starts_with(b"PK") {
             of_archive(&bytes).map_err(fail)?

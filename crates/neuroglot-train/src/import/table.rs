@@ -50,7 +50,8 @@ impl SessionTable {
     /// # Errors
     /// [`TrainError`] names the file and what is wrong with it.
     pub fn read(path: &Path) -> Result<Self, TrainError> {
-        let text = std::fs::read_to_string(path).map_err(TrainError::read(path))?;
+        let text =
+            neuroglot_files::read_text(path, neuroglot_files::SETTINGS).map_err(TrainError::read(path))?;
         let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
         let table: Result<SessionTable, String> = if is_json {
             serde_json::from_str(&text).map_err(|error| error.to_string())

@@ -1,11 +1,12 @@
 //! How a run begins, and how it goes on.
 
 use super::{MOMENTS, PROGRESS, Progress, Trainer, moment_names};
-use crate::checkpoint::Tensors;
+use crate::checkpoint::{Tensors, read_tensors};
 use crate::files::{recover_folder, remove_unfinished};
 use crate::transfer::{Base, NewSession, with_model_of};
 use crate::{Checkpoint, OutputBias, RunConfig, RunFolder, TrainError};
 use neuroglot_data::Session;
+use neuroglot_files::RESULTS;
 use std::path::Path;
 
 /// The settings of a new run: those of the model are the ones of the model that it starts from.
@@ -111,14 +112,17 @@ impl Trainer<'_> {
             }
         }
         let path = last.join(PROGRESS);
-        let text = std::fs::read(&path).map_err(TrainError::read(&path))?;
+        let text = neuroglot_files::read(&path, RESULTS).map_err(TrainError::read(&path))?;
         let progress: Progress = serde_json::from_slice(&text).map_err(|error| TrainError::Checkpoint {
             path,
             problem: format!("{error}; the file is damaged"),
         })?;
         let (weights_path, moments_path) = (last.join(Checkpoint::MODEL), last.join(MOMENTS));
-        let weights = std::fs::read(&weights_path).map_err(TrainError::read(&weights_path))?;
-        let moments = std::fs::read(&moments_path).map_err(TrainError::read(&moments_path))?;
+        let sizes = self.model.parameters().iter().map(|info| info.shape.iter().product::<usize>() as u128);
+        let values: u128 = sizes.sum();
+        let weights = read_tensors(&weights_path, values)?;
+        // Two moments of each.
+        let moments = read_tensors(&moments_path, 2 * values)?;
         let (weights, moments) =
             (Tensors::of(&weights_path, &weights)?, Tensors::of(&moments_path, &moments)?);
         for index in 0..self.model.parameters().len() {

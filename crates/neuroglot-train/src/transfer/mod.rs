@@ -79,7 +79,7 @@ impl Base {
         sessions: &[NewSession<'_>],
     ) -> Result<BaseModel, TrainError> {
         let path = self.folder.join(Checkpoint::MODEL);
-        let bytes = std::fs::read(&path).map_err(TrainError::read(&path))?;
+        let bytes = self.checkpoint.read_weights(&path)?;
         let tensors = Tensors::of(&path, &bytes)?;
         self.checkpoint.check_size(&path, &tensors)?;
         let trained = Trained { config: self.config(), tensors };

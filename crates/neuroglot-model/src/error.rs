@@ -14,6 +14,9 @@ pub enum ModelError {
         /// What it must be.
         cure: &'static str,
     },
+    /// Attention over so many tokens would take longer, or more memory, than anyone waits for.
+    #[error(transparent)]
+    TooManyBins(Box<AttentionCost>),
     /// There is no session to build stitchers for.
     #[error("a model needs at least one session: give a session folder")]
     NoSession,
@@ -40,4 +43,26 @@ pub enum ModelError {
     /// The device failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
+}
+
+/// What attention over the tokens of a trial would cost, where that is too much.
+#[derive(Debug, Clone, PartialEq, Error)]
+#[error(
+    "trials of {bins} bins are {tokens} tokens, and attention compares each with each: {operations:.1e} operations and \
+     about {gigabytes:.1} GB for one trial of this model, and at most {most:.0e} operations are begun; take shorter \
+     windows or wider bins, {most_bins} bins at most"
+)]
+pub struct AttentionCost {
+    /// Bins of a trial.
+    pub bins: usize,
+    /// Its tokens.
+    pub tokens: u128,
+    /// Floating-point operations of attention in the forward pass of one trial.
+    pub operations: f64,
+    /// Memory of the activations of one trial, GB.
+    pub gigabytes: f64,
+    /// Most operations.
+    pub most: f64,
+    /// Most bins of a trial.
+    pub most_bins: usize,
 }

@@ -22,7 +22,7 @@ mod scheme;
 mod session_shape;
 mod trunk;
 
-pub use error::ModelError;
+pub use error::{AttentionCost, ModelError};
 pub use mask::{Mask, MaskRatios};
 pub use model::{
     Architecture, Model, ModelConfig, ModelWeights, OpenedPart, OpenedRows, TrainingBatch, Update,

@@ -1,8 +1,14 @@
 //! Sizes and options of the model.
 
 use crate::ndt2::acronyms;
-use crate::{ModelError, NormKind, PatchLayout, PatchTail, Prompt, SessionShape};
+use crate::{AttentionCost, ModelError, NormKind, PatchLayout, PatchTail, Prompt, SessionShape};
 use serde::{Deserialize, Serialize};
+
+/// Most floating-point operations of attention in the forward pass of one trial: about two minutes of two cores.
+const MOST_OPERATIONS: f64 = 1e13;
+
+/// Most tokens of a trial, however small the model.
+const MOST_TOKENS: f64 = 65_536.0;
 
 /// How counts become tokens, and tokens log-rates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -132,6 +138,39 @@ impl ModelConfig {
             + ends
     }
 
+    /// Checks that attention over trials of `bins` bins ends in a time that one can wait for, before anything is allocated.
+    ///
+    /// # Errors
+    /// [`ModelError::TooManyBins`] says how many operations and how much memory one trial would take.
+    pub fn check_bins(&self, bins: usize, sessions: &[SessionShape]) -> Result<(), ModelError> {
+        let patches = match self.architecture {
+            Architecture::Ndt1Stitch => 1,
+            Architecture::Ndt2 => {
+                let patches = sessions.iter().map(|session| self.patch_layout(&session.regions).patches());
+                patches.max().unwrap_or(1).max(1)
+            }
+        };
+        // A bin's tokens, and those of the session and the prompt.
+        let tokens = (bins as u128).saturating_mul(patches as u128).saturating_add(2);
+        // Scores and weighted values: a multiplication and an addition for each pair and each place of a head, twice.
+        let per_pair = 4.0 * self.hidden as f64 * self.layers as f64;
+        let most_tokens = (MOST_OPERATIONS / per_pair).sqrt().min(MOST_TOKENS);
+        if tokens as f64 <= most_tokens {
+            return Ok(());
+        }
+        // What a block keeps of a token: its input, queries, keys, values, both normalised inputs, the output of attention, and the MLP
+        // before and behind its activation.
+        let kept = (7 * self.hidden + 2 * self.mlp_width()) as f64 * self.layers as f64;
+        Err(ModelError::TooManyBins(Box::new(AttentionCost {
+            bins,
+            tokens,
+            operations: per_pair * (tokens as f64).powi(2),
+            gigabytes: kept * tokens as f64 * 4e-9,
+            most: MOST_OPERATIONS,
+            most_bins: ((most_tokens - 2.0) / patches as f64).max(0.0) as usize,
+        })))
+    }
+
     /// Checks that the settings make a model.
     ///
     /// # Errors
@@ -181,5 +220,45 @@ impl ModelConfig {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn attention_over_very_many_bins_is_refused_with_numbers() {
+        let session = [SessionShape::new("a", std::iter::repeat_n("CA1", 300))];
+        let paper = ModelConfig::default();
+        paper.check_bins(100, &session).unwrap();
+        paper.check_bins(20_000, &session).unwrap();
+        let message = paper.check_bins(200_000, &session).unwrap_err().to_string();
+        // 4 · 512 · 5 · 200,002² = 4.096e14; (7 · 512 + 2 · 1024) · 5 · 200,002 · 4 bytes = 22.5 GB.
+        for words in
+            ["200000 bins are 200002 tokens", "4.1e14 operations", "about 22.5 GB", "31248 bins at most"]
+        {
+            assert!(message.contains(words), "{words}: {message}");
+        }
+        paper.check_bins(31_248, &session).unwrap();
+        paper.check_bins(31_249, &session).unwrap_err();
+        // However small the model, and with a token for each of three patches.
+        let small = ModelConfig { hidden: 8, layers: 1, heads: 1, ..ModelConfig::default() };
+        small.check_bins(65_534, &session).unwrap();
+        small.check_bins(200_000, &session).unwrap_err();
+        let patches = ModelConfig { architecture: Architecture::Ndt2, ..ModelConfig::default() };
+        patches.check_bins(10_416, &session).unwrap();
+        assert!(patches.check_bins(10_417, &session).unwrap_err().to_string().contains("10416 bins at most"));
+        patches.check_bins(usize::MAX, &session).unwrap_err();
+    }
+
+    #[test]
+    fn no_memory_is_taken_for_a_model_of_too_many_bins() {
+        use rand_chacha::rand_core::SeedableRng;
+        let session = [SessionShape::new("a", ["CA1"])];
+        let device = Box::new(neuroglot_engine::CpuDevice::new(1).unwrap());
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(0);
+        let model = ModelConfig::default().init(1 << 40, &session, true, device, &mut rng);
+        assert!(matches!(model, Err(ModelError::TooManyBins(_))));
     }
 }

@@ -105,6 +105,7 @@ impl ModelConfig {
     ) -> Result<Model, ModelError> {
         self.check()?;
         check_sessions(sessions)?;
+        self.check_bins(bins, sessions)?;
         let mut layers = Layers::place(self, bins, sessions, training, device.as_mut())?;
         let mut kept = MemoryPlan::after(&layers.parameters.plan);
         layers.ends.keep(&mut kept, training);

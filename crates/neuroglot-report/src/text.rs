@@ -1,5 +1,7 @@
 //! Text from files, made safe to stand in the page.
 
+use neuroglot_data::text::is_unprintable;
+
 /// `text` for element content or a double-quoted attribute.
 ///
 /// Beyond the five characters of markup, characters that XML forbids and those that reorder the text around them
@@ -14,10 +16,8 @@ pub(crate) fn escape(text: &str) -> String {
             '"' => out.push_str("&quot;"),
             '\'' => out.push_str("&#39;"),
             '\n' | '\t' => out.push(character),
-            '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FFFE}' | '\u{FFFF}' => {
-                out.push('\u{FFFD}')
-            }
-            control if control.is_control() => out.push('\u{FFFD}'),
+            '\u{FFFE}' | '\u{FFFF}' => out.push('\u{FFFD}'),
+            unseen if is_unprintable(unseen) => out.push('\u{FFFD}'),
             other => out.push(other),
         }
     }

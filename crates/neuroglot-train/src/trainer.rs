@@ -75,6 +75,8 @@ pub struct Summary {
     pub seconds: f64,
     /// Whether early stopping ended it.
     pub stopped_early: bool,
+    /// Validation trials of all sessions; without them, or without a spike in them, no checkpoint is the best.
+    pub validation_trials: usize,
 }
 
 /// Where a run stands: all that a resumed run needs besides weights and moments. Random streams are found by
@@ -294,6 +296,11 @@ impl<'a> Trainer<'a> {
             best: self.progress.best,
             seconds: self.info.seconds,
             stopped_early: self.progress.epoch < self.config.train.epochs,
+            validation_trials: self
+                .sessions
+                .iter()
+                .map(|session| session.trials_in(Split::Validation).len())
+                .sum(),
         })
     }
 

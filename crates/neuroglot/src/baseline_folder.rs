@@ -95,7 +95,8 @@ impl BaselineFolder {
             let cure = "make it again with `neuroglot baseline`";
             CommandError::Failed(format!("{}: {problem}; {cure}", path.display()))
         };
-        let text = std::fs::read(&path).map_err(|error| wrong(error.to_string()))?;
+        let text = neuroglot_files::read(&path, neuroglot_files::RESULTS)
+            .map_err(|error| wrong(error.to_string()))?;
         serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))
     }
 }

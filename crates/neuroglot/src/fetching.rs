@@ -2,6 +2,7 @@
 
 use crate::console::{Console, one_line};
 use indicatif::{ProgressBar, ProgressStyle};
+use neuroglot::data::text::printable;
 use neuroglot::fetch::{
     DandiAsset, DandiClient, DandiId, DandiVersion, FetchError, HubClient, HubRepository, HubSession,
     S3Address, S3Client, S3Object,
@@ -72,7 +73,7 @@ impl Fetching {
         let bar = (!console.is_quiet() && std::io::stderr().is_terminal()).then(|| {
             let style = ProgressStyle::with_template("{bar:24} {bytes}/{total_bytes}  {eta} left  {msg}");
             let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-            bar.with_message(remote.name())
+            bar.with_message(printable(&remote.name()).into_owned())
         });
         let mut show = |bytes: u64, total: Option<u64>| {
             if let Some(bar) = &bar {

@@ -3,6 +3,7 @@
 use crate::console::{Console, one_line};
 use crate::stopping::say_when_stopped;
 use indicatif::{ProgressBar, ProgressStyle};
+use neuroglot::data::text::printable;
 use neuroglot::prepare::{Limits, Outcome, Preparation, PrepareError};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
@@ -75,7 +76,7 @@ impl Preparing<'_> {
         let done = |place: usize, result: &Result<Outcome, PrepareError>| {
             if let Some(bar) = &bar {
                 bar.inc(1);
-                bar.set_message(names[place].clone());
+                bar.set_message(printable(&names[place]).into_owned());
             }
             let say = || match result {
                 Ok(outcome) => outcome

@@ -4,6 +4,7 @@ use crate::console::Console;
 use crate::number::{counted, decimal, duration};
 use crate::stopping::{Saying, say_when_stopped};
 use indicatif::{ProgressBar, ProgressStyle};
+use neuroglot::data::text::printable;
 use neuroglot::eval::EvaluationProgress;
 use neuroglot::train::{EpochRecord, Observer, Step};
 use std::io::IsTerminal;
@@ -174,6 +175,7 @@ impl EvaluationBar {
         let left = time_left(self.started.elapsed(), at.share)
             .map_or(String::new(), |left| format!("  {left} left"));
         let message = format!("{}{}  {}{left}", self.title, at.eid, at.task);
+        let message = printable(&message).into_owned();
         if let Some(bar) = &self.bar {
             bar.set_position((at.share * WHOLE as f64) as u64);
             bar.set_message(message);

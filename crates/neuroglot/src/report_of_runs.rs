@@ -134,7 +134,7 @@ fn facts(config: &RunConfig, info: &RunInfo, records: &[EpochRecord]) -> Vec<(St
         ("sessions", info.sessions.len().to_string()),
         ("epochs", progress),
         ("steps", steps.to_string()),
-        ("best epoch", best.map_or("no validation".to_owned(), |(epoch, _)| epoch.to_string())),
+        ("best epoch", best.map_or_else(|| without_best(records).to_owned(), |(epoch, _)| epoch.to_string())),
         ("learning rate", config.train.learning_rate.to_string()),
         ("batch", counted(config.train.batch, "trial")),
         ("lowest rate of a unit", format!("{} Hz", config.data.min_rate)),
@@ -193,6 +193,14 @@ fn commands_of(folder: &RunFolder, info: &RunInfo) -> [String; 2] {
         format!("neuroglot train {sessions} --config {config} --out {path}"),
         format!("neuroglot evaluate {path}"),
     ]
+}
+
+/// Why no epoch is the best.
+fn without_best(records: &[EpochRecord]) -> &'static str {
+    match records.iter().any(|record| !record.validation.is_empty()) {
+        true => "none: nothing in the validation trials can be scored",
+        false => "none: there are no validation trials",
+    }
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! How a run went, for every command that makes one.
 
-use crate::number::{decimal, duration};
+use crate::number::{counted, decimal, duration};
 use neuroglot::train::{EpochRecord, LateRise, RunConfig, SelectBy, Summary, late_rise};
 use serde_json::{Value, json};
 use std::path::Path;
 
 /// What scripts read.
 pub fn as_json(out: &Path, records: &[EpochRecord], summary: &Summary) -> Value {
-    let Summary { epochs, steps, best, seconds, stopped_early } = summary;
+    let Summary { epochs, steps, best, seconds, stopped_early, .. } = summary;
     json!({
         "run": out,
         "epochs": epochs,
@@ -27,14 +27,27 @@ pub fn in_words(
     start: Option<f64>,
     summary: &Summary,
 ) -> String {
-    let Summary { epochs, steps, best, seconds, stopped_early } = *summary;
+    let Summary { epochs, steps, best, seconds, stopped_early, validation_trials } = *summary;
     let score = match config.train.select {
         SelectBy::BitsPerSpike => "validation bits/spike",
         SelectBy::R2 => "validation R²",
     };
     let best = match best {
         Some((epoch, value)) => format!("epoch {epoch}, {} {score}", decimal(Some(value))),
-        None => "the last epoch: there are no validation trials".to_owned(),
+        None if epochs == 0 => "as it began: no epoch was asked for".to_owned(),
+        None => match (validation_trials, config.train.select) {
+            (0, _) => "the last epoch: there are no validation trials".to_owned(),
+            (trials, SelectBy::BitsPerSpike) => {
+                let have = if trials == 1 { "has" } else { "have" };
+                format!(
+                    "the last epoch: the {} {have} no spike to score",
+                    counted(trials, "validation trial")
+                )
+            }
+            (trials, SelectBy::R2) => {
+                format!("the last epoch: no unit varies in the {}", counted(trials, "validation trial"))
+            }
+        },
     };
     let start = start.map_or(String::new(), |start| format!("start   {} {score}\n", decimal(Some(start))));
     let early = if stopped_early { ", stopped early" } else { "" };

@@ -1,6 +1,7 @@
 //! Tables for terminals: columns as wide as they need, words to the left, numbers to the right, and blocks of columns
 //! below each other where a line would not fit.
 
+use neuroglot::data::text::printable;
 use std::fmt;
 
 /// A table with a line of heads. All rows have as many cells as there are heads.
@@ -14,13 +15,13 @@ pub struct TextTable {
 impl TextTable {
     /// An empty table whose first `words` columns hold words.
     pub fn new(heads: Vec<String>, words: usize) -> Self {
-        Self { heads, rows: Vec::new(), words }
+        Self { heads: in_one_line(heads), rows: Vec::new(), words }
     }
 
-    /// Adds a row.
+    /// Adds a row. Cells are of one line, whatever they hold.
     pub fn push(&mut self, row: Vec<String>) {
         debug_assert_eq!(row.len(), self.heads.len(), "a cell per column");
-        self.rows.push(row);
+        self.rows.push(in_one_line(row));
     }
 
     fn widths(&self) -> Vec<usize> {
@@ -89,6 +90,10 @@ fn line_width() -> usize {
     asked.or_else(found).filter(|width| *width > 0).unwrap_or(usize::MAX)
 }
 
+fn in_one_line(cells: Vec<String>) -> Vec<String> {
+    cells.into_iter().map(|cell| printable(&cell).into_owned()).collect()
+}
+
 impl fmt::Display for TextTable {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.fitted(line_width()))
@@ -98,6 +103,17 @@ impl fmt::Display for TextTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cell_cannot_begin_a_row_or_speak_to_the_terminal() {
+        let mut table = TextTable::new(["session", "bits"].map(String::from).into(), 1);
+        table.push(["a\nforged  9.9".to_owned(), "\x1b[2J0.5".to_owned()].into());
+        let expected = [
+            format!("{:14}  {:>12}\n", "session", "bits"),
+            format!("{}  {}\n", r"a\nforged  9.9", r"\u{1b}[2J0.5"),
+        ];
+        assert_eq!(table.to_string(), expected.concat());
+    }
 
     #[test]
     fn words_stand_left_and_numbers_right() {

@@ -206,5 +206,5 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError>
             kubernetes.job(&what.command(), &what.resources("16Gi"))
         }
     };
-    console.result(job)
+    console.script(&job)
 }

@@ -96,7 +96,7 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
 fn earlier_points(out: &Path, eid: &str, steps: u64) -> Result<Vec<(String, usize)>, CommandError> {
     let path = out.join("learning-curve.json");
     // What is not there, or not whole, is made anew.
-    let text = std::fs::read(&path).unwrap_or_default();
+    let text = neuroglot_files::read(&path, neuroglot_files::RESULTS).unwrap_or_default();
     let Ok(found) = serde_json::from_slice::<Value>(&text) else { return Ok(Vec::new()) };
     for (what, had, now) in
         [("session", &found["session"], json!(eid)), ("steps", &found["steps"], json!(steps))]

@@ -300,9 +300,10 @@ impl Arguments {
         let file = match &self.config {
             None => ConfigFile::default(),
             Some(path) => {
-                let text = std::fs::read_to_string(path).map_err(|error| {
-                    CommandError::Usage(format!("cannot read {}: {error}", path.display()))
-                })?;
+                let text =
+                    neuroglot_files::read_stream(path, neuroglot_files::SETTINGS).map_err(|error| {
+                        CommandError::Usage(format!("cannot read {}: {error}", path.display()))
+                    })?;
                 toml::from_str(&text).map_err(|error| {
                     CommandError::Usage(format!("{}: {}", path.display(), one_line(&error)))
                 })?
@@ -366,7 +367,7 @@ impl Arguments {
     fn sources(&self) -> Result<Vec<String>, CommandError> {
         let mut sources = self.sources.clone();
         if let Some(list) = &self.list {
-            let text = std::fs::read_to_string(list)
+            let text = neuroglot_files::read_stream(list, neuroglot_files::SETTINGS)
                 .map_err(|error| CommandError::Usage(format!("cannot read {}: {error}", list.display())))?;
             // Paths are relative to where the command runs, as those given to it are.
             let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));

@@ -108,6 +108,7 @@ pub struct Session {
     splits: Vec<Split>,
     counts: SpikeCounts,
     behaviours: BTreeMap<String, Behaviour>,
+    window_starts: Option<Vec<f64>>,
     true_rates: Option<Vec<f32>>,
     /// What the values 0, 1, … of behaviours that were text stand for.
     texts: BTreeMap<String, Vec<String>>,
@@ -139,7 +140,7 @@ impl Session {
                 Err(DataError::Invalid { eid: eid.clone(), field: field.to_owned(), problem: problem() })
             }
         };
-        check(!eid.is_empty(), "eid", &|| "is empty: every session needs a name of its own".into())?;
+        check(!eid.trim().is_empty(), "eid", &|| "is blank: every session needs a name of its own".into())?;
         check(bin_seconds.is_finite() && bin_seconds > 0.0, "bin size", &|| {
             format!("is {bin_seconds} s, it must be positive")
         })?;
@@ -186,6 +187,7 @@ impl Session {
             splits,
             counts,
             behaviours,
+            window_starts: None,
             true_rates,
             texts,
             left_out,
@@ -233,6 +235,46 @@ impl Session {
 
     pub(crate) fn origin_mut(&mut self) -> &mut Origin {
         &mut self.origin
+    }
+
+    /// The session under another identifier.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] if it is blank.
+    pub fn with_eid(self, eid: &str) -> Result<Session, DataError> {
+        match eid.trim().is_empty() {
+            false => Ok(Session { eid: eid.to_owned(), ..self }),
+            true => Err(DataError::Invalid {
+                eid: self.eid,
+                field: "the new eid".to_owned(),
+                problem: "is blank: every session needs a name of its own".to_owned(),
+            }),
+        }
+    }
+
+    /// The session, with what is known of when its trials were: begin of each trial's window, s in the recording, `[trial]`.
+    ///
+    /// # Errors
+    /// [`DataError::Invalid`] if there is not one finite number per trial.
+    pub fn with_window_starts(self, starts: Vec<f64>) -> Result<Session, DataError> {
+        let problem = match starts.len() == self.trials() {
+            false => format!("are {}, but there are {} trials", starts.len(), self.trials()),
+            true if starts.iter().all(|start| start.is_finite()) => {
+                return Ok(Session { window_starts: Some(starts), ..self });
+            }
+            true => "must be finite".to_owned(),
+        };
+        Err(DataError::Invalid { eid: self.eid, field: "window starts".to_owned(), problem })
+    }
+
+    /// Begin of each trial's window, s in the recording, `[trial]`; `None` if it is not known.
+    pub fn window_starts(&self) -> Option<&[f64]> {
+        self.window_starts.as_deref()
+    }
+
+    /// Length of a trial's window, s.
+    pub fn window_seconds(&self) -> f64 {
+        self.bin_seconds * self.bins() as f64
     }
 
     /// Identifier of the experiment.
@@ -424,7 +466,8 @@ impl Session {
             splits: self.splits.clone(),
             behaviours: self.behaviours.clone(),
         })?;
-        Ok(self.handed_on(selected, self.origin.select_units(units)))
+        let selected = self.handed_on(selected, self.origin.select_units(units));
+        Ok(Session { window_starts: self.window_starts.clone(), ..selected })
     }
 
     /// A selection from the session, with what belongs to all of it.
@@ -460,7 +503,9 @@ impl Session {
             bin_seconds: self.bin_seconds,
             units: self.units.clone(),
         })?;
-        Ok(self.handed_on(selected, self.origin.select_trials(trials)))
+        let window_starts = self.window_starts.as_ref().map(|starts| rows(starts, 1, trials));
+        let selected = self.handed_on(selected, self.origin.select_trials(trials));
+        Ok(Session { window_starts, ..selected })
     }
 
     fn check_selection(&self, field: &str, chosen: &[usize], available: usize) -> Result<(), DataError> {
@@ -555,14 +600,16 @@ mod tests {
 
     #[test]
     fn selections_take_everything_along() {
-        let session = Session::new(parts()).unwrap();
+        let session = Session::new(parts()).unwrap().with_window_starts(vec![4.0, 7.5, 9.0]).unwrap();
         let trials = session.select_trials(&[2, 1]).unwrap();
+        assert_eq!(trials.window_starts(), Some(&[9.0, 7.5][..]));
         assert_eq!(trials.splits(), [Split::Train, Split::Test]);
         assert_eq!(trials.entries(0).collect::<Vec<_>>(), [(0, 0, 3), (0, 1, 1)]);
         assert_eq!(trials.behaviour_per_bin("wheel-speed").unwrap(), [4.0, 5.0, 2.0, 3.0]);
         assert_eq!(trials.behaviours()["choice"], Behaviour::PerTrial(vec![-1.0, f64::NAN]));
         assert_eq!(trials.true_rates(0).unwrap(), [8.0, 9.0, 10.0, 11.0]);
         let units = session.select_units(&[1]).unwrap();
+        assert_eq!(units.window_starts(), session.window_starts());
         assert_eq!(units.units()[0].region, "CA1");
         assert_eq!(units.true_rates(1).unwrap(), [5.0, 7.0]);
         assert!(matches!(session.select_units(&[2]), Err(DataError::Invalid { .. })));
@@ -579,6 +626,7 @@ mod tests {
             assert!(message.contains(field), "{field} is not named in: {message}");
         };
         refused(|p| p.eid.clear(), "eid");
+        refused(|p| p.eid = " ".to_owned(), "eid is blank");
         refused(|p| p.bin_seconds = f64::NAN, "bin size");
         refused(|p| p.units.truncate(1), "units");
         refused(|p| p.splits.truncate(1), "splits");
@@ -600,6 +648,14 @@ mod tests {
             },
             "no spike",
         );
+    }
+
+    #[test]
+    fn starts_of_windows_that_do_not_fit_are_refused() {
+        for starts in [vec![1.0, 2.0], vec![1.0, f64::NAN, 2.0]] {
+            let error = Session::new(parts()).unwrap().with_window_starts(starts).unwrap_err().to_string();
+            assert!(error.contains("window starts"), "{error}");
+        }
     }
 
     #[test]

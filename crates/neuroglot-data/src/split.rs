@@ -102,6 +102,7 @@ mod tests {
         assert_eq!(sizes(0.0, 0.0), [0, 0, 100]);
         assert_eq!(sizes(0.6, 0.4), [60, 40, 0]);
     }
+
     use proptest::prelude::*;
 
     fn sizes(splits: &[Split]) -> [usize; 3] {

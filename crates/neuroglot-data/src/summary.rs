@@ -6,10 +6,13 @@ use std::fmt;
 use neuroglot_regions::is_region;
 use serde::Serialize;
 
-use crate::{Behaviour, BehaviourKind, Categories, LeftOutColumn, Session, Split};
+use crate::{Behaviour, BehaviourKind, Categories, LeftOutColumn, Session, SharedTime, Split, copied_trials};
 
 /// Regions with fewer units get a warning: masking one neuron or a region of them leaves little to predict from.
 const FEW_UNITS: usize = 5;
+
+/// Bins of a second and more are rare; sizes in ms are not.
+const LONG_BIN_SECONDS: f64 = 1.0;
 
 /// Figures of a session, and what to look at before training on it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -44,6 +47,10 @@ pub struct SessionSummary {
     pub behaviours: BTreeMap<String, BehaviourSummary>,
     /// Columns of the session's files that nothing was made of.
     pub left_out: Vec<LeftOutColumn>,
+    /// Share of the validation and test bins that lie in training windows; `None` where it is not known when trials were.
+    pub shared_time: Option<SharedTime>,
+    /// Number of trials that are copies of another one.
+    pub copied_trials: usize,
     /// Whether the expected counts are known, as in simulated sessions.
     pub true_rates: bool,
     /// What to look at before training, a sentence each.
@@ -127,6 +134,8 @@ impl SessionSummary {
                 .map(|(name, b)| (name.clone(), BehaviourSummary::of(session, name, b)))
                 .collect(),
             left_out: session.left_out().to_vec(),
+            shared_time: SharedTime::of(session),
+            copied_trials: copied_trials(session).len(),
             true_rates: session.has_true_rates(),
             warnings: Vec::new(),
         };
@@ -139,6 +148,30 @@ impl SessionSummary {
             if *trials == 0 {
                 warnings.push(format!("the {split} split is empty"));
             }
+        }
+        if let Some(SharedTime { validation, test }) = self.shared_time
+            && (validation > 0.0 || test > 0.0)
+        {
+            warnings.push(format!(
+                "{:.1} % of the test bins and {:.1} % of the validation bins lie in training windows: scores are of spikes \
+                 that were trained on; prepare it again with --split contiguous",
+                100.0 * test,
+                100.0 * validation
+            ));
+        }
+        if self.copied_trials > 0 {
+            let all: usize = self.trials.values().sum();
+            warnings.push(format!(
+                "{} of {all} trials are copies of another one: what is tested was trained on",
+                self.copied_trials
+            ));
+        }
+        if self.bin_seconds >= LONG_BIN_SECONDS {
+            warnings.push(format!(
+                "bins are {} s long: bin sizes are in s, is it {} ms?",
+                rounded(self.bin_seconds),
+                rounded(self.bin_seconds)
+            ));
         }
         if self.silent_units > 0 {
             let silent = self.silent_units;
@@ -246,6 +279,11 @@ impl fmt::Display for SessionSummary {
             "bins",
             format!("{} of {} ms, a window of {} s", self.bins, rounded(width), rounded(self.window_seconds)),
         )?;
+        let shared = match self.shared_time {
+            None => "not known: the session does not say when its trials were".to_owned(),
+            Some(shared) => format!("{:.1} % of the test bins lie in training windows", 100.0 * shared.test),
+        };
+        line("overlap", shared)?;
         line("units", format!("{}, {} silent", self.units, self.silent_units))?;
         let mut regions: Vec<_> = self.units_per_region.iter().collect();
         regions.sort_by_key(|(_, units)| std::cmp::Reverse(**units));
@@ -349,6 +387,7 @@ mod tests {
              subject     mouse (laboratory)\n\
              trials      2: 1 train, 0 validation, 1 test\n\
              bins        2 of 250 ms, a window of 0.5 s\n\
+             overlap     not known: the session does not say when its trials were\n\
              units       4, 1 silent\n\
              regions     PO 2, CA1 1, root 1\n\
              rates       0.00 | 0.75 1.50 3.50 | 8.00 Hz (quartiles)\n\
@@ -369,6 +408,13 @@ mod tests {
              warning     choice is 1 in 1 of all trials and in no test trial: how well it is decoded cannot be told; \
              split them stratified\n\
              warning     lick is missing throughout: it cannot be decoded\n"
+        );
+        let overlapping = SessionSummary::of(&session.with_window_starts(vec![1.0, 1.25]).unwrap());
+        let text = overlapping.to_string();
+        assert!(text.contains("overlap     50.0 % of the test bins lie in training windows\n"), "{text}");
+        assert!(
+            text.contains("warning     50.0 % of the test bins and 0.0 % of the validation bins"),
+            "{text}"
         );
         let json = serde_json::to_value(&summary).unwrap();
         assert_eq!(json["trials"]["validation"], 0);

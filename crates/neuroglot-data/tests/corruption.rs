@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow_array::builder::{Int64Builder, ListBuilder, StringBuilder};
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+use arrow_array::builder::{Int64Builder, ListBuilder, NullBuilder, StringBuilder};
+use arrow_array::{ArrayRef, Float64Array, NullArray, RecordBatch, StringArray};
 use neuroglot_data::{DataError, RowProblem, Session, SimulatorConfig};
 use parquet::arrow::ArrowWriter;
 use tempfile::TempDir;
@@ -44,7 +44,8 @@ fn texts(rows: &[&[&str]]) -> ArrayRef {
 }
 
 fn write_file(file: &Path, columns: Vec<(&'static str, ArrayRef)>) {
-    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let columns = columns.into_iter().map(|(name, column)| (name, column, true));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).unwrap();
     let mut writer = ArrowWriter::try_new(fs::File::create(file).unwrap(), batch.schema(), None).unwrap();
     writer.write(&batch).unwrap();
     writer.close().unwrap();
@@ -167,7 +168,7 @@ fn rows_and_files_must_agree() {
         (1, "spikes_sparse_shape", RowProblem::ShapeDiffers { found: [2, 4], expected: [2, 3] }),
     );
     let regions = texts(&[&["PO", "LP", "CA1"], &["PO", "LP", "CA1"]]);
-    assert_row(error_of("cluster_regions", Some(regions)), (0, "cluster_uuids", RowProblem::OtherUnits));
+    assert_row(error_of("cluster_regions", Some(regions)), (0, "cluster_regions", RowProblem::OtherUnits));
     let regions = texts(&[&["PO", "PO"], &["PO", "PO"]]);
     let problem = RowProblem::UnitList { found: 2, expected: 3 };
     assert_row(error_of("cluster_regions", Some(regions)), (0, "cluster_regions", problem));
@@ -205,6 +206,82 @@ fn names_that_would_speak_to_a_terminal_are_written_out() {
     // Written and read again, it is the same session.
     session.write(folder.path().join("again"), false).unwrap();
     assert_eq!(Session::read(folder.path().join("again")).unwrap(), session);
+}
+
+#[test]
+fn every_row_must_say_the_same_of_the_units() {
+    let regions = texts(&[&["PO", "PO", "CA1"], &["PO", "CA1", "PO"]]);
+    assert_row(error_of("cluster_regions", Some(regions)), (1, "cluster_regions", RowProblem::OtherUnits));
+    let regions = texts(&[&["PO", "PO", "CA1"], &["PO", "PO"]]);
+    let problem = RowProblem::UnitList { found: 2, expected: 3 };
+    assert_row(error_of("cluster_regions", Some(regions)), (1, "cluster_regions", problem));
+    for column in ["cluster_depths", "cluster_channels", "good_clusters"] {
+        let differs = integers(&[&[1, 2, 3], &[1, 2, 4]]);
+        assert_row(error_of(column, Some(differs)), (1, column, RowProblem::OtherUnits));
+        let short = integers(&[&[1, 2, 3], &[1, 2]]);
+        let problem = RowProblem::UnitList { found: 2, expected: 3 };
+        assert_row(error_of(column, Some(short)), (1, column, problem));
+    }
+    let uuids = texts(&[&["a", "b", "c"], &["c", "b", "a"]]);
+    assert_row(error_of("cluster_uuids", Some(uuids)), (1, "cluster_uuids", RowProblem::OtherUnits));
+}
+
+/// A list of nulls per row, as Arrow has it: the values have the type null.
+fn nulls(lengths: &[usize]) -> ArrayRef {
+    let mut lists = ListBuilder::new(NullBuilder::new());
+    for &length in lengths {
+        lists.values().append_nulls(length);
+        lists.append(true);
+    }
+    Arc::new(lists.finish())
+}
+
+#[test]
+fn columns_of_the_type_null_are_absent() {
+    let null: ArrayRef = Arc::new(NullArray::new(2));
+    for column in ["choice", "wheel-speed", "cluster_depths", "cluster_uuids", "subject", "notes"] {
+        let (folder, _) = with_changed(column, Some(null.clone()));
+        let session = Session::read(folder.path()).unwrap();
+        assert_eq!((session.trials(), session.units()[0].depth), (6, None), "{column}");
+        // The other files still have the behaviours.
+        assert_eq!(session.behaviours().len(), 2, "{column}");
+    }
+    for column in ["eid", "spikes_sparse_data", "cluster_regions"] {
+        assert!(matches!(error_of(column, Some(null.clone())), DataError::MissingColumn { .. }), "{column}");
+    }
+    for (column, lengths) in
+        [("wheel-speed", [2, 2]), ("cluster_depths", [3, 3]), ("simulated_rates", [6, 6])]
+    {
+        let (folder, _) = with_changed(column, Some(nulls(&lengths)));
+        let session = Session::read(folder.path()).unwrap();
+        assert_eq!((session.units()[0].depth, session.has_true_rates()), (None, false), "{column}");
+    }
+    // A file in which no unit fires.
+    let folder = tempfile::tempdir().unwrap();
+    for split in ["train", "val", "test"] {
+        let mut columns = columns();
+        if split == "val" {
+            columns[0].1 = nulls(&[0, 0]);
+            columns[1].1 = nulls(&[0, 0]);
+            columns[2].1 = integers(&[&[0, 0, 0], &[0, 0, 0]]);
+        }
+        write_file(&folder.path().join(format!("{split}.parquet")), columns);
+    }
+    let session = Session::read(folder.path()).unwrap();
+    assert_eq!((session.entries(2).count(), session.entries(4).count()), (0, 2));
+    // Regions that are null are void, in every file.
+    let folder = tempfile::tempdir().unwrap();
+    for split in ["train", "val", "test"] {
+        let mut columns = columns();
+        columns.retain(|(name, _)| *name != "cluster_regions");
+        columns.push(("cluster_regions", nulls(&[3, 3])));
+        write_file(&folder.path().join(format!("{split}.parquet")), columns);
+    }
+    assert_eq!(Session::read(folder.path()).unwrap().regions(), ["void"]);
+    assert!(matches!(
+        error_of("spikes_sparse_data", Some(nulls(&[2, 1]))),
+        DataError::Row { row: 0, problem: RowProblem::Null, .. }
+    ));
 }
 
 #[test]

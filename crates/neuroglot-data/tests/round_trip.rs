@@ -65,6 +65,18 @@ fn large_counts_missing_values_and_an_empty_split_come_back() {
 }
 
 #[test]
+fn the_times_of_trials_are_kept() {
+    let session = simulated();
+    let starts: Vec<f64> = (0..session.trials()).map(|trial| 3.25 * trial as f64 - 0.5).collect();
+    let session = session.with_window_starts(starts).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    session.write(folder.path().join("session"), false).unwrap();
+    let read = Session::read(folder.path().join("session")).unwrap();
+    assert_eq!(read, grouped(&session));
+    assert!(read.window_starts().is_some() && !read.behaviours().contains_key("trial_window"));
+}
+
+#[test]
 fn a_folder_is_replaced_only_when_asked_and_only_a_session() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("session");

@@ -3,16 +3,19 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use neuroglot_data::{Behaviour, Session, SessionParts, SpikeCounts, Unit, split_trials_by};
+use neuroglot_data::{Behaviour, Session, SessionParts, SharedTime, SpikeCounts, TrialWindows, Unit};
 use neuroglot_regions::{Annotation, is_region};
 use serde::{Deserialize, Serialize};
 
 use crate::binning::count_spikes;
 use crate::observed::{Windows, leave_out_unobserved};
 use crate::regions::RegionNames;
+use crate::sharing::{IN_GAP, check_shared};
+use crate::time_unit::{compare_spans, into_seconds};
 use crate::trace_bins::{bin_trace, leave_out_fill};
 use crate::{
-    Condition, PrepareError, PrepareOptions, RecordedUnit, Recording, TrialColumn, TrialRule, TrialTable,
+    Condition, PrepareError, PrepareOptions, RecordedUnit, Recording, Species, TimeUnit, TrialColumn,
+    TrialRule, TrialTable,
 };
 
 /// What units outside of all regions are labelled with where they are to count as a region.
@@ -29,6 +32,10 @@ pub struct Prepared {
     pub units: Selection,
     /// Missing values and codes of each behaviour.
     pub behaviours: BTreeMap<String, BehaviourNotes>,
+    /// Species of the animal.
+    pub species: Species,
+    /// Share of the validation and test bins that lie in training windows; `None` where it is not known.
+    pub shared_time: Option<SharedTime>,
     /// What should be known about the session.
     pub notes: Vec<String>,
 }
@@ -83,7 +90,7 @@ pub struct BehaviourNotes {
 /// [`PrepareError::Option`] for options that the recording cannot satisfy, [`PrepareError::NothingLeft`] if no trial or
 /// unit is left, [`PrepareError::Data`] if what is left is no session.
 pub fn assemble(
-    recording: Recording,
+    mut recording: Recording,
     options: &PrepareOptions,
     annotation: Option<&Annotation>,
     place: &Path,
@@ -97,14 +104,24 @@ pub fn assemble(
         .trials
         .numbers(align)
         .ok_or_else(|| option(format!("no times to align to: {}", recording.trials.lack_of(align))))?;
+    let per_second = options.trial_time_unit.map_or(1.0, TimeUnit::per_second);
+    let events: Vec<f64> = events.iter().map(|event| event / per_second).collect();
+    let spike_time_unit = options.spike_time_unit.or(recording.spike_time_unit);
+    into_seconds(&mut recording.spikes, spike_time_unit.unwrap_or(TimeUnit::Seconds));
     let mut reasons: Vec<Option<String>> = vec![None; recording.trials.rows()];
     let rules = options.rules.as_ref().unwrap_or(&recording.usual.rules);
     for rule in [TrialRule::present(align)].iter().chain(rules).chain(&options.further_rules) {
         leave_out(&mut reasons, rule, &recording.trials).map_err(option)?;
     }
+    // Whoever names the unit has looked at the times.
+    if spike_time_unit.is_none() {
+        let left: Vec<f64> = kept_of(&reasons).into_iter().map(|trial| events[trial]).collect();
+        let note = compare_spans(&recording.spikes, recording.units.len(), &left, options.window);
+        notes.extend(note.map_err(option)?);
+    }
     let mut unit_reasons: Vec<Option<String>> =
         recording.units.iter().map(|unit| options.reason_against(unit)).collect();
-    let windows = Windows { events, window: options.window, bin_seconds: options.bin_seconds };
+    let windows = Windows { events: &events, window: options.window, bin_seconds: options.bin_seconds };
     notes.extend(leave_out_unobserved(
         &recording,
         &windows,
@@ -187,7 +204,24 @@ pub fn assemble(
         return Err(nothing_left(place, "trial", &selection));
     }
 
-    let mut names = RegionNames::new(options, annotation);
+    let starts_of = |trials: &[usize]| -> Vec<f64> {
+        trials.iter().map(|&trial| events[trial] + options.window[0]).collect()
+    };
+    let mut starts = starts_of(&trials);
+    let windows = TrialWindows { starts: &starts, seconds: options.window[1] - options.window[0] };
+    let mut splits = options.draw_split(trials.len(), Some(windows), &behaviours).map_err(option)?;
+    if splits.contains(&None) {
+        for (&trial, _) in trials.iter().zip(&splits).filter(|(_, split)| split.is_none()) {
+            reasons[trial] = Some(IN_GAP.to_owned());
+        }
+        splits.retain(Option::is_some);
+        trials = kept_of(&reasons);
+        behaviours = bin_all(&trials);
+        starts = starts_of(&trials);
+    }
+
+    let species = options.species.clone().unwrap_or(recording.species);
+    let mut names = RegionNames::new(options, annotation).of_animal(&species, &recording.units);
     let regions: Vec<String> = recording.units.iter().map(|unit| names.name(&unit.location)).collect();
     notes.extend(names.into_notes().map_err(option)?);
     if let Some(why) = recording.quality_unknown.as_ref().filter(|_| options.good_units) {
@@ -202,30 +236,32 @@ pub fn assemble(
         recording.units.iter().zip(regions).map(|(unit, region)| as_unit(unit, region, options));
     let named_units = named_units.collect();
 
-    let starts: Vec<f64> = trials.iter().map(|&trial| events[trial] + options.window[0]).collect();
     let counts = count_spikes(&recording.spikes, recording.units.len(), &starts, bins, options.bin_seconds);
     notes.extend(silent_trials(&counts));
     let behaviour_notes = notes_of(&behaviours, trials.len(), codes);
-    let [train, validation, _] = options.split;
     let session = Session::new(SessionParts {
         eid: recording.eid,
         subject: recording.subject,
         lab: recording.lab,
         bin_seconds: options.bin_seconds,
         units: named_units,
-        splits: split_trials_by(trials.len(), options.seed, train / 100.0, validation / 100.0),
+        splits: splits.into_iter().flatten().collect(),
         counts,
         behaviours,
         true_rates: None,
     })?;
     // Its row in the recording's table of trials, by which provenance.json calls those that were left out.
     let session = session.with_trial_ids(trials.iter().map(usize::to_string).collect())?;
+    let session = session.with_window_starts(starts)?;
     let session = match units.len() == recording.units.len() {
         true => session,
         false => session.select_units(&units)?,
     };
+    let shared_time = check_shared(&session, options, place, &mut notes)?;
     Ok(Prepared {
         session,
+        species,
+        shared_time,
         trials: selection_of(&reasons, |_| None),
         units: unit_selection,
         behaviours: behaviour_notes,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use neuroglot_data::{Behaviour, Session, SessionParts, SpikeCounts, Split, split_trials_by};
+use neuroglot_data::{Behaviour, Session, SessionParts, SpikeCounts, Split, TrialWindows};
 use neuroglot_regions::Annotation;
 
 use crate::assemble::{
@@ -12,7 +12,8 @@ use crate::assemble::{
 };
 use crate::observed::leave_out_unobserved_counts;
 use crate::regions::RegionNames;
-use crate::{Condition, PrepareError, PrepareOptions, RecordedUnit, TrialTable};
+use crate::sharing::{IN_GAP, check_shared};
+use crate::{Condition, PrepareError, PrepareOptions, RecordedUnit, Species, TrialTable};
 
 /// Counts of spikes in the bins of trials that are aligned already, and what is known of units and trials.
 #[derive(Debug, Clone, PartialEq)]
@@ -25,6 +26,10 @@ pub struct BinnedRecording {
     pub lab: String,
     /// Width of a bin, s.
     pub bin_seconds: f64,
+    /// Species of the animal.
+    pub species: Species,
+    /// When the window of each trial began, s: `[trial]`; `None` if it is not known.
+    pub starts: Option<Vec<f64>>,
     /// The units, `[unit]`.
     pub units: Vec<RecordedUnit>,
     /// Counts of spikes, `[trial, bin, unit]`.
@@ -106,25 +111,44 @@ pub fn assemble_binned(
         notes.extend(leave_out_unobserved_counts(observed, least, &mut reasons, &mut unit_reasons));
     }
     let trials = kept_of(&reasons);
-    let trial_selection = selection_of(&reasons, |_| None);
     if trials.is_empty() {
-        return Err(nothing_left(place, "trial", &trial_selection));
+        return Err(nothing_left(place, "trial", &selection_of(&reasons, |_| None)));
     }
+    let seconds = binned.counts.bins() as f64 * binned.bin_seconds;
+    let starts = |trials: &[usize]| -> Option<Vec<f64>> {
+        binned.starts.as_ref().map(|starts| trials.iter().map(|&trial| starts[trial]).collect())
+    };
+    let kept_starts = starts(&trials);
+    let windows = kept_starts.as_ref().map(|starts| TrialWindows { starts, seconds });
+    let of_kept = behaviours.iter().filter_map(|(name, behaviour)| match behaviour {
+        Behaviour::PerTrial(values) => {
+            let values = trials.iter().map(|&trial| values[trial]).collect();
+            Some((name.clone(), Behaviour::PerTrial(values)))
+        }
+        Behaviour::PerBin(_) => None,
+    });
+    // The split is drawn among the trials that are kept.
+    let drawn = options.draw_split(trials.len(), windows, &of_kept.collect()).map_err(option)?;
+    let mut splits = vec![Split::Train; found];
+    for (&trial, split) in trials.iter().zip(drawn) {
+        match split {
+            Some(split) => splits[trial] = split,
+            None => reasons[trial] = Some(IN_GAP.to_owned()),
+        }
+    }
+    let trials = kept_of(&reasons);
+    let trial_selection = selection_of(&reasons, |_| None);
     let units = kept_of(&unit_reasons);
     let unit_selection = selection_of(&unit_reasons, |unit| Some(binned.units[unit].uuid.clone()));
     if units.is_empty() {
         return Err(nothing_left(place, "unit", &unit_selection));
     }
-    let mut names = RegionNames::new(options, annotation);
+    let species = options.species.clone().unwrap_or(binned.species);
+    let mut names = RegionNames::new(options, annotation).of_animal(&species, &binned.units);
     let named = |unit: &RecordedUnit| as_unit(unit, names.name(&unit.location), options);
     let all_units = binned.units.iter().map(named).collect();
     notes.extend(names.into_notes().map_err(option)?);
 
-    // The split is drawn among the trials that are kept.
-    let [train, validation, _] = options.split;
-    let drawn = split_trials_by(trials.len(), options.seed, train / 100.0, validation / 100.0);
-    let mut splits = vec![Split::Train; found];
-    trials.iter().zip(drawn).for_each(|(&trial, split)| splits[trial] = split);
     let mut session = Session::new(SessionParts {
         eid: binned.eid,
         subject: binned.subject,
@@ -137,6 +161,9 @@ pub fn assemble_binned(
         true_rates: None,
     })?
     .with_trial_ids((0..found).map(|trial| trial.to_string()).collect())?;
+    if let Some(starts) = binned.starts {
+        session = session.with_window_starts(starts)?;
+    }
     if trials.len() < found {
         session = session.select_trials(&trials)?;
     }
@@ -145,5 +172,14 @@ pub fn assemble_binned(
     }
     notes.extend(silent_trials(session.counts()));
     let behaviours = notes_of(session.behaviours(), session.trials(), codes);
-    Ok(Prepared { session, trials: trial_selection, units: unit_selection, behaviours, notes })
+    let shared_time = check_shared(&session, options, place, &mut notes)?;
+    Ok(Prepared {
+        session,
+        trials: trial_selection,
+        units: unit_selection,
+        behaviours,
+        species,
+        shared_time,
+        notes,
+    })
 }

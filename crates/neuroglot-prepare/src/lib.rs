@@ -24,9 +24,12 @@ mod quality;
 mod recording;
 mod regions;
 mod rule;
+mod sharing;
 mod source;
+mod species;
 mod spike_order;
 mod temporaldata;
+mod time_unit;
 mod trace_bins;
 
 pub use alf::{AlfOptions, AlfSource};
@@ -47,4 +50,6 @@ pub use recording::{
 };
 pub use rule::TrialRule;
 pub use source::{Content, Source, SourceOptions};
+pub use species::Species;
 pub use temporaldata::{TemporaldataOptions, read_temporaldata, read_temporaldata_bytes, temporaldata_eid};
+pub use time_unit::TimeUnit;

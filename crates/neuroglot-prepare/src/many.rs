@@ -1,9 +1,11 @@
 //! Many sources at a time, within a bound on memory.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
+use crate::prepare::{key_of, session_folder};
 use crate::{Outcome, Preparation, PrepareError, Source};
 
 /// How many sources are worked on at a time.
@@ -34,6 +36,7 @@ impl Preparation {
         done: &(dyn Fn(usize, &Result<Outcome, PrepareError>) + Sync),
     ) -> Vec<Result<Outcome, PrepareError>> {
         let (next, memory) = (AtomicUsize::new(0), Memory::new(limits.memory));
+        let folders = Folders::default();
         let results: Vec<Mutex<Option<Result<Outcome, PrepareError>>>> =
             names.iter().map(|_| Mutex::new(None)).collect();
         std::thread::scope(|scope| {
@@ -44,7 +47,9 @@ impl Preparation {
                         let Some(name) = names.get(place) else { break };
                         let result = locate(place).and_then(|path| {
                             let taken = memory.take(self.memory_of(&path));
-                            let result = self.prepare(&path, name, out);
+                            // Two sources of one folder come one after the other, so that the second finds the first.
+                            let result =
+                                folders.alone(self.folder_of(&path, out), || self.prepare(&path, name, out));
                             memory.give_back(taken);
                             result
                         });
@@ -59,12 +64,41 @@ impl Preparation {
         finished.map(|result| result.expect("every source was taken by a thread")).collect()
     }
 
+    /// The folder that a source's session will have, as far as that can be known before it is read.
+    fn folder_of(&self, path: &Path, out: &Path) -> Option<PathBuf> {
+        let eid = Source::open(path, &self.reading).ok()?.eid()?;
+        session_folder(out, &eid, path).ok()
+    }
+
     /// About what a source takes, bytes. One that cannot be opened fails before it takes any.
     fn memory_of(&self, path: &Path) -> u64 {
         let files = Source::open(path, &self.reading).and_then(|source| source.files());
         let size = |file: &PathBuf| file.metadata().map_or(0, |metadata| metadata.len());
         let bytes: u64 = files.map_or(0, |files| files.iter().map(size).sum());
         bytes.saturating_mul(MEMORY_PER_BYTE).max(MEMORY_AT_LEAST)
+    }
+}
+
+/// Folders that are worked on.
+#[derive(Default)]
+struct Folders {
+    busy: Mutex<HashSet<String>>,
+    changed: Condvar,
+}
+
+impl Folders {
+    /// Does some work when no other is done on a folder that a file system may take for this one.
+    fn alone<T>(&self, folder: Option<PathBuf>, work: impl FnOnce() -> T) -> T {
+        let Some(key) = folder.map(|folder| key_of(&folder)) else { return work() };
+        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+        while !busy.insert(key.clone()) {
+            busy = self.changed.wait(busy).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(busy);
+        let result = work();
+        self.busy.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        self.changed.notify_all();
+        result
     }
 }
 

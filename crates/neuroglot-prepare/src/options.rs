@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use neuroglot_data::SplitKind;
 use neuroglot_regions::Parcellation;
 use serde::{Deserialize, Serialize};
 
 use crate::rule::TrialRule;
+use crate::{Species, TimeUnit};
 
 /// How a recording is cut into trials and binned; the defaults are those of the paper (MtM, arXiv 2407.14668, section 4.1).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,8 +33,22 @@ pub struct PrepareOptions {
     pub max_gap: f64,
     /// Shares of the trials, in per cent: train, validation, test.
     pub split: [f64; 3],
-    /// Decides which trials go where.
+    /// How it is decided which trials go where.
+    pub split_kind: SplitKind,
+    /// Least time between windows of two splits, s; `None` lets them lie as they come.
+    pub split_gap: Option<f64>,
+    /// Behaviour of one value per trial that a stratified split is by; `None` takes `choice`.
+    pub split_by: Option<String>,
+    /// Decides what the split leaves to chance.
     pub seed: u64,
+    /// Keep trials that are copies of others; otherwise they are an error.
+    pub identical_trials: bool,
+    /// What times of spikes count; `None` takes what the source says, seconds if it says nothing.
+    pub spike_time_unit: Option<TimeUnit>,
+    /// What times of the events that trials are aligned to count; `None` is seconds.
+    pub trial_time_unit: Option<TimeUnit>,
+    /// Species of the animal; `None` takes what the source says.
+    pub species: Option<Species>,
     /// Parcellation that the units' regions are named by.
     #[serde(with = "parcellation_name")]
     pub parcellation: Parcellation,
@@ -87,7 +103,14 @@ impl Default for PrepareOptions {
             conditions: Vec::new(),
             max_gap: 1.0,
             split: [70.0, 10.0, 20.0],
+            split_kind: SplitKind::Random,
+            split_gap: None,
+            split_by: None,
             seed: 42,
+            identical_trials: false,
+            spike_time_unit: None,
+            trial_time_unit: None,
+            species: None,
             parcellation: Parcellation::Beryl,
             outside_is_region: false,
             good_units: false,
@@ -123,6 +146,12 @@ impl PrepareOptions {
         let share = |share: &f64| share.is_finite() && *share >= 0.0;
         if !self.split.iter().all(share) || (self.split.iter().sum::<f64>() - 100.0).abs() > 1e-6 {
             return Err(format!("split is {:?}: shares must add up to 100 per cent", self.split));
+        }
+        if self.split_gap.is_some_and(|gap| !(gap.is_finite() && gap >= 0.0)) {
+            return Err("the gap between splits must be 0 s or more".to_owned());
+        }
+        if self.split_by.is_some() && self.split_kind != SplitKind::Stratified {
+            return Err(format!("a {} split is by nothing: take a stratified one", self.split_kind));
         }
         if self.max_gap.is_nan() || self.max_gap <= 0.0 {
             return Err(format!("longest gap is {} s: it must be positive", self.max_gap));
@@ -201,6 +230,8 @@ mod tests {
         refused(|o| o.window = [1.0, 1.0], "window");
         refused(|o| o.window = [f64::NAN, 1.0], "window");
         refused(|o| o.split = [70.0, 10.0, 10.0], "split");
+        refused(|o| o.split_gap = Some(-1.0), "gap between splits");
+        refused(|o| o.split_by = Some("choice".to_owned()), "stratified");
         refused(|o| o.max_gap = 0.0, "gap");
         refused(|o| o.least_observed = Some(f64::NAN), "observed");
     }

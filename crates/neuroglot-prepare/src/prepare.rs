@@ -9,6 +9,8 @@ use neuroglot_regions::Annotation;
 use crate::assemble::assemble;
 use crate::binned::assemble_binned;
 use crate::provenance::{FileRecord, PROVENANCE_FILE, Provenance, SourceRecord};
+use crate::regions::note_on_labels;
+use crate::sharing::check_shared;
 use crate::source::{Content, Source};
 use crate::{Links, PrepareError, PrepareOptions, Prepared, Selection, SourceOptions};
 
@@ -55,6 +57,7 @@ impl Preparation {
             if let Some(provenance) = Provenance::read(&folder)?.filter(is_current) {
                 return Ok(Outcome { folder, provenance, was_there: true });
             }
+            check_own(&folder, &eid, name, place, &files)?;
         }
         std::thread::scope(|scope| {
             // Hashing goes on while the recording is read, cut and written: it leaves gaps for it.
@@ -63,6 +66,7 @@ impl Preparation {
             let linked = FileRecord::of_all(&links.followed)?;
             let session = &prepared.session;
             let folder = session_folder(out, session.eid(), place)?;
+            check_own(&folder, session.eid(), name, place, &files)?;
             if !self.overwrite && folder.exists() {
                 return Err(PrepareError::Exists { folder });
             }
@@ -72,9 +76,11 @@ impl Preparation {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 eid: session.eid().to_owned(),
                 subject: session.subject().to_owned(),
+                species: prepared.species,
                 source: SourceRecord {
                     kind: source.kind().to_owned(),
                     name: name.to_owned(),
+                    place: std::path::absolute(place).ok(),
                     files: records,
                     linked,
                     absent: links.absent,
@@ -86,6 +92,7 @@ impl Preparation {
                 units: prepared.units,
                 regions: regions_of(session),
                 behaviours: prepared.behaviours,
+                shared_time: prepared.shared_time,
                 notes: prepared.notes,
             };
             staged.add(PROVENANCE_FILE, provenance.to_json().as_bytes())?;
@@ -112,12 +119,17 @@ impl Preparation {
             Content::Binned(binned) => assemble_binned(*binned, &self.options, annotation, place)?,
             Content::Session(session) => {
                 let all = |found| Selection { found, kept: found, dropped: Vec::new() };
-                let note = "aligned already: taken as it is, with its own trials, bins and split";
+                let note = "aligned already: taken as it is, with its own trials, bins, regions and split";
+                let mut notes = vec![note.to_owned()];
+                notes.extend(note_on_labels(session.units()));
+                let shared_time = check_shared(&session, &self.options, place, &mut notes)?;
                 let prepared = Prepared {
                     trials: all(session.trials()),
                     units: all(session.units().len()),
                     behaviours: BTreeMap::new(),
-                    notes: vec![note.to_owned()],
+                    species: self.options.species.clone().unwrap_or_default(),
+                    shared_time,
+                    notes,
                     session: *session,
                 };
                 return Ok((prepared, None, links));
@@ -135,11 +147,43 @@ impl Preparation {
     }
 }
 
+/// Checks that the folder of a session, or one whose name differs in capitals only and which some file systems take for
+/// it, does not hold the session of another source.
+fn check_own(
+    folder: &Path,
+    eid: &str,
+    name: &str,
+    place: &Path,
+    files: &[PathBuf],
+) -> Result<(), PrepareError> {
+    let own = key_of(folder);
+    // Where nothing can be listed there is nothing yet.
+    let entries = folder.parent().and_then(|out| out.read_dir().ok()).into_iter().flatten();
+    for there in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|there| key_of(there) == own) {
+        let Some(provenance) = Provenance::read(&there)? else { continue };
+        if provenance.eid != eid || !provenance.is_of(name, place, files) {
+            return Err(PrepareError::SameIdentifier {
+                place: name.to_owned(),
+                eid: eid.to_owned(),
+                other: provenance.source.name,
+                other_eid: provenance.eid,
+                folder: there,
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What folders share that a file system may take for one another.
+pub(crate) fn key_of(folder: &Path) -> String {
+    folder.file_name().unwrap_or_default().to_string_lossy().to_lowercase()
+}
+
 /// `<eid>_aligned`. An eid comes from a file and may not lead elsewhere: separators become `_`.
-fn session_folder(out: &Path, eid: &str, place: &Path) -> Result<PathBuf, PrepareError> {
+pub(crate) fn session_folder(out: &Path, eid: &str, place: &Path) -> Result<PathBuf, PrepareError> {
     let is_safe = |c: char| !c.is_control() && !matches!(c, '/' | '\\' | ':');
     let name: String = eid.chars().map(|c| if is_safe(c) { c } else { '_' }).collect();
-    match name.is_empty() || name.len() > 200 || name.starts_with('.') {
+    match name.trim().is_empty() || name.len() > 200 || name.starts_with('.') {
         false => Ok(out.join(format!("{name}_aligned"))),
         true => Err(PrepareError::Option {
             place: place.to_owned(),
@@ -165,7 +209,7 @@ mod tests {
         let folder = |eid: &str| session_folder(Path::new("out"), eid, Path::new("a.nwb"));
         assert_eq!(folder("sub-1_ses-2").unwrap(), Path::new("out/sub-1_ses-2_aligned"));
         assert_eq!(folder("a/../b:c").unwrap(), Path::new("out/a_.._b_c_aligned"));
-        for eid in ["", "..", "../a", ".hidden", &"a".repeat(201)] {
+        for eid in ["", " ", "..", "../a", ".hidden", &"a".repeat(201)] {
             assert!(folder(eid).unwrap_err().to_string().contains("--eid"), "{eid}");
         }
     }

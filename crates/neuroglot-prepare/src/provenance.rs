@@ -5,11 +5,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use neuroglot_data::SharedTime;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use crate::{BehaviourNotes, PrepareError, PrepareOptions, Selection, SourceOptions};
+use crate::{BehaviourNotes, PrepareError, PrepareOptions, Selection, SourceOptions, Species};
 
 /// Name of the file in a session's folder.
 pub const PROVENANCE_FILE: &str = "provenance.json";
@@ -26,6 +27,9 @@ pub struct Provenance {
     pub eid: String,
     /// The animal.
     pub subject: String,
+    /// Species of the animal.
+    #[serde(default)]
+    pub species: Species,
     /// What was read.
     pub source: SourceRecord,
     /// How it was read.
@@ -44,6 +48,9 @@ pub struct Provenance {
     pub regions: BTreeMap<String, usize>,
     /// Missing values and codes of each behaviour.
     pub behaviours: BTreeMap<String, BehaviourNotes>,
+    /// Share of the validation and test bins that lie in training windows; none where it is not known.
+    #[serde(default)]
+    pub shared_time: Option<SharedTime>,
     /// What should be known about the session.
     pub notes: Vec<String>,
 }
@@ -55,6 +62,9 @@ pub struct SourceRecord {
     pub kind: String,
     /// What it was called on the command line.
     pub name: String,
+    /// Where it was, from the root of the file system on.
+    #[serde(default)]
+    pub place: Option<PathBuf>,
     /// The files that were read.
     pub files: Vec<FileRecord>,
     /// Files beside them that their links led to.
@@ -94,6 +104,12 @@ impl FileRecord {
     pub fn of(file: &Path) -> Result<FileRecord, PrepareError> {
         let (bytes, modified) = size_and_time(file)?;
         Ok(FileRecord { path: file.to_owned(), bytes, modified, sha256: sha256(file)? })
+    }
+
+    /// Whether a file has this content, wherever it is.
+    fn is_copy(&self, file: &Path) -> bool {
+        size_and_time(file).is_ok_and(|(bytes, _)| bytes == self.bytes)
+            && sha256(file).is_ok_and(|sha256| sha256 == self.sha256)
     }
 
     /// Whether the file is still what it was: by size and time, or, where only the time differs, by content.
@@ -150,6 +166,18 @@ impl Provenance {
         let mut text = serde_json::to_string_pretty(self).expect("plain data can be written as JSON");
         text.push('\n');
         text
+    }
+
+    /// Whether the session was made of the source `name` at `place`, which has these files now: that has its name (of
+    /// what was downloaded) or lies where it lay, or its files are copies of those that were read.
+    pub fn is_of(&self, name: &str, place: &Path, files: &[PathBuf]) -> bool {
+        let is_path = Path::new(name) == place;
+        let is_there = match &self.source.place {
+            Some(recorded) if is_path => std::path::absolute(place).is_ok_and(|place| place == *recorded),
+            _ => self.source.name == name,
+        };
+        let (own, copies) = (&self.source.files, || self.source.files.iter().zip(files));
+        is_there || (own.len() == files.len() && copies().all(|(own, file)| own.is_copy(file)))
     }
 
     /// Whether making the session again would give the same: from the same files, with the same options, by the same

@@ -1,6 +1,6 @@
 //! A recording as a source holds it: continuous in time, not yet cut into trials.
 
-use crate::{Condition, Intervals, PrepareError, TrialRule};
+use crate::{Condition, Intervals, PrepareError, Species, TimeUnit, TrialRule};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -15,10 +15,14 @@ pub struct Recording {
     pub subject: String,
     /// The laboratory.
     pub lab: String,
+    /// Species of the animal.
+    pub species: Species,
     /// The units of all probes, `[unit]`.
     pub units: Vec<RecordedUnit>,
     /// Their spikes; streams refer to units by their place in `units`.
     pub spikes: Vec<SpikeStream>,
+    /// What times of spikes count, where the source says that they are not in s.
+    pub spike_time_unit: Option<TimeUnit>,
     /// The trials table.
     pub trials: TrialTable,
     /// What was measured through time, by the name that the session will have it under.

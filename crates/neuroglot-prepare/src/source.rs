@@ -20,6 +20,9 @@ pub struct SourceOptions {
     pub nwb: NwbOptions,
     /// temporaldata files.
     pub temporaldata: TemporaldataOptions,
+    /// Identifier of the session of arrays, or of one that is aligned already; their own if it is not given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eid: Option<String>,
 }
 
 /// A source whose files are found and not yet read.
@@ -34,7 +37,7 @@ pub enum Source {
     /// A temporaldata file.
     Temporaldata(PathBuf, TemporaldataOptions),
     /// A session that is aligned already, such as one from the Hugging Face hub.
-    Aligned(PathBuf),
+    Aligned(PathBuf, Option<String>),
 }
 
 /// What a source holds.
@@ -62,7 +65,7 @@ impl Source {
         }
         if path.is_dir() {
             return match neuroglot_data::SessionHeader::read(path) {
-                Ok(_) => Ok(Source::Aligned(path.to_owned())),
+                Ok(_) => Ok(Source::Aligned(path.to_owned(), options.eid.clone())),
                 Err(DataError::NoSession { .. }) => Ok(Source::Alf(AlfSource::open(path, &options.alf)?)),
                 Err(error) => Err(error.into()),
             };
@@ -71,7 +74,7 @@ impl Source {
         match extension.as_str() {
             "nwb" => Ok(Source::Nwb(path.to_owned(), options.nwb.clone())),
             "h5" | "hdf5" => Ok(Source::Temporaldata(path.to_owned(), options.temporaldata.clone())),
-            "toml" => Ok(Source::Arrays(ArraysSource::open(path)?)),
+            "toml" => Ok(Source::Arrays(ArraysSource::open(path)?.named(options.eid.as_deref()))),
             _ => Err(PrepareError::Option {
                 place: path.to_owned(),
                 problem: "no kind of recording has such a name: sources are IBL session folders, aligned sessions, .nwb \
@@ -88,7 +91,7 @@ impl Source {
             Source::Arrays(_) => "arrays",
             Source::Nwb(..) => "nwb",
             Source::Temporaldata(..) => "temporaldata",
-            Source::Aligned(_) => "aligned",
+            Source::Aligned(..) => "aligned",
         }
     }
 
@@ -99,7 +102,8 @@ impl Source {
             Source::Arrays(source) => Some(source.eid().to_owned()),
             Source::Nwb(file, options) => nwb_eid(file, options).ok(),
             Source::Temporaldata(file, options) => temporaldata_eid(file, options).ok(),
-            Source::Aligned(folder) => {
+            Source::Aligned(_, Some(eid)) => Some(eid.clone()),
+            Source::Aligned(folder, None) => {
                 neuroglot_data::SessionHeader::read(folder).ok().map(|header| header.eid)
             }
         }
@@ -114,7 +118,7 @@ impl Source {
             Source::Alf(source) => Ok(source.files()),
             Source::Arrays(source) => Ok(source.files()),
             Source::Nwb(file, _) | Source::Temporaldata(file, _) => Ok(vec![file.clone()]),
-            Source::Aligned(folder) => files_below(folder),
+            Source::Aligned(folder, _) => files_below(folder),
         }
     }
 
@@ -130,7 +134,13 @@ impl Source {
             Source::Temporaldata(file, options) => {
                 Content::Recording(Box::new(read_temporaldata(file, options)?))
             }
-            Source::Aligned(folder) => Content::Session(Box::new(Session::read(folder)?)),
+            Source::Aligned(folder, eid) => {
+                let session = Session::read(folder)?;
+                Content::Session(Box::new(match eid {
+                    Some(eid) => session.with_eid(eid)?,
+                    None => session,
+                }))
+            }
         })
     }
 }

@@ -222,6 +222,44 @@ fn broken_files_are_named() {
     assert_eq!(out.path().read_dir().unwrap().count(), 0, "nothing half-written is left");
 }
 
+/// Writes an array of doubles as NumPy does.
+fn save(file: &Path, values: &[f64]) {
+    let header = format!("{{'descr': '<f8', 'fortran_order': False, 'shape': ({},), }}", values.len());
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    bytes.extend(118u16.to_le_bytes());
+    bytes.extend(format!("{header:<117}\n").bytes());
+    bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    std::fs::write(file, bytes).unwrap();
+}
+
+#[test]
+fn a_broken_wheel_is_a_note_and_surplus_times_of_a_camera_are_counted() {
+    let (_folder, session) = copy();
+    let out = tempfile::tempdir().unwrap();
+    let alf = session.join("alf");
+    save(&alf.join("_ibl_wheel.timestamps.npy"), &[1.0, 3.0, 2.0]);
+    save(&alf.join("_ibl_wheel.position.npy"), &[0.0, 0.1, 0.2]);
+    // 600 frames, and 7 times before them.
+    let times: Vec<f64> = (0..607).map(|frame| 0.1 * f64::from(frame)).collect();
+    save(&alf.join("_ibl_leftCamera.times.npy"), &times);
+    let outcome = prepare(&session, PrepareOptions::default(), out.path()).unwrap();
+    let notes = outcome.provenance.notes.join("\n");
+    assert!(notes.contains("wheel.timestamps.npy does not ascend, no wheel-speed"), "{notes}");
+    assert!(
+        notes.contains("7 more times than the 600 frames") && !notes.contains("clock gone wrong"),
+        "{notes}"
+    );
+    let behaviours = &outcome.provenance.behaviours;
+    assert!(!behaviours.contains_key("wheel-speed") && behaviours.contains_key("whisker-motion-energy"));
+
+    let times: Vec<f64> = (0..900).map(|frame| 0.1 * f64::from(frame)).collect();
+    save(&alf.join("_ibl_leftCamera.times.npy"), &times);
+    let again = Preparation { overwrite: true, ..Preparation::default() };
+    let notes = again.prepare(&session, "session", out.path()).unwrap().provenance.notes.join("\n");
+    assert!(notes.contains("300 more times than the 600 frames"), "{notes}");
+    assert!(notes.contains("clock gone wrong"), "{notes}");
+}
+
 #[test]
 fn a_folder_that_is_no_session_says_what_is_missing() {
     let out = tempfile::tempdir().unwrap();

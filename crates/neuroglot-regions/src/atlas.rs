@@ -133,6 +133,14 @@ impl Atlas {
         &self.regions[row]
     }
 
+    /// Whether a parcellation divides `region` into several structures, so that it is larger than any of them, as the
+    /// thalamus is larger than the nuclei of Beryl.
+    pub fn is_divided(&self, region: &Region, parcellation: Parcellation) -> bool {
+        region.is_region()
+            && self.map(region, parcellation) != region
+            && self.members(parcellation).any(|member| member != region && self.is_within(member, region))
+    }
+
     /// The structures of a parcellation in the tree's order, without `root` and `void`.
     pub fn members(&self, parcellation: Parcellation) -> impl Iterator<Item = &Region> {
         self.regions

@@ -73,7 +73,7 @@ fn the_page_on_regions() {
     let annotation =
         concat!(env!("CARGO_MANIFEST_DIR"), "/../neuroglot-regions/tests/fixtures/annotation_gzip.nrrd");
     std::fs::copy(annotation, workplace.path("annotation_25.nrrd")).unwrap();
-    let text = run_page(&workplace, "docs/regions.md", 3);
+    let text = run_page(&workplace, "docs/regions.md", 4);
     let regions = |folder: &str| -> Vec<String> {
         let units = session(&workplace, &format!("{folder}/plain-1")).units().to_vec();
         units.into_iter().map(|unit| unit.region).collect()
@@ -81,6 +81,7 @@ fn the_page_on_regions() {
     let beryl = regions("sessions");
     assert_eq!(beryl[0], "VISp");
     assert_eq!(regions("sessions-cosmos")[0], "Isocortex");
+    assert_eq!(regions("own-names")[0], "VISp5");
     // The volume's boxes are made up: what matters is that they decide.
     assert_ne!(regions("sessions-ccf"), beryl);
     for parcellation in neuroglot::regions::Parcellation::ALL {
@@ -131,7 +132,7 @@ fn the_page_on_preparing_many() {
     std::fs::write(workplace.path("sources.txt"), list).unwrap();
     let text = page("docs/preparing.md");
     std::fs::write(workplace.path("options.toml"), blocks(&text, "toml").concat()).unwrap();
-    run_page(&workplace, "docs/preparing.md", 6);
+    run_page(&workplace, "docs/preparing.md", 8);
     for script in ["prepare.sh", "prepare.yaml"] {
         assert!(workplace.path(script).is_file(), "{script}");
     }
@@ -143,7 +144,7 @@ fn the_page_on_preparing_many() {
     assert_eq!(keys(&example), keys(&made));
     assert_eq!(keys(&example["source"]["files"][0]), keys(&made["source"]["files"][0]));
     assert_eq!(example["source"]["files"][0]["bytes"], made["source"]["files"][0]["bytes"]);
-    for key in ["eid", "subject", "trials", "units", "regions"] {
+    for key in ["eid", "subject", "species", "shared_time", "trials", "units", "regions"] {
         assert_eq!(example[key], made[key], "{key}");
     }
     // The tables have every key of a file of options, with its default.

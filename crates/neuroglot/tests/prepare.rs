@@ -116,6 +116,55 @@ fn after_one_fails_the_others_are_made() {
 }
 
 #[test]
+fn a_second_source_of_one_identifier_is_refused_and_named() {
+    let workplace = workplace();
+    workplace.bring("plain.nwb", "copies/same.nwb");
+    let counts = fs::read_to_string(workplace.path("arrays/counts.toml")).unwrap();
+    let twin = counts.replace("eid = \"counts\"", "eid = \"plain-1\"");
+    assert!(twin != counts);
+    fs::write(workplace.path("arrays/twin.toml"), twin).unwrap();
+    for options in ["", "--overwrite", "--shard 1/1 --overwrite"] {
+        workplace.succeed("prepare plain.nwb --out sessions --overwrite");
+        let output = workplace.run(&format!("prepare arrays/twin.toml --out sessions {options}"));
+        assert_eq!(output.code, Some(1), "{output}");
+        for word in ["arrays/twin.toml and plain.nwb", "\"plain-1\"", "plain-1_aligned", "--eid"] {
+            assert!(output.stderr.contains(word), "{word} in {output}");
+        }
+    }
+    let both = workplace.run("prepare plain.nwb arrays/twin.toml --out both --overwrite --json");
+    assert_eq!(both.code, Some(1), "{both}");
+    let said: Value = serde_json::from_str(&both.stdout).unwrap();
+    assert_eq!(
+        (said["sessions"].as_array().unwrap().len(), said["failures"].as_array().unwrap().len()),
+        (1, 1)
+    );
+    workplace.succeed("prepare arrays/twin.toml --out sessions --eid other");
+    assert!(workplace.path("sessions/other_aligned").is_dir());
+    // A copy of what the session was made of is no other source.
+    workplace.succeed("prepare copies/same.nwb --out sessions --overwrite");
+}
+
+#[test]
+fn what_training_and_test_share_is_said() {
+    let workplace = workplace();
+    // Trials 3 s apart: their windows of 6 s overlap.
+    let said = workplace.succeed("prepare plain.nwb --out wide --window -1,5 --bin 0.1");
+    assert!(said.contains("% of the test bins in training windows") && !said.contains(" 0.0 % of"), "{said}");
+    let shown = workplace.succeed("inspect wide/plain-1_aligned");
+    assert!(shown.contains("% of the test bins lie in training windows"), "{shown}");
+    assert!(shown.contains("--split contiguous"), "{shown}");
+    let split = "prepare plain.nwb --out apart --window -1,5 --bin 0.1 --split contiguous:50,0,50 --json";
+    let said = workplace.succeed_json(split);
+    let provenance = &said["sessions"][0]["provenance"];
+    assert_eq!(provenance["shared_time"]["test"], 0.0);
+    assert_eq!(provenance["options"]["split_kind"], "contiguous");
+    assert_eq!(workplace.succeed_json("inspect apart/plain-1_aligned --json")[0]["shared_time"]["test"], 0.0);
+    workplace.succeed("simulate data --sessions 1 --units 8 --trials 20 --bins 10 --seed 1");
+    let shown = workplace.succeed("inspect data/simulated-1-00_aligned");
+    assert!(shown.contains("overlap     not known"), "{shown}");
+}
+
+#[test]
 fn options_that_cannot_be_meant() {
     let workplace = workplace();
     snapshot!(workplace, "no_source", "--out sessions");
@@ -123,6 +172,9 @@ fn options_that_cannot_be_meant() {
     snapshot!(workplace, "window_of_words", "plain.nwb --out sessions --window all");
     snapshot!(workplace, "window_of_no_whole_bins", "plain.nwb --out sessions --bin 0.03");
     snapshot!(workplace, "split_of_ninety", "plain.nwb --out sessions --split 70,10,10");
+    snapshot!(workplace, "split_of_no_kind", "plain.nwb --out sessions --split blocks:70,10,20");
+    snapshot!(workplace, "split_by_nothing", "plain.nwb --out sessions --split-by choice");
+    snapshot!(workplace, "no_unit_of_time", "plain.nwb --out sessions --spike-time-unit min");
     let mut command = workplace.command("prepare plain.nwb --out sessions --rule");
     insta::assert_snapshot!("rule_without_a_value", workplace.output(command.arg("choice >")).to_string());
     snapshot!(workplace, "no_parcellation", "plain.nwb --out sessions --regions brodmann");

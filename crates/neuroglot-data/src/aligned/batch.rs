@@ -1,12 +1,11 @@
 //! Columns of a record batch by name, with errors that say where they are.
 
-use std::borrow::Cow;
-use std::ops::Range;
 use std::path::Path;
 
 use arrow_array::{ArrayRef, RecordBatch};
+use arrow_schema::DataType;
 
-use super::columns::{Integers, Lists, floats, string};
+use super::columns::{Integers, Lists, string};
 use crate::{DataError, RowProblem};
 
 const LISTS_OF_INTEGERS: &str = "a list of integers";
@@ -39,9 +38,9 @@ impl IntegerLists<'_> {
 }
 
 impl<'a> Batch<'a> {
-    /// A column, if the file has it.
+    /// A column, if the file has it. One of the type null, as it is written where every value is missing, says nothing.
     pub fn column(self, name: &str) -> Option<&'a ArrayRef> {
-        self.batch.column_by_name(name)
+        self.batch.column_by_name(name).filter(|column| column.data_type() != &DataType::Null)
     }
 
     /// A column that every file must have.
@@ -64,37 +63,6 @@ impl<'a> Batch<'a> {
         let Some(column) = self.column(name) else { return Ok("unknown".to_owned()) };
         let text = string(column, 0).ok_or_else(|| self.wrong_type(name, column, "a string"))?;
         Ok(text.unwrap_or("unknown").to_owned())
-    }
-
-    /// Lists, and where the first row's list lies in them; `None` if that is null.
-    pub fn list_of_first_row(
-        self,
-        name: &str,
-        column: &'a ArrayRef,
-        expected: &'static str,
-    ) -> Result<(Lists<'a>, Option<Range<usize>>), DataError> {
-        let lists = Lists::new(column).ok_or_else(|| self.wrong_type(name, column, expected))?;
-        let range = lists.range(0);
-        Ok((lists, range))
-    }
-
-    /// The first row's number for each unit, NaN where null; empty if the column or the list is missing.
-    pub fn numbers_of_units(self, name: &str, units: usize) -> Result<Vec<f64>, DataError> {
-        let Some(column) = self.column(name) else { return Ok(Vec::new()) };
-        let (lists, range) = self.list_of_first_row(name, column, LISTS_OF_NUMBERS)?;
-        let Some(range) = range else { return Ok(Vec::new()) };
-        let values: Cow<[f64]> =
-            floats(lists.values).ok_or_else(|| self.wrong_type(name, column, LISTS_OF_NUMBERS))?;
-        self.check_units(name, range.len(), units)?;
-        Ok(values[range].to_vec())
-    }
-
-    /// Checks the length of the first row's list of units.
-    pub fn check_units(self, name: &str, found: usize, expected: usize) -> Result<(), DataError> {
-        if found == expected {
-            return Ok(());
-        }
-        Err(self.row_error(0, name, RowProblem::UnitList { found, expected: expected as u64 }))
     }
 
     /// An error of a row of this batch.

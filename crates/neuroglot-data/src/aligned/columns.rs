@@ -63,6 +63,12 @@ pub(super) struct Integers<'a> {
 impl<'a> Integers<'a> {
     /// `None` if the array holds no numbers.
     pub fn new(array: &'a ArrayRef) -> Option<Integers<'a>> {
+        // Lists of the type null, as they are written where all are empty. Its length takes no memory in a file, so none
+        // is reserved by it.
+        if let DataType::Null = array.data_type() {
+            let bad = (!array.is_empty()).then_some((0, RowProblem::Null));
+            return Some(Integers { values: Cow::Borrowed(&[]), bad });
+        }
         let null = array.logical_nulls().filter(|nulls| nulls.null_count() > 0);
         let null = null.and_then(|nulls| (0..array.len()).find(|&at| nulls.is_null(at)));
         let null = null.map(|at| (at, RowProblem::Null));
@@ -111,6 +117,7 @@ impl<'a> Integers<'a> {
             Some((at, problem)) if range.contains(at) => Err(problem.clone()),
             // The places after the first bad one are not checked; nobody reads on after an error.
             Some((at, _)) if range.start > *at && !range.is_empty() => Err(RowProblem::Null),
+            _ if range.is_empty() => Ok(&[]),
             _ => Ok(&self.values[range]),
         }
     }
@@ -148,6 +155,16 @@ pub(super) fn floats(array: &ArrayRef) -> Option<Cow<'_, [f64]>> {
     Some(Cow::Owned(values))
 }
 
+/// Whether an array holds strings, or nothing but nulls.
+pub(super) fn is_text(array: &ArrayRef) -> bool {
+    matches!(array.data_type(), DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View | DataType::Null)
+}
+
+/// Whether an array holds numbers or truth values, or nothing but nulls.
+pub(super) fn is_numeric(array: &ArrayRef) -> bool {
+    array.data_type() == &DataType::Null || floats(&array.slice(0, 0)).is_some()
+}
+
 /// A string of an array; `None` where null. The outer `None` says that the array holds no strings.
 pub(super) fn string(array: &ArrayRef, at: usize) -> Option<Option<&str>> {
     let text = match array.data_type() {
@@ -156,6 +173,7 @@ pub(super) fn string(array: &ArrayRef, at: usize) -> Option<Option<&str>> {
             array.as_string::<i64>().is_valid(at).then(|| array.as_string::<i64>().value(at))
         }
         DataType::Utf8View => array.as_string_view().is_valid(at).then(|| array.as_string_view().value(at)),
+        DataType::Null => None,
         _ => return None,
     };
     Some(text)
@@ -185,8 +203,8 @@ mod tests {
     use std::sync::Arc;
 
     use arrow_array::{
-        BooleanArray, Float32Array, Float64Array, Int8Array, Int64Array, LargeStringArray, StringViewArray,
-        UInt64Array,
+        BooleanArray, Float32Array, Float64Array, Int8Array, Int64Array, LargeStringArray, NullArray,
+        StringViewArray, UInt64Array,
     };
 
     use super::*;
@@ -220,6 +238,16 @@ mod tests {
         );
         let null = array(Int64Array::from(vec![Some(1), None]));
         assert_eq!(Integers::new(&null).unwrap().get(0..2), Err(RowProblem::Null));
+    }
+
+    #[test]
+    fn nothing_but_nulls_reserves_no_memory() {
+        let nulls = array(NullArray::new(1 << 60));
+        let integers = Integers::new(&nulls).unwrap();
+        assert!(integers.get(7..7).unwrap().is_empty());
+        assert_eq!(integers.get(7..9), Err(RowProblem::Null));
+        assert!(is_text(&nulls) && is_numeric(&nulls));
+        assert_eq!(string(&nulls, 1 << 40), Some(None));
     }
 
     #[test]

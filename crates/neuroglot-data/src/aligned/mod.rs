@@ -13,9 +13,11 @@
 //! | `trial_id` | string or integer, optional | what the recording calls the trial |
 //! | any other number, truth value or text per trial | | a behaviour of that name; texts are categories, up to 64 |
 //! | any other list of numbers with 1 or bins values | | a behaviour of that name |
+//! | `trial_window` | list of 2 numbers, optional | when the trial's window began and ended in the recording, s |
 //! | `simulated_rates` | list of numbers, optional | expected spikes/bin `[bin, unit]` of a simulated session |
 //!
-//! Any width of number is read, and lists of 32-bit, 64-bit or fixed length.
+//! Any width of number is read, and lists of 32-bit, 64-bit or fixed length. A column of the type null, which libraries write
+//! where every value is missing, counts as absent. Columns of the units say the same in every row.
 
 mod batch;
 mod batches;
@@ -34,6 +36,7 @@ mod shard;
 mod stream_file;
 mod thrift;
 mod trial_columns;
+mod units;
 mod write;
 
 pub use batches::visit_parquet;

@@ -6,10 +6,12 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::layout;
-use super::schema::{BIN_SIZE, EID, SHAPE, TRIAL_ID, TRUE_RATES, UUIDS};
+use super::schema::{BIN_SIZE, CHANNELS, DEPTHS, EID, GOOD, REGIONS, SHAPE, TRIAL_ID, TRUE_RATES, UUIDS};
 use super::shard::{Shard, read_shard};
 use super::trial_columns::{Labelled, RaggedValues, Texts, TrialColumn, join_texts, left_out};
-use crate::{Behaviour, DataError, LeftOutColumn, RowProblem, Session, SessionParts, SpikeCounts, Split};
+use crate::{
+    Behaviour, DataError, LeftOutColumn, RowProblem, Session, SessionParts, SpikeCounts, Split, Unit,
+};
 
 impl Session {
     /// Reads a session from a folder `<eid>_aligned`: Parquet files `data/{train,val,test}-*.parquet` of the Hugging
@@ -57,6 +59,8 @@ fn join(mut shards: Vec<(Split, Shard)>) -> Result<Session, DataError> {
     };
     let splits = shards.iter().flat_map(|(split, shard)| vec![*split; shard.counts.trials()]).collect();
     let true_rates = join_true_rates(&mut shards)?;
+    let starts: Option<Vec<Vec<f64>>> =
+        shards.iter_mut().map(|(_, shard)| shard.window_starts.take()).collect();
     let mut shards = shards.into_iter().map(|(_, shard)| shard);
     let Some(Shard { eid, subject, lab, bin_seconds, units, counts, .. }) = shards.next() else {
         unreachable!("the caller gives one file or more");
@@ -79,6 +83,9 @@ fn join(mut shards: Vec<(Split, Shard)>) -> Result<Session, DataError> {
     for (name, texts) in texts {
         session = session.with_texts(&name, texts)?;
     }
+    if let Some(starts) = starts {
+        session = session.with_window_starts(starts.concat())?;
+    }
     match trial_ids {
         Some(ids) => session.with_trial_ids(ids),
         None => Ok(session),
@@ -100,9 +107,24 @@ fn check_agrees(shard: &Shard, first: &Shard) -> Result<(), DataError> {
     if shape(shard) != shape(first) {
         return error(SHAPE, RowProblem::ShapeDiffers { found: shape(shard), expected: shape(first) });
     }
-    if shard.units.iter().zip(&first.units).any(|(a, b)| a.uuid != b.uuid || a.region != b.region) {
-        return error(UUIDS, RowProblem::OtherUnits);
+    let differs = |column: &str, differs: fn(&Unit, &Unit) -> bool| match shard
+        .units
+        .iter()
+        .zip(&first.units)
+        .any(|(a, b)| differs(a, b))
+    {
+        true => error(column, RowProblem::OtherUnits),
+        false => Ok(()),
+    };
+    // A file may say nothing of what others say.
+    fn differ<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {
+        a.zip(b).is_some_and(|(a, b)| a != b)
     }
+    differs(UUIDS, |a, b| a.uuid != b.uuid)?;
+    differs(REGIONS, |a, b| a.region != b.region)?;
+    differs(DEPTHS, |a, b| differ(a.depth, b.depth))?;
+    differs(CHANNELS, |a, b| differ(a.channel, b.channel))?;
+    differs(GOOD, |a, b| differ(a.good, b.good))?;
     Ok(())
 }
 

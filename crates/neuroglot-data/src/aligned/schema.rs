@@ -20,20 +20,27 @@ pub(super) const QUALITY: &str = "cluster_qc";
 pub(super) const UUIDS: &str = "cluster_uuids";
 pub(super) const TRIAL_ID: &str = "trial_id";
 pub(super) const TRUE_RATES: &str = "simulated_rates";
+pub(super) const TRIAL_WINDOW: &str = "trial_window";
+
+/// Columns that describe the units; their lists repeat in every row.
+pub(super) const OF_UNITS: [&str; 5] = [REGIONS, UUIDS, DEPTHS, CHANNELS, GOOD];
+
+/// More units than any session has.
+pub(super) const MAX_UNITS: usize = 1 << 17;
 
 /// Width of a bin where a file has no `binsize`, s: that of the published IBL sessions.
 pub(super) const DEFAULT_BIN_SECONDS: f64 = 0.02;
 
-/// Whether a column describes the units; its list repeats in every row, so the first row is enough.
+/// Whether a column describes the units.
 pub(super) fn is_of_units(column: &str) -> bool {
-    [REGIONS, CHANNELS, DEPTHS, GOOD, UUIDS].contains(&column)
+    OF_UNITS.contains(&column)
 }
 
 /// Whether a column with numbers or texts can be a behaviour.
 pub(super) fn may_be_behaviour(column: &str) -> bool {
     !(column.starts_with("spikes_")
         || column.starts_with("cluster_")
-        || [GOOD, TRUE_RATES, BIN_SIZE, WINDOW, EID, PROBE, SUBJECT, LAB, SAMPLING, TRIAL_ID]
+        || [GOOD, TRUE_RATES, TRIAL_WINDOW, BIN_SIZE, WINDOW, EID, PROBE, SUBJECT, LAB, SAMPLING, TRIAL_ID]
             .contains(&column))
 }
 
@@ -42,6 +49,6 @@ pub(super) fn is_known(column: &str) -> bool {
     is_of_units(column)
         || [DATA, INDICES, INDPTR, SHAPE, TRUE_RATES, BIN_SIZE, WINDOW, EID, PROBE, SUBJECT, LAB, SAMPLING]
             .contains(&column)
-        || column == TRIAL_ID
+        || [TRIAL_ID, TRIAL_WINDOW].contains(&column)
         || column == QUALITY
 }

@@ -4,11 +4,15 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::{Path, PathBuf};
 
-use super::batch::{Batch, LISTS_OF_NUMBERS, LISTS_OF_STRINGS};
+use arrow_array::{Array, ArrayRef};
+use arrow_schema::DataType;
+
+use super::batch::{Batch, LISTS_OF_NUMBERS};
 use super::batches::visit_batches;
 use super::columns::{Integers, Lists, floats, string};
 use super::schema::*;
 use super::trial_columns::{RaggedValues, Texts, TrialColumn};
+use super::units::UnitLists;
 use crate::{DataError, RowProblem, SpikeCounts, SpikeCountsBuilder, Unit};
 
 /// The trials of one file; all its rows agree with each other.
@@ -24,6 +28,8 @@ pub(super) struct Shard {
     pub columns: BTreeMap<String, TrialColumn>,
     /// Names of the trials, where the file has them; `None` of one whose name is neither text nor a whole number.
     pub trial_ids: Option<Vec<Option<String>>>,
+    /// When each trial's window began, s; `None` unless all rows say it.
+    pub window_starts: Option<Vec<f64>>,
     /// Expected spikes/bin, `[trial, bin, unit]`.
     pub true_rates: Option<Vec<f32>>,
 }
@@ -62,10 +68,17 @@ pub(super) fn read_shard(file: &Path) -> Result<Option<Shard>, DataError> {
     )?;
     let Some(FirstRow { eid, subject, lab, units }) = first else { return Ok(None) };
 
-    let mut rows =
-        Rows { eid: &eid, units: units.len(), shape: None, bin_seconds: None, next: 0, collected: None };
-    let wanted =
-        |column: &str| !is_of_units(column) && ![SUBJECT, LAB, PROBE, WINDOW, SAMPLING].contains(&column);
+    let mut rows = Rows {
+        eid: &eid,
+        units: units.len(),
+        unit_lists: UnitLists::default(),
+        shape: None,
+        bin_seconds: None,
+        windows: Vec::new(),
+        next: 0,
+        collected: None,
+    };
+    let wanted = |column: &str| ![SUBJECT, LAB, PROBE, WINDOW, SAMPLING].contains(&column);
     visit_batches(file, &wanted, None, &mut |batch| {
         if batch.num_rows() > 0 {
             rows.add(Batch { file, batch: &batch, first_row: rows.next })?;
@@ -73,8 +86,10 @@ pub(super) fn read_shard(file: &Path) -> Result<Option<Shard>, DataError> {
         Ok(())
     })?;
     let bin_seconds = rows.bin_seconds.unwrap_or(DEFAULT_BIN_SECONDS);
+    let units = rows.unit_lists.units(&eid);
     let Some(Collected { counts, columns, trial_ids, true_rates }) = rows.collected else { return Ok(None) };
     let counts = counts.finish();
+    let window_starts = starts_of(&rows.windows, counts.bins() as f64 * bin_seconds);
     Ok(Some(Shard {
         file: file.to_owned(),
         eid,
@@ -85,8 +100,17 @@ pub(super) fn read_shard(file: &Path) -> Result<Option<Shard>, DataError> {
         counts,
         columns,
         trial_ids,
+        window_starts,
         true_rates,
     }))
+}
+
+/// When windows began, s, if all are as long as a trial's bins together; otherwise the column means something else.
+fn starts_of(windows: &[Option<[f64; 2]>], length: f64) -> Option<Vec<f64>> {
+    let start = |window: &Option<[f64; 2]>| {
+        window.filter(|[start, end]| (end - start - length).abs() <= 1e-3 * length).map(|[start, _]| start)
+    };
+    windows.iter().map(start).collect()
 }
 
 /// What repeats in every row of a session.
@@ -101,50 +125,13 @@ impl FirstRow {
     pub fn read(batch: Batch) -> Result<FirstRow, DataError> {
         batch.required(EID)?;
         let eid = batch.text_of_first_row(EID)?;
-        let column = batch.required(REGIONS)?;
-        let (lists, range) = batch.list_of_first_row(REGIONS, column, LISTS_OF_STRINGS)?;
-        let range = range.ok_or_else(|| batch.row_error(0, REGIONS, RowProblem::Null))?;
-        let number_of_units = range.len();
-        let mut units = Vec::with_capacity(number_of_units);
-        for (number, at) in range.enumerate() {
-            let region = string(lists.values, at)
-                .ok_or_else(|| batch.wrong_type(REGIONS, column, LISTS_OF_STRINGS))?;
-            units.push(Unit {
-                uuid: format!("{eid}-{number:04}"),
-                // `void` is the atlas's name for "no region".
-                region: region.filter(|region| !region.is_empty()).unwrap_or("void").to_owned(),
-                depth: None,
-                channel: None,
-                good: None,
-            });
-        }
-
-        if let Some(column) = batch.column(UUIDS) {
-            let (lists, range) = batch.list_of_first_row(UUIDS, column, LISTS_OF_STRINGS)?;
-            let range = range.unwrap_or_default();
-            batch.check_units(UUIDS, range.len(), number_of_units)?;
-            for (unit, at) in units.iter_mut().zip(range) {
-                let uuid = string(lists.values, at)
-                    .ok_or_else(|| batch.wrong_type(UUIDS, column, LISTS_OF_STRINGS))?;
-                if let Some(uuid) = uuid {
-                    unit.uuid = uuid.to_owned();
-                }
-            }
-        }
-        for (unit, depth) in units.iter_mut().zip(batch.numbers_of_units(DEPTHS, number_of_units)?) {
-            unit.depth = Some(depth).filter(|depth| depth.is_finite());
-        }
-        for (unit, channel) in units.iter_mut().zip(batch.numbers_of_units(CHANNELS, number_of_units)?) {
-            unit.channel = Some(channel).filter(|channel| channel.is_finite()).map(|channel| channel as i64);
-        }
-        for (unit, good) in units.iter_mut().zip(batch.numbers_of_units(GOOD, number_of_units)?) {
-            unit.good = Some(good).filter(|good| !good.is_nan()).map(|good| good >= 1.0);
-        }
+        let mut lists = UnitLists::default();
+        lists.add(batch, 1)?;
         Ok(FirstRow {
+            units: lists.units(&eid),
             eid,
             subject: batch.text_of_first_row(SUBJECT)?,
             lab: batch.text_of_first_row(LAB)?,
-            units,
         })
     }
 }
@@ -153,9 +140,12 @@ impl FirstRow {
 struct Rows<'a> {
     eid: &'a str,
     units: usize,
+    unit_lists: UnitLists,
     /// `[bins, units]` of the first row.
     shape: Option<[u64; 2]>,
     bin_seconds: Option<f64>,
+    /// Begin and end of each row's window, s, where it says them.
+    windows: Vec<Option<[f64; 2]>>,
     /// Number of the next row.
     next: usize,
     collected: Option<Collected>,
@@ -172,9 +162,11 @@ impl Rows<'_> {
     fn add(&mut self, batch: Batch) -> Result<(), DataError> {
         self.check_eid(batch)?;
         self.check_bin_size(batch)?;
+        self.unit_lists.add(batch, batch.batch.num_rows())?;
         self.add_counts(batch)?;
         self.add_columns(batch)?;
         self.add_trial_ids(batch);
+        self.add_windows(batch);
         self.add_true_rates(batch)?;
         self.next += batch.batch.num_rows();
         Ok(())
@@ -244,6 +236,15 @@ impl Rows<'_> {
         Ok(())
     }
 
+    fn add_windows(&mut self, batch: Batch) {
+        let lists = batch.column(TRIAL_WINDOW).and_then(Lists::new);
+        let values = lists.as_ref().and_then(|lists| floats(lists.values));
+        for row in 0..batch.batch.num_rows() {
+            let range = lists.as_ref().and_then(|lists| lists.range(row)).filter(|range| range.len() == 2);
+            self.windows.push(range.and_then(|range| values.as_ref()?[range].try_into().ok()));
+        }
+    }
+
     fn add_columns(&mut self, batch: Batch) -> Result<(), DataError> {
         let Some(collected) = &mut self.collected else { return Ok(()) };
         let schema = batch.batch.schema();
@@ -281,7 +282,13 @@ impl Rows<'_> {
     }
 
     fn add_true_rates(&mut self, batch: Batch) -> Result<(), DataError> {
-        let (Some(column), Some(collected)) = (batch.column(TRUE_RATES), &mut self.collected) else {
+        let column = batch.column(TRUE_RATES);
+        let all_null = |column: &&ArrayRef| {
+            Lists::new(column).is_some_and(|lists| lists.values.data_type() == &DataType::Null)
+        };
+        let (Some(column), Some(collected)) =
+            (column.filter(|column| !all_null(column)), &mut self.collected)
+        else {
             return Ok(());
         };
         let wrong_type = || batch.wrong_type(TRUE_RATES, column, LISTS_OF_NUMBERS);

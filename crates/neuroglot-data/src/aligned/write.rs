@@ -176,6 +176,9 @@ impl<'a> Columns<'a> {
             fields.push(list(GOOD, DataType::Int64));
         }
         fields.push(list(UUIDS, DataType::Utf8));
+        if session.window_starts().is_some() {
+            fields.push(list(TRIAL_WINDOW, DataType::Float64));
+        }
         if session.has_true_rates() {
             fields.push(list(TRUE_RATES, DataType::Float32));
         }
@@ -261,7 +264,7 @@ impl<'a> Columns<'a> {
                 values.append_slice(&[session.bins() as i64, units.len() as i64]);
             }),
             BIN_SIZE => per_trial(session.bin_seconds()),
-            WINDOW => per_trial(session.bin_seconds() * session.bins() as f64),
+            WINDOW => per_trial(session.window_seconds()),
             EID => text(session.eid()),
             TRIAL_ID => {
                 let ids = trials.iter().map(|&trial| session.trial_id(trial));
@@ -285,6 +288,10 @@ impl<'a> Columns<'a> {
             }),
             UUIDS => lists(trials, StringBuilder::new(), DataType::Utf8, |_, values| {
                 units.iter().for_each(|unit| values.append_value(&unit.uuid));
+            }),
+            TRIAL_WINDOW => lists(trials, Float64Builder::new(), DataType::Float64, |trial, values| {
+                let start = session.window_starts().map_or(f64::NAN, |starts| starts[trial]);
+                values.append_slice(&[start, start + session.window_seconds()]);
             }),
             TRUE_RATES => lists(trials, Float32Builder::new(), DataType::Float32, |trial, values| {
                 values.append_slice(session.true_rates(trial).unwrap_or_default());

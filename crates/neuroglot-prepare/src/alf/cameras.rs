@@ -22,6 +22,9 @@ struct Camera {
 const CAMERAS: [Camera; 2] =
     [Camera { object: "leftCamera", resolution: 2.0 }, Camera { object: "rightCamera", resolution: 1.0 }];
 
+/// More surplus times than this, and than a hundredth of the frames, are doubted: cameras lose a few frames as they start.
+const MANY_SURPLUS: usize = 200;
+
 const TABLE: &[&str] = &["pqt", "parquet"];
 
 /// Files that [`traces`] reads.
@@ -72,6 +75,17 @@ pub(super) fn traces(
                 continue;
             }
             // The first frames of early recordings were lost after their times had been noted.
+            let surplus = times.len() - frames;
+            if surplus > 0 {
+                let doubt = match surplus > MANY_SURPLUS.max(frames / 100) {
+                    true => "; that many may be a clock gone wrong, look at it before you trust it",
+                    false => "",
+                };
+                notes.push(format!(
+                    "{}: {surplus} more times than the {frames} frames, the first of which are left out for {name}{doubt}",
+                    times_file.display()
+                ));
+            }
             let times = times[times.len() - frames..].to_vec();
             if !times.windows(2).all(|pair| pair[0] <= pair[1]) {
                 notes.push(format!("{} does not ascend, no {name} from this camera", times_file.display()));

@@ -18,7 +18,7 @@ use arrow_schema::DataType;
 use rayon::prelude::*;
 
 use crate::files::npy::read_npy;
-use crate::{Observed, PrepareError, Recording, Trace};
+use crate::{Observed, PrepareError, Recording, Species, Trace};
 use datasets::{Collection, entries};
 use spikes::Probe;
 
@@ -146,7 +146,8 @@ impl AlfSource {
                 let mut notes = Vec::new();
                 let mut traces = cameras::traces(&self.alf, wanted, &mut notes)?;
                 if (wanted("wheel-speed") || wanted("wheel-velocity"))
-                    && let Some(Trace::Regular { start, rate, values }) = wheel::velocity(&self.alf)?
+                    && let Some(Trace::Regular { start, rate, values }) =
+                        wheel::velocity(&self.alf, &mut notes)?
                 {
                     if wanted("wheel-speed") {
                         let values = values.iter().map(|value| value.abs()).collect();
@@ -189,8 +190,11 @@ impl AlfSource {
             eid: self.eid.clone(),
             subject: self.subject.clone(),
             lab: self.lab.clone(),
+            // The IBL records mice.
+            species: Species::Mouse,
             units,
             spikes: streams,
+            spike_time_unit: None,
             trials,
             traces,
             observed: Observed::default(),

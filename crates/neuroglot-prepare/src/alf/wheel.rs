@@ -21,46 +21,55 @@ const LONGEST: f64 = 48.0 * 3600.0;
 /// Longest time between samples on average, s: memory follows what the file holds and not what its times say.
 const SPARSEST: f64 = 10.0;
 
-/// Wheel velocity, rad/s, at 1 kHz; `None` if the session has no wheel.
+/// Wheel velocity, rad/s, at 1 kHz; `None` if the session has no wheel, or one whose data sets contradict each other,
+/// which a note says.
 ///
 /// Positions are linearly interpolated to 1 kHz, low-pass filtered without delay (Butterworth of order 8 with a corner at
 /// 20 Hz, forward and backward), and differentiated, as `brainbox.behavior.wheel.velocity_filtered` of the IBL does.
 ///
 /// # Errors
-/// Data sets that contradict each other.
-pub(super) fn velocity(alf: &Collection) -> Result<Option<Trace>, PrepareError> {
+/// Data sets that cannot be read.
+pub(super) fn velocity(alf: &Collection, notes: &mut Vec<String>) -> Result<Option<Trace>, PrepareError> {
     let (Some(times_file), Some(position_file)) =
         (alf.array("wheel", "timestamps"), alf.array("wheel", "position"))
     else {
         return Ok(None);
     };
     let (times, position) = (read_npy::<f64>(times_file)?.values, read_npy::<f64>(position_file)?.values);
-    let wrong = |problem: String| PrepareError::Field {
-        file: times_file.to_owned(),
-        field: "wheel.timestamps".to_owned(),
-        problem,
-        cure: "download the wheel again, or leave it out (--behaviours)",
-    };
+    match of_samples(&times, &position) {
+        Ok(trace) => Ok(Some(trace)),
+        Err(problem) => {
+            notes.push(format!("{} {problem}, no wheel-speed and no wheel-velocity", times_file.display()));
+            Ok(None)
+        }
+    }
+}
+
+/// Velocity of positions at some times.
+///
+/// # Errors
+/// In words, what is wrong with the times.
+fn of_samples(times: &[f64], position: &[f64]) -> Result<Trace, String> {
     if times.len() != position.len() {
-        return Err(wrong(format!("has {} values for {} of wheel.position", times.len(), position.len())));
+        return Err(format!("has {} values for {} of wheel.position", times.len(), position.len()));
     }
     if !times.windows(2).all(|pair| pair[0] < pair[1]) || times.len() < 2 {
-        return Err(wrong("does not ascend".to_owned()));
+        return Err("does not ascend".to_owned());
     }
     let (first, last) = (times[0], times[times.len() - 1]);
     if (last - first).is_nan() || last - first > LONGEST {
-        return Err(wrong(format!("spans {:.0} hours", (last - first) / 3600.0)));
+        return Err(format!("spans {:.0} hours", (last - first) / 3600.0));
     }
     if last - first > SPARSEST * times.len() as f64 {
-        return Err(wrong(format!("has {} samples in {:.0} s", times.len(), last - first)));
+        return Err(format!("has {} samples in {:.0} s", times.len(), last - first));
     }
-    let mut position = interpolated(&times, &position);
+    let mut position = interpolated(times, position);
     if position.len() <= EDGE {
-        return Err(wrong(format!("spans {} ms", position.len())));
+        return Err(format!("spans {} ms", position.len()));
     }
     smooth(&mut position);
     differentiate(&mut position);
-    Ok(Some(Trace::Regular { start: first, rate: SAMPLING_HZ, values: position }))
+    Ok(Trace::Regular { start: first, rate: SAMPLING_HZ, values: position })
 }
 
 /// Positions at 1 kHz from the first time on, before the last.

@@ -26,16 +26,31 @@ pub(super) fn read(
     description: &Description,
     array: &ArrayValue,
     bin_seconds: f64,
+    starts: Option<&ArrayValue>,
     observed: Option<&ArrayValue>,
 ) -> Result<BinnedRecording, PrepareError> {
     let counts = counts(array)?;
     let (trials, per_bin) = read_beside_counts(&description.trials, counts.trials(), counts.bins())?;
+    let starts = match starts {
+        None => None,
+        Some(array) => {
+            let starts = array.list_of_numbers::<f64>()?;
+            if starts.len() != counts.trials() || !starts.iter().all(|start| start.is_finite()) {
+                let found = starts.iter().filter(|start| start.is_finite()).count();
+                let problem = format!("has {found} times for {} trials", counts.trials());
+                return Err(array.wrong(problem, "give the time at which each trial's first bin began, s"));
+            }
+            Some(starts)
+        }
+    };
     let in_trials = |array| observed::in_trials(array, counts.trials(), counts.units());
     Ok(BinnedRecording {
         observed: observed.map(in_trials).transpose()?,
         eid: description.eid.clone(),
         subject: description.subject.clone(),
         lab: description.lab.clone(),
+        species: description.species.clone(),
+        starts,
         bin_seconds,
         units: description.units.units(counts.units(), &description.eid)?,
         counts,

@@ -6,14 +6,15 @@ use std::path::Path;
 use toml::{Table, Value};
 
 use super::value::ArrayValue;
-use crate::PrepareError;
+use crate::{PrepareError, Species, TimeUnit};
 
 /// Longest file that is read, bytes; longer lists belong in arrays.
 const MAX_BYTES: u64 = 1 << 20;
 
-const TOP: [&str; 9] = ["eid", "subject", "lab", "align", "counts", "spikes", "units", "trials", "traces"];
-const COUNTS: [&str; 3] = ["file", "bin_seconds", "observed"];
-const SPIKES: [&str; 3] = ["times", "clusters", "observed"];
+const TOP: [&str; 10] =
+    ["eid", "subject", "species", "lab", "align", "counts", "spikes", "units", "trials", "traces"];
+const COUNTS: [&str; 4] = ["file", "bin_seconds", "starts", "observed"];
+const SPIKES: [&str; 4] = ["times", "clusters", "unit", "observed"];
 const UNITS: [&str; 8] = ["ids", "regions", "coordinates", "uuids", "depths", "channels", "good", "observed"];
 const TRACE: [&str; 4] = ["times", "values", "events", "observed"];
 
@@ -22,6 +23,7 @@ const TRACE: [&str; 4] = ["times", "values", "events", "observed"];
 pub(super) struct Description {
     pub eid: String,
     pub subject: String,
+    pub species: Species,
     pub lab: String,
     pub activity: Activity,
     pub units: UnitLists,
@@ -36,10 +38,17 @@ pub(super) struct Description {
 /// What the units did.
 #[derive(Debug, Clone)]
 pub(super) enum Activity {
-    /// Counts `[trial, bin, unit]` in bins of so many seconds; which units were observed in which trials.
-    Counts { counts: ArrayValue, bin_seconds: f64, observed: Option<ArrayValue> },
-    /// Times and clusters of spikes; when they were recorded; trials are aligned to a column.
-    Spikes { times: ArrayValue, clusters: ArrayValue, observed: Option<ArrayValue>, align: String },
+    /// Counts `[trial, bin, unit]` in bins of so many seconds; when the trials began; which units were observed in which
+    /// trials.
+    Counts { counts: ArrayValue, bin_seconds: f64, starts: Option<ArrayValue>, observed: Option<ArrayValue> },
+    /// Times and clusters of spikes; what times count; when they were recorded; trials are aligned to a column.
+    Spikes {
+        times: ArrayValue,
+        clusters: ArrayValue,
+        unit: Option<TimeUnit>,
+        observed: Option<ArrayValue>,
+        align: String,
+    },
 }
 
 /// Lists of the units.
@@ -103,12 +112,14 @@ impl Description {
                 Activity::Counts {
                     counts: keys.array(counts, "counts.", "file")?,
                     bin_seconds: keys.seconds(counts, "counts.", "bin_seconds")?,
+                    starts: keys.optional_array(counts, "counts.", "starts")?,
                     observed: keys.optional_array(counts, "counts.", "observed")?,
                 }
             }
             (None, Some(spikes)) => Activity::Spikes {
                 times: keys.array(spikes, "spikes.", "times")?,
                 clusters: keys.array(spikes, "spikes.", "clusters")?,
+                unit: keys.unit_of_time(spikes, "spikes.", "unit")?,
                 observed: keys.optional_array(spikes, "spikes.", "observed")?,
                 align: keys.text(table, "align")?.ok_or_else(|| {
                     let cure = "name the column of [trials] with the times that trials are aligned to, such as \
@@ -169,10 +180,11 @@ impl Description {
         }
         let eid = keys.text(table, "eid")?;
         Ok(Description {
-            eid: eid.filter(|eid| !eid.is_empty()).ok_or_else(|| {
+            eid: eid.filter(|eid| !eid.trim().is_empty()).ok_or_else(|| {
                 keys.missing("eid", "give the session a name of its own, such as eid = \"mouse-3-day-2\"")
             })?,
             subject: keys.text(table, "subject")?.unwrap_or_default(),
+            species: Species::named(&keys.text(table, "species")?.unwrap_or_default()),
             lab: keys.text(table, "lab")?.unwrap_or_default(),
             activity,
             units,
@@ -185,7 +197,9 @@ impl Description {
     /// All lists and arrays.
     pub(super) fn values(&self) -> Vec<&ArrayValue> {
         let mut values: Vec<&ArrayValue> = match &self.activity {
-            Activity::Counts { counts, observed, .. } => std::iter::once(counts).chain(observed).collect(),
+            Activity::Counts { counts, starts, observed, .. } => {
+                std::iter::once(counts).chain(starts).chain(observed).collect()
+            }
             Activity::Spikes { times, clusters, observed, .. } => {
                 [times, clusters].into_iter().chain(observed).collect()
             }
@@ -264,6 +278,18 @@ impl Keys<'_> {
                 Err(self.wrong(key, format!("is of type {}, not text", other.type_str()), "put it in quotes"))
             }
         }
+    }
+
+    fn unit_of_time(&self, table: &Table, place: &str, key: &str) -> Result<Option<TimeUnit>, PrepareError> {
+        let Some(text) = self.text(table, key)? else { return Ok(None) };
+        let unit = text.parse().map(Some);
+        unit.map_err(|_| {
+            self.wrong(
+                &format!("{place}{key}"),
+                format!("is {text:?}, no unit of time"),
+                "write \"s\", \"ms\" or \"samples@30000\", with the rate in Hz",
+            )
+        })
     }
 
     fn seconds(&self, table: &Table, place: &str, key: &str) -> Result<f64, PrepareError> {

@@ -34,6 +34,15 @@ impl ArraysSource {
         Ok(ArraysSource { file: file.to_owned(), description: Box::new(Description::read(file)?) })
     }
 
+    /// With another identifier of the session, if one is given.
+    #[must_use]
+    pub fn named(mut self, eid: Option<&str>) -> ArraysSource {
+        if let Some(eid) = eid {
+            self.description.eid = eid.to_owned();
+        }
+        self
+    }
+
     /// Identifier of the session.
     pub fn eid(&self) -> &str {
         &self.description.eid
@@ -52,14 +61,16 @@ impl ArraysSource {
     /// [`PrepareError`] names the file and the array that cannot be read, or contradicts the others.
     pub fn read(&self, wanted: &(dyn Fn(&str) -> bool + Sync)) -> Result<Content, PrepareError> {
         match &self.description.activity {
-            Activity::Counts { counts, bin_seconds, observed } => {
-                let binned = counts::read(&self.description, counts, *bin_seconds, observed.as_ref())?;
+            Activity::Counts { counts, bin_seconds, starts, observed } => {
+                let (starts, observed) = (starts.as_ref(), observed.as_ref());
+                let binned = counts::read(&self.description, counts, *bin_seconds, starts, observed)?;
                 Ok(Content::Binned(Box::new(binned)))
             }
-            Activity::Spikes { times, clusters, observed, align } => {
+            Activity::Spikes { times, clusters, unit, observed, align } => {
                 let mut recording =
                     spikes::read(&self.description, [times, clusters], align, &self.file, wanted)?;
                 recording.observed = spikes::observed(&self.description, observed.as_ref(), &recording)?;
+                recording.spike_time_unit = *unit;
                 Ok(Content::Recording(Box::new(recording)))
             }
         }

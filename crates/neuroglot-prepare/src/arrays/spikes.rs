@@ -64,9 +64,11 @@ pub(super) fn read(
     Ok(Recording {
         eid: description.eid.clone(),
         subject: description.subject.clone(),
+        species: description.species.clone(),
         lab: description.lab.clone(),
         units: description.units.units(found, &description.eid)?,
         spikes: vec![SpikeStream::Interleaved { times, units }],
+        spike_time_unit: None,
         trials,
         traces,
         usual,

@@ -8,7 +8,7 @@ mod units;
 use std::path::{Path, PathBuf};
 
 use crate::hdf5::{File, Table, TraceSelection, UnitColumns, noted};
-use crate::{PrepareError, Recording, UsualTrials};
+use crate::{PrepareError, Recording, Species, UsualTrials};
 
 /// What is read of an NWB file, and how; the default takes what the standard and most laboratories have.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -84,7 +84,7 @@ fn eid(file: &File, options: &NwbOptions) -> Result<String, PrepareError> {
     }
     let session = file.text("/general/session_id")?;
     session.ok_or_else(|| {
-        file.missing("/identifier", "every NWB file has one; give the session a name yourself")
+        file.missing("/identifier", "every NWB file has one; give the session a name yourself, with --eid")
     })
 }
 
@@ -108,6 +108,8 @@ fn read(file: &File, options: &NwbOptions) -> Result<Recording, PrepareError> {
             String::new()
         }
     };
+    recording.species = noted(file.text("/general/subject/species"), &mut recording.notes)?
+        .map_or(Species::Unknown, |text| Species::named(&text));
     recording.lab = match noted(file.text("/general/lab"), &mut recording.notes)? {
         Some(lab) => lab,
         None => noted(file.text("/general/institution"), &mut recording.notes)?.unwrap_or_default(),

@@ -7,7 +7,7 @@ mod units;
 use std::path::{Path, PathBuf};
 
 use crate::hdf5::{File, Table, TraceSelection, UnitColumns, noted};
-use crate::{PrepareError, Recording, UsualTrials};
+use crate::{PrepareError, Recording, Species, UsualTrials};
 
 /// What is read of a temporaldata file, and how; the default takes what brainsets have.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -98,6 +98,8 @@ fn read(file: &File, options: &TemporaldataOptions) -> Result<Recording, Prepare
             String::new()
         }
     };
+    recording.species = noted(property(file, "subject", "species"), &mut recording.notes)?
+        .map_or(Species::Unknown, |text| Species::named(&text));
     recording.lab = noted(described(file, "brainset"), &mut recording.notes)?.unwrap_or_default();
     read_trials(file, options, &mut recording)?;
     units::read(file, options, &mut recording)?;
@@ -111,15 +113,21 @@ fn read(file: &File, options: &TemporaldataOptions) -> Result<Recording, Prepare
 /// The `id` of a description: `session`, `subject`, `brainset`.
 fn described(file: &File, name: &str) -> Result<Option<String>, PrepareError> {
     match file.group(name)? {
-        Some(group) => match group.text_attribute("id")? {
-            Some(id) => Ok(Some(id)),
-            None => match group.dataset("id")? {
-                Some(dataset) if dataset.rows() == 1 => file.text(dataset.path()),
-                _ => Ok(None),
-            },
-        },
+        Some(_) => property(file, name, "id"),
         // Old files have it at the top.
         None => file.root()?.text_attribute(&format!("{name}_id")),
+    }
+}
+
+/// A text of a description.
+fn property(file: &File, description: &str, name: &str) -> Result<Option<String>, PrepareError> {
+    let Some(group) = file.group(description)? else { return Ok(None) };
+    match group.text_attribute(name)? {
+        Some(text) => Ok(Some(text)),
+        None => match group.dataset(name)? {
+            Some(dataset) if dataset.rows() == 1 => file.text(dataset.path()),
+            _ => Ok(None),
+        },
     }
 }
 

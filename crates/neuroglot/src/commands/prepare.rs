@@ -8,11 +8,12 @@ use crate::number::counted;
 use crate::preparing::{Failure, Place, Preparing};
 use crate::shares::share;
 use clap::Args;
+use neuroglot::data::SplitKind;
 #[cfg(feature = "network")]
 use neuroglot::fetch::{FetchError, HubRepository};
 use neuroglot::prepare::{
-    AlfOptions, Condition, FileRecord, Limits, Outcome, Preparation, PrepareOptions, SourceOptions,
-    TraceChoice, TraceSelection, TrialRule, UnitColumns,
+    AlfOptions, Condition, FileRecord, Limits, Outcome, Preparation, PrepareOptions, SourceOptions, Species,
+    TimeUnit, TraceChoice, TraceSelection, TrialRule, UnitColumns,
 };
 use neuroglot::regions::{Annotation, Parcellation};
 use neuroglot::study::Shard;
@@ -117,12 +118,54 @@ struct CutOptions {
     /// Longest gap between samples of a trace that is interpolated over, s [default: 1]
     #[arg(long, value_name = "SECONDS")]
     max_gap: Option<f64>,
-    /// Percentages of the trials for training, validation and test [default: 70,10,20]
-    #[arg(long, value_name = "TRAIN,VAL,TEST", value_parser = triple)]
-    split: Option<[f64; 3]>,
+    /// How trials are split, and percentages for training, validation and test: 70,10,20, contiguous,
+    /// or stratified:60,20,20. random draws them, contiguous takes them in order of time, stratified draws them from
+    /// each class of --split-by [default: random:70,10,20]
+    #[arg(long, value_name = "[KIND:]TRAIN,VAL,TEST")]
+    split: Option<SplitArgument>,
+    /// Least time between trials of two splits, s [default: trials may overlap, but for those of a contiguous split]
+    #[arg(long, value_name = "SECONDS")]
+    split_gap: Option<f64>,
+    /// Behaviour whose values are the classes of a stratified split [default: choice]
+    #[arg(long, value_name = "NAME")]
+    split_by: Option<String>,
     /// Decides which trial is for what [default: 42]
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
+    /// Keep trials that are copies of others: their windows begin at the same time, or they have the same spikes
+    #[arg(long)]
+    allow_identical_trials: bool,
+    /// What times of spikes count: s, ms or samples@RATE, such as samples@30000 [default: s, unless the source says
+    /// otherwise]
+    #[arg(long, value_name = "UNIT")]
+    spike_time_unit: Option<TimeUnit>,
+    /// What the times that trials are aligned to count: s, ms or samples@RATE [default: s]
+    #[arg(long, value_name = "UNIT")]
+    trial_time_unit: Option<TimeUnit>,
+}
+
+/// What `--split` says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct SplitArgument {
+    kind: Option<SplitKind>,
+    shares: Option<[f64; 3]>,
+}
+
+impl std::str::FromStr for SplitArgument {
+    type Err = String;
+
+    /// `KIND`, `TRAIN,VAL,TEST`, or both with a colon between them.
+    fn from_str(text: &str) -> Result<SplitArgument, String> {
+        let (kind, shares) = match text.split_once(':') {
+            Some((kind, shares)) => (Some(kind), Some(shares)),
+            None if text.contains(|c: char| c.is_ascii_digit()) => (None, Some(text)),
+            None => (Some(text), None),
+        };
+        Ok(SplitArgument {
+            kind: kind.map(|kind| kind.trim().parse()).transpose()?,
+            shares: shares.map(triple).transpose()?,
+        })
+    }
 }
 
 #[derive(Debug, Args)]
@@ -147,6 +190,10 @@ struct UnitOptions {
     /// Names of regions that a source has as numbers which are no Allen ids, such as 0=CA1,1=VISp,2=unknown
     #[arg(long, value_name = "CODE=NAME,…", value_delimiter = ',', value_parser = region_code)]
     region_codes: Vec<(i64, String)>,
+    /// Species of the animal: regions are named by the Allen atlas for a mouse, others keep their own names [default: that
+    /// of the source]
+    #[arg(long, value_name = "NAME", value_parser = |text: &str| Ok::<_, String>(Species::named(text)))]
+    species: Option<Species>,
 }
 
 #[derive(Debug, Args)]
@@ -326,7 +373,24 @@ impl Arguments {
         }
         options.complete_behaviours |= self.cut.complete_behaviours;
         set(&mut options.max_gap, &self.cut.max_gap);
-        set(&mut options.split, &self.cut.split);
+        if let Some(SplitArgument { kind, shares }) = &self.cut.split {
+            set(&mut options.split_kind, kind);
+            set(&mut options.split, shares);
+        }
+        for (option, given) in [
+            (&mut options.spike_time_unit, &self.cut.spike_time_unit),
+            (&mut options.trial_time_unit, &self.cut.trial_time_unit),
+        ] {
+            *option = given.or(*option);
+        }
+        options.split_gap = self.cut.split_gap.or(options.split_gap);
+        if self.cut.split_by.is_some() {
+            options.split_by.clone_from(&self.cut.split_by);
+        }
+        options.identical_trials |= self.cut.allow_identical_trials;
+        if self.units.species.is_some() {
+            options.species.clone_from(&self.units.species);
+        }
         set(&mut options.seed, &self.cut.seed);
         set(&mut options.parcellation, &self.units.parcellation);
         options.outside_is_region |= self.units.outside_is_region;
@@ -349,6 +413,7 @@ impl Arguments {
             alf.probes.clone_from(probes);
         }
         if eid.is_some() {
+            reading.eid.clone_from(eid);
             reading.nwb.eid.clone_from(eid);
             reading.temporaldata.eid.clone_from(eid);
         }
@@ -534,13 +599,17 @@ fn in_words(outcome: &Outcome) -> String {
     let Outcome { folder, provenance, was_there } = outcome;
     let (trials, units) = (&provenance.trials, &provenance.units);
     let mut text = format!(
-        "{}  {} of {}, {} of {}, {}{}",
+        "{}  {} of {}, {} of {}, {}, {}{}",
         folder.display(),
         trials.kept,
         counted(trials.found, "trial"),
         units.kept,
         counted(units.found, "unit"),
         counted(provenance.regions.len(), "region"),
+        match provenance.shared_time {
+            None => "not known whether test bins lie in training windows".to_owned(),
+            Some(shared) => format!("{:.1} % of the test bins in training windows", 100.0 * shared.test),
+        },
         if *was_there { "  (was there)" } else { "" },
     );
     for (selection, what) in [(trials, "trial"), (units, "unit")] {
@@ -567,4 +636,21 @@ fn in_json(outcome: &Outcome) -> Value {
 pub fn launched(list: &Path, out: &Path) -> Vec<String> {
     let path = |path: &Path| path.display().to_string();
     ["prepare".to_owned(), "--sources".to_owned(), path(list), "--out".to_owned(), path(out)].into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_split_is_a_kind_or_shares_or_both() {
+        let shares = Some([60.0, 20.0, 20.0]);
+        let argument = |kind, shares| Ok(SplitArgument { kind, shares });
+        assert_eq!("60,20,20".parse(), argument(None, shares));
+        assert_eq!("contiguous".parse(), argument(Some(SplitKind::Contiguous), None));
+        assert_eq!("stratified:60,20,20".parse(), argument(Some(SplitKind::Stratified), shares));
+        for text in ["", "blocks", "blocks:60,20,20", "random:", "60,40"] {
+            assert!(text.parse::<SplitArgument>().is_err(), "{text}");
+        }
+    }
 }

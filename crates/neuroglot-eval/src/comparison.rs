@@ -2,7 +2,7 @@
 
 mod shared_scores;
 
-use crate::results::{Evaluation, SessionEvaluation, UnitScores};
+use crate::results::{DecodingResult, Evaluation, SessionEvaluation, UnitScores};
 use neuroglot_metrics::{Interval, mean_defined};
 use serde::{Deserialize, Serialize};
 use shared_scores::task_of;
@@ -127,7 +127,7 @@ fn rows_of(eid: Option<&str>, sessions: &[ByRun]) -> Vec<Row> {
     let behaviours =
         unique(scored().flat_map(|session| &session.decoding).map(|result| result.behaviour.as_str()));
     let mut rows: Vec<Row> = tasks.into_iter().flat_map(|task| task_rows(eid, sessions, task)).collect();
-    rows.extend(behaviours.into_iter().filter_map(|behaviour| behaviour_row(eid, sessions, behaviour)));
+    rows.extend(behaviours.into_iter().flat_map(|behaviour| behaviour_rows(eid, sessions, behaviour)));
     rows
 }
 
@@ -161,17 +161,41 @@ fn task_rows(eid: Option<&str>, sessions: &[ByRun], task: &str) -> Vec<Row> {
     rows
 }
 
-/// How well a behaviour is decoded: the mean over the sessions that all runs were scored on.
-fn behaviour_row(eid: Option<&str>, sessions: &[ByRun], behaviour: &str) -> Option<Row> {
-    let of_behaviour = |session: &'_ SessionEvaluation| {
+/// Takes one score of a decoded behaviour.
+type PickDecoded = fn(&DecodingResult) -> Option<f64>;
+
+/// How well a behaviour is decoded: its score, and of categories what does not depend on how frequent each is.
+fn behaviour_rows(eid: Option<&str>, sessions: &[ByRun], behaviour: &str) -> Vec<Row> {
+    let decoded = |session: &'_ SessionEvaluation| {
         session.decoding.iter().find(|result| result.behaviour == behaviour).cloned()
     };
-    let decoded = sessions.iter().flatten().flatten().find_map(|session| of_behaviour(session));
-    let metric = &decoded?.metric;
-    // A decision and a number have no score in common: where a run decoded it as the other, it has none.
-    let score = |session: &Option<&SessionEvaluation>| -> Option<f64> {
-        of_behaviour((*session)?).filter(|found| found.metric == *metric).map(|found| found.score)
+    let Some(first) = sessions.iter().flatten().flatten().find_map(|session| decoded(session)) else {
+        return Vec::new();
     };
+    let metric = first.metric.as_str();
+    let row = |name: &str, pick: PickDecoded| {
+        // A decision and a number have no score in common: where a run decoded it as the other, it has none.
+        let score = |session: &Option<&SessionEvaluation>| {
+            decoded((*session)?).filter(|found| found.metric == metric).and_then(|found| pick(&found))
+        };
+        decoded_row(eid, sessions, behaviour, name, &score)
+    };
+    let mut rows = vec![row(metric, |result| Some(result.score))];
+    if !first.classes.is_empty() {
+        rows.push(row("balanced_accuracy", |result| result.balanced_accuracy.map(|score| score.mean)));
+        rows.push(row("auc", |result| result.auc.map(|score| score.mean)));
+    }
+    rows.into_iter().flatten().collect()
+}
+
+/// The mean of one score of a behaviour over the sessions that all runs have it in; `None` where no run has any.
+fn decoded_row(
+    eid: Option<&str>,
+    sessions: &[ByRun],
+    behaviour: &str,
+    name: &str,
+    score: &dyn Fn(&Option<&SessionEvaluation>) -> Option<f64>,
+) -> Option<Row> {
     let scored: Vec<Vec<Option<f64>>> =
         sessions.iter().map(|by_run| by_run.iter().map(score).collect()).collect();
     let scored: Vec<_> = match scored.len() {
@@ -179,12 +203,12 @@ fn behaviour_row(eid: Option<&str>, sessions: &[ByRun], behaviour: &str) -> Opti
         _ => scored.into_iter().filter(|by_run: &Vec<_>| by_run.iter().all(Option::is_some)).collect(),
     };
     let runs = scored.first()?.len();
-    let mut row = Row { decoded: true, ..Row::empty(eid, behaviour, metric, runs) };
+    let mut row = Row { decoded: true, ..Row::empty(eid, behaviour, name, runs) };
     for run in 0..runs {
         let scores: Vec<Option<f64>> = scored.iter().map(|by_run| by_run[run]).collect();
         row.values[run] = mean_defined(&scores);
     }
-    Some(row)
+    row.values.iter().any(Option::is_some).then_some(row)
 }
 
 impl Row {
@@ -217,7 +241,7 @@ fn unique<'a>(items: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::{Scores, TaskResult, UnitLabel};
+    use crate::results::{ClassResult, IntervalValue, Scores, TaskResult, UnitLabel};
 
     /// A session whose units have these bits/spike in one task.
     fn session(eid: &str, trials: usize, units: &[(&str, Option<f64>)]) -> SessionEvaluation {
@@ -349,6 +373,39 @@ mod tests {
         assert_eq!((difference.mean, difference.units), (-1.0, 3));
         let alone = rows.iter().find(|row| row.session.as_deref() == Some("u")).unwrap();
         assert_eq!(alone.values, [Some(100.0), None]);
+    }
+
+    #[test]
+    fn behaviours_are_compared_by_what_both_runs_decoded_them_as() {
+        let score = |mean: f64| Some(IntervalValue { mean, low: mean, high: mean });
+        let decision = |accuracy: f64| DecodingResult {
+            behaviour: "reward".to_owned(),
+            metric: "accuracy".to_owned(),
+            score: accuracy,
+            balanced_accuracy: score(accuracy / 2.0),
+            auc: score(accuracy / 4.0),
+            classes: vec![ClassResult { label: "0".to_owned(), training: 3, test: 2, right: 1 }],
+            ..DecodingResult::default()
+        };
+        let number = DecodingResult {
+            behaviour: "reward".to_owned(),
+            metric: "r2".to_owned(),
+            score: 0.125,
+            ..DecodingResult::default()
+        };
+        let runs = [decision(0.5), number, decision(0.75)]
+            .map(|result| run(vec![SessionEvaluation { decoding: vec![result], ..session("s", 5, &[]) }]));
+        let rows = compare(&runs);
+        let found: Vec<(&str, &[Option<f64>])> =
+            rows.iter().filter(|row| row.decoded).map(|row| (row.score.as_str(), &row.values[..])).collect();
+        assert_eq!(
+            found,
+            [
+                ("accuracy", &[Some(0.5), None, Some(0.75)][..]),
+                ("balanced_accuracy", &[Some(0.25), None, Some(0.375)][..]),
+                ("auc", &[Some(0.125), None, Some(0.1875)][..]),
+            ]
+        );
     }
 
     #[test]

@@ -64,7 +64,9 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError>
 pub fn table_of_runs(runs: &[NamedRun], all_scores: bool, console: &Console) -> Result<String, CommandError> {
     let names = names(runs);
     let rows = rows(runs, console)?;
-    let is_shown = |row: &&Row| all_scores || row.decoded || row.score == "bps";
+    // Of a decoded behaviour, the score that it is known by.
+    let is_known = |row: &Row| row.decoded && ["accuracy", "r2"].contains(&row.score.as_str());
+    let is_shown = |row: &&Row| all_scores || row.score == "bps" || is_known(row);
     let shown: Vec<&Row> = rows.iter().filter(is_shown).collect();
     let blocks: Vec<String> = shown
         .chunk_by(|a, b| a.session == b.session)
@@ -164,6 +166,8 @@ fn score_name(score: &str) -> &str {
         "d2" => "Poisson D²",
         "r2" => "R²",
         "psth_r2" => "PSTH R²",
+        "balanced_accuracy" => "balanced accuracy",
+        "auc" => "AUC",
         metric => metric,
     }
 }

@@ -93,6 +93,16 @@ pub enum DataError {
         /// What the decoder said.
         problem: String,
     },
+    /// A file is packed or encoded in a way that is not read, though nothing is wrong with it.
+    #[error("{file} uses {feature}, which is not read: {cure}")]
+    Unread {
+        /// The file.
+        file: PathBuf,
+        /// What it uses.
+        feature: String,
+        /// How to make one that is read.
+        cure: &'static str,
+    },
     /// All files of a session are readable and hold no trial.
     #[error("no trial in {folder}: all files of the session are empty; export it again")]
     NoTrials {

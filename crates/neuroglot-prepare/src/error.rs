@@ -26,6 +26,16 @@ pub enum PrepareError {
         /// What the decoder said.
         problem: String,
     },
+    /// A file is of a kind, or packed in a way, that is not read, though nothing is wrong with it.
+    #[error("{file} uses {feature}, which is not read: {cure}")]
+    Unread {
+        /// The file or folder.
+        file: PathBuf,
+        /// What it uses.
+        feature: String,
+        /// How to make one that is read.
+        cure: String,
+    },
     /// Something that every source of its kind has is not there.
     #[error("{place} has no {what}: {cure}")]
     Missing {

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use neuroglot_data::{DataError, Session};
 use serde::{Deserialize, Serialize};
 
+use crate::files::unread::zarr;
 use crate::{
     AlfOptions, AlfSource, ArraysSource, BinnedRecording, NwbOptions, PrepareError, Recording,
     TemporaldataOptions, nwb_eid, read_nwb, read_temporaldata, temporaldata_eid,
@@ -64,6 +65,9 @@ impl Source {
             });
         }
         if path.is_dir() {
+            if let Some(error) = zarr(path) {
+                return Err(error);
+            }
             return match neuroglot_data::SessionHeader::read(path) {
                 Ok(_) => Ok(Source::Aligned(path.to_owned(), options.eid.clone())),
                 Err(DataError::NoSession { .. }) => Ok(Source::Alf(AlfSource::open(path, &options.alf)?)),

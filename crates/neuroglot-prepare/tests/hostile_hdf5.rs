@@ -15,7 +15,14 @@ static ALLOCATED: PeakAlloc = PeakAlloc;
 /// Most memory that a damaged copy of a fixture of at most 150 kB may take, MB.
 const MOST_MEGABYTES: f32 = 64.0;
 
-const FIXTURES: [&str; 4] = ["plain.nwb", "packed.nwb", "contiguous.h5", "chunked.h5"];
+const FIXTURES: [&str; 6] = [
+    "plain.nwb",
+    "packed.nwb",
+    "contiguous.h5",
+    "chunked.h5",
+    "layouts/shuffled_lzf.nwb",
+    "layouts/user_block.nwb",
+];
 
 /// Tests of this file measure memory, so they run one after the other.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());

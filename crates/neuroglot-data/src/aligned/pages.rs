@@ -8,6 +8,7 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use parquet::basic::Compression;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 
+use super::batches::Refusal;
 use super::checksums::check_page;
 use super::parquet_format::PAGE_HEADER;
 use super::thrift::Compact;
@@ -31,14 +32,14 @@ pub(super) fn check_pages(
     metadata: &ParquetMetaData,
     checksums: bool,
     is_wanted: impl Fn(&ColumnChunkMetaData) -> bool,
-) -> Result<(), String> {
+) -> Result<(), Refusal> {
     let most = FREE_VALUES.saturating_add(size.saturating_mul(USUALLY_PACKED));
     let mut rows = 0u64;
     for group in metadata.row_groups() {
         let own = u64::try_from(group.num_rows()).map_err(|_| "a row group has a negative number of rows")?;
         rows = rows.saturating_add(own);
         if rows > most {
-            return Err(format!("{rows} rows in a file of {size} bytes are more than it can hold"));
+            return Err(format!("{rows} rows in a file of {size} bytes are more than it can hold").into());
         }
     }
     let mut reader = BufReader::with_capacity(1 << 12, file);
@@ -47,12 +48,15 @@ pub(super) fn check_pages(
         if !is_wanted(column) {
             continue;
         }
-        let wrong = |problem: &str| format!("{}: {problem}", column.column_path());
+        let wrong = |problem: &str| Refusal::Corrupt(format!("{}: {problem}", column.column_path()));
+        if matches!(column.compression(), Compression::LZO) {
+            return Err(Refusal::Unread(format!("compression by LZO in {}", column.column_path())));
+        }
         let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset()) as u64;
         let end = start + column.compressed_size() as u64;
         let mut place = start;
         while place < end {
-            reader.seek(SeekFrom::Start(place)).map_err(|error| error.to_string())?;
+            reader.seek(SeekFrom::Start(place))?;
             let mut header = Compact::new(&mut reader);
             let page = page(&mut header).ok_or_else(|| wrong("a page's header is no such"))?;
             let (unpacked, stored) = match (u64::try_from(page.unpacked), u64::try_from(page.stored)) {
@@ -67,10 +71,10 @@ pub(super) fn check_pages(
                 check_page(&mut reader, stored, said).map_err(|problem| wrong(&problem))?;
             }
             if UNCHECKED_ENCODINGS.contains(&page.encoding) {
-                return Err(wrong(
-                    "its texts are stored as differences (DELTA_BYTE_ARRAY), whose lengths the decoder does not check; write \
-                     the file again with the writer's usual encodings",
-                ));
+                // The decoder does not check their lengths.
+                let feature =
+                    format!("texts stored as differences (DELTA_BYTE_ARRAY) in {}", column.column_path());
+                return Err(Refusal::Unread(feature));
             }
             if column.compression() != Compression::UNCOMPRESSED
                 && unpacked > FREE_BYTES.saturating_add(stored.saturating_mul(USUALLY_PACKED))
@@ -143,9 +147,13 @@ mod tests {
         };
         let most = (1 << 20) + 1000 * 1024;
         assert_eq!(check([most / 2, most / 2]), Ok(()));
-        assert!(check([most / 2, most / 2 + 1]).unwrap_err().contains("rows in a file of 1000 bytes"));
-        assert!(check([i64::MAX, i64::MAX]).unwrap_err().contains("rows in a file of 1000 bytes"));
-        assert!(check([0, -1]).unwrap_err().contains("negative"));
+        let problem = |rows: [i64; 2]| match check(rows) {
+            Err(Refusal::Corrupt(problem)) => problem,
+            other => panic!("{rows:?}: {other:?}"),
+        };
+        assert!(problem([most / 2, most / 2 + 1]).contains("rows in a file of 1000 bytes"));
+        assert!(problem([i64::MAX, i64::MAX]).contains("rows in a file of 1000 bytes"));
+        assert!(problem([0, -1]).contains("negative"));
     }
 
     fn page_of(bytes: &[u8]) -> Option<Page> {

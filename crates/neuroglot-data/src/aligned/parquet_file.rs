@@ -5,7 +5,7 @@ use std::path::Path;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 
-use super::batches::{Decoder, Visit};
+use super::batches::{Decoder, Refusal, Visit};
 use super::checksums::check_file;
 use super::footer::{check_claims, check_footer};
 use super::handle::Handle;
@@ -29,8 +29,7 @@ pub(super) fn visit_batches(
         // categories come as plain strings.
         let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true);
         check_footer(handle.at(0), size)?;
-        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(handle.clone(), options)
-            .map_err(|e| e.to_string())?;
+        let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(handle.clone(), options)?;
         check_claims(builder.metadata(), size)?;
         // A few rows are not worth reading the whole file for; their pages are checked.
         let is_checked = limit.is_none()
@@ -43,7 +42,7 @@ pub(super) fn visit_batches(
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
         let builder = builder.with_projection(mask).with_batch_size(limit.unwrap_or(BATCH_ROWS));
         let builder = if let Some(limit) = limit { builder.with_limit(limit) } else { builder };
-        builder.build().map_err(|e| e.to_string())
+        Ok::<_, Refusal>(builder.build()?)
     })?;
     while let Some(batch) = decoder.step(|| reader.next().transpose())? {
         visit(batch)?;

@@ -6,7 +6,7 @@ use std::path::Path;
 use arrow_ipc::reader::StreamReader;
 use arrow_ipc::{MessageHeader, root_as_message};
 
-use super::batches::{Decoder, Visit};
+use super::batches::{Decoder, Refusal, Visit};
 use crate::DataError;
 
 pub(super) fn visit_batches(
@@ -19,11 +19,11 @@ pub(super) fn visit_batches(
     let decoder = Decoder { file, handle: None };
     let reader = decoder.step(|| {
         check_messages(&bytes)?;
-        let reader = StreamReader::try_new(Cursor::new(&bytes), None).map_err(|e| e.to_string())?;
+        let reader = StreamReader::try_new(Cursor::new(&bytes), None)?;
         let schema = reader.schema();
         let columns =
             (0..schema.fields().len()).filter(|&column| wanted(schema.field(column).name())).collect();
-        StreamReader::try_new(Cursor::new(&bytes), Some(columns)).map_err(|e| e.to_string())
+        Ok::<_, Refusal>(StreamReader::try_new(Cursor::new(&bytes), Some(columns))?)
     });
     let mut reader = reader?;
     let mut left = limit.unwrap_or(usize::MAX);
@@ -39,7 +39,12 @@ pub(super) fn visit_batches(
 
 /// Walks over the messages of a stream, so that the reader never reserves memory by a length that the file cannot
 /// have, and a stream that was cut between two messages is noticed.
-fn check_messages(bytes: &[u8]) -> Result<(), String> {
+fn check_messages(bytes: &[u8]) -> Result<(), Refusal> {
+    if bytes.starts_with(b"ARROW1") {
+        return Err(Refusal::Unread(
+            "Arrow's format of files (Feather) where save_to_disk writes a stream".into(),
+        ));
+    }
     let mut rest = bytes;
     loop {
         let (mut prefix, mut after) = rest.split_first_chunk::<4>().ok_or("the stream has no end")?;
@@ -64,7 +69,7 @@ fn check_messages(bytes: &[u8]) -> Result<(), String> {
         };
         if batch.is_some_and(|batch| batch.compression().is_some()) {
             // A compressed buffer is expanded to any length that it claims.
-            return Err("it is compressed: save it without compression, as save_to_disk does".into());
+            return Err(Refusal::Unread("compressed record batches".into()));
         }
     }
 }

@@ -3,3 +3,4 @@
 pub(crate) mod npy;
 pub(crate) mod npz;
 pub(crate) mod table;
+pub(crate) mod unread;

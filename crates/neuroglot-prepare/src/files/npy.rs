@@ -5,6 +5,7 @@ use std::path::Path;
 
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar, TypeStr};
 
+use super::unread::unread;
 use crate::PrepareError;
 
 /// Longest header that is read, bytes; NumPy refuses longer ones too.
@@ -130,6 +131,17 @@ impl<'a> NpySource<'a> {
         let DType::Plain(kind) = header.dtype() else {
             return Err(self.wrong("holds records".to_owned(), "save an array of one number type"));
         };
+        if kind.type_char() == TypeChar::Object {
+            let name = self.file.display();
+            return Err(unread(
+                self.file,
+                format!("pickled Python objects (dtype object) for {}", self.field),
+                format!(
+                    "save plain numbers or texts, if you trust where it is from: python -c \"import numpy as np; a = \
+                     np.load('{name}', allow_pickle=True); np.save('{name}', a.astype(float))\", with str for texts"
+                ),
+            ));
+        }
         // The header is not believed before its elements are seen to be in the file.
         let width = kind.num_bytes().unwrap_or(usize::MAX) as u64;
         let elements = header.shape().iter().try_fold(1u64, |product, &length| product.checked_mul(length));

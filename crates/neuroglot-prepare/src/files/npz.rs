@@ -7,6 +7,7 @@ use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
 use super::npy::NpySource;
+use super::unread::unread;
 use crate::PrepareError;
 
 /// Most that deflate makes of a byte.
@@ -53,11 +54,18 @@ pub(crate) fn with_array_of<T>(
         file: file.to_owned(),
         problem: format!("array {name}: {problem}"),
     };
-    let unreadable = |error: ZipError| match PrepareError::damaged(file)(error.into()) {
-        PrepareError::Corrupt { problem, .. } => corrupt(problem),
-        error => error,
+    let refused = |error: ZipError| match error {
+        ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => unread(
+            file,
+            format!("a form of ZIP for array {name} ({error})"),
+            "write it again: python -c \"import numpy as np; np.savez('OUT.npz', **np.load('IN.npz'))\"",
+        ),
+        error => match PrepareError::damaged(file)(error.into()) {
+            PrepareError::Corrupt { problem, .. } => corrupt(problem),
+            error => error,
+        },
     };
-    let mut archive = ZipArchive::new(archive).map_err(unreadable)?;
+    let mut archive = ZipArchive::new(archive).map_err(refused)?;
     let own = format!("{name}.npy");
     let Some(place) = archive.index_for_name(&own).or_else(|| archive.index_for_name(name)) else {
         return Err(PrepareError::Missing {
@@ -69,7 +77,7 @@ pub(crate) fn with_array_of<T>(
             },
         });
     };
-    let mut member = archive.by_index(place).map_err(unreadable)?;
+    let mut member = archive.by_index(place).map_err(refused)?;
     let length = member.size();
     let packed = member.compressed_size().min(size);
     let possible = match member.compression() {
@@ -89,7 +97,7 @@ pub(crate) fn with_array_of<T>(
     match member.read(&mut [0]) {
         Ok(0) => Ok(result),
         Ok(_) => Err(corrupt("it is longer than it claims".to_owned())),
-        Err(error) => Err(unreadable(error.into())),
+        Err(error) => Err(refused(error.into())),
     }
 }
 

@@ -7,8 +7,9 @@ use hdf5_reader::messages::layout::DataLayout;
 use hdf5_reader::{Attribute, Datatype, ReferenceType, StringSize, VarLenKind};
 
 use super::file::is_absence;
-use super::{File, Group, decode, group};
+use super::{File, Group, decode, filters, group};
 use crate::PrepareError;
+use crate::files::unread::unread;
 
 /// Bytes of a contiguous data set that are read at a time.
 const SLAB: u64 = 1 << 22;
@@ -91,6 +92,13 @@ impl<'f> Dataset<'f> {
     /// Number of values in a row: 1 for an array of one dimension.
     pub(crate) fn columns(&self) -> u64 {
         self.inner.shape().iter().skip(1).fold(1, |product: u64, &dim| product.saturating_mul(dim))
+    }
+
+    /// Number of values, if they are a list: of one dimension, or of several that are all 1 but for one, as MATLAB writes lists.
+    pub(crate) fn list_length(&self) -> Option<u64> {
+        let mut longer = self.inner.shape().iter().copied().filter(|&length| length != 1);
+        let length = longer.next().unwrap_or(1);
+        longer.next().is_none().then_some(length)
     }
 
     /// What its values are.
@@ -245,7 +253,26 @@ impl<'f> Dataset<'f> {
     }
 
     fn error(&self, error: hdf5_reader::error::Error) -> PrepareError {
-        self.file.error(&self.path, error)
+        match self.unread_filter() {
+            Some(filter) if is_of_filter(&error) => unread(
+                self.file.path(),
+                format!("{} (HDF5 filter {filter}) in {}", filters::name(filter), self.path),
+                "make a copy that is not packed: pip install hdf5plugin; HDF5_PLUGIN_PATH=$(python -c \"import hdf5plugin; \
+                 print(hdf5plugin.PLUGIN_PATH)\") h5repack -f NONE IN OUT",
+            ),
+            _ => self.file.error(&self.path, error),
+        }
+    }
+
+    /// The first of the filters that it is packed with and that are not read.
+    fn unread_filter(&self) -> Option<u16> {
+        let header = self.file.inner().get_or_parse_header(self.inner.address()).ok()?;
+        header.messages.iter().find_map(|message| match message {
+            HdfMessage::FilterPipeline(pipeline) => {
+                pipeline.filters.iter().map(|filter| filter.id).find(|id| !filters::is_read(*id))
+            }
+            _ => None,
+        })
     }
 
     /// What the file claims of the values, of `width` bytes each, if it can be true.
@@ -385,6 +412,15 @@ fn is_truth(names: &BTreeMap<i64, String>) -> bool {
         && [(0, "false"), (1, "true")]
             .iter()
             .all(|(value, word)| names.get(value).is_some_and(|name| name.eq_ignore_ascii_case(word)))
+}
+
+/// Whether an error says that a filter is not read.
+fn is_of_filter(error: &hdf5_reader::error::Error) -> bool {
+    match error {
+        hdf5_reader::error::Error::UnsupportedFilter(_) => true,
+        hdf5_reader::error::Error::Context { source, .. } => is_of_filter(source),
+        _ => false,
+    }
 }
 
 /// Copies a chunk to its place in an array, both row by row; what lies over the edge is left out.

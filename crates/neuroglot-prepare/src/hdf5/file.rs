@@ -1,15 +1,20 @@
 //! An open file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use hdf5_reader::error::Error;
-use hdf5_reader::{DEFAULT_MAX_CHUNK_BYTES, Hdf5File, OpenOptions};
+use hdf5_reader::{DEFAULT_MAX_CHUNK_BYTES, FileStorage, Hdf5File, OpenOptions};
 
 use super::links::{Folder, NotFollowed};
-use super::{Dataset, Group, references};
+use super::{Dataset, Group, filters, references};
+use crate::files::unread::{not_hdf5, unread};
 use crate::{Links, PrepareError};
+
+/// First bytes of a file, which say what it is if it is no HDF5.
+const HEAD: u64 = 64;
 
 /// Most bytes that one byte of a compressed file can become: deflate stays under 1:1032.
 const MOST_COMPRESSED: u64 = 1100;
@@ -48,21 +53,27 @@ impl File {
     }
 
     fn at(path: &Path) -> Result<File, PrepareError> {
-        let length = neuroglot_files::open(path)
-            .and_then(|file| file.metadata())
-            .map_err(PrepareError::io("open", path))?
-            .len();
-        File::made(path, length, |options| Hdf5File::open_with_options(path, options))
+        let mut file = neuroglot_files::open(path).map_err(PrepareError::io("open", path))?;
+        let length = file.metadata().map_err(PrepareError::io("open", path))?.len();
+        let mut head = Vec::new();
+        (&mut file).take(HEAD).read_to_end(&mut head).map_err(PrepareError::io("read", path))?;
+        File::made(path, length, &head, |options| {
+            let storage = FileStorage::from_file(file)?;
+            Hdf5File::from_storage_with_options(Arc::new(storage), options)
+        })
     }
 
     /// Opens the bytes of a file; `path` is the name that errors give.
     pub(crate) fn from_bytes(path: &Path, bytes: Vec<u8>) -> Result<File, PrepareError> {
-        File::made(path, bytes.len() as u64, |options| Hdf5File::from_vec_with_options(bytes, options))
+        let head = bytes[..bytes.len().min(HEAD as usize)].to_vec();
+        let length = bytes.len() as u64;
+        File::made(path, length, &head, |options| Hdf5File::from_vec_with_options(bytes, options))
     }
 
     fn made(
         path: &Path,
         length: u64,
+        head: &[u8],
         open: impl FnOnce(OpenOptions) -> hdf5_reader::error::Result<Hdf5File>,
     ) -> Result<File, PrepareError> {
         let most = usize::try_from(length.saturating_mul(MOST_COMPRESSED)).unwrap_or(usize::MAX);
@@ -72,16 +83,18 @@ impl File {
             .with_chunk_cache_bytes(0)
             .with_max_chunk_bytes(most.min(DEFAULT_MAX_CHUNK_BYTES))
             .with_max_read_bytes(most)
-            .with_max_object_header_bytes((1 << 22).min(most));
+            .with_max_object_header_bytes((1 << 22).min(most))
+            .with_filter_registry(filters::registry());
         let inner = open(options).map_err(|error| match error {
             Error::Io(source) => PrepareError::Io { action: "open", path: path.to_owned(), source },
-            Error::InvalidMagic => {
-                PrepareError::Corrupt { file: path.to_owned(), problem: "it is not an HDF5 file".to_owned() }
-            }
+            Error::InvalidMagic => not_hdf5(head, path).unwrap_or_else(|| PrepareError::Corrupt {
+                file: path.to_owned(),
+                problem: "it is not an HDF5 file".to_owned(),
+            }),
             error => PrepareError::Corrupt { file: path.to_owned(), problem: error.to_string() },
         })?;
-        let superblock = inner.superblock();
-        let end = superblock.base_address.saturating_add(superblock.eof_address);
+        let end = end_of(&inner)
+            .map_err(|error| PrepareError::Corrupt { file: path.to_owned(), problem: error.to_string() })?;
         if end > length {
             let problem = format!("it has {length} of {end} bytes");
             return Err(PrepareError::Corrupt { file: path.to_owned(), problem });
@@ -234,10 +247,16 @@ impl File {
         match inner {
             Error::UnsupportedFilter(_)
             | Error::UnsupportedEncoding(_)
-            | Error::UnsupportedDatatypeClass(_) => self.field(
-                object,
-                format!("cannot be read ({error})"),
-                "rewrite the file with h5repack -f GZIP=4",
+            | Error::UnsupportedDatatypeClass(_) => unread(
+                &self.path,
+                format!("a feature of HDF5 in {object} ({error})"),
+                "make a copy in its plainest form: h5repack -f NONE IN OUT",
+            ),
+            // A file that is long enough may well have chunks of this length.
+            Error::ResourceLimit(_) if self.most_bytes(true) > DEFAULT_MAX_CHUNK_BYTES as u64 => unread(
+                &self.path,
+                format!("chunks of more than 256 MiB in {object} ({error})"),
+                format!("make a copy with smaller ones: h5repack -l {object}:CHUNK=1000000 IN OUT"),
             ),
             Error::TypeMismatch { .. } => {
                 self.field(object, format!("has another type of values ({error})"), "choose another one")
@@ -264,6 +283,21 @@ impl File {
     pub(crate) fn missing(&self, what: impl Into<String>, cure: impl Into<String>) -> PrepareError {
         PrepareError::Missing { place: self.path.clone(), what: what.into(), cure: cure.into() }
     }
+}
+
+/// Where a file should end, counted from its first byte.
+fn end_of(file: &Hdf5File) -> hdf5_reader::error::Result<u64> {
+    let superblock = file.superblock();
+    // The end was noted from where the superblock was taken to be, which it is no more if a user block was put before it
+    // later. What is behind the user block is all that the storage has.
+    let place = match superblock.version {
+        0 => 24,
+        1 => 28,
+        _ => 12,
+    };
+    let noted = file.storage().read_range(place, usize::from(superblock.offset_size))?;
+    let noted = noted.iter().rev().fold(0, |base, &byte| base << 8 | u64::from(byte));
+    Ok(superblock.eof_address.saturating_sub(noted).saturating_add(superblock.base_address))
 }
 
 /// Whether an error says that nothing of that name is there.

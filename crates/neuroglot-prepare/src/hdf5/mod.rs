@@ -6,6 +6,7 @@
 mod dataset;
 mod decode;
 mod file;
+mod filters;
 mod group;
 mod links;
 mod meaning;

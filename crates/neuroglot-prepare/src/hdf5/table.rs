@@ -48,7 +48,8 @@ impl<'f> Table<'f> {
         for key in keys {
             match group.dataset(key) {
                 Ok(Some(dataset)) => {
-                    return Ok(Table { names, rows: dataset.rows(), group, beside: OnceCell::new() });
+                    let rows = dataset.list_length().unwrap_or(dataset.rows());
+                    return Ok(Table { names, rows, group, beside: OnceCell::new() });
                 }
                 Ok(None) => {}
                 Err(error) => unread = unread.or(Some(error)),
@@ -136,8 +137,7 @@ impl<'f> Table<'f> {
 
     fn is_plain(&self, name: &str, dataset: &Dataset<'_>) -> bool {
         !self.is_ragged(name)
-            && dataset.rows() == self.rows
-            && dataset.columns() == 1
+            && dataset.list_length() == Some(self.rows)
             && matches!(dataset.kind(), Kind::Number | Kind::Text | Kind::Reference)
     }
 
@@ -307,7 +307,7 @@ impl<'f> Table<'f> {
                 return Ok(Some("any number of values in each row"));
             };
             table.insert(name, TrialColumn::Text(texts), path)?;
-        } else if dataset.rows() != self.rows {
+        } else if dataset.list_length() != Some(self.rows) && dataset.rows() != self.rows {
             return Ok((dataset.kind() != Kind::Text || !is_list()).then_some("another number of rows"));
         } else if self.is_plain(name, &dataset) {
             if let Some(other) = self.other_table(&dataset)? {

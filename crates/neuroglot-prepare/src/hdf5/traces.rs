@@ -238,11 +238,11 @@ fn names(path: &str, choice: &str) -> bool {
     path == choice || path.strip_suffix(choice).is_some_and(|before| before.ends_with(['/', '.']))
 }
 
-/// Why a data set of samples cannot be taken apart into traces, if so.
-pub(crate) fn unfit(data: &Dataset<'_>, wanted: &Wanted) -> Option<&'static str> {
+/// Why a data set of samples with so many values each cannot be taken apart into traces, if so.
+pub(crate) fn unfit(data: &Dataset<'_>, columns: u64, wanted: &Wanted) -> Option<&'static str> {
     if data.kind() != Kind::Number {
         Some("it has no numbers")
-    } else if data.columns() == 0 || (data.columns() > MOST_COLUMNS && wanted.column.is_none()) {
+    } else if columns == 0 || (columns > MOST_COLUMNS && wanted.column.is_none()) {
         Some("it has too many columns")
     } else {
         None

@@ -110,7 +110,7 @@ fn series(
     if data.kind() == Kind::Text || kind == "LabeledEvents" || kind == "AnnotationSeries" {
         return events(group, "timestamps", wanted, traces, notes);
     }
-    match unfit(&data, wanted) {
+    match unfit(&data, columns_of(group, &data)?, wanted) {
         Some(why) if wanted.chosen => {
             let problem = format!("cannot be a trace, {why}");
             Err(group.file().field(data.path(), problem, "choose another series, or one column of it"))
@@ -149,7 +149,7 @@ fn samples(
     notes: &mut Vec<String>,
 ) -> Result<(), PrepareError> {
     let file = group.file();
-    let columns = usize::try_from(data.columns()).unwrap_or(usize::MAX);
+    let columns = usize::try_from(columns_of(group, data)?).unwrap_or(usize::MAX);
     let mut values = data.numbers()?;
     let rows = values.len().checked_div(columns).unwrap_or(0);
     let conversion = data.number_attribute("conversion")?.unwrap_or(1.0);
@@ -180,4 +180,13 @@ fn samples(
         }
     };
     traces.insert_samples(file, wanted, group.path(), &times, &values, columns, notes)
+}
+
+/// Number of values of each sample. A list is one of samples, also where it lies in one row, unless there is but one time.
+fn columns_of(group: &Group<'_>, data: &Dataset<'_>) -> Result<u64, PrepareError> {
+    let times = group.dataset("timestamps")?.and_then(|times| times.list_length());
+    match data.list_length() {
+        Some(_) if times != Some(1) => Ok(1),
+        _ => Ok(data.columns()),
+    }
 }

@@ -3,13 +3,13 @@
 use super::electrodes::Electrodes;
 use super::{NwbOptions, observed};
 use crate::hdf5::{
-    Column, File, Kind, Table, UnitTable, location, named_places, noted, noted_unless, unique_uuids,
+    Column, File, Group, Kind, Table, UnitTable, location, named_places, noted, noted_unless, unique_uuids,
 };
 use crate::{Location, PrepareError, RecordedUnit, Recording, SpikeStream};
 
 /// Reads the units into `recording`, whose `eid` is set.
 pub(super) fn read(file: &File, options: &NwbOptions, recording: &mut Recording) -> Result<(), PrepareError> {
-    let Some(group) = file.group("/units")? else {
+    let Some(group) = units_group(file, &mut recording.notes)? else {
         return Err(
             file.missing("/units", "it has no sorted spikes; choose a file with units, or sort it first")
         );
@@ -17,9 +17,9 @@ pub(super) fn read(file: &File, options: &NwbOptions, recording: &mut Recording)
     let table = Table::open(group, &["id", "spike_times_index"])?;
     let Some(times) = table.dataset("spike_times")? else {
         let cure = format!("it has: {}", table.names().join(", "));
-        return Err(file.missing("column spike_times in /units", cure));
+        return Err(file.missing(format!("column spike_times in {}", table.path()), cure));
     };
-    if times.columns() != 1 {
+    if times.list_length().is_none() {
         let cure = "its spikes cannot be told apart; leave the file out";
         return Err(file.field(times.path(), "has several values for each spike", cure));
     }
@@ -45,6 +45,33 @@ pub(super) fn read(file: &File, options: &NwbOptions, recording: &mut Recording)
     recording.spikes = vec![SpikeStream::PerUnit { first_unit: 0, times, ends }];
     recording.observed = observed::read(file, &table, &recording.units, &mut recording.notes)?;
     Ok(())
+}
+
+/// The table of units: `/units`, else a table with spike times of `/processing`, where some laboratories have it.
+fn units_group<'f>(file: &'f File, notes: &mut Vec<String>) -> Result<Option<Group<'f>>, PrepareError> {
+    if let Some(group) = file.group("/units")? {
+        return Ok(Some(group));
+    }
+    let Some(processing) = file.group("/processing")? else { return Ok(None) };
+    let mut tables = Vec::new();
+    for module in processing.names()?.0 {
+        let Some(module) = processing.group(&module)? else { continue };
+        for name in module.names()?.0 {
+            let Some(group) = module.group(&name)? else { continue };
+            if group.dataset("spike_times")?.is_some() {
+                tables.push(group);
+            }
+        }
+    }
+    let chosen = tables.iter().position(|table| table.name().eq_ignore_ascii_case("units")).unwrap_or(0);
+    if let Some(table) = tables.get(chosen) {
+        let others: Vec<&str> = tables.iter().map(Group::path).filter(|path| *path != table.path()).collect();
+        notes.push(match others.is_empty() {
+            true => format!("units are those of {}", table.path()),
+            false => format!("units are those of {}, not of {}", table.path(), others.join(", ")),
+        });
+    }
+    Ok(tables.into_iter().nth(chosen))
 }
 
 /// Leaves out spikes of no time, and sorts those of each unit where they are not.
@@ -170,7 +197,7 @@ fn electrodes_of_units(
     // Without an index each unit has one electrode, or as many as there are columns.
     let ends = if table.is_ragged("electrodes") {
         table.ends("electrodes", values.len())?
-    } else if dataset.rows() == units as u64 {
+    } else if dataset.rows() == units as u64 || dataset.list_length() == Some(units as u64) {
         let columns = values.len().checked_div(units).unwrap_or(0);
         (1..=units).map(|unit| unit * columns).collect()
     } else {
@@ -198,7 +225,7 @@ fn electrodes_of_units(
 /// Name and region of each unit's `electrode_group`, where it has one.
 fn groups_of_units(table: &Table<'_>, units: usize) -> Result<Vec<Option<(String, Location)>>, PrepareError> {
     let Some(dataset) = table.dataset("electrode_group")? else { return Ok(Vec::new()) };
-    if dataset.kind() != Kind::Reference || dataset.rows() != units as u64 || dataset.columns() != 1 {
+    if dataset.kind() != Kind::Reference || dataset.list_length() != Some(units as u64) {
         return Ok(Vec::new());
     }
     let group = |place: (String, Option<String>)| (place.0, location(&place.1.unwrap_or_default()));

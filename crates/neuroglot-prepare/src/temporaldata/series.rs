@@ -134,7 +134,7 @@ fn samples(
 ) -> Result<(), PrepareError> {
     let file = group.file();
     let Some(data) = group.dataset(field)? else { return Ok(()) };
-    match unfit(&data, wanted) {
+    match unfit(&data, data.columns(), wanted) {
         Some(why) if wanted.chosen => {
             let problem = format!("cannot be a trace, {why}");
             return Err(file.field(data.path(), problem, "choose another field, or one column of it"));

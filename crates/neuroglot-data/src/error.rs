@@ -8,6 +8,9 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
+    /// The session's folder cannot be written, or another process writes it.
+    #[error(transparent)]
+    Files(#[from] neuroglot_files::FilesError),
     /// The operating system refused an operation on a file or folder.
     #[error("cannot {action} {path}: {source}")]
     Io {

@@ -1,4 +1,5 @@
 use neuroglot_data::DataError;
+use neuroglot_files::FilesError;
 use neuroglot_model::ModelError;
 use neuroglot_train::TrainError;
 use std::path::PathBuf;
@@ -70,6 +71,9 @@ pub enum EvalError {
         /// The prediction, ln(spikes/bin).
         log_rate: f32,
     },
+    /// Results cannot be written, or another process writes them.
+    #[error(transparent)]
+    Files(#[from] FilesError),
     /// The data are wrong.
     #[error(transparent)]
     Data(#[from] DataError),

@@ -4,8 +4,7 @@ use crate::results::Evaluation;
 use crate::tables::to_parquet;
 use crate::{EvalError, summary_json};
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array};
-use neuroglot_files::RESULTS;
-use neuroglot_train::{replace_file, replace_folder};
+use neuroglot_files::{RESULTS, replace_file, replace_folder};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ const EVALUATION: &str = "evaluation.json";
 /// Writes an evaluation into a folder of its own, which is replaced whole.
 ///
 /// # Errors
-/// [`EvalError::Train`] where it cannot be written; an earlier evaluation stays.
+/// [`EvalError::Files`] where it cannot be written; an earlier evaluation stays.
 pub fn write_evaluation(evaluation: &Evaluation, folder: &Path) -> Result<(), EvalError> {
     let everything = serde_json::to_vec(evaluation).expect("an evaluation is JSON");
     let mut summary = serde_json::to_vec_pretty(&summary_json(evaluation)).expect("scores are JSON");
@@ -23,9 +22,8 @@ pub fn write_evaluation(evaluation: &Evaluation, folder: &Path) -> Result<(), Ev
     replace_folder(folder, |folder| {
         replace_file(&folder.join(EVALUATION), &everything)?;
         replace_file(&folder.join("summary.json"), &summary)?;
-        replace_file(&folder.join("units.parquet"), &units)
-    })?;
-    Ok(())
+        Ok(replace_file(&folder.join("units.parquet"), &units)?)
+    })
 }
 
 /// Reads the evaluation of a folder.

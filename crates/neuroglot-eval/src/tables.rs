@@ -6,7 +6,7 @@ use arrow_array::types::{Float32Type, Float64Type, UInt32Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::DataType;
 use neuroglot_data::with_checksums;
-use neuroglot_train::replace_file;
+use neuroglot_files::replace_file;
 use npyz::{DType, WriterBuilder};
 use parquet::arrow::ArrowWriter;
 use std::io::Write;

@@ -1,9 +1,9 @@
 //! The record beside a file: which version its bytes belong to.
 
 use crate::{FetchError, Result};
+use neuroglot_files::{FilesError, replace_file};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -77,11 +77,7 @@ impl Files {
     /// Writes the record whole or not at all.
     pub fn write_record(&self, record: &Record) -> Result<()> {
         let text = serde_json::to_vec(record).expect("a record is plain data");
-        let temporary = self.record.with_extension("tmp");
-        File::create(&temporary)
-            .and_then(|mut file| file.write_all(&text))
-            .and_then(|()| fs::rename(&temporary, &self.record))
-            .map_err(FetchError::io("write", &self.record))
+        replace_file(&self.record, &text).map_err(|error| written(&self.record, error))
     }
 
     /// Removes the record, where the final name says enough.
@@ -114,6 +110,15 @@ impl Files {
         let (length, modified) = stamp(&self.target)?;
         (record.complete == Some(modified) && record.size == Some(length)).then_some(record)
     }
+}
+
+/// The same error as one of this crate.
+pub(crate) fn written(path: &Path, error: FilesError) -> FetchError {
+    let source = match error {
+        FilesError::Write { source, .. } => source,
+        error => std::io::Error::other(error),
+    };
+    FetchError::io("write", path)(source)
 }
 
 /// Length in bytes and modification time in ns since 1970 of a plain file.

@@ -4,6 +4,7 @@ use crate::error::Refusal;
 use crate::http::Http;
 use crate::record::{Files, Record, stamp, sync_folder};
 use crate::{FetchError, Result};
+use neuroglot_files::remove_leftovers;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -77,6 +78,7 @@ impl Transfer<'_> {
         }
         let folder = self.files.target.parent().unwrap_or(Path::new(""));
         fs::create_dir_all(folder).map_err(FetchError::io("create", folder))?;
+        remove_leftovers(folder);
         let file = self.files.lock_part()?;
         if self.is_recorded() || self.is_a_copy()? {
             return self.drop_part();

@@ -82,7 +82,7 @@ impl StagedFolder {
         sync_folder(parent(place))?;
         // By now the old folder is one of these; one that stays is removed by whoever writes here next.
         for rest in [new.clone(), old_of(new)] {
-            let _ = fs::remove_dir_all(rest);
+            let _ = remove_all(&rest);
         }
         Ok(())
     }
@@ -91,7 +91,7 @@ impl StagedFolder {
 impl Drop for StagedFolder {
     fn drop(&mut self) {
         // After success there is none. What cannot be removed is removed by whoever writes here next.
-        let _ = fs::remove_dir_all(&self.temporary);
+        let _ = remove_all(&self.temporary);
     }
 }
 

@@ -24,3 +24,4 @@ pub use folder::{StagedFolder, recover_folder, replace_folder, whole_folder};
 pub use leftovers::{is_ours, remove_leftovers};
 pub use lock::{OutputLock, release_before_exit};
 pub use read::{RESULTS, SETTINGS, Unreadable, open, read, read_stream, read_text};
+pub use temporary::temporary_beside;

@@ -57,6 +57,21 @@ impl OutputLock {
         Ok(lock)
     }
 
+    /// Makes sure that no other process has locked a folder by [`OutputLock::inside`], without locking it: so that what
+    /// takes long need not be begun in vain.
+    ///
+    /// # Errors
+    /// [`FilesError::Held`].
+    pub fn check_free_inside(folder: &Path) -> Result<(), FilesError> {
+        let path = folder.join(INSIDE);
+        match read(&path) {
+            Found::Lock(holder, touched) if !is_stale(&path, holder.as_ref(), touched, SystemTime::now()) => {
+                Err(held_by(folder, &path, holder.as_ref()))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Locks a file or folder by a file beside it, which suits what is replaced whole; the folder above is made if there is
     /// none. What dead processes left there is removed, and a replacement that was cut off is put right.
     ///
@@ -64,7 +79,7 @@ impl OutputLock {
     /// [`FilesError::Held`] where another process has it, and [`FilesError::Write`].
     pub fn beside(place: &Path) -> Result<Self, FilesError> {
         let Some(name) = place.file_name() else { return Err(FilesError::NoName { path: place.to_owned() }) };
-        fs::create_dir_all(parent(place)).map_err(FilesError::write(parent(place)))?;
+        fs::create_dir_all(parent(place)).map_err(FilesError::write(place))?;
         let mut file = std::ffi::OsString::from(".");
         file.push(name);
         file.push(INSIDE);
@@ -176,14 +191,19 @@ const LARGEST: u64 = 1 << 16;
 fn read(path: &Path) -> Found {
     let metadata = match fs::metadata(path) {
         Ok(metadata) => metadata,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Found::Nothing,
+        Err(error) if is_absent(&error) => return Found::Nothing,
         Err(_) => return Found::Lock(None, None),
     };
     let text = match crate::read(path, LARGEST) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Found::Nothing,
+        Err(error) if is_absent(&error) => return Found::Nothing,
         text => text.unwrap_or_default(),
     };
     Found::Lock(serde_json::from_slice(&text).ok(), metadata.modified().ok())
+}
+
+/// Whether there is no file, or not even a folder for one.
+fn is_absent(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
 /// Whether the holder of a lock is at work no more, by the clock of the file system, in which it is `now`.
@@ -197,7 +217,7 @@ fn is_stale(path: &Path, holder: Option<&Process>, touched: Option<SystemTime>, 
     }
 }
 
-fn held_by(path: &Path, holder: Option<&Process>) -> FilesError {
+fn held_by(place: &Path, path: &Path, holder: Option<&Process>) -> FilesError {
     let holder = match holder {
         Some(holder) if holder == Process::this() => {
             "this very command, which is to write it twice".to_owned()
@@ -205,7 +225,7 @@ fn held_by(path: &Path, holder: Option<&Process>) -> FilesError {
         Some(holder) => holder.to_string(),
         None => "another process".to_owned(),
     };
-    FilesError::Held { place: path.to_owned(), holder, lock: path.to_owned() }
+    FilesError::Held { place: place.to_owned(), holder, lock: path.to_owned() }
 }
 
 /// Takes the lock `path`, or says who has it. `depth` is how many processes died while they took over this lock's lock.
@@ -215,7 +235,7 @@ fn take(path: &Path, depth: usize) -> Result<(), FilesError> {
         let Some(now) = create(path)? else { return Ok(()) };
         let Found::Lock(holder, touched) = read(path) else { continue };
         if depth > 3 || !is_stale(path, holder.as_ref(), touched, now) {
-            return Err(held_by(path, holder.as_ref()));
+            return Err(held_by(path, path, holder.as_ref()));
         }
         match with_takeover(path, depth, || remove_if_stale(path, now)) {
             // Another process is at it, which takes a moment.

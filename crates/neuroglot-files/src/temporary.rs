@@ -141,6 +141,12 @@ pub(crate) fn temporary(path: &Path, kind: Kind) -> PathBuf {
     path.with_file_name(format!(".{name}.{machine:x}-{pid:x}-{born:x}-{count:x}.{ending}"))
 }
 
+/// A name beside `path` that nobody else has, for a file that is then renamed to it. Should this process be killed before,
+/// [`remove_leftovers`](crate::remove_leftovers) finds it.
+pub fn temporary_beside(path: &Path) -> PathBuf {
+    temporary(path, Kind::Part)
+}
+
 /// The name under which the old folder is kept while `new`, a temporary one, takes its place.
 pub(crate) fn old_of(new: &Path) -> PathBuf {
     new.with_extension(Kind::Old.ending())

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 
+use neuroglot_files::remove_leftovers;
+
 use crate::prepare::{key_of, session_folder};
 use crate::{Outcome, Preparation, PrepareError, Source};
 
@@ -35,6 +37,8 @@ impl Preparation {
         locate: &(dyn Fn(usize) -> Result<PathBuf, PrepareError> + Sync),
         done: &(dyn Fn(usize, &Result<Outcome, PrepareError>) + Sync),
     ) -> Vec<Result<Outcome, PrepareError>> {
+        // Sessions that are there already are not written, and so would keep what a killed process left of them.
+        remove_leftovers(out);
         let (next, memory) = (AtomicUsize::new(0), Memory::new(limits.memory));
         let folders = Folders::default();
         let results: Vec<Mutex<Option<Result<Outcome, PrepareError>>>> =

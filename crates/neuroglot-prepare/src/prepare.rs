@@ -71,6 +71,8 @@ impl Preparation {
                 return Err(PrepareError::Exists { folder });
             }
             let staged = session.stage(&folder, self.overwrite)?;
+            // Not before: from here on nobody else puts a session there.
+            check_same_session(&folder, session.eid(), place)?;
             let records = records.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
             let provenance = Provenance {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -188,6 +190,21 @@ pub(crate) fn session_folder(out: &Path, eid: &str, place: &Path) -> Result<Path
         true => Err(PrepareError::Option {
             place: place.to_owned(),
             problem: format!("session identifier {eid:?} cannot name a folder: give another with --eid"),
+        }),
+    }
+}
+
+/// Sessions of two identifiers may have one folder name, and neither may replace the other.
+fn check_same_session(folder: &Path, eid: &str, place: &Path) -> Result<(), PrepareError> {
+    let there = Provenance::read(folder).ok().flatten().map(|provenance| provenance.eid);
+    match there.filter(|there| there != eid) {
+        None => Ok(()),
+        Some(there) => Err(PrepareError::Option {
+            place: place.to_owned(),
+            problem: format!(
+                "session {eid:?} would replace session {there:?} in {}: give it another identifier with --eid",
+                folder.display()
+            ),
         }),
     }
 }

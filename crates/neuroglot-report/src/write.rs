@@ -2,7 +2,7 @@
 
 use crate::ReportError;
 use crate::picture::{PageFormat, figures_of};
-use std::io::Write;
+use neuroglot_files::{FilesError, replace_file};
 use std::path::Path;
 
 /// Writes a page to `path`, or its figures alone where the name ends in `.svg`.
@@ -16,26 +16,11 @@ pub(crate) fn write_page(path: &Path, html: &str) -> Result<(), ReportError> {
     }
 }
 
-/// Writes `content` to a temporary file in the folder of `path`, syncs it and renames it to `path`.
+/// Writes a page whole, or says why it is no file that could be written.
 fn write_atomically(path: &Path, content: &str) -> Result<(), ReportError> {
-    let Some(name) = path.file_name() else {
-        return Err(ReportError::NotAFile { path: path.to_path_buf() });
-    };
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    let failed = |source| ReportError::Write { path: path.to_path_buf(), source };
-
-    let prefix = format!(".{}.", name.to_string_lossy());
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(&prefix).suffix(".part");
-    // Temporary files are private by default; a report is as readable as any other file the user makes.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder).map_err(failed)?;
-    file.write_all(content.as_bytes()).map_err(failed)?;
-    file.as_file().sync_all().map_err(failed)?;
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    replace_file(path, content.as_bytes()).map_err(|error| match error {
+        FilesError::NoName { path } => ReportError::NotAFile { path },
+        FilesError::Write { path, source } => ReportError::Write { path, source },
+        error => ReportError::Write { path: path.to_owned(), source: std::io::Error::other(error) },
+    })
 }

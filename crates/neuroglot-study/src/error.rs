@@ -1,5 +1,6 @@
 use neuroglot_data::DataError;
 use neuroglot_eval::EvalError;
+use neuroglot_files::FilesError;
 use neuroglot_train::TrainError;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -42,6 +43,9 @@ pub enum StudyError {
         /// The system's words.
         source: std::io::Error,
     },
+    /// The study's folder cannot be written.
+    #[error(transparent)]
+    Files(#[from] FilesError),
     /// A session is wrong.
     #[error(transparent)]
     Data(#[from] DataError),

@@ -1,11 +1,11 @@
 //! The folder of a study: a folder per cell, locks beside them, and the report.
 
 use crate::cell::{Cell, Method, Needed, Stage};
-use crate::{CellLock, Held, StudyError, StudyFile};
+use crate::{StudyError, StudyFile};
 use neuroglot_eval::read_evaluation;
 use neuroglot_eval::results::Evaluation;
-use neuroglot_files::RESULTS;
-use neuroglot_train::{RunConfig, replace_file};
+use neuroglot_files::{FilesError, OutputLock, RESULTS, recover_folder, remove_leftovers, replace_file};
+use neuroglot_train::RunConfig;
 use serde::{Deserialize, Serialize};
 use std::fs;
 use std::io::ErrorKind;
@@ -15,6 +15,13 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StudyFolder {
     path: PathBuf,
+}
+
+/// Why a cell cannot be worked on now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Who holds it and what to do if nobody does, in one line.
+    pub reason: String,
 }
 
 /// How far a cell is.
@@ -64,14 +71,27 @@ impl StudyFolder {
     /// Takes a cell for this process alone.
     ///
     /// # Errors
-    /// [`StudyError::Write`] where the folder cannot be written. `Ok(Err(_))` says that another process holds it.
-    pub fn lock(&self, cell: &Cell) -> Result<Result<CellLock, Held>, StudyError> {
+    /// [`StudyError::Files`] where the folder cannot be written. `Ok(Err(_))` says that another process holds it.
+    pub fn lock(&self, cell: &Cell) -> Result<Result<OutputLock, Held>, StudyError> {
         let mut path = self.cell(&cell.id).into_os_string();
         path.push(".lock");
         let path = PathBuf::from(path);
         let above = path.parent().unwrap_or(&self.path);
         fs::create_dir_all(above).map_err(StudyError::write(above))?;
-        CellLock::take(&path)
+        match OutputLock::at(&path, &self.cell(&cell.id)) {
+            Ok(lock) => {
+                let folder = self.cell(&cell.id);
+                recover_folder(&folder.join("evaluation"))?;
+                remove_leftovers(&folder);
+                Ok(Ok(lock))
+            }
+            Err(FilesError::Held { holder, lock, .. }) => {
+                let lock = lock.display();
+                let cure = format!("if it does not run any more, remove {lock} and start again");
+                Ok(Err(Held { reason: format!("{holder} works on it; {cure}") }))
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// How far a cell is.

@@ -5,7 +5,8 @@ use crate::results::{CellSummary, StudyResults};
 use crate::scores::MethodScores;
 use crate::tables::tables;
 use crate::{Stage, State, StudyError, StudyFile, StudyFolder, StudySessions};
-use neuroglot_train::{RunFolder, replace_file};
+use neuroglot_files::{remove_leftovers, replace_file};
+use neuroglot_train::RunFolder;
 
 impl StudyResults {
     /// What the methods and cells of a study say.
@@ -38,6 +39,8 @@ impl StudyResults {
     pub fn write(&self, folder: &StudyFolder) -> Result<(), StudyError> {
         let tables = folder.path().join("tables");
         std::fs::create_dir_all(&tables).map_err(StudyError::write(&tables))?;
+        remove_leftovers(folder.path());
+        remove_leftovers(&tables);
         for table in &self.tables {
             replace_file(&tables.join(format!("{}.md", table.id)), table.to_markdown().as_bytes())?;
             replace_file(&tables.join(format!("{}.csv", table.id)), table.to_csv().as_bytes())?;

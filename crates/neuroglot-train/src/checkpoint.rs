@@ -1,12 +1,9 @@
 //! Saving and loading a model: `model.safetensors` with published parameter names, and `config.json`.
 
-use crate::{
-    DataConfig, InitConfig, MaskConfig, RunConfig, TrainConfig, TrainError, TrialRecord, checksum,
-    replace_file,
-};
+use crate::{DataConfig, InitConfig, MaskConfig, RunConfig, TrainConfig, TrainError, TrialRecord, checksum};
 use neuroglot_data::Session;
 use neuroglot_engine::Device;
-use neuroglot_files::RESULTS;
+use neuroglot_files::{RESULTS, replace_file};
 use neuroglot_model::{Model, ModelConfig, SessionShape, stored_name};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -200,7 +197,7 @@ impl Checkpoint {
         write_tensors(&folder.join(Self::MODEL), tensors.collect())?;
         let mut json = serde_json::to_vec_pretty(config).expect("a checkpoint's description is JSON");
         json.push(b'\n');
-        replace_file(&folder.join(Self::CONFIG), &json)
+        Ok(replace_file(&folder.join(Self::CONFIG), &json)?)
     }
 
     /// Reads `config.json` of a checkpoint folder.
@@ -300,7 +297,7 @@ pub(crate) fn write_tensors(
     });
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let bytes = safetensors::serialize(views, Some(metadata)).expect("parameters have names of their own");
-    replace_file(path, &checksum::add(&bytes))
+    Ok(replace_file(path, &checksum::add(&bytes))?)
 }
 
 /// The bytes of a file with at most so many numbers of f32.

@@ -1,4 +1,5 @@
 use neuroglot_data::DataError;
+use neuroglot_files::FilesError;
 use neuroglot_model::ModelError;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -75,6 +76,9 @@ pub enum TrainError {
         /// The highest learning rate of the run.
         learning_rate: f64,
     },
+    /// The run folder cannot be written, or another process writes it.
+    #[error(transparent)]
+    Files(#[from] FilesError),
     /// The data are wrong.
     #[error(transparent)]
     Data(#[from] DataError),

@@ -13,7 +13,6 @@ mod config;
 mod config_keys;
 mod course;
 mod error;
-mod files;
 mod import;
 mod late_losses;
 mod model_folder;
@@ -38,7 +37,6 @@ pub use config::{
 pub use config_keys::nearest_name;
 pub use course::{LateRise, late_rise};
 pub use error::TrainError;
-pub use files::{replace_file, replace_folder};
 pub use import::{Imported, SessionTable, TableSession, import_checkpoint};
 pub use model_folder::{ModelFolder, named_in_short};
 pub use recipe::Recipe;

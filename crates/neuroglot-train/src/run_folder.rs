@@ -1,12 +1,11 @@
 //! The folder of a run: what was asked for, how it went, and its checkpoints.
 
-use crate::files::{remove_unfinished, whole_folder};
-use crate::{Checkpoint, RunConfig, TrainError, replace_file};
-use neuroglot_files::RESULTS;
+use crate::{Checkpoint, RunConfig, TrainError};
+use neuroglot_files::{OutputLock, RESULTS, is_ours, replace_file, whole_folder};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{BufRead, BufReader, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// A run folder: `config.toml`, `run.json`, `metrics.jsonl`, `best/`, `last/`.
@@ -68,6 +67,29 @@ pub struct SchemeScores {
     pub r2: Option<f64>,
 }
 
+/// `metrics.jsonl` is shorter than the last checkpoint says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct LostMetrics {
+    /// Bytes of the whole lines that are left.
+    pub kept: u64,
+    /// Bytes that the checkpoint says.
+    pub expected: u64,
+}
+
+/// Bytes of the lines at the start of a file that are whole.
+fn whole_lines(file: &fs::File) -> std::io::Result<u64> {
+    let mut lines = BufReader::new(file);
+    let (mut kept, mut line) = (0, Vec::new());
+    loop {
+        line.clear();
+        let bytes = lines.read_until(b'\n', &mut line)?;
+        if !line.ends_with(b"\n") || serde_json::from_slice::<EpochRecord>(&line).is_err() {
+            return Ok(kept);
+        }
+        kept += bytes as u64;
+    }
+}
+
 impl RunFolder {
     /// Name of the checkpoint with the best validation score.
     pub const BEST: &str = "best";
@@ -77,28 +99,65 @@ impl RunFolder {
     const INFO: &str = "run.json";
     pub(crate) const METRICS: &str = "metrics.jsonl";
 
-    /// Makes a new run folder, with its configuration.
+    /// Claims a folder for a new run, which it becomes with [`RunFolder::settle`]. Until then it counts as empty, so that a
+    /// beginning that was cut off is begun anew.
     ///
     /// # Errors
-    /// [`TrainError::RunFolder`] where there is something there already.
-    pub(crate) fn create(path: &Path, config: &RunConfig) -> Result<Self, TrainError> {
-        let folder = Self { path: path.to_owned() };
-        if path.is_dir() {
-            // All that a kill in the very first moment leaves.
-            remove_unfinished(path)?;
+    /// [`TrainError::RunFolder`] where there is something there already, [`TrainError::Files`] where another process has it.
+    pub(crate) fn claim(path: &Path) -> Result<(Self, OutputLock), TrainError> {
+        let folder = Self::at(path);
+        if path.is_file() {
+            return Err(folder.wrong("there is a file of this name; choose another --out"));
         }
-        let occupied = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some()) || path.is_file();
-        if occupied {
-            let problem = if folder.config_path().exists() {
-                "there is a run here already; add --resume to go on with it, or choose another --out"
-            } else {
-                "this folder is not empty; choose another --out"
-            };
-            return Err(folder.wrong(problem));
+        let lock = OutputLock::inside(path)?;
+        folder.check_free()?;
+        Ok((folder, lock))
+    }
+
+    /// Makes sure that a whole run can be put here, and empties the folder of what a beginning that was cut off has left.
+    pub(crate) fn make_room(path: &Path) -> Result<(), TrainError> {
+        if path.symlink_metadata().is_err() {
+            return Ok(());
         }
-        fs::create_dir_all(path).map_err(TrainError::write(path))?;
-        replace_file(&folder.config_path(), config.to_toml().as_bytes())?;
-        Ok(folder)
+        if Self::open(path).is_ok() {
+            return Err(Self::at(path).wrong("there is a run here already; choose another --out"));
+        }
+        let (folder, _lock) = Self::claim(path)?;
+        match fs::remove_file(folder.path.join(Self::INFO)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(TrainError::write(path)(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// A folder whose files may be written one by one, as nobody looks for a run in it yet.
+    pub(crate) fn at(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// Makes sure that a new run may be made here: nothing is here, or what a beginning that was cut off has left.
+    pub(crate) fn check_free(&self) -> Result<(), TrainError> {
+        if self.config_path().exists() {
+            let problem =
+                "there is a run here already; add --resume to go on with it, or choose another --out";
+            return Err(self.wrong(problem));
+        }
+        let is_beginning = |name: &str| name == Self::INFO && self.info().is_ok();
+        let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
+        let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
+        match names.any(|name| !is_ours(&name) && !is_beginning(&name)) {
+            true => Err(self.wrong("this folder is not empty; choose another --out")),
+            false => Ok(()),
+        }
+    }
+
+    /// Writes `run.json` and, of a new run, `config.toml`. In this order: a folder with settings is a run, and to go on with
+    /// one its sessions must be known.
+    pub(crate) fn settle(&self, config: &RunConfig, info: &RunInfo) -> Result<(), TrainError> {
+        self.write_info(info)?;
+        match self.config_path().exists() {
+            true => Ok(()),
+            false => Ok(replace_file(&self.config_path(), config.to_toml().as_bytes())?),
+        }
     }
 
     /// Opens a run folder.
@@ -140,6 +199,11 @@ impl RunFolder {
     /// [`TrainError`] where the file cannot be read or understood.
     pub fn info(&self) -> Result<RunInfo, TrainError> {
         let path = self.path.join(Self::INFO);
+        if self.config_path().exists() && !path.exists() {
+            return Err(self.wrong(
+                "there is no run.json, so its sessions are not known: to go on with it, name its sessions and add --resume",
+            ));
+        }
         let text = neuroglot_files::read(&path, RESULTS).map_err(TrainError::read(&path))?;
         serde_json::from_slice(&text).map_err(|error| TrainError::ConfigFile {
             path,
@@ -148,9 +212,11 @@ impl RunFolder {
     }
 
     pub(crate) fn write_info(&self, info: &RunInfo) -> Result<(), TrainError> {
-        let mut json = serde_json::to_vec_pretty(info).expect("run information is JSON");
+        // A path that is no text is the one thing that JSON cannot hold.
+        let json = serde_json::to_vec_pretty(info).map_err(|error| self.wrong(&error.to_string()));
+        let mut json = json?;
         json.push(b'\n');
-        replace_file(&self.path.join(Self::INFO), &json)
+        Ok(replace_file(&self.path.join(Self::INFO), &json)?)
     }
 
     /// The folder of a checkpoint, `best` or `last`.
@@ -203,18 +269,24 @@ impl RunFolder {
         let path = self.metrics_path();
         match OpenOptions::new().append(true).open(&path).and_then(|file| file.sync_all()) {
             // Before the first epoch ends there is no line to keep.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             result => result.map_err(TrainError::write(&path)),
         }
     }
 
-    /// Cuts the metrics back to the length they had when the last checkpoint was saved.
-    pub(crate) fn truncate_metrics(&self, len: u64) -> Result<(), TrainError> {
+    /// Cuts the metrics back to the length that they had when the last checkpoint was saved, and returns it.
+    ///
+    /// Where lines were lost since, those that are left are kept, and the length is theirs: what is missing is never made
+    /// up. `Err` of the pair says how many bytes there should be.
+    pub(crate) fn truncate_metrics(&self, len: u64) -> Result<Result<u64, LostMetrics>, TrainError> {
         let path = self.metrics_path();
-        let truncate = || -> std::io::Result<()> {
-            let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path)?;
-            file.set_len(len)?;
-            file.sync_all()
+        let truncate = || -> std::io::Result<Result<u64, LostMetrics>> {
+            let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path)?;
+            let found = file.metadata()?.len();
+            let kept = if found < len { whole_lines(&file)? } else { len };
+            file.set_len(kept)?;
+            file.sync_all()?;
+            Ok(if kept < len { Err(LostMetrics { kept, expected: len }) } else { Ok(len) })
         };
         truncate().map_err(TrainError::write(&path))
     }
@@ -229,5 +301,71 @@ impl RunFolder {
 
     pub(crate) fn wrong(&self, problem: &str) -> TrainError {
         TrainError::RunFolder { path: self.path.clone(), problem: problem.to_owned() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run() -> (tempfile::TempDir, RunFolder) {
+        let root = tempfile::tempdir().unwrap();
+        let folder = RunFolder::at(root.path());
+        (root, folder)
+    }
+
+    fn record(epoch: u64) -> EpochRecord {
+        let (loss, learning_rate, validation) = (0.5, 1e-3, BTreeMap::new());
+        EpochRecord { epoch, step: epoch, loss, learning_rate, validation, score: None }
+    }
+
+    #[test]
+    fn metrics_are_cut_back_to_what_the_checkpoint_says() {
+        let (_root, folder) = run();
+        let len = folder.append(&record(1)).unwrap();
+        folder.append(&record(2)).unwrap();
+        assert_eq!(folder.truncate_metrics(len).unwrap(), Ok(len));
+        assert_eq!(folder.metrics().unwrap(), [record(1)]);
+    }
+
+    #[test]
+    fn metrics_that_were_lost_are_not_made_up() {
+        let (_root, folder) = run();
+        let first = folder.append(&record(1)).unwrap();
+        let expected = folder.append(&record(2)).unwrap();
+        let path = folder.metrics_path();
+        // Cut in the middle of a line; padded as earlier versions did; gone.
+        let text = fs::read(&path).unwrap();
+        fs::write(&path, &text[..text.len() - 3]).unwrap();
+        assert_eq!(folder.truncate_metrics(expected).unwrap(), Err(LostMetrics { kept: first, expected }));
+        assert_eq!(folder.metrics().unwrap(), [record(1)]);
+        fs::remove_file(&path).unwrap();
+        assert_eq!(folder.truncate_metrics(expected).unwrap(), Err(LostMetrics { kept: 0, expected }));
+        assert!(folder.metrics().unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_beginning_that_was_cut_off_is_begun_anew_and_other_folders_are_refused() {
+        let (root, folder) = run();
+        let info = RunInfo {
+            version: String::new(),
+            sessions: vec!["a".into()],
+            device: String::new(),
+            parameters: 1,
+            seconds: 0.0,
+            finished: false,
+        };
+        folder.write_info(&info).unwrap();
+        let (folder, lock) = RunFolder::claim(root.path()).unwrap();
+        folder.settle(&RunConfig::default(), &info).unwrap();
+        drop(lock);
+        let error = RunFolder::claim(root.path()).unwrap_err().to_string();
+        assert!(error.contains("there is a run here already; add --resume"), "{error}");
+
+        let (root, _) = run();
+        fs::write(root.path().join("run.json"), "{\"mine\": 1}").unwrap();
+        let error = RunFolder::claim(root.path()).unwrap_err().to_string();
+        assert!(error.contains("this folder is not empty"), "{error}");
+        assert_eq!(fs::read_dir(root.path()).unwrap().count(), 1);
     }
 }

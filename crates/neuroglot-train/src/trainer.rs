@@ -9,11 +9,11 @@ use crate::late_losses::LateLosses;
 use crate::validation::validate;
 use crate::{
     BaseModel, Checkpoint, CheckpointConfig, CheckpointSession, EpochRecord, Freeze, OneCycle, Purpose,
-    RunConfig, RunFolder, RunInfo, SelectBy, TrainConfig, TrainError, TrialRecord, replace_file,
-    replace_folder, stream,
+    RunConfig, RunFolder, RunInfo, SelectBy, TrainConfig, TrainError, TrialRecord, stream,
 };
 use neuroglot_data::{Session, Split, check_distinct};
 use neuroglot_engine::Device;
+use neuroglot_files::{OutputLock, replace_file, replace_folder};
 use neuroglot_model::{Mask, Model, Regions, SessionShape, TrainingBatch, Update};
 use rand::RngExt;
 use rand::seq::IndexedRandom;
@@ -58,6 +58,8 @@ pub trait Observer {
     fn epoch(&mut self, _record: &EpochRecord) {}
     /// Called when the last checkpoint is saved, with the epochs and steps that it holds.
     fn saved(&mut self, _epochs: u64, _steps: u64) {}
+    /// Called where something should be looked at.
+    fn warn(&mut self, _text: &str) {}
 }
 
 impl Observer for () {}
@@ -111,8 +113,8 @@ const MOMENTS: &str = "optimiser.safetensors";
 /// and device give equal weights and metrics to the bit, however often the run is killed and resumed.
 ///
 /// # Errors
-/// [`TrainError`]: settings, sessions that do not fit together, a folder that cannot be written, a loss that is no
-/// number. The last checkpoint stays as it was.
+/// [`TrainError`]: settings, sessions that do not fit together, a folder that cannot be written or that another process
+/// writes, a loss that is no number. The last checkpoint stays as it was.
 pub fn train(
     config: &RunConfig,
     sessions: &[Session],
@@ -124,18 +126,33 @@ pub fn train(
 ) -> Result<Summary, TrainError> {
     config.check()?;
     check_sessions(sessions)?;
-    let (folder, config) = match start {
+    check_paths(paths)?;
+    let (folder, lock, config) = match start {
         Start::Fresh => {
             let config = settled(config, sessions)?;
-            (RunFolder::create(out, &config)?, config)
+            let (folder, lock) = RunFolder::claim(out)?;
+            (folder, lock, config)
         }
         Start::Resume => open_to_resume(out, config)?,
     };
-    let mut trainer = Trainer::new(&config, sessions, paths, folder, device)?;
-    if start == Start::Fresh || !trainer.resume()? {
+    let mut trainer = Trainer::new(&config, sessions, paths, folder, lock, device)?;
+    if start == Start::Fresh || !trainer.resume(observer)? {
         trainer.begin()?;
     }
-    trainer.run(observer)
+    let result = trainer.run(observer);
+    // A folder that was removed or taken away is the reason of whatever else went wrong.
+    result.map_err(|error| trainer.lock.check().err().map_or(error, TrainError::from))
+}
+
+/// Paths are kept in `run.json`, which holds text alone.
+pub(crate) fn check_paths(paths: &[PathBuf]) -> Result<(), TrainError> {
+    match paths.iter().find(|path| path.to_str().is_none()) {
+        None => Ok(()),
+        Some(path) => Err(TrainError::RunFolder {
+            path: path.clone(),
+            problem: "a run cannot keep this path, which is not UTF-8: rename the file or folder".to_owned(),
+        }),
+    }
 }
 
 /// Sessions of one run must have trials of one shape.
@@ -169,6 +186,7 @@ struct Trainer<'a> {
     /// What checkpoints say of the trials of each session.
     trial_records: Vec<TrialRecord>,
     folder: RunFolder,
+    lock: OutputLock,
     info: RunInfo,
     model: Model,
     schedule: OneCycle,
@@ -206,6 +224,7 @@ impl<'a> Trainer<'a> {
         sessions: &'a [Session],
         paths: &[PathBuf],
         folder: RunFolder,
+        lock: OutputLock,
         device: Box<dyn Device>,
     ) -> Result<Self, TrainError> {
         let used = |session: &Session| training_trials(session, config.data.trials, config.seed);
@@ -237,6 +256,7 @@ impl<'a> Trainer<'a> {
             trial_records: trial_records.collect(),
             training_trials,
             folder,
+            lock,
             info,
             model,
             schedule,
@@ -252,9 +272,10 @@ impl<'a> Trainer<'a> {
         })
     }
 
-    fn run(mut self, observer: &mut dyn Observer) -> Result<Summary, TrainError> {
+    fn run(&mut self, observer: &mut dyn Observer) -> Result<Summary, TrainError> {
         // Not before: a run that cannot go on keeps what it knew of its sessions and its time.
-        self.write_info()?;
+        self.count_seconds();
+        self.folder.settle(self.config, &self.info)?;
         observer.begin(self.progress.step, self.schedule.steps);
         let TrainConfig { batch, sampling, epochs, .. } = self.config.train;
         let shows_its_start = self.config.is_fine_tuning() || epochs == 0;
@@ -398,8 +419,15 @@ impl<'a> Trainer<'a> {
         let mut record = EpochRecord { epoch: 0, step: 0, loss, learning_rate, validation, score: None };
         self.validate(&mut record)?;
         self.choose_best(record.score)?;
-        self.progress.metrics_bytes = self.folder.append(&record)?;
+        self.append(&record)?;
         Ok(record)
+    }
+
+    /// Appends a line to the metrics, if the folder is still this run's.
+    fn append(&mut self, record: &EpochRecord) -> Result<(), TrainError> {
+        self.lock.check()?;
+        self.progress.metrics_bytes = self.folder.append(record)?;
+        Ok(())
     }
 
     /// Validates where it is time, saves a better model, and writes the epoch's line.
@@ -421,7 +449,7 @@ impl<'a> Trainer<'a> {
             self.validate(&mut record)?;
             self.choose_best(record.score)?;
         }
-        self.progress.metrics_bytes = self.folder.append(&record)?;
+        self.append(&record)?;
         Ok(record)
     }
 
@@ -455,6 +483,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn save_best(&mut self, score: Option<f64>) -> Result<(), TrainError> {
+        self.lock.check()?;
         let config = self.describe(score);
         replace_folder(&self.folder.checkpoint_path(RunFolder::BEST), |folder| {
             Checkpoint::write(folder, &self.model, &config)
@@ -466,6 +495,7 @@ impl<'a> Trainer<'a> {
         if self.losses.len() > 0 {
             self.settle_losses()?;
         }
+        self.lock.check()?;
         self.folder.sync_metrics()?;
         self.progress.optimiser_steps = self.model.optimiser_steps();
         let config = self.describe(None);
@@ -479,15 +509,20 @@ impl<'a> Trainer<'a> {
             write_tensors(&folder.join(MOMENTS), moments)?;
             let mut json = serde_json::to_vec_pretty(&self.progress).expect("progress is JSON");
             json.push(b'\n');
-            replace_file(&folder.join(PROGRESS), &json)
+            Ok::<_, TrainError>(replace_file(&folder.join(PROGRESS), &json)?)
         })?;
         self.saved = Instant::now();
         self.write_info()
     }
 
     fn write_info(&mut self) -> Result<(), TrainError> {
-        self.info.seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
+        self.lock.check()?;
+        self.count_seconds();
         self.folder.write_info(&self.info)
+    }
+
+    fn count_seconds(&mut self) {
+        self.info.seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
     }
 
     fn describe(&self, score: Option<f64>) -> CheckpointConfig {
@@ -548,8 +583,8 @@ mod tests {
         let settings: Vec<String> = small.iter().chain(&settings).map(|text| text.to_string()).collect();
         let config = RunConfig::load(None, &settings)?;
         let device = Box::new(CpuDevice::new(1).unwrap());
-        let folder = RunFolder::create(out, &config)?;
-        let mut trainer = Trainer::new(&config, &sessions, &[], folder, device)?;
+        let (folder, lock) = RunFolder::claim(out)?;
+        let mut trainer = Trainer::new(&config, &sessions, &[], folder, lock, device)?;
         assert!(trainer.batches_per_epoch > 64);
         trainer.losses.interval = interval;
         let mut seen = Vec::new();

@@ -3,7 +3,8 @@
 use crate::CommandError;
 use neuroglot::baselines::Choice;
 use neuroglot::eval::TaskSelection;
-use neuroglot::train::{DataConfig, replace_file};
+use neuroglot::files::replace_file;
+use neuroglot::train::DataConfig;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -6,6 +6,7 @@ use neuroglot::engine::EngineError;
 use neuroglot::eval::EvalError;
 #[cfg(feature = "network")]
 use neuroglot::fetch::FetchError;
+use neuroglot::files::FilesError;
 use neuroglot::model::ModelError;
 use neuroglot::prepare::PrepareError;
 use neuroglot::report::ReportError;
@@ -29,6 +30,9 @@ pub enum CommandError {
     /// Standard output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Output(std::io::Error),
+    /// An output cannot be written, or another process writes it.
+    #[error(transparent)]
+    Files(#[from] FilesError),
     /// The data are wrong.
     #[error(transparent)]
     Data(#[from] DataError),

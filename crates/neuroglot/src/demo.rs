@@ -11,6 +11,7 @@ use crate::runs;
 use crate::shell::word;
 use crate::training::Training;
 use neuroglot::data::SimulatorConfig;
+use neuroglot::files::OutputLock;
 use neuroglot::train::{RunConfig, Start};
 use std::path::Path;
 
@@ -30,6 +31,7 @@ const SETTINGS: [&str; 7] = [
 /// # Errors
 /// A folder that is not empty or cannot be written.
 pub fn run(out: &Path, seed: u64, compute: &Compute, console: &Console) -> Result<(), CommandError> {
+    let _lock = OutputLock::inside(out)?;
     // Trials are what a model learns from; units cost time in evaluation, where each is hidden in turn.
     let simulator =
         SimulatorConfig { sessions: 3, units: 40, trials: 600, seed, ..SimulatorConfig::default() };

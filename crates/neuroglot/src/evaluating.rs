@@ -16,6 +16,7 @@ use crate::stopping::say_when_stopped;
 use neuroglot::data::Session;
 use neuroglot::eval::results::{Evaluation, SessionEvaluation};
 use neuroglot::eval::{EvaluationOptions, TaskSelection, evaluate};
+use neuroglot::files::OutputLock;
 use neuroglot::train::{RunFolder, late_rise};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -49,6 +50,8 @@ impl Evaluating<'_> {
         let folder = open_model(self.run, self.checkpoint)?;
         let out = self.out.map_or_else(|| evaluation_folder(folder.home()), Path::to_owned);
         check_replaceable(&out)?;
+        // Held from before earlier scores are looked at: what another process adds to them must not be lost.
+        let _lock = OutputLock::beside(&out)?;
         let paths = if self.sessions.is_empty() { folder.session_folders()? } else { self.sessions.to_vec() };
         let sessions = sessions::read_known(&paths, &folder, console)?;
         let options = evaluation_options(self.tasks, &sessions)?;

@@ -11,6 +11,7 @@
 //! | [`data`] | sessions: reading, writing, filtering, summarising, simulating |
 //! | [`prepare`] | sessions from recordings as they are published |
 //! | `fetch` | downloads that resume (feature `network`) |
+//! | [`files`] | whole files and folders, locks of outputs |
 //! | [`regions`] | brain regions: the Allen structure tree and its parcellations |
 //! | [`engine`] | operations with gradients, on a device |
 //! | [`model`] | masks and models |
@@ -52,6 +53,7 @@ pub use neuroglot_engine as engine;
 pub use neuroglot_eval as eval;
 #[cfg(feature = "network")]
 pub use neuroglot_fetch as fetch;
+pub use neuroglot_files as files;
 pub use neuroglot_metrics as metrics;
 pub use neuroglot_model as model;
 pub use neuroglot_prepare as prepare;

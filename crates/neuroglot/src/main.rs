@@ -45,6 +45,10 @@ use console::Console;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    if let Err(error) = check_arguments() {
+        Console::new(false).error(&error);
+        return error.exit_code();
+    }
     // Wrong usage ends here: clap explains it and exits with 2.
     let cli = Cli::parse();
     let console = Console::new(cli.global.quiet);
@@ -58,6 +62,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, console: &Console) -> Result<(), CommandError> {
+    stopping::listen();
     let threads = cli.global.threads.into();
     start_threads(threads)?;
     match cli.command {
@@ -82,6 +87,18 @@ fn run(cli: Cli, console: &Console) -> Result<(), CommandError> {
         Command::Launch(arguments) => commands::launch::run(&arguments, console),
         Command::Bench(arguments) => commands::bench::run(&arguments, threads, console),
         Command::Doctor(arguments) => commands::doctor::run(&arguments, threads, console),
+    }
+}
+
+/// Paths are kept in `run.json`, `provenance.json` and other files, and printed as JSON: none of these can hold what is no
+/// text.
+fn check_arguments() -> Result<(), CommandError> {
+    match std::env::args_os().find(|argument| argument.to_str().is_none()) {
+        None => Ok(()),
+        Some(argument) => Err(CommandError::Usage(format!(
+            "`{}` is not UTF-8, and what is made of it could not name it: rename the file or folder",
+            argument.display()
+        ))),
     }
 }
 

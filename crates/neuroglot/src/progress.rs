@@ -72,6 +72,10 @@ impl TrainingProgress {
 }
 
 impl Observer for TrainingProgress {
+    fn warn(&mut self, text: &str) {
+        self.console.warning(text);
+    }
+
     fn begin(&mut self, done: u64, total: u64) {
         self.started = Instant::now();
         self.done_before = done;

@@ -43,11 +43,15 @@ pub fn read_known(
 /// Paths that still lead to the sessions when a later command is run in another folder.
 ///
 /// # Errors
-/// An empty path.
+/// An empty path, and one in a folder whose name is no text, which no run could keep.
 pub fn absolute(paths: &[PathBuf]) -> Result<Vec<PathBuf>, CommandError> {
     let absolute = |path: &PathBuf| {
-        std::path::absolute(path)
-            .map_err(|error| CommandError::Usage(format!("session path {}: {error}", quoted(path))))
+        let wrong = |problem: &str| CommandError::Usage(format!("session path {}: {problem}", quoted(path)));
+        let absolute = std::path::absolute(path).map_err(|error| wrong(&error.to_string()))?;
+        match absolute.to_str() {
+            Some(_) => Ok(absolute),
+            None => Err(wrong("it lies in a folder whose name is not UTF-8: rename the folder")),
+        }
     };
     paths.iter().map(absolute).collect()
 }

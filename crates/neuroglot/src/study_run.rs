@@ -8,7 +8,7 @@ use crate::fitting::Fitting;
 use crate::kept_scores::Earlier;
 use crate::runs::evaluation_folder;
 use crate::sessions;
-use crate::stopping::{self, say_when_stopped};
+use crate::stopping::say_when_stopped;
 use crate::training::Training;
 use neuroglot::baselines::Baseline;
 use neuroglot::study::{Cell, Method, State, StudyFile, StudyFolder, finetuning_settings};
@@ -115,11 +115,10 @@ impl StudyRun<'_> {
         {
             return Ok(Attempt::Waiting(format!("it needs {}, which is not finished", needed.id)));
         }
-        let lock = match self.folder.lock(cell)? {
+        let _lock = match self.folder.lock(cell)? {
             Ok(lock) => lock,
             Err(held) => return Ok(Attempt::Held(held.reason)),
         };
-        let _release = stopping::remove_when_stopped(lock.path());
         // It may have been finished between the first look and the lock.
         if self.folder.state(self.file, cell)? == State::Finished {
             return Ok(Attempt::Found);

@@ -254,7 +254,8 @@ fn a_killed_study_goes_on() {
             assert_eq!(locks(&broken.path("out")), 0, "one that is asked to stop leaves no lock");
         } else {
             assert_eq!(status.code(), None, "killed before the end");
-            assert_eq!(locks(&broken.path("out")), 1);
+            // The cell's, and perhaps that of its evaluation.
+            assert!((1..=2).contains(&locks(&broken.path("out"))));
         }
     }
     broken.succeed(STUDY);

@@ -10,6 +10,7 @@ use arrow_array::builder::{
 };
 use arrow_array::{ArrayRef, Float64Array, StringArray};
 use arrow_schema::{DataType, Field, Schema};
+use neuroglot_files::{OutputLock, StagedFolder};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 use parquet::basic::{Compression, Encoding};
@@ -38,12 +39,12 @@ impl Session {
     /// column `simulated_rates`.
     ///
     /// The folder appears complete or not at all: it is written beside its place and then renamed. With `overwrite`, a
-    /// session that is there already is replaced.
+    /// session that is there already is replaced. One process at a time writes a session.
     ///
     /// # Errors
     /// [`DataError::Exists`] if the folder exists and `overwrite` is false; [`DataError::NotASession`] if it exists and
     /// holds anything but a session; [`DataError::Invalid`] if a behaviour has the name of another column;
-    /// [`DataError::Io`] if it cannot be written.
+    /// [`DataError::Io`] or [`DataError::Files`] if it cannot be written, or is being written by another process.
     pub fn write(&self, folder: impl AsRef<Path>, overwrite: bool) -> Result<(), DataError> {
         self.stage(folder, overwrite)?.finish()
     }
@@ -62,6 +63,7 @@ impl Session {
                 problem: "has the name of another column of the schema: rename it".to_owned(),
             });
         }
+        let lock = OutputLock::beside(folder)?;
         if folder.symlink_metadata().is_ok() {
             if !overwrite {
                 return Err(DataError::Exists { folder: folder.to_owned() });
@@ -71,17 +73,8 @@ impl Session {
                 return Err(DataError::NotASession { folder: folder.to_owned() });
             }
         }
-        let parent = match folder.parent() {
-            Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
-            Some(parent) => parent,
-            None => return Err(DataError::Exists { folder: folder.to_owned() }),
-        };
-        fs::create_dir_all(parent).map_err(DataError::io("create", parent))?;
-        let temporary = tempfile::Builder::new().prefix(".writing-").tempdir_in(parent);
-        // It removes itself when dropped, with all that is left in it.
-        let temporary = temporary.map_err(DataError::io("write in", parent))?;
-        let staged = StagedSession { folder: folder.to_owned(), parent: parent.to_owned(), temporary };
-        self.write_files(&staged.complete().join("data"))?;
+        let staged = StagedSession { staged: StagedFolder::new(folder)?, overwrite, _lock: lock };
+        self.write_files(&staged.staged.path().join("data"))?;
         Ok(staged)
     }
 
@@ -96,43 +89,34 @@ impl Session {
     }
 }
 
-/// A session that is written and not yet in its place. It vanishes when it is dropped.
+/// A session that is written and not yet in its place, which no other process can take. It vanishes when it is dropped.
 #[derive(Debug)]
 pub struct StagedSession {
-    /// Its place.
-    folder: PathBuf,
-    /// The folder in which that is.
-    parent: PathBuf,
-    temporary: tempfile::TempDir,
+    staged: StagedFolder,
+    /// Whether it replaces what is in its place.
+    overwrite: bool,
+    /// Released last.
+    _lock: OutputLock,
 }
 
 impl StagedSession {
-    fn complete(&self) -> PathBuf {
-        self.temporary.path().join("session")
-    }
-
     /// Adds a file to the session's folder.
     ///
     /// # Errors
     /// [`DataError::Io`].
     pub fn add(&self, name: &str, content: &[u8]) -> Result<(), DataError> {
-        let file = self.complete().join(name);
+        let file = self.staged.path().join(name);
         let mut handle = File::create(&file).map_err(DataError::io("create", &file))?;
         handle.write_all(content).and_then(|()| handle.sync_all()).map_err(DataError::io("write", &file))
     }
 
-    /// Puts the session in its place, and takes away what is there.
+    /// Puts the session in its place.
     ///
     /// # Errors
-    /// [`DataError::Io`].
+    /// [`DataError::Files`]: it cannot be written, or something appeared in its place meanwhile that it is not to replace.
     pub fn finish(self) -> Result<(), DataError> {
-        let folder = &self.folder;
-        if folder.exists() {
-            let replaced = self.temporary.path().join("replaced");
-            fs::rename(folder, replaced).map_err(DataError::io("replace", folder))?;
-        }
-        fs::rename(self.complete(), folder).map_err(DataError::io("write", folder))?;
-        sync_folder(&self.parent)
+        let Self { staged, overwrite, _lock } = self;
+        Ok(if overwrite { staged.replace() } else { staged.create() }?)
     }
 }
 

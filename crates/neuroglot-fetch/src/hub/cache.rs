@@ -2,11 +2,12 @@
 
 use super::listing::{HubFile, HubSession, group, split_of};
 use super::repository::HubRepository;
+use crate::record::written;
 use crate::{FetchError, Result};
 use hf_hub::{Cache, CacheRepo};
+use neuroglot_files::{remove_leftovers, replace_file, temporary_beside};
 use std::collections::BTreeMap;
 use std::fs;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::{Path, PathBuf};
 
 /// Longest file that names a commit, in bytes.
@@ -60,8 +61,8 @@ impl RepositoryCache {
         let mut relative: PathBuf = std::iter::repeat_n("..", depth).collect();
         relative.extend(blob.strip_prefix(&self.root).unwrap_or(blob));
         // A link of its own name first, so that an older one is replaced in one step.
-        let name = pointer.file_name().unwrap_or_default().to_string_lossy();
-        let temporary = folder.join(format!(".{name}.{}.tmp", unique()));
+        let temporary = temporary_beside(pointer);
+        remove_leftovers(folder);
         if link(&relative, &temporary).is_err() {
             fs::copy(blob, &temporary).map_err(FetchError::io("copy", blob))?;
         }
@@ -79,9 +80,7 @@ impl RepositoryCache {
         }
         let folder = path.parent().expect("a reference lies in refs");
         fs::create_dir_all(folder).map_err(FetchError::io("create", folder))?;
-        let temporary = folder.join(format!(".{}.tmp", unique()));
-        fs::write(&temporary, commit).map_err(FetchError::io("write", &temporary))?;
-        fs::rename(&temporary, &path).map_err(FetchError::io("write", &path))
+        replace_file(&path, commit.as_bytes()).map_err(|error| written(&path, error))
     }
 
     fn reference(&self) -> PathBuf {
@@ -138,11 +137,6 @@ fn is_whole(session: &HubSession) -> bool {
         counts.1 = counts.1.max(announced.unwrap_or(1));
     }
     found.len() == 3 && found.values().all(|(count, announced)| count >= announced)
-}
-
-/// A number that no other process has, on this machine or another one with the same home folder.
-fn unique() -> String {
-    format!("{:016x}", RandomState::new().build_hasher().finish())
 }
 
 #[cfg(unix)]

@@ -9,13 +9,14 @@ mod sizes;
 mod state_dict;
 mod table;
 
+use crate::trainer::check_paths;
 use crate::{
     Checkpoint, CheckpointConfig, CheckpointSession, InitConfig, RunConfig, RunFolder, RunInfo, TrainConfig,
     TrainError,
 };
-use crate::{replace_file, replace_folder};
 use neuroglot_data::{Session, check_distinct};
 use neuroglot_engine::Device;
+use neuroglot_files::{OutputLock, StagedFolder, replace_file};
 use neuroglot_model::{Model, Owner, SessionShape};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -44,7 +45,7 @@ pub struct Imported {
 ///
 /// # Errors
 /// [`TrainError`]: a file that is damaged or has other names, a session whose units or bins are not those of its stitcher
-/// and the model, a folder that cannot be written. Nothing is written then.
+/// and the model, a folder that is not empty or cannot be written. Nothing is written then.
 pub fn import_checkpoint(
     file: &Path,
     table: &SessionTable,
@@ -54,6 +55,9 @@ pub fn import_checkpoint(
     device: Box<dyn Device>,
 ) -> Result<Imported, TrainError> {
     check_distinct(sessions)?;
+    check_paths(paths)?;
+    let _lock = OutputLock::beside(out)?;
+    RunFolder::make_room(out)?;
     let state = StateDict::read(file)?;
     let sizes = sizes(&state, table)?;
     check_sessions(&state, &sizes, table, sessions)?;
@@ -80,24 +84,24 @@ pub fn import_checkpoint(
     };
     let parameters = model.parameters().iter().map(|info| info.values() as u64).sum();
     let description: CheckpointConfig = Checkpoint::describe(&model, sessions, &config, 0, 0, None);
-    if RunFolder::open(out).is_ok() {
-        let problem = "there is a run here already; choose another --out".to_owned();
-        return Err(TrainError::RunFolder { path: out.to_owned(), problem });
-    }
-    let folder = RunFolder::create(out, &config)?;
-    replace_folder(&folder.checkpoint_path(RunFolder::BEST), |folder| {
-        Checkpoint::write(folder, &model, &description)
-    })?;
+    // All of it appears at once: half a run could be neither used nor begun again.
+    let staged = StagedFolder::new(out)?;
+    let folder = RunFolder::at(staged.path());
+    let best = folder.checkpoint_path(RunFolder::BEST);
+    std::fs::create_dir(&best).map_err(TrainError::write(&best))?;
+    Checkpoint::write(&best, &model, &description)?;
     // Nothing is known of its training.
     replace_file(&folder.path().join(RunFolder::METRICS), b"")?;
-    folder.write_info(&RunInfo {
+    let info = RunInfo {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         sessions: paths.to_vec(),
         device: model.device_description(),
         parameters,
         seconds: 0.0,
         finished: true,
-    })?;
+    };
+    folder.settle(&config, &info)?;
+    staged.create()?;
     let left_out = state.names().filter(|name| !used.contains(*name)).map(str::to_owned).collect();
     Ok(Imported { parameters, left_out })
 }

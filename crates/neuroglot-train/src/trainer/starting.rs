@@ -1,12 +1,12 @@
 //! How a run begins, and how it goes on.
 
-use super::{MOMENTS, PROGRESS, Progress, Trainer, moment_names};
+use super::{MOMENTS, Observer, PROGRESS, Progress, Trainer, moment_names};
 use crate::checkpoint::{Tensors, read_tensors};
-use crate::files::{recover_folder, remove_unfinished};
+use crate::run_folder::LostMetrics;
 use crate::transfer::{Base, NewSession, with_model_of};
 use crate::{Checkpoint, OutputBias, RunConfig, RunFolder, TrainError};
 use neuroglot_data::Session;
-use neuroglot_files::RESULTS;
+use neuroglot_files::{OutputLock, RESULTS, recover_folder};
 use std::path::Path;
 
 /// The settings of a new run: those of the model are the ones of the model that it starts from.
@@ -16,8 +16,12 @@ pub(super) fn settled(config: &RunConfig, sessions: &[Session]) -> Result<RunCon
     with_model_of(config, &base.config().model)
 }
 
-pub(super) fn open_to_resume(out: &Path, config: &RunConfig) -> Result<(RunFolder, RunConfig), TrainError> {
+pub(super) fn open_to_resume(
+    out: &Path,
+    config: &RunConfig,
+) -> Result<(RunFolder, OutputLock, RunConfig), TrainError> {
     let folder = RunFolder::open(out)?;
+    let lock = OutputLock::inside(out)?;
     // A new beginning would replace the only checkpoint that an imported run has.
     let has_last = folder.checkpoint(RunFolder::LAST).is_ok();
     if !has_last && folder.info().is_ok_and(|info| info.finished) {
@@ -30,7 +34,7 @@ pub(super) fn open_to_resume(out: &Path, config: &RunConfig) -> Result<(RunFolde
     let config = if own.is_fine_tuning() { with_model_of(config, &own.model)? } else { config.clone() };
     let differences = own.differences(&config);
     if differences.is_empty() {
-        return Ok((folder, config));
+        return Ok((folder, lock, config));
     }
     if let [only] = &differences[..]
         && only.starts_with("train.epochs is ")
@@ -79,13 +83,13 @@ impl Trainer<'_> {
     }
 
     /// Takes weights, moments and progress from the last checkpoint; returns whether there is one.
-    pub(super) fn resume(&mut self) -> Result<bool, TrainError> {
+    pub(super) fn resume(&mut self, observer: &mut dyn Observer) -> Result<bool, TrainError> {
         let last = self.folder.checkpoint_path(RunFolder::LAST);
         recover_folder(&last)?;
         recover_folder(&self.folder.checkpoint_path(RunFolder::BEST))?;
-        remove_unfinished(self.folder.path())?;
         if !last.exists() {
-            self.folder.truncate_metrics(0)?;
+            // Nothing is shorter than that.
+            let _ = self.folder.truncate_metrics(0)?;
             return Ok(false);
         }
         let checkpoint = Checkpoint::open(&last)?;
@@ -113,9 +117,8 @@ impl Trainer<'_> {
         }
         let path = last.join(PROGRESS);
         let text = neuroglot_files::read(&path, RESULTS).map_err(TrainError::read(&path))?;
-        let progress: Progress = serde_json::from_slice(&text).map_err(|error| TrainError::Checkpoint {
-            path,
-            problem: format!("{error}; the file is damaged"),
+        let mut progress: Progress = serde_json::from_slice(&text).map_err(|error| {
+            TrainError::Checkpoint { path, problem: format!("{error}; the file is damaged") }
         })?;
         let (weights_path, moments_path) = (last.join(Checkpoint::MODEL), last.join(MOMENTS));
         let sizes = self.model.parameters().iter().map(|info| info.shape.iter().product::<usize>() as u128);
@@ -132,7 +135,14 @@ impl Trainer<'_> {
             self.model.write_moments(index, [&first?, &second?])?;
         }
         self.model.set_optimiser_steps(&progress.optimiser_steps);
-        self.folder.truncate_metrics(progress.metrics_bytes)?;
+        if let Err(LostMetrics { kept, expected }) = self.folder.truncate_metrics(progress.metrics_bytes)? {
+            observer.warn(&format!(
+                "{}: {kept} bytes of whole lines, and the last checkpoint says {expected}: what is missing of the course of \
+                 training is lost, and the run goes on without it (weights and scores are not affected)",
+                self.folder.path().join(RunFolder::METRICS).display()
+            ));
+            progress.metrics_bytes = kept;
+        }
         self.seconds_before = self.folder.info().map_or(0.0, |info| info.seconds);
         self.progress = progress;
         self.base = checkpoint.config.base;

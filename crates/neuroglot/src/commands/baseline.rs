@@ -14,6 +14,7 @@ use clap::Args;
 use neuroglot::baselines::Baseline;
 use neuroglot::eval::results::Evaluation;
 use neuroglot::eval::summary_json;
+use neuroglot::files::{OutputLock, recover_folder};
 use neuroglot::train::RunConfig;
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
@@ -119,8 +120,13 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError>
     let (baselines, paths) = arguments.names_and_sessions()?;
     let config = arguments.data()?;
     endings::check_folder(&arguments.out)?;
+    let mut locks = Vec::new();
     for baseline in &baselines {
-        check_replaceable(&evaluation_folder(&arguments.out.join(baseline.name())))?;
+        let out = arguments.out.join(baseline.name());
+        check_replaceable(&evaluation_folder(&out))?;
+        let lock = OutputLock::inside(&out)?;
+        recover_folder(&evaluation_folder(&out))?;
+        locks.push(lock);
     }
     let sessions = sessions::read(&paths, &config.data.filter(), console)?;
     let paths = sessions::absolute(&paths)?;

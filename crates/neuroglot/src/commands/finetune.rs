@@ -11,6 +11,7 @@ use crate::shell::word;
 use crate::training::{Training, note_if_finished};
 use clap::Args;
 use neuroglot::data::Session;
+use neuroglot::files::OutputLock;
 use neuroglot::train::{Checkpoint, ModelFolder, RunConfig, RunFolder, Start};
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -83,6 +84,7 @@ impl Arguments {
 /// # Errors
 /// Those of training, and a run that cannot be started from.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
+    OutputLock::check_free_inside(&arguments.out)?;
     let config = arguments.config()?;
     let paths = if arguments.sessions.is_empty() {
         RunFolder::open(&arguments.out)?.info()?.sessions

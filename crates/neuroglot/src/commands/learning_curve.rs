@@ -11,8 +11,8 @@ use crate::shell;
 use crate::text_table::TextTable;
 use clap::Args;
 use neuroglot::eval::Task;
+use neuroglot::files::{OutputLock, replace_file};
 use neuroglot::report;
-use neuroglot::train::replace_file;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -61,6 +61,7 @@ pub struct Arguments {
 /// # Errors
 /// Those of training and evaluation, and a folder that cannot be written.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
+    let _lock = OutputLock::inside(&arguments.out)?;
     let config = arguments.options.change(&fine_tuning::settings_of(&arguments.run)?, &[])?;
     let paths = std::slice::from_ref(&arguments.session);
     let read = sessions::read(paths, &config.data.filter(), console)?;

@@ -9,6 +9,7 @@ use crate::overlap::{self, Warn};
 use crate::sessions;
 use clap::{Args, ValueEnum};
 use neuroglot::eval::{Hidden, predict};
+use neuroglot::files::OutputLock;
 use neuroglot::model::Scheme;
 use neuroglot::train::MaskPool;
 use std::path::PathBuf;
@@ -133,6 +134,7 @@ impl HideLists {
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
     let hide = HideLists::parse(&arguments.hide)?;
     endings::check_table(&arguments.out)?;
+    let _lock = OutputLock::beside(&arguments.out)?;
     let folder = open_model(&arguments.run, arguments.checkpoint.name())?;
     let paths = std::slice::from_ref(&arguments.session);
     let sessions = sessions::read_known(paths, &folder, console)?;

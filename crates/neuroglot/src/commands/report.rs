@@ -5,6 +5,7 @@ use crate::console::Console;
 use crate::report_of_runs::report_of_runs;
 use crate::runs;
 use clap::Args;
+use neuroglot::files::OutputLock;
 use neuroglot::report::PageFormat;
 use std::path::PathBuf;
 
@@ -34,6 +35,7 @@ pub struct Arguments {
 /// A path that is no run, or a page that cannot be written.
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError> {
     PageFormat::of(&arguments.out)?;
+    let _lock = OutputLock::beside(&arguments.out)?;
     let runs = runs::open(&arguments.runs)?;
     let mut report = report_of_runs(&runs, &arguments.out)?;
     if let Some(title) = &arguments.title {

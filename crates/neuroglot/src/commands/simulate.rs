@@ -4,6 +4,7 @@ use crate::CommandError;
 use crate::console::Console;
 use clap::Args;
 use neuroglot::data::SimulatorConfig;
+use neuroglot::files::OutputLock;
 use std::path::PathBuf;
 
 /// Make sessions whose true rates are known
@@ -49,7 +50,9 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError>
         seed: arguments.seed,
         ..SimulatorConfig::default()
     };
-    for session in config.simulate()? {
+    let sessions = config.simulate()?;
+    let _lock = OutputLock::inside(&arguments.out)?;
+    for session in sessions {
         let folder = arguments.out.join(format!("{}_aligned", session.eid()));
         session.write(&folder, arguments.overwrite)?;
         console.result(folder.display())?;

@@ -9,6 +9,7 @@ use crate::shell::word;
 use crate::training::{Training, note_if_finished};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use neuroglot::files::OutputLock;
 use neuroglot::model::Scheme;
 use neuroglot::train::{Recipe, RunConfig, RunFolder, Start};
 use std::path::PathBuf;
@@ -114,6 +115,7 @@ impl Arguments {
 /// # Errors
 /// Settings or sessions that cannot be used, a folder that cannot be written, a loss that is no number.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
+    OutputLock::check_free_inside(&arguments.out)?;
     let config = arguments.config()?;
     let paths = if arguments.sessions.is_empty() {
         RunFolder::open(&arguments.out)?.info()?.sessions

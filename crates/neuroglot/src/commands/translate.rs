@@ -13,8 +13,8 @@ use crate::text_table::TextTable;
 use clap::Args;
 use neuroglot::eval::results::IntervalValue;
 use neuroglot::eval::{EvaluationOptions, Translation, translate, translation_json, translation_table};
+use neuroglot::files::{OutputLock, replace_file};
 use neuroglot::report::{PageFormat, TranslationPage};
-use neuroglot::train::replace_file;
 use std::path::PathBuf;
 
 /// Predict each region from each other one, from all others and from itself
@@ -61,6 +61,7 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         )));
     }
     let kind = PageOrTable::of(&arguments.out)?;
+    let _locks = [OutputLock::beside(&arguments.out)?, OutputLock::beside(&scores_file)?];
     let folder = open_model(&arguments.run, arguments.checkpoint.name())?;
     let paths = std::slice::from_ref(&arguments.session);
     let session = sessions::read_known(paths, &folder, console)?.remove(0);

@@ -41,7 +41,7 @@ fn a_task_or_a_session_that_is_scored_again_leaves_all_other_scores() {
     // One after the other, in any order, is all at once.
     for arguments in [
         format!("{FIRST} --tasks inter-region,co-smoothing"),
-        "--tasks choice,wheel-speed,whisker-motion-energy".to_owned(),
+        "--tasks behaviours".to_owned(),
         format!("{SECOND} --tasks co-smoothing,inter-region"),
         "--tasks forward,intra-region".to_owned(),
     ] {

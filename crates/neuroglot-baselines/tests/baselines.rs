@@ -97,6 +97,8 @@ fn regressions_find_coupling_and_nothing_beats_the_true_rates() {
                 found.sessions[session].tasks.iter().find(|result| result.task == task.name()).unwrap();
             let ceiling = result.ceiling.unwrap().bps_pooled.unwrap();
             assert!(score < ceiling, "{baseline} {task:?}: {score} is better than the truth's {ceiling}");
+            let state = result.state_ceiling.unwrap().bps_pooled.unwrap();
+            assert!(score < state, "{baseline} {task:?}: {score} is better than the true state's {state}");
         }
     }
     // What all units share over time is in the PSTH, and conditions differ.

@@ -35,6 +35,7 @@ mod split;
 mod split_plan;
 mod summary;
 pub mod text;
+mod true_rates;
 
 pub use aligned::{SessionHeader, StagedSession, visit_parquet, with_checksums};
 pub use categories::{BehaviourKind, Categories, MOST_CATEGORIES};
@@ -48,3 +49,4 @@ pub use simulate::SimulatorConfig;
 pub use split::{Split, split_trials, split_trials_by};
 pub use split_plan::{SplitKind, SplitPlan, TrialWindows};
 pub use summary::{BehaviourSummary, CategorySummary, RateDistribution, SessionSummary};
+pub use true_rates::{TrueRates, first_forward_bin};

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::origin::Origin;
 use crate::text::{is_unprintable, printable};
-use crate::{DataError, SpikeCounts, Split};
+use crate::{DataError, SpikeCounts, Split, TrueRates};
 
 /// One recorded (or simulated) unit: the spikes that spike sorting assigned to one source.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,8 +69,8 @@ pub struct SessionParts {
     pub counts: SpikeCounts,
     /// Behaviours by name.
     pub behaviours: BTreeMap<String, Behaviour>,
-    /// Expected spikes/bin `[trial, bin, unit]`, flattened; simulated sessions only.
-    pub true_rates: Option<Vec<f32>>,
+    /// Expected spikes/bin; simulated sessions only.
+    pub true_rates: Option<TrueRates>,
 }
 
 impl SessionParts {
@@ -109,7 +109,7 @@ pub struct Session {
     counts: SpikeCounts,
     behaviours: BTreeMap<String, Behaviour>,
     window_starts: Option<Vec<f64>>,
-    true_rates: Option<Vec<f32>>,
+    true_rates: Option<TrueRates>,
     /// What the values 0, 1, … of behaviours that were text stand for.
     texts: BTreeMap<String, Vec<String>>,
     left_out: Vec<LeftOutColumn>,
@@ -166,10 +166,10 @@ impl Session {
                 format!("has {found} values, not {expected}")
             })?;
         }
-        if let Some(rates) = &true_rates {
+        for (name, rates) in true_rates.iter().flat_map(TrueRates::each) {
             let expected = trials * bins * units.len();
-            check(rates.len() == expected, "true rates", &|| format!("are {}, not {expected}", rates.len()))?;
-            check(rates.iter().all(|rate| rate.is_finite() && *rate >= 0.0), "true rates", &|| {
+            check(rates.len() == expected, name, &|| format!("are {}, not {expected}", rates.len()))?;
+            check(rates.iter().all(|rate| rate.is_finite() && *rate >= 0.0), name, &|| {
                 "must be finite and not negative".into()
             })?;
         }
@@ -441,8 +441,33 @@ impl Session {
     /// # Panics
     /// If `trial` is out of range.
     pub fn true_rates(&self, trial: usize) -> Option<&[f32]> {
+        self.of_trial(trial, |known| Some(&known.rates))
+    }
+
+    /// The expected counts of a trial for one who knows the latents of all regions, but not the excitability of each
+    /// unit's own, `[bin, unit]` flattened, spikes/bin: no model that predicts a unit from others can be better on
+    /// average. `None` for recordings.
+    ///
+    /// # Panics
+    /// If `trial` is out of range.
+    pub fn rates_given_latents(&self, trial: usize) -> Option<&[f32]> {
+        self.of_trial(trial, |known| known.given_latents.as_ref())
+    }
+
+    /// The expected counts of a trial for one who knows everything before [`first_forward_bin`](crate::first_forward_bin),
+    /// `[bin, unit]` flattened, spikes/bin: no model that predicts the bins from that one on from those before can be
+    /// better on average. `None` for recordings.
+    ///
+    /// # Panics
+    /// If `trial` is out of range.
+    pub fn rates_given_past(&self, trial: usize) -> Option<&[f32]> {
+        self.of_trial(trial, |known| known.given_past.as_ref())
+    }
+
+    fn of_trial(&self, trial: usize, pick: impl Fn(&TrueRates) -> Option<&Vec<f32>>) -> Option<&[f32]> {
         let size = self.bins() * self.units.len();
-        self.true_rates.as_deref().map(|rates| &rates[trial * size..(trial + 1) * size])
+        let rates = self.true_rates.as_ref().and_then(pick)?;
+        Some(&rates[trial * size..(trial + 1) * size])
     }
 
     /// The session with some of its units, in the order given.
@@ -452,9 +477,10 @@ impl Session {
     /// if none of them fires.
     pub fn select_units(&self, units: &[usize]) -> Result<Session, DataError> {
         self.check_selection("units", units, self.units.len())?;
-        let true_rates = self.true_rates.as_ref().map(|rates| {
+        let of_units = |rates: &[f32]| {
             rates.chunks_exact(self.units.len()).flat_map(|row| units.iter().map(|&unit| row[unit])).collect()
-        });
+        };
+        let true_rates = self.true_rates.as_ref().map(|known| known.map(of_units));
         let selected = Session::new(SessionParts {
             units: units.iter().map(|&unit| self.units[unit].clone()).collect(),
             counts: self.counts.select_units(units),
@@ -496,7 +522,7 @@ impl Session {
             true_rates: self
                 .true_rates
                 .as_ref()
-                .map(|rates| rows(rates, self.bins() * self.units.len(), trials)),
+                .map(|known| known.map(|rates| rows(rates, self.bins() * self.units.len(), trials))),
             eid: self.eid.clone(),
             subject: self.subject.clone(),
             lab: self.lab.clone(),
@@ -578,7 +604,11 @@ mod tests {
                 ("choice".into(), Behaviour::PerTrial(vec![1.0, f64::NAN, -1.0])),
                 ("wheel-speed".into(), Behaviour::PerBin(vec![0.0, 1.0, 2.0, 3.0, 4.0, 5.0])),
             ]),
-            true_rates: Some((0..12).map(|rate| rate as f32).collect()),
+            true_rates: Some(TrueRates {
+                rates: (0..12).map(|rate| rate as f32).collect(),
+                given_latents: Some((12..24).map(|rate| rate as f32).collect()),
+                given_past: Some((24..36).map(|rate| rate as f32).collect()),
+            }),
         }
     }
 
@@ -593,6 +623,8 @@ mod tests {
         // Unit 0 fires 1 + 2 + 3 spikes in 2 trials of 1 s, unit 1 once.
         assert_eq!(session.unit_rates_hz(&[0, 2]), [3.0, 0.5]);
         assert_eq!(session.true_rates(1).unwrap(), [4.0, 5.0, 6.0, 7.0]);
+        assert_eq!(session.rates_given_latents(1).unwrap(), [16.0, 17.0, 18.0, 19.0]);
+        assert_eq!(session.rates_given_past(2).unwrap(), [32.0, 33.0, 34.0, 35.0]);
         assert_eq!(session.behaviour_per_bin("wheel-speed").unwrap()[2..4], [2.0, 3.0]);
         let error = session.behaviour_per_trial("wheel-speed").unwrap_err().to_string();
         assert!(error.ends_with("is not recorded per trial; per trial there are: choice"), "{error}");
@@ -612,6 +644,7 @@ mod tests {
         assert_eq!(units.window_starts(), session.window_starts());
         assert_eq!(units.units()[0].region, "CA1");
         assert_eq!(units.true_rates(1).unwrap(), [5.0, 7.0]);
+        assert_eq!(units.rates_given_past(0).unwrap(), [25.0, 27.0]);
         assert!(matches!(session.select_units(&[2]), Err(DataError::Invalid { .. })));
         assert!(matches!(session.select_trials(&[0, 0]), Err(DataError::Invalid { .. })));
         assert!(matches!(session.select_trials(&[]), Err(DataError::Invalid { .. })));
@@ -631,8 +664,13 @@ mod tests {
         refused(|p| p.units.truncate(1), "units");
         refused(|p| p.splits.truncate(1), "splits");
         refused(|p| p.units[1].region.clear(), "region");
-        refused(|p| p.true_rates.as_mut().unwrap()[3] = -1.0, "true rates");
-        refused(|p| p.true_rates.as_mut().unwrap().truncate(3), "true rates");
+        refused(|p| p.true_rates.as_mut().unwrap().rates[3] = -1.0, "true rates");
+        refused(|p| p.true_rates.as_mut().unwrap().rates.truncate(3), "true rates");
+        refused(|p| p.true_rates.as_mut().unwrap().given_latents = Some(vec![1.0]), "rates given latents");
+        refused(
+            |p| p.true_rates.as_mut().unwrap().given_past = Some(vec![f32::NAN; 12]),
+            "rates given the past",
+        );
         refused(
             |p| {
                 p.behaviours.insert("reward".into(), Behaviour::PerTrial(vec![0.0; 4]));

@@ -167,6 +167,7 @@ fn python_datasets_loads_what_is_written() {
         lines[4],
         "spikes_sparse_data,spikes_sparse_indices,spikes_sparse_indptr,spikes_sparse_shape,block,choice,contrast-left,\
          contrast-right,reward,wheel-speed,whisker-motion-energy,binsize,interval_len,eid,probe_name,subject,lab,\
-         sampling_freq,cluster_regions,cluster_channels,cluster_depths,good_clusters,cluster_uuids,simulated_rates"
+         sampling_freq,cluster_regions,cluster_channels,cluster_depths,good_clusters,cluster_uuids,simulated_rates,\
+         simulated_rates_given_latents,simulated_rates_given_past"
     );
 }

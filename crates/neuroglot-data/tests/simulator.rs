@@ -212,3 +212,93 @@ fn any_size_from_one_can_be_simulated() {
         assert!(error.starts_with(&format!("setting {setting}: ")), "{error}");
     }
 }
+
+/// Rates of each kind `[entry][unit]` of all trials in some bins: true, given latents, given the past.
+fn three_rates(session: &Session, bins: std::ops::Range<usize>) -> [Vec<f64>; 3] {
+    let units = session.units().len();
+    let kinds = [Session::true_rates, Session::rates_given_latents, Session::rates_given_past];
+    kinds.map(|rates| {
+        let of_trial =
+            |trial| rates(session, trial).expect("simulated")[bins.start * units..bins.end * units].iter();
+        (0..session.trials()).flat_map(of_trial).map(|rate| f64::from(*rate)).collect()
+    })
+}
+
+/// Mean of numbers and its standard error; `independent` is how many of them are.
+fn mean_and_error(values: &[f64], independent: f64) -> (f64, f64) {
+    let mean = mean(values);
+    let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / values.len() as f64;
+    (mean, (variance / independent).sqrt())
+}
+
+/// A unit's own excitability is the exponential of 0.6 · normal − 0.18, with a time constant of 0.6 s: its factor has mean
+/// 1, so that the rates given latents are what is expected, and its logarithm −0.18 on average.
+#[test]
+fn rates_given_latents_are_the_true_ones_without_the_unit_s_own() {
+    for session in simulated() {
+        let [rates, given_latents, _] = three_rates(&session, 0..50);
+        let ratios: Vec<f64> = rates.iter().zip(&given_latents).map(|(rate, given)| rate / given).collect();
+        let logs: Vec<f64> = ratios.iter().map(|ratio| ratio.ln()).collect();
+        // Trials of 1 s hold hardly more than one independent value of each unit.
+        let independent = (session.trials() * session.units().len()) as f64;
+        let (factor, error) = mean_and_error(&ratios, independent);
+        assert!((factor - 1.0).abs() < 5.0 * error && error < 0.01, "{factor} ± {error}");
+        let (log, error) = mean_and_error(&logs, independent);
+        assert!((log + 0.18).abs() < 5.0 * error, "{log} ± {error}");
+        let deviation = (logs.iter().map(|own| (own + 0.18).powi(2)).sum::<f64>() / logs.len() as f64).sqrt();
+        assert!((deviation - 0.6).abs() < 0.02, "{deviation}");
+        // They follow the region alone: units of one region are in step, as far as latents bind them.
+        let bits = |rates: &[f64]| {
+            let gain = |(rate, true_rate): (&f64, &f64)| true_rate * rate.ln() - rate;
+            rates.iter().zip(&three_rates(&session, 0..50)[0]).map(gain).sum::<f64>()
+        };
+        assert!(bits(&given_latents) < bits(&rates));
+    }
+}
+
+/// What is expected is right on average, for every kind of trial; nothing that can be made of it is better.
+#[test]
+fn rates_given_the_past_are_what_follows_on_average() {
+    let config = SimulatorConfig { sessions: 2, units: 40, trials: 800, ..SimulatorConfig::default() };
+    for session in config.simulate().unwrap() {
+        let [rates, _, before] = three_rates(&session, 0..45);
+        assert_eq!(rates, before, "before the last tenth they are known");
+        for ahead in [0, 4] {
+            let [rates, given_latents, given_past] = three_rates(&session, 45 + ahead..46 + ahead);
+            let ratios = |chosen: &dyn Fn(usize) -> bool| -> Vec<f64> {
+                let chosen = (0..rates.len()).filter(|entry| chosen(*entry));
+                chosen.map(|entry| rates[entry] / given_past[entry]).collect()
+            };
+            let units = session.units().len();
+            let median = {
+                let mut sorted = given_past.clone();
+                sorted.sort_by(f64::total_cmp);
+                sorted[sorted.len() / 2]
+            };
+            let choice = session.behaviour_per_trial("choice").unwrap();
+            let kinds: [(&str, &dyn Fn(usize) -> bool); 5] = [
+                ("all", &|_| true),
+                ("low", &|entry| given_past[entry] < median),
+                ("high", &|entry| given_past[entry] >= median),
+                ("left", &|entry| choice[entry / units] > 0.0),
+                ("right", &|entry| choice[entry / units] < 0.0),
+            ];
+            for (kind, chosen) in kinds {
+                let ratios = ratios(chosen);
+                // Units of a region go together: trials are what is independent.
+                let independent = ratios.len() as f64 / units as f64 * 4.0;
+                let (ratio, error) = mean_and_error(&ratios, independent);
+                assert!((ratio - 1.0).abs() < 4.0 * error, "{kind}, bin {ahead}: {ratio} ± {error}");
+                assert!(error < 0.03, "{kind}: the test can fail");
+            }
+            // It is no more than the past that is known: further ahead it is worth less, and never as much as the truth.
+            let gain = |guess: &[f64]| -> f64 {
+                let of_entry = |(guess, rate): (&f64, &f64)| rate * (guess / rate).ln() - guess + rate;
+                guess.iter().zip(&rates).map(of_entry).sum::<f64>() / rates.iter().sum::<f64>() / 2f64.ln()
+            };
+            let lost = -gain(&given_past);
+            println!("{} bin {ahead}: {lost:.4} bits/spike below the true rates", session.eid());
+            assert!(lost > 0.0 && gain(&given_past) > gain(&given_latents), "{lost}");
+        }
+    }
+}

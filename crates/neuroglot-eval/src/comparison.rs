@@ -31,6 +31,8 @@ pub struct Row {
     pub differences: Vec<Option<Difference>>,
     /// The same score of the true rates, where known.
     pub ceiling: Option<f64>,
+    /// The same score of the best predictor that knows the true state behind what the task shows, where known.
+    pub state_ceiling: Option<f64>,
 }
 
 /// The mean over units of a run's score minus another's; of several sessions, the mean over sessions of these means.
@@ -146,12 +148,15 @@ fn task_rows(eid: Option<&str>, sessions: &[ByRun], task: &str) -> Vec<Row> {
         }
         if score == "bps" {
             row.ceiling = shared.ceiling().map(|ceiling| ceiling.mean);
+            row.state_ceiling = shared.state_ceiling().map(|ceiling| ceiling.mean);
         }
         let pooled = (score == "bps" && sessions.len() == 1).then(|| Row {
             score: "bps_pooled".to_owned(),
             values: (0..runs).map(|run| shared.pooled(run)).collect(),
             differences: vec![None; runs],
             ceiling: (0..runs).find_map(|run| task_of(sessions[0][run]?, task)?.ceiling?.bps_pooled),
+            state_ceiling: (0..runs)
+                .find_map(|run| task_of(sessions[0][run]?, task)?.state_ceiling?.bps_pooled),
             ..row.clone()
         });
         rows.push(row);
@@ -223,6 +228,7 @@ impl Row {
             shared_units: 0,
             differences: vec![None; runs],
             ceiling: None,
+            state_ceiling: None,
         }
     }
 }
@@ -257,6 +263,7 @@ mod tests {
             r2: None,
             psth_r2: None,
             ceiling_bps: Some(1.0),
+            state_ceiling_bps: None,
         };
         let scores = Scores { bps: None, bps_pooled: Some(0.5), d2: None, r2: None, psth_r2: None };
         SessionEvaluation {
@@ -271,6 +278,7 @@ mod tests {
                 task: "forward".to_owned(),
                 scores,
                 ceiling: None,
+                state_ceiling: None,
                 per_unit: units.iter().map(of_unit).collect(),
             }],
             decoding: Vec::new(),

@@ -57,7 +57,7 @@ fn unit_table(evaluation: &Evaluation) -> RecordBatch {
     let index = |f: &dyn Fn(usize) -> Option<usize>| -> ArrayRef {
         Arc::new(UInt32Array::from_iter((0..rows.len()).map(|row| f(row).map(|index| index as u32))))
     };
-    let columns: [(&str, ArrayRef); 12] = [
+    let columns: [(&str, ArrayRef); 13] = [
         ("eid", text(&|row| rows[row].0.eid.clone())),
         ("task", text(&|row| rows[row].1.task.clone())),
         ("unit", index(&|row| rows[row].4.index)),
@@ -70,6 +70,7 @@ fn unit_table(evaluation: &Evaluation) -> RecordBatch {
         ("r2", number(&|row| rows[row].3.r2)),
         ("psth_r2", number(&|row| rows[row].3.psth_r2)),
         ("ceiling_bps", number(&|row| rows[row].3.ceiling_bps)),
+        ("state_ceiling_bps", number(&|row| rows[row].3.state_ceiling_bps)),
     ];
     let columns = columns.map(|(name, array)| {
         let nullable = name.contains('2') || name.contains("bps") || name == "unit";

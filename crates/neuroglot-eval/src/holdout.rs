@@ -2,6 +2,7 @@
 
 use crate::trials::Trials;
 use crate::{EvalError, Task};
+use neuroglot_data::first_forward_bin;
 use neuroglot_model::{Model, ModelError, OpenedPart, OpenedRows, Prompt, Regions};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -304,7 +305,7 @@ impl Predictor<'_> {
             }
             Task::Forward => {
                 let all: Vec<usize> = (0..units).collect();
-                let first = first_predicted_bin(trials.bins) * units;
+                let first = first_forward_bin(trials.bins) * units;
                 self.run_trials(trials, &all, prompt, |input| input[first..].fill(0.0), &mut predicted)?;
                 for predicted in predicted.chunks_mut(trials.stride()) {
                     predicted[..first].fill(0.0);
@@ -382,22 +383,5 @@ fn put(trials: &Trials, sequence: &Sequence<'_>, log_rates: &[f32], predicted: &
     let out = &mut predicted[sequence.trial * trials.stride()..][..trials.stride()];
     for (out, row) in out.chunks_mut(trials.units).zip(log_rates.chunks(sequence.units.len())) {
         sequence.units.iter().zip(row).for_each(|(unit, log_rate)| out[*unit] = *log_rate);
-    }
-}
-
-/// The first of the bins that forward prediction hides: the last tenth, at least one.
-pub(crate) fn first_predicted_bin(bins: usize) -> usize {
-    bins - (bins / 10).max(1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn forward_prediction_hides_the_last_tenth() {
-        assert_eq!(first_predicted_bin(100), 90);
-        assert_eq!(first_predicted_bin(50), 45);
-        assert_eq!(first_predicted_bin(9), 8);
     }
 }

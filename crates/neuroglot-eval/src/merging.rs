@@ -196,6 +196,7 @@ mod tests {
             task: (*task).to_owned(),
             scores: Scores { bps: None, bps_pooled: Some(*score), d2: None, r2: None, psth_r2: None },
             ceiling: None,
+            state_ceiling: None,
             per_unit: Vec::new(),
         };
         SessionEvaluation {

@@ -108,12 +108,16 @@ pub struct TaskResult {
     pub scores: Scores,
     /// The same scores of the true rates, where they are known (simulated sessions).
     pub ceiling: Option<Scores>,
+    /// The same scores of the best predictor that knows the true state behind what the task shows: for a unit or region
+    /// hidden, the latents of all regions; for the future, the whole past. Known of simulated sessions.
+    #[serde(default)]
+    pub state_ceiling: Option<Scores>,
     /// Per unit, in the order of [`SessionEvaluation::units`].
     pub per_unit: Vec<UnitScores>,
 }
 
 /// Scores of one unit in one task; `None` where undefined (no spike, no variance).
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct UnitScores {
     /// Spikes in the scored entries.
     pub spikes: f64,
@@ -127,6 +131,9 @@ pub struct UnitScores {
     pub psth_r2: Option<f64>,
     /// Bits per spike of the true rate, where known.
     pub ceiling_bps: Option<f64>,
+    /// Bits per spike of the best predictor that knows the true state behind what the task shows, where known.
+    #[serde(default)]
+    pub state_ceiling_bps: Option<f64>,
 }
 
 /// One decoded behaviour.

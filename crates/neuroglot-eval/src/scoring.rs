@@ -44,6 +44,7 @@ impl Scored<'_> {
             r2: r2[unit],
             psth_r2: psth[unit],
             ceiling_bps: None,
+            state_ceiling_bps: None,
         });
         (scores, per_unit.collect())
     }

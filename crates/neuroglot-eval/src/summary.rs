@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 /// …, "choice": {"accuracy", "accuracy_low", "accuracy_high", "chance", "balanced_accuracy", …, "auc", …},
 /// "wheel-speed": {"r2", "r2_low", "r2_high"}}}`.
 ///
-/// A score that is undefined is `null`; `ceiling` is there where the true rates are known.
+/// A score that is undefined is `null`; `ceiling` and `state_ceiling` are there where the true rates are known.
 pub fn summary_json(evaluation: &Evaluation) -> Value {
     let sessions = evaluation.sessions.iter().map(|session| (session.eid.clone(), of_session(session)));
     Value::Object(sessions.collect())
@@ -17,8 +17,10 @@ fn of_session(session: &SessionEvaluation) -> Value {
     let mut object = Map::new();
     for task in &session.tasks {
         let mut scores = of_scores(&task.scores);
-        if let Some(ceiling) = &task.ceiling {
-            scores.insert("ceiling".to_owned(), Value::Object(of_scores(ceiling)));
+        for (name, ceiling) in [("ceiling", &task.ceiling), ("state_ceiling", &task.state_ceiling)] {
+            if let Some(ceiling) = ceiling {
+                scores.insert(name.to_owned(), Value::Object(of_scores(ceiling)));
+            }
         }
         object.insert(task.task.clone(), Value::Object(scores));
     }

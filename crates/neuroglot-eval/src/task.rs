@@ -2,8 +2,7 @@
 
 use crate::EvalError;
 use crate::decoding_target::name_and_kind;
-use crate::holdout::first_predicted_bin;
-use neuroglot_data::{Behaviour, Session};
+use neuroglot_data::{Behaviour, Session, first_forward_bin};
 use neuroglot_model::{Prompt, Scheme};
 use neuroglot_train::MaskPool;
 
@@ -37,7 +36,7 @@ impl Task {
     /// The first of the `bins` bins of a trial that are scored: all are, but in forward prediction only the last tenth,
     /// at least one, and the others are seen.
     pub fn first_scored_bin(self, bins: usize) -> usize {
-        if self == Task::Forward { first_predicted_bin(bins) } else { 0 }
+        if self == Task::Forward { first_forward_bin(bins) } else { 0 }
     }
 
     fn scheme(self) -> Scheme {

@@ -80,17 +80,21 @@ impl<'a> TestTrials<'a> {
             scored.scores(options.resamples, options.seed)
         };
         let (scores, of_scored) = scores_of(log_rates);
-        let ceiling = trials.true_log_rates.as_deref().map(scores_of);
-        let nothing =
-            UnitScores { spikes: 0.0, bps: None, d2: None, r2: None, psth_r2: None, ceiling_bps: None };
-        let mut per_unit = vec![nothing; trials.units];
+        let state = match task {
+            Task::Forward => &trials.log_rates_given_past,
+            Task::CoSmoothing | Task::IntraRegion | Task::InterRegion => &trials.log_rates_given_latents,
+        };
+        let [ceiling, state_ceiling] =
+            [&trials.true_log_rates, state].map(|known| known.as_deref().map(scores_of));
+        let mut per_unit = vec![UnitScores::default(); trials.units];
         for (place, unit) in scored.iter().enumerate() {
-            let ceiling_bps = ceiling.as_ref().and_then(|(_, units)| units[place].bps);
-            per_unit[*unit] = UnitScores { ceiling_bps, ..of_scored[place] };
+            let [ceiling_bps, state_ceiling_bps] = [&ceiling, &state_ceiling]
+                .map(|known| known.as_ref().and_then(|(_, units)| units[place].bps));
+            per_unit[*unit] = UnitScores { ceiling_bps, state_ceiling_bps, ..of_scored[place] };
         }
         let shown = examples(task.name(), trials, conditions, log_rates, first_bin, &per_unit);
-        let ceiling = ceiling.map(|(scores, _)| scores);
-        (TaskResult { task: task.name().to_owned(), scores, ceiling, per_unit }, shown)
+        let [ceiling, state_ceiling] = [ceiling, state_ceiling].map(|known| known.map(|(scores, _)| scores));
+        (TaskResult { task: task.name().to_owned(), scores, ceiling, state_ceiling, per_unit }, shown)
     }
 
     /// The session without any result, to be filled in.

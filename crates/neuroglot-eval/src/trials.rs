@@ -10,19 +10,23 @@ pub(crate) struct Trials {
     pub units: usize,
     /// `[trial, bin, unit]`.
     pub counts: Vec<f32>,
-    /// ln of the true rates, `[trial, bin, unit]`, of simulated sessions.
+    /// ln of rates `[trial, bin, unit]` that only simulated sessions have: the true ones, those expected given the latents
+    /// of all regions, and those expected given the past.
     pub true_log_rates: Option<Vec<f32>>,
+    pub log_rates_given_latents: Option<Vec<f32>>,
+    pub log_rates_given_past: Option<Vec<f32>>,
 }
 
 impl Trials {
     pub(crate) fn of(session: &Session, indices: Vec<usize>) -> Self {
         let (bins, units) = (session.bins(), session.units().len());
         let counts = session.dense(&indices);
-        let true_log_rates = session.has_true_rates().then(|| {
-            let rates = indices.iter().filter_map(|trial| session.true_rates(*trial));
-            rates.flat_map(|rates| rates.iter().map(|rate| rate.ln())).collect()
+        let known = [Session::true_rates, Session::rates_given_latents, Session::rates_given_past];
+        let [true_log_rates, log_rates_given_latents, log_rates_given_past] = known.map(|rates| {
+            let rates: Option<Vec<&[f32]>> = indices.iter().map(|trial| rates(session, *trial)).collect();
+            rates.map(|rates| rates.concat().iter().map(|rate| rate.ln()).collect())
         });
-        Self { indices, bins, units, counts, true_log_rates }
+        Self { indices, bins, units, counts, true_log_rates, log_rates_given_latents, log_rates_given_past }
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -139,6 +139,7 @@ pub(crate) mod tests {
             r2: None,
             psth_r2: None,
             ceiling_bps: None,
+            state_ceiling_bps: None,
         };
         SessionEvaluation {
             eid: eid.to_owned(),
@@ -159,6 +160,7 @@ pub(crate) mod tests {
                 task: "co-smoothing".to_owned(),
                 scores: Scores { bps: None, bps_pooled: None, d2: None, r2: None, psth_r2: None },
                 ceiling: None,
+                state_ceiling: None,
                 per_unit: units.iter().map(of_unit).collect(),
             }],
             decoding: vec![DecodingResult {

@@ -15,6 +15,8 @@
 //! | any other list of numbers with 1 or bins values | | a behaviour of that name |
 //! | `trial_window` | list of 2 numbers, optional | when the trial's window began and ended in the recording, s |
 //! | `simulated_rates` | list of numbers, optional | expected spikes/bin `[bin, unit]` of a simulated session |
+//! | `simulated_rates_given_latents` | list of numbers, optional | the same for one who knows the regions’ latents alone |
+//! | `simulated_rates_given_past` | list of numbers, optional | the same for one who knows all but the last tenth of the bins |
 //!
 //! Any width of number is read, and lists of 32-bit, 64-bit or fixed length. A column of the type null, which libraries write
 //! where every value is missing, counts as absent. Columns of the units say the same in every row.

@@ -6,11 +6,15 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::layout;
-use super::schema::{BIN_SIZE, CHANNELS, DEPTHS, EID, GOOD, REGIONS, SHAPE, TRIAL_ID, TRUE_RATES, UUIDS};
+use super::schema::{
+    BIN_SIZE, CHANNELS, DEPTHS, EID, GOOD, RATES_GIVEN_LATENTS, RATES_GIVEN_PAST, REGIONS, SHAPE, TRIAL_ID,
+    TRUE_RATES, UUIDS,
+};
 use super::shard::{Shard, read_shard};
 use super::trial_columns::{Labelled, RaggedValues, Texts, TrialColumn, join_texts, left_out};
 use crate::{
-    Behaviour, DataError, LeftOutColumn, RowProblem, Session, SessionParts, SpikeCounts, Split, Unit,
+    Behaviour, DataError, LeftOutColumn, RowProblem, Session, SessionParts, SpikeCounts, Split, TrueRates,
+    Unit,
 };
 
 impl Session {
@@ -149,15 +153,25 @@ fn join_trial_ids(shards: &mut [(Split, Shard)]) -> Result<Option<Vec<String>>, 
     }
 }
 
-fn join_true_rates(shards: &mut [(Split, Shard)]) -> Result<Option<Vec<f32>>, DataError> {
-    if shards.iter().all(|(_, shard)| shard.true_rates.is_none()) {
+/// The rates of simulated sessions; sessions of older versions have the first column alone.
+fn join_true_rates(shards: &mut [(Split, Shard)]) -> Result<Option<TrueRates>, DataError> {
+    let Some(rates) = join_rates(shards, TRUE_RATES)? else { return Ok(None) };
+    Ok(Some(TrueRates {
+        rates,
+        given_latents: join_rates(shards, RATES_GIVEN_LATENTS)?,
+        given_past: join_rates(shards, RATES_GIVEN_PAST)?,
+    }))
+}
+
+fn join_rates(shards: &mut [(Split, Shard)], column: &str) -> Result<Option<Vec<f32>>, DataError> {
+    if shards.iter().all(|(_, shard)| !shard.rates.contains_key(column)) {
         return Ok(None);
     }
     let mut all = Vec::new();
     for (_, shard) in shards {
-        let rates = shard.true_rates.take().ok_or_else(|| DataError::MissingColumn {
+        let rates = shard.rates.remove(column).ok_or_else(|| DataError::MissingColumn {
             file: shard.file.clone(),
-            column: TRUE_RATES.to_owned(),
+            column: column.to_owned(),
         })?;
         all.extend(rates);
     }

@@ -27,6 +27,11 @@ pub(super) const OF_UNITS: [&str; 5] = [REGIONS, UUIDS, DEPTHS, CHANNELS, GOOD];
 
 /// More units than any session has.
 pub(super) const MAX_UNITS: usize = 1 << 17;
+pub(super) const RATES_GIVEN_LATENTS: &str = "simulated_rates_given_latents";
+pub(super) const RATES_GIVEN_PAST: &str = "simulated_rates_given_past";
+
+/// Columns with a number per bin and unit, of simulated sessions.
+pub(super) const ALL_RATES: [&str; 3] = [TRUE_RATES, RATES_GIVEN_LATENTS, RATES_GIVEN_PAST];
 
 /// Width of a bin where a file has no `binsize`, s: that of the published IBL sessions.
 pub(super) const DEFAULT_BIN_SECONDS: f64 = 0.02;
@@ -40,14 +45,16 @@ pub(super) fn is_of_units(column: &str) -> bool {
 pub(super) fn may_be_behaviour(column: &str) -> bool {
     !(column.starts_with("spikes_")
         || column.starts_with("cluster_")
-        || [GOOD, TRUE_RATES, TRIAL_WINDOW, BIN_SIZE, WINDOW, EID, PROBE, SUBJECT, LAB, SAMPLING, TRIAL_ID]
+        || ALL_RATES.contains(&column)
+        || [GOOD, TRIAL_WINDOW, BIN_SIZE, WINDOW, EID, PROBE, SUBJECT, LAB, SAMPLING, TRIAL_ID]
             .contains(&column))
 }
 
 /// Whether a column has a place in the schema, and so is neither a behaviour nor left out.
 pub(super) fn is_known(column: &str) -> bool {
     is_of_units(column)
-        || [DATA, INDICES, INDPTR, SHAPE, TRUE_RATES, BIN_SIZE, WINDOW, EID, PROBE, SUBJECT, LAB, SAMPLING]
+        || ALL_RATES.contains(&column)
+        || [DATA, INDICES, INDPTR, SHAPE, BIN_SIZE, WINDOW, EID, PROBE, SUBJECT, LAB, SAMPLING]
             .contains(&column)
         || [TRIAL_ID, TRIAL_WINDOW].contains(&column)
         || column == QUALITY

@@ -30,8 +30,8 @@ pub(super) struct Shard {
     pub trial_ids: Option<Vec<Option<String>>>,
     /// When each trial's window began, s; `None` unless all rows say it.
     pub window_starts: Option<Vec<f64>>,
-    /// Expected spikes/bin, `[trial, bin, unit]`.
-    pub true_rates: Option<Vec<f32>>,
+    /// Expected spikes/bin `[trial, bin, unit]`, by column.
+    pub rates: BTreeMap<&'static str, Vec<f32>>,
 }
 
 impl Shard {
@@ -87,7 +87,7 @@ pub(super) fn read_shard(file: &Path) -> Result<Option<Shard>, DataError> {
     })?;
     let bin_seconds = rows.bin_seconds.unwrap_or(DEFAULT_BIN_SECONDS);
     let units = rows.unit_lists.units(&eid);
-    let Some(Collected { counts, columns, trial_ids, true_rates }) = rows.collected else { return Ok(None) };
+    let Some(Collected { counts, columns, trial_ids, rates }) = rows.collected else { return Ok(None) };
     let counts = counts.finish();
     let window_starts = starts_of(&rows.windows, counts.bins() as f64 * bin_seconds);
     Ok(Some(Shard {
@@ -101,7 +101,7 @@ pub(super) fn read_shard(file: &Path) -> Result<Option<Shard>, DataError> {
         columns,
         trial_ids,
         window_starts,
-        true_rates,
+        rates,
     }))
 }
 
@@ -155,7 +155,7 @@ struct Collected {
     counts: SpikeCountsBuilder,
     columns: BTreeMap<String, TrialColumn>,
     trial_ids: Option<Vec<Option<String>>>,
-    true_rates: Option<Vec<f32>>,
+    rates: BTreeMap<&'static str, Vec<f32>>,
 }
 
 impl Rows<'_> {
@@ -167,7 +167,7 @@ impl Rows<'_> {
         self.add_columns(batch)?;
         self.add_trial_ids(batch);
         self.add_windows(batch);
-        self.add_true_rates(batch)?;
+        ALL_RATES.into_iter().try_for_each(|column| self.add_rates(batch, column))?;
         self.next += batch.batch.num_rows();
         Ok(())
     }
@@ -226,7 +226,7 @@ impl Rows<'_> {
                 counts: SpikeCountsBuilder::new(bins as usize, units as usize),
                 columns: BTreeMap::new(),
                 trial_ids: None,
-                true_rates: None,
+                rates: BTreeMap::new(),
             });
             collected
                 .counts
@@ -281,8 +281,8 @@ impl Rows<'_> {
         }
     }
 
-    fn add_true_rates(&mut self, batch: Batch) -> Result<(), DataError> {
-        let column = batch.column(TRUE_RATES);
+    fn add_rates(&mut self, batch: Batch, name: &'static str) -> Result<(), DataError> {
+        let column = batch.column(name);
         let all_null = |column: &&ArrayRef| {
             Lists::new(column).is_some_and(|lists| lists.values.data_type() == &DataType::Null)
         };
@@ -291,22 +291,18 @@ impl Rows<'_> {
         else {
             return Ok(());
         };
-        let wrong_type = || batch.wrong_type(TRUE_RATES, column, LISTS_OF_NUMBERS);
+        let wrong_type = || batch.wrong_type(name, column, LISTS_OF_NUMBERS);
         let lists = Lists::new(column).ok_or_else(wrong_type)?;
         let values = floats(lists.values).ok_or_else(wrong_type)?;
         let [bins, units] = self.shape.unwrap_or_default();
         for row in 0..batch.batch.num_rows() {
-            let range = lists.range(row).ok_or_else(|| batch.row_error(row, TRUE_RATES, RowProblem::Null))?;
+            let range = lists.range(row).ok_or_else(|| batch.row_error(row, name, RowProblem::Null))?;
             if Some(range.len() as u64) != bins.checked_mul(units) {
                 let expected = format!("{bins} bins × {units} units");
-                return Err(batch.row_error(
-                    row,
-                    TRUE_RATES,
-                    RowProblem::Length { found: range.len(), expected },
-                ));
+                return Err(batch.row_error(row, name, RowProblem::Length { found: range.len(), expected }));
             }
             let rates = values[range].iter().map(|&rate| rate as f32);
-            collected.true_rates.get_or_insert_default().extend(rates);
+            collected.rates.entry(name).or_default().extend(rates);
         }
         Ok(())
     }

@@ -36,7 +36,7 @@ const SAMPLING_HZ: f64 = 30_000.0;
 impl Session {
     /// Writes the session to a folder, as Parquet files `data/{train,val,test}-00000-of-00001.parquet` that
     /// [`Session::read`] and Python's `datasets.load_dataset` read. Simulated sessions keep their true rates, in the
-    /// column `simulated_rates`.
+    /// columns `simulated_rates`, `simulated_rates_given_latents` and `simulated_rates_given_past`.
     ///
     /// The folder appears complete or not at all: it is written beside its place and then renamed. With `overwrite`, a
     /// session that is there already is replaced. One process at a time writes a session.
@@ -163,9 +163,8 @@ impl<'a> Columns<'a> {
         if session.window_starts().is_some() {
             fields.push(list(TRIAL_WINDOW, DataType::Float64));
         }
-        if session.has_true_rates() {
-            fields.push(list(TRUE_RATES, DataType::Float32));
-        }
+        let known = ALL_RATES.into_iter().filter(|column| simulated_rates(session, column, 0).is_some());
+        fields.extend(known.map(|column| list(column, DataType::Float32)));
         Columns { session, schema: Arc::new(Schema::new(fields)) }
     }
 
@@ -277,9 +276,11 @@ impl<'a> Columns<'a> {
                 let start = session.window_starts().map_or(f64::NAN, |starts| starts[trial]);
                 values.append_slice(&[start, start + session.window_seconds()]);
             }),
-            TRUE_RATES => lists(trials, Float32Builder::new(), DataType::Float32, |trial, values| {
-                values.append_slice(session.true_rates(trial).unwrap_or_default());
-            }),
+            TRUE_RATES | RATES_GIVEN_LATENTS | RATES_GIVEN_PAST => {
+                lists(trials, Float32Builder::new(), DataType::Float32, |trial, values| {
+                    values.append_slice(simulated_rates(session, name, trial).unwrap_or_default());
+                })
+            }
             behaviour if session.texts(behaviour).is_some() => {
                 let texts = session.texts(behaviour).unwrap_or_default();
                 let values = session.behaviours()[behaviour].values();
@@ -297,6 +298,15 @@ impl<'a> Columns<'a> {
                 }
             }),
         }
+    }
+}
+
+/// What a column of simulated sessions holds of a trial.
+fn simulated_rates<'a>(session: &'a Session, column: &str, trial: usize) -> Option<&'a [f32]> {
+    match column {
+        TRUE_RATES => session.true_rates(trial),
+        RATES_GIVEN_LATENTS => session.rates_given_latents(trial),
+        _ => session.rates_given_past(trial),
     }
 }
 

@@ -5,7 +5,8 @@
 //! coupling are the same in all sessions; units and trials differ. The log-rate of a unit is linear in the latents of
 //! its region (up to a soft bound), so the other units of the region, other regions and the past all tell about it;
 //! a slow excitability of the unit's own is added, of which only its own past tells. What a model reaches can be
-//! compared with what the true rates reach.
+//! compared with what the true rates reach, and with what one would reach who knows the latents of all regions, or the
+//! whole past: see [`TrueRates`](crate::TrueRates).
 
 mod dynamics;
 mod random;
@@ -74,11 +75,15 @@ impl SimulatorConfig {
         let dynamics = Dynamics::draw(self.regions.len(), self.bin_seconds, &mut self.random(0));
         (0..self.sessions)
             .into_par_iter()
-            .map(|number| recording::record(self, &dynamics, number, self.random(number as u64 + 1)))
+            .map(|number| {
+                let [random, futures] = [number as u64 + 1, u64::MAX - number as u64].map(|n| self.random(n));
+                recording::record(self, &dynamics, number, random, futures)
+            })
             .collect()
     }
 
-    /// Stream 0 draws what sessions share; each session has a stream of its own.
+    /// Stream 0 draws what sessions share; each session has a stream of its own, counted from 1, and one for what is
+    /// expected of its futures, counted down from the last.
     fn random(&self, stream: u64) -> ChaCha8Rng {
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         random.set_stream(stream);

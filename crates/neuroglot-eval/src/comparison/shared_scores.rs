@@ -15,8 +15,8 @@ const SEED: u64 = 42;
 pub struct SharedScores {
     /// Per run that was scored.
     runs: Vec<Option<RunScores>>,
-    /// Scores of the true rates, `[session][unit]`, where they are known.
-    ceilings: Vec<Vec<f64>>,
+    /// Scores of the true rates and of the true state, `[session][unit]`, where they are known.
+    ceilings: [Vec<Vec<f64>>; 2],
     units: usize,
     sessions: usize,
     /// Whether the runs were scored on the same data, and on units that can be paired.
@@ -40,7 +40,7 @@ struct Scored<'a> {
     uuid: &'a str,
     score: f64,
     spikes: f64,
-    ceiling: Option<f64>,
+    ceilings: [Option<f64>; 2],
 }
 
 impl SharedScores {
@@ -57,7 +57,7 @@ impl SharedScores {
         let empty = || RunScores { scores: vec![], spikes: vec![], own_units: 0, pooled: vec![] };
         let mut found: Vec<Option<RunScores>> =
             (0..runs).map(|run| scored.contains(&run).then(empty)).collect();
-        let (mut ceilings, mut units, mut with_units) = (Vec::new(), 0, 0);
+        let (mut ceilings, mut units, mut with_units) = ([Vec::new(), Vec::new()], 0, 0);
         let mut is_same = true;
         for by_run in &sessions {
             let of_runs: Vec<Vec<Scored<'_>>> =
@@ -82,11 +82,13 @@ impl SharedScores {
                 let stored = by_run[*run].and_then(|session| task_of(session, task)?.scores.bps_pooled);
                 of_run.pooled.push(stored.filter(|_| own(|unit| unit.score).len() == of_runs[place].len()));
             }
-            let ceiling = |places: &Vec<usize>| {
-                places.iter().enumerate().find_map(|(run, unit)| of_runs[run][*unit].ceiling)
-            };
-            let known: Vec<f64> = shared.iter().filter_map(ceiling).collect();
-            ceilings.extend((!known.is_empty()).then_some(known));
+            for (kind, ceilings) in ceilings.iter_mut().enumerate() {
+                let ceiling = |places: &Vec<usize>| {
+                    places.iter().enumerate().find_map(|(run, unit)| of_runs[run][*unit].ceilings[kind])
+                };
+                let known: Vec<f64> = shared.iter().filter_map(ceiling).collect();
+                ceilings.extend((!known.is_empty()).then_some(known));
+            }
         }
         let is_paired = units > 0 && is_same;
         if units == 0 {
@@ -142,7 +144,12 @@ impl SharedScores {
 
     /// As [`SharedScores::interval`], of the true rates.
     pub fn ceiling(&self) -> Option<IntervalValue> {
-        Some(bootstrap_within_groups(&self.ceilings, RESAMPLES, SEED)?.into())
+        Some(bootstrap_within_groups(&self.ceilings[0], RESAMPLES, SEED)?.into())
+    }
+
+    /// As [`SharedScores::interval`], of the best predictor that knows the true state behind what the task shows.
+    pub fn state_ceiling(&self) -> Option<IntervalValue> {
+        Some(bootstrap_within_groups(&self.ceilings[1], RESAMPLES, SEED)?.into())
     }
 
     /// Of bits/spike: the mean over sessions of the score that is pooled over units, each by its spikes.
@@ -203,8 +210,9 @@ fn scored_units<'a>(session: Option<&'a SessionEvaluation>, task: &str, pick: Pi
     let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
     let units = session.units.iter().zip(&result.per_unit);
     let scored = units.filter_map(|(unit, scores)| {
-        let (score, ceiling) = (finite(pick(scores))?, finite(scores.ceiling_bps));
-        Some(Scored { uuid: &unit.uuid, score, spikes: scores.spikes, ceiling })
+        let score = finite(pick(scores))?;
+        let ceilings = [scores.ceiling_bps, scores.state_ceiling_bps].map(finite);
+        Some(Scored { uuid: &unit.uuid, score, spikes: scores.spikes, ceilings })
     });
     scored.collect()
 }

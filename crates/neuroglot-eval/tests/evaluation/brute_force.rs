@@ -97,6 +97,7 @@ pub fn unit_scores(session: &Session, task: Task, unit: usize, log_rates: &[f32]
         r2: single_trial_r2(&rates, &counts, 1)[0],
         psth_r2: psth_r2(&rates, &counts, bins, 1, &conditions(session))[0],
         ceiling_bps: None,
+        state_ceiling_bps: None,
     }
 }
 

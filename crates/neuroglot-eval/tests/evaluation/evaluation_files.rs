@@ -60,7 +60,7 @@ fn units_are_a_row_per_session_task_and_unit() {
     write_evaluation(&evaluation, &root.path().join("evaluation")).unwrap();
     let table = read_table(&root.path().join("evaluation/units.parquet"));
     let columns: Vec<String> = table.schema().fields().iter().map(|field| field.name().clone()).collect();
-    let scores = ["bps", "d2", "r2", "psth_r2", "ceiling_bps"];
+    let scores = ["bps", "d2", "r2", "psth_r2", "ceiling_bps", "state_ceiling_bps"];
     assert_eq!(
         columns,
         [["eid", "task", "unit", "unit_after_filters", "uuid", "region", "spikes"].to_vec(), scores.to_vec()]
@@ -84,8 +84,9 @@ fn units_are_a_row_per_session_task_and_unit() {
                 assert_eq!(Some(index("unit") as usize), label.index);
                 assert_eq!(index("unit_after_filters"), unit as u32);
                 assert_eq!(number("spikes", row), Some(expected.spikes));
-                let UnitScores { bps, d2, r2, psth_r2, ceiling_bps, .. } = *expected;
-                assert_eq!(scores.map(|name| number(name, row)), [bps, d2, r2, psth_r2, ceiling_bps]);
+                let UnitScores { bps, d2, r2, psth_r2, ceiling_bps, state_ceiling_bps, .. } = *expected;
+                let expected = [bps, d2, r2, psth_r2, ceiling_bps, state_ceiling_bps];
+                assert_eq!(scores.map(|name| number(name, row)), expected);
                 row += 1;
             }
         }
@@ -94,6 +95,7 @@ fn units_are_a_row_per_session_task_and_unit() {
     assert_eq!(number("bps", 5), None);
     assert!(number("bps", 6).is_some() && number("ceiling_bps", 6).is_some());
     assert_eq!(number("ceiling_bps", 4 * 14 + 6), None);
+    assert!(number("state_ceiling_bps", 6).is_some() && number("state_ceiling_bps", 4 * 14 + 6).is_none());
 }
 
 #[test]
@@ -144,8 +146,9 @@ fn the_summary_has_the_documented_keys() {
     assert_eq!(keys(simulated), [tasks.to_vec(), vec!["choice", "wheel-speed"]].concat());
     assert_eq!(keys(recorded), [tasks.to_vec(), vec!["wheel-speed"]].concat());
     for name in tasks {
-        assert_eq!(keys(&simulated[name]), [scores.to_vec(), vec!["ceiling"]].concat());
+        assert_eq!(keys(&simulated[name]), [scores.to_vec(), vec!["ceiling", "state_ceiling"]].concat());
         assert_eq!(keys(&simulated[name]["ceiling"]), scores);
+        assert_eq!(keys(&simulated[name]["state_ceiling"]), scores);
         assert_eq!(keys(&recorded[name]), scores);
         assert_eq!(recorded[name]["psth_r2"], Value::Null, "without conditions");
     }

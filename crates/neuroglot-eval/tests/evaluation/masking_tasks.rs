@@ -2,9 +2,9 @@
 
 use crate::brute_force::{self, mean};
 use crate::support::*;
-use neuroglot_data::{Session, Split};
+use neuroglot_data::{Session, SimulatorConfig, Split};
 use neuroglot_eval::results::{Evaluation, Scores, UnitScores};
-use neuroglot_eval::{Task, evaluate};
+use neuroglot_eval::{EvaluationOptions, Task, TestTrials, evaluate};
 use neuroglot_metrics::bootstrap_mean;
 use neuroglot_model::{Model, Prompt, Scheme};
 use neuroglot_train::MaskPool;
@@ -44,32 +44,46 @@ fn check_all_tasks(
     for (place, session) in sessions.iter().enumerate() {
         for (task, prompt) in Task::ALL.into_iter().zip(prompts) {
             let result = crate::support::task(&found.sessions[place], task);
-            let (mut scored, mut true_scores) = (Vec::new(), Vec::new());
+            let (mut scored, mut true_scores, mut state_scores) = (Vec::new(), Vec::new(), Vec::new());
+            let of_state =
+                if task == Task::Forward { Session::rates_given_past } else { Session::rates_given_latents };
             for (unit, unit_found) in result.per_unit.iter().enumerate() {
                 let what = format!("{} of unit {unit} of {}", task.name(), session.eid());
                 let outside = brute_force::region(session, unit).is_none();
                 if outside && !brute_force::scores_units_outside_regions(task) {
                     let nothing = [unit_found.bps, unit_found.d2, unit_found.r2, unit_found.psth_r2];
                     assert_eq!((nothing, unit_found.ceiling_bps), ([None; 4], None), "{what}");
+                    assert_eq!(unit_found.state_ceiling_bps, None, "{what}");
                     continue;
                 }
                 let predicted = brute_force::predicted(model, place, session, task, prompt, unit);
                 let expected = brute_force::unit_scores(session, task, unit, &predicted);
                 check_unit(unit_found, &expected, &what);
                 scored.push(expected);
-                let truth = session.trials_in(Split::Test).into_iter().flat_map(|trial| {
-                    let rates = session.true_rates(trial).unwrap();
-                    brute_force::column(session, task, unit, rates).into_iter().map(f32::ln)
-                });
-                let truth = brute_force::unit_scores(session, task, unit, &truth.collect::<Vec<f32>>());
+                let scores_of = |rates: fn(&Session, usize) -> Option<&[f32]>| {
+                    let of_trial = |trial| {
+                        let rates = rates(session, trial).unwrap();
+                        brute_force::column(session, task, unit, rates).into_iter().map(f32::ln)
+                    };
+                    let log_rates = session.trials_in(Split::Test).into_iter().flat_map(of_trial);
+                    brute_force::unit_scores(session, task, unit, &log_rates.collect::<Vec<f32>>())
+                };
+                let (truth, state) = (scores_of(Session::true_rates), scores_of(of_state));
                 assert_close(unit_found.ceiling_bps, truth.bps, &format!("ceiling: {what}"));
+                assert_close(unit_found.state_ceiling_bps, state.bps, &format!("state ceiling: {what}"));
                 true_scores.push(truth);
+                state_scores.push(state);
             }
             check_scores(&result.scores, &scored, task.name());
             check_scores(
                 result.ceiling.as_ref().unwrap(),
                 &true_scores,
                 &format!("ceiling: {}", task.name()),
+            );
+            check_scores(
+                result.state_ceiling.as_ref().unwrap(),
+                &state_scores,
+                &format!("state ceiling: {}", task.name()),
             );
         }
     }
@@ -217,4 +231,37 @@ fn progress_of_each_task_ends_with_all_that_is_hidden_in_turn() {
         assert_eq!(last[task], (total, total), "{task}");
     }
     assert!(last.contains_key("choice"));
+}
+
+/// What a unit's own excitability is worth is known: its share of the log-rate is normal with a standard deviation of 0.6,
+/// and the rates without it lose half its square in nats per spike, 0.18 / ln 2 = 0.26 bits.
+#[test]
+fn the_two_ceilings_differ_by_what_the_unit_s_own_excitability_is_worth() {
+    let simulator = SimulatorConfig { sessions: 3, units: 60, trials: 600, ..SimulatorConfig::default() };
+    let sessions = simulator.simulate().unwrap();
+    let (mut lost, mut of_forward) = (Vec::new(), Vec::new());
+    for session in &sessions {
+        let test = TestTrials::of(session).unwrap();
+        // What is predicted does not matter here.
+        let nothing = vec![0.0; test_entries(session)];
+        let score = |task| test.score(task, &nothing, &EvaluationOptions::default()).0;
+        let pooled = |scores: Option<Scores>| scores.unwrap().bps_pooled.unwrap();
+        for task in [Task::CoSmoothing, Task::IntraRegion, Task::InterRegion] {
+            let result = score(task);
+            lost.push(pooled(result.ceiling) - pooled(result.state_ceiling));
+        }
+        let result = score(Task::Forward);
+        of_forward.push(pooled(result.ceiling) - pooled(result.state_ceiling));
+    }
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    println!("lost: {lost:.4?}, forward {of_forward:.4?}");
+    assert!((mean(&lost) - 0.18 / 2f64.ln()).abs() < 0.02, "{lost:?}");
+    // Of 20 to 100 ms ahead, of a time constant of 0.6 s, no more than 1 − exp(−2 · 0.1 / 0.6) of it is lost; the latents of
+    // the next moments are not known either.
+    assert!(of_forward.iter().all(|lost| (0.0..0.18 / 2f64.ln()).contains(lost)), "{of_forward:?}");
+    assert!(mean(&of_forward) > 0.18 / 2f64.ln() * (1.0 - (-2.0 * 0.02 / 0.6f64).exp()), "{of_forward:?}");
+}
+
+fn test_entries(session: &Session) -> usize {
+    session.trials_in(Split::Test).len() * session.bins() * session.units().len()
 }

@@ -1,6 +1,8 @@
 //! Small sessions and small models.
 
-use neuroglot_data::{Behaviour, Session, SessionParts, SimulatorConfig, SpikeCountsBuilder, Split};
+use neuroglot_data::{
+    Behaviour, Session, SessionParts, SimulatorConfig, SpikeCountsBuilder, Split, TrueRates,
+};
 use neuroglot_engine::CpuDevice;
 use neuroglot_eval::results::{Evaluation, SessionEvaluation, TaskResult};
 use neuroglot_eval::{EvalError, EvaluationOptions, Task, TaskSelection, evaluate};
@@ -38,7 +40,15 @@ pub fn two_sessions() -> Vec<Session> {
 
 /// The session with changed parts.
 pub fn with_parts(session: &Session, change: impl FnOnce(&mut SessionParts)) -> Session {
-    let rates = (0..session.trials()).filter_map(|trial| session.true_rates(trial));
+    let all = |rates: fn(&Session, usize) -> Option<&[f32]>| {
+        let rates: Option<Vec<&[f32]>> = (0..session.trials()).map(|trial| rates(session, trial)).collect();
+        rates.map(|rates| rates.concat())
+    };
+    let true_rates = all(Session::true_rates).map(|rates| TrueRates {
+        rates,
+        given_latents: all(Session::rates_given_latents),
+        given_past: all(Session::rates_given_past),
+    });
     let mut parts = SessionParts {
         eid: session.eid().into(),
         subject: session.subject().into(),
@@ -48,7 +58,7 @@ pub fn with_parts(session: &Session, change: impl FnOnce(&mut SessionParts)) -> 
         splits: session.splits().to_vec(),
         counts: session.counts().clone(),
         behaviours: session.behaviours().clone(),
-        true_rates: session.has_true_rates().then(|| rates.flatten().copied().collect()),
+        true_rates,
     };
     change(&mut parts);
     Session::new(parts).unwrap()

@@ -25,7 +25,7 @@ mod translation;
 mod write;
 
 pub use error::ReportError;
-pub use learning_curve::LearningCurve;
+pub use learning_curve::{LearningCurve, ScoredCurve, ScoredPoint};
 pub use picture::PageFormat;
 pub use report::{Curve, Report, RunSection};
 pub use study::StudyReport;

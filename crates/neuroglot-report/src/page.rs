@@ -4,13 +4,15 @@ use crate::Report;
 use crate::compare::{self, ComparedSession};
 use crate::document::{Section, document};
 use crate::sections::{
-    MOST_PICTURED_SESSIONS, curves, examples, facts, reading, regions, scores, session_name, skipped, units,
+    MOST_PICTURED_SESSIONS, curves, examples, facts, reading, region_styles, regions, scores, session_name,
+    skipped, units,
 };
 use crate::text::escape;
 
 /// The HTML document.
 pub(crate) fn render(report: &Report) -> String {
     let sessions = compare::sessions(report);
+    let styles = region_styles(&sessions);
     let results = if sessions.is_empty() {
         "<p>No run has been evaluated yet.</p>\n".to_string()
     } else {
@@ -21,10 +23,10 @@ pub(crate) fn render(report: &Report) -> String {
     let sections: Vec<Section> = [
         section("scores", "Scores", results),
         section("reading", "How to read this", how_to_read),
-        section("units", "Unit by unit", units::html(report, &sessions)),
-        section("examples", "Example units", examples::html(report, &sessions)),
+        section("units", "Unit by unit", units::html(report, &sessions, &styles)),
+        section("examples", "Example units", examples::html(report, &sessions, &styles)),
         section("curves", "Training", curves::html(report)),
-        section("regions", "Region by region", regions::html(report, &sessions)),
+        section("regions", "Region by region", regions::html(report, &sessions, &styles)),
         section("skipped", "Not evaluated", skipped::html(report, &sessions)),
     ]
     .into_iter()

@@ -3,6 +3,7 @@
 use crate::document::{Section, document};
 use crate::number::decimal;
 use crate::plot::matrix::MOST_REGIONS;
+use crate::plot::region_styles::RegionStyles;
 use crate::sections::regions;
 use crate::table::{Cell, Group, Row, Table};
 use crate::text::{counted, escape};
@@ -26,7 +27,8 @@ impl TranslationPage {
     /// The page: one HTML document without external references or scripts.
     pub fn to_html(&self) -> String {
         let Translation { eid, subject, trials, matrix } = &self.translation;
-        let figure = regions::figure(&self.run, matrix, regions::largest(matrix));
+        let styles = RegionStyles::of(matrix.regions.iter().map(String::as_str));
+        let figure = regions::figure(&self.run, matrix, regions::largest(matrix), &styles);
         let count = matrix.regions.len();
         let left_out = if count > MOST_REGIONS {
             format!("<p class=\"note\">The first {MOST_REGIONS} of {count} regions are drawn.</p>\n")

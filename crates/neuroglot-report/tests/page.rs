@@ -167,15 +167,19 @@ fn table_holds_the_scores_and_marks_a_run_only_if_its_paired_difference_is_clear
         session.tasks[1].scores.bps = second;
         session.tasks[0].scores.d2 = None;
         session.tasks[0].ceiling.as_mut().expect("simulated").bps = value(0.75, 0.7, 0.8);
+        session.tasks[0].state_ceiling.as_mut().expect("simulated").bps = value(0.625, 0.6, 0.65);
     }
     let html = report.to_html();
     let document = parsed(&html);
     let cells = row(&document, "Session SIM_000", "co-smoothing", "bits/spike, mean over units");
-    assert_eq!(cells, ["0.500 [0.400, 0.600]", "0.450 [0.350, 0.550]", "0.750 [0.700, 0.800]"]);
+    assert_eq!(
+        cells,
+        ["0.500 [0.400, 0.600]", "0.450 [0.350, 0.550]", "0.750 [0.700, 0.800]", "0.625 [0.600, 0.650]"]
+    );
     assert_eq!(row(&document, "Session SIM_000", "co-smoothing", "Poisson D²")[..2], ["n/a", "n/a"]);
     assert_eq!(
         row(&document, "Session SIM_000", "decoding", "choice, accuracy (chance 0.548)"),
-        ["0.855", "0.810", "–"]
+        ["0.855", "0.810", "–", "–"]
     );
     assert!(html.contains("<strong>0.500 <span>[0.400, 0.600]</span></strong>"));
     let bold: Vec<String> = named(&document, "strong").map(text_of).collect();
@@ -247,6 +251,7 @@ fn values_that_are_missing_or_not_finite_leave_the_page_whole() {
         for (index, unit) in session.tasks[0].per_unit.iter_mut().enumerate() {
             unit.bps = [None, Some(f64::NAN), Some(f64::INFINITY), Some(1e300), Some(0.1)][index % 5];
             unit.ceiling_bps = Some(f64::NAN);
+            unit.state_ceiling_bps = Some(f64::INFINITY);
         }
         session.tasks[1].per_unit.clear();
         session.tasks[2].scores.bps =

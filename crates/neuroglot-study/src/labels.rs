@@ -1,7 +1,6 @@
 //! What methods are called in tables.
 
 use crate::cell::{Method, TrainedMethod};
-use neuroglot_model::Architecture;
 use neuroglot_train::MaskPool;
 
 /// A mask as it is written in the field.
@@ -12,19 +11,10 @@ pub(crate) fn mask(mask: MaskPool) -> String {
     }
 }
 
-/// An architecture as it is written in the field.
-pub(crate) fn model(model: Architecture) -> String {
-    match model.name() {
-        "ndt1-stitch" => "NDT1-stitch".to_owned(),
-        "ndt2" => "NDT2".to_owned(),
-        other => other.to_owned(),
-    }
-}
-
 /// Architecture, and recipe where there is one: what stays the same in a comparison of masks.
 pub(crate) fn architecture(trained: &TrainedMethod) -> String {
     let recipe = trained.recipe.as_ref().map(|recipe| format!(", recipe {recipe}"));
-    model(trained.model) + recipe.as_deref().unwrap_or_default()
+    trained.model.label().to_owned() + recipe.as_deref().unwrap_or_default()
 }
 
 /// `from scratch`, or what it was pretrained on.

@@ -199,7 +199,7 @@ impl<'a> Maker<'a> {
             let recipe = recipe.unwrap_or_default();
             format!("{}{recipe}, {}", labels::mask(method.mask), labels::start(method))
         };
-        let name = |method: &TrainedMethod| labels::model(method.model);
+        let name = |method: &TrainedMethod| method.model.label().to_owned();
         let lines = lines(self.scratch_and_most(), group, name, |method| method.model == *first);
         let caption = "Architectures trained alike.";
         self.table("architectures", "Architectures", caption, &Line::compared_only(lines))
@@ -209,7 +209,7 @@ impl<'a> Maker<'a> {
     fn recipes(&self) -> Option<ScoreTable> {
         let first = &self.file.recipes.first()?.name;
         let group = |method: &TrainedMethod| {
-            let (model, mask) = (labels::model(method.model), labels::mask(method.mask));
+            let (model, mask) = (method.model.label().to_owned(), labels::mask(method.mask));
             format!("{model} {mask}, {}", labels::start(method))
         };
         let name = |method: &TrainedMethod| method.recipe.clone().unwrap_or_default();

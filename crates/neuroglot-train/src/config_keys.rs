@@ -48,6 +48,18 @@ impl RunConfig {
         toml::to_string(self).expect("settings are TOML")
     }
 
+    /// `KEY=VALUE` of each setting whose value differs from that in `other`: what changes `other` to these settings.
+    pub fn settings_beside(&self, other: &RunConfig) -> Vec<String> {
+        let of = |config: &RunConfig| leaves(&Table::try_from(config).expect("settings are TOML"));
+        let pairs = of(self).into_iter().zip(of(other));
+        let as_typed = |value: Value| match value {
+            Value::String(text) if parse_value(&text) == Value::String(text.clone()) => text,
+            value => value.to_string(),
+        };
+        let changed = pairs.filter(|(a, b)| a != b);
+        changed.map(|((key, value), _)| format!("{key}={}", as_typed(value))).collect()
+    }
+
     /// Keys whose values differ between two configurations, as `key: this, not that`.
     pub fn differences(&self, other: &RunConfig) -> Vec<String> {
         let of = |config: &RunConfig| leaves(&Table::try_from(config).expect("settings are TOML"));

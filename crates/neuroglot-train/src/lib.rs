@@ -40,7 +40,7 @@ pub use error::TrainError;
 pub use import::{Imported, SessionTable, TableSession, import_checkpoint};
 pub use model_folder::{ModelFolder, named_in_short};
 pub use recipe::Recipe;
-pub use run_folder::{EpochRecord, RunFolder, RunInfo, SchemeScores};
+pub use run_folder::{EpochRecord, ImportSource, RunFolder, RunInfo, SchemeScores};
 pub use schedule::OneCycle;
 pub use step_check::{StepDifference, compare_steps};
 pub use streams::{Purpose, stream};

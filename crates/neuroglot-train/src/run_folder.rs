@@ -29,6 +29,22 @@ pub struct RunInfo {
     pub seconds: f64,
     /// Whether all epochs are done (or training stopped early).
     pub finished: bool,
+    /// What the run was imported from, if it was not trained here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub imported: Option<ImportSource>,
+}
+
+/// What a run was imported from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImportSource {
+    /// The published checkpoint.
+    pub file: PathBuf,
+    /// The table of its sessions.
+    pub table: PathBuf,
+    /// The folder from which the table's relative session paths lead to the sessions.
+    pub folder: PathBuf,
+    /// Attention heads that were asked for.
+    pub heads: usize,
 }
 
 /// A line of `metrics.jsonl`.
@@ -354,6 +370,7 @@ mod tests {
             parameters: 1,
             seconds: 0.0,
             finished: false,
+            imported: None,
         };
         folder.write_info(&info).unwrap();
         let (folder, lock) = RunFolder::claim(root.path()).unwrap();

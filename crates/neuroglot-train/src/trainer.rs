@@ -248,6 +248,7 @@ impl<'a> Trainer<'a> {
             parameters: model.parameters().iter().map(|info| info.values() as u64).sum(),
             seconds: 0.0,
             finished: false,
+            imported: None,
         };
         Ok(Self {
             config,

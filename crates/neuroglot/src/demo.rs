@@ -12,10 +12,10 @@ use crate::shell::word;
 use crate::training::Training;
 use neuroglot::data::SimulatorConfig;
 use neuroglot::files::OutputLock;
-use neuroglot::train::{RunConfig, Start};
+use neuroglot::train::{Recipe, Start};
 use std::path::Path;
 
-/// Small enough for a laptop, long enough for multi-task masking to pay.
+/// What is changed of the recipe: small enough for a laptop, long enough for multi-task masking to pay.
 const SETTINGS: [&str; 7] = [
     "model.hidden=64",
     "model.channels=64",
@@ -49,7 +49,7 @@ pub fn run(out: &Path, seed: u64, compute: &Compute, console: &Console) -> Resul
         let run = out.join(mask);
         let training = Training {
             title: mask,
-            config: &RunConfig::load(None, &settings)?,
+            config: &Recipe::Neuroglot.defaults().changed(None, &settings)?,
             sessions: &sessions,
             paths: &paths,
             out: &run,
@@ -72,7 +72,10 @@ pub fn run(out: &Path, seed: u64, compute: &Compute, console: &Console) -> Resul
     }
     let runs = runs::open(&names.map(|name| out.join(name)))?;
     let page = out.join("report.html");
-    report_of_runs(&runs, &page)?.write(&page)?;
+    let mut report = report_of_runs(&runs, None, &page)?;
+    // The sessions were made here too: what makes the runs alone would not do.
+    report.commands = vec![format!("neuroglot demo --out {} --seed {seed}", word(out))];
+    report.write(&page)?;
     console.result(table_of_runs(&runs, false, console)?)?;
     console.result(page.display())
 }

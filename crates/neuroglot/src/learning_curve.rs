@@ -12,7 +12,7 @@ use crate::training::Training;
 use neuroglot::data::{Session, Split};
 use neuroglot::eval::results::Evaluation;
 use neuroglot::eval::{Task, read_evaluation};
-use neuroglot::report::Curve;
+use neuroglot::report::{ScoredCurve, ScoredPoint};
 use neuroglot::train::{DataConfig, RunConfig, Start, TrainConfig};
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -165,19 +165,21 @@ fn scores(evaluation: &Evaluation) -> BTreeMap<String, PointScores> {
 }
 
 /// A panel per task and a line per start, over the number of trials.
-pub fn curves(points: &[Point]) -> Vec<Curve> {
-    let mut curves: Vec<Curve> = Vec::new();
+pub fn curves(points: &[Point]) -> Vec<ScoredCurve> {
+    let mut curves: Vec<ScoredCurve> = Vec::new();
     let mut points: Vec<&Point> = points.iter().collect();
     points.sort_by_key(|point| point.trials);
     for task in Task::ALL.map(Task::name) {
         for start in ["fine-tuned", "from-scratch"] {
-            let of_start = points.iter().filter(|point| point.start == start);
-            let scored =
-                of_start.filter_map(|point| Some((point.trials as f64, point.scores.get(task)?.bps?)));
-            let line: Vec<(f64, f64)> = scored.collect();
+            let scored = points.iter().filter(|point| point.start == start).filter_map(|point| {
+                let scores = point.scores.get(task)?;
+                let interval = scores.low.zip(scores.high);
+                Some(ScoredPoint { trials: point.trials as u64, score: scores.bps?, interval })
+            });
+            let line: Vec<ScoredPoint> = scored.collect();
             if !line.is_empty() {
-                let panel = format!("{task}, bits/spike of test trials, mean over units");
-                curves.push(Curve { panel, label: start.replace('-', " "), points: line });
+                let label = if start == "fine-tuned" { start } else { "from scratch" };
+                curves.push(ScoredCurve { panel: task.to_owned(), label: label.to_owned(), points: line });
             }
         }
     }
@@ -190,13 +192,11 @@ mod tests {
 
     #[test]
     fn lines_go_from_few_trials_to_many_and_leave_out_what_is_undefined() {
-        let point = |start, trials, bps| Point {
-            start,
-            trials,
-            steps: 1,
-            run: PathBuf::new(),
-            scores: [("forward".to_owned(), PointScores { bps, low: None, high: None, bps_pooled: None })]
-                .into(),
+        let point = |start, trials, bps: Option<f64>| {
+            let ends = (bps.map(|bps| bps - 0.125), bps.map(|bps| bps + 0.125));
+            let scores = PointScores { bps, low: ends.0, high: ends.1, bps_pooled: None };
+            let scores = [("forward".to_owned(), scores)].into();
+            Point { start, trials, steps: 1, run: PathBuf::new(), scores }
         };
         let curves = curves(&[
             point("fine-tuned", 32, Some(0.5)),
@@ -204,8 +204,9 @@ mod tests {
             point("fine-tuned", 16, Some(0.25)),
         ]);
         assert_eq!(curves.len(), 1);
-        assert_eq!(curves[0].label, "fine tuned");
-        assert_eq!(curves[0].points, [(16.0, 0.25), (32.0, 0.5)]);
-        assert!(curves[0].panel.starts_with("forward, bits/spike"));
+        assert_eq!((curves[0].panel.as_str(), curves[0].label.as_str()), ("forward", "fine-tuned"));
+        let expected = [(16, 0.25, Some((0.125, 0.375))), (32, 0.5, Some((0.375, 0.625)))];
+        let expected = expected.map(|(trials, score, interval)| ScoredPoint { trials, score, interval });
+        assert_eq!(curves[0].points, expected);
     }
 }

@@ -2,6 +2,7 @@
 
 mod baseline_folder;
 mod beside_psth;
+mod ceilings;
 mod cli;
 mod command_error;
 mod commands;
@@ -25,6 +26,7 @@ mod number;
 mod overlap;
 mod preparing;
 mod progress;
+mod remaking;
 mod report_of_baseline;
 mod report_of_runs;
 mod report_of_study;

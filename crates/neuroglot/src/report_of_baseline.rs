@@ -4,8 +4,7 @@ use crate::baseline_folder::BaselineInfo;
 use crate::number::duration;
 use crate::shell::word;
 use neuroglot::baselines::{Baseline, Choice};
-use neuroglot::train::DataConfig;
-use serde_json::{Map, Value};
+use neuroglot::train::RunConfig;
 use std::path::Path;
 
 /// Name and value of what holds for the baseline.
@@ -48,7 +47,8 @@ pub fn command(info: &BaselineInfo, path: &Path) -> String {
     let out = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut command =
         format!("neuroglot baseline {} {} --out {}", info.baseline, sessions.join(" "), word(out));
-    for setting in settings(&info.data) {
+    let config = RunConfig { data: info.data.clone(), ..RunConfig::default() };
+    for setting in config.settings_beside(&RunConfig::default()) {
         command.push_str(&format!(" --set {}", word(setting)));
     }
     if let Some(tasks) = &info.tasks {
@@ -57,23 +57,16 @@ pub fn command(info: &BaselineInfo, path: &Path) -> String {
     if info.seed != 42 {
         command.push_str(&format!(" --seed {}", info.seed));
     }
+    if path.file_name().is_some_and(|name| name.to_string_lossy() != info.baseline) {
+        command.push_str(&format!("  # makes {}", word(out.join(&info.baseline)).replace(['\n', '\r'], "?")));
+    }
     command
-}
-
-/// `KEY=VALUE` of each setting that is not the default. What JSON writes of them is TOML too.
-fn settings(data: &DataConfig) -> Vec<String> {
-    let object = |data: &DataConfig| match serde_json::to_value(data) {
-        Ok(Value::Object(object)) => object,
-        _ => Map::new(),
-    };
-    let defaults = object(&DataConfig::default());
-    let changed = object(data).into_iter().filter(|(key, value)| defaults.get(key) != Some(value));
-    changed.map(|(key, value)| format!("data.{key}={value}")).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use neuroglot::train::DataConfig;
 
     fn info() -> BaselineInfo {
         BaselineInfo {
@@ -99,9 +92,8 @@ mod tests {
         let options =
             r#" --set data.min_rate=0.5 --set 'data.regions=["CA1"]' --tasks forward,choice --seed 7"#;
         assert_eq!(super::command(&info, path), format!("{command}{options}"));
-        // It says what it was made with when it is read back.
-        let arguments: Vec<String> = settings(&info.data);
-        assert_eq!(neuroglot::train::RunConfig::load(None, &arguments).unwrap().data, info.data);
+        let renamed = super::command(&self::info(), Path::new("baselines/glm"));
+        assert!(renamed.ends_with("--out baselines  # makes baselines/poisson-glm"), "{renamed}");
     }
 
     #[test]

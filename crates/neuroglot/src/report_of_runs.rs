@@ -3,12 +3,13 @@
 use crate::CommandError;
 use crate::beside_psth;
 use crate::number::{counted, duration};
+use crate::remaking::{commands_of_run, evaluation_command, was_imported};
 use crate::report_of_baseline;
 use crate::run_summary::rise_in_words;
 use crate::runs::{NamedRun, ScoredFolder};
 use crate::shell::word;
 use neuroglot::eval::results::Evaluation;
-use neuroglot::model::ModelConfig;
+use neuroglot::model::{Architecture, ModelConfig};
 use neuroglot::report::{Curve, Report, RunSection};
 use neuroglot::train::{EpochRecord, ModelFolder, RunConfig, RunFolder, RunInfo, late_rise};
 use std::collections::BTreeMap;
@@ -17,18 +18,21 @@ use std::path::Path;
 const LOSS_PANEL: &str = "training loss (nats per hidden entry)";
 const VALIDATION_PANEL: &str = "validation bits/spike, pooled over units";
 
-/// Gathers a report, to be written to `out`.
+/// Gathers a report, to be written to `out`; the names of the runs are its title where none is given.
 ///
 /// # Errors
 /// A file of a run that cannot be read or understood.
-pub fn report_of_runs(runs: &[NamedRun], out: &Path) -> Result<Report, CommandError> {
-    let (mut sections, mut commands) = (Vec::new(), Vec::new());
+pub fn report_of_runs(runs: &[NamedRun], title: Option<&str>, out: &Path) -> Result<Report, CommandError> {
+    let (mut sections, mut commands, mut told) = (Vec::new(), Vec::new(), Vec::new());
     for run in runs {
         match &run.folder {
             ScoredFolder::Run(folder) => {
-                let (config, info) = (folder.config()?, folder.info()?);
-                sections.push(section(run, folder, &config, &info)?);
-                commands.extend(commands_of(folder, &info));
+                let section = section(run, folder)?;
+                commands.extend(commands_of_run(folder, &mut told)?);
+                if let Some(evaluation) = &section.evaluation {
+                    commands.push(evaluation_command(folder, evaluation)?);
+                }
+                sections.push(section);
             }
             ScoredFolder::Checkpoint(folder) => {
                 let path = word(folder.path());
@@ -49,10 +53,11 @@ pub fn report_of_runs(runs: &[NamedRun], out: &Path) -> Result<Report, CommandEr
     }
     let paths = runs.iter().map(|run| word(run.folder.path()));
     let paths = paths.collect::<Vec<_>>().join(" ");
-    commands.push(format!("neuroglot report {paths} --out {}", word(out)));
+    let titled = title.map_or(String::new(), |title| format!(" --title {}", word(title)));
+    commands.push(format!("neuroglot report {paths} --out {}{titled}", word(out)));
     let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     Ok(Report {
-        title: names.join(" · "),
+        title: title.map_or_else(|| names.join(" · "), str::to_owned),
         subtitle: "Models trained to predict what was hidden from them in recordings of spikes, scored on trials they \
                    never saw."
             .to_owned(),
@@ -62,15 +67,10 @@ pub fn report_of_runs(runs: &[NamedRun], out: &Path) -> Result<Report, CommandEr
     })
 }
 
-fn section(
-    run: &NamedRun,
-    folder: &RunFolder,
-    config: &RunConfig,
-    info: &RunInfo,
-) -> Result<RunSection, CommandError> {
-    let records = folder.metrics()?;
+fn section(run: &NamedRun, folder: &RunFolder) -> Result<RunSection, CommandError> {
+    let (config, info, records) = (folder.config()?, folder.info()?, folder.metrics()?);
     let evaluation = run.folder.evaluation()?;
-    let mut facts = facts(config, info, &records);
+    let mut facts = facts(&config, &info, &records);
     facts.push(evaluated(evaluation.as_ref()));
     let short = late_rise(&records)
         .filter(|_| info.finished)
@@ -99,7 +99,7 @@ fn checkpoint_section(run: &NamedRun, folder: &ModelFolder) -> Result<RunSection
     let checkpoint = folder.config();
     let facts = [
         ("masking", checkpoint.mask.scheme.name().to_owned()),
-        ("model", model_in_words(&checkpoint.model)),
+        ("model", in_words(&checkpoint.model)),
         ("sessions", checkpoint.sessions.len().to_string()),
         ("epochs", checkpoint.epoch.to_string()),
         ("steps", checkpoint.step.to_string()),
@@ -113,10 +113,6 @@ fn checkpoint_section(run: &NamedRun, folder: &ModelFolder) -> Result<RunSection
     Ok(RunSection { name: run.name.clone(), facts, curves: Vec::new(), evaluation })
 }
 
-fn model_in_words(model: &ModelConfig) -> String {
-    format!("NDT1-stitch, {} of width {}", counted(model.layers, "block"), model.hidden)
-}
-
 fn facts(config: &RunConfig, info: &RunInfo, records: &[EpochRecord]) -> Vec<(String, String)> {
     let (epochs, steps) = records.last().map_or((0, 0), |record| (record.epoch, record.step));
     let planned = config.train.epochs;
@@ -127,9 +123,24 @@ fn facts(config: &RunConfig, info: &RunInfo, records: &[EpochRecord]) -> Vec<(St
     };
     let scored = records.iter().filter_map(|record| record.score.map(|score| (record.epoch, score)));
     let best = scored.reduce(|best, next| if next.1 > best.1 { next } else { best });
+    let fact = |(name, value): (&str, String)| (name.to_owned(), value);
+    if was_imported(config, info, records) {
+        let from =
+            info.imported.as_ref().map_or(String::new(), |from| format!(" from {}", from.file.display()));
+        let facts = [
+            ("masking", config.mask.scheme.name().to_owned()),
+            ("model", in_words(&config.model)),
+            ("parameters", info.parameters.to_string()),
+            ("sessions", info.sessions.len().to_string()),
+            ("trained", format!("elsewhere, and imported{from}")),
+            ("lowest rate of a unit", format!("{} Hz", config.data.min_rate)),
+            ("version", info.version.clone()),
+        ];
+        return facts.map(fact).into();
+    }
     let facts = [
         ("masking", config.mask.scheme.name().to_owned()),
-        ("model", model_in_words(&config.model)),
+        ("model", in_words(&config.model)),
         ("parameters", info.parameters.to_string()),
         ("sessions", info.sessions.len().to_string()),
         ("epochs", progress),
@@ -143,7 +154,17 @@ fn facts(config: &RunConfig, info: &RunInfo, records: &[EpochRecord]) -> Vec<(St
         ("device", info.device.clone()),
         ("version", info.version.clone()),
     ];
-    facts.map(|(name, value)| (name.to_owned(), value)).into()
+    facts.map(fact).into()
+}
+
+/// Kind and size of a model.
+fn in_words(model: &ModelConfig) -> String {
+    let patches = match model.architecture {
+        Architecture::Ndt1Stitch => String::new(),
+        Architecture::Ndt2 => format!(", patches of {}", counted(model.patch, "unit")),
+    };
+    let (kind, blocks) = (model.architecture.label(), counted(model.layers, "block"));
+    format!("{kind}, {blocks} of width {}{patches}", model.hidden)
 }
 
 /// Takes out what all of several runs say alike.
@@ -183,18 +204,6 @@ fn curves(records: &[EpochRecord]) -> Vec<Curve> {
     curves
 }
 
-/// The commands that make a run and its evaluation again.
-fn commands_of(folder: &RunFolder, info: &RunInfo) -> [String; 2] {
-    let path = word(folder.path());
-    let config = word(folder.path().join("config.toml"));
-    let sessions: Vec<String> = info.sessions.iter().map(word).collect();
-    let sessions = sessions.join(" ");
-    [
-        format!("neuroglot train {sessions} --config {config} --out {path}"),
-        format!("neuroglot evaluate {path}"),
-    ]
-}
-
 /// Why no epoch is the best.
 fn without_best(records: &[EpochRecord]) -> &'static str {
     match records.iter().any(|record| !record.validation.is_empty()) {
@@ -229,6 +238,14 @@ mod tests {
         assert_eq!(curves[0].points, [(1.0, 0.5), (2.0, 0.5)]);
         assert_eq!(curves[1].points, [(2.0, 0.5)]);
         assert_eq!(curves[2].points, [(2.0, 0.5)]);
+    }
+
+    #[test]
+    fn a_model_is_called_what_it_is() {
+        let ndt1 = ModelConfig { layers: 5, hidden: 512, patch: 128, ..ModelConfig::default() };
+        let ndt2 = ModelConfig { architecture: Architecture::Ndt2, layers: 1, ..ndt1.clone() };
+        assert_eq!(in_words(&ndt1), "NDT1-stitch, 5 blocks of width 512");
+        assert_eq!(in_words(&ndt2), "NDT2, 1 block of width 512, patches of 128 units");
     }
 
     #[test]

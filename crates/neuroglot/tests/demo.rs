@@ -30,16 +30,29 @@ fn the_demo_shows_that_multi_task_masking_pays_and_never_beats_the_truth() {
         assert_eq!(evaluation.sessions.len(), 3);
         for session in &evaluation.sessions {
             for result in &session.tasks {
-                let ceiling = result.ceiling.unwrap();
+                let (ceiling, state) = (result.ceiling.unwrap(), result.state_ceiling.unwrap());
                 let (scores, name) = (result.scores, format!("{} {}", session.eid, result.task));
                 assert!(scores.bps.unwrap().mean < ceiling.bps.unwrap().mean, "{name}");
                 assert!(scores.bps_pooled.unwrap() < ceiling.bps_pooled.unwrap(), "{name}");
                 assert!(scores.d2.unwrap() < ceiling.d2.unwrap(), "{name}");
-                assert!(ceiling.bps.unwrap().low > 0.1, "{name}: there is something to learn");
+                // Nor what one would predict who knows the true state.
+                assert!(scores.bps.unwrap().mean < state.bps.unwrap().mean, "{name}");
+                assert!(scores.bps_pooled.unwrap() < state.bps_pooled.unwrap(), "{name}");
+                assert!(scores.d2.unwrap() < state.d2.unwrap(), "{name}");
+                assert!(state.bps_pooled.unwrap() < ceiling.bps_pooled.unwrap(), "{name}");
+                assert!(state.bps.unwrap().low > 0.1, "{name}: there is something to learn");
             }
         }
     }
-    // Equal steps for both.
+    // What the ceilings are is said where they are shown.
+    assert!(printed.contains("no model that sees spikes alone can reach them"), "{printed}");
+    assert!(printed.contains("true state  the best prediction"), "{printed}");
+    // The recipe that is recommended, and equal steps for both.
+    for run in ["temporal", "mtm"] {
+        let folder = workplace.path(&format!("neuroglot-demo/{run}"));
+        let config = neuroglot::train::RunFolder::open(&folder).unwrap().config().unwrap();
+        assert!(config.model.rope && config.mask.causal_ratio == 0.45, "{run}");
+    }
     let steps = |run: &str| {
         let run =
             neuroglot::train::RunFolder::open(&workplace.path(&format!("neuroglot-demo/{run}"))).unwrap();

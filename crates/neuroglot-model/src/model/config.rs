@@ -32,6 +32,14 @@ impl Architecture {
             Architecture::Ndt2 => "ndt2",
         }
     }
+
+    /// The name as it is written in the field, for tables and pages.
+    pub fn label(self) -> &'static str {
+        match self {
+            Architecture::Ndt1Stitch => "NDT1-stitch",
+            Architecture::Ndt2 => "NDT2",
+        }
+    }
 }
 
 impl std::fmt::Display for Architecture {

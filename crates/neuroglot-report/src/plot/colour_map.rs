@@ -28,11 +28,29 @@ pub(crate) fn wants_dark_text(colour: Rgb) -> bool {
 
 /// Relative luminance (WCAG 2): 0 for black, 1 for white.
 pub(crate) fn relative_luminance(colour: Rgb) -> f64 {
-    let [red, green, blue] = colour.map(|channel| {
-        let channel = f64::from(channel) / 255.0;
-        if channel <= 0.04045 { channel / 12.92 } else { ((channel + 0.055) / 1.055).powf(2.4) }
-    });
+    let [red, green, blue] = colour.map(linear);
     0.2126 * red + 0.7152 * green + 0.0722 * blue
+}
+
+/// The colour that `#rrggbb` stands for.
+pub(crate) fn of_hex(text: &str) -> Option<Rgb> {
+    let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6 && digits.is_ascii())?;
+    let channel = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).ok();
+    Some([channel(0)?, channel(2)?, channel(4)?])
+}
+
+/// How different two colours look: their distance in Oklab, 1 between black and white.
+pub(crate) fn oklab_distance(one: Rgb, other: Rgb) -> f64 {
+    let (one, other) = (to_oklab(one), to_oklab(other));
+    one.iter().zip(other).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
+}
+
+/// A colour with its lightness changed, within what is seen on white and is not black, and its hue turned by degrees.
+pub(crate) fn hue_turned(colour: Rgb, lightness: f64, degrees: f64) -> Rgb {
+    let [own, a, b] = to_oklab(colour);
+    // Grey has no hue to turn: it gets a little chroma.
+    let chroma = a.hypot(b).max(0.08);
+    from_oklch((own + lightness).clamp(0.35, 0.85), chroma, b.atan2(a).to_degrees() + degrees)
 }
 
 /// `#rrggbb`.
@@ -66,9 +84,41 @@ fn from_oklch(lightness: f64, chroma: f64, hue_degrees: f64) -> Rgb {
     })
 }
 
+/// sRGB to Oklab: lightness, a (green to red), b (blue to yellow).
+fn to_oklab(colour: Rgb) -> [f64; 3] {
+    let [red, green, blue] = colour.map(linear);
+    let long = (0.4122214708 * red + 0.5363325363 * green + 0.0514459929 * blue).cbrt();
+    let medium = (0.2119034982 * red + 0.6806995451 * green + 0.1073969566 * blue).cbrt();
+    let short = (0.0883024619 * red + 0.2817188376 * green + 0.6299787005 * blue).cbrt();
+    [
+        0.2104542553 * long + 0.7936177850 * medium - 0.0040720468 * short,
+        1.9779984951 * long - 2.4285922050 * medium + 0.4505937099 * short,
+        0.0259040371 * long + 0.7827717662 * medium - 0.8086757660 * short,
+    ]
+}
+
+/// A channel of sRGB on a linear scale of light.
+fn linear(channel: u8) -> f64 {
+    let channel = f64::from(channel) / 255.0;
+    if channel <= 0.04045 { channel / 12.92 } else { ((channel + 0.055) / 1.055).powf(2.4) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn oklab_is_there_and_back_again() {
+        // sRGB red is L 0.62796, C 0.25768 (CSS Color 4).
+        let [lightness, a, b] = to_oklab([255, 0, 0]);
+        assert!((lightness - 0.62796).abs() < 1e-4 && (a.hypot(b) - 0.25768).abs() < 1e-4);
+        for colour in [[255, 144, 159], [8, 133, 140], [126, 208, 75]] {
+            assert_eq!(hue_turned(colour, 0.0, 360.0), colour);
+        }
+        assert!((oklab_distance([0; 3], [255; 3]) - 1.0).abs() < 1e-4);
+        assert_eq!(of_hex("#0072B2"), Some([0, 0x72, 0xB2]));
+        assert_eq!((of_hex("#0072B"), of_hex("0072B2"), of_hex("#00é2B")), (None, None, None));
+    }
 
     #[test]
     fn oklch_matches_published_colours() {

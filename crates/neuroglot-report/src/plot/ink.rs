@@ -1,7 +1,6 @@
 //! Colours of marks, and of brain regions by the tree of the Allen atlas.
 
 use super::colour_map::{Rgb, hex, relative_luminance};
-use super::palette::OTHER;
 use neuroglot_regions::{Atlas, is_region};
 
 /// Relative luminance of what stands out from white by 3 : 1, the least contrast of graphical objects (WCAG 2.2, 1.4.11).
@@ -21,17 +20,18 @@ impl Ink {
         Ink { fill: colour.to_owned(), edge: colour.to_owned() }
     }
 
-    /// The Allen atlas's colour of a region, outlined by a darker shade; grey for `root`, `void` and the like, and
-    /// `fallback` for a label that the tree does not have.
-    pub fn of_region(label: &str, fallback: &str) -> Ink {
-        let region = Atlas::allen().find(label);
-        match region {
-            Some(region) if region.is_region() => {
-                Ink { fill: region.hex(), edge: hex(darkened(region.colour)) }
-            }
-            Some(_) => Ink::plain(OTHER),
-            None if !is_region(label) => Ink::plain(OTHER),
-            None => Ink::plain(fallback),
+    /// A colour, outlined by a shade of it that can be seen on white.
+    pub fn outlined(colour: Rgb) -> Ink {
+        Ink { fill: hex(colour), edge: hex(darkened(colour)) }
+    }
+
+    /// What the Allen atlas knows of a label.
+    pub fn known(label: &str) -> Known {
+        match Atlas::allen().find(label) {
+            Some(region) if region.is_region() => Known::Region(region.colour),
+            Some(_) => Known::Nothing,
+            None if !is_region(label) => Known::Nothing,
+            None => Known::Unknown,
         }
     }
 
@@ -50,6 +50,17 @@ impl Ink {
     }
 }
 
+/// What the Allen atlas knows of a label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Known {
+    /// A region, which it draws in this colour.
+    Region(Rgb),
+    /// No region: `root`, `void` and the like, which it paints white and black.
+    Nothing,
+    /// A label that the tree does not have.
+    Unknown,
+}
+
 /// The brightest shade of a colour that stands out from white.
 fn darkened(colour: Rgb) -> Rgb {
     (0..=100)
@@ -64,13 +75,12 @@ mod tests {
 
     #[test]
     fn regions_of_the_tree_have_its_colour_and_others_do_not() {
-        assert_eq!(Ink::of_region("CA1", "#000000").fill, "#7ed04b");
-        assert_eq!(Ink::of_region("VISp2/3", "#000000").fill, "#08858c");
-        // The atlas paints these white and black.
-        assert_eq!(Ink::of_region("root", "#0072B2"), Ink::plain(OTHER));
-        assert_eq!(Ink::of_region("void", "#0072B2"), Ink::plain(OTHER));
-        assert_eq!(Ink::of_region("unknown", "#0072B2"), Ink::plain(OTHER));
-        assert_eq!(Ink::of_region("\"><script>", "#0072B2"), Ink::plain("#0072B2"));
+        assert_eq!(Ink::known("CA1"), Known::Region([0x7e, 0xd0, 0x4b]));
+        assert_eq!(Ink::known("VISp2/3"), Known::Region([0x08, 0x85, 0x8c]));
+        for nothing in ["root", "void", "unknown"] {
+            assert_eq!(Ink::known(nothing), Known::Nothing, "{nothing}");
+        }
+        assert_eq!(Ink::known("\"><script>"), Known::Unknown);
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::limits;
 use super::palette::{Marker, colour};
 use super::svg::{Anchor, Area, Svg, px};
 use super::ticks::Ticks;
-use crate::text::shorten;
+use crate::text::told_apart;
 
 /// What stands in one band, such as the methods scored in one task.
 pub(crate) struct Band {
@@ -39,9 +39,12 @@ pub(crate) fn figure(title: &str, y_label: &str, bands: &[Band], width: f64) -> 
     frame.draw_zero(&mut svg);
     frame.draw_y(&mut svg, &Ticks::between(ends.0, ends.1, 5), y_label);
     svg.line((area.left, area.bottom()), (area.right(), area.bottom()), "axis");
+    let labels: Vec<&str> = bands.iter().map(|band| band.label.as_str()).collect();
+    let labels = told_apart(&labels, 24);
     for (index, band) in bands.iter().enumerate() {
         let middle = frame.x.at(index as f64 + 0.5);
-        svg.text((middle, area.bottom() + 16.0), Anchor::Middle, "label", &shorten(&band.label, 24));
+        let at = (middle, area.bottom() + 16.0);
+        svg.short_text(at, Anchor::Middle, "label", (&labels[index], &band.label), 0.0);
         let count = band.means.len() as f64;
         for (place, mean) in band.means.iter().enumerate() {
             // Means keep within the middle 70 % of their band.

@@ -3,7 +3,7 @@
 use super::ink::Ink;
 use super::palette::{Marker, colour, dash};
 use super::svg::{Anchor, Svg, text_width};
-use crate::text::shorten;
+use crate::text::told_apart;
 
 /// Size of legend text (px), as in the style sheet.
 const SIZE: f64 = 11.5;
@@ -30,12 +30,18 @@ pub(crate) struct Entry {
     pub label: String,
 }
 
+/// Labels as they are drawn.
+fn short_labels(entries: &[Entry]) -> Vec<String> {
+    let labels: Vec<&str> = entries.iter().map(|entry| entry.label.as_str()).collect();
+    told_apart(&labels, LONGEST)
+}
+
 impl Entry {
-    fn width(&self) -> f64 {
-        sample_width(&self.sample) + 6.0 + text_width(&shorten(&self.label, LONGEST), SIZE)
+    fn width(&self, label: &str) -> f64 {
+        sample_width(&self.sample) + 6.0 + text_width(label, SIZE)
     }
 
-    fn draw(&self, svg: &mut Svg, left: f64, middle: f64) {
+    fn draw(&self, svg: &mut Svg, label: &str, left: f64, middle: f64) {
         let width = sample_width(&self.sample);
         let centre = (left + width / 2.0, middle);
         match &self.sample {
@@ -50,7 +56,8 @@ impl Entry {
             Sample::Mark { marker, ink } => svg.path(&marker.path(centre), &ink.filled()),
             Sample::Ceiling => svg.line((left, middle), (left + width, middle), "ceiling"),
         }
-        svg.text((left + width + 6.0, middle + 4.0), Anchor::Start, "legend", &shorten(&self.label, LONGEST));
+        let at = (left + width + 6.0, middle + 4.0);
+        svg.short_text(at, Anchor::Start, "legend", (label, &self.label), 0.0);
     }
 }
 
@@ -63,31 +70,33 @@ fn sample_width(sample: &Sample) -> f64 {
 
 /// Width of the widest of `entries` (px).
 pub(crate) fn width(entries: &[Entry]) -> f64 {
-    entries.iter().map(Entry::width).fold(0.0, f64::max)
+    let labels = short_labels(entries);
+    entries.iter().zip(&labels).map(|(entry, label)| entry.width(label)).fold(0.0, f64::max)
 }
 
 /// Draws entries one below the other.
 pub(crate) fn draw_column(svg: &mut Svg, entries: &[Entry], left: f64, top: f64) {
-    for (index, entry) in entries.iter().enumerate() {
-        entry.draw(svg, left, top + LINE_HEIGHT * (index as f64 + 0.5));
+    for (index, (entry, label)) in entries.iter().zip(&short_labels(entries)).enumerate() {
+        entry.draw(svg, label, left, top + LINE_HEIGHT * (index as f64 + 0.5));
     }
 }
 
 /// A figure `width` pixels wide with nothing but entries, as many side by side as fit.
 pub(crate) fn row_figure(entries: &[Entry], width: f64) -> String {
+    let short = short_labels(entries);
     let mut places = Vec::with_capacity(entries.len());
     let (mut left, mut line) = (0.0, 0.0);
-    for entry in entries {
-        if left > 0.0 && left + entry.width() > width {
+    for (entry, label) in entries.iter().zip(&short) {
+        if left > 0.0 && left + entry.width(label) > width {
             (left, line) = (0.0, line + 1.0);
         }
         places.push((left, line));
-        left += entry.width() + 18.0;
+        left += entry.width(label) + 18.0;
     }
     let labels: Vec<&str> = entries.iter().map(|entry| entry.label.as_str()).collect();
     let mut svg = Svg::new(width, (line + 1.0) * LINE_HEIGHT, &format!("Legend: {}", labels.join(", ")));
-    for (entry, (left, line)) in entries.iter().zip(places) {
-        entry.draw(&mut svg, left, (line + 0.5) * LINE_HEIGHT);
+    for ((entry, label), (left, line)) in entries.iter().zip(&short).zip(places) {
+        entry.draw(&mut svg, label, left, (line + 0.5) * LINE_HEIGHT);
     }
     svg.finish()
 }

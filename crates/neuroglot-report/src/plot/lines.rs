@@ -22,6 +22,9 @@ pub(crate) struct Line {
     pub thin: bool,
 }
 
+/// Points from which on a line is long: the first of so many may lie outside the axis.
+const LONG: usize = 30;
+
 /// Markers along one line.
 const MARKERS: usize = 6;
 
@@ -70,8 +73,9 @@ fn path_data(points: &[(f64, f64)]) -> String {
     data
 }
 
-/// A plot `size` px wide and high of `lines` over `x_label`, `title` above it and a legend beside it.
-pub(crate) fn figure(title: &str, lines: &[Line], x_label: &str, size: (f64, f64)) -> String {
+/// A plot `size` px wide and high of `lines` over `x_label`, `title` above it and a legend beside it. Of long lines, values
+/// far from all others lie outside the axis; their number is returned with the figure.
+pub(crate) fn figure(title: &str, lines: &[Line], x_label: &str, size: (f64, f64)) -> (String, usize) {
     let entries: Vec<Entry> = lines
         .iter()
         .map(|line| Entry {
@@ -85,8 +89,11 @@ pub(crate) fn figure(title: &str, lines: &[Line], x_label: &str, size: (f64, f64
     let area = Area { left, top, width, height: height - top - 42.0 };
     let points = || lines.iter().flat_map(|line| line.points.iter().copied());
     let (x_low, x_high) = limits::full(points().map(|(x, _)| x));
-    // The first epochs can lie far from all others; the axis is made for the others.
-    let frame = Frame::new(area, (x_low, x_high), limits::robust(points().map(|(_, y)| y), 0.05, 1.0));
+    // The first epochs can lie far from all others; the axis is made for the others where there are many.
+    let longest = lines.iter().map(|line| line.points.len()).max().unwrap_or(0);
+    let tail = if longest >= LONG { 0.05 } else { 0.0 };
+    let frame = Frame::new(area, (x_low, x_high), limits::robust(points().map(|(_, y)| y), tail, 1.0));
+    let outside = points().filter(|(_, y)| y.is_finite() && !frame.y.holds(*y)).count();
 
     let mut svg = Svg::new(size.0, height, title);
     svg.text((0.0, 12.0), Anchor::Start, "panel", title);
@@ -97,7 +104,7 @@ pub(crate) fn figure(title: &str, lines: &[Line], x_label: &str, size: (f64, f64
         draw(&mut svg, &frame, line);
     }
     legend::draw_column(&mut svg, &entries, area.right() + 24.0, area.top);
-    svg.finish()
+    (svg.finish(), outside)
 }
 
 #[cfg(test)]
@@ -113,6 +120,20 @@ mod tests {
     }
 
     #[test]
+    fn every_point_of_a_short_line_lies_on_the_axis_and_what_lies_outside_is_counted() {
+        let line = |count: usize| Line {
+            label: "mtm".into(),
+            points: (0..count).map(|x| (x as f64, if x == 0 { -50.0 } else { 0.01 * x as f64 })).collect(),
+            colour: 0,
+            dash: 0,
+            marker: None,
+            thin: false,
+        };
+        let outside = |count| figure("score", &[line(count)], "epoch", (600.0, 200.0)).1;
+        assert_eq!((outside(6), outside(100)), (0, 1));
+    }
+
+    #[test]
     fn a_panel_without_a_single_value_is_still_a_figure() {
         let line = Line {
             label: "<empty>".into(),
@@ -122,7 +143,8 @@ mod tests {
             marker: Some(Marker::Circle),
             thin: false,
         };
-        let text = figure("loss", &[line], "epoch", (600.0, 200.0));
+        let (text, outside) = figure("loss", &[line], "epoch", (600.0, 200.0));
+        assert_eq!(outside, 0);
         roxmltree::Document::parse(&text).expect("well-formed");
         assert!(!text.contains("NaN") && !text.contains("inf"));
     }

@@ -1,12 +1,11 @@
 //! Scores of region × region as a map with the number in every cell.
 
 use super::colour_map::{diverging, hex, wants_dark_text};
-use super::ink::Ink;
-use super::palette::OTHER;
+use super::region_styles::RegionStyles;
 use super::svg::{Anchor, Area, Svg, text_width};
 use super::ticks::Ticks;
 use crate::number::decimal;
-use crate::text::shorten;
+use crate::text::told_apart;
 
 /// Regions drawn of one matrix at most.
 pub(crate) const MOST_REGIONS: usize = 24;
@@ -18,6 +17,7 @@ const SWATCH: f64 = 4.0;
 pub(crate) struct Matrix<'a> {
     pub title: &'a str,
     pub regions: &'a [String],
+    pub styles: &'a RegionStyles,
     /// Score of `(target, source)`.
     pub from_one: &'a dyn Fn(usize, usize) -> Option<f64>,
     /// Score of a target from all other regions.
@@ -28,8 +28,8 @@ pub(crate) struct Matrix<'a> {
 
 /// The figure. Colours are centred at zero.
 pub(crate) fn figure(matrix: &Matrix) -> String {
-    let regions: Vec<String> =
-        matrix.regions.iter().take(MOST_REGIONS).map(|region| shorten(region, 9)).collect();
+    let names: Vec<&str> = matrix.regions.iter().take(MOST_REGIONS).map(String::as_str).collect();
+    let regions = told_apart(&names, 9);
     let count = regions.len();
     let cell = if count <= 9 { 50.0 } else { 32.0 };
     let (cell_height, gap) = (if count <= 9 { 30.0 } else { 22.0 }, 12.0);
@@ -53,9 +53,10 @@ pub(crate) fn figure(matrix: &Matrix) -> String {
     svg.text((0.0, 14.0), Anchor::Start, "panel", matrix.title);
     for target in 0..count {
         let y = top + cell_height * target as f64;
-        svg.text((left - 12.0, y + cell_height / 2.0 + 4.0), Anchor::End, "tick", &regions[target]);
+        let at = (left - 12.0, y + cell_height / 2.0 + 4.0);
+        svg.short_text(at, Anchor::End, "tick", (&regions[target], &matrix.regions[target]), 0.0);
         let swatch = Area { left: left - 8.0, top: y + 1.0, width: SWATCH, height: cell_height - 2.0 };
-        draw_swatch(&mut svg, swatch, &matrix.regions[target]);
+        draw_swatch(&mut svg, swatch, &matrix.regions[target], matrix.styles);
         for source in 0..=count {
             let x = left + cell * source as f64 + if source == count { gap } else { 0.0 };
             let area = Area { left: x, top: y, width: cell, height: cell_height };
@@ -71,7 +72,7 @@ pub(crate) fn figure(matrix: &Matrix) -> String {
         let x = left + cell * (index as f64 + 0.5);
         let swatch =
             Area { left: x - cell / 2.0 + 1.0, top: bottom + 3.0, width: cell - 2.0, height: SWATCH };
-        draw_swatch(&mut svg, swatch, &matrix.regions[index]);
+        draw_swatch(&mut svg, swatch, &matrix.regions[index], matrix.styles);
         if turned {
             svg.turned_text((x + 4.0, bottom + 16.0), Anchor::End, "tick", region, -60.0);
         } else {
@@ -100,10 +101,9 @@ pub(crate) fn figure(matrix: &Matrix) -> String {
     svg.finish()
 }
 
-/// A bar in the Allen atlas's colour beside a region's name.
-fn draw_swatch(svg: &mut Svg, area: Area, region: &str) {
-    let ink = Ink::of_region(region, OTHER);
-    svg.rect(area, "swatch", &ink.fill, region);
+/// A bar in the region's colour beside its name.
+fn draw_swatch(svg: &mut Svg, area: Area, region: &str, styles: &RegionStyles) {
+    svg.rect(area, "swatch", &styles.ink(region).fill, region);
 }
 
 fn draw_cell(svg: &mut Svg, area: Area, score: Option<f64>, reach: f64) {
@@ -151,6 +151,7 @@ mod tests {
         let text = figure(&Matrix {
             title: "MtM",
             regions: &regions,
+            styles: &RegionStyles::of(["CA1"]),
             from_one: &|target, source| scores[target][source],
             from_others: &|target| others[target],
             reach: 0.75,
@@ -163,8 +164,8 @@ mod tests {
             let nodes = document.descendants().filter(|node| node.attribute("class") == Some(class));
             nodes.map(|node| node.attribute("fill").unwrap_or_default().to_owned()).collect()
         };
-        // Rows, then columns: CA1 in the atlas's colour, and a name that the atlas does not have.
-        assert_eq!(fills("swatch"), ["#7ed04b", OTHER, "#7ed04b", OTHER]);
+        // Rows, then columns: CA1 in the atlas's colour, and a name without one.
+        assert_eq!(fills("swatch"), ["#7ed04b", "#8A8A8A", "#7ed04b", "#8A8A8A"]);
         assert!(text.contains("&lt;b&gt;") && !text.contains("NaN"));
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod lines;
 pub(crate) mod matrix;
 pub(crate) mod palette;
 pub(crate) mod raster;
+pub(crate) mod region_styles;
 pub(crate) mod scale;
 pub(crate) mod scatter;
 pub(crate) mod steps;

@@ -24,7 +24,7 @@ pub(crate) struct Raster {
 }
 
 impl Raster {
-    /// The first [`MOST_ROWS`] of `rows` (`[row][column]`), shaded from 0 to `top`. Rows may differ in length: what a
+    /// The first [`MOST_ROWS`] of `rows` (`[row][column]`), shaded by the square root from 0 to `top`. Rows may differ in length: what a
     /// row lacks is missing, as is what is not finite. `None` if there is nothing to draw.
     pub fn shaded(rows: &[Vec<f32>], top: f64) -> Option<Raster> {
         let rows = &rows[..rows.len().min(MOST_ROWS)];
@@ -74,7 +74,7 @@ fn shade(values: &[f32], top: f64) -> u8 {
     if !mean.is_finite() {
         return MISSING;
     }
-    let part = if top > 0.0 { (mean / top).clamp(0.0, 1.0) } else { 0.0 };
+    let part = if top > 0.0 { (mean / top).clamp(0.0, 1.0).sqrt() } else { 0.0 };
     (part * (SHADES - 1) as f64).round() as u8
 }
 
@@ -107,6 +107,12 @@ mod tests {
         assert_eq!(pixels[9..12], grey);
         assert_eq!(pixels[12..15], dark);
         assert_eq!(pixels[15..18], grey);
+    }
+
+    #[test]
+    fn shades_follow_the_square_root() {
+        let raster = Raster::shaded(&[vec![0.0, 0.25, 1.0]], 1.0).expect("something to draw");
+        assert_eq!(raster.pixels, [0, 32, 63]);
     }
 
     #[test]

@@ -1,12 +1,11 @@
 //! Scores of units side by side, region by region and in order within each.
 
 use super::axis::Frame;
-use super::ink::Ink;
 use super::limits;
-use super::palette::Marker;
+use super::region_styles::RegionStyles;
 use super::svg::{Anchor, Area, Svg, px};
 use super::ticks::Ticks;
-use crate::text::shorten;
+use crate::text::told_apart;
 
 /// The units of one region: `(score, ceiling)`.
 pub(crate) struct Strip {
@@ -19,13 +18,13 @@ const GAP: f64 = 5.0;
 /// Least width of a region (px), which its turned name needs.
 const LEAST_WIDTH: f64 = 13.0;
 
-/// A dot plot `width` px wide, in the Allen atlas's colours of the regions (`colour` for others); the mean of a region is a line across it. Units outside the axis are drawn at the edge;
-/// their number is returned with the figure.
+/// A dot plot `width` px wide, in the markers and colours of the regions; the mean of a region is a line across it. Units
+/// outside the axis are drawn at the edge; their number is returned with the figure.
 pub(crate) fn figure(
     title: &str,
     y_label: &str,
     strips: &[Strip],
-    colour: &str,
+    styles: &RegionStyles,
     width: f64,
 ) -> (String, usize) {
     let area = Area { left: 56.0, top: 24.0, width: width - 62.0, height: 170.0 };
@@ -49,7 +48,9 @@ pub(crate) fn figure(
     let spare = (area.width - count * (LEAST_WIDTH + GAP)).max(0.0);
     let least = LEAST_WIDTH.min(area.width / count.max(1.0) - GAP).max(1.0);
     let (mut left, mut outside) = (area.left + GAP, 0);
-    for strip in strips {
+    let names: Vec<&str> = strips.iter().map(|strip| strip.region.as_str()).collect();
+    for (strip, name) in strips.iter().zip(told_apart(&names, 9)) {
+        let (marker, ink) = (styles.marker(&strip.region), styles.ink(&strip.region));
         let strip_width = least + spare * strip.units.len() as f64 / units.max(1) as f64;
         let mut sorted = strip.units.clone();
         sorted.retain(|(score, _)| score.is_finite());
@@ -61,7 +62,7 @@ pub(crate) fn figure(
             if let Some(ceiling) = ceiling.filter(|ceiling| frame.y.holds(*ceiling)) {
                 ceilings.push_str(&format!("M{} {}h4", px(x - 2.0), px(frame.y.at(ceiling))));
             }
-            let mark = Marker::Circle.path((x, frame.y.clamped(*score)));
+            let mark = marker.path((x, frame.y.clamped(*score)));
             if frame.y.holds(*score) {
                 inner.push_str(&mark);
             } else {
@@ -70,7 +71,6 @@ pub(crate) fn figure(
             }
         }
         svg.path(&ceilings, "class=\"ceiling\"");
-        let ink = Ink::of_region(&strip.region, colour);
         svg.path(&inner, &format!("class=\"mark\" {}", ink.filled()));
         svg.path(&edge, &format!("class=\"edge\" stroke=\"{}\"", ink.edge));
         if !sorted.is_empty() {
@@ -80,7 +80,7 @@ pub(crate) fn figure(
             }
         }
         let at = (left + strip_width / 2.0 + 4.0, area.bottom() + 8.0);
-        svg.turned_text(at, Anchor::End, "tick", &shorten(&strip.region, 9), -60.0);
+        svg.short_text(at, Anchor::End, "tick", (&name, &strip.region), -60.0);
         left += strip_width + GAP;
     }
     (svg.finish(), outside)
@@ -96,7 +96,7 @@ mod tests {
             Strip { region: "CA1".into(), units: vec![(0.2, Some(0.4)), (f64::NAN, None), (0.1, None)] },
             Strip { region: "<void>".into(), units: vec![] },
         ];
-        let (text, outside) = figure("a", "bits/spike", &strips, "#000000", 400.0);
+        let (text, outside) = figure("a", "bits/spike", &strips, &RegionStyles::of(["CA1"]), 400.0);
         roxmltree::Document::parse(&text).expect("well-formed");
         assert_eq!(text.matches("m-2.8 0a").count(), 2);
         assert_eq!(text.matches("h4").count(), 1);

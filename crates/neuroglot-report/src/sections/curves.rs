@@ -4,6 +4,7 @@ use super::WIDTH;
 use crate::compare::unique;
 use crate::plot::lines::{self, Line};
 use crate::plot::palette::Marker;
+use crate::text::counted;
 use crate::{Curve, Report};
 
 /// Points drawn of one line at most; of a longer one every n-th is drawn.
@@ -21,17 +22,20 @@ pub(crate) fn html(report: &Report) -> String {
     for panel in panels {
         let members: Vec<(usize, &Curve)> = curves().filter(|(_, curve)| curve.panel == panel).collect();
         let drawn = &members[..members.len().min(MOST_LINES)];
-        let figure = lines::figure(panel, &styled(report, drawn), "epoch", (WIDTH, 250.0));
-        let left_out = if drawn.len() < members.len() {
-            format!(
-                "<figcaption>The first {} of {} curves are drawn.</figcaption>",
-                drawn.len(),
-                members.len()
-            )
-        } else {
-            String::new()
+        let (figure, outside) = lines::figure(panel, &styled(report, drawn), "epoch", (WIDTH, 250.0));
+        let mut notes = Vec::new();
+        if outside > 0 {
+            let verb = if outside == 1 { "lies" } else { "lie" };
+            notes.push(format!("{} {verb} outside the axis.", counted(outside, "value")));
+        }
+        if drawn.len() < members.len() {
+            notes.push(format!("The first {} of {} curves are drawn.", drawn.len(), members.len()));
+        }
+        let caption = match notes.is_empty() {
+            true => String::new(),
+            false => format!("<figcaption>{}</figcaption>", notes.join(" ")),
         };
-        out.push_str(&format!("<figure>{figure}{left_out}</figure>\n"));
+        out.push_str(&format!("<figure>{figure}{caption}</figure>\n"));
     }
     out
 }

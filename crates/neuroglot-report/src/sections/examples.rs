@@ -5,16 +5,15 @@ use crate::Report;
 use crate::compare::{ComparedSession, unique};
 use crate::number::decimal;
 use crate::plot::axis::Frame;
-use crate::plot::heatmap::{self, BAR_SPACE, Heatmap};
-use crate::plot::ink::Ink;
+use crate::plot::heatmap::{self, BAR_SPACE, Heatmap, Shades};
 use crate::plot::legend::{self, Entry, Sample};
 use crate::plot::limits;
 use crate::plot::lines::{self, Line};
-use crate::plot::palette::OTHER;
 use crate::plot::raster::MOST_ROWS;
+use crate::plot::region_styles::RegionStyles;
 use crate::plot::svg::{Anchor, Area, Svg};
 use crate::plot::ticks::Ticks;
-use crate::text::{escape, shorten, task_name};
+use crate::text::{escape, task_name, told_apart};
 use neuroglot_eval::results::{ConditionPsth, Example, SessionEvaluation};
 
 /// Conditions drawn of one unit at most: those with the most trials.
@@ -25,8 +24,8 @@ const MOST_UNITS: usize = 4;
 const MAP_HEIGHT: f64 = 190.0;
 
 /// The example units of all runs, session by session and task by task.
-pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
-    per_session(sessions, "examples", |session| {
+pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &RegionStyles) -> String {
+    let pictures = per_session(sessions, "examples", |session| {
         let examples = || session.by_run.iter().flatten().flat_map(|evaluation| &evaluation.examples);
         let tasks = unique(examples().map(|example| example.task.as_str()));
         let mut out = String::new();
@@ -36,48 +35,45 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
                 let Some(evaluation) = evaluation else { continue };
                 let examples = evaluation.examples.iter().filter(|example| example.task == task);
                 for example in examples.take(MOST_UNITS) {
-                    out.push_str(&figure(&run.name, evaluation, example));
+                    out.push_str(&figure(&run.name, evaluation, example, styles));
                 }
             }
         }
         out
-    })
+    });
+    if pictures.is_empty() { pictures } else { format!("<p class=\"note\">{READING}</p>\n{pictures}") }
 }
 
-fn figure(run: &str, session: &SessionEvaluation, example: &Example) -> String {
+/// How the pictures are read.
+const READING: &str = "Units are numbered from 0 as in their session; the letters behind are what tells the unit’s uuid from those of others, and the whole uuid is shown \
+    when they are pointed at. The maps of observed counts and predicted rates of a unit have one scale of colours, which \
+    follows the square root; so have its PSTHs one axis.";
+
+/// Longest part of a uuid that is shown.
+const UUID_LENGTH: usize = 12;
+
+fn figure(run: &str, session: &SessionEvaluation, example: &Example, styles: &RegionStyles) -> String {
     let unit = session.units.get(example.unit);
-    let who = unit.map_or("unknown unit".to_string(), |unit| {
-        format!("unit {} in {}", shorten(&unit.uuid, 9), shorten(&unit.region, 20))
+    let (who, uuid) = unit.map_or((format!("unknown unit {}", example.unit), String::new()), |unit| {
+        let number = unit.index.unwrap_or(example.unit);
+        (format!("unit {number} in {}", unit.region), short_uuid(session, example.unit))
     });
     let score = decimal(example.bps, 3);
-    let title = format!("{run}, {} unit: {who}, {score} bits/spike", example.rank);
+    let title = format!("{run}, {} unit: {who} ({uuid}), {score} bits/spike", example.rank);
     let label =
         format!("{title}; {}: observed and predicted single trials, and PSTHs", task_name(&example.task));
 
     let mut svg = Svg::new(WIDTH, MAP_HEIGHT + 62.0, &label);
     let bins = example.observed.iter().chain(&example.predicted).map(Vec::len).max().unwrap_or(0);
     let seconds = times(session, example, bins);
-    let map_width = 160.0;
+    let map_width = 170.0;
     let observed = Area { left: 50.0, top: 24.0, width: map_width, height: MAP_HEIGHT };
-    let predicted = Area { left: observed.right() + BAR_SPACE + 12.0, ..observed };
-    let map = Heatmap {
-        title: "observed",
-        rows: &example.observed,
-        seconds,
-        whole: true,
-        y_label: "test trial",
-        bar_label: "spikes/bin",
-    };
-    heatmap::draw(&mut svg, observed, &map);
-    let map = Heatmap {
-        title: "predicted",
-        rows: &example.predicted,
-        seconds,
-        whole: false,
-        y_label: "",
-        bar_label: "spikes/bin",
-    };
-    heatmap::draw(&mut svg, predicted, &map);
+    let predicted = Area { left: observed.right() + 22.0, ..observed };
+    let shades = Shades::of(&[&example.observed, &example.predicted]);
+    let map = |title, rows, y_label| Heatmap { title, rows, seconds, y_label, shades };
+    heatmap::draw(&mut svg, observed, &map("observed", &example.observed, "test trial"));
+    heatmap::draw(&mut svg, predicted, &map("predicted", &example.predicted, ""));
+    heatmap::draw_bar(&mut svg, predicted, shades, "spikes/bin");
     let left = predicted.right() + BAR_SPACE + 62.0;
     let psths = Area { left, width: WIDTH - 4.0 - left, ..observed };
     let left_out = draw_psths(&mut svg, psths, session, example);
@@ -92,13 +88,25 @@ fn figure(run: &str, session: &SessionEvaluation, example: &Example) -> String {
         ));
     }
     format!(
-        "<figure><figcaption><b>{}, {} unit</b>: {}{}, {score} bits/spike.{notes}</figcaption>{}</figure>\n",
+        "<figure><figcaption><b>{}, {} unit</b>: {}{}{}, {score} bits/spike.{notes}</figcaption>{}</figure>\n",
         escape(run),
         escape(&example.rank),
-        unit.map_or(String::new(), |unit| Ink::of_region(&unit.region, OTHER).swatch()),
+        unit.map_or(String::new(), |unit| styles.ink(&unit.region).swatch()),
         escape(&who),
+        unit.map_or(String::new(), |unit| format!(
+            " (<span title=\"{}\">{}</span>)",
+            escape(&unit.uuid),
+            escape(&uuid)
+        )),
         svg.finish()
     )
+}
+
+/// What tells the uuid of a unit from those of the session's other units: all of it where that is short, else what is left
+/// without the ends that all have in common, or the end of it.
+fn short_uuid(session: &SessionEvaluation, unit: usize) -> String {
+    let uuids: Vec<&str> = session.units.iter().map(|unit| unit.uuid.as_str()).collect();
+    told_apart(&uuids, UUID_LENGTH).swap_remove(unit)
 }
 
 /// Time of the first edge of the first bin and the last edge of the last one (s).
@@ -153,7 +161,7 @@ fn draw_psths(svg: &mut Svg, area: Area, session: &SessionEvaluation, example: &
 
     let gap = 14.0;
     let width = (area.width - gap * (columns - 1) as f64) / columns as f64;
-    let titles: Vec<Vec<String>> = conditions.iter().map(|condition| heading(condition, width)).collect();
+    let titles = headings(&conditions, width);
     let title_height = 8.0 + TITLE_LINE * titles.iter().map(Vec::len).max().unwrap_or(1) as f64;
     let height = (area.height - title_height * rows as f64) / rows as f64;
     for (index, (condition, title)) in conditions.iter().zip(&titles).enumerate() {
@@ -167,7 +175,7 @@ fn draw_psths(svg: &mut Svg, area: Area, session: &SessionEvaluation, example: &
         let frame = Frame::new(panel, seconds, (0.0, top));
         for (line, text) in title.iter().rev().enumerate() {
             let at = (panel.left + 3.0, panel.top - 3.0 - TITLE_LINE * line as f64);
-            svg.text(at, Anchor::Start, "condition", text);
+            svg.short_text(at, Anchor::Start, "condition", (text, &condition.label), 0.0);
         }
         // Plots in a column share the time axis of the lowest one.
         let is_lowest = index + columns >= conditions.len();
@@ -202,38 +210,48 @@ fn draw_psths(svg: &mut Svg, area: Area, session: &SessionEvaluation, example: &
 /// Height of one line of a condition's name (px).
 const TITLE_LINE: f64 = 12.0;
 
-/// The condition's name and number of trials, in at most two lines that fit `width` px.
-fn heading(condition: &ConditionPsth, width: f64) -> Vec<String> {
-    let limit = (width / 5.2) as usize;
-    let trials = format!("(n = {})", condition.trials);
-    // Broken after commas if that is enough, else between any two words.
-    let fits = condition.label.split(", ").all(|part| part.chars().count() < limit);
-    let mut lines = wrapped(condition.label.split_inclusive(", ").chain([trials.as_str()]), limit);
-    if lines.len() > 2 || !fits {
-        lines = wrapped(condition.label.split(' ').chain([trials.as_str()]), limit);
-    }
-    if lines.len() > 2 {
-        let room = limit.saturating_sub(trials.chars().count() + 1);
-        let rest = lines[1..].join(" ");
-        lines.truncate(1);
-        lines.push(format!("{} {trials}", shorten(rest.trim_end_matches(&trials).trim_end(), room)));
-    }
-    lines
-}
+/// Lines of a condition's name at most.
+const TITLE_LINES: usize = 3;
 
-/// `parts` in lines of at most `limit` characters; a longer part is shortened.
-fn wrapped<'a>(parts: impl Iterator<Item = &'a str>, limit: usize) -> Vec<String> {
-    let (mut lines, mut line) = (Vec::new(), String::new());
-    for part in parts.map(|part| part.trim_matches(' ')).filter(|part| !part.is_empty()) {
-        if line.is_empty() {
-            line = shorten(part, limit);
-        } else if line.chars().count() + 1 + part.chars().count() <= limit {
-            line = format!("{line} {part}");
-        } else {
-            lines.push(std::mem::replace(&mut line, shorten(part, limit)));
+/// The conditions' names and numbers of trials, in a few lines that fit `width` px. Names are as different as the conditions.
+fn headings(conditions: &[&ConditionPsth], width: f64) -> Vec<Vec<String>> {
+    let limit = (width / 5.2) as usize;
+    let trials = |condition: &ConditionPsth| format!("(n = {})", condition.trials);
+    let fit = |lines: &Vec<String>| {
+        lines.len() <= TITLE_LINES && lines.iter().all(|line| line.chars().count() <= limit)
+    };
+    // Broken after commas if that is enough, else between any two words.
+    for separator in [", ", " "] {
+        let wrap = |condition: &&ConditionPsth| {
+            wrapped(condition.label.split_inclusive(separator).chain([trials(condition).as_str()]), limit)
+        };
+        let whole: Vec<Vec<String>> = conditions.iter().map(wrap).collect();
+        if whole.iter().all(fit) {
+            return whole;
         }
     }
-    lines.push(line);
+    let labels: Vec<&str> = conditions.iter().map(|condition| condition.label.as_str()).collect();
+    let room = (TITLE_LINES - 1) * limit;
+    let heading = |(condition, short): (&&ConditionPsth, String)| {
+        let characters: Vec<char> = short.chars().collect();
+        let lines = characters.chunks(limit.max(1)).map(|line| line.iter().collect());
+        lines.chain([trials(condition)]).collect()
+    };
+    conditions.iter().zip(told_apart(&labels, room)).map(heading).collect()
+}
+
+/// `parts` in lines of at most `limit` characters where no part is longer.
+fn wrapped<'a>(parts: impl Iterator<Item = &'a str>, limit: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for part in parts.map(|part| part.trim_matches(' ')).filter(|part| !part.is_empty()) {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + part.chars().count() <= limit => {
+                line.push(' ');
+                line.push_str(part);
+            }
+            _ => lines.push(part.to_owned()),
+        }
+    }
     lines
 }
 
@@ -245,20 +263,70 @@ const PREDICTED: usize = 1;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use neuroglot_eval::results::UnitLabel;
 
-    fn headed(label: &str, width: f64) -> Vec<String> {
-        let condition =
-            ConditionPsth { label: label.into(), trials: 12, observed: vec![], predicted: vec![] };
-        heading(&condition, width).iter().map(|line| line.replace('\u{a0}', " ")).collect()
+    fn condition(label: &str) -> ConditionPsth {
+        ConditionPsth { label: label.into(), trials: 12, observed: vec![], predicted: vec![] }
+    }
+
+    fn headed(labels: &[&str], width: f64) -> Vec<Vec<String>> {
+        let conditions: Vec<ConditionPsth> = labels.iter().map(|label| condition(label)).collect();
+        headings(&conditions.iter().collect::<Vec<_>>(), width)
     }
 
     #[test]
     fn condition_names_break_after_commas_and_keep_their_number_of_trials() {
-        assert_eq!(headed("all trials", 200.0), ["all trials (n = 12)"]);
-        assert_eq!(headed("choice −1, block 0.2", 96.0), ["choice −1,", "block 0.2 (n = 12)"]);
-        assert_eq!(
-            headed("a very long name of one condition", 84.0),
-            ["a very long name", "of one… (n = 12)"]
-        );
+        assert_eq!(headed(&["all trials"], 200.0), [["all trials (n = 12)"]]);
+        assert_eq!(headed(&["choice −1, block 0.2"], 96.0), [["choice −1,", "block 0.2 (n = 12)"]]);
+        // Block, choice and reward, in six plots side by side in two rows.
+        let all = headed(&["block 0.2, choice −1, reward 0", "block 0.2, choice −1, reward 1"], 92.0);
+        assert_eq!(all[0], ["block 0.2,", "choice −1,", "reward 0 (n = 12)"]);
+        assert_eq!(all[1][2], "reward 1 (n = 12)");
+        let words = headed(&["a long name of one condition"], 84.0);
+        assert_eq!(words, [["a long name of", "one condition", "(n = 12)"]]);
+    }
+
+    #[test]
+    fn long_names_of_conditions_are_cut_where_they_are_the_same() {
+        let long = |contrast: &str| {
+            format!("stimulus shown on the left side with contrast {contrast} while the animal was running")
+        };
+        let labels = [long("0.125"), long("0.25"), long("1")];
+        let drawn = headed(&labels.each_ref().map(String::as_str), 92.0);
+        for (lines, contrast) in drawn.iter().zip(["0.125", "0.25", "1"]) {
+            assert!(lines.len() <= 3 && lines.iter().all(|line| line.chars().count() <= 17), "{lines:?}");
+            let name = lines[..lines.len() - 1].concat();
+            assert!(name.contains(&format!("contrast {contrast}")), "{name}");
+            assert_eq!(lines.last().map(String::as_str), Some("(n = 12)"));
+        }
+    }
+
+    #[test]
+    fn units_are_named_by_what_differs() {
+        let session = |uuids: &[&str]| SessionEvaluation {
+            eid: "e".into(),
+            subject: "s".into(),
+            trials: 1,
+            bins: 1,
+            bin_seconds: 0.02,
+            fingerprint: String::new(),
+            beside_psth: None,
+            units: uuids
+                .iter()
+                .map(|uuid| UnitLabel { uuid: (*uuid).into(), region: "CA1".into(), index: None })
+                .collect(),
+            tasks: vec![],
+            decoding: vec![],
+            skipped: vec![],
+            examples: vec![],
+            region_matrix: None,
+        };
+        let short = |uuids: &[&str], unit| short_uuid(&session(uuids), unit);
+        let units = ["hench_20_2023-07-01_probe00_unit_7", "hench_20_2023-07-01_probe00_unit_12"];
+        assert!(short(&units, 0).ends_with('7') && short(&units, 1).ends_with("12"));
+        assert_ne!(short(&units, 0), short(&units, 1));
+        let probes = ["hench_20_2023-07-01_probe00_unit", "hench_20_2023-07-01_probe01_unit"];
+        assert!(short(&probes, 1).contains("01"), "{}", short(&probes, 1));
+        assert_eq!(short(&["a1", "a2"], 1), "a2");
     }
 }

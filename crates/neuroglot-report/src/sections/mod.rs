@@ -11,7 +11,9 @@ pub(crate) mod skipped;
 pub(crate) mod units;
 
 use crate::compare::ComparedSession;
-use crate::text::{escape, shorten};
+use crate::plot::region_styles::RegionStyles;
+use crate::text::escape;
+use std::collections::BTreeMap;
 
 /// Sessions whose pictures are drawn; the tables hold all sessions.
 pub(crate) const MOST_PICTURED_SESSIONS: usize = 8;
@@ -19,10 +21,31 @@ pub(crate) const MOST_PICTURED_SESSIONS: usize = 8;
 /// Width of a full figure (px).
 pub(crate) const WIDTH: f64 = 880.0;
 
+/// What the colours of regions are, for captions.
+pub(crate) const COLOURS_OF_REGIONS: &str = "A region has one marker and colour in the whole page: the Allen atlas’s \
+    colour, or one near to it where a larger region has that colour already.";
+
+/// How regions are drawn on a page about these sessions: those with the most units choose first.
+pub(crate) fn region_styles(sessions: &[ComparedSession]) -> RegionStyles {
+    let mut units: BTreeMap<&str, usize> = BTreeMap::new();
+    for evaluation in sessions.iter().flat_map(|session| session.by_run.iter().flatten()) {
+        for unit in &evaluation.units {
+            *units.entry(&unit.region).or_default() += 1;
+        }
+        let matrix = evaluation.region_matrix.iter().flat_map(|matrix| &matrix.regions);
+        matrix.for_each(|region| {
+            units.entry(region).or_default();
+        });
+    }
+    let mut regions: Vec<(&str, usize)> = units.into_iter().collect();
+    regions.sort_by_key(|(_, units)| std::cmp::Reverse(*units));
+    RegionStyles::of(regions.into_iter().map(|(region, _)| region))
+}
+
 /// A session's name in headings and captions.
 pub(crate) fn session_name(session: &ComparedSession) -> String {
-    let eid = shorten(session.eid, 40);
-    if session.subject.is_empty() { eid } else { format!("{} ({eid})", shorten(session.subject, 40)) }
+    let ComparedSession { eid, subject, .. } = session;
+    if subject.is_empty() { (*eid).to_owned() } else { format!("{subject} ({eid})") }
 }
 
 /// One part per pictured session under its own heading, or `heading`-less where there is only one session; empty if no

@@ -12,13 +12,23 @@ pub(crate) fn html(sessions: &[ComparedSession]) -> String {
          “pooled” counts every spike the same. <b>Poisson D²</b> is the share of the deviance explained (1 is perfect). \
          <b>Single-trial R²</b> compares predicted rates with counts in single bins and is low even for a perfect model, \
          because spiking is noisy; <b>PSTH R²</b> compares averages over the trials of a condition, where that noise has \
-         averaged out. The <b>ceiling</b> is the score of the true firing rates, known only for simulated sessions: no \
-         model can be expected above it. <b>Intervals</b> are 95 % bootstrap intervals over units. A decoded behaviour \
+         averaged out. <b>Intervals</b> are 95 % bootstrap intervals over units. A decoded behaviour \
          is compared with <b>chance</b>, a trivial answer: always the one that is most frequent in the training trials, or \
          always the mean (R² = 0). Where answers are not equally frequent, <b>balanced accuracy</b> (the mean over \
          answers of the share that is right) and the <b>AUC</b> (the probability that a trial of one answer scores higher \
          than one of another) say more; their intervals are over test trials.</p>\n",
     );
+    if sessions.iter().any(has_ceiling) {
+        out.push_str(
+            "<p>The sessions are simulated, so two <b>ceilings</b> are known. The <b>true rates</b> are those that the \
+             spikes were drawn from: no model that sees spikes alone can reach them, because a part of each rate is the \
+             unit’s own and nothing else tells of it. The <b>true state</b> is the best prediction there is for one who \
+             knows, of what a task hides a unit or region for, the latent variables of all regions in the whole trial, \
+             and, in forward prediction, everything up to the last bin that is seen. Spikes tell less than that: a model \
+             comes as near to it as units are many. For a hidden region it is higher than it need be, because the \
+             latents of that region are among those that are known.</p>\n",
+        );
+    }
     let tasks = unique(sessions.iter().flat_map(ComparedSession::tasks));
     let described: Vec<(&str, &str)> =
         tasks.into_iter().filter_map(|task| hidden_in(task).map(|hidden| (task, hidden))).collect();
@@ -30,6 +40,11 @@ pub(crate) fn html(sessions: &[ComparedSession]) -> String {
         out.push_str("</dl>\n");
     }
     out
+}
+
+fn has_ceiling(session: &ComparedSession) -> bool {
+    let tasks = session.by_run.iter().flatten().flat_map(|evaluation| &evaluation.tasks);
+    tasks.into_iter().any(|task| task.ceiling.is_some())
 }
 
 fn hidden_in(task: &str) -> Option<&'static str> {

@@ -4,10 +4,11 @@ use super::per_session;
 use crate::Report;
 use crate::compare::ComparedSession;
 use crate::plot::matrix::{self, MOST_REGIONS, Matrix};
+use crate::plot::region_styles::RegionStyles;
 use neuroglot_eval::results::{IntervalValue, RegionMatrix};
 
 /// The matrices of all runs, session by session; empty if none was computed.
-pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
+pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &RegionStyles) -> String {
     let parts = per_session(sessions, "regions", |session| {
         let matrix_of =
             |run: usize| session.by_run[run].and_then(|evaluation| evaluation.region_matrix.as_ref());
@@ -21,7 +22,7 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
         let reach = matrices.iter().map(|(_, matrix)| largest(matrix)).fold(0.0, f64::max);
         let figures: String = matrices
             .iter()
-            .map(|(run, matrix)| format!("<figure>{}</figure>\n", figure(run, matrix, reach)))
+            .map(|(run, matrix)| format!("<figure>{}</figure>\n", figure(run, matrix, reach, styles)))
             .collect();
         let left_out = if most > MOST_REGIONS {
             format!("<p class=\"note\">The first {MOST_REGIONS} of {most} regions are drawn.</p>\n")
@@ -39,7 +40,7 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
 /// What cells of a matrix mean.
 pub(crate) const READING: &str = "Bits/spike, mean over the target region’s units, when only the source region is \
     seen; “all others”: all regions but the target are seen. Outlined: the target’s own other units are seen \
-    (intra-region). Grey: undefined. Bars beside names: the region’s colour in the Allen atlas.";
+    (intra-region). Grey: undefined. Bars beside names: the region’s colour.";
 
 /// The largest finite score, its sign aside.
 pub(crate) fn largest(matrix: &RegionMatrix) -> f64 {
@@ -48,11 +49,12 @@ pub(crate) fn largest(matrix: &RegionMatrix) -> f64 {
 }
 
 /// The matrix of one run; colours reach to `reach`.
-pub(crate) fn figure(run: &str, scores: &RegionMatrix, reach: f64) -> String {
+pub(crate) fn figure(run: &str, scores: &RegionMatrix, reach: f64, styles: &RegionStyles) -> String {
     let mean = |score: Option<&Option<IntervalValue>>| Some((*score?)?.mean);
     matrix::figure(&Matrix {
         title: run,
         regions: &scores.regions,
+        styles,
         from_one: &|target, source| mean(scores.from_one.get(source).and_then(|row| row.get(target))),
         from_others: &|target| mean(scores.from_others.get(target)),
         reach,

@@ -2,7 +2,7 @@
 
 use crate::compare::{ComparedSession, unique};
 use neuroglot_eval::comparison::{ByRun, SharedScores, UNIT_SCORES};
-use neuroglot_eval::results::{DecodingResult, IntervalValue, Scores};
+use neuroglot_eval::results::{DecodingResult, IntervalValue, Scores, TaskResult};
 
 /// A score, with its 95 % interval where it has one.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,6 +22,8 @@ pub(crate) struct ScoreRow {
     pub runs: Vec<Option<Measured>>,
     /// The same score of the true rates, where known.
     pub ceiling: Option<Measured>,
+    /// The same score of the best predictor that knows the true state behind what the task shows, where known.
+    pub state_ceiling: Option<Measured>,
     /// The better trivial answer, for decoding.
     pub chance: Option<f64>,
     /// Sessions averaged.
@@ -84,21 +86,22 @@ fn task_rows(sessions: &[ComparedSession], task: &str) -> Vec<ScoreRow> {
                 false => alone(shared.mean(run)),
             }
         };
-        let stored_ceiling = || {
+        let stored_ceiling = |of: Ceiling| {
             let [session] = sessions else { return None };
-            session.task(task).into_iter().flatten().find_map(|result| stored(result.ceiling.as_ref()?))
+            session.task(task).into_iter().flatten().find_map(|result| stored(of(result)?))
         };
-        let ceiling = match &shared {
+        let ceiling_of = |of: Ceiling, of_shared: fn(&SharedScores) -> Option<IntervalValue>| match &shared {
             Some(shared) if has_interval && !(sessions.len() == 1 && shared.are_all_units()) => {
-                shared.ceiling().and_then(with_interval)
+                of_shared(shared).and_then(with_interval)
             }
-            _ => stored_ceiling(),
+            _ => stored_ceiling(of),
         };
         let row = ScoreRow {
             group: task.to_string(),
             name: name.to_string(),
             runs: (0..runs).map(of_run).collect(),
-            ceiling,
+            ceiling: ceiling_of(of_true_rates, SharedScores::ceiling),
+            state_ceiling: ceiling_of(of_true_state, SharedScores::state_ceiling),
             chance: None,
             sessions: shared.as_ref().map_or(0, SharedScores::sessions),
             best: if has_interval { shared.as_ref().and_then(SharedScores::best) } else { None },
@@ -107,7 +110,8 @@ fn task_rows(sessions: &[ComparedSession], task: &str) -> Vec<ScoreRow> {
         let pooled = shared.as_ref().filter(|_| has_interval).map(|shared| ScoreRow {
             name: POOLED.to_string(),
             runs: (0..runs).map(|run| alone(shared.pooled(run))).collect(),
-            ceiling: pooled_ceiling(sessions, task).filter(|_| shared.are_all_units()),
+            ceiling: pooled_ceiling(sessions, task, of_true_rates).filter(|_| shared.are_all_units()),
+            state_ceiling: pooled_ceiling(sessions, task, of_true_state).filter(|_| shared.are_all_units()),
             best: None,
             ..row.clone()
         });
@@ -117,11 +121,22 @@ fn task_rows(sessions: &[ComparedSession], task: &str) -> Vec<ScoreRow> {
     rows
 }
 
-/// The mean over sessions of the pooled score of the true rates; `None` unless all sessions have it.
-fn pooled_ceiling(sessions: &[ComparedSession], task: &str) -> Option<Measured> {
+/// Where a ceiling of a task is stored.
+type Ceiling = fn(&TaskResult) -> Option<&Scores>;
+
+fn of_true_rates(result: &TaskResult) -> Option<&Scores> {
+    result.ceiling.as_ref()
+}
+
+fn of_true_state(result: &TaskResult) -> Option<&Scores> {
+    result.state_ceiling.as_ref()
+}
+
+/// The mean over sessions of the pooled score of a ceiling; `None` unless all sessions have it.
+fn pooled_ceiling(sessions: &[ComparedSession], task: &str, of: Ceiling) -> Option<Measured> {
     let of_session = |session: &ComparedSession| {
         let results = session.task(task).into_iter().flatten();
-        results.filter_map(|result| result.ceiling.as_ref()?.bps_pooled).next()
+        results.filter_map(|result| of(result)?.bps_pooled).next()
     };
     let ceilings: Vec<f64> = sessions.iter().map(of_session).collect::<Option<_>>()?;
     alone(Some(ceilings.iter().sum::<f64>() / ceilings.len() as f64))
@@ -160,6 +175,7 @@ fn of_behaviour(behaviour: &str, results: &[Option<&DecodingResult>]) -> Vec<Sco
             name: format!("{behaviour}, {name}"),
             runs: results.iter().map(|result| result.filter(alike).and_then(pick)).collect(),
             ceiling: None,
+            state_ceiling: None,
             chance: chance.filter(|chance| chance.is_finite()),
             sessions: 1,
             best: None,
@@ -211,6 +227,7 @@ fn average(group: &str, name: &str, rows: &[&ScoreRow]) -> ScoreRow {
         name: name.to_string(),
         runs: (0..runs).map(|run| mean(shared.iter().map(|row| row.runs[run]))).collect(),
         ceiling: mean(shared.iter().map(|row| row.ceiling)),
+        state_ceiling: mean(shared.iter().map(|row| row.state_ceiling)),
         chance: chances
             .filter(|chances| !chances.is_empty())
             .map(|chances| chances.iter().sum::<f64>() / chances.len() as f64),
@@ -251,6 +268,7 @@ mod tests {
             name: "choice".into(),
             runs: runs.iter().map(|value| value.as_ref().map(measured)).collect(),
             ceiling: None,
+            state_ceiling: None,
             chance: None,
             sessions: 1,
             best: None,

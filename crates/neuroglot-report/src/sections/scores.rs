@@ -64,9 +64,10 @@ fn size(session: &SessionEvaluation) -> String {
 
 fn table(report: &Report, caption: &str, rows: &[ScoreRow], sessions: usize) -> String {
     let mut columns: Vec<String> = report.runs.iter().map(|run| run.name.clone()).collect();
-    let has_ceiling = rows.iter().any(|row| row.ceiling.is_some());
-    if has_ceiling {
-        columns.push("ceiling (true rates)".to_string());
+    let has_ceilings =
+        [rows.iter().any(|row| row.ceiling.is_some()), rows.iter().any(|row| row.state_ceiling.is_some())];
+    for (is_there, name) in has_ceilings.into_iter().zip(["true rates", "true state"]) {
+        columns.extend(is_there.then(|| format!("ceiling ({name})")));
     }
     let names = unique(rows.iter().map(|row| row.group.as_str()));
     let groups = names
@@ -76,7 +77,7 @@ fn table(report: &Report, caption: &str, rows: &[ScoreRow], sessions: usize) -> 
             rows: rows
                 .iter()
                 .filter(|row| row.group == name)
-                .map(|row| table_row(row, sessions, has_ceiling))
+                .map(|row| table_row(row, sessions, has_ceilings))
                 .collect(),
         })
         .collect();
@@ -84,7 +85,7 @@ fn table(report: &Report, caption: &str, rows: &[ScoreRow], sessions: usize) -> 
     Table { caption: caption.to_string(), heads, columns, groups, words: false }.to_html()
 }
 
-fn table_row(row: &ScoreRow, sessions: usize, has_ceiling: bool) -> Row {
+fn table_row(row: &ScoreRow, sessions: usize, has_ceilings: [bool; 2]) -> Row {
     let mut head = row.name.clone();
     if let Some(chance) = row.chance {
         let chance = if chance == 0.0 { "0".to_string() } else { decimal(chance, 3) };
@@ -102,8 +103,8 @@ fn table_row(row: &ScoreRow, sessions: usize, has_ceiling: bool) -> Row {
         .enumerate()
         .map(|(run, value)| Cell { bold: row.best == Some(run), ..cell(*value, "n/a") })
         .collect();
-    if has_ceiling {
-        cells.push(cell(row.ceiling, "–"));
+    for (is_there, ceiling) in has_ceilings.into_iter().zip([row.ceiling, row.state_ceiling]) {
+        cells.extend(is_there.then(|| cell(ceiling, "–")));
     }
     Row { head, cells }
 }

@@ -1,46 +1,53 @@
 //! Bits/spike of every unit, task by task.
 
-use super::{WIDTH, per_session};
+use super::{COLOURS_OF_REGIONS, WIDTH, per_session};
 use crate::Report;
 use crate::compare::ComparedSession;
 use crate::number::{median, signed};
 use crate::plot::ink::Ink;
 use crate::plot::legend::{self, Entry, Sample};
-use crate::plot::palette::{COLOURS, Marker, OTHER, colour};
+use crate::plot::palette::{Marker, OTHER};
+use crate::plot::region_styles::RegionStyles;
 use crate::plot::scatter::{self, Class, Point};
 use crate::plot::strip::{self, Strip};
-use crate::text::{counted, escape, shorten, task_name};
-use neuroglot_eval::results::{SessionEvaluation, TaskResult};
+use crate::text::{counted, escape, task_name, told_apart};
+use neuroglot_eval::results::{SessionEvaluation, TaskResult, UnitScores};
 use std::collections::{HashMap, HashSet};
 
 /// Regions drawn apart in one dot plot at most; the smallest ones share a place.
 const MOST_STRIPS: usize = 40;
 
+/// Regions named in one scatter plot at most; the smallest ones are drawn alike.
+const MOST_NAMED: usize = 24;
+
 /// One scatter plot per task and later run against the first run, or, with a single run, one dot plot per task.
-pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
+pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &RegionStyles) -> String {
     per_session(sessions, "units", |session| {
         let evaluated: Vec<usize> =
             (0..report.runs.len()).filter(|&run| session.by_run[run].is_some()).collect();
         match evaluated.as_slice() {
             [] => String::new(),
-            [only] => strips(session, *only, &report.runs[*only].name),
+            [only] => strips(session, *only, &report.runs[*only].name, styles),
             [first, others @ ..] => {
-                others.iter().map(|other| scatters(report, session, *first, *other)).collect()
+                let scatters = |other: &usize| scatters(report, session, (*first, *other), styles);
+                others.iter().map(scatters).collect()
             }
         }
     })
 }
 
-fn scatters(report: &Report, session: &ComparedSession, first: usize, other: usize) -> String {
+fn scatters(
+    report: &Report,
+    session: &ComparedSession,
+    (first, other): (usize, usize),
+    styles: &RegionStyles,
+) -> String {
     let (Some(one), Some(two)) = (session.by_run[first], session.by_run[other]) else {
         return String::new();
     };
-    let names = (shorten(&report.runs[first].name, 30), shorten(&report.runs[other].name, 30));
-    let regions = classes_of(one);
-    let mut classes = vec![Class { marker: Marker::Dot, ink: Ink::plain(OTHER) }; COLOURS.len() + 1];
-    for (region, &index) in &regions {
-        classes[index] = Class { marker: Marker::of(index), ink: Ink::of_region(region, colour(index)) };
-    }
+    let runs = [first, other].map(|run| report.runs[run].name.as_str());
+    let names = told_apart(&runs, 30);
+    let (regions, classes) = classes_of(one, styles);
     let (mut figures, mut outside, mut drawn) = (String::new(), 0, Vec::new());
     for task in session.tasks() {
         let results = session.task(task);
@@ -55,15 +62,11 @@ fn scatters(report: &Report, session: &ComparedSession, first: usize, other: usi
         let differences: Vec<f64> = points.iter().map(|point| point.y - point.x).collect();
         let below = points.iter().filter(|point| point.y < point.x).count();
         let note = [
-            format!(
-                "{below} of {} better predicted by {}",
-                counted(points.len(), "unit"),
-                shorten(&names.0, 40)
-            ),
-            format!("{above} better predicted by {}", shorten(&names.1, 40)),
+            format!("{below} of {} better predicted by {}", counted(points.len(), "unit"), names[0]),
+            format!("{above} better predicted by {}", names[1]),
             format!("median difference (y − x) {}", signed(median(&differences).unwrap_or(f64::NAN), 3)),
         ];
-        let labels = (format!("{} (bits/spike)", names.0), format!("{} (bits/spike)", names.1));
+        let labels = (format!("{} (bits/spike)", names[0]), format!("{} (bits/spike)", names[1]));
         let (figure, edge) =
             scatter::figure(task_name(task), &note, (&labels.0, &labels.1), &points, &classes, 420.0);
         outside += edge;
@@ -73,13 +76,13 @@ fn scatters(report: &Report, session: &ComparedSession, first: usize, other: usi
     if figures.is_empty() {
         return String::new();
     }
-    let legend = legend::row_figure(&entries(one, &regions, &drawn), WIDTH);
+    let legend = legend::row_figure(&entries(one, &classes, &drawn), WIDTH);
     format!(
         "<figure>{legend}<div class=\"pairs\">{figures}</div><figcaption>Bits/spike of each unit: {} against {}. Units \
-         above the diagonal are better predicted by {}. Colours of the regions: Allen atlas.{}</figcaption></figure>\n",
-        escape(&names.1),
-        escape(&names.0),
-        escape(&names.1),
+         above the diagonal are better predicted by {}. {COLOURS_OF_REGIONS}{}</figcaption></figure>\n",
+        escape(runs[1]),
+        escape(runs[0]),
+        escape(runs[1]),
         outside_note(outside)
     )
 }
@@ -99,11 +102,23 @@ fn matched(
         let other = of_two.get(unit.uuid.as_str()).and_then(|&index| on_y.per_unit.get(index));
         let finite = |score: Option<f64>| score.filter(|score| score.is_finite());
         if let (Some(x), Some(y)) = (finite(scores.bps), finite(other.and_then(|other| other.bps))) {
-            let class = regions.get(unit.region.as_str()).copied().unwrap_or(COLOURS.len());
-            points.push(Point { x, y, ceiling: finite(scores.ceiling_bps), class });
+            let class = regions.get(unit.region.as_str()).copied().unwrap_or(regions.len());
+            points.push(Point { x, y, ceiling: ceiling_of(scores), class });
         }
     }
     points
+}
+
+/// The lower of a unit's ceilings that is known.
+fn ceiling_of(scores: &UnitScores) -> Option<f64> {
+    let known = scores.state_ceiling_bps.or(scores.ceiling_bps);
+    known.filter(|ceiling| ceiling.is_finite())
+}
+
+/// Which ceiling [`ceiling_of`] is.
+fn ceiling_name(session: &SessionEvaluation) -> &'static str {
+    let mut units = session.tasks.iter().flat_map(|task| &task.per_unit);
+    if units.any(|unit| unit.state_ceiling_bps.is_some()) { "true state" } else { "true rate" }
 }
 
 /// Regions and their numbers of units, the largest first, equally large ones by name.
@@ -117,40 +132,44 @@ fn sizes(session: &SessionEvaluation) -> Vec<(&str, usize)> {
     sizes
 }
 
-/// The largest regions get a shape and a colour each; related ones share the atlas's colour.
-fn classes_of(session: &SessionEvaluation) -> HashMap<&str, usize> {
-    sizes(session)
-        .into_iter()
-        .take(COLOURS.len())
-        .enumerate()
-        .map(|(index, (region, _))| (region, index))
-        .collect()
+/// The class of each region that is named, the largest first, and how classes are drawn; the last is all other regions.
+fn classes_of<'a>(
+    session: &'a SessionEvaluation,
+    styles: &RegionStyles,
+) -> (HashMap<&'a str, usize>, Vec<Class>) {
+    let named = sizes(session).into_iter().take(MOST_NAMED).map(|(region, _)| region);
+    let regions: HashMap<&str, usize> =
+        named.clone().enumerate().map(|(class, region)| (region, class)).collect();
+    let style = |region: &str| Class { marker: styles.marker(region), ink: styles.ink(region) };
+    let other = Class { marker: Marker::Dot, ink: Ink::plain(OTHER) };
+    (regions, named.map(style).chain([other]).collect())
 }
 
-fn entries(session: &SessionEvaluation, regions: &HashMap<&str, usize>, drawn: &[Point]) -> Vec<Entry> {
+fn entries(session: &SessionEvaluation, classes: &[Class], drawn: &[Point]) -> Vec<Entry> {
     let used: HashSet<usize> = drawn.iter().map(|point| point.class).collect();
-    let mut named: Vec<(usize, &str)> = regions.iter().map(|(region, class)| (*class, *region)).collect();
-    named.sort_unstable();
-    let mut entries: Vec<Entry> = named
-        .into_iter()
+    let sizes = sizes(session);
+    let others = sizes.len().saturating_sub(MOST_NAMED);
+    let labels = sizes.iter().take(MOST_NAMED).map(|(region, _)| (*region).to_owned());
+    let mut entries: Vec<Entry> = labels
+        .chain([counted(others, "other region")])
+        .zip(classes)
+        .enumerate()
         .filter(|(class, _)| used.contains(class))
-        .map(|(class, region)| Entry {
-            sample: Sample::Mark { marker: Marker::of(class), ink: Ink::of_region(region, colour(class)) },
-            label: region.to_string(),
+        .map(|(_, (label, class))| Entry {
+            sample: Sample::Mark { marker: class.marker, ink: class.ink.clone() },
+            label,
         })
         .collect();
-    if used.contains(&COLOURS.len()) {
-        let others = sizes(session).len().saturating_sub(COLOURS.len());
-        let sample = Sample::Mark { marker: Marker::Dot, ink: Ink::plain(OTHER) };
-        entries.push(Entry { sample, label: counted(others, "other region") });
-    }
     if drawn.iter().any(|point| point.ceiling.is_some()) {
-        entries.push(Entry { sample: Sample::Ceiling, label: "ceiling of the unit (true rate)".to_string() });
+        entries.push(Entry {
+            sample: Sample::Ceiling,
+            label: format!("ceiling of the unit ({})", ceiling_name(session)),
+        });
     }
     entries
 }
 
-fn strips(session: &ComparedSession, run: usize, name: &str) -> String {
+fn strips(session: &ComparedSession, run: usize, name: &str, styles: &RegionStyles) -> String {
     let Some(evaluation) = session.by_run[run] else {
         return String::new();
     };
@@ -170,7 +189,7 @@ fn strips(session: &ComparedSession, run: usize, name: &str) -> String {
         }
         for (unit, scores) in evaluation.units.iter().zip(&task.per_unit) {
             if let Some(score) = scores.bps.filter(|score| score.is_finite()) {
-                let ceiling = scores.ceiling_bps.filter(|ceiling| ceiling.is_finite());
+                let ceiling = ceiling_of(scores);
                 has_ceiling |= ceiling.is_some();
                 strips[places.get(unit.region.as_str()).copied().unwrap_or(alone)]
                     .units
@@ -178,8 +197,7 @@ fn strips(session: &ComparedSession, run: usize, name: &str) -> String {
             }
         }
         if strips.iter().any(|strip| !strip.units.is_empty()) {
-            let (figure, edge) =
-                strip::figure(task_name(&task.task), "bits/spike", &strips, colour(0), WIDTH);
+            let (figure, edge) = strip::figure(task_name(&task.task), "bits/spike", &strips, styles, WIDTH);
             outside += edge;
             figures.push_str(&figure);
         }
@@ -187,10 +205,13 @@ fn strips(session: &ComparedSession, run: usize, name: &str) -> String {
     if figures.is_empty() {
         return String::new();
     }
-    let ceiling = if has_ceiling { " Grey bars: the unit’s ceiling (true rate)." } else { "" };
+    let ceiling = match has_ceiling {
+        true => format!(" Grey bars: the unit’s ceiling ({}).", ceiling_name(evaluation)),
+        false => String::new(),
+    };
     format!(
         "<figure>{figures}<figcaption>Bits/spike of each unit, {}: a dot per unit, by region (largest first) and \
-         in order within it. Lines: mean of the region. Colours: Allen atlas.{ceiling}{}</figcaption></figure>\n",
+         in order within it. Lines: mean of the region. {COLOURS_OF_REGIONS}{ceiling}{}</figcaption></figure>\n",
         escape(name),
         outside_note(outside)
     )

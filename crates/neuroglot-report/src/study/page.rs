@@ -3,7 +3,7 @@
 use super::{StudyReport, cells, curves, reading, tables};
 use crate::compare;
 use crate::document::{Section, document};
-use crate::sections::{examples, facts, regions, units};
+use crate::sections::{examples, facts, region_styles, regions, units};
 use crate::text::escape;
 use crate::{Report, RunSection};
 
@@ -17,6 +17,7 @@ pub(crate) fn render(study: &StudyReport) -> String {
         runs: study.runs.clone(),
     };
     let sessions = compare::sessions(&report);
+    let styles = region_styles(&sessions);
     // Single units of one session show what they look like; the scores of all units are in the plots above them.
     let first = &sessions[..sessions.len().min(1)];
     let results = study.results;
@@ -25,9 +26,9 @@ pub(crate) fn render(study: &StudyReport) -> String {
         section("summary", "What it says", reading::summary(results)),
         section("tables", "Scores", tables::html(results)),
         section("curves", "More data", curves::html(results)),
-        section("units", "Unit by unit", units::html(&report, &sessions)),
-        section("examples", "Example units", with_note(&study.runs, examples::html(&report, first))),
-        section("regions", "Region by region", regions::html(&report, first)),
+        section("units", "Unit by unit", units::html(&report, &sessions, &styles)),
+        section("examples", "Example units", with_note(&study.runs, examples::html(&report, first, &styles))),
+        section("regions", "Region by region", regions::html(&report, first, &styles)),
         section("reading", "How to read this", reading::html(results)),
         section("cells", "What was made", cells::html(results)),
     ];

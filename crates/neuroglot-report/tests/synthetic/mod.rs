@@ -182,6 +182,7 @@ fn task_result(task: &str, quality: f64, ceilings: &[f64], rng: &mut ChaCha8Rng)
                 r2: Some(bps * 0.2),
                 psth_r2: Some(bps * 0.6),
                 ceiling_bps: Some(*ceiling),
+                state_ceiling_bps: Some(0.8 * ceiling),
             }
         })
         .collect();
@@ -191,6 +192,7 @@ fn task_result(task: &str, quality: f64, ceilings: &[f64], rng: &mut ChaCha8Rng)
         task: task.into(),
         scores: scores(mean(&known)),
         ceiling: Some(scores(mean(ceilings))),
+        state_ceiling: Some(scores(0.8 * mean(ceilings))),
         per_unit,
     }
 }

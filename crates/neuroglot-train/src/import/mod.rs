@@ -11,8 +11,8 @@ mod table;
 
 use crate::trainer::check_paths;
 use crate::{
-    Checkpoint, CheckpointConfig, CheckpointSession, InitConfig, RunConfig, RunFolder, RunInfo, TrainConfig,
-    TrainError,
+    Checkpoint, CheckpointConfig, CheckpointSession, ImportSource, InitConfig, RunConfig, RunFolder, RunInfo,
+    TrainConfig, TrainError,
 };
 use neuroglot_data::{Session, check_distinct};
 use neuroglot_engine::Device;
@@ -99,11 +99,23 @@ pub fn import_checkpoint(
         parameters,
         seconds: 0.0,
         finished: true,
+        imported: source_of(file, table),
     };
     folder.settle(&config, &info)?;
     staged.create()?;
     let left_out = state.names().filter(|name| !used.contains(*name)).map(str::to_owned).collect();
     Ok(Imported { parameters, left_out })
+}
+
+/// Where the checkpoint and its table are; unknown of a table that was not read from a file.
+fn source_of(file: &Path, table: &SessionTable) -> Option<ImportSource> {
+    let absolute = |path: &Path| std::path::absolute(path).ok();
+    Some(ImportSource {
+        file: absolute(file)?,
+        table: absolute(table.file.as_deref()?)?,
+        folder: std::env::current_dir().ok()?,
+        heads: table.heads,
+    })
 }
 
 /// Checks that each session has the units of its stitchers, the bins of the model and a row of its own.

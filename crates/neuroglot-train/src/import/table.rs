@@ -22,6 +22,9 @@ pub struct SessionTable {
     /// Which units it was trained on, as in the settings of a run; the published ones on all.
     #[serde(default)]
     pub data: DataConfig,
+    /// The file that it was read from.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
 }
 
 /// A session of the table.
@@ -59,8 +62,9 @@ impl SessionTable {
             toml::from_str(&text).map_err(|error| error.to_string())
         };
         let fail = |problem: String| TrainError::ConfigFile { path: path.to_owned(), problem };
-        let table =
+        let mut table =
             table.map_err(|problem| fail(problem.split_whitespace().collect::<Vec<_>>().join(" ")))?;
+        table.file = Some(path.to_owned());
         if table.sessions.is_empty() {
             return Err(fail("it names no session: add one with its path, stitcher and row".to_owned()));
         }

@@ -113,7 +113,8 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         table.push([vec![name.to_owned()], numbers.to_vec()].concat());
     }
     console.note(format_args!(
-        "{description}, {} a batch; peak memory {}",
+        "{} on {description}, {} a batch; peak memory {}",
+        benchmark.model.architecture.label(),
         counted(benchmark.batch, "trial"),
         match peak {
             Some(megabytes) => format!("{megabytes:.0} MB"),

@@ -1,6 +1,7 @@
 //! `neuroglot compare`
 
 use crate::CommandError;
+use crate::ceilings;
 use crate::console::Console;
 use crate::endings;
 use crate::number::{decimal, signed};
@@ -68,6 +69,8 @@ pub fn table_of_runs(runs: &[NamedRun], all_scores: bool, console: &Console) -> 
     let is_known = |row: &Row| row.decoded && ["accuracy", "r2"].contains(&row.score.as_str());
     let is_shown = |row: &&Row| all_scores || row.score == "bps" || is_known(row);
     let shown: Vec<&Row> = rows.iter().filter(is_shown).collect();
+    let has_ceilings = shown.iter().any(|row| row.ceiling.is_some());
+    let explained = if has_ceilings { format!("\n{}", ceilings::EXPLAINED) } else { String::new() };
     let blocks: Vec<String> = shown
         .chunk_by(|a, b| a.session == b.session)
         .map(|rows| {
@@ -83,6 +86,7 @@ pub fn table_of_runs(runs: &[NamedRun], all_scores: bool, console: &Console) -> 
     if shown.iter().any(|row| row.units.iter().flatten().any(|own| *own != row.shared_units)) {
         text.push_str("\nScores are over the units that all runs share; how many of each run's own they are is beside them");
     }
+    text.push_str(&explained);
     Ok(text)
 }
 
@@ -133,16 +137,20 @@ fn rows(runs: &[NamedRun], console: &Console) -> Result<Vec<Row>, CommandError> 
 
 fn table(names: &[&str], rows: &[&Row]) -> TextTable {
     let has_ceiling = rows.iter().any(|row| row.ceiling.is_some());
+    let has_state = rows.iter().any(|row| row.state_ceiling.is_some());
     let mut heads = vec!["task".to_owned(), "score".to_owned(), "units".to_owned()];
     heads.extend(names.iter().map(|name| (*name).to_owned()));
     heads.extend(names[1..].iter().map(|name| format!("{name} − {} [95 %]", names[0])));
-    heads.extend(has_ceiling.then(|| "ceiling".to_owned()));
+    heads.extend(has_ceiling.then(|| ceilings::TRUE_RATES.to_owned()));
+    heads.extend(has_state.then(|| ceilings::TRUE_STATE.to_owned()));
     let mut table = TextTable::new(heads, 2);
     for row in rows {
         let mut cells = vec![row.task.clone(), score_name(&row.score).to_owned(), units(row)];
         cells.extend(row.values.iter().map(|value| decimal(*value)));
         cells.extend(row.differences[1..].iter().map(|difference| difference_text(difference.as_ref())));
-        cells.extend(has_ceiling.then(|| row.ceiling.map_or(String::new(), |value| decimal(Some(value)))));
+        for (is_shown, ceiling) in [(has_ceiling, row.ceiling), (has_state, row.state_ceiling)] {
+            cells.extend(is_shown.then(|| ceiling.map_or(String::new(), |value| decimal(Some(value)))));
+        }
         table.push(cells);
     }
     table

@@ -9,8 +9,10 @@ use std::path::PathBuf;
 
 /// See it work: simulate sessions, train, evaluate and report
 ///
-/// Trains one model with multi-task masking and one with temporal masking, the baseline, for equally many steps on the
-/// same simulated sessions, and sets both beside what the true rates reach.
+/// Trains one model with multi-task masking and one with temporal masking, the baseline, both by the recipe neuroglot and
+/// for equally many steps, on the same simulated sessions. Their scores stand beside two ceilings: that of the true rates,
+/// which no model that sees spikes alone can reach, and the best that could be predicted from what a task shows by one who
+/// knew the true state behind it.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  neuroglot demo --out demo")]
 pub struct Arguments {

@@ -1,6 +1,7 @@
 //! `neuroglot evaluate`
 
 use crate::CommandError;
+use crate::ceilings;
 use crate::compute::DeviceOptions;
 use crate::console::Console;
 use crate::evaluating::Evaluating;
@@ -142,10 +143,12 @@ fn assumptions(decoding: &[DecodingResult]) -> String {
 
 fn task_table(tasks: &[TaskResult]) -> TextTable {
     let has_ceiling = tasks.iter().any(|task| task.ceiling.is_some());
+    let has_state = tasks.iter().any(|task| task.state_ceiling.is_some());
     let has_conditions = tasks.iter().any(|task| task.scores.psth_r2.is_some());
     let mut heads = vec!["task", "bits/spike", "[95 %]", "pooled", "D²", "R²"];
     heads.extend(has_conditions.then_some("PSTH R²"));
-    heads.extend(has_ceiling.then_some("ceiling"));
+    heads.extend(has_ceiling.then_some(ceilings::TRUE_RATES));
+    heads.extend(has_state.then_some(ceilings::TRUE_STATE));
     let mut table = TextTable::new(heads.into_iter().map(str::to_owned).collect(), 1);
     for task in tasks {
         let scores = &task.scores;
@@ -155,8 +158,10 @@ fn task_table(tasks: &[TaskResult]) -> TextTable {
         let mut row = vec![task.task.clone(), decimal(scores.bps.map(|bps| bps.mean)), interval];
         row.extend([scores.bps_pooled, scores.d2, scores.r2].map(decimal));
         row.extend(has_conditions.then(|| decimal(scores.psth_r2)));
-        let ceiling = task.ceiling.and_then(|ceiling| ceiling.bps).map(|bps| bps.mean);
-        row.extend(has_ceiling.then(|| decimal(ceiling)));
+        for (is_shown, ceiling) in [(has_ceiling, task.ceiling), (has_state, task.state_ceiling)] {
+            let mean = ceiling.and_then(|ceiling| ceiling.bps).map(|bps| bps.mean);
+            row.extend(is_shown.then(|| decimal(mean)));
+        }
         table.push(row);
     }
     table

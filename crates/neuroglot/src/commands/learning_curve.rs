@@ -122,7 +122,7 @@ fn page_of(arguments: &Arguments, eid: &str, points: &[Point]) -> report::Learni
     report::LearningCurve {
         title: format!("Calibration trials of {eid}"),
         subtitle: "A trained model was fine-tuned on more and more trials of a session, for as many steps, and scored on \
-                   test trials that it never saw."
+                   test trials that it never saw. Scores are bits/spike, means over units."
             .to_owned(),
         facts: vec![
             fact("model", arguments.run.display().to_string()),
@@ -138,6 +138,7 @@ fn page_of(arguments: &Arguments, eid: &str, points: &[Point]) -> report::Learni
             arguments.options.typed(),
             shell::word(&arguments.out)
         )],
+        score: "bits/spike".to_owned(),
         curves: curves(points),
     }
 }

@@ -37,10 +37,6 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError>
     PageFormat::of(&arguments.out)?;
     let _lock = OutputLock::beside(&arguments.out)?;
     let runs = runs::open(&arguments.runs)?;
-    let mut report = report_of_runs(&runs, &arguments.out)?;
-    if let Some(title) = &arguments.title {
-        report.title.clone_from(title);
-    }
-    report.write(&arguments.out)?;
+    report_of_runs(&runs, arguments.title.as_deref(), &arguments.out)?.write(&arguments.out)?;
     console.result(arguments.out.display())
 }

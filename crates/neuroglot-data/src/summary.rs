@@ -6,6 +6,7 @@ use std::fmt;
 use neuroglot_regions::is_region;
 use serde::Serialize;
 
+use crate::text::printable;
 use crate::{Behaviour, BehaviourKind, Categories, LeftOutColumn, Session, SharedTime, Split, copied_trials};
 
 /// Regions with fewer units get a warning: masking one neuron or a region of them leaves little to predict from.
@@ -311,15 +312,18 @@ impl fmt::Display for SessionSummary {
             let values = match behaviour.categories.is_empty() {
                 true => range.unwrap_or_default(),
                 false => {
-                    let labels: Vec<&str> =
-                        behaviour.categories.iter().map(|category| category.label.as_str()).collect();
+                    let labels = behaviour.categories.iter().map(|category| printable(&category.label));
+                    let labels: Vec<_> = labels.collect();
                     format!(", categories {}", labels.join(", "))
                 }
             };
             line(title, format!("{name} per {per}{values}{missing}"))?;
         }
         for (number, LeftOutColumn { column, why }) in self.left_out.iter().enumerate() {
-            line(if number == 0 { "left out" } else { "" }, format!("{column}: {why}"))?;
+            line(
+                if number == 0 { "left out" } else { "" },
+                format!("{}: {}", printable(column), printable(why)),
+            )?;
         }
         if self.true_rates {
             line("true rates", "known: the session is simulated".to_owned())?;

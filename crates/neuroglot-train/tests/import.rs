@@ -176,7 +176,8 @@ fn tables_that_cannot_be_understood_are_named() {
     let json = "{\"heads\": 2, \"sessions\": [{\"path\": \"a\", \"stitcher\": \"4\", \"row\": 2}, \
                 {\"path\": \"b\", \"stitcher\": \"5\", \"row\": 0}]}";
     std::fs::write(&path, json).unwrap();
-    assert_eq!(SessionTable::read(&path).unwrap(), table(TABLE));
+    let read = SessionTable::read(&path).unwrap();
+    assert_eq!((read.sessions, read.heads), (table(TABLE).sessions, 2));
 }
 
 #[test]

@@ -108,8 +108,10 @@ fn where_it_cannot_be_written_the_earlier_one_stays() {
 
     let folder = root.path().join("evaluation");
     write_evaluation(&evaluation, &folder).unwrap();
-    // A file stands where the new folder is prepared; a folder without permission would not stop an administrator.
-    std::fs::write(root.path().join(".evaluation.new"), "").unwrap();
+    // No folder can be made beside one with so long a name; one without permission would not stop an administrator.
+    let long = root.path().join("e".repeat(250));
+    std::fs::rename(&folder, &long).unwrap();
+    let folder = long;
     let mut other = evaluation.clone();
     other.sessions.pop();
     assert!(write_evaluation(&other, &folder).is_err());

@@ -57,10 +57,17 @@ pub enum CommandError {
     Fetch(#[from] FetchError),
     /// A recording, or what is looked up in, cannot be read.
     #[error(transparent)]
-    Prepare(#[from] PrepareError),
+    Prepare(Box<PrepareError>),
     /// The report cannot be stored.
     #[error(transparent)]
     Report(#[from] ReportError),
+}
+
+/// Boxed, as it is larger than all the others and every command returns it.
+impl From<PrepareError> for CommandError {
+    fn from(error: PrepareError) -> CommandError {
+        CommandError::Prepare(Box::new(error))
+    }
 }
 
 impl CommandError {

@@ -68,7 +68,7 @@ pub enum PrepareError {
         /// What it leads to.
         target: String,
         /// Why it cannot be followed.
-        problem: String,
+        problem: Box<str>,
         /// What to do about it.
         cure: String,
     },
@@ -112,7 +112,7 @@ pub enum PrepareError {
         /// The other source.
         other: String,
         /// The identifier of that.
-        other_eid: String,
+        other_eid: Box<str>,
         /// The folder.
         folder: PathBuf,
     },

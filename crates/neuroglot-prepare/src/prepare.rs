@@ -168,7 +168,7 @@ fn check_own(
                 place: name.to_owned(),
                 eid: eid.to_owned(),
                 other: provenance.source.name,
-                other_eid: provenance.eid,
+                other_eid: provenance.eid.into(),
                 folder: there,
             });
         }

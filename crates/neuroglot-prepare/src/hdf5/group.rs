@@ -197,7 +197,7 @@ impl<'f> Group<'f> {
                 LinkTarget::Soft { path } => path.clone(),
                 LinkTarget::Hard { .. } => String::new(),
             },
-            problem,
+            problem: problem.into(),
             cure,
         };
         let circle = || {

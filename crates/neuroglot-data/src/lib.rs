@@ -26,6 +26,7 @@ mod categories;
 mod counts;
 mod error;
 mod filter;
+pub mod number;
 mod origin;
 mod panics;
 mod session;

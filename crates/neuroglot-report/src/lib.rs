@@ -11,7 +11,7 @@ mod compare;
 mod document;
 mod error;
 mod learning_curve;
-mod number;
+mod median;
 mod page;
 mod picture;
 mod plot;

@@ -102,11 +102,6 @@ pub(crate) fn listed(items: &[String]) -> String {
     }
 }
 
-/// `count` with its noun, which takes an s unless `count` is 1.
-pub(crate) fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
-}
-
 /// A task's name as read in a sentence.
 pub(crate) fn task_name(task: &str) -> &str {
     match task {
@@ -160,7 +155,5 @@ mod tests {
         assert_eq!(listed(&items), "a, b and c");
         assert_eq!(listed(&items[..2]), "a and b");
         assert_eq!(listed(&items[..1]), "a");
-        assert_eq!(counted(1, "unit"), "1 unit");
-        assert_eq!(counted(0, "unit"), "0 units");
     }
 }

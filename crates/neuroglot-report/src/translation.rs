@@ -1,13 +1,13 @@
 //! The page of one session's regions, predicted from each other.
 
 use crate::document::{Section, document};
-use crate::number::decimal;
 use crate::plot::matrix::MOST_REGIONS;
 use crate::plot::region_styles::RegionStyles;
 use crate::sections::regions;
 use crate::table::{Cell, Group, Row, Table};
-use crate::text::{counted, escape};
+use crate::text::escape;
 use crate::{ReportError, write};
+use neuroglot_data::number::{counted, decimal};
 use neuroglot_eval::Translation;
 use neuroglot_eval::results::IntervalValue;
 use std::path::Path;

@@ -2,6 +2,7 @@
 
 use crate::estimate::{Column, Difference, Estimate, Range};
 use crate::results::{ScoreCell, ScoreRow, ScoreTable};
+use neuroglot_data::number::{decimal, signed};
 use neuroglot_data::text::markdown;
 use std::fmt::Write;
 
@@ -90,29 +91,22 @@ pub const DIFFERENCES: &str = "Paired differences from the reference row of the 
 
 /// `0.372 [0.325, 0.417] {0.301, 0.440}`.
 fn score_text(estimate: &Estimate) -> String {
-    format!("{}{}", decimal(estimate.mean), intervals(estimate))
+    format!("{}{}", decimal(estimate.mean, 3), intervals(estimate))
 }
 
 /// As [`score_text`], with a sign and a mark.
 fn difference_text(difference: &Difference) -> String {
     let Difference { estimate, mark } = difference;
-    let plus = if estimate.mean > 0.0 && decimal(estimate.mean) != "0.000" { "+" } else { "" };
-    format!("{plus}{}{} {}", decimal(estimate.mean), intervals(estimate), mark.symbol()).trim_end().to_owned()
+    format!("{}{} {}", signed(estimate.mean, 3), intervals(estimate), mark.symbol()).trim_end().to_owned()
 }
 
 fn intervals(estimate: &Estimate) -> String {
     let text = |range: Option<Range>, open: char, close: char| {
         range.map_or(String::new(), |Range { low, high }| {
-            format!(" {open}{}, {}{close}", decimal(low), decimal(high))
+            format!(" {open}{}, {}{close}", decimal(low, 3), decimal(high, 3))
         })
     };
     text(estimate.over_units, '[', ']') + &text(estimate.over_sessions, '{', '}')
-}
-
-/// Three decimals and a true minus sign.
-fn decimal(value: f64) -> String {
-    let text = format!("{value:.3}");
-    if text == "-0.000" { "0.000".to_owned() } else { text.replace('-', "−") }
 }
 
 fn ends(estimate: &Estimate) -> Vec<String> {

@@ -4,8 +4,8 @@ use super::colour_map::{diverging, hex, wants_dark_text};
 use super::region_styles::RegionStyles;
 use super::svg::{Anchor, Area, Svg, text_width};
 use super::ticks::Ticks;
-use crate::number::decimal;
 use crate::text::told_apart;
+use neuroglot_data::number::decimal;
 
 /// Regions drawn of one matrix at most.
 pub(crate) const MOST_REGIONS: usize = 24;

@@ -1,6 +1,6 @@
 //! Tick values people would choose: multiples of 1, 2 or 5 times a power of ten.
 
-use crate::number::decimal;
+use neuroglot_data::number::decimal;
 
 /// Ticks of one axis.
 #[derive(Debug, Clone, PartialEq)]

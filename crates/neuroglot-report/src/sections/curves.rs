@@ -4,8 +4,8 @@ use super::WIDTH;
 use crate::compare::unique;
 use crate::plot::lines::{self, Line};
 use crate::plot::palette::Marker;
-use crate::text::counted;
 use crate::{Curve, Report};
+use neuroglot_data::number::counted;
 
 /// Points drawn of one line at most; of a longer one every n-th is drawn.
 const MOST_POINTS: usize = 1000;

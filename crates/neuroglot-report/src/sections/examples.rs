@@ -3,7 +3,6 @@
 use super::{WIDTH, per_session};
 use crate::Report;
 use crate::compare::{ComparedSession, unique};
-use crate::number::decimal;
 use crate::plot::axis::Frame;
 use crate::plot::heatmap::{self, BAR_SPACE, Heatmap, Shades};
 use crate::plot::legend::{self, Entry, Sample};
@@ -14,6 +13,7 @@ use crate::plot::region_styles::RegionStyles;
 use crate::plot::svg::{Anchor, Area, Svg};
 use crate::plot::ticks::Ticks;
 use crate::text::{escape, task_name, told_apart};
+use neuroglot_data::number::decimal;
 use neuroglot_eval::results::{ConditionPsth, Example, SessionEvaluation};
 
 /// Conditions drawn of one unit at most: those with the most trials.

@@ -2,8 +2,9 @@
 
 use crate::compare::unique;
 use crate::table::{Cell, Group, Row, Table};
-use crate::text::{counted, escape};
+use crate::text::escape;
 use crate::{Report, RunSection};
+use neuroglot_data::number::counted;
 
 /// Facts of the report as a list of names and values.
 pub(crate) fn list(report: &Report) -> String {

@@ -4,9 +4,9 @@ use super::score_rows::{DECODING, Measured, ScoreRow, averaged, of_session};
 use super::session_name;
 use crate::Report;
 use crate::compare::{ComparedSession, unique};
-use crate::number::decimal;
 use crate::table::{Cell, Group, Row, Table};
-use crate::text::{counted, escape, listed, task_name};
+use crate::text::{escape, listed, task_name};
+use neuroglot_data::number::{counted, decimal};
 use neuroglot_eval::comparison::is_same_data;
 use neuroglot_eval::results::SessionEvaluation;
 

@@ -3,14 +3,15 @@
 use super::{COLOURS_OF_REGIONS, WIDTH, per_session};
 use crate::Report;
 use crate::compare::ComparedSession;
-use crate::number::{median, signed};
+use crate::median::median;
 use crate::plot::ink::Ink;
 use crate::plot::legend::{self, Entry, Sample};
 use crate::plot::palette::{Marker, OTHER};
 use crate::plot::region_styles::RegionStyles;
 use crate::plot::scatter::{self, Class, Point};
 use crate::plot::strip::{self, Strip};
-use crate::text::{counted, escape, task_name, told_apart};
+use crate::text::{escape, task_name, told_apart};
+use neuroglot_data::number::{counted, signed};
 use neuroglot_eval::results::{SessionEvaluation, TaskResult, UnitScores};
 use std::collections::{HashMap, HashSet};
 

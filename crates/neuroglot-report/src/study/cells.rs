@@ -1,7 +1,7 @@
 //! Every cell, and what it took.
 
-use crate::number::decimal;
 use crate::table::{Cell, Group, Row, Table};
+use neuroglot_data::number::decimal;
 use neuroglot_study::{CellSummary, StudyResults};
 
 /// A row per cell, by kind of work.

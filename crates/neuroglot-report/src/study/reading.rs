@@ -1,6 +1,7 @@
 //! What the tables say, in sentences, and how to read them.
 
-use crate::text::{counted, escape, listed, task_name};
+use crate::text::{escape, listed, task_name};
+use neuroglot_data::number::counted;
 use neuroglot_study::{FEWEST_SESSIONS, Mark, ScoreTable, StudyResults};
 
 /// One paragraph per row that is compared with another, in tables of few rows; warnings first.

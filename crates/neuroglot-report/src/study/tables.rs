@@ -1,6 +1,5 @@
 //! The tables of a study: scores, then how rows differ from their references, then a picture.
 
-use crate::number::{decimal, signed};
 use crate::plot::ink::Ink;
 use crate::plot::intervals::{self, Band, Mean};
 use crate::plot::legend::{self, Entry, Sample};
@@ -8,6 +7,7 @@ use crate::plot::palette::{Marker, colour};
 use crate::sections::WIDTH;
 use crate::table::{Cell, Group, Row, Table};
 use crate::text::escape;
+use neuroglot_data::number::{decimal, signed};
 use neuroglot_study::{Column, DIFFERENCES, Estimate, Mark, Range, ScoreCell, ScoreTable, StudyResults};
 
 /// Rows drawn in one picture at most.

@@ -1,7 +1,7 @@
-//! Numbers as they are read: true minus signs, and "n/a" for what is undefined.
+//! Numbers as people read them: true minus signs, "n/a" for what is undefined, and nouns with their plural.
 
 /// `value` with `decimals` decimals; "n/a" if it is not finite.
-pub(crate) fn decimal(value: f64, decimals: usize) -> String {
+pub fn decimal(value: f64, decimals: usize) -> String {
     if !value.is_finite() {
         return "n/a".to_string();
     }
@@ -13,21 +13,15 @@ pub(crate) fn decimal(value: f64, decimals: usize) -> String {
 }
 
 /// A difference with its sign, such as "+0.08".
-pub(crate) fn signed(value: f64, decimals: usize) -> String {
+pub fn signed(value: f64, decimals: usize) -> String {
     let text = decimal(value, decimals);
-    if value > 0.0 && value.is_finite() { format!("+{text}") } else { text }
+    let is_zero = text.parse() == Ok(0.0);
+    if value > 0.0 && value.is_finite() && !is_zero { format!("+{text}") } else { text }
 }
 
-/// The middle of the finite values (the mean of the middle two if their number is even); `None` if there is none.
-pub(crate) fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    match sorted.len() {
-        0 => None,
-        length if length % 2 == 1 => Some(sorted[middle]),
-        _ => Some((sorted[middle - 1] + sorted[middle]) / 2.0),
-    }
+/// A number of things, such as `1 session` and `2 sessions`.
+pub fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]
@@ -43,12 +37,11 @@ mod tests {
         assert_eq!(decimal(f64::NEG_INFINITY, 2), "n/a");
         assert_eq!(signed(0.081, 2), "+0.08");
         assert_eq!(signed(-0.081, 2), "−0.08");
+        assert_eq!([0.001, -0.001, 0.0].map(|value| signed(value, 2)), ["0.00"; 3]);
     }
 
     #[test]
-    fn median_ignores_what_is_not_finite() {
-        assert_eq!(median(&[3.0, f64::NAN, 1.0, 2.0]), Some(2.0));
-        assert_eq!(median(&[4.0, 1.0]), Some(2.5));
-        assert_eq!(median(&[f64::INFINITY]), None);
+    fn one_thing_has_no_plural() {
+        assert_eq!([0, 1, 2].map(|count| counted(count, "unit")), ["0 units", "1 unit", "2 units"]);
     }
 }

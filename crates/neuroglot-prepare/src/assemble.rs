@@ -1,5 +1,6 @@
 //! A recording becomes a session: trials are chosen, regions named, spikes and traces binned.
 
+use neuroglot_data::number::counted;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -164,7 +165,8 @@ pub fn assemble(
         let Some(observed) = observed_traces.get(name) else { continue };
         let filled = leave_out_fill(trace, observed);
         if filled > 0 {
-            notes.push(format!("{name}: {filled} samples at times when it was not recorded are missing"));
+            let samples = counted(filled, "sample");
+            notes.push(format!("{name}: {samples} at times when it was not recorded left out"));
         }
     }
 

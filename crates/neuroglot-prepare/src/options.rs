@@ -59,10 +59,9 @@ pub struct PrepareOptions {
     pub good_units: bool,
     /// Keep only units that were observed in at least this share of the trials, in per cent, and of the trials only those in
     /// which all of these were; `None` takes the share that keeps most units times trials.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub least_observed: Option<f64>,
     /// Names of regions that a source has as numbers which are no Allen ids.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", with = "codes_as_text")]
+    #[serde(with = "codes_as_text")]
     pub region_codes: BTreeMap<i64, String>,
 }
 

@@ -176,14 +176,15 @@ impl TrialTable {
         self.left_out.insert(name.into(), why.into());
     }
 
-    /// Says that there is no column of that name, or why it could not be read, and what there is.
+    /// Why a column is not there: it could not be read, and for what reason, or there is none of that name, and what there is.
     pub fn lack_of(&self, name: &str) -> String {
         let names: Vec<&str> = self.names().collect();
+        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
         match self.left_out.get(name) {
             Some(why) => {
-                format!("column {name} of the trials was passed over ({why}); there are {}", names.join(", "))
+                format!("column {name} of the trials could not be read (those that could: {names}): {why}")
             }
-            None => format!("no column {name} in the trials table; it has {}", names.join(", ")),
+            None => format!("no column {name} in the trials table; it has {names}"),
         }
     }
 

@@ -15,6 +15,8 @@ pub enum TimeUnit {
     Seconds,
     /// Milliseconds.
     Milliseconds,
+    /// Microseconds.
+    Microseconds,
     /// Samples at a rate, Hz.
     Samples(f64),
 }
@@ -24,7 +26,8 @@ impl TimeUnit {
     pub fn per_second(self) -> f64 {
         match self {
             TimeUnit::Seconds => 1.0,
-            TimeUnit::Milliseconds => 1000.0,
+            TimeUnit::Milliseconds => 1e3,
+            TimeUnit::Microseconds => 1e6,
             TimeUnit::Samples(rate) => rate,
         }
     }
@@ -33,16 +36,19 @@ impl TimeUnit {
 impl FromStr for TimeUnit {
     type Err = String;
 
-    /// `s`, `ms` or `samples@RATE`.
+    /// `s`, `ms`, `us` or `samples@RATE`.
     fn from_str(text: &str) -> Result<TimeUnit, String> {
         let rate =
             |text: &str| text.trim().parse::<f64>().ok().filter(|rate| rate.is_finite() && *rate > 0.0);
         match text.trim() {
             "s" => Ok(TimeUnit::Seconds),
             "ms" => Ok(TimeUnit::Milliseconds),
+            "us" | "µs" => Ok(TimeUnit::Microseconds),
             other => {
                 (other.strip_prefix("samples@").and_then(rate).map(TimeUnit::Samples)).ok_or_else(|| {
-                    format!("`{text}` is no unit of time: write s, ms or samples@RATE, as in samples@30000")
+                    format!(
+                        "`{text}` is no unit of time: write s, ms, us or samples@RATE, as in samples@30000"
+                    )
                 })
             }
         }
@@ -54,6 +60,7 @@ impl fmt::Display for TimeUnit {
         match self {
             TimeUnit::Seconds => formatter.write_str("s"),
             TimeUnit::Milliseconds => formatter.write_str("ms"),
+            TimeUnit::Microseconds => formatter.write_str("us"),
             TimeUnit::Samples(rate) => write!(formatter, "samples@{rate}"),
         }
     }
@@ -85,9 +92,10 @@ pub(crate) fn into_seconds(streams: &mut [SpikeStream], unit: TimeUnit) {
 }
 
 /// Units that times are in by mistake, the likeliest first.
-const USUAL: [TimeUnit; 6] = [
+const USUAL: [TimeUnit; 7] = [
     TimeUnit::Samples(30_000.0),
     TimeUnit::Milliseconds,
+    TimeUnit::Microseconds,
     TimeUnit::Samples(20_000.0),
     TimeUnit::Samples(25_000.0),
     TimeUnit::Samples(32_000.0),
@@ -246,6 +254,7 @@ fn in_words(unit: TimeUnit) -> String {
     match unit {
         TimeUnit::Seconds => "s".to_owned(),
         TimeUnit::Milliseconds => "ms".to_owned(),
+        TimeUnit::Microseconds => "µs".to_owned(),
         TimeUnit::Samples(rate) => format!("samples at about {rate} Hz"),
     }
 }
@@ -269,7 +278,9 @@ mod tests {
 
     #[test]
     fn units_are_read_as_they_are_written() {
-        for unit in [TimeUnit::Seconds, TimeUnit::Milliseconds, TimeUnit::Samples(30_000.0)] {
+        for unit in
+            [TimeUnit::Seconds, TimeUnit::Milliseconds, TimeUnit::Microseconds, TimeUnit::Samples(30_000.0)]
+        {
             assert_eq!(unit.to_string().parse(), Ok(unit));
         }
         for text in ["", "min", "samples", "samples@", "samples@0", "samples@-1", "samples@inf"] {
@@ -301,7 +312,8 @@ mod tests {
 
     #[test]
     fn spikes_in_other_units_are_found_by_their_factor() {
-        for (per_second, unit) in [(1000.0, "ms"), (30_000.0, "samples@30000"), (20_000.0, "samples@20000")] {
+        let units = [(1e3, "ms"), (1e6, "us"), (30_000.0, "samples@30000"), (20_000.0, "samples@20000")];
+        for (per_second, unit) in units {
             let message = compare_spans(&spikes(560, per_second), 2, &events(1.0), WINDOW).unwrap_err();
             assert!(message.contains(&format!("--spike-time-unit {unit},")), "{message}");
             assert!(message.contains("windows of trials between 39.5"), "{message}");
@@ -310,7 +322,7 @@ mod tests {
 
     #[test]
     fn trials_in_other_units_are_found_by_their_factor() {
-        for (per_second, unit) in [(1000.0, "ms"), (30_000.0, "samples@30000")] {
+        for (per_second, unit) in [(1e3, "ms"), (1e6, "us"), (30_000.0, "samples@30000")] {
             let message = compare_spans(&spikes(560, 1.0), 2, &events(per_second), WINDOW).unwrap_err();
             assert!(message.ends_with(&format!("--trial-time-unit {unit}")), "{message}");
         }

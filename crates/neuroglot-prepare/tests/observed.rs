@@ -73,7 +73,7 @@ fn units_and_trials_of_nwb_files_that_were_not_observed() {
     );
     let notes = prepared.notes.join("\n");
     assert!(notes.contains("1 of 23 trials left out"), "{notes}");
-    assert!(notes.contains("invalid_times lists 2 stretches"), "{notes}");
+    assert!(notes.contains("invalid_times lists 2 intervals"), "{notes}");
     assert!(notes.contains("2 of 6; trials left out in which others were not observed: 3"), "{notes}");
 }
 

@@ -262,7 +262,7 @@ fn what_is_needed_and_lies_in_a_file_that_is_not_there_is_an_error() {
     let conditions = vec!["side=choice".parse().unwrap()];
     let options = PrepareOptions { conditions, ..PrepareOptions::default() };
     let message = assemble(recording, &options, None, &series).unwrap_err().to_string();
-    assert!(message.contains("column choice of the trials was passed over") && message.contains("far.nwb"));
+    assert!(message.contains("column choice of the trials could not be read") && message.contains("far.nwb"));
 }
 
 #[test]
@@ -356,7 +356,7 @@ fn a_bad_column_of_the_trials_is_passed_over_unless_it_is_needed() {
     ] {
         let error = assemble(recording.clone(), &options, None, Path::new("broken.nwb")).unwrap_err();
         let message = error.to_string();
-        assert!(message.contains("column packed of the trials was passed over"), "{message}");
+        assert!(message.contains("column packed of the trials could not be read"), "{message}");
         assert!(message.contains("choice, start_time, stop_time"), "{message}");
     }
 }

@@ -162,9 +162,7 @@ fn the_page_on_preparing_many() {
         );
     }
     let rows = text.lines().skip_while(|line| !line.starts_with("| key of `[prepare]`")).skip(2);
-    // Two options are left out of a provenance where they have their defaults.
-    assert_eq!(rows.take_while(|line| line.starts_with('|')).count(), options.len() + 2);
-    assert!(is_row("least_observed").is_some() && is_row("region_codes").is_some());
+    assert_eq!(rows.take_while(|line| line.starts_with('|')).count(), options.len());
     for reader in ["alf", "nwb", "temporaldata"] {
         for (key, value) in made["reading"][reader].as_object().unwrap() {
             let inner =

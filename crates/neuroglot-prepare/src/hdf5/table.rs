@@ -257,8 +257,12 @@ impl<'f> Table<'f> {
     /// The table as one of trials: every column of numbers or texts, as what they stand for; one of a few numbers in each row as
     /// `name_0`, …, one of rows of another table also as the columns of that, `name.column`.
     ///
-    /// What else there is, and what cannot be read, is said in `notes`.
-    pub(crate) fn trials(&self, notes: &mut Vec<String>) -> Result<TrialTable, PrepareError> {
+    /// What else there is, and what cannot be read, is said in `notes`; what cannot be read of `needed` is an error.
+    pub(crate) fn trials(
+        &self,
+        needed: &[&str],
+        notes: &mut Vec<String>,
+    ) -> Result<TrialTable, PrepareError> {
         // A table of n rows has at least n values somewhere, so the file's length bounds them.
         let rows = usize::try_from(self.rows).unwrap_or(usize::MAX);
         let mut table = TrialTable::new(rows);
@@ -275,6 +279,7 @@ impl<'f> Table<'f> {
                     skipped.entry(why).or_default().push(name);
                 }
                 Err(error @ PrepareError::Io { .. }) => return Err(error),
+                Err(error) if needed.contains(&name.as_str()) => return Err(error),
                 Err(error) => {
                     notes.push(format!("column {name} of {} passed over: {error}", self.path()));
                     table.leave_out(name, error.to_string());

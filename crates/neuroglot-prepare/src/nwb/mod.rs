@@ -135,11 +135,12 @@ fn read_trials(file: &File, options: &NwbOptions, recording: &mut Recording) -> 
         };
         return Err(file.missing(path, cure));
     };
-    let table = Table::open(group, &["start_time"])?;
-    recording.trials = table.trials(&mut recording.notes)?;
+    let needed = ["start_time"];
+    let table = Table::open(group, &needed)?;
+    recording.trials = table.trials(&needed, &mut recording.notes)?;
     if recording.trials.numbers("start_time").is_none() {
         let cure = "choose another table of intervals with --intervals";
-        return Err(file.field(&format!("{path}/start_time"), recording.trials.lack_of("start_time"), cure));
+        return Err(file.field(&format!("{path}/start_time"), "is no column of numbers", cure));
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! When units were observed (`obs_intervals` of `/units`), and which times are invalid (`/intervals/invalid_times`).
 
 use crate::hdf5::{File, Kind, Purpose, Table, noted, numbers};
+use neuroglot_data::number::counted;
+
 use crate::{Intervals, Observed, PrepareError, RecordedUnit};
 
 /// What the file says of when it was recorded. `units` are those of the table of units.
@@ -37,7 +39,8 @@ pub(super) fn read(
     }
     if count > 0 {
         notes.push(format!(
-            "/intervals/invalid_times lists {count} stretches of time, which count as not recorded"
+            "/intervals/invalid_times lists {}, which count as not recorded",
+            counted(count, "interval")
         ));
     }
     Ok(observed)

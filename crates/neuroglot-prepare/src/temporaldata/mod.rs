@@ -161,13 +161,13 @@ fn read_trials(
         };
         return Err(file.missing(&options.intervals, cure));
     };
+    let needed = ["start", "end"];
     let table = Table::open(group, &["start"])?;
-    recording.trials = table.trials(&mut recording.notes)?;
-    for edge in ["start", "end"] {
+    recording.trials = table.trials(&needed, &mut recording.notes)?;
+    for edge in needed {
         if recording.trials.numbers(edge).is_none() {
             let what = format!("numbers {edge} in {}", options.intervals);
-            let cure = format!("{}; choose other intervals with --intervals", recording.trials.lack_of(edge));
-            return Err(file.missing(what, cure));
+            return Err(file.missing(what, "choose other intervals with --intervals"));
         }
     }
     Ok(())

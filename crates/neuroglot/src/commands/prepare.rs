@@ -135,11 +135,11 @@ struct CutOptions {
     /// Keep trials that are copies of others: their windows begin at the same time, or they have the same spikes
     #[arg(long)]
     allow_identical_trials: bool,
-    /// What times of spikes count: s, ms or samples@RATE, such as samples@30000 [default: s, unless the source says
+    /// What times of spikes count: s, ms, us or samples@RATE, such as samples@30000 [default: s, unless the source says
     /// otherwise]
     #[arg(long, value_name = "UNIT")]
     spike_time_unit: Option<TimeUnit>,
-    /// What the times that trials are aligned to count: s, ms or samples@RATE [default: s]
+    /// What the times that trials are aligned to count: s, ms, us or samples@RATE [default: s]
     #[arg(long, value_name = "UNIT")]
     trial_time_unit: Option<TimeUnit>,
 }

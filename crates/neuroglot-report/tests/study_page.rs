@@ -60,6 +60,7 @@ fn results(name: &str) -> StudyResults {
         parameters: None,
         seconds: None,
         device: None,
+        still_rising: finished.then_some(true),
     };
     let group = format!("NDT1-stitch {name}");
     let scratch = vec![
@@ -125,6 +126,7 @@ fn tables_sentences_and_figures_say_what_the_results_say() {
             .any(|text| text.starts_with("MtM: 3 sessions, beside from scratch: better on these sessions"))
     );
     assert!(html.contains("1 of 2 cells are not finished"));
+    assert!(html.contains("validation still rose at the end of 1 of 1 run</strong> (scratch/one)"));
     // The curve over sessions leaves out what is no number.
     let curve = named("svg").find(|svg| {
         svg.attribute("aria-label") == Some("co-smoothing")

@@ -42,6 +42,9 @@ pub struct CellSummary {
     pub seconds: Option<f64>,
     /// The device, of a run.
     pub device: Option<String>,
+    /// Whether validation still rose at the end, of a run: it was trained too shortly.
+    #[serde(default)]
+    pub still_rising: Option<bool>,
 }
 
 /// Methods in rows, tasks and behaviours in columns.

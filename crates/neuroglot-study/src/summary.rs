@@ -6,7 +6,7 @@ use crate::scores::MethodScores;
 use crate::tables::tables;
 use crate::{Stage, State, StudyError, StudyFile, StudyFolder, StudySessions};
 use neuroglot_files::{remove_leftovers, replace_file};
-use neuroglot_train::RunFolder;
+use neuroglot_train::{RunFolder, late_rise};
 
 impl StudyResults {
     /// What the methods and cells of a study say.
@@ -54,6 +54,11 @@ impl StudyResults {
     pub fn missing(&self) -> impl Iterator<Item = &CellSummary> {
         self.cells.iter().filter(|cell| !cell.finished)
     }
+
+    /// Runs that were trained too shortly: their validation still rose at the end.
+    pub fn trained_too_shortly(&self) -> impl Iterator<Item = &CellSummary> {
+        self.cells.iter().filter(|cell| cell.still_rising == Some(true))
+    }
 }
 
 fn summary(file: &StudyFile, folder: &StudyFolder, cell: &Cell) -> Result<CellSummary, StudyError> {
@@ -67,11 +72,14 @@ fn summary(file: &StudyFile, folder: &StudyFolder, cell: &Cell) -> Result<CellSu
         parameters: None,
         seconds: None,
         device: None,
+        still_rising: None,
     };
     if finished && cell.stage != Stage::Baseline {
         let run = RunFolder::open(&folder.cell(&cell.id))?;
         let info = run.info()?;
-        summary.steps = run.metrics()?.last().map(|record| record.step);
+        let records = run.metrics()?;
+        summary.steps = records.last().map(|record| record.step);
+        summary.still_rising = Some(late_rise(&records).is_some());
         summary.parameters = Some(info.parameters);
         summary.seconds = Some(info.seconds);
         summary.device = Some(info.device);

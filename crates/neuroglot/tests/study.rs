@@ -54,6 +54,17 @@ fn a_study_is_made_once_and_reported() {
     assert_eq!(study["sessions"], serde_json::json!(["simulated-1-02", "simulated-1-03"]));
     assert!(study["cells"].as_array().unwrap().iter().all(|cell| cell["finished"] == true));
     let page = fs::read_to_string(workplace.path("out/report.html")).unwrap();
+    // Models that learned to the end are named.
+    let rising: Vec<&str> = study["cells"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|cell| cell["still_rising"] == true)
+        .map(|cell| cell["id"].as_str().unwrap())
+        .collect();
+    assert!(!rising.is_empty() && rising.iter().all(|cell| page.contains(cell)), "{study}");
+    let again = workplace.run(&format!("{STUDY} --report-only"));
+    assert!(again.stderr.contains("trained too shortly") && again.stderr.contains(rising[0]), "{again}");
     for text in
         ["Trained from scratch on each session", "Unit by unit", "Example units", "--data data", "<svg"]
     {

@@ -14,6 +14,16 @@ pub(super) fn summary(results: &StudyResults) -> String {
             counted(results.cells.len(), "cell")
         ));
     }
+    let short: Vec<String> = results.trained_too_shortly().map(|cell| escape(&cell.id)).collect();
+    if !short.is_empty() {
+        out.push_str(&format!(
+            "<p><strong>Trained too shortly: validation still rose at the end of {} of {}</strong> ({}). More epochs may \
+             change what the tables say of them.</p>\n",
+            short.len(),
+            counted(results.cells.iter().filter(|cell| cell.still_rising.is_some()).count(), "run"),
+            short.join(", ")
+        ));
+    }
     for (index, table) in results.tables.iter().enumerate().filter(|(_, table)| table.id != "sessions") {
         let sentences: String =
             sentences(table).into_iter().map(|text| format!("<li>{}</li>\n", escape(&text))).collect();

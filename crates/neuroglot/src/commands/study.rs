@@ -160,6 +160,14 @@ fn report(
             counted(cells.len(), "cell")
         ));
     }
+    let short: Vec<&str> = results.trained_too_shortly().map(|cell| cell.id.as_str()).collect();
+    if !short.is_empty() {
+        console.warning(format!(
+            "trained too shortly, validation still rose at the end: {}; epochs under [train] of the study file \
+             says how long they train",
+            short.join(", ")
+        ));
+    }
     results.write(folder)?;
     let page = folder.path().join("report.html");
     let command = command(arguments);

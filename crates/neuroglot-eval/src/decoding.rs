@@ -1,6 +1,5 @@
 //! Decoding behaviour from features of whole trials: the model's log-rates with nothing hidden, or the counts themselves.
 
-use crate::decoders::{Features, LogisticDecoder, MultinomialDecoder, RidgeDecoder, SampleProducts};
 use crate::decoding_target::{DecodingTarget, name_and_kind};
 use crate::holdout::Predictor;
 use crate::results::{DecodingResult, Skipped};
@@ -8,6 +7,7 @@ use crate::task::prompt;
 use crate::trials::Trials;
 use crate::{EvalError, EvaluationOptions};
 use neuroglot_data::{Behaviour, Session, Split};
+use neuroglot_fit::{Features, LogisticCv, MultinomialCv, RidgeCv, SampleProducts};
 use neuroglot_model::{Prompt, Scheme};
 use neuroglot_train::MaskPool;
 
@@ -108,33 +108,32 @@ impl DecodingFeatures {
         };
         let (fit, fit_features) = keep(&self.fit, &self.fit_features, &learned);
         let (_, test_features) = keep(&self.test, &self.test_features, target.test());
-        let in_words = |error: crate::decoders::DecoderError| error.to_string();
+        let in_words = |error: neuroglot_fit::FitError| error.to_string();
         let fit_features = Features::new(&fit_features, self.width).map_err(in_words)?;
         let test_features = Features::new(&test_features, self.width).map_err(in_words)?;
         let products = SampleProducts::new(fit_features, test_features).map_err(in_words)?;
-        let folds = LogisticDecoder::default().folds.min(rarest);
+        let folds = LogisticCv::default().folds.min(rarest);
         let mut result = match target.classes().map(<[String]>::len) {
             None => {
                 let values = target.values(&fit);
-                let found =
-                    RidgeDecoder::default().fit_predict_products(&products, &values, target.outputs());
+                let found = RidgeCv::default().fit_predict_products(&products, &values, target.outputs());
                 let found = found.map_err(in_words)?;
                 target.score(&found.predictions, found.alpha)
             }
             Some(2) => {
                 let labels: Vec<bool> = target.classes_of(&fit).iter().map(|class| *class == 1).collect();
-                let decoder = LogisticDecoder { folds, ..LogisticDecoder::default() };
+                let decoder = LogisticCv { folds, ..LogisticCv::default() };
                 let found = decoder.fit_predict_products(&products, &labels).map_err(in_words)?;
                 target.score(&found.margins, found.inverse_penalty)
             }
             Some(classes) => {
                 let class_of = target.classes_of(&fit);
-                let decoder = MultinomialDecoder { folds, ..MultinomialDecoder::default() };
+                let decoder = MultinomialCv { folds, ..MultinomialCv::default() };
                 let found = decoder.fit_predict_products(&products, &class_of, classes).map_err(in_words)?;
                 target.score(&found.probabilities, found.inverse_penalty)
             }
         }?;
-        if folds < LogisticDecoder::default().folds {
+        if folds < LogisticCv::default().folds {
             result.notes.push(format!(
                 "the rarest category has {rarest} training trials: the penalty was chosen with {folds} folds"
             ));

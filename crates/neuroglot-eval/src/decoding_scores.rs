@@ -1,7 +1,7 @@
 //! Scores of decoded behaviours, with intervals over test trials.
 
-use crate::decoders::most_probable;
 use crate::results::{ClassResult, IntervalValue};
+use neuroglot_fit::most_probable;
 use neuroglot_metrics::{auc, balanced_accuracy, bootstrap_statistic, macro_auc, r2};
 
 /// How well decisions between classes are made.

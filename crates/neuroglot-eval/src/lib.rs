@@ -10,7 +10,6 @@
 pub mod audit;
 pub mod comparison;
 mod conditions;
-pub mod decoders;
 mod decoding;
 mod decoding_scores;
 mod decoding_target;

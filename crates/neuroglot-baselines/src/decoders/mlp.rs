@@ -15,7 +15,7 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par};
 use neuroglot_data::Session;
 use neuroglot_eval::EvaluationOptions;
-use neuroglot_eval::decoders::{Features, PrincipalScores, SampleProducts};
+use neuroglot_fit::{Features, PrincipalScores, SampleProducts};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;

@@ -1,7 +1,7 @@
 //! What decoders predict, on a scale of its own.
 
 use neuroglot_eval::DecodingTarget;
-use neuroglot_eval::decoders::softmax;
+use neuroglot_fit::softmax;
 
 /// The values of some trials, centred and scaled so that decoders of all behaviours can have the same settings.
 pub(super) struct Standard {

@@ -4,7 +4,7 @@ use super::design::Covariates;
 use super::products::{product, transposed_times};
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
-use neuroglot_eval::decoders::symmetric_eigen;
+use neuroglot_fit::symmetric_eigen;
 use rayon::prelude::*;
 
 /// `G = Xᵀ X / rows` by its eigenvalues `Λ` and eigenvectors `Q`.

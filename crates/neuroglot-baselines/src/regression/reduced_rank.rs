@@ -27,7 +27,7 @@ use super::{Block, Predicted, RegressionTask};
 use crate::BaselineError;
 use crate::choice::Best;
 use faer::Mat;
-use neuroglot_eval::decoders::{minimise, symmetric_eigen};
+use neuroglot_fit::{minimise, symmetric_eigen};
 use rayon::prelude::*;
 
 /// Numbers of latent variables R to choose from.

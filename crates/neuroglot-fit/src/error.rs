@@ -1,10 +1,10 @@
-//! Why a decoder could not be fitted.
+//! Why a regression could not be fitted.
 
 use thiserror::Error;
 
-/// Why a decoder could not be fitted, and what to change.
+/// Why a regression could not be fitted, and what to change.
 #[derive(Clone, Debug, PartialEq, Error)]
-pub enum DecoderError {
+pub enum FitError {
     /// The features are no whole number of samples.
     #[error(
         "features: {values} values are no whole number of samples of {width} features; \

@@ -1,25 +1,25 @@
 //! The choice of one penalty of a grid by cross-validated scores.
 
-use super::DecoderError;
+use crate::FitError;
 
 /// Refuses an empty grid and values that `allowed` refuses; `range` says in words what it allows.
-pub(super) fn check_grid(
+pub(crate) fn check_grid(
     grid: &'static str,
     values: &[f64],
     allowed: impl Fn(f64) -> bool,
     range: &'static str,
-) -> Result<(), DecoderError> {
+) -> Result<(), FitError> {
     if values.is_empty() {
-        return Err(DecoderError::EmptyGrid { grid });
+        return Err(FitError::EmptyGrid { grid });
     }
     match values.iter().find(|value| !value.is_finite() || !allowed(**value)) {
-        Some(&value) => Err(DecoderError::GridValue { grid, value, range }),
+        Some(&value) => Err(FitError::GridValue { grid, value, range }),
         None => Ok(()),
     }
 }
 
 /// Mean over the folds of scores `[fold][penalty]`.
-pub(super) fn mean_over_folds(scores: &[Vec<f64>]) -> Vec<f64> {
+pub(crate) fn mean_over_folds(scores: &[Vec<f64>]) -> Vec<f64> {
     let penalties = scores.first().map_or(0, Vec::len);
     (0..penalties)
         .map(|penalty| scores.iter().map(|fold| fold[penalty]).sum::<f64>() / scores.len() as f64)
@@ -27,7 +27,7 @@ pub(super) fn mean_over_folds(scores: &[Vec<f64>]) -> Vec<f64> {
 }
 
 /// Position of the highest score, the first of equals.
-pub(super) fn first_best(scores: &[f64]) -> usize {
+pub(crate) fn first_best(scores: &[f64]) -> usize {
     let mut best = 0;
     for (position, &score) in scores.iter().enumerate() {
         if score > scores[best] || scores[best].is_nan() {
@@ -56,8 +56,8 @@ mod tests {
     fn grids_are_checked() {
         let positive = |value| check_grid("alphas", value, |value| value >= 0.0, "of at least 0");
         assert!(positive(&[0.0, 1.0]).is_ok());
-        assert_eq!(positive(&[]), Err(DecoderError::EmptyGrid { grid: "alphas" }));
-        assert!(matches!(positive(&[1.0, -1.0]), Err(DecoderError::GridValue { value: -1.0, .. })));
+        assert_eq!(positive(&[]), Err(FitError::EmptyGrid { grid: "alphas" }));
+        assert!(matches!(positive(&[1.0, -1.0]), Err(FitError::GridValue { value: -1.0, .. })));
         assert!(positive(&[f64::NAN]).is_err());
     }
 }

@@ -7,8 +7,8 @@ use faer::linalg::matmul::matmul;
 use faer::prelude::default;
 use faer::{Accum, Mat, MatRef, Par};
 
-use super::folds::Split;
-use super::{DecoderError, SampleProducts};
+use crate::folds::Split;
+use crate::{FitError, SampleProducts};
 
 /// Samples rotated to the principal components of the fitted ones: as few coordinates as there are fitted samples,
 /// instead of the features. A rotation changes neither the fit nor the L2 penalty of a linear model. All features are
@@ -24,7 +24,7 @@ pub struct PrincipalScores {
 
 impl PrincipalScores {
     /// Of the training samples of one cross-validation split.
-    pub(super) fn of_split(products: &SampleProducts, split: &Split) -> Result<Self, DecoderError> {
+    pub(crate) fn of_split(products: &SampleProducts, split: &Split) -> Result<Self, FitError> {
         let products = products.train();
         let pick = |rows: &[usize]| {
             Mat::from_fn(rows.len(), split.train.len(), |row, column| {
@@ -37,13 +37,13 @@ impl PrincipalScores {
     /// Of all samples: training samples fitted, test samples scored.
     ///
     /// # Errors
-    /// [`DecoderError::Eigendecomposition`] if the components are not found.
-    pub fn of_all(products: &SampleProducts) -> Result<Self, DecoderError> {
+    /// [`FitError::Eigendecomposition`] if the components are not found.
+    pub fn of_all(products: &SampleProducts) -> Result<Self, FitError> {
         Self::new(products.train().to_owned(), products.test().to_owned())
     }
 
     /// From products `[fitted, fitted]` and `[scored, fitted]` of samples centred anywhere.
-    fn new(mut fitted: Mat<f64>, mut scored: Mat<f64>) -> Result<Self, DecoderError> {
+    fn new(mut fitted: Mat<f64>, mut scored: Mat<f64>) -> Result<Self, FitError> {
         let samples = fitted.nrows();
         // Subtracting the fitted mean m from both factors: (x − m)·(y − m) = x·y − x·m − m·y + m·m.
         let with_mean: Vec<f64> = (0..samples).map(|sample| mean(fitted.as_ref(), sample)).collect();
@@ -87,8 +87,8 @@ fn mean(products: MatRef<'_, f64>, row: usize) -> f64 {
 /// number of threads: the splits run in parallel instead.
 ///
 /// # Errors
-/// [`DecoderError::Eigendecomposition`] if they are not found.
-pub fn symmetric_eigen(symmetric: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<f64>), DecoderError> {
+/// [`FitError::Eigendecomposition`] if they are not found.
+pub fn symmetric_eigen(symmetric: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<f64>), FitError> {
     let samples = symmetric.nrows();
     let mut eigenvalues = Diag::zeros(samples);
     let mut eigenvectors = Mat::zeros(samples, samples);
@@ -101,14 +101,14 @@ pub fn symmetric_eigen(symmetric: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<f64>
         MemStack::new(&mut MemBuffer::new(scratch)),
         default(),
     )
-    .map_err(|_| DecoderError::Eigendecomposition { samples })?;
+    .map_err(|_| FitError::Eigendecomposition { samples })?;
     Ok((eigenvalues.column_vector().iter().copied().collect(), eigenvectors))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decoders::Features;
+    use crate::Features;
 
     const TRAIN: [f32; 12] = [1.0, 5.0, -2.0, 0.0, 3.0, 4.0, 2.0, 2.0, 1.0, -1.0, 0.0, 7.0];
     const TEST: [f32; 6] = [4.0, 4.0, 4.0, 0.0, 1.0, -3.0];

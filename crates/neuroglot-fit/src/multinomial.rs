@@ -1,14 +1,14 @@
-//! Multinomial logistic regression: a decision between any number of classes per trial.
+//! Logistic regression between any number of classes, with the penalty chosen by cross-validation.
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, MatMut, MatRef, Par};
 use rayon::prelude::*;
 
-use super::folds::stratified_k_fold;
-use super::lbfgs::minimise;
-use super::principal_scores::PrincipalScores;
-use super::selection::{check_grid, first_best, mean_over_folds};
-use super::{DecoderError, SampleProducts};
+use crate::folds::stratified_k_fold;
+use crate::lbfgs::minimise;
+use crate::principal_scores::PrincipalScores;
+use crate::selection::{check_grid, first_best, mean_over_folds};
+use crate::{FitError, SampleProducts};
 
 /// Relative distance to the minimum at which a fit has converged.
 const TOLERANCE: f64 = 1e-7;
@@ -22,14 +22,14 @@ const MAX_STEPS: usize = 10_000;
 /// `p = softmax(x·W + b)` and the intercepts `b` unpenalised; C chosen by cross-validated accuracy over stratified
 /// folds.
 #[derive(Clone, Debug, PartialEq)]
-pub struct MultinomialDecoder {
+pub struct MultinomialCv {
     /// The inverse penalties C to choose from, each positive; the first of equally good ones wins.
     pub inverse_penalties: Vec<f64>,
     /// Number of cross-validation folds.
     pub folds: usize,
 }
 
-/// A multinomial decoder's choice and its predictions.
+/// The penalty chosen, and what it predicts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MultinomialFit {
     /// The inverse penalty C with the best mean score, used for the predictions.
@@ -38,14 +38,14 @@ pub struct MultinomialFit {
     pub probabilities: Vec<f64>,
 }
 
-impl Default for MultinomialDecoder {
+impl Default for MultinomialCv {
     /// C of 1e-4, 1e-3, … 1e2, 4 folds.
     fn default() -> Self {
         Self { inverse_penalties: vec![1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2], folds: 4 }
     }
 }
 
-impl MultinomialDecoder {
+impl MultinomialCv {
     /// Fits the classes `[training sample]`, numbers below `classes`, and predicts the test samples.
     ///
     /// # Errors
@@ -60,17 +60,17 @@ impl MultinomialDecoder {
         products: &SampleProducts,
         class_of: &[usize],
         classes: usize,
-    ) -> Result<MultinomialFit, DecoderError> {
+    ) -> Result<MultinomialFit, FitError> {
         check_grid("inverse_penalties", &self.inverse_penalties, |value| value > 0.0, "above 0")?;
         let samples = products.train_samples();
         if class_of.len() != samples {
-            return Err(DecoderError::TargetCount { values: class_of.len(), samples, outputs: 1 });
+            return Err(FitError::TargetCount { values: class_of.len(), samples, outputs: 1 });
         }
         assert!(class_of.iter().all(|class| *class < classes), "classes are numbers below {classes}");
         // Classes that do not occur would have intercepts of −∞.
         let occurring: Vec<usize> = (0..classes).filter(|class| class_of.contains(class)).collect();
         if occurring.len() < 2 {
-            return Err(DecoderError::OneClass { samples, label: true });
+            return Err(FitError::OneClass { samples, label: true });
         }
         let places: Vec<usize> = class_of
             .iter()
@@ -93,7 +93,7 @@ impl MultinomialDecoder {
                     })
                     .collect()
             })
-            .collect::<Result<Vec<Vec<f64>>, DecoderError>>()?;
+            .collect::<Result<Vec<Vec<f64>>, FitError>>()?;
         let inverse_penalty = self.inverse_penalties[first_best(&mean_over_folds(&scores))];
 
         let scores = PrincipalScores::of_all(products)?;
@@ -124,7 +124,7 @@ impl<'a> Regression<'a> {
         Self { scores, class_of: class_of.to_vec(), classes, parameters }
     }
 
-    fn fit(&mut self, inverse_penalty: f64) -> Result<(), DecoderError> {
+    fn fit(&mut self, inverse_penalty: f64) -> Result<(), FitError> {
         let (classes, class_of) = (self.classes, &self.class_of);
         let components = self.scores.variance.len();
         let objective = |parameters: &[f64], gradient: &mut [f64]| {
@@ -162,7 +162,7 @@ impl<'a> Regression<'a> {
         let minimum = minimise(objective, self.parameters.clone(), &curvature, TOLERANCE, MAX_STEPS);
         let relative_distance = minimum.relative_distance;
         if relative_distance > ACCEPTABLE {
-            return Err(DecoderError::NotConverged { inverse_penalty, relative_distance });
+            return Err(FitError::NotConverged { inverse_penalty, relative_distance });
         }
         self.parameters = minimum.point;
         Ok(())
@@ -215,7 +215,7 @@ fn accuracy(truth: &[usize], probabilities: &[f64], classes: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::decoders::{Features, LogisticDecoder};
+    use crate::{Features, LogisticCv};
 
     #[test]
     fn three_groups_are_told_apart_and_a_class_without_samples_is_never_chosen() {
@@ -224,15 +224,15 @@ mod tests {
         let products =
             SampleProducts::new(Features::new(&train, 2).unwrap(), Features::new(&test, 2).unwrap()).unwrap();
         let classes: Vec<usize> = (0..24).map(|sample| [0, 1, 3][sample % 3]).collect();
-        let fit = MultinomialDecoder::default().fit_predict_products(&products, &classes, 4).unwrap();
+        let fit = MultinomialCv::default().fit_predict_products(&products, &classes, 4).unwrap();
         let decided: Vec<usize> = fit.probabilities.chunks(4).map(most_probable).collect();
         assert_eq!(decided, [0, 1, 3]);
         for row in fit.probabilities.chunks(4) {
             assert_eq!(row[2], 0.0);
             assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-12);
         }
-        let one = MultinomialDecoder::default().fit_predict_products(&products, &[1; 24], 4);
-        assert!(matches!(one, Err(DecoderError::OneClass { .. })));
+        let one = MultinomialCv::default().fit_predict_products(&products, &[1; 24], 4);
+        assert!(matches!(one, Err(FitError::OneClass { .. })));
     }
 
     /// With two classes, weights of opposite sign share the penalty: `½ ‖W‖²` is `¼ ‖w‖²` of the difference `w`, so C is
@@ -246,10 +246,10 @@ mod tests {
         let test = [-1.0, 0.2, 1.0];
         let products =
             SampleProducts::new(Features::new(&train, 1).unwrap(), Features::new(&test, 1).unwrap()).unwrap();
-        let two = LogisticDecoder { inverse_penalties: vec![2.0], folds: 2 };
+        let two = LogisticCv { inverse_penalties: vec![2.0], folds: 2 };
         let two = two.fit_predict_products(&products, &labels).unwrap();
         let classes: Vec<usize> = labels.iter().map(|label| usize::from(*label)).collect();
-        let many = MultinomialDecoder { inverse_penalties: vec![1.0], folds: 2 };
+        let many = MultinomialCv { inverse_penalties: vec![1.0], folds: 2 };
         let many = many.fit_predict_products(&products, &classes, 2).unwrap();
         for (sample, probability) in two.probabilities.iter().enumerate() {
             let found = many.probabilities[2 * sample + 1];

@@ -1,14 +1,14 @@
-//! Logistic regression: a binary decision per trial.
+//! Logistic regression between two classes, with the penalty chosen by cross-validation.
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, ColMut, ColRef, Par};
 use rayon::prelude::*;
 
-use super::folds::stratified_k_fold_of_two;
-use super::lbfgs::minimise;
-use super::principal_scores::PrincipalScores;
-use super::selection::{check_grid, first_best, mean_over_folds};
-use super::{DecoderError, Features, SampleProducts};
+use crate::folds::stratified_k_fold_of_two;
+use crate::lbfgs::minimise;
+use crate::principal_scores::PrincipalScores;
+use crate::selection::{check_grid, first_best, mean_over_folds};
+use crate::{Features, FitError, SampleProducts};
 
 /// Relative distance to the minimum at which a fit has converged. The curvature of the penalty is 1, so the gradient
 /// bounds the error of the weights.
@@ -23,14 +23,14 @@ const MAX_STEPS: usize = 10_000;
 /// labelled true and −1 for the others, with the intercept `b` unpenalised; C chosen by cross-validated accuracy over
 /// stratified folds.
 #[derive(Clone, Debug, PartialEq)]
-pub struct LogisticDecoder {
+pub struct LogisticCv {
     /// The inverse penalties C to choose from, each positive; the first of equally good ones wins.
     pub inverse_penalties: Vec<f64>,
     /// Number of cross-validation folds.
     pub folds: usize,
 }
 
-/// A logistic decoder's choice and its predictions.
+/// The penalty chosen, and what it predicts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogisticFit {
     /// The inverse penalty C with the best mean score, used for the predictions.
@@ -45,14 +45,14 @@ pub struct LogisticFit {
     pub predictions: Vec<bool>,
 }
 
-impl Default for LogisticDecoder {
+impl Default for LogisticCv {
     /// The grid that MtM reports: C of 1e-4, 1e-3, … 1e4, 4 folds.
     fn default() -> Self {
         Self { inverse_penalties: vec![1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4], folds: 4 }
     }
 }
 
-impl LogisticDecoder {
+impl LogisticCv {
     /// Fits `labels` `[training sample]` and predicts the test samples.
     ///
     /// # Errors
@@ -64,23 +64,23 @@ impl LogisticDecoder {
         train: Features<'_>,
         labels: &[bool],
         test: Features<'_>,
-    ) -> Result<LogisticFit, DecoderError> {
+    ) -> Result<LogisticFit, FitError> {
         self.fit_predict_products(&SampleProducts::new(train, test)?, labels)
     }
 
-    /// [`LogisticDecoder::fit_predict`] from products computed before.
+    /// [`LogisticCv::fit_predict`] from products computed before.
     ///
     /// # Errors
-    /// As [`LogisticDecoder::fit_predict`].
+    /// As [`LogisticCv::fit_predict`].
     pub fn fit_predict_products(
         &self,
         products: &SampleProducts,
         labels: &[bool],
-    ) -> Result<LogisticFit, DecoderError> {
+    ) -> Result<LogisticFit, FitError> {
         check_grid("inverse_penalties", &self.inverse_penalties, |value| value > 0.0, "above 0")?;
         let samples = products.train_samples();
         if labels.len() != samples {
-            return Err(DecoderError::TargetCount { values: labels.len(), samples, outputs: 1 });
+            return Err(FitError::TargetCount { values: labels.len(), samples, outputs: 1 });
         }
         let pick = |samples: &[usize]| samples.iter().map(|&sample| labels[sample]).collect::<Vec<bool>>();
 
@@ -99,7 +99,7 @@ impl LogisticDecoder {
                     })
                     .collect()
             })
-            .collect::<Result<Vec<Vec<f64>>, DecoderError>>()?;
+            .collect::<Result<Vec<Vec<f64>>, FitError>>()?;
         let mean_scores = mean_over_folds(&scores);
         let inverse_penalty = self.inverse_penalties[first_best(&mean_scores)];
 
@@ -135,7 +135,7 @@ impl<'a> Regression<'a> {
         }
     }
 
-    fn fit(&mut self, inverse_penalty: f64) -> Result<(), DecoderError> {
+    fn fit(&mut self, inverse_penalty: f64) -> Result<(), FitError> {
         let fitted = self.scores.fitted.as_ref();
         let signs = &self.signs;
         let mut margins = vec![0.0; signs.len()];
@@ -170,7 +170,7 @@ impl<'a> Regression<'a> {
             .collect();
         let minimum = minimise(objective, self.parameters.clone(), &curvature, TOLERANCE, MAX_STEPS);
         if minimum.relative_distance > ACCEPTABLE {
-            return Err(DecoderError::NotConverged {
+            return Err(FitError::NotConverged {
                 inverse_penalty,
                 relative_distance: minimum.relative_distance,
             });
@@ -214,8 +214,8 @@ mod tests {
     fn one_feature_satisfies_the_optimality_condition() {
         // x = ±1, labels by sign, b = 0 by symmetry: w = C · 8 · 1 / (1 + e^w), a scalar equation; C = 1 here.
         let x = [-1.0, -1.0, -1.0, -1.0, 1.0, 1.0, 1.0, 1.0];
-        let decoder = LogisticDecoder { inverse_penalties: vec![1.0], folds: 4 };
-        let fit = decoder.fit_predict(features(&x), &HALVES, features(&[1.0, -2.0])).unwrap();
+        let search = LogisticCv { inverse_penalties: vec![1.0], folds: 4 };
+        let fit = search.fit_predict(features(&x), &HALVES, features(&[1.0, -2.0])).unwrap();
         let weight = (fit.probabilities[0] / (1.0 - fit.probabilities[0])).ln();
         assert!((weight - 8.0 / (1.0 + weight.exp())).abs() < 1e-7, "{weight}");
         assert!((fit.probabilities[1] - 1.0 / (1.0 + (2.0 * weight).exp())).abs() < 1e-8);
@@ -227,8 +227,8 @@ mod tests {
     fn the_intercept_is_not_penalised() {
         // Features that say nothing: the probability is the share of true, however strong the penalty.
         let labels = [true, false, true, true, true, false, true, true];
-        let decoder = LogisticDecoder { inverse_penalties: vec![1e-4], folds: 2 };
-        let fit = decoder.fit_predict(features(&[3.0; 8]), &labels, features(&[3.0])).unwrap();
+        let search = LogisticCv { inverse_penalties: vec![1e-4], folds: 2 };
+        let fit = search.fit_predict(features(&[3.0; 8]), &labels, features(&[3.0])).unwrap();
         assert!((fit.probabilities[0] - 0.75).abs() < 1e-8);
     }
 
@@ -242,19 +242,19 @@ mod tests {
 
     #[test]
     fn what_cannot_be_fitted_is_refused() {
-        let decoder = LogisticDecoder::default();
+        let search = LogisticCv::default();
         let fit =
-            |labels: &[bool]| decoder.fit_predict(features(&[0.0; 8]), labels, features(&[])).unwrap_err();
-        assert_eq!(fit(&[true; 8]), DecoderError::OneClass { samples: 8, label: true });
+            |labels: &[bool]| search.fit_predict(features(&[0.0; 8]), labels, features(&[])).unwrap_err();
+        assert_eq!(fit(&[true; 8]), FitError::OneClass { samples: 8, label: true });
         assert_eq!(
             fit(&[true, true, true, true, true, false, false, false]),
-            DecoderError::TooFewOfClass { samples: 3, label: "false".to_owned(), folds: 4 }
+            FitError::TooFewOfClass { samples: 3, label: "false".to_owned(), folds: 4 }
         );
-        assert_eq!(fit(&HALVES[..7]), DecoderError::TargetCount { values: 7, samples: 8, outputs: 1 });
-        let none = LogisticDecoder { inverse_penalties: vec![0.0], folds: 4 };
+        assert_eq!(fit(&HALVES[..7]), FitError::TargetCount { values: 7, samples: 8, outputs: 1 });
+        let none = LogisticCv { inverse_penalties: vec![0.0], folds: 4 };
         assert!(matches!(
             none.fit_predict(features(&[0.0; 8]), &HALVES, features(&[])),
-            Err(DecoderError::GridValue { grid: "inverse_penalties", .. })
+            Err(FitError::GridValue { grid: "inverse_penalties", .. })
         ));
     }
 }

@@ -1,26 +1,26 @@
-//! Ridge regression: continuous behaviour, one output per bin.
+//! Ridge regression with the penalty chosen by cross-validation.
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 use neuroglot_metrics::r2;
 use rayon::prelude::*;
 
-use super::folds::k_fold;
-use super::principal_scores::PrincipalScores;
-use super::selection::{check_grid, first_best, mean_over_folds};
-use super::{DecoderError, Features, SampleProducts};
+use crate::folds::k_fold;
+use crate::principal_scores::PrincipalScores;
+use crate::selection::{check_grid, first_best, mean_over_folds};
+use crate::{Features, FitError, SampleProducts};
 
 /// Linear regression that minimises `Σ (y − X w − b)² + α ‖w‖²` with the intercept `b` unpenalised, α chosen by
 /// cross-validated R² (averaged over outputs, then over consecutive folds); with α = 0 the solution of smallest norm.
 #[derive(Clone, Debug, PartialEq)]
-pub struct RidgeDecoder {
+pub struct RidgeCv {
     /// The penalties α to choose from, each at least 0; the first of equally good ones wins.
     pub alphas: Vec<f64>,
     /// Number of cross-validation folds.
     pub folds: usize,
 }
 
-/// A ridge decoder's choice and its predictions.
+/// The penalty chosen, and what it predicts.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RidgeFit {
     /// The penalty with the best mean score, used for the predictions.
@@ -31,14 +31,14 @@ pub struct RidgeFit {
     pub predictions: Vec<f64>,
 }
 
-impl Default for RidgeDecoder {
+impl Default for RidgeCv {
     /// The grid that MtM reports: α of 0, 10, 100, 1000 and 10 000, 4 folds.
     fn default() -> Self {
         Self { alphas: vec![0.0, 1e1, 1e2, 1e3, 1e4], folds: 4 }
     }
 }
 
-impl RidgeDecoder {
+impl RidgeCv {
     /// Fits `targets` `[training sample, output]` and predicts the test samples.
     ///
     /// # Errors
@@ -50,20 +50,20 @@ impl RidgeDecoder {
         targets: &[f64],
         outputs: usize,
         test: Features<'_>,
-    ) -> Result<RidgeFit, DecoderError> {
+    ) -> Result<RidgeFit, FitError> {
         self.fit_predict_products(&SampleProducts::new(train, test)?, targets, outputs)
     }
 
-    /// [`RidgeDecoder::fit_predict`] from products computed before.
+    /// [`RidgeCv::fit_predict`] from products computed before.
     ///
     /// # Errors
-    /// As [`RidgeDecoder::fit_predict`].
+    /// As [`RidgeCv::fit_predict`].
     pub fn fit_predict_products(
         &self,
         products: &SampleProducts,
         targets: &[f64],
         outputs: usize,
-    ) -> Result<RidgeFit, DecoderError> {
+    ) -> Result<RidgeFit, FitError> {
         check_grid("alphas", &self.alphas, |alpha| alpha >= 0.0, "of at least 0")?;
         check_targets(targets, products.train_samples(), outputs)?;
         let pick = |samples: &[usize]| {
@@ -79,7 +79,7 @@ impl RidgeDecoder {
                 let truth = pick(&split.test);
                 Ok(self.alphas.iter().map(|&alpha| score(&truth, &regression.predict(alpha))).collect())
             })
-            .collect::<Result<Vec<Vec<f64>>, DecoderError>>()?;
+            .collect::<Result<Vec<Vec<f64>>, FitError>>()?;
         let mean_scores = mean_over_folds(&scores);
         let alpha = self.alphas[first_best(&mean_scores)];
 
@@ -92,12 +92,12 @@ impl RidgeDecoder {
     }
 }
 
-fn check_targets(targets: &[f64], samples: usize, outputs: usize) -> Result<(), DecoderError> {
+fn check_targets(targets: &[f64], samples: usize, outputs: usize) -> Result<(), FitError> {
     if outputs == 0 || Some(targets.len()) != samples.checked_mul(outputs) {
-        return Err(DecoderError::TargetCount { values: targets.len(), samples, outputs });
+        return Err(FitError::TargetCount { values: targets.len(), samples, outputs });
     }
     match targets.iter().position(|target| !target.is_finite()) {
-        Some(index) => Err(DecoderError::NonFiniteTarget {
+        Some(index) => Err(FitError::NonFiniteTarget {
             sample: index / outputs,
             output: index % outputs,
             value: targets[index],
@@ -168,8 +168,8 @@ mod tests {
         let x = [-2.0, -1.0, 1.0, 2.0];
         let y = [-5.0, -2.0, 4.0, 7.0];
         for (alpha, weight) in [(0.0, 3.0), (5.0, 2.0), (20.0, 1.0)] {
-            let decoder = RidgeDecoder { alphas: vec![alpha], folds: 2 };
-            let fit = decoder.fit_predict(features(&x), &y, 1, features(&[0.0, 10.0])).unwrap();
+            let search = RidgeCv { alphas: vec![alpha], folds: 2 };
+            let fit = search.fit_predict(features(&x), &y, 1, features(&[0.0, 10.0])).unwrap();
             assert!((fit.predictions[0] - 1.0).abs() < 1e-12);
             assert!((fit.predictions[1] - (1.0 + 10.0 * weight)).abs() < 1e-11, "{alpha}: {fit:?}");
         }
@@ -179,8 +179,8 @@ mod tests {
     fn the_penalty_that_predicts_the_left_out_fold_is_chosen() {
         // An exact line is predicted best without a penalty: score 1 in both folds.
         let x = [-2.0, -1.0, 1.0, 2.0];
-        let decoder = RidgeDecoder { alphas: vec![10.0, 0.0], folds: 2 };
-        let fit = decoder.fit_predict(features(&x), &[-5.0, -2.0, 4.0, 7.0], 1, features(&[])).unwrap();
+        let search = RidgeCv { alphas: vec![10.0, 0.0], folds: 2 };
+        let fit = search.fit_predict(features(&x), &[-5.0, -2.0, 4.0, 7.0], 1, features(&[])).unwrap();
         assert_eq!(fit.alpha, 0.0);
         assert!(fit.mean_scores[0] < 1.0 && (fit.mean_scores[1] - 1.0).abs() < 1e-12);
         assert!(fit.predictions.is_empty());
@@ -196,8 +196,8 @@ mod tests {
 
     #[test]
     fn constant_features_predict_the_mean() {
-        let decoder = RidgeDecoder::default();
-        let fit = decoder
+        let search = RidgeCv::default();
+        let fit = search
             .fit_predict(features(&[2.0; 8]), &[1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0], 1, features(&[9.0]))
             .unwrap();
         assert_eq!(fit.predictions, [2.5]);
@@ -205,30 +205,24 @@ mod tests {
 
     #[test]
     fn what_cannot_be_fitted_is_refused() {
-        let decoder = RidgeDecoder::default();
+        let search = RidgeCv::default();
         let fit = |x: &[f32], y: &[f64], outputs| {
-            decoder.fit_predict(features(x), y, outputs, features(&[])).unwrap_err()
+            search.fit_predict(features(x), y, outputs, features(&[])).unwrap_err()
         };
-        assert_eq!(
-            fit(&[0.0; 8], &[0.0; 7], 1),
-            DecoderError::TargetCount { values: 7, samples: 8, outputs: 1 }
-        );
-        assert_eq!(fit(&[0.0; 8], &[], 0), DecoderError::TargetCount { values: 0, samples: 8, outputs: 0 });
-        assert_eq!(
-            fit(&[0.0; 7], &[0.0; 7], 1),
-            DecoderError::TooFewSamples { samples: 7, folds: 4, needed: 8 }
-        );
-        assert_eq!(fit(&[], &[], 1), DecoderError::TooFewSamples { samples: 0, folds: 4, needed: 8 });
+        assert_eq!(fit(&[0.0; 8], &[0.0; 7], 1), FitError::TargetCount { values: 7, samples: 8, outputs: 1 });
+        assert_eq!(fit(&[0.0; 8], &[], 0), FitError::TargetCount { values: 0, samples: 8, outputs: 0 });
+        assert_eq!(fit(&[0.0; 7], &[0.0; 7], 1), FitError::TooFewSamples { samples: 7, folds: 4, needed: 8 });
+        assert_eq!(fit(&[], &[], 1), FitError::TooFewSamples { samples: 0, folds: 4, needed: 8 });
         let mut targets = [0.0; 16];
         targets[5] = f64::NAN;
         assert!(matches!(
             fit(&[0.0; 8], &targets, 2),
-            DecoderError::NonFiniteTarget { sample: 2, output: 1, .. }
+            FitError::NonFiniteTarget { sample: 2, output: 1, .. }
         ));
-        let one_fold = RidgeDecoder { alphas: vec![1.0], folds: 1 };
+        let one_fold = RidgeCv { alphas: vec![1.0], folds: 1 };
         assert_eq!(
             one_fold.fit_predict(features(&[0.0; 8]), &[0.0; 8], 1, features(&[])),
-            Err(DecoderError::TooFewFolds { folds: 1 })
+            Err(FitError::TooFewFolds { folds: 1 })
         );
     }
 }

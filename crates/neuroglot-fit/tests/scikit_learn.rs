@@ -1,11 +1,11 @@
-//! Decoders against scikit-learn, on the problems that `fixtures/decoders.py` writes.
+//! Regressions against scikit-learn, on the problems that `fixtures/scikit_learn.py` writes.
 
-use neuroglot_eval::decoders::{Features, LogisticDecoder, RidgeDecoder};
+use neuroglot_fit::{Features, LogisticCv, RidgeCv};
 use serde_json::Value;
 
-fn problem(decoder: &str, shape: &str) -> Value {
-    let fixture: Value = serde_json::from_str(include_str!("fixtures/decoders.json")).unwrap();
-    fixture[decoder][shape].clone()
+fn problem(kind: &str, shape: &str) -> Value {
+    let fixture: Value = serde_json::from_str(include_str!("fixtures/scikit_learn.json")).unwrap();
+    fixture[kind][shape].clone()
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -42,9 +42,9 @@ fn check_ridge(shape: &str) {
     let (train, test, targets) =
         (singles(&problem["train"]), singles(&problem["test"]), numbers(&problem["targets"]));
     let (train, test) = (Features::new(&train, width).unwrap(), Features::new(&test, width).unwrap());
-    assert_eq!(RidgeDecoder::default().alphas, numbers(&problem["alphas"]));
+    assert_eq!(RidgeCv::default().alphas, numbers(&problem["alphas"]));
 
-    let fit = RidgeDecoder::default().fit_predict(train, &targets, outputs, test).unwrap();
+    let fit = RidgeCv::default().fit_predict(train, &targets, outputs, test).unwrap();
     assert_eq!(fit.alpha, problem["alpha"].as_f64().unwrap());
     assert_close(&fit.mean_scores, &numbers(&problem["mean_scores"]), 1e-8, "mean R²");
     assert_close(&fit.predictions, &numbers(&problem["predictions"]), 1e-8, "predictions");
@@ -52,8 +52,8 @@ fn check_ridge(shape: &str) {
     for (alpha, expected) in
         numbers(&problem["alphas"]).into_iter().zip(problem["predictions_by_alpha"].as_array().unwrap())
     {
-        let decoder = RidgeDecoder { alphas: vec![alpha], folds: 4 };
-        let fit = decoder.fit_predict(train, &targets, outputs, test).unwrap();
+        let search = RidgeCv { alphas: vec![alpha], folds: 4 };
+        let fit = search.fit_predict(train, &targets, outputs, test).unwrap();
         assert_close(&fit.predictions, &numbers(expected), 1e-8, &format!("predictions with α = {alpha}"));
     }
 }
@@ -74,9 +74,9 @@ fn check_logistic(shape: &str) {
     let (train, test, labels) =
         (singles(&problem["train"]), singles(&problem["test"]), booleans(&problem["labels"]));
     let (train, test) = (Features::new(&train, width).unwrap(), Features::new(&test, width).unwrap());
-    assert_eq!(LogisticDecoder::default().inverse_penalties, numbers(&problem["inverse_penalties"]));
+    assert_eq!(LogisticCv::default().inverse_penalties, numbers(&problem["inverse_penalties"]));
 
-    let fit = LogisticDecoder::default().fit_predict(train, &labels, test).unwrap();
+    let fit = LogisticCv::default().fit_predict(train, &labels, test).unwrap();
     assert_eq!(fit.inverse_penalty, problem["inverse_penalty"].as_f64().unwrap());
     assert_close(&fit.mean_scores, &numbers(&problem["mean_scores"]), 1e-14, "mean accuracy");
     assert_eq!(fit.predictions, booleans(&problem["predictions"]));
@@ -85,8 +85,8 @@ fn check_logistic(shape: &str) {
         .into_iter()
         .zip(problem["probabilities_by_inverse_penalty"].as_array().unwrap())
     {
-        let decoder = LogisticDecoder { inverse_penalties: vec![inverse_penalty], folds: 4 };
-        let fit = decoder.fit_predict(train, &labels, test).unwrap();
+        let search = LogisticCv { inverse_penalties: vec![inverse_penalty], folds: 4 };
+        let fit = search.fit_predict(train, &labels, test).unwrap();
         assert_close(&fit.probabilities, &numbers(expected), 1e-6, &format!("C = {inverse_penalty}"));
     }
 }

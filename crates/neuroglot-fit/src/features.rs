@@ -1,9 +1,8 @@
-//! The features of the samples of one part of a session.
+//! What is known of each sample.
 
-use super::DecoderError;
+use crate::FitError;
 
-/// Finite features `[sample, feature]`, row-major: for a decoder of rates, a sample is a trial and its features are
-/// the trial's flattened log-rates `[bin, unit]`.
+/// Finite features `[sample, feature]`, row-major.
 #[derive(Clone, Copy, Debug)]
 pub struct Features<'a> {
     values: &'a [f32],
@@ -15,12 +14,12 @@ impl<'a> Features<'a> {
     ///
     /// # Errors
     /// If the values are no whole number of samples, or one of them is not finite.
-    pub fn new(values: &'a [f32], width: usize) -> Result<Self, DecoderError> {
+    pub fn new(values: &'a [f32], width: usize) -> Result<Self, FitError> {
         if width == 0 || !values.len().is_multiple_of(width) {
-            return Err(DecoderError::RaggedFeatures { values: values.len(), width });
+            return Err(FitError::RaggedFeatures { values: values.len(), width });
         }
         if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-            return Err(DecoderError::NonFiniteFeature {
+            return Err(FitError::NonFiniteFeature {
                 sample: index / width,
                 feature: index % width,
                 value: values[index],
@@ -40,7 +39,7 @@ impl<'a> Features<'a> {
     }
 
     /// The features of one sample: `[feature]`.
-    pub(super) fn sample(&self, sample: usize) -> &'a [f32] {
+    pub(crate) fn sample(&self, sample: usize) -> &'a [f32] {
         &self.values[sample * self.width..(sample + 1) * self.width]
     }
 }
@@ -52,14 +51,14 @@ mod tests {
     #[test]
     fn a_value_that_is_not_finite_is_named() {
         let error = Features::new(&[0.0, 1.0, 2.0, f32::INFINITY], 2).unwrap_err();
-        assert_eq!(error, DecoderError::NonFiniteFeature { sample: 1, feature: 1, value: f32::INFINITY });
+        assert_eq!(error, FitError::NonFiniteFeature { sample: 1, feature: 1, value: f32::INFINITY });
     }
 
     #[test]
     fn a_ragged_last_sample_is_refused() {
         assert_eq!(
             Features::new(&[0.0; 5], 2).unwrap_err(),
-            DecoderError::RaggedFeatures { values: 5, width: 2 }
+            FitError::RaggedFeatures { values: 5, width: 2 }
         );
         assert!(Features::new(&[], 0).is_err());
     }

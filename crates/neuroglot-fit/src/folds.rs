@@ -1,14 +1,14 @@
 //! Cross-validation folds, assigned as scikit-learn assigns them without shuffling.
 
-use super::DecoderError;
+use crate::FitError;
 
 /// One division of the samples into those fitted and those scored, both ascending.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Split {
+pub(crate) struct Split {
     /// Samples the model is fitted on.
-    pub(super) train: Vec<usize>,
+    pub(crate) train: Vec<usize>,
     /// Samples the model is scored on.
-    pub(super) test: Vec<usize>,
+    pub(crate) test: Vec<usize>,
 }
 
 /// `folds` splits of `samples` samples; the test samples of a split are consecutive, and the first
@@ -16,11 +16,11 @@ pub(super) struct Split {
 ///
 /// # Errors
 /// If there are fewer than two folds, or fewer samples than two per fold (an R² needs two).
-pub(super) fn k_fold(samples: usize, folds: usize) -> Result<Vec<Split>, DecoderError> {
+pub(crate) fn k_fold(samples: usize, folds: usize) -> Result<Vec<Split>, FitError> {
     check_folds(folds)?;
     let needed = folds.saturating_mul(2);
     if samples < needed {
-        return Err(DecoderError::TooFewSamples { samples, folds, needed });
+        return Err(FitError::TooFewSamples { samples, folds, needed });
     }
     let sizes = (0..folds).map(|fold| samples / folds + usize::from(fold < samples % folds));
     let fold_of: Vec<usize> = sizes.enumerate().flat_map(|(fold, size)| vec![fold; size]).collect();
@@ -31,18 +31,17 @@ pub(super) fn k_fold(samples: usize, folds: usize) -> Result<Vec<Split>, Decoder
 ///
 /// # Errors
 /// If there are fewer than two folds, all labels are equal, or a class has fewer samples than there are folds.
-pub(super) fn stratified_k_fold_of_two(labels: &[bool], folds: usize) -> Result<Vec<Split>, DecoderError> {
+pub(crate) fn stratified_k_fold_of_two(labels: &[bool], folds: usize) -> Result<Vec<Split>, FitError> {
     check_folds(folds)?;
-    let first =
-        *labels.first().ok_or(DecoderError::TooFewSamples { samples: 0, folds, needed: 2 * folds })?;
+    let first = *labels.first().ok_or(FitError::TooFewSamples { samples: 0, folds, needed: 2 * folds })?;
     let of_first = labels.iter().filter(|&&label| label == first).count();
     let of_second = labels.len() - of_first;
     if of_second == 0 {
-        return Err(DecoderError::OneClass { samples: labels.len(), label: first });
+        return Err(FitError::OneClass { samples: labels.len(), label: first });
     }
     for (samples, label) in [(of_first, first), (of_second, !first)] {
         if samples < folds {
-            return Err(DecoderError::TooFewOfClass { samples, label: label.to_string(), folds });
+            return Err(FitError::TooFewOfClass { samples, label: label.to_string(), folds });
         }
     }
     let classes: Vec<usize> = labels.iter().map(|label| usize::from(*label)).collect();
@@ -54,7 +53,7 @@ pub(super) fn stratified_k_fold_of_two(labels: &[bool], folds: usize) -> Result<
 ///
 /// # Errors
 /// If there are fewer than two folds, or a class that occurs has fewer samples than there are folds.
-pub(super) fn stratified_k_fold(classes: &[usize], folds: usize) -> Result<Vec<Split>, DecoderError> {
+pub(crate) fn stratified_k_fold(classes: &[usize], folds: usize) -> Result<Vec<Split>, FitError> {
     check_folds(folds)?;
     let mut order_of_appearance = Vec::new();
     for class in classes {
@@ -69,7 +68,7 @@ pub(super) fn stratified_k_fold(classes: &[usize], folds: usize) -> Result<Vec<S
     for class in order_of_appearance {
         let samples = classes.iter().filter(|other| **other == class).count();
         if samples < folds {
-            return Err(DecoderError::TooFewOfClass { samples, label: class.to_string(), folds });
+            return Err(FitError::TooFewOfClass { samples, label: class.to_string(), folds });
         }
         let mut assigned: Vec<usize> = (first..first + samples).map(|position| position % folds).collect();
         assigned.sort_unstable();
@@ -82,8 +81,8 @@ pub(super) fn stratified_k_fold(classes: &[usize], folds: usize) -> Result<Vec<S
     Ok(splits(&fold_of, folds))
 }
 
-fn check_folds(folds: usize) -> Result<(), DecoderError> {
-    if folds < 2 { Err(DecoderError::TooFewFolds { folds }) } else { Ok(()) }
+fn check_folds(folds: usize) -> Result<(), FitError> {
+    if folds < 2 { Err(FitError::TooFewFolds { folds }) } else { Ok(()) }
 }
 
 fn splits(fold_of: &[usize], folds: usize) -> Vec<Split> {
@@ -102,10 +101,10 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::Value;
 
-    /// Test folds as scikit-learn assigns them, from `tests/fixtures/decoders.py`.
+    /// Test folds as scikit-learn assigns them, from `tests/fixtures/scikit_learn.py`.
     fn fixture(name: &str) -> Vec<Value> {
         let fixture: Value =
-            serde_json::from_str(include_str!("../../tests/fixtures/decoders.json")).unwrap();
+            serde_json::from_str(include_str!("../tests/fixtures/scikit_learn.json")).unwrap();
         fixture["folds"][name].as_array().unwrap().clone()
     }
 
@@ -151,7 +150,7 @@ mod tests {
     fn without_samples_there_are_no_folds() {
         assert!(k_fold(0, 4).is_err());
         assert!(stratified_k_fold_of_two(&[], 4).is_err());
-        assert_eq!(k_fold(10, 1), Err(DecoderError::TooFewFolds { folds: 1 }));
+        assert_eq!(k_fold(10, 1), Err(FitError::TooFewFolds { folds: 1 }));
     }
 
     fn assert_partition(splits: &[Split], samples: usize) {

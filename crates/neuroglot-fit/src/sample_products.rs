@@ -6,7 +6,7 @@ use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatRef, Par};
 use rayon::prelude::*;
 
-use super::{DecoderError, Features};
+use crate::{Features, FitError};
 
 /// Features converted to `f64` at a time: bounds the memory to `samples · FEATURES_AT_ONCE · 8` bytes.
 const FEATURES_AT_ONCE: usize = 2048;
@@ -17,7 +17,7 @@ const SAMPLES_PER_TILE: usize = 64;
 /// Scalar products between training samples and of test samples with training samples, after subtracting each
 /// feature's mean over the training samples (large common offsets would cost digits).
 ///
-/// Computing them is the slow part of fitting a decoder: reuse them to decode several behaviours from the same rates.
+/// Computing them is the slow part of fitting: reuse them to fit several targets to the same features.
 #[derive(Clone, Debug)]
 pub struct SampleProducts {
     train: Mat<f64>,
@@ -29,9 +29,9 @@ impl SampleProducts {
     ///
     /// # Errors
     /// If training and test samples differ in their number of features.
-    pub fn new(train: Features<'_>, test: Features<'_>) -> Result<Self, DecoderError> {
+    pub fn new(train: Features<'_>, test: Features<'_>) -> Result<Self, FitError> {
         if train.width() != test.width() {
-            return Err(DecoderError::FeatureWidths { train: train.width(), test: test.width() });
+            return Err(FitError::FeatureWidths { train: train.width(), test: test.width() });
         }
         let samples = train.samples() + test.samples();
         let mut tiles: Vec<Tile> = (0..samples)
@@ -68,12 +68,12 @@ impl SampleProducts {
     }
 
     /// Products of training samples with each other: `[training sample, training sample]`.
-    pub(super) fn train(&self) -> MatRef<'_, f64> {
+    pub(crate) fn train(&self) -> MatRef<'_, f64> {
         self.train.as_ref()
     }
 
     /// Products of test samples with training samples: `[test sample, training sample]`.
-    pub(super) fn test(&self) -> MatRef<'_, f64> {
+    pub(crate) fn test(&self) -> MatRef<'_, f64> {
         self.test.as_ref()
     }
 }
@@ -191,7 +191,7 @@ mod tests {
         let test = Features::new(&[0.0; 6], 2).unwrap();
         assert_eq!(
             SampleProducts::new(train, test).unwrap_err(),
-            DecoderError::FeatureWidths { train: 3, test: 2 }
+            FitError::FeatureWidths { train: 3, test: 2 }
         );
     }
 }

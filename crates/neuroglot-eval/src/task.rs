@@ -103,7 +103,8 @@ impl TaskSelection {
         tasks.chain(self.behaviours.iter().cloned()).chain(every).collect()
     }
 
-    /// Reads a list such as `co-smoothing,forward,choice`; a name given twice counts once.
+    /// Reads a list such as `co-smoothing,forward,choice`; a name given twice counts once, and tasks come in their usual
+    /// order, in which scores that are put together stand too.
     ///
     /// # Errors
     /// [`EvalError::Task`] lists the names there are. A behaviour that `known` holds is accepted too.
@@ -140,6 +141,7 @@ impl TaskSelection {
                 "the list of tasks is empty: name at least one, or leave it out".into(),
             ));
         }
+        selection.tasks.sort_by_key(|task| Task::ALL.iter().position(|other| other == task));
         Ok(selection)
     }
 
@@ -190,6 +192,8 @@ mod tests {
             TaskSelection::parse("choice,forward,choice,forward".split(','), &[]).unwrap().tasks.len(),
             1
         );
+        let both = TaskSelection::parse("forward,co-smoothing".split(','), &[]).unwrap();
+        assert_eq!(both.tasks, [Task::CoSmoothing, Task::Forward]);
         let error = TaskSelection::parse(["cosmoothing"], &["licks".into()]).unwrap_err().to_string();
         assert!(error.contains("co-smoothing, forward") && error.contains("licks"), "{error}");
         assert!(TaskSelection::parse([""], &[]).is_err());

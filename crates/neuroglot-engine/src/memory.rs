@@ -70,10 +70,11 @@ impl MemoryPlan {
         Self { floats: other.floats }
     }
 
-    /// The next `len` floats.
+    /// The next `len` floats. A plan of more floats than can be counted stays at the most that can, which no device has.
     pub fn slot(&mut self, len: usize) -> Slot {
         let slot = Slot { offset: self.floats, len };
-        self.floats += len.next_multiple_of(Self::LINE);
+        self.floats =
+            self.floats.saturating_add(len.checked_next_multiple_of(Self::LINE).unwrap_or(usize::MAX));
         slot
     }
 

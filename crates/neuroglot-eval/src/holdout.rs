@@ -3,7 +3,7 @@
 use crate::trials::Trials;
 use crate::{EvalError, Task};
 use neuroglot_data::first_forward_bin;
-use neuroglot_model::{Model, ModelError, OpenedPart, OpenedRows, Prompt, Regions};
+use neuroglot_model::{CachedTokens, CachedTokensPart, Model, ModelError, Prompt, Regions};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
@@ -97,8 +97,8 @@ impl Predict for FromShown<'_> {
     }
 }
 
-/// Every sequence with its units hidden, from the opened rows of what is shown otherwise: only bins in which one of them
-/// fires are opened anew.
+/// Every sequence with its units hidden, from the cached tokens of what is shown otherwise: only tokens of bins in which
+/// one of them fires are computed anew.
 struct WithUnitsHidden<'a> {
     session: usize,
     prompt: Prompt,
@@ -106,10 +106,10 @@ struct WithUnitsHidden<'a> {
     units: usize,
     /// `[trial, bin, unit]`.
     shown: &'a [f32],
-    /// Rows of session and prompt.
-    prefix: OpenedRows,
-    /// Rows of all bins of all trials.
-    opened: OpenedRows,
+    /// Tokens of session and prompt.
+    prefix: CachedTokens,
+    /// Tokens of all bins of all trials.
+    cached: CachedTokens,
 }
 
 impl Predict for WithUnitsHidden<'_> {
@@ -120,7 +120,7 @@ impl Predict for WithUnitsHidden<'_> {
         units: &[usize],
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
-        let rows = OpenedRows::PREFIX + self.bins;
+        let rows = CachedTokens::PREFIX + self.bins;
         let (mut changed, mut bins, mut places) = (Vec::new(), Vec::new(), Vec::new());
         for (index, sequence) in batch.iter().enumerate() {
             for bin in 0..self.bins {
@@ -130,21 +130,21 @@ impl Predict for WithUnitsHidden<'_> {
                     changed.extend_from_slice(shown);
                     sequence.units.iter().for_each(|unit| changed[start + unit] = 0.0);
                     bins.push(bin);
-                    places.push(index * rows + OpenedRows::PREFIX + bin);
+                    places.push(index * rows + CachedTokens::PREFIX + bin);
                 }
             }
         }
-        let anew = model.open(self.session, &bins, &changed)?;
+        let anew = model.tokens_of_bins(self.session, &bins, &changed)?;
         let shown = batch.iter().enumerate().flat_map(|(index, sequence)| {
             let (to, first) = (index * rows, sequence.trial * self.bins);
-            let prefix = OpenedPart { rows: &self.prefix, first: 0, count: OpenedRows::PREFIX, to };
-            let to = to + OpenedRows::PREFIX;
-            [prefix, OpenedPart { rows: &self.opened, first, count: self.bins, to }]
+            let prefix = CachedTokensPart { tokens: &self.prefix, first: 0, count: CachedTokens::PREFIX, to };
+            let to = to + CachedTokens::PREFIX;
+            [prefix, CachedTokensPart { tokens: &self.cached, first, count: self.bins, to }]
         });
         let hidden = places.iter().enumerate();
-        let hidden = hidden.map(|(first, to)| OpenedPart { rows: &anew, first, count: 1, to: *to });
+        let hidden = hidden.map(|(first, to)| CachedTokensPart { tokens: &anew, first, count: 1, to: *to });
         let parts = shown.chain(hidden);
-        model.log_rates_of_opened(self.session, self.prompt, units, batch.len(), parts, log_rates)
+        model.log_rates_of_tokens(self.session, self.prompt, units, batch.len(), parts, log_rates)
     }
 }
 
@@ -345,17 +345,17 @@ impl Predictor<'_> {
         let mut shown = trials.counts.clone();
         shown.chunks_mut(stride).for_each(|input| hide(input, units, &hidden));
         let session = self.session;
-        let predict: &dyn Predict = if self.model.opens_bins() {
-            let mut opened =
-                OpenedRows::with_capacity(self.model.config().hidden, trials.len() * trials.bins);
+        let predict: &dyn Predict = if self.model.caches_tokens() {
+            let mut cached =
+                CachedTokens::with_capacity(self.model.config().hidden, trials.len() * trials.bins);
             let bins: Vec<usize> = (0..SEQUENCES * trials.bins).map(|row| row % trials.bins).collect();
-            // A few trials at a time: what opens them is wide.
+            // A few trials at a time: what is computed on the way is wide.
             for shown in shown.chunks(SEQUENCES * stride) {
                 let rows = shown.len() / units;
-                opened.append(self.model.open(session, &bins[..rows], shown)?);
+                cached.append(self.model.tokens_of_bins(session, &bins[..rows], shown)?);
             }
-            let prefix = self.model.open_prefix(session, prompt)?;
-            &WithUnitsHidden { session, prompt, bins: trials.bins, units, shown: &shown, prefix, opened }
+            let prefix = self.model.tokens_of_prefix(session, prompt)?;
+            &WithUnitsHidden { session, prompt, bins: trials.bins, units, shown: &shown, prefix, cached }
         } else {
             &FromShown { session, prompt, trials, shown: &shown }
         };

@@ -8,29 +8,28 @@
 //! Zhang et al., "Towards a universal translator for neural dynamics at single-cell, single-spike resolution",
 //! NeurIPS 2024 (arXiv 2407.14668).
 
-mod ends;
+mod config;
+mod context;
 mod error;
 mod initialisation;
+mod layers;
 mod mask;
 mod model;
-mod ndt1;
-mod ndt2;
-mod ownership;
+mod network;
+mod networks;
+mod parameter_info;
 mod parameters;
 mod regions;
 mod scheme;
 mod session_shape;
-mod trunk;
+mod unit_rows;
 
+pub use config::{Architecture, ModelConfig};
 pub use error::{AttentionCost, ModelError};
+pub use layers::{NormKind, PatchLayout, PatchTail};
 pub use mask::{Mask, MaskRatios};
-pub use model::{
-    Architecture, Model, ModelConfig, ModelWeights, OpenedPart, OpenedRows, TrainingBatch, Update,
-};
-pub use ndt2::{PatchLayout, PatchTail};
-pub use ownership::{Owner, stored_name};
-pub use parameters::ParameterInfo;
+pub use model::{CachedTokens, CachedTokensPart, Model, ModelWeights, TrainingBatch, Update};
+pub use parameter_info::{ParameterInfo, Role, StitcherPart};
 pub use regions::Regions;
 pub use scheme::{Prompt, Scheme};
 pub use session_shape::SessionShape;
-pub use trunk::NormKind;

@@ -1,24 +1,8 @@
 //! All parameters of a model in one run of floats, with their gradients and moments beside them.
 
-use crate::ModelError;
+use crate::{ModelError, ParameterInfo, Role};
 use neuroglot_engine::ops::AdamW;
 use neuroglot_engine::{Device, MemoryPlan, Slot};
-
-/// Name and shape of one parameter, as published checkpoints have them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ParameterInfo {
-    /// Published name, such as `encoder.layers.0.attn.query.weight`.
-    pub name: String,
-    /// Shape; a linear weight is `[outputs, inputs]`.
-    pub shape: Vec<usize>,
-}
-
-impl ParameterInfo {
-    /// Number of values.
-    pub fn values(&self) -> usize {
-        self.shape.iter().product()
-    }
-}
 
 /// Where a parameter lies, counted from the start of all parameters.
 #[derive(Debug, Clone, Copy)]
@@ -34,20 +18,18 @@ impl Parameter {
     }
 }
 
-/// Parameters that always have a gradient together: the trunk, or one session's stitchers.
+/// Parameters that always have a gradient together: all that sessions share, or all of one session.
 ///
 /// AdamW leaves a group without a gradient alone (no decay, no step counted), so each counts its own steps.
 #[derive(Debug, Clone, Copy)]
 struct Group {
+    session: Option<usize>,
     offset: usize,
     len: usize,
     steps: u64,
 }
 
-/// The group of all that sessions share.
-pub(crate) const TRUNK_GROUP: usize = 0;
-
-/// Hands out places for parameters, group by group.
+/// Hands out places for parameters: first for all that sessions share, then for one session after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Layout {
     plan: MemoryPlan,
@@ -57,57 +39,43 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Starts a group and returns its index; parameters placed from now on belong to it.
-    pub(crate) fn group(&mut self) -> usize {
-        self.close_group();
-        self.groups.push(Group { offset: self.plan.floats(), len: 0, steps: 0 });
-        self.groups.len() - 1
-    }
-
-    fn close_group(&mut self) {
-        let end = self.plan.floats();
-        if let Some(group) = self.groups.last_mut() {
-            group.len = end - group.offset;
-        }
-    }
-
-    /// Places several parameters side by side, without a gap between them.
-    pub(crate) fn adjacent<const N: usize>(
-        &mut self,
-        parameters: [(String, Vec<usize>); N],
-    ) -> [Parameter; N] {
-        let mut places = self.adjacent_all(parameters.into()).into_iter();
-        [(); N].map(|()| places.next().expect("one place for each parameter"))
-    }
-
-    /// [`Layout::adjacent`] of any number.
-    pub(crate) fn adjacent_all(&mut self, parameters: Vec<(String, Vec<usize>)>) -> Vec<Parameter> {
-        let len = parameters.iter().map(|(_, shape)| shape.iter().product::<usize>()).sum();
-        let slot = self.plan.slot(len);
-        let mut offset = slot.offset();
-        let places = parameters.into_iter().map(|(name, shape)| {
-            let info = ParameterInfo { name, shape };
-            let place = Parameter { offset, len: info.values() };
-            offset += place.len;
-            self.infos.push(info);
-            self.places.push(place);
-            place
-        });
-        places.collect()
-    }
-
     /// Places one parameter.
-    pub(crate) fn place(&mut self, name: impl Into<String>, shape: &[usize]) -> Parameter {
-        self.adjacent([(name.into(), shape.to_vec())])[0]
+    pub(crate) fn place(&mut self, info: ParameterInfo) -> Parameter {
+        self.place_adjacent([info])[0]
+    }
+
+    /// Places parameters of one role side by side, without a gap between them.
+    pub(crate) fn place_adjacent(
+        &mut self,
+        infos: impl IntoIterator<Item = ParameterInfo>,
+    ) -> Vec<Parameter> {
+        let infos: Vec<ParameterInfo> = infos.into_iter().collect();
+        let session = infos.first().and_then(|info| info.role.session());
+        let len = infos.iter().fold(0, |len: usize, info| len.saturating_add(info.values()));
+        let mut offset = self.plan.slot(len).offset();
+        if self.groups.last().is_none_or(|group| group.session != session) {
+            self.groups.push(Group { session, offset, len: 0, steps: 0 });
+        }
+        if let Some(group) = self.groups.last_mut() {
+            group.len = self.plan.floats() - group.offset;
+        }
+        let start = self.places.len();
+        for info in infos {
+            let len = info.values();
+            self.places.push(Parameter { offset, len });
+            self.infos.push(info);
+            offset = offset.saturating_add(len);
+        }
+        self.places[start..].to_vec()
+    }
+
+    /// What was placed, in order.
+    pub(crate) fn into_infos(self) -> Vec<ParameterInfo> {
+        self.infos
     }
 
     /// Reserves device memory; without `training` there is none for gradients and moments.
-    pub(crate) fn finish(
-        mut self,
-        device: &mut dyn Device,
-        training: bool,
-    ) -> Result<Parameters, ModelError> {
-        self.close_group();
+    pub(crate) fn finish(self, device: &mut dyn Device, training: bool) -> Result<Parameters, ModelError> {
         let len = self.plan.floats();
         let mut plan = MemoryPlan::new();
         let values = plan.slot(len);
@@ -146,7 +114,7 @@ pub(crate) struct Parameters {
     gradients: Slot,
     first_moments: Slot,
     second_moments: Slot,
-    /// What is still trained of the first group, once the rest of it is frozen.
+    /// What is still trained of all that sessions share, once the rest of it is frozen.
     unfrozen: Option<Parameter>,
 }
 
@@ -173,19 +141,15 @@ impl Parameters {
         if self.is_frozen(parameter) { Slot::default() } else { self.gradient(parameter) }
     }
 
-    /// From now on, nothing of the first group but `kept` is updated.
-    pub(crate) fn freeze_first_group_but(&mut self, kept: Parameter) {
-        self.unfrozen = Some(kept);
+    /// From now on, nothing that sessions share is updated but for their tokens.
+    pub(crate) fn freeze_trunk(&mut self) {
+        let rows = self.infos.iter().position(|info| info.role == Role::SessionRows);
+        self.unfrozen = rows.map(|index| self.places[index]);
     }
 
     fn is_frozen(&self, parameter: Parameter) -> bool {
-        let in_first = self.groups.first().is_some_and(|first| parameter.offset < first.offset + first.len);
-        in_first && self.unfrozen.is_some_and(|kept| parameter.offset != kept.offset)
-    }
-
-    /// Row `row` of an embedding of `width` columns.
-    pub(crate) fn row(&self, part: Part, parameter: Parameter, row: usize, width: usize) -> Slot {
-        self.slot(part).part(parameter.offset, parameter.len).part(row * width, width)
+        let shared = self.groups.first().is_some_and(|shared| parameter.offset < shared.offset + shared.len);
+        shared && self.unfrozen.is_some_and(|kept| parameter.offset != kept.offset)
     }
 
     fn slot(&self, part: Part) -> Slot {
@@ -240,13 +204,13 @@ impl Parameters {
         }
     }
 
-    /// One AdamW step of some groups, of the first only what is not frozen.
-    pub(crate) fn update(&mut self, device: &mut dyn Device, groups: &[usize], update: &crate::Update) {
-        for index in groups {
-            let group = &mut self.groups[*index];
+    /// One AdamW step of all that sessions share, or what is not frozen of it, and of all that is one session's.
+    pub(crate) fn update(&mut self, device: &mut dyn Device, session: usize, update: &crate::Update) {
+        let has_gradient = |group: &&mut Group| group.session.is_none_or(|own| own == session);
+        for group in self.groups.iter_mut().filter(has_gradient) {
             group.steps += 1;
             let (offset, len) = match self.unfrozen {
-                Some(kept) if *index == 0 => (kept.offset, kept.len),
+                Some(kept) if group.session.is_none() => (kept.offset, kept.len),
                 _ => (group.offset, group.len),
             };
             device.adamw(&AdamW {

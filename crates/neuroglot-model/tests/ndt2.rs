@@ -398,7 +398,7 @@ fn the_number_of_parameters_is_known_without_building() {
     for config in variants().into_iter().chain([stitched]) {
         let model = build(&config, 1, 0);
         let values: usize = model.parameters().iter().map(|info| info.values()).sum();
-        assert_eq!(config.parameter_count(BINS, &sessions()), values as u128, "{config:?}");
+        assert_eq!(config.parameter_count(BINS, &sessions()).unwrap(), values as u128, "{config:?}");
     }
 }
 
@@ -420,8 +420,8 @@ fn settings_that_make_no_model_are_named() {
 
 #[test]
 #[should_panic(expected = "more than one token")]
-fn bins_are_not_opened_by_themselves() {
+fn tokens_of_bins_by_themselves_are_refused() {
     let mut model = build(&small(), 1, 0);
-    assert!(!model.opens_bins());
-    let _ = model.open(0, &[0], &[0.0; 11]);
+    assert!(!model.caches_tokens());
+    let _ = model.tokens_of_bins(0, &[0], &[0.0; 11]);
 }

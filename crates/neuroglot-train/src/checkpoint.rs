@@ -4,7 +4,7 @@ use crate::{DataConfig, InitConfig, MaskConfig, RunConfig, TrainConfig, TrainErr
 use neuroglot_data::Session;
 use neuroglot_engine::Device;
 use neuroglot_files::{RESULTS, replace_file};
-use neuroglot_model::{Model, ModelConfig, SessionShape, stored_name};
+use neuroglot_model::{Model, ModelConfig, ParameterInfo, SessionShape};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -192,8 +192,7 @@ impl Checkpoint {
     /// Writes a checkpoint into a folder that exists.
     pub(crate) fn write(folder: &Path, model: &Model, config: &CheckpointConfig) -> Result<(), TrainError> {
         let tensors = model.parameters().iter().enumerate();
-        let tensors =
-            tensors.map(|(i, info)| (info.name.clone(), info.shape.clone(), model.read_parameter(i)));
+        let tensors = tensors.map(|(index, info)| Tensor::of(info, "", model.read_parameter(index)));
         write_tensors(&folder.join(Self::MODEL), tensors.collect())?;
         let mut json = serde_json::to_vec_pretty(config).expect("a checkpoint's description is JSON");
         json.push(b'\n');
@@ -223,13 +222,21 @@ impl Checkpoint {
 
     /// The bytes of a file with the weights, which is no longer than the configuration claims.
     pub(crate) fn read_weights(&self, path: &Path) -> Result<Vec<u8>, TrainError> {
-        read_tensors(path, self.config.model.parameter_count(self.config.bins, &self.shapes()))
+        read_tensors(path, self.parameter_count()?)
+    }
+
+    /// Name, shape and role of every parameter of the model.
+    pub(crate) fn parameters(&self) -> Result<Vec<ParameterInfo>, TrainError> {
+        Ok(self.config.model.parameters(self.config.bins, &self.shapes())?)
+    }
+
+    fn parameter_count(&self) -> Result<u128, TrainError> {
+        Ok(self.config.model.parameter_count(self.config.bins, &self.shapes())?)
     }
 
     /// Before anything is allocated: the file must hold as many values as the configuration claims.
     pub(crate) fn check_size(&self, path: &Path, tensors: &Tensors<'_>) -> Result<(), TrainError> {
-        let (claimed, held) =
-            (self.config.model.parameter_count(self.config.bins, &self.shapes()), tensors.values());
+        let (claimed, held) = (self.parameter_count()?, tensors.values());
         if claimed != held {
             let problem = format!(
                 "it holds {held} values and {} asks for {claimed}: the two files do not belong together",
@@ -246,7 +253,6 @@ impl Checkpoint {
     /// [`TrainError`] names the file and the parameter that is missing or of another shape.
     pub fn load(&self, folder: &Path, training: bool, device: Box<dyn Device>) -> Result<Model, TrainError> {
         let path = folder.join(Self::MODEL);
-        self.config.model.check()?;
         let bytes = self.read_weights(&path)?;
         self.load_bytes(&path, &bytes, training, device)
     }
@@ -260,14 +266,13 @@ impl Checkpoint {
         device: Box<dyn Device>,
     ) -> Result<Model, TrainError> {
         let tensors = Tensors::of(path, bytes)?;
-        self.config.model.check()?;
         self.check_size(path, &tensors)?;
         let (config, shapes) = (&self.config, self.shapes());
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let mut model = config.model.init(config.bins, &shapes, training, device, &mut rng)?;
         for index in 0..model.parameters().len() {
-            let info = model.parameters()[index].clone();
-            model.write_parameter(index, &tensors.read(&info.name, &info.shape)?)?;
+            let values = tensors.read(&model.parameters()[index])?;
+            model.write_parameter(index, &values)?;
         }
         Ok(model)
     }
@@ -276,24 +281,27 @@ impl Checkpoint {
 /// The names of parameters' moments in `optimiser.safetensors` begin with what they are.
 pub(crate) const MOMENTS: [&str; 2] = ["first_moment.", "second_moment."];
 
-/// The name of an array in a file: that of its parameter as it is stored, behind what comes before it.
-fn name_in_file(name: &str) -> String {
-    let of_moment = MOMENTS.into_iter().find_map(|moment| Some((moment, name.strip_prefix(moment)?)));
-    let (before, parameter) = of_moment.unwrap_or(("", name));
-    format!("{before}{}", stored_name(parameter))
+/// An array as files keep it.
+pub(crate) struct Tensor {
+    name: String,
+    shape: Vec<usize>,
+    values: Vec<f32>,
 }
 
-/// Writes named arrays of f32. Equal arrays give equal bytes.
-pub(crate) fn write_tensors(
-    path: &Path,
-    tensors: Vec<(String, Vec<usize>, Vec<f32>)>,
-) -> Result<(), TrainError> {
+impl Tensor {
+    /// Values of the shape of a parameter; `what` they are is the beginning of their name, empty for the parameter.
+    pub(crate) fn of(info: &ParameterInfo, what: &str, values: Vec<f32>) -> Self {
+        Self { name: format!("{what}{}", info.stored_name()), shape: info.shape.clone(), values }
+    }
+}
+
+/// Writes arrays. Equal arrays give equal bytes.
+pub(crate) fn write_tensors(path: &Path, tensors: Vec<Tensor>) -> Result<(), TrainError> {
     // The format is little-endian.
     let bytes: Vec<Vec<u8>> =
-        tensors.iter().map(|(_, _, values)| values.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
-    let views = tensors.iter().zip(&bytes).map(|((name, shape, _), bytes)| {
-        let view = TensorView::new(Dtype::F32, shape.clone(), bytes).expect("a parameter has its shape");
-        (name_in_file(name), view)
+        tensors.iter().map(|tensor| tensor.values.iter().flat_map(|v| v.to_le_bytes()).collect()).collect();
+    let views = tensors.into_iter().zip(&bytes).map(|(Tensor { name, shape, .. }, bytes)| {
+        (name, TensorView::new(Dtype::F32, shape, bytes).expect("a parameter has its shape"))
     });
     let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let bytes = safetensors::serialize(views, Some(metadata)).expect("parameters have names of their own");
@@ -326,13 +334,13 @@ impl<'a> Tensors<'a> {
     }
 
     /// Earlier files have eids as they are. In files of today no eid has a point, so one that has is of such a file.
-    fn view(&self, name: &str) -> Option<TensorView<'a>> {
-        let stored = name_in_file(name);
-        let of = |name: &str| self.tensors.tensor(name).ok();
+    fn view(&self, info: &ParameterInfo, what: &str) -> Option<TensorView<'a>> {
+        let stored = info.stored_name();
+        let of = |name: &str| self.tensors.tensor(&format!("{what}{name}")).ok();
         if stored.contains("%2E") {
-            of(name).or_else(|| of(&stored))
+            of(&info.name).or_else(|| of(&stored))
         } else {
-            of(&stored).or_else(|| of(name))
+            of(&stored).or_else(|| of(&info.name))
         }
     }
 
@@ -341,20 +349,22 @@ impl<'a> Tensors<'a> {
         self.tensors.tensors().iter().map(|(_, view)| view.data().len() as u128 / 4).sum()
     }
 
-    pub(crate) fn holds(&self, name: &str) -> bool {
-        self.view(name).is_some()
+    /// The values of a parameter.
+    pub(crate) fn read(&self, info: &ParameterInfo) -> Result<Vec<f32>, TrainError> {
+        self.read_what(info, "")
     }
 
-    /// An array of rows of some width, however many there are.
-    pub(crate) fn read_rows(&self, name: &str, width: usize) -> Result<Vec<f32>, TrainError> {
-        let rows = self.view(name).and_then(|view| view.shape().first().copied());
-        self.read(name, &[rows.unwrap_or(0), width])
+    /// First and second moments of a parameter.
+    pub(crate) fn read_moments(&self, info: &ParameterInfo) -> Result<[Vec<f32>; 2], TrainError> {
+        let [first, second] = MOMENTS.map(|moment| self.read_what(info, moment));
+        Ok([first?, second?])
     }
 
-    pub(crate) fn read(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, TrainError> {
+    fn read_what(&self, info: &ParameterInfo, what: &str) -> Result<Vec<f32>, TrainError> {
         let fail = |problem: String| TrainError::Checkpoint { path: self.path.to_owned(), problem };
+        let (name, shape) = (format!("{what}{}", info.name), info.shape.as_slice());
         let view = self
-            .view(name)
+            .view(info, what)
             .ok_or_else(|| fail(format!("parameter {name} is missing; the file belongs to another model")))?;
         if view.dtype() != Dtype::F32 || view.shape() != shape {
             let found = format!("{:?} {:?}", view.dtype(), view.shape());
@@ -397,32 +407,37 @@ mod tests {
     fn eids_with_points_are_kept_apart_in_files_and_earlier_files_are_read() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
+        let sessions = ["a.b", "a%2Eb"].map(|eid| SessionShape::new(eid, ["CA1"]));
+        let model = ModelConfig { channels: 1, layers: 1, ..ModelConfig::default() };
+        let infos = model.parameters(4, &sessions).unwrap();
+        let find = |name: &str| infos.iter().find(|info| info.name == name).unwrap();
         let input = |eid: &str| format!("encoder.stitcher.stitcher_dict.{eid}.weight");
-        let moment = format!("first_moment.{}", input("a.b"));
-        let names = [input("a.b"), input("a%2Eb"), "encoder.layers.0.ln1.weight".to_owned(), moment];
-        let values = |place: usize| vec![place as f32];
-        let arrays = names.iter().enumerate().map(|(place, name)| (name.clone(), vec![1], values(place)));
-        write_tensors(&path, arrays.collect()).unwrap();
+        let (point, escape) = (find(&input("a.b")), find(&input("a%2Eb")));
+        let arrays = vec![
+            Tensor::of(point, "", vec![0.0]),
+            Tensor::of(escape, "", vec![1.0]),
+            Tensor::of(point, MOMENTS[0], vec![2.0]),
+            Tensor::of(point, MOMENTS[1], vec![3.0]),
+        ];
+        write_tensors(&path, arrays).unwrap();
         let bytes = std::fs::read(&path).unwrap();
         let stored = SafeTensors::deserialize(&bytes).unwrap();
         let mut keys: Vec<&str> = stored.names();
         keys.sort_unstable();
-        assert_eq!(keys[0], "encoder.layers.0.ln1.weight");
-        assert_eq!(keys[1..3], [&input("a%252Eb"), &input("a%2Eb")]);
-        assert_eq!(keys[3], format!("first_moment.{}", input("a%2Eb")));
+        let of_point = input("a%2Eb");
+        let moments = [format!("first_moment.{of_point}"), format!("second_moment.{of_point}")];
+        assert_eq!(keys, [&input("a%252Eb"), &of_point, &moments[0], &moments[1]]);
         let tensors = Tensors::of(&path, &bytes).unwrap();
-        for (place, name) in names.iter().enumerate() {
-            assert_eq!(tensors.read(name, &[1]).unwrap(), values(place), "{name}");
-        }
+        assert_eq!([tensors.read(point).unwrap(), tensors.read(escape).unwrap()], [[0.0], [1.0]]);
+        assert_eq!(tensors.read_moments(point).unwrap(), [[2.0], [3.0]]);
 
         // As files were written before: names as they are.
         let (one, two) = (1f32.to_le_bytes(), 2f32.to_le_bytes());
-        let view = |bytes| TensorView::new(Dtype::F32, vec![1], bytes).unwrap();
+        let view = |bytes| TensorView::new(Dtype::F32, vec![1, 1], bytes).unwrap();
         let arrays = [(input("a.b"), view(&one)), (input("a%2Eb"), view(&two))];
         let earlier = safetensors::serialize(arrays, None).unwrap();
         let earlier = Tensors::of(&path, &earlier).unwrap();
-        assert_eq!(earlier.read(&input("a.b"), &[1]).unwrap(), [1.0]);
-        assert_eq!(earlier.read(&input("a%2Eb"), &[1]).unwrap(), [2.0]);
+        assert_eq!([earlier.read(point).unwrap(), earlier.read(escape).unwrap()], [[1.0], [2.0]]);
     }
 
     #[test]

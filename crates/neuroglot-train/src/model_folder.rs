@@ -138,7 +138,6 @@ impl ModelFolder {
     /// As [`Checkpoint::load`].
     pub fn load(&self, device: Box<dyn Device>) -> Result<(Model, String), TrainError> {
         let path = self.path.join(Checkpoint::MODEL);
-        self.checkpoint.config.model.check()?;
         let bytes = self.checkpoint.read_weights(&path)?;
         let digest = Sha256::digest(&bytes);
         let digest = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();

@@ -4,12 +4,12 @@ mod starting;
 
 use crate::batches::{Batch, batches_per_epoch, epoch as epoch_batches};
 use crate::calibration::training_trials;
-use crate::checkpoint::write_tensors;
+use crate::checkpoint::{Tensor, write_tensors};
 use crate::late_losses::LateLosses;
 use crate::validation::validate;
 use crate::{
-    BaseModel, Checkpoint, CheckpointConfig, CheckpointSession, EpochRecord, Freeze, OneCycle, Purpose,
-    RunConfig, RunFolder, RunInfo, SelectBy, TrainConfig, TrainError, TrialRecord, stream,
+    BaseModel, Checkpoint, CheckpointConfig, EpochRecord, Freeze, OneCycle, Purpose, RunConfig, RunFolder,
+    RunInfo, SelectBy, TrainConfig, TrainError, TrialRecord, session_shape, stream,
 };
 use neuroglot_data::{Session, Split, check_distinct};
 use neuroglot_engine::Device;
@@ -233,7 +233,7 @@ impl<'a> Trainer<'a> {
             sessions.iter().zip(&training_trials).map(|(session, used)| TrialRecord::of(session, used));
         let batches_per_epoch =
             batches_per_epoch(&training_trials, config.train.batch, config.train.sampling);
-        let shapes: Vec<SessionShape> = sessions.iter().map(|s| CheckpointSession::of(s).shape()).collect();
+        let shapes: Vec<SessionShape> = sessions.iter().map(session_shape).collect();
         let mut rng = stream(config.seed, Purpose::Initialisation, 0, 0);
         let mut model = config.model.init(sessions[0].bins(), &shapes, true, device, &mut rng)?;
         if config.train.freeze == Freeze::Trunk {
@@ -504,8 +504,8 @@ impl<'a> Trainer<'a> {
             Checkpoint::write(folder, &self.model, &config)?;
             let mut moments = Vec::new();
             for (index, info) in self.model.parameters().iter().enumerate() {
-                let named = moment_names(&info.name).into_iter().zip(self.model.read_moments(index));
-                moments.extend(named.map(|(name, values)| (name, info.shape.clone(), values)));
+                let named = crate::checkpoint::MOMENTS.into_iter().zip(self.model.read_moments(index));
+                moments.extend(named.map(|(moment, values)| Tensor::of(info, moment, values)));
             }
             write_tensors(&folder.join(MOMENTS), moments)?;
             let mut json = serde_json::to_vec_pretty(&self.progress).expect("progress is JSON");
@@ -534,10 +534,6 @@ impl<'a> Trainer<'a> {
         }
         CheckpointConfig { base: self.base.clone(), ..config }
     }
-}
-
-fn moment_names(parameter: &str) -> [String; 2] {
-    crate::checkpoint::MOMENTS.map(|moment| format!("{moment}{parameter}"))
 }
 
 /// Reverses the order of bins, `[bin, unit]`.

@@ -7,7 +7,7 @@ use neuroglot_engine::CpuDevice;
 use neuroglot_eval::results::{Evaluation, SessionEvaluation, TaskResult};
 use neuroglot_eval::{EvalError, EvaluationOptions, Task, TaskSelection, evaluate};
 use neuroglot_model::{Architecture, Model, ModelConfig, SessionShape};
-use neuroglot_train::{CheckpointConfig, CheckpointSession, MaskConfig, MaskPool};
+use neuroglot_train::{CheckpointConfig, CheckpointSession, MaskConfig, MaskPool, session_shape};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -106,7 +106,7 @@ pub fn ndt2(sessions: &[Session], threads: usize, region_patches: bool) -> Model
 }
 
 fn model_of(config: &ModelConfig, sessions: &[Session], threads: usize) -> Model {
-    let shapes: Vec<SessionShape> = sessions.iter().map(|s| CheckpointSession::of(s).shape()).collect();
+    let shapes: Vec<SessionShape> = sessions.iter().map(session_shape).collect();
     let device = Box::new(CpuDevice::new(threads).unwrap());
     let mut rng = ChaCha8Rng::seed_from_u64(8);
     let mut model = config.init(sessions[0].bins(), &shapes, false, device, &mut rng).unwrap();

@@ -1,23 +1,21 @@
 //! A model on its device: parameters, memory, and what users do with them.
 
-mod config;
-mod layers;
 mod losses;
-mod opened;
 mod passes;
-mod weights;
+mod replicas;
+mod token_cache;
 
-pub use config::{Architecture, ModelConfig};
-pub use opened::{OpenedPart, OpenedRows};
-pub use weights::ModelWeights;
+pub use replicas::ModelWeights;
+pub use token_cache::{CachedTokens, CachedTokensPart};
 
-use crate::parameters::Part;
+use crate::context::Context;
+use crate::network::{Network, TokenMemory};
+use crate::parameters::{Layout, Parameters, Part};
 use crate::session_shape::check_sessions;
-use crate::{ModelError, ParameterInfo, Prompt, SessionShape};
-use layers::{Layers, OpeningSlots, PassSlots};
+use crate::{ModelConfig, ModelError, ParameterInfo, Prompt, SessionShape, networks};
 use losses::Losses;
 use neuroglot_engine::{Device, MemoryPlan};
-use passes::Buffers;
+use passes::{Buffers, PlannedPass};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
 
@@ -55,21 +53,24 @@ pub struct Update {
     pub decay: f64,
 }
 
-/// The model on its device.
+/// The model on its device: the host of a network, which it knows by its trait alone.
 pub struct Model {
+    config: ModelConfig,
+    bins: usize,
     sessions: Vec<SessionShape>,
     device: Box<dyn Device>,
-    layers: Layers,
-    /// The session that the ends are prepared for, as long as parameters are those they were prepared with.
+    parameters: Parameters,
+    network: Arc<dyn Network>,
+    /// The session that the network is prepared for, as long as parameters are those it was prepared with.
     prepared_for: Option<usize>,
-    /// Ends behind the parameters and what is kept from pass to pass: plans of passes start here.
-    kept: MemoryPlan,
-    /// One plan per batch shape used so far.
-    plans: Vec<Arc<PassSlots>>,
-    /// One plan per number of rows opened by themselves so far.
-    openings: Vec<Arc<OpeningSlots>>,
-    /// The plan whose constants are on the device.
-    plan_in_use: Option<usize>,
+    /// Ends behind the parameters and what stays from pass to pass: plans of passes start here.
+    shared: MemoryPlan,
+    /// One pass per batch shape used so far.
+    passes: Vec<Arc<PlannedPass>>,
+    /// One plan per number of tokens computed ahead of their trials so far.
+    token_plans: Vec<Arc<TokenMemory>>,
+    /// The pass whose constants are on the device.
+    pass_in_use: Option<usize>,
     /// Losses of the last steps, read from the device when asked for.
     losses: Losses,
     buffers: Buffers,
@@ -91,8 +92,31 @@ impl ModelConfig {
         rng: &mut ChaCha8Rng,
     ) -> Result<Model, ModelError> {
         let mut model = self.build(bins, sessions, training, device)?;
-        model.layers.initialise(model.device.as_mut(), rng);
+        model.network.clone().initialise(&mut model.context(), rng);
         Ok(model)
+    }
+
+    /// Name, shape and role of every parameter of a model, without building it.
+    ///
+    /// # Errors
+    /// [`ModelError::Config`] for settings that make no model.
+    pub fn parameters(
+        &self,
+        bins: usize,
+        sessions: &[SessionShape],
+    ) -> Result<Vec<ParameterInfo>, ModelError> {
+        self.check()?;
+        let mut layout = Layout::default();
+        networks::place(&mut layout, self, bins, sessions);
+        Ok(layout.into_infos())
+    }
+
+    /// Number of parameter values of a model, without building it.
+    ///
+    /// # Errors
+    /// As [`ModelConfig::parameters`].
+    pub fn parameter_count(&self, bins: usize, sessions: &[SessionShape]) -> Result<u128, ModelError> {
+        Ok(self.parameters(bins, sessions)?.iter().map(|info| info.values() as u128).sum())
     }
 
     /// A model whose parameters are 0.
@@ -106,21 +130,26 @@ impl ModelConfig {
         self.check()?;
         check_sessions(sessions)?;
         self.check_bins(bins, sessions)?;
-        let mut layers = Layers::place(self, bins, sessions, training, device.as_mut())?;
-        let mut kept = MemoryPlan::after(&layers.parameters.plan);
-        layers.ends.keep(&mut kept, training);
-        let losses = Losses::new(&mut kept);
-        device.reserve(kept.floats())?;
-        layers.ends.write_constants(device.as_mut());
+        let mut layout = Layout::default();
+        let mut network = networks::place(&mut layout, self, bins, sessions);
+        let parameters = layout.finish(device.as_mut(), training)?;
+        let mut shared = MemoryPlan::after(&parameters.plan);
+        network.plan_shared(&mut shared, training);
+        let losses = Losses::new(&mut shared);
+        device.reserve(shared.floats())?;
+        network.write_constants(device.as_mut());
         Ok(Model {
+            config: self.clone(),
+            bins,
             sessions: sessions.to_vec(),
             device,
-            layers,
+            parameters,
+            network: network.into(),
             prepared_for: None,
-            kept,
-            plans: Vec::new(),
-            openings: Vec::new(),
-            plan_in_use: None,
+            shared,
+            passes: Vec::new(),
+            token_plans: Vec::new(),
+            pass_in_use: None,
             losses,
             buffers: Buffers::default(),
         })
@@ -137,17 +166,22 @@ impl Model {
         for (session, log_rates) in log_rates {
             assert_eq!(log_rates.len(), self.sessions[*session].units(), "one log-rate per unit");
         }
-        self.layers.ends.set_output_bias(&self.layers.parameters, self.device.as_mut(), log_rates);
+        self.network.clone().set_output_bias(&mut self.context(), log_rates);
+    }
+
+    /// What computes outside of batches, without dropout.
+    fn context(&mut self) -> Context<'_> {
+        Context { p: &self.parameters, device: self.device.as_mut(), dropout: None }
     }
 
     /// The configuration it was built from.
     pub fn config(&self) -> &ModelConfig {
-        &self.layers.config
+        &self.config
     }
 
     /// Bins per trial.
     pub fn bins(&self) -> usize {
-        self.layers.bins
+        self.bins
     }
 
     /// Its sessions, in the order of their indices.
@@ -162,12 +196,12 @@ impl Model {
 
     /// Name and shape of every parameter; other methods refer to them by their index here.
     pub fn parameters(&self) -> &[ParameterInfo] {
-        &self.layers.parameters.infos
+        &self.parameters.infos
     }
 
     /// The values of a parameter.
     pub fn read_parameter(&self, index: usize) -> Vec<f32> {
-        self.layers.parameters.read(self.device.as_ref(), Part::Values, index)
+        self.parameters.read(self.device.as_ref(), Part::Values, index)
     }
 
     /// Sets the values of a parameter.
@@ -176,7 +210,7 @@ impl Model {
     /// [`ModelError::ParameterLength`] where the number of values differs.
     pub fn write_parameter(&mut self, index: usize, values: &[f32]) -> Result<(), ModelError> {
         self.prepared_for = None;
-        self.layers.parameters.write(self.device.as_mut(), Part::Values, index, values)
+        self.parameters.write(self.device.as_mut(), Part::Values, index, values)
     }
 
     /// The gradient of a parameter after [`Model::loss_and_gradients`]. Stitchers of other sessions hold old values.
@@ -184,7 +218,7 @@ impl Model {
     /// # Panics
     /// Where the model was built without `training`.
     pub fn read_gradient(&self, index: usize) -> Vec<f32> {
-        self.layers.parameters.read(self.device.as_ref(), Part::Gradients, index)
+        self.parameters.read(self.device.as_ref(), Part::Gradients, index)
     }
 
     /// First and second moments of a parameter.
@@ -193,7 +227,7 @@ impl Model {
     /// Where the model was built without `training`.
     pub fn read_moments(&self, index: usize) -> [Vec<f32>; 2] {
         [Part::FirstMoments, Part::SecondMoments]
-            .map(|part| self.layers.parameters.read(self.device.as_ref(), part, index))
+            .map(|part| self.parameters.read(self.device.as_ref(), part, index))
     }
 
     /// Sets first and second moments of a parameter.
@@ -202,32 +236,31 @@ impl Model {
     /// [`ModelError::ParameterLength`] where the number of values differs.
     pub fn write_moments(&mut self, index: usize, moments: [&[f32]; 2]) -> Result<(), ModelError> {
         for (part, values) in [Part::FirstMoments, Part::SecondMoments].into_iter().zip(moments) {
-            self.layers.parameters.write(self.device.as_mut(), part, index, values)?;
+            self.parameters.write(self.device.as_mut(), part, index, values)?;
         }
         Ok(())
     }
 
     /// Optimiser steps counted so far: of the trunk, then of each session's stitchers.
     pub fn optimiser_steps(&self) -> Vec<u64> {
-        self.layers.parameters.steps()
+        self.parameters.steps()
     }
 
     /// Sets the steps of [`Model::optimiser_steps`].
     pub fn set_optimiser_steps(&mut self, steps: &[u64]) {
-        self.layers.parameters.set_steps(steps);
+        self.parameters.set_steps(steps);
     }
 
     /// Freezes all that sessions share: from now on only stitchers and session tokens are trained. Nothing frozen is
     /// updated or decays, and the weights of its linear layers cost no gradient. Steps of [`Model::optimiser_steps`]
     /// counted for the trunk are then those of the session tokens.
     pub fn freeze_trunk(&mut self) {
-        self.layers.freeze_trunk();
+        self.parameters.freeze_trunk();
     }
 
     /// One AdamW step of the trunk and the stitchers of the session that has the gradient.
     pub fn update(&mut self, session: usize, update: &Update) {
         self.prepared_for = None;
-        let groups = self.layers.ends.groups(session);
-        self.layers.parameters.update(self.device.as_mut(), &groups, update);
+        self.parameters.update(self.device.as_mut(), session, update);
     }
 }

@@ -1,12 +1,23 @@
 //! Passes of batches: predictions, losses and gradients.
 
-use super::layers::{PassShape, PassSlots, Use};
 use super::{Model, TrainingBatch};
-use crate::trunk::DropoutKey;
+use crate::context::{Context, DropoutKey};
+use crate::network::{Pass, PassShape, Use};
 use crate::{ModelError, Prompt};
 use neuroglot_engine::ops::PoissonLoss;
 use neuroglot_engine::{MemoryPlan, Slot};
 use std::sync::Arc;
+
+/// A pass with what the host adds to it: the loss.
+pub(super) struct PlannedPass {
+    pub shape: PassShape,
+    pub pass: Box<dyn Pass>,
+    /// Training only.
+    counts: Slot,
+    target: Slot,
+    loss: Slot,
+    log_rates_gradient: Slot,
+}
 
 /// Room on the host for what is sent to the device, kept from step to step.
 #[derive(Debug, Default)]
@@ -17,23 +28,36 @@ pub(super) struct Buffers {
 }
 
 impl Model {
-    /// Index of the plan for a batch shape, made when first used. All plans share the floats behind the parameters.
-    fn plan(&mut self, shape: PassShape) -> Result<usize, ModelError> {
-        let index = match self.plans.iter().position(|plan| plan.shape == shape) {
+    /// The pass of a batch shape, planned when first used. All passes share the floats behind the parameters.
+    fn pass(&mut self, shape: PassShape) -> Result<Arc<PlannedPass>, ModelError> {
+        let index = match self.passes.iter().position(|pass| pass.shape == shape) {
             Some(index) => index,
             None => {
-                let mut plan = MemoryPlan::after(&self.kept);
-                let slots = self.layers.plan(&mut plan, shape);
+                let mut plan = MemoryPlan::after(&self.shared);
+                let pass = self.network.clone().plan(&mut plan, shape);
+                let outputs = pass.slots().log_rates.len();
+                let mut only_training =
+                    |len| if shape.is_training() { plan.slot(len) } else { Slot::default() };
+                let [counts, target, log_rates_gradient] = [outputs; 3].map(&mut only_training);
+                let loss = only_training(1);
                 self.device.reserve(plan.floats())?;
-                self.plans.push(Arc::new(slots));
-                self.plans.len() - 1
+                self.passes.push(Arc::new(PlannedPass {
+                    shape,
+                    pass,
+                    counts,
+                    target,
+                    loss,
+                    log_rates_gradient,
+                }));
+                self.passes.len() - 1
             }
         };
-        if self.plan_in_use != Some(index) {
-            self.layers.trunk.prepare(self.device.as_mut(), &self.plans[index].trunk);
-            self.plan_in_use = Some(index);
+        let pass = self.passes[index].clone();
+        if self.pass_in_use != Some(index) {
+            pass.pass.write_constants(self.device.as_mut());
+            self.pass_in_use = Some(index);
         }
-        Ok(index)
+        Ok(pass)
     }
 
     /// Log-rates of one batch in evaluation mode (no dropout), written to `log_rates`, `[trial, bin, unit]`.
@@ -74,7 +98,7 @@ impl Model {
         inputs: &[f32],
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
-        self.want(session, units);
+        self.ask_for(session, units);
         self.predict(session, prompt, trials, inputs, log_rates)
     }
 
@@ -95,15 +119,16 @@ impl Model {
         activations: &mut [f32],
     ) -> Result<(), ModelError> {
         // A pass has at least one output; one unit's costs next to nothing.
-        let mut first_unit = vec![0.0; trials * self.layers.bins];
+        let mut first_unit = vec![0.0; trials * self.bins];
         self.log_rates_of(session, prompt, &[0], trials, inputs, &mut first_unit)?;
-        if let Some(slots) = self.plan_in_use.map(|index| &self.plans[index]) {
-            self.device.read(slots.normed, activations);
+        if let Some(index) = self.pass_in_use {
+            self.device.read(self.passes[index].pass.slots().activations, activations);
         }
         Ok(())
     }
 
-    pub(super) fn want(&mut self, session: usize, units: &[usize]) {
+    /// Asks the next pass for the log-rates of some units.
+    pub(super) fn ask_for(&mut self, session: usize, units: &[usize]) {
         let known = units.last().is_none_or(|unit| *unit < self.sessions[session].units());
         assert!(known && units.is_sorted_by(|a, b| a < b), "units that the session has, in rising order");
         self.buffers.units.clear();
@@ -112,7 +137,7 @@ impl Model {
 
     pub(super) fn prepare(&mut self, session: usize) {
         if self.prepared_for != Some(session) {
-            self.layers.prepare(self.device.as_mut(), session);
+            self.network.clone().prepare(&mut self.context(), session);
             self.prepared_for = Some(session);
         }
     }
@@ -125,88 +150,63 @@ impl Model {
         inputs: &[f32],
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
-        let slots = self.plan_prediction(session, trials, Use::Prediction)?;
-        self.write_inputs(&slots, inputs);
-        self.run_prediction(&slots, prompt, log_rates);
+        let pass = self.pass_of_prediction(session, trials, Use::Prediction)?;
+        self.write_inputs(&pass, inputs);
+        self.run_prediction(&pass, prompt, log_rates);
         Ok(())
     }
 
-    /// The plan of a prediction of the wanted units.
-    pub(super) fn plan_prediction(
+    /// The pass of a prediction of the units asked for.
+    pub(super) fn pass_of_prediction(
         &mut self,
         session: usize,
         trials: usize,
         use_of: Use,
-    ) -> Result<Arc<PassSlots>, ModelError> {
+    ) -> Result<Arc<PlannedPass>, ModelError> {
         let outputs = self.outputs(session);
-        let index = self.plan(PassShape { session, trials, outputs, use_of })?;
+        let pass = self.pass(PassShape { session, trials, outputs, use_of })?;
         self.prepare(session);
-        Ok(self.plans[index].clone())
+        Ok(pass)
     }
 
     /// Runs a pass whose inputs are on the device.
-    pub(super) fn run_prediction(&mut self, slots: &PassSlots, prompt: Prompt, log_rates: &mut [f32]) {
-        self.write_selection(slots);
-        let layers = &self.layers;
-        self.device.pass(slots.shape.key(prompt, None), None, &mut |device| {
-            layers.forward(device, slots, prompt, None);
+    pub(super) fn run_prediction(&mut self, pass: &PlannedPass, prompt: Prompt, log_rates: &mut [f32]) {
+        self.write_wanted_units(pass);
+        let p = &self.parameters;
+        self.device.pass(pass.shape.key(prompt, None), None, &mut |device| {
+            pass.pass.forward(&mut Context { p, device, dropout: None }, prompt);
         });
-        self.read_log_rates(slots, log_rates);
-    }
-
-    /// Log-rates of a row: of the wanted units, or of all places of a patch.
-    fn outputs(&self, session: usize) -> usize {
-        match self.layers.ends.patches(session) {
-            Some(_) => self.layers.ends.width(session),
-            None => self.buffers.units.len(),
-        }
-    }
-
-    /// Writes inputs `[row, unit]` as the rows of tokens.
-    fn write_inputs(&mut self, slots: &PassSlots, inputs: &[f32]) {
-        match self.layers.ends.patches(slots.shape.session) {
-            Some(patches) => {
-                patches.write_inputs(inputs, &mut self.buffers.rows);
-                self.device.write(slots.inputs, &self.buffers.rows);
-            }
-            None => self.device.write(slots.inputs, inputs),
-        }
-    }
-
-    /// Reads the log-rates of the wanted units, `[row, wanted unit]`.
-    fn read_log_rates(&mut self, slots: &PassSlots, log_rates: &mut [f32]) {
-        let Some(patches) = self.layers.ends.patches(slots.shape.session) else {
-            return self.device.read(slots.log_rates, log_rates);
-        };
         let Buffers { units, rows, .. } = &mut self.buffers;
-        rows.resize(slots.log_rates.len(), 0.0);
-        self.device.read(slots.log_rates, rows);
-        patches.read(rows, units, log_rates);
+        let unit_rows = self.network.unit_rows(pass.shape.session);
+        unit_rows.read(self.device.as_ref(), pass.pass.slots().log_rates, units, rows, log_rates);
     }
 
-    fn write_selection(&mut self, slots: &PassSlots) {
-        if let Some(selection) = &slots.selection {
+    /// Log-rates of a row of the units asked for.
+    fn outputs(&self, session: usize) -> usize {
+        self.network.unit_rows(session).outputs(self.buffers.units.len())
+    }
+
+    /// Writes counts `[trial, bin, unit]` as the rows that the network reads.
+    fn write_inputs(&mut self, pass: &PlannedPass, counts: &[f32]) {
+        let unit_rows = self.network.unit_rows(pass.shape.session);
+        self.device.write(pass.pass.slots().inputs, unit_rows.inputs(counts, &mut self.buffers.rows));
+    }
+
+    fn write_wanted_units(&mut self, pass: &PlannedPass) {
+        let slot = pass.pass.slots().units;
+        if !slot.is_empty() {
             let Buffers { units, rows, .. } = &mut self.buffers;
             rows.clear();
             rows.extend(units.iter().map(|unit| *unit as f32));
-            self.device.write(selection.units, rows);
+            self.device.write(slot, rows);
         }
     }
 
-    /// Writes `values`, `[row, unit]`, in the shape of the log-rates.
-    fn write_outputs(&mut self, slots: &PassSlots, values: &[f32], slot: Slot) {
+    /// Writes values `[trial, bin, unit]` in the shape of the log-rates.
+    fn write_outputs(&mut self, pass: &PlannedPass, values: &[f32], slot: Slot) {
         let Buffers { units, rows, .. } = &mut self.buffers;
-        if let Some(patches) = self.layers.ends.patches(slots.shape.session) {
-            patches.write(values, rows);
-        } else if slots.selection.is_some() {
-            rows.clear();
-            for row in values.chunks_exact(slots.width) {
-                rows.extend(units.iter().map(|unit| row[*unit]));
-            }
-        } else {
-            return self.device.write(slot, values);
-        }
-        self.device.write(slot, rows);
+        let unit_rows = self.network.unit_rows(pass.shape.session);
+        self.device.write(slot, unit_rows.like_log_rates(values, units, rows));
     }
 
     /// Runs a batch forward and backward. The loss is read by [`Model::loss`] or [`Model::take_losses`], gradients are
@@ -218,32 +218,33 @@ impl Model {
     /// # Panics
     /// Where a slice has the wrong length, or the model was built without `training`.
     pub fn loss_and_gradients(&mut self, batch: &TrainingBatch<'_>) -> Result<(), ModelError> {
-        assert!(self.layers.parameters.is_training(), "the model was built for inference only");
+        assert!(self.parameters.is_training(), "the model was built for inference only");
         self.find_target_units(batch);
         let TrainingBatch { session, trials, prompt, .. } = *batch;
         let shape = PassShape { session, trials, outputs: self.outputs(session), use_of: Use::Training };
-        let index = self.plan(shape)?;
-        let slots = self.plans[index].clone();
-        self.write_inputs(&slots, batch.inputs);
-        self.write_outputs(&slots, batch.counts, slots.counts);
-        self.write_outputs(&slots, batch.target, slots.target);
-        self.write_selection(&slots);
-        let key = batch.dropout.map(|(seed, step)| DropoutKey { seed, step });
-        let layers = &self.layers;
-        self.device.pass(shape.key(prompt, key), batch.dropout, &mut |device| {
-            layers.prepare(device, session);
-            layers.forward(device, &slots, prompt, key);
-            device.poisson_loss(&PoissonLoss {
-                log_rates: slots.log_rates,
-                counts: slots.counts,
-                target: slots.target,
-                gradient: slots.log_rates_gradient,
-                loss: slots.loss,
+        let planned = self.pass(shape)?;
+        self.write_inputs(&planned, batch.inputs);
+        self.write_outputs(&planned, batch.counts, planned.counts);
+        self.write_outputs(&planned, batch.target, planned.target);
+        self.write_wanted_units(&planned);
+        let dropout = batch.dropout.map(|(seed, step)| DropoutKey { seed, step });
+        let (p, network) = (&self.parameters, &self.network);
+        let PlannedPass { pass, counts, target, loss, log_rates_gradient, .. } = &*planned;
+        self.device.pass(shape.key(prompt, dropout), batch.dropout, &mut |device| {
+            let mut cx = Context { p, device, dropout };
+            network.prepare(&mut cx, session);
+            pass.forward(&mut cx, prompt);
+            cx.device.poisson_loss(&PoissonLoss {
+                log_rates: pass.slots().log_rates,
+                counts: *counts,
+                target: *target,
+                gradient: *log_rates_gradient,
+                loss: *loss,
             });
-            layers.backward(device, &slots, prompt, key);
+            pass.backward(&mut cx, prompt, *log_rates_gradient);
         });
         self.prepared_for = Some(session);
-        self.losses.push(self.device.as_mut(), slots.loss);
+        self.losses.push(self.device.as_mut(), *loss);
         Ok(())
     }
 
@@ -269,12 +270,9 @@ impl Model {
     /// The loss of the last [`Model::loss_and_gradients`]: Σ over target entries of eˡ − y·l (nats).
     pub fn loss(&self) -> f32 {
         let mut loss = [0.0];
-        if let Some(slots) = self
-            .plan_in_use
-            .map(|index| &self.plans[index])
-            .filter(|slots| slots.shape.use_of == Use::Training)
-        {
-            self.device.read(slots.loss, &mut loss);
+        let last = self.pass_in_use.map(|index| &self.passes[index]);
+        if let Some(last) = last.filter(|pass| pass.shape.is_training()) {
+            self.device.read(last.loss, &mut loss);
         }
         loss[0]
     }

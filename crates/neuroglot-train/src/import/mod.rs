@@ -11,13 +11,13 @@ mod table;
 
 use crate::trainer::check_paths;
 use crate::{
-    Checkpoint, CheckpointConfig, CheckpointSession, ImportSource, InitConfig, RunConfig, RunFolder, RunInfo,
-    TrainConfig, TrainError,
+    Checkpoint, CheckpointConfig, ImportSource, InitConfig, RunConfig, RunFolder, RunInfo, TrainConfig,
+    TrainError, session_shape,
 };
 use neuroglot_data::{Session, check_distinct};
 use neuroglot_engine::Device;
 use neuroglot_files::{OutputLock, StagedFolder, replace_file};
-use neuroglot_model::{Model, Owner, SessionShape};
+use neuroglot_model::{Model, ParameterInfo, Role, SessionShape, StitcherPart};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use sizes::{Sizes, sizes};
@@ -26,9 +26,6 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 pub use table::{SessionTable, TableSession};
-
-const INPUTS: &str = "encoder.stitcher.stitcher_dict";
-const OUTPUTS: &str = "stitch_decoder.stitch_decoder_dict";
 
 /// What was imported.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,11 +57,12 @@ pub fn import_checkpoint(
     RunFolder::make_room(out)?;
     let state = StateDict::read(file)?;
     let sizes = sizes(&state, table)?;
-    check_sessions(&state, &sizes, table, sessions)?;
-    let shapes: Vec<SessionShape> = sessions.iter().map(|s| CheckpointSession::of(s).shape()).collect();
+    let shapes: Vec<SessionShape> = sessions.iter().map(session_shape).collect();
     let bins = sessions[0].bins();
+    let infos = sizes.model.parameters(bins, &shapes)?;
+    check_sessions(&state, &sizes, table, sessions, &infos)?;
     // Before anything is allocated: the file must hold what its shapes claim. Stitchers are checked already.
-    let claimed = sizes.model.parameter_count(sizes.bins, &[]);
+    let claimed = sizes.model.parameter_count(sizes.bins, &[])?;
     if claimed > state.values() {
         let held = state.values();
         return Err(state
@@ -124,26 +122,25 @@ fn check_sessions(
     sizes: &Sizes,
     table: &SessionTable,
     sessions: &[Session],
+    infos: &[ParameterInfo],
 ) -> Result<(), TrainError> {
+    let is_input =
+        |info: &&ParameterInfo| matches!(info.role, Role::Stitcher { part: StitcherPart::InputWeight, .. });
     let mut rows = BTreeSet::new();
-    for (session, entry) in sessions.iter().zip(&table.sessions) {
+    // One input weight for each session, in order.
+    let inputs = infos.iter().filter(is_input);
+    for ((session, entry), input) in sessions.iter().zip(&table.sessions).zip(inputs) {
         let fail = |problem: String| Err(TrainError::Session { eid: session.eid().to_owned(), problem });
-        let input = format!("{INPUTS}.{}.weight", entry.stitcher);
-        if state.get(&input).is_none() {
-            let known: Vec<&str> = state
-                .names()
-                .filter_map(|name| match Owner::of(name) {
-                    Owner::Input { session, part: "weight" } => Some(session),
-                    _ => None,
-                })
-                .collect();
+        let name = input.name_with_key(&entry.stitcher);
+        if state.get(&name).is_none() {
+            let known: Vec<&str> = state.names().filter_map(|name| input.key_in(name)).collect();
             return fail(format!(
                 "the checkpoint has no stitcher `{}`, but {}",
                 entry.stitcher,
                 known.join(", ")
             ));
         }
-        let [_, units] = state.sizes(&input)?;
+        let [_, units] = state.sizes(&name)?;
         if units != session.units().len() {
             return fail(format!(
                 "it has {} units after the table's filters, and stitcher `{}` has {units}: give the session that it was \
@@ -199,23 +196,15 @@ fn fill(
     sizes: &Sizes,
     table: &SessionTable,
 ) -> Result<BTreeSet<String>, TrainError> {
-    let eids: Vec<String> = model.sessions().iter().map(|session| session.eid.clone()).collect();
-    let key_of = |eid: &str| {
-        let place = eids.iter().position(|own| own == eid);
-        place.map_or("", |place| table.sessions[place].stitcher.as_str())
-    };
     let mut used = BTreeSet::new();
     for index in 0..model.parameters().len() {
         let info = model.parameters()[index].clone();
-        let name = match info.owner() {
-            Owner::Input { session, part } => format!("{INPUTS}.{}.{part}", key_of(session)),
-            Owner::Output { session, part } => format!("{OUTPUTS}.{}.{part}", key_of(session)),
-            _ => info.name.clone(),
-        };
+        let own_key = info.role.session().map(|session| table.sessions[session].stitcher.as_str());
+        let name = own_key.map_or(info.name.clone(), |key| info.name_with_key(key));
         let array = state.expect(&name)?;
         let mut shape = info.shape.clone();
-        let values = match info.owner() {
-            Owner::SessionRows => {
+        let values = match info.role {
+            Role::SessionRows => {
                 shape[0] = sizes.session_rows;
                 let rows = table.sessions.iter().map(|entry| row_of(sizes, entry).unwrap_or(0));
                 let width = shape[1];
@@ -224,7 +213,7 @@ fn fill(
                 })
                 .collect()
             }
-            _ if info.name == "encoder.embedder.embed_pos.weight" => {
+            Role::BinRows => {
                 shape[0] = sizes.bins;
                 array.values.iter().take(info.values()).copied().collect()
             }

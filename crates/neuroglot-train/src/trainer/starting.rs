@@ -1,6 +1,6 @@
 //! How a run begins, and how it goes on.
 
-use super::{MOMENTS, Observer, PROGRESS, Progress, Trainer, moment_names};
+use super::{MOMENTS, Observer, PROGRESS, Progress, Trainer};
 use crate::checkpoint::{Tensors, read_tensors};
 use crate::run_folder::LostMetrics;
 use crate::transfer::{Base, NewSession, with_model_of};
@@ -121,8 +121,7 @@ impl Trainer<'_> {
             TrainError::Checkpoint { path, problem: format!("{error}; the file is damaged") }
         })?;
         let (weights_path, moments_path) = (last.join(Checkpoint::MODEL), last.join(MOMENTS));
-        let sizes = self.model.parameters().iter().map(|info| info.shape.iter().product::<usize>() as u128);
-        let values: u128 = sizes.sum();
+        let values = self.model.parameters().iter().map(|info| info.values() as u128).sum();
         let weights = read_tensors(&weights_path, values)?;
         // Two moments of each.
         let moments = read_tensors(&moments_path, 2 * values)?;
@@ -130,9 +129,9 @@ impl Trainer<'_> {
             (Tensors::of(&weights_path, &weights)?, Tensors::of(&moments_path, &moments)?);
         for index in 0..self.model.parameters().len() {
             let info = self.model.parameters()[index].clone();
-            self.model.write_parameter(index, &weights.read(&info.name, &info.shape)?)?;
-            let [first, second] = moment_names(&info.name).map(|name| moments.read(&name, &info.shape));
-            self.model.write_moments(index, [&first?, &second?])?;
+            self.model.write_parameter(index, &weights.read(&info)?)?;
+            let [first, second] = moments.read_moments(&info)?;
+            self.model.write_moments(index, [&first, &second])?;
         }
         self.model.set_optimiser_steps(&progress.optimiser_steps);
         if let Err(LostMetrics { kept, expected }) = self.folder.truncate_metrics(progress.metrics_bytes)? {

@@ -19,7 +19,7 @@
 
 use super::{NewSession, Trained};
 use crate::{Purpose, TrainError, stream};
-use neuroglot_model::{Model, Owner};
+use neuroglot_model::{Model, Regions, Role, StitcherPart};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::collections::BTreeMap;
@@ -79,19 +79,16 @@ impl KnownUnits {
         };
         let mut of_region: BTreeMap<&str, (Vec<usize>, usize)> = BTreeMap::new();
         let share = 1.0 / sessions.len() as f32;
-        for session in sessions {
+        for (index, session) in sessions.iter().enumerate() {
             let units = session.units.len();
-            let [input, output] = ["encoder.stitcher.stitcher_dict", "stitch_decoder.stitch_decoder_dict"]
-                .map(|part| format!("{part}.{}", session.eid));
-            let read = |name: String, shape: &[usize]| trained.tensors.read(&name, shape);
-            let weight = read(format!("{input}.weight"), &[channels, units])?;
+            let read = |part| trained.read(Role::Stitcher { session: index, part });
+            let weight = read(StitcherPart::InputWeight)?;
             known.inputs.extend((0..units * channels).map(|i| weight[i % channels * units + i / channels]));
-            add_share(&mut known.input_bias, &read(format!("{input}.bias"), &[channels])?, share);
-            known.outputs.extend(read(format!("{output}.weight"), &[units, hidden])?);
+            add_share(&mut known.input_bias, &read(StitcherPart::InputBias)?, share);
+            known.outputs.extend(read(StitcherPart::OutputWeight)?);
             let first = known.log_rates.len();
-            known.log_rates.extend(read(format!("{output}.bias"), &[units])?.into_iter().map(f64::from));
-            let regions =
-                neuroglot_model::Regions::new(session.units.iter().map(|unit| unit.region.as_str()));
+            known.log_rates.extend(read(StitcherPart::OutputBias)?.into_iter().map(f64::from));
+            let regions = Regions::new(session.units.iter().map(|unit| unit.region.as_str()));
             for region in 0..regions.names().len() {
                 let inside = regions.units_of(region);
                 let name = &session.units[inside[0]].region;
@@ -133,22 +130,17 @@ impl KnownUnits {
             outputs.extend(row.into_iter().map(|weight| weight as f32));
         }
         for index in 0..model.parameters().len() {
-            let info = model.parameters()[index].clone();
-            let eid = new.session.eid();
-            match info.owner() {
-                Owner::Input { session, part: "weight" } if session == eid => {
-                    model.write_parameter(index, &inputs)?
+            match model.parameters()[index].role {
+                Role::Stitcher { session, part } if session == new.index => {
+                    let values = match part {
+                        StitcherPart::InputWeight => &inputs,
+                        StitcherPart::InputBias => &self.input_bias,
+                        StitcherPart::OutputWeight => &outputs,
+                        StitcherPart::OutputBias => new.log_rates,
+                    };
+                    model.write_parameter(index, values)?;
                 }
-                Owner::Input { session, .. } if session == eid => {
-                    model.write_parameter(index, &self.input_bias)?
-                }
-                Owner::Output { session, part: "weight" } if session == eid => {
-                    model.write_parameter(index, &outputs)?
-                }
-                Owner::Output { session, .. } if session == eid => {
-                    model.write_parameter(index, new.log_rates)?
-                }
-                Owner::SessionRows => {
+                Role::SessionRows => {
                     let mut rows = model.read_parameter(index);
                     rows[new.index * self.hidden..][..self.hidden].copy_from_slice(&self.session_row);
                     model.write_parameter(index, &rows)?;
@@ -207,7 +199,7 @@ mod tests {
     use super::*;
     use neuroglot_data::SimulatorConfig;
     use neuroglot_engine::CpuDevice;
-    use neuroglot_model::{ModelConfig, Regions, SessionShape};
+    use neuroglot_model::{ModelConfig, SessionShape};
     use rand_chacha::rand_core::SeedableRng;
 
     /// Four units of two channels and two activations: two alike in CA1, one in PO, one outside the brain.

@@ -12,13 +12,8 @@ use crate::{
 };
 use known_units::KnownUnits;
 use neuroglot_data::Session;
-use neuroglot_model::{Architecture, Model, ModelConfig, Owner, ParameterInfo, Regions};
+use neuroglot_model::{Architecture, Model, ModelConfig, ParameterInfo, Regions, Role};
 use std::path::{Path, PathBuf};
-
-/// Positions of an NDT2's patches, a row for each.
-const PATCH_ROWS: &str = "encoder.embedder.embed_space_pos.0.weight";
-/// Positions of an NDT2's regions, a parameter for each.
-const REGION_ROWS: &str = "encoder.embedder.embed_region.0.";
 
 /// A session of the run, as its stitchers are started.
 pub(crate) struct NewSession<'a> {
@@ -82,7 +77,7 @@ impl Base {
         let bytes = self.checkpoint.read_weights(&path)?;
         let tensors = Tensors::of(&path, &bytes)?;
         self.checkpoint.check_size(&path, &tensors)?;
-        let trained = Trained { config: self.config(), tensors };
+        let trained = Trained { config: self.config(), parameters: self.checkpoint.parameters()?, tensors };
         let kept = |new: &NewSession<'_>| {
             if config.init.keep_stitchers { trained.index_of(new.session) } else { None }
         };
@@ -113,6 +108,7 @@ impl Base {
 /// A trained model's description and weights.
 struct Trained<'a> {
     config: &'a CheckpointConfig,
+    parameters: Vec<ParameterInfo>,
     tensors: Tensors<'a>,
 }
 
@@ -128,23 +124,16 @@ impl Trained<'_> {
 
     /// All that sessions share, and what belongs to the sessions that have a place in this model.
     fn hand_over_trunk(&self, model: &mut Model, places: &[Option<usize>]) -> Result<(), TrainError> {
-        let eids: Vec<String> = model.sessions().iter().map(|session| session.eid.clone()).collect();
-        let is_kept =
-            |eid: &str| eids.iter().position(|own| own == eid).is_some_and(|index| places[index].is_some());
         for index in 0..model.parameters().len() {
             let info = model.parameters()[index].clone();
-            let values = match info.owner() {
-                Owner::Trunk => match self.trunk_parameter(&info, || model.read_parameter(index))? {
-                    Some(values) => values,
-                    None => continue,
-                },
-                Owner::Input { session, .. } | Owner::Output { session, .. } if is_kept(session) => {
-                    self.tensors.read(&info.name, &info.shape)?
-                }
-                Owner::SessionRows => {
+            let values = match info.role {
+                Role::Trunk | Role::BinRows | Role::PromptRows => self.tensors.read(&info)?,
+                Role::Stitcher { session, .. } if places[session].is_some() => self.tensors.read(&info)?,
+                Role::Stitcher { .. } => continue,
+                Role::SessionRows => {
                     let known = self.session_rows()?;
                     let mut rows = model.read_parameter(index);
-                    let width = self.config.model.hidden;
+                    let width = info.shape[1];
                     for (row, place) in rows.chunks_mut(width).zip(places) {
                         if let Some(place) = place {
                             row.copy_from_slice(&known[place * width..][..width]);
@@ -152,37 +141,32 @@ impl Trained<'_> {
                     }
                     rows
                 }
-                _ => continue,
+                // Sessions may have more patches than the model has seen, or fewer, and regions that it has not: those stay
+                // as they start.
+                Role::PatchRows | Role::Region => {
+                    let Some(known) = self.parameters.iter().find(|known| known.name == info.name) else {
+                        continue;
+                    };
+                    let (mut values, known) = (model.read_parameter(index), self.tensors.read(known)?);
+                    let shared = values.len().min(known.len());
+                    values[..shared].copy_from_slice(&known[..shared]);
+                    values
+                }
             };
             model.write_parameter(index, &values)?;
         }
         Ok(())
     }
 
-    /// A parameter that sessions share; `started` are the values it started with. Of an NDT2, sessions may have more
-    /// patches than the model has seen, or fewer, and regions that it has not: those stay as they start.
-    fn trunk_parameter(
-        &self,
-        info: &ParameterInfo,
-        started: impl FnOnce() -> Vec<f32>,
-    ) -> Result<Option<Vec<f32>>, TrainError> {
-        if info.name.starts_with(REGION_ROWS) && !self.tensors.holds(&info.name) {
-            return Ok(None);
-        }
-        if info.name != PATCH_ROWS {
-            return self.tensors.read(&info.name, &info.shape).map(Some);
-        }
-        let mut values = started();
-        let known = self.tensors.read_rows(&info.name, info.shape[1])?;
-        let shared = values.len().min(known.len());
-        values[..shared].copy_from_slice(&known[..shared]);
-        Ok(Some(values))
-    }
-
     /// The session tokens, `[session, hidden]`.
     fn session_rows(&self) -> Result<Vec<f32>, TrainError> {
-        let shape = [self.config.sessions.len(), self.config.model.hidden];
-        self.tensors.read("encoder.embedder.embed_session.weight", &shape)
+        self.read(Role::SessionRows)
+    }
+
+    /// The parameter of a role that only one has.
+    fn read(&self, role: Role) -> Result<Vec<f32>, TrainError> {
+        let found = self.parameters.iter().find(|info| info.role == role);
+        self.tensors.read(found.expect("the model has a parameter of this role"))
     }
 }
 

@@ -6,7 +6,7 @@
 use super::NewSession;
 use super::output_fit::{Outputs, Rows, fit};
 use crate::{Purpose, RunConfig, TrainError, stream};
-use neuroglot_model::{Mask, Model, Owner};
+use neuroglot_model::{Mask, Model, Role, StitcherPart};
 use rand::seq::SliceRandom;
 
 /// Bins, over all masks of all trials, that are enough: with fewer trials, more masks are drawn of each.
@@ -37,12 +37,12 @@ pub(super) fn fit_outputs(
         .map(|(trials, part)| masked_rows(model, new, config, trials, masks, part));
     let (held_out, fitted) = (held_out?, fitted?);
 
-    let place = |model: &Model, wanted: &str| {
-        let eid = new.session.eid();
-        let is_wanted = |owner: Owner<'_>| matches!(owner, Owner::Output { session, part } if session == eid && part == wanted);
-        model.parameters().iter().position(|info| is_wanted(info.owner()))
+    let place = |model: &Model, part| {
+        let role = Role::Stitcher { session: new.index, part };
+        model.parameters().iter().position(|info| info.role == role)
     };
-    let (Some(weight), Some(bias)) = (place(model, "weight"), place(model, "bias")) else { return Ok(()) };
+    let weight = place(model, StitcherPart::OutputWeight);
+    let (Some(weight), Some(bias)) = (weight, place(model, StitcherPart::OutputBias)) else { return Ok(()) };
     let start = Outputs { weight: model.read_parameter(weight), bias: model.read_parameter(bias) };
     let outputs = fit(&start, model.config().hidden, &fitted, &held_out);
     model.write_parameter(weight, &outputs.weight)?;

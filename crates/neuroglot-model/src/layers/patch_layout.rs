@@ -81,6 +81,11 @@ impl PatchLayout {
         }
     }
 
+    /// Units of a patch.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
     /// Patches of a bin.
     pub fn patches(&self) -> usize {
         self.sources.len() / self.size

@@ -1,7 +1,7 @@
 //! Sizes and options of the model.
 
-use crate::ndt2::acronyms;
-use crate::{AttentionCost, ModelError, NormKind, PatchLayout, PatchTail, Prompt, SessionShape};
+use crate::layers::TransformerSettings;
+use crate::{AttentionCost, ModelError, NormKind, PatchLayout, PatchTail, Regions, SessionShape};
 use serde::{Deserialize, Serialize};
 
 /// Most floating-point operations of attention in the forward pass of one trial: about two minutes of two cores.
@@ -106,44 +106,28 @@ impl ModelConfig {
         if self.mlp == 0 { 2 * self.hidden } else { self.mlp }
     }
 
-    /// Counts that the embedding of spikes reads at once.
-    pub(super) fn embedded_width(&self) -> usize {
-        match self.architecture {
-            Architecture::Ndt1Stitch => self.channels,
-            Architecture::Ndt2 => self.patch,
+    /// Sizes and options of the blocks.
+    pub(crate) fn blocks(&self) -> TransformerSettings {
+        TransformerSettings {
+            hidden: self.hidden,
+            layers: self.layers,
+            heads: self.heads,
+            mlp: self.mlp_width(),
+            dropout: self.dropout as f32,
+            norm: self.norm,
+            rope: self.rope,
         }
     }
 
-    /// Number of parameter values of a model, without building it.
-    pub fn parameter_count(&self, bins: usize, sessions: &[SessionShape]) -> u128 {
-        let linear = |inputs: usize, outputs: usize| inputs as u128 * outputs as u128 + outputs as u128;
-        let (hidden, width, mlp) = (self.hidden, self.embedded_width(), self.mlp_width());
-        let norm = match self.norm {
-            NormKind::Layer => 2 * hidden as u128,
-            NormKind::Scale => 1,
-        };
-        let block = 4 * linear(hidden, hidden) + linear(hidden, mlp) + linear(mlp, hidden) + 2 * norm;
-        let ends = match self.architecture {
-            Architecture::Ndt1Stitch => {
-                let stitchers = |s: &SessionShape| linear(s.units(), width) + linear(hidden, s.units());
-                bins as u128 * hidden as u128 + sessions.iter().map(stitchers).sum::<u128>()
-            }
-            Architecture::Ndt2 => {
-                let layouts: Vec<PatchLayout> =
-                    sessions.iter().map(|s| self.patch_layout(&s.regions)).collect();
-                let patches = layouts.iter().map(PatchLayout::patches).max().unwrap_or(0);
-                let regions = acronyms(&layouts).len();
-                let normed = |rows: usize| (rows as u128 + 2) * hidden as u128;
-                let region = if self.region_patches { normed(regions) } else { 0 };
-                normed(bins) + normed(patches) + region + linear(hidden, self.patch)
-            }
-        };
-        linear(width, 2 * width)
-            + linear(2 * width, hidden)
-            + (Prompt::COUNT as u128 + sessions.len() as u128) * hidden as u128
-            + self.layers as u128 * block
-            + norm
-            + ends
+    /// How the units of a session stand in patches, from the region acronym of each.
+    pub fn patch_layout(&self, acronyms: &[impl AsRef<str>]) -> PatchLayout {
+        PatchLayout::new(acronyms, self.patch, self.region_patches, self.patch_tail)
+    }
+
+    /// Regions of the units of a session, in the patches of this model, from the region acronym of each.
+    pub fn regions(&self, acronyms: &[impl AsRef<str>]) -> Regions {
+        let patches = self.patch_layout(acronyms);
+        Regions::new(acronyms.iter().map(AsRef::as_ref)).with_patches(patches.patch_of_unit())
     }
 
     /// Checks that attention over trials of `bins` bins ends in a time that one can wait for, before anything is allocated.
@@ -187,16 +171,14 @@ impl ModelConfig {
         let fail = |field, value: &dyn std::fmt::Display, cure| {
             Err(ModelError::Config { field, value: value.to_string(), cure })
         };
-        let sizes = [
-            ("channels", self.channels),
-            ("hidden", self.hidden),
-            ("layers", self.layers),
-            ("heads", self.heads),
-        ];
+        let sizes = [("channels", self.channels), ("hidden", self.hidden), ("heads", self.heads)];
         for (field, value) in sizes {
             if !(1..=65_536).contains(&value) {
                 return fail(field, &value, "it must lie between 1 and 65536");
             }
+        }
+        if !(1..=1024).contains(&self.layers) {
+            return fail("layers", &self.layers, "it must lie between 1 and 1024");
         }
         if !(1..=4096).contains(&self.patch) {
             return fail("patch", &self.patch, "it must lie between 1 and 4096");

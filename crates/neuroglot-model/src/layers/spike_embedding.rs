@@ -1,0 +1,218 @@
+//! Counts become rows as wide as tokens: projection(softsign(embed_spikes(first layer(counts)))).
+//!
+//! The first layer and the embedding of spikes are composed into one, whose product passes over counts that are 0, as
+//! most are.
+
+use super::Linear;
+use crate::context::Context;
+use crate::parameters::{Layout, Parameters};
+use neuroglot_engine::ops::{
+    self, Before, Compose, ComposeBackward, CountsLinear, CountsLinearBackward, LinearBackward, Then,
+};
+use neuroglot_engine::{Device, MemoryPlan, Slot};
+use rand_chacha::ChaCha8Rng;
+
+/// From counts to what the embedding of spikes reads: weight `[channels, inputs]`, bias, and where their gradients go.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct FirstLayer {
+    pub inputs: usize,
+    pub weight: Slot,
+    pub bias: Slot,
+    pub weight_gradient: Slot,
+    pub bias_gradient: Slot,
+}
+
+impl FirstLayer {
+    /// A layer of the network.
+    pub(crate) fn of(layer: &Linear, p: &Parameters) -> Self {
+        let (weight_gradient, bias_gradient) = if p.is_training() {
+            (p.gradient(layer.weight), p.gradient(layer.bias))
+        } else {
+            (Slot::default(), Slot::default())
+        };
+        Self {
+            inputs: layer.inputs,
+            weight: p.value(layer.weight),
+            bias: p.value(layer.bias),
+            weight_gradient,
+            bias_gradient,
+        }
+    }
+}
+
+/// A first layer that changes nothing. Composed with it, the embedding of spikes, stored `[outputs, inputs]`, lies in the
+/// order that a layer of counts reads.
+#[derive(Debug)]
+pub(crate) struct IdentityLayer(FirstLayer);
+
+impl IdentityLayer {
+    pub(crate) fn new(inputs: usize) -> Self {
+        let nothing = Slot::default();
+        let (weight, bias, weight_gradient, bias_gradient) = (nothing, nothing, nothing, nothing);
+        Self(FirstLayer { inputs, weight, bias, weight_gradient, bias_gradient })
+    }
+
+    /// Plans what stays from pass to pass, with room for gradients that nobody asks for.
+    pub(crate) fn plan_shared(&mut self, plan: &mut MemoryPlan, training: bool) {
+        let inputs = self.0.inputs;
+        (self.0.weight, self.0.bias) = (plan.slot(inputs * inputs), plan.slot(inputs));
+        if training {
+            (self.0.weight_gradient, self.0.bias_gradient) = (plan.slot(inputs * inputs), plan.slot(inputs));
+        }
+    }
+
+    pub(crate) fn write_constants(&self, device: &mut dyn Device) {
+        let inputs = self.0.inputs;
+        let mut identity = vec![0.0; inputs * inputs];
+        identity.iter_mut().step_by(inputs + 1).for_each(|entry| *entry = 1.0);
+        device.write(self.0.weight, &identity);
+        device.fill(self.0.bias, 0.0);
+    }
+
+    pub(crate) fn layer(&self) -> FirstLayer {
+        self.0
+    }
+}
+
+/// The embedding of spikes and the projection behind it.
+#[derive(Debug)]
+pub(crate) struct SpikeEmbedding {
+    embed: Linear,
+    projection: Linear,
+    /// Of the first layer last given and the embedding: weight `[inputs, embedded]` and bias `[embedded]`.
+    composed: [Slot; 2],
+}
+
+/// Counts of a batch on their way to rows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct SpikeMemory {
+    rows: usize,
+    /// Counts of a row.
+    width: usize,
+    /// `[row, count]`.
+    pub inputs: Slot,
+    embedded: Slot,
+    /// Training only.
+    embedded_gradient: Slot,
+    composed_gradients: [Slot; 2],
+}
+
+impl SpikeEmbedding {
+    /// Reads `inputs` channels or counts.
+    pub(crate) fn place(layout: &mut Layout, name: &str, inputs: usize, hidden: usize) -> Self {
+        Self {
+            embed: Linear::place(layout, &format!("{name}.embed_spikes"), inputs, 2 * inputs),
+            projection: Linear::place(layout, &format!("{name}.projection"), 2 * inputs, hidden),
+            composed: [Slot::default(); 2],
+        }
+    }
+
+    pub(crate) fn initialise(&self, cx: &mut Context<'_>, rng: &mut ChaCha8Rng) {
+        self.embed.initialise(cx, rng, 1.0);
+        self.projection.initialise(cx, rng, 1.0);
+    }
+
+    /// Plans what stays from pass to pass, for first layers of at most `widest` counts.
+    pub(crate) fn plan_shared(&mut self, plan: &mut MemoryPlan, widest: usize) {
+        self.composed = [plan.slot(widest * self.embed.outputs), plan.slot(self.embed.outputs)];
+    }
+
+    /// Composes a first layer with the embedding of spikes; the passes until the next call use it.
+    pub(crate) fn compose(&self, cx: &mut Context<'_>, first: &FirstLayer) {
+        let Linear { inputs: middle, outputs, .. } = self.embed;
+        let [weight, bias] = self.composed_for(first.inputs);
+        cx.device.compose(&Compose {
+            inputs: first.inputs,
+            middle,
+            outputs,
+            inner_weight: first.weight,
+            inner_bias: first.bias,
+            outer_weight: cx.p.value(self.embed.weight),
+            outer_bias: cx.p.value(self.embed.bias),
+            weight,
+            bias,
+        });
+    }
+
+    fn composed_for(&self, width: usize) -> [Slot; 2] {
+        let [weight, bias] = self.composed;
+        [weight.part(0, width * self.embed.outputs), bias]
+    }
+
+    /// Plans rows of `width` counts.
+    pub(crate) fn plan(
+        &self,
+        plan: &mut MemoryPlan,
+        rows: usize,
+        width: usize,
+        training: bool,
+    ) -> SpikeMemory {
+        let embedded = self.embed.outputs;
+        let mut only_training = |len| if training { plan.slot(len) } else { Slot::default() };
+        SpikeMemory {
+            rows,
+            width,
+            embedded_gradient: only_training(rows * embedded),
+            composed_gradients: [only_training(width * embedded), only_training(embedded)],
+            inputs: plan.slot(rows * width),
+            embedded: plan.slot(rows * embedded),
+        }
+    }
+
+    /// Writes rows `[row, hidden]`, with `then` done to them.
+    pub(crate) fn forward(&self, cx: &mut Context<'_>, memory: &SpikeMemory, rows: Slot, then: Then) {
+        let SpikeMemory { rows: count, width, inputs, embedded, .. } = *memory;
+        let [weight, bias] = self.composed_for(width);
+        cx.device.counts_linear(&CountsLinear {
+            rows: count,
+            units: width,
+            outputs: self.embed.outputs,
+            x: inputs,
+            weight,
+            bias,
+            y: embedded,
+        });
+        let projection = self.projection.forward(cx.p, count, embedded, rows);
+        cx.device.linear(&ops::Linear { then, ..projection });
+    }
+
+    /// Carries the gradient of the rows to the parameters.
+    pub(crate) fn backward(
+        &self,
+        cx: &mut Context<'_>,
+        memory: &SpikeMemory,
+        first: &FirstLayer,
+        rows_gradient: Slot,
+    ) {
+        let SpikeMemory { rows, width, inputs, embedded, embedded_gradient, .. } = *memory;
+        let [weight_gradient, bias_gradient] = memory.composed_gradients;
+        cx.device.linear_backward(&LinearBackward {
+            before: Before::Softsign,
+            ..self.projection.backward(cx.p, rows, embedded, rows_gradient, embedded_gradient)
+        });
+        let Linear { inputs: middle, outputs, .. } = self.embed;
+        cx.device.counts_linear_backward(&CountsLinearBackward {
+            rows,
+            units: width,
+            outputs,
+            x: inputs,
+            z_gradient: embedded_gradient,
+            weight_gradient,
+            bias_gradient,
+        });
+        cx.device.compose_backward(&ComposeBackward {
+            inputs: first.inputs,
+            middle,
+            outputs,
+            inner_weight: first.weight,
+            inner_bias: first.bias,
+            outer_weight: cx.p.value(self.embed.weight),
+            weight_gradient,
+            bias_gradient,
+            inner_weight_gradient: first.weight_gradient,
+            inner_bias_gradient: first.bias_gradient,
+            outer_weight_gradient: cx.p.wanted_gradient(self.embed.weight),
+            outer_bias_gradient: cx.p.wanted_gradient(self.embed.bias),
+        });
+    }
+}

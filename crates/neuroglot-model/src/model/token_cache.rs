@@ -1,0 +1,172 @@
+//! Predictions that share most of their bins: what a bin becomes before the first attention is computed once.
+
+use super::Model;
+use crate::layers::Tokens;
+use crate::network::{TokenMemory, Use};
+use crate::{ModelError, Prompt};
+use neuroglot_engine::{MemoryPlan, Slot};
+use std::sync::Arc;
+
+/// Plans are made for multiples of so many rows, so that few serve all.
+const ROWS: usize = 32;
+
+/// Tokens, and the queries, keys and values that the first block makes of them. A token depends on its own counts and its
+/// place in the trial only.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CachedTokens {
+    hidden: usize,
+    /// `[token, hidden]`.
+    tokens: Vec<f32>,
+    /// `[token, 3 · hidden]`.
+    first_qkv: Vec<f32>,
+}
+
+impl CachedTokens {
+    /// Session token and prompt token, which stand in front of a trial's bins.
+    pub const PREFIX: usize = Tokens::PREFIX;
+
+    /// None yet, with room for `tokens`.
+    pub fn with_capacity(hidden: usize, tokens: usize) -> Self {
+        let (first_qkv, tokens) =
+            (Vec::with_capacity(tokens * 3 * hidden), Vec::with_capacity(tokens * hidden));
+        Self { hidden, tokens, first_qkv }
+    }
+
+    /// Appends those of `other`.
+    pub fn append(&mut self, mut other: Self) {
+        self.tokens.append(&mut other.tokens);
+        self.first_qkv.append(&mut other.first_qkv);
+    }
+}
+
+/// Tokens of a prediction: which of which collection go where.
+#[derive(Debug, Clone, Copy)]
+pub struct CachedTokensPart<'a> {
+    /// The collection.
+    pub tokens: &'a CachedTokens,
+    /// Its first token to take.
+    pub first: usize,
+    /// How many.
+    pub count: usize,
+    /// Place in the prediction that receives the first one.
+    pub to: usize,
+}
+
+impl Model {
+    /// Whether tokens of single bins can be kept and shared by predictions, by [`Model::tokens_of_bins`].
+    pub fn caches_tokens(&self) -> bool {
+        self.network.token_cache().is_some()
+    }
+
+    /// Tokens of bins by themselves: counts `[row, unit]` of the bins `bins` of any trials.
+    ///
+    /// # Errors
+    /// [`ModelError::Engine`] where the device has too little memory.
+    ///
+    /// # Panics
+    /// Where there is not one bin per row, or no such bin, or [`Model::caches_tokens`] is false.
+    pub fn tokens_of_bins(
+        &mut self,
+        session: usize,
+        bins: &[usize],
+        inputs: &[f32],
+    ) -> Result<CachedTokens, ModelError> {
+        let units = self.sessions[session].units();
+        assert_eq!(inputs.len(), bins.len() * units, "one bin for each row of counts");
+        assert!(bins.iter().all(|bin| *bin < self.bins()), "bins of a trial");
+        let plan = self.plan_tokens(session, bins.len())?;
+        let counts = plan.spikes.inputs;
+        self.device.write(counts.part(0, inputs.len()), inputs);
+        self.device.fill(counts.part(inputs.len(), counts.len() - inputs.len()), 0.0);
+        let mut places: Vec<f32> = bins.iter().map(|bin| *bin as f32).collect();
+        places.resize(plan.rows, 0.0);
+        self.device.write(plan.places, &places);
+        let network = self.network.clone();
+        if let Some(cache) = network.token_cache() {
+            cache.bins(&mut self.context(), &plan);
+        }
+        Ok(self.read_tokens(&plan, bins.len()))
+    }
+
+    /// The session token and the prompt token.
+    ///
+    /// # Errors
+    /// [`ModelError::Engine`] where the device has too little memory.
+    ///
+    /// # Panics
+    /// Where [`Model::caches_tokens`] is false.
+    pub fn tokens_of_prefix(&mut self, session: usize, prompt: Prompt) -> Result<CachedTokens, ModelError> {
+        let plan = self.plan_tokens(session, CachedTokens::PREFIX)?;
+        let network = self.network.clone();
+        if let Some(cache) = network.token_cache() {
+            cache.prefix(&mut self.context(), &plan, prompt);
+        }
+        Ok(self.read_tokens(&plan, CachedTokens::PREFIX))
+    }
+
+    /// [`Model::log_rates_of`] trials of cached tokens: for each trial those of its prefix, then those of its bins. Parts
+    /// are laid one over the other in their order, and must fill all places.
+    ///
+    /// # Errors
+    /// [`ModelError::Engine`] where the device has too little memory for the batch.
+    ///
+    /// # Panics
+    /// As [`Model::log_rates_of`], and where a part takes or fills tokens that are not there.
+    pub fn log_rates_of_tokens<'a>(
+        &mut self,
+        session: usize,
+        prompt: Prompt,
+        units: &[usize],
+        trials: usize,
+        parts: impl IntoIterator<Item = CachedTokensPart<'a>>,
+        log_rates: &mut [f32],
+    ) -> Result<(), ModelError> {
+        self.ask_for(session, units);
+        let pass = self.pass_of_prediction(session, trials, Use::PredictionOfTokens)?;
+        let slots = pass.pass.slots().tokens;
+        for CachedTokensPart { tokens, first, count, to } in parts {
+            let mut write = |slot: Slot, width: usize, values: &[f32]| {
+                let values = &values[first * width..(first + count) * width];
+                self.device.write(slot.part(to * width, values.len()), values);
+            };
+            write(slots.tokens, tokens.hidden, &tokens.tokens);
+            write(slots.first_qkv, 3 * tokens.hidden, &tokens.first_qkv);
+        }
+        self.run_prediction(&pass, prompt, log_rates);
+        Ok(())
+    }
+
+    fn plan_tokens(&mut self, session: usize, rows: usize) -> Result<Arc<TokenMemory>, ModelError> {
+        let rows = rows.next_multiple_of(ROWS).max(ROWS);
+        let known = self.token_plans.iter().find(|plan| (plan.session, plan.rows) == (session, rows));
+        let plan = match known {
+            Some(known) => known.clone(),
+            None => {
+                let cache = self.network.token_cache().expect("a bin of this model is more than one token");
+                let mut plan = MemoryPlan::after(&self.shared);
+                let memory = Arc::new(cache.plan(&mut plan, session, rows));
+                self.device.reserve(plan.floats())?;
+                self.token_plans.push(memory.clone());
+                memory
+            }
+        };
+        self.prepare(session);
+        // Constants of the pass in use may lie where these tokens go.
+        self.pass_in_use = None;
+        Ok(plan)
+    }
+
+    fn read_tokens(&self, plan: &TokenMemory, tokens: usize) -> CachedTokens {
+        let hidden = plan.slots.tokens.len() / plan.rows;
+        let read = |slot: Slot, width: usize| {
+            let mut values = vec![0.0; tokens * width];
+            self.device.read(slot.part(0, tokens * width), &mut values);
+            values
+        };
+        CachedTokens {
+            hidden,
+            tokens: read(plan.slots.tokens, hidden),
+            first_qkv: read(plan.slots.first_qkv, 3 * hidden),
+        }
+    }
+}

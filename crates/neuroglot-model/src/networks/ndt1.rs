@@ -1,0 +1,233 @@
+//! NDT1-stitch: a token per bin, and linear layers of each session's own in front and behind, its stitchers.
+//!
+//! counts `[bin, unit]` → input stitcher → embedding of spikes → projection + positions → session token, prompt token and
+//! bins → blocks → norm → output stitcher → log-rates `[bin, unit]`.
+
+use crate::context::Context;
+use crate::layers::*;
+use crate::network::*;
+use crate::parameters::Layout;
+use crate::unit_rows::UnitRows;
+use crate::{ModelConfig, Prompt, Role, SessionShape, StitcherPart};
+use neuroglot_engine::ops::{SelectRows, Then};
+use neuroglot_engine::{Device, MemoryPlan, Slot};
+use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
+
+/// The layers.
+pub(super) struct Ndt1 {
+    bins: usize,
+    hidden: usize,
+    stitchers: Vec<Stitchers>,
+    spikes: SpikeEmbedding,
+    positions: Embedding,
+    tokens: Tokens,
+    blocks: Transformer,
+    norm: Norm,
+}
+
+/// The layers of one session.
+struct Stitchers {
+    input: Linear,
+    output: UnitDecoder,
+}
+
+impl Ndt1 {
+    pub(super) fn place(
+        layout: &mut Layout,
+        config: &ModelConfig,
+        bins: usize,
+        sessions: &[SessionShape],
+    ) -> Self {
+        let (hidden, channels) = (config.hidden, config.channels);
+        let embedder = "encoder.embedder";
+        let spikes = SpikeEmbedding::place(layout, embedder, channels, hidden);
+        let tokens = Tokens::place(layout, embedder, sessions.len(), hidden, config.embed_dropout as f32);
+        let blocks = Transformer::place(layout, "encoder.layers", config.blocks());
+        let norm = Norm::place(layout, "encoder.out_norm", hidden, config.norm);
+        let positions = Embedding::place(layout, "encoder.embedder.embed_pos", bins, hidden, Role::BinRows);
+        let stitchers = sessions.iter().enumerate().map(|session| {
+            use StitcherPart::*;
+            let units = session.1.units();
+            let mut place = |name, parts, inputs, outputs| {
+                Linear::place_stitcher(layout, name, session, parts, inputs, outputs)
+            };
+            let (encoders, decoders) =
+                ("encoder.stitcher.stitcher_dict", "stitch_decoder.stitch_decoder_dict");
+            let input = place(encoders, [InputWeight, InputBias], units, channels);
+            let output = place(decoders, [OutputWeight, OutputBias], hidden, units);
+            Stitchers { input, output: UnitDecoder(output) }
+        });
+        let stitchers = stitchers.collect();
+        Self { bins, hidden, stitchers, spikes, positions, tokens, blocks, norm }
+    }
+
+    fn units(&self, session: usize) -> usize {
+        self.stitchers[session].input.inputs
+    }
+}
+
+impl Network for Ndt1 {
+    fn initialise(&self, cx: &mut Context<'_>, rng: &mut ChaCha8Rng) {
+        self.spikes.initialise(cx, rng);
+        self.positions.initialise(cx, rng);
+        self.tokens.initialise(cx, rng);
+        self.blocks.initialise(cx, rng);
+        self.norm.initialise(cx);
+        for Stitchers { input, output } in &self.stitchers {
+            input.initialise(cx, rng, 1.0);
+            output.0.initialise(cx, rng, 1.0);
+        }
+    }
+
+    fn set_output_bias(&self, cx: &mut Context<'_>, log_rates: &[(usize, Vec<f32>)]) {
+        for (session, log_rates) in log_rates {
+            cx.p.set(cx.device, self.stitchers[*session].output.0.bias, log_rates);
+        }
+    }
+
+    fn plan_shared(&mut self, plan: &mut MemoryPlan, _training: bool) {
+        let most_units = (0..self.stitchers.len()).map(|session| self.units(session)).max();
+        self.spikes.plan_shared(plan, most_units.unwrap_or(0));
+    }
+
+    fn unit_rows(&self, session: usize) -> UnitRows<'_> {
+        UnitRows::Units(self.units(session))
+    }
+
+    fn prepare(&self, cx: &mut Context<'_>, session: usize) {
+        self.spikes.compose(cx, &FirstLayer::of(&self.stitchers[session].input, cx.p));
+    }
+
+    fn plan(self: Arc<Self>, plan: &mut MemoryPlan, shape: PassShape) -> Box<dyn Pass> {
+        let PassShape { session, trials, outputs, use_of } = shape;
+        let training = shape.is_training();
+        let tokens = self.tokens.plan(plan, session, trials, [self.bins, 1], training);
+        let rows = tokens.rows();
+        let blocks = self.blocks.plan(plan, trials, tokens.sequence(), training);
+        let of_counts = use_of != Use::PredictionOfTokens;
+        let spikes = of_counts.then(|| self.spikes.plan(plan, rows, self.units(session), training));
+        let mut slot_if = |wanted: bool| if wanted { plan.slot(rows * self.hidden) } else { Slot::default() };
+        let (projected, encoded) = (slot_if(of_counts), slot_if(true));
+        let encoded_gradient = slot_if(training);
+        let norm = self.norm.plan(plan, rows);
+        let decoder = self.stitchers[session].output.plan(plan, rows, outputs, training);
+        Box::new(Ndt1Pass {
+            network: self,
+            session,
+            spikes,
+            projected,
+            tokens,
+            blocks,
+            encoded,
+            encoded_gradient,
+            norm,
+            decoder,
+        })
+    }
+
+    fn token_cache(&self) -> Option<&dyn TokenCache> {
+        Some(self)
+    }
+}
+
+/// The layers with memory for a batch of one session.
+struct Ndt1Pass {
+    network: Arc<Ndt1>,
+    session: usize,
+    /// `None` where the tokens are given.
+    spikes: Option<SpikeMemory>,
+    /// `[row, hidden]`, a row per bin.
+    projected: Slot,
+    tokens: TokensMemory,
+    blocks: TransformerMemory,
+    /// Rows of bins behind the blocks, `[row, hidden]`.
+    encoded: Slot,
+    encoded_gradient: Slot,
+    norm: NormMemory,
+    decoder: DecoderMemory,
+}
+
+impl Pass for Ndt1Pass {
+    fn slots(&self) -> PassSlots {
+        PassSlots {
+            inputs: self.spikes.map_or(Slot::default(), |spikes| spikes.inputs),
+            units: self.decoder.units,
+            tokens: TokenSlots { tokens: self.tokens.tokens, first_qkv: self.blocks.first_qkv() },
+            log_rates: self.decoder.log_rates,
+            activations: self.norm.y,
+        }
+    }
+
+    fn write_constants(&self, device: &mut dyn Device) {
+        self.network.blocks.write_constants(device, &self.blocks);
+    }
+
+    fn forward(&self, cx: &mut Context<'_>, prompt: Prompt) {
+        let n = &self.network;
+        if let Some(spikes) = &self.spikes {
+            n.spikes.forward(cx, spikes, self.projected, Then::Nothing);
+            n.tokens.forward(cx, &self.tokens, prompt, self.projected, n.positions.values(cx.p));
+        }
+        let tokens = self.tokens.tokens;
+        let encoded = n.blocks.forward(cx, &self.blocks, tokens, prompt.is_causal(), self.spikes.is_none());
+        n.tokens.drop_prefix(cx, &self.tokens, encoded, self.encoded);
+        n.norm.forward(cx, self.encoded, &self.norm);
+        n.stitchers[self.session].output.forward(cx, &self.decoder, self.norm.y);
+    }
+
+    fn backward(&self, cx: &mut Context<'_>, prompt: Prompt, log_rates_gradient: Slot) {
+        let (n, stitchers) = (&self.network, &self.network.stitchers[self.session]);
+        // The projected rows are not needed any more: their memory takes gradients of rows.
+        let rows_gradient = self.projected;
+        stitchers.output.backward(cx, &self.decoder, self.norm.y, log_rates_gradient, rows_gradient);
+        cx.device.fill(self.encoded_gradient, 0.0);
+        n.norm.backward(cx, self.encoded, &self.norm, rows_gradient, self.encoded_gradient);
+        n.tokens.drop_prefix_backward(cx, &self.tokens, self.encoded_gradient);
+        let (tokens, gradient) = (self.tokens.tokens, self.tokens.tokens_gradient);
+        n.blocks.backward(cx, &self.blocks, tokens, prompt.is_causal(), gradient);
+        n.tokens.backward(cx, &self.tokens, prompt, rows_gradient, n.positions.gradient(cx.p));
+        if let Some(spikes) = &self.spikes {
+            n.spikes.backward(cx, spikes, &FirstLayer::of(&stitchers.input, cx.p), rows_gradient);
+        }
+    }
+}
+
+impl TokenCache for Ndt1 {
+    fn plan(&self, plan: &mut MemoryPlan, session: usize, rows: usize) -> TokenMemory {
+        let (norm, first_qkv) = self.blocks.plan_first(plan, rows);
+        TokenMemory {
+            session,
+            rows,
+            places: plan.slot(rows),
+            slots: TokenSlots { tokens: plan.slot(rows * self.hidden), first_qkv },
+            spikes: self.spikes.plan(plan, rows, self.units(session), false),
+            positions: plan.slot(rows * self.hidden),
+            norm,
+        }
+    }
+
+    fn bins(&self, cx: &mut Context<'_>, memory: &TokenMemory) {
+        let TokenMemory { rows, places, slots, spikes, positions, norm, .. } = memory;
+        cx.device.select_rows(&SelectRows {
+            rows: self.bins,
+            width: self.hidden,
+            selected: *rows,
+            x: self.positions.values(cx.p),
+            indices: *places,
+            y: *positions,
+        });
+        let add_positions = Then::Residual { x: *positions, dropout: None };
+        self.spikes.forward(cx, spikes, slots.tokens, add_positions);
+        self.blocks.first_qkv(cx, *rows, slots.tokens, &(*norm, slots.first_qkv));
+    }
+
+    fn prefix(&self, cx: &mut Context<'_>, memory: &TokenMemory, prompt: Prompt) {
+        let TokenMemory { session, rows, slots, norm, .. } = memory;
+        cx.device.fill(slots.tokens, 0.0);
+        for (row, token) in self.tokens.prefix(cx, *session, prompt).into_iter().enumerate() {
+            cx.device.copy(token, slots.tokens.part(row * self.hidden, self.hidden));
+        }
+        self.blocks.first_qkv(cx, *rows, slots.tokens, &(*norm, slots.first_qkv));
+    }
+}

@@ -1,0 +1,303 @@
+//! NDT2: a token per patch of units and bin, and everything shared by all sessions.
+//!
+//! counts `[bin, patch, place]` → embedding of spikes → projection + positions in time and space, and of regions → session
+//! token, prompt token and patches → blocks → norm → decoder → log-rates `[bin, patch, place]`.
+
+use crate::context::Context;
+use crate::layers::*;
+use crate::network::*;
+use crate::parameters::Layout;
+use crate::unit_rows::UnitRows;
+use crate::{ModelConfig, Prompt, Role, SessionShape};
+use neuroglot_engine::ops::{PatchPositions, PatchPositionsBackward, Then};
+use neuroglot_engine::{Device, MemoryPlan, Slot};
+use rand_chacha::ChaCha8Rng;
+use std::sync::Arc;
+
+/// The layers.
+pub(super) struct Ndt2 {
+    bins: usize,
+    hidden: usize,
+    /// How the units of each session stand in patches.
+    layouts: Vec<PatchLayout>,
+    identity: IdentityLayer,
+    spikes: SpikeEmbedding,
+    space: NormedEmbedding,
+    time: NormedEmbedding,
+    region: Option<RegionPositions>,
+    /// Positions of the session last prepared, `[bin, patch, hidden]`, and their gradient.
+    positions: Slot,
+    positions_gradient: Slot,
+    tokens: Tokens,
+    blocks: Transformer,
+    norm: Norm,
+    decoder: Linear,
+}
+
+/// Positions of the patches' regions.
+struct RegionPositions {
+    rows: NormedEmbedding,
+    /// The row of each patch, for each session.
+    of_patch: Vec<Vec<f32>>,
+    slots: Vec<Slot>,
+}
+
+impl Ndt2 {
+    pub(super) fn place(
+        layout: &mut Layout,
+        config: &ModelConfig,
+        bins: usize,
+        sessions: &[SessionShape],
+    ) -> Self {
+        let (hidden, size) = (config.hidden, config.patch);
+        let embedder = "encoder.embedder";
+        let spikes = SpikeEmbedding::place(layout, embedder, size, hidden);
+        let tokens = Tokens::place(layout, embedder, sessions.len(), hidden, config.embed_dropout as f32);
+        let blocks = Transformer::place(layout, "encoder.layers", config.blocks());
+        let norm = Norm::place(layout, "encoder.out_norm", hidden, config.norm);
+        let layouts: Vec<PatchLayout> = sessions.iter().map(|s| config.patch_layout(&s.regions)).collect();
+        let patches = layouts.iter().map(PatchLayout::patches).max().unwrap_or(0);
+        let mut normed = |name: &str, rows: usize, role: Role| {
+            let name = format!("{embedder}.{name}");
+            let rows = Embedding::place(layout, &format!("{name}.0"), rows, hidden, role);
+            NormedEmbedding::place(layout, &name, rows)
+        };
+        let space = normed("embed_space_pos", patches, Role::PatchRows);
+        let time = normed("embed_time_pos", bins, Role::BinRows);
+        let region = config
+            .region_patches
+            .then(|| RegionPositions::place(layout, "encoder.embedder.embed_region", &layouts, hidden));
+        let decoder = Linear::place(layout, "decoder.0", hidden, size);
+        let nothing = Slot::default();
+        Self {
+            bins,
+            hidden,
+            layouts,
+            identity: IdentityLayer::new(size),
+            spikes,
+            space,
+            time,
+            region,
+            positions: nothing,
+            positions_gradient: nothing,
+            tokens,
+            blocks,
+            norm,
+            decoder,
+        }
+    }
+
+    fn patches(&self, session: usize) -> usize {
+        self.layouts[session].patches()
+    }
+
+    /// The part of `positions` or its gradient that a session uses.
+    fn positions_of(&self, session: usize, positions: Slot) -> Slot {
+        positions.part(0, self.bins * self.patches(session) * self.hidden)
+    }
+}
+
+impl RegionPositions {
+    fn place(layout: &mut Layout, name: &str, layouts: &[PatchLayout], hidden: usize) -> Self {
+        let mut acronyms: Vec<String> = layouts.iter().flat_map(PatchLayout::regions).cloned().collect();
+        acronyms.sort_unstable();
+        acronyms.dedup();
+        let row_of = |region: &String| acronyms.partition_point(|acronym| acronym < region) as f32;
+        let rows = Embedding::place_regions(layout, &format!("{name}.0"), &acronyms, hidden);
+        Self {
+            rows: NormedEmbedding::place(layout, name, rows),
+            of_patch: layouts.iter().map(|l| l.regions().iter().map(row_of).collect()).collect(),
+            slots: Vec::new(),
+        }
+    }
+}
+
+impl Network for Ndt2 {
+    fn initialise(&self, cx: &mut Context<'_>, rng: &mut ChaCha8Rng) {
+        self.spikes.initialise(cx, rng);
+        self.space.initialise(cx, rng);
+        self.time.initialise(cx, rng);
+        if let Some(region) = &self.region {
+            region.rows.initialise(cx, rng);
+        }
+        self.tokens.initialise(cx, rng);
+        self.blocks.initialise(cx, rng);
+        self.norm.initialise(cx);
+        self.decoder.initialise(cx, rng, 1.0);
+    }
+
+    /// All sessions share one bias for each place in a patch: it starts at the mean rate of the units that stand there,
+    /// where the loss of a constant is least, or of all units where none does.
+    fn set_output_bias(&self, cx: &mut Context<'_>, log_rates: &[(usize, Vec<f32>)]) {
+        let size = self.decoder.outputs;
+        let (mut rates, mut units) = (vec![0.0f64; size], vec![0.0f64; size]);
+        for (session, log_rates) in log_rates {
+            for (unit, log_rate) in log_rates.iter().enumerate() {
+                let place = self.layouts[*session].place_in_patch(unit);
+                rates[place] += f64::from(*log_rate).exp();
+                units[place] += 1.0;
+            }
+        }
+        let of_all = (rates.iter().sum::<f64>(), units.iter().sum::<f64>());
+        let mean = |(rate, units): (f64, f64)| (rate / units).ln() as f32;
+        let places = rates.into_iter().zip(units);
+        let biases = places.map(|place| mean(if place.1 > 0.0 { place } else { of_all }));
+        cx.p.set(cx.device, self.decoder.bias, &biases.collect::<Vec<f32>>());
+    }
+
+    fn plan_shared(&mut self, plan: &mut MemoryPlan, training: bool) {
+        let most_patches = (0..self.layouts.len()).map(|session| self.patches(session)).max();
+        let positions = self.bins * most_patches.unwrap_or(0) * self.hidden;
+        self.positions = plan.slot(positions);
+        if training {
+            self.positions_gradient = plan.slot(positions);
+        }
+        self.identity.plan_shared(plan, training);
+        self.spikes.plan_shared(plan, self.decoder.outputs);
+        self.time.plan_shared(plan, training);
+        self.space.plan_shared(plan, training);
+        if let Some(region) = &mut self.region {
+            region.rows.plan_shared(plan, training);
+            region.slots = region.of_patch.iter().map(|patches| plan.slot(patches.len())).collect();
+        }
+    }
+
+    fn write_constants(&self, device: &mut dyn Device) {
+        self.identity.write_constants(device);
+        if let Some(RegionPositions { of_patch, slots, .. }) = &self.region {
+            slots.iter().zip(of_patch).for_each(|(slot, of_patch)| device.write(*slot, of_patch));
+        }
+    }
+
+    fn unit_rows(&self, session: usize) -> UnitRows<'_> {
+        UnitRows::Patches(&self.layouts[session])
+    }
+
+    fn prepare(&self, cx: &mut Context<'_>, session: usize) {
+        self.spikes.compose(cx, &self.identity.layer());
+        self.time.forward(cx);
+        self.space.forward(cx);
+        let (mut regions, mut region, mut region_of_patch) = (0, Slot::default(), Slot::default());
+        if let Some(RegionPositions { rows, slots, .. }) = &self.region {
+            rows.forward(cx);
+            regions = rows.embedding.rows;
+            (region, region_of_patch) = (rows.first(regions), slots[session]);
+        }
+        cx.device.patch_positions(&PatchPositions {
+            bins: self.bins,
+            patches: self.patches(session),
+            width: self.hidden,
+            regions,
+            time: self.time.first(self.bins),
+            space: self.space.first(self.patches(session)),
+            region,
+            region_of_patch,
+            y: self.positions_of(session, self.positions),
+        });
+    }
+
+    fn plan(self: Arc<Self>, plan: &mut MemoryPlan, shape: PassShape) -> Box<dyn Pass> {
+        let PassShape { session, trials, outputs, .. } = shape;
+        let training = shape.is_training();
+        let tokens = self.tokens.plan(plan, session, trials, [self.bins, self.patches(session)], training);
+        let rows = tokens.rows();
+        let mut slot = || plan.slot(rows * self.hidden);
+        let (projected, encoded) = (slot(), slot());
+        let encoded_gradient = if training { slot() } else { Slot::default() };
+        Box::new(Ndt2Pass {
+            session,
+            spikes: self.spikes.plan(plan, rows, self.decoder.outputs, training),
+            projected,
+            blocks: self.blocks.plan(plan, trials, tokens.sequence(), training),
+            tokens,
+            encoded,
+            encoded_gradient,
+            norm: self.norm.plan(plan, rows),
+            log_rates: plan.slot(rows * outputs),
+            network: self,
+        })
+    }
+}
+
+/// The layers with memory for a batch of one session.
+struct Ndt2Pass {
+    network: Arc<Ndt2>,
+    session: usize,
+    spikes: SpikeMemory,
+    /// `[row, hidden]`, a row per bin and patch.
+    projected: Slot,
+    tokens: TokensMemory,
+    blocks: TransformerMemory,
+    /// Rows of patches behind the blocks, `[row, hidden]`.
+    encoded: Slot,
+    encoded_gradient: Slot,
+    norm: NormMemory,
+    log_rates: Slot,
+}
+
+impl Pass for Ndt2Pass {
+    fn slots(&self) -> PassSlots {
+        PassSlots {
+            inputs: self.spikes.inputs,
+            log_rates: self.log_rates,
+            activations: self.norm.y,
+            ..PassSlots::default()
+        }
+    }
+
+    fn write_constants(&self, device: &mut dyn Device) {
+        self.network.blocks.write_constants(device, &self.blocks);
+    }
+
+    fn forward(&self, cx: &mut Context<'_>, prompt: Prompt) {
+        let n = &self.network;
+        n.spikes.forward(cx, &self.spikes, self.projected, Then::Nothing);
+        let positions = n.positions_of(self.session, n.positions);
+        n.tokens.forward(cx, &self.tokens, prompt, self.projected, positions);
+        let tokens = self.tokens.tokens;
+        let encoded = n.blocks.forward(cx, &self.blocks, tokens, prompt.is_causal(), false);
+        n.tokens.drop_prefix(cx, &self.tokens, encoded, self.encoded);
+        n.norm.forward(cx, self.encoded, &self.norm);
+        cx.device.linear(&n.decoder.forward(cx.p, self.tokens.rows(), self.norm.y, self.log_rates));
+    }
+
+    fn backward(&self, cx: &mut Context<'_>, prompt: Prompt, log_rates_gradient: Slot) {
+        let (n, session, rows) = (&self.network, self.session, self.tokens.rows());
+        // The projected rows are not needed any more: their memory takes gradients of rows.
+        let rows_gradient = self.projected;
+        let decoder = n.decoder.backward(cx.p, rows, self.norm.y, log_rates_gradient, rows_gradient);
+        cx.device.linear_backward(&decoder);
+        cx.device.fill(self.encoded_gradient, 0.0);
+        n.norm.backward(cx, self.encoded, &self.norm, rows_gradient, self.encoded_gradient);
+        n.tokens.drop_prefix_backward(cx, &self.tokens, self.encoded_gradient);
+        let (tokens, gradient) = (self.tokens.tokens, self.tokens.tokens_gradient);
+        n.blocks.backward(cx, &self.blocks, tokens, prompt.is_causal(), gradient);
+        let positions_gradient = n.positions_of(session, n.positions_gradient);
+        n.tokens.backward(cx, &self.tokens, prompt, rows_gradient, positions_gradient);
+        n.spikes.backward(cx, &self.spikes, &n.identity.layer(), rows_gradient);
+        // Other sessions may have more patches: their positions have gradient 0.
+        n.space.clear_gradient(cx);
+        let patches = n.patches(session);
+        let (mut regions, mut region_gradient, mut region_of_patch) = (0, Slot::default(), Slot::default());
+        if let Some(RegionPositions { rows, slots, .. }) = &n.region {
+            regions = rows.embedding.rows;
+            (region_gradient, region_of_patch) = (rows.first_gradient(regions), slots[session]);
+        }
+        cx.device.patch_positions_backward(&PatchPositionsBackward {
+            bins: n.bins,
+            patches,
+            width: n.hidden,
+            regions,
+            region_of_patch,
+            y_gradient: positions_gradient,
+            time_gradient: n.time.first_gradient(n.bins),
+            space_gradient: n.space.first_gradient(patches),
+            region_gradient,
+        });
+        n.time.backward(cx);
+        n.space.backward(cx);
+        if let Some(region) = &n.region {
+            region.rows.backward(cx);
+        }
+    }
+}

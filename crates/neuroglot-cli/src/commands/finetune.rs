@@ -1,0 +1,133 @@
+//! `neuroglot finetune`
+
+use crate::CommandError;
+use crate::machine::compute::DeviceOptions;
+use crate::runs::overlap::{self, Warn};
+use crate::runs::run_summary::{as_json, in_words};
+use crate::runs::sessions;
+use crate::terminal::console::Console;
+use crate::terminal::shell::word;
+use crate::workflows::fine_tune_settings;
+use crate::workflows::training_run::{Training, note_if_finished};
+use clap::Args;
+use neuroglot::data::Session;
+use neuroglot::files::OutputLock;
+use neuroglot::train::{Checkpoint, ModelFolder, RunConfig, RunFolder, Start};
+use serde_json::json;
+use std::path::{Path, PathBuf};
+
+/// Go on training a model on other sessions
+///
+/// The new run starts with all that the sessions of RUN share: embedding, blocks, prompts. New sessions get stitchers
+/// and session tokens of their own; sessions that RUN knows, with the same units, keep theirs. Settings are those of RUN
+/// but for what is asked for here. The first line of metrics.jsonl says how well the model does before the first step,
+/// and best/ may be that model.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  \
+                  neuroglot finetune mtm data/new_aligned --out tuned --epochs 100\n  \
+                  neuroglot finetune mtm data/new_aligned --out calibrated --freeze trunk --trials 32 --stitcher \
+                  regression\n  \
+                  neuroglot finetune --resume --out tuned")]
+pub struct Arguments {
+    /// A run folder, or one of its checkpoints; with --resume it may be left out
+    #[arg(required_unless_present = "resume", value_name = "RUN")]
+    run: Option<PathBuf>,
+    /// Session folders; with --resume they may be left out
+    #[arg(required_unless_present = "resume", value_name = "SESSION")]
+    sessions: Vec<PathBuf>,
+    /// The run folder to make
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// Settings that the new run shares with the command for learning curves.
+    #[command(flatten)]
+    options: fine_tune_settings::Options,
+    /// Train on so many trials of each session only, drawn by the seed; more hold all of fewer [default: all]
+    #[arg(long, value_name = "N")]
+    trials: Option<usize>,
+    /// Passes over the training trials; 0 only starts the new stitchers [default: as RUN]
+    #[arg(long, value_name = "N")]
+    epochs: Option<u64>,
+    /// Give sessions that RUN knows new stitchers too
+    #[arg(long)]
+    new_stitchers: bool,
+    /// Go on with the run in --out, with its own settings and sessions
+    #[arg(long)]
+    resume: bool,
+    /// Print a JSON object about the run when it is done
+    #[arg(long)]
+    json: bool,
+    /// Where to compute.
+    #[command(flatten)]
+    device: DeviceOptions,
+}
+
+impl Arguments {
+    /// A resumed run has its own settings; those given besides must agree, which training checks.
+    fn config(&self) -> Result<RunConfig, CommandError> {
+        let own = [
+            self.trials.map(|trials| format!("data.trials={trials}")),
+            self.epochs.map(|epochs| format!("train.epochs={epochs}")),
+            self.new_stitchers.then(|| "init.keep_stitchers=false".to_owned()),
+        ];
+        let own: Vec<String> = own.into_iter().flatten().collect();
+        if self.resume {
+            let config = RunFolder::open(&self.out)?.config()?;
+            return self.options.change(&config, &own);
+        }
+        let run = self.run.as_deref().unwrap_or(Path::new(""));
+        self.options.change(&fine_tune_settings::settings_of(run)?, &own)
+    }
+}
+
+/// Fine-tunes and says how it went.
+///
+/// # Errors
+/// Those of training, and a run that cannot be started from.
+pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
+    OutputLock::check_free_inside(&arguments.out)?;
+    let config = arguments.config()?;
+    let paths = if arguments.sessions.is_empty() {
+        RunFolder::open(&arguments.out)?.info()?.sessions
+    } else {
+        arguments.sessions.clone()
+    };
+    let sessions = sessions::read(&paths, &config.data.filter(), console)?;
+    if let (Some(run), false) = (&arguments.run, arguments.resume) {
+        let base = ModelFolder::open(run, config.init.from_checkpoint.name())?;
+        overlap::warn(base.config(), &sessions, &paths, Warn::OfTestTrials, console)?;
+    }
+    let training = Training {
+        title: "",
+        config: &config,
+        sessions: &sessions,
+        paths: &sessions::absolute(&paths)?,
+        out: &arguments.out,
+        again: &format!("`neuroglot finetune --resume --out {}`", word(&arguments.out)),
+        start: if arguments.resume { Start::Resume } else { Start::Fresh },
+        compute: &arguments.device.with_threads(threads),
+    };
+    if arguments.resume {
+        note_if_finished(&arguments.out, console);
+    }
+    let summary = training.run(console)?;
+    let folder = RunFolder::open(&arguments.out)?;
+    let records = folder.metrics()?;
+    let start = records.first().filter(|record| record.epoch == 0).and_then(|record| record.score);
+    let kept = kept_sessions(&folder, &sessions)?;
+    if arguments.json {
+        let mut found = as_json(&arguments.out, &records, &summary);
+        found["start"] = json!({ "score": start });
+        found["kept_stitchers"] = json!(kept);
+        return console.json(&found);
+    }
+    let new = sessions.len() - kept.len();
+    console.note(format!("stitchers: {} kept, {new} new", kept.len()));
+    console.result(in_words(&arguments.out, &config, &records, start, &summary))
+}
+
+/// Sessions that kept the stitchers of the model that the run started from.
+fn kept_sessions(folder: &RunFolder, sessions: &[Session]) -> Result<Vec<String>, CommandError> {
+    let checkpoint = Checkpoint::open(&folder.checkpoint(RunFolder::LAST)?)?;
+    let kept = checkpoint.config.base.map_or(Vec::new(), |base| base.kept);
+    Ok(kept.into_iter().filter(|eid| sessions.iter().any(|session| session.eid() == eid)).collect())
+}

@@ -1,0 +1,207 @@
+//! `neuroglot predict`
+
+use crate::CommandError;
+use crate::machine::compute::DeviceOptions;
+use crate::runs::loaded_run::{CheckpointOption, LoadedRun, open_model};
+use crate::runs::output_format;
+use crate::runs::overlap::{self, Warn};
+use crate::runs::sessions;
+use crate::terminal::console::Console;
+use clap::{Args, ValueEnum};
+use neuroglot::eval::{Hidden, predict};
+use neuroglot::files::OutputLock;
+use neuroglot::model::Scheme;
+use neuroglot::train::MaskPool;
+use std::path::PathBuf;
+
+/// Predict what is hidden, as a table of rates
+///
+/// Every trial of the session goes through the model, with what --hide names set to 0. What is hidden tells which prompt the
+/// model is given, unless --prompt does: neuron for units, inter-region for regions, causal for bins. The table has a row
+/// per trial and unit: eid, trial, trial_id, split, unit, uuid, region, hidden, and lists over bins of counts and rates
+/// (spikes/bin). `trial` and `unit` are indices in the session, before the run's filters; trial_id is what the recording
+/// calls the trial.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  \
+                        neuroglot predict mtm data/a_aligned --hide regions CA1 --out ca1.parquet\n  \
+                        neuroglot predict mtm data/a_aligned --hide bins 90-99 --out future.parquet")]
+pub struct Arguments {
+    /// A run folder, or one of its checkpoints
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    /// A session that the run was trained on
+    #[arg(value_name = "SESSION")]
+    session: PathBuf,
+    /// The scheme that the model is told [default: as --hide implies]
+    #[arg(long, value_enum, value_name = "SCHEME")]
+    prompt: Option<PromptName>,
+    /// What is hidden in every trial: `units 3 17` (uuids, or indices in the session before the run's filters, as `unit`
+    /// has them), `regions CA1 PO` or `bins 40-49`; may be given several times
+    #[arg(long, num_args = 1.., value_names = ["WHAT", "NAME"])]
+    hide: Vec<String>,
+    /// The table to write: .parquet, .csv (a column per bin) or .npz (NumPy arrays [row, bin])
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// Which checkpoint.
+    #[command(flatten)]
+    checkpoint: CheckpointOption,
+    /// Where to compute.
+    #[command(flatten)]
+    device: DeviceOptions,
+}
+
+/// The prompts that a model learns.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum PromptName {
+    /// Units from other units
+    #[value(alias = "co-smooth")]
+    Neuron,
+    /// The future from the past
+    #[value(alias = "forward-pred")]
+    Causal,
+    /// A unit from its region
+    IntraRegion,
+    /// A region from the other regions
+    InterRegion,
+}
+
+impl PromptName {
+    fn scheme(self) -> Scheme {
+        match self {
+            PromptName::Neuron => Scheme::Neuron,
+            PromptName::Causal => Scheme::Causal,
+            PromptName::IntraRegion => Scheme::IntraRegion,
+            PromptName::InterRegion => Scheme::InterRegion,
+        }
+    }
+}
+
+/// What `--hide` names, sorted by kind.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct HideLists {
+    units: Vec<String>,
+    regions: Vec<String>,
+    bins: Vec<String>,
+}
+
+impl HideLists {
+    /// The scheme of training that hides the same, and why, in words.
+    fn implied_prompt(&self) -> Result<(PromptName, &'static str), CommandError> {
+        let Self { units, regions, bins } = self;
+        match (units.is_empty(), regions.is_empty(), bins.is_empty()) {
+            (true, true, true) => Ok((PromptName::Neuron, "nothing is hidden")),
+            (false, true, true) => Ok((PromptName::Neuron, "units are hidden")),
+            (true, false, true) => Ok((PromptName::InterRegion, "regions are hidden")),
+            (true, true, false) => Ok((PromptName::Causal, "bins are hidden")),
+            _ => Err(CommandError::Usage(
+                "--hide names things of several kinds, which imply several prompts: choose one with --prompt"
+                    .to_owned(),
+            )),
+        }
+    }
+
+    /// Reads `units 3 17 regions CA1`: each of the three words begins a list.
+    fn parse(words: &[String]) -> Result<Self, CommandError> {
+        const CURE: &str = "write --hide units 3 17, --hide regions CA1 PO or --hide bins 40-49";
+        let usage = |problem: String| Err(CommandError::Usage(format!("--hide {problem}; {CURE}")));
+        let mut lists = Self::default();
+        let mut words = words.iter().peekable();
+        while let Some(word) = words.next() {
+            let list = match word.as_str() {
+                "units" => &mut lists.units,
+                "regions" => &mut lists.regions,
+                "bins" => &mut lists.bins,
+                other => return usage(format!("{other}: begin with what is hidden")),
+            };
+            let before = list.len();
+            while let Some(name) =
+                words.next_if(|name| !["units", "regions", "bins"].contains(&name.as_str()))
+            {
+                list.push(name.clone());
+            }
+            if list.len() == before {
+                return usage(format!("{word}: nothing is named"));
+            }
+        }
+        Ok(lists)
+    }
+}
+
+/// Predicts one session and writes the table.
+///
+/// # Errors
+/// A run, checkpoint or session that cannot be used, something to hide that is not there, a file that cannot be written.
+pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
+    let hide = HideLists::parse(&arguments.hide)?;
+    output_format::check_table(&arguments.out)?;
+    let _lock = OutputLock::beside(&arguments.out)?;
+    let folder = open_model(&arguments.run, arguments.checkpoint.name())?;
+    let paths = std::slice::from_ref(&arguments.session);
+    let sessions = sessions::read_known(paths, &folder, console)?;
+    let device = arguments.device.with_threads(threads).open(console)?.device;
+    let mut run = LoadedRun::open(folder, device)?;
+    overlap::warn(&run.checkpoint, &sessions, paths, Warn::OfTestTrials, console)?;
+    let prompt = match arguments.prompt {
+        Some(prompt) => prompt,
+        None => {
+            let (prompt, why) = hide.implied_prompt()?;
+            console.note(match run.checkpoint.mask.scheme {
+                MaskPool::MultiTask => format!("prompt: {} ({why})", prompt.scheme()),
+                // Whatever is asked for, it has learned one prompt.
+                MaskPool::Single(only) => {
+                    format!("prompt: {} (the only one that the model has learned)", only)
+                }
+            });
+            prompt
+        }
+    };
+    let HideLists { units, regions, bins } = &hide;
+    for session in &sessions {
+        let hidden = Hidden::parse(session, units, regions, bins)?;
+        let scheme = prompt.scheme();
+        predict(&mut run.model, &run.checkpoint, session, scheme, &hidden, &arguments.out)?;
+    }
+    console.result(arguments.out.display())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<HideLists, String> {
+        let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+        HideLists::parse(&words).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn each_word_begins_a_list() {
+        let lists = parse("regions CA1 PO units 3 17 bins 40-49 units a1").unwrap();
+        assert_eq!(lists.regions, ["CA1", "PO"]);
+        assert_eq!(lists.units, ["3", "17", "a1"]);
+        assert_eq!(lists.bins, ["40-49"]);
+        assert_eq!(parse("").unwrap(), HideLists::default());
+    }
+
+    #[test]
+    fn what_is_hidden_implies_a_prompt() {
+        let implied = |text: &str| {
+            let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+            HideLists::parse(&words).unwrap().implied_prompt().map(|(prompt, _)| prompt.scheme().name())
+        };
+        for (hide, prompt) in [
+            ("units 3", "neuron"),
+            ("regions CA1 PO", "inter-region"),
+            ("bins 90-99", "causal"),
+            ("", "neuron"),
+        ] {
+            assert_eq!(implied(hide).unwrap(), prompt, "{hide}");
+        }
+        assert!(implied("units 3 bins 90-99").unwrap_err().to_string().contains("--prompt"));
+    }
+
+    #[test]
+    fn a_list_without_a_kind_or_a_name_is_refused() {
+        assert!(parse("CA1").unwrap_err().starts_with("--hide CA1: begin with what is hidden"));
+        assert!(parse("units regions CA1").unwrap_err().starts_with("--hide units: nothing is named"));
+    }
+}

@@ -1,0 +1,656 @@
+//! `neuroglot prepare`
+
+use crate::CommandError;
+use crate::machine::share::share;
+use crate::terminal::console::{Console, one_line};
+use crate::terminal::number::counted;
+#[cfg(feature = "network")]
+use crate::workflows::download::{Fetching, Remote};
+use crate::workflows::preparation::{Failure, Place, Preparing};
+use clap::Args;
+use neuroglot::data::SplitKind;
+#[cfg(feature = "network")]
+use neuroglot::fetch::{FetchError, HubRepository};
+use neuroglot::prepare::{
+    AlfOptions, Condition, FileRecord, Limits, Outcome, Preparation, PrepareOptions, SourceOptions, Species,
+    TimeUnit, TraceChoice, TraceSelection, TrialRule, UnitColumns,
+};
+use neuroglot::regions::{Annotation, Parcellation};
+use neuroglot::study::Shard;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+
+/// Make sessions of recordings: cut trials, count spikes, name regions
+///
+/// A SOURCE is a session folder of the International Brain Laboratory (ALF), an NWB file (.nwb), an HDF5 file of
+/// temporaldata or brainsets (.h5), a file that describes plain arrays (.toml), a session that is aligned already, or the
+/// s3:// address of such a file. --dandi and --hub name dandisets and data sets of the Hugging Face hub.
+///
+/// Each recording becomes a folder <eid>_aligned. provenance.json in it says what it was made of, and why each trial and
+/// unit that is missing was left out. What is done is not made again. A source that fails does not stop the others; the
+/// failures are listed at the end.
+///
+/// Window, bins and split are those of the MtM paper unless an option says otherwise, and so are the trials of IBL
+/// sessions.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Options may also stand in a file for --config, with a table [prepare] and tables [reading.alf], \
+                  [reading.nwb] and [reading.temporaldata]; docs/preparing.md lists its keys. Options of the command line \
+                  go before it.\n\n\
+                  Example:\n  \
+                  neuroglot prepare ONE/lab/Subjects/NG_001/2024-03-01/001 --out sessions\n  \
+                  neuroglot prepare recording.nwb --out sessions --align stim_on_time --condition choice=response\n  \
+                  neuroglot prepare --dandi 000017 --path 'sub-Cori/*' --out sessions --align visual_stimulus_time\n  \
+                  neuroglot prepare --sources sessions.txt --out sessions --window -0.2,0.8 --align firstMovement_times"
+)]
+pub struct Arguments {
+    /// Files, folders or s3:// addresses
+    #[arg(value_name = "SOURCE")]
+    sources: Vec<String>,
+    /// Folder for the sessions
+    #[arg(long, value_name = "DIR")]
+    out: PathBuf,
+    /// A file with a further source on each line
+    #[arg(long = "sources", value_name = "FILE")]
+    list: Option<PathBuf>,
+    /// Options from a file
+    #[arg(long, value_name = "FILE.toml")]
+    config: Option<PathBuf>,
+    /// Identifier of the session, where there is one source [default: that of the source]
+    #[arg(long, value_name = "EID")]
+    eid: Option<String>,
+    /// Replace sessions that were made otherwise
+    #[arg(long)]
+    overwrite: bool,
+    /// Print JSON instead: the provenance of each session, and the failures
+    #[arg(long)]
+    json: bool,
+    /// How trials are cut.
+    #[command(flatten)]
+    cut: CutOptions,
+    /// What units are taken, and how their regions are named.
+    #[command(flatten)]
+    units: UnitOptions,
+    /// What is read of IBL session folders.
+    #[command(flatten)]
+    alf: AlfArguments,
+    /// What is read of HDF5 files.
+    #[command(flatten)]
+    hdf5: Hdf5Arguments,
+    /// What is downloaded.
+    #[command(flatten)]
+    remote: RemoteArguments,
+    /// How many at a time.
+    #[command(flatten)]
+    many: ManyOptions,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Trials")]
+struct CutOptions {
+    /// Width of a bin, s [default: 0.02]
+    #[arg(long = "bin", value_name = "SECONDS")]
+    bin_seconds: Option<f64>,
+    /// First and last moment of a trial, s from the event [default: -0.5,1.5]
+    #[arg(long, value_name = "FROM,TO", allow_hyphen_values = true, value_parser = pair)]
+    window: Option<[f64; 2]>,
+    /// Column of the trials table with the time of the event [default: stimOn_times of IBL
+    /// sessions, else the start of the trial]
+    #[arg(long, value_name = "COLUMN")]
+    align: Option<String>,
+    /// What a trial must fulfil, such as 'choice != 0' or 'feedback_times - goCue_times <= 10'; a column's name alone asks
+    /// for a value. May be given several times; the usual rules of the source hold too
+    #[arg(long = "rule", value_name = "RULE")]
+    rules: Vec<TrialRule>,
+    /// Only the rules given, not the usual ones of the source
+    #[arg(long)]
+    no_usual_rules: bool,
+    /// A column of the trials table to keep as a behaviour, under a name. May be given several times
+    #[arg(long = "condition", value_name = "NAME=COLUMN")]
+    conditions: Vec<Condition>,
+    /// Behaviours to keep, separated by commas [default: all]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    behaviours: Option<Vec<String>>,
+    /// Leave out trials in which a behaviour is missing
+    #[arg(long)]
+    complete_behaviours: bool,
+    /// Longest gap between samples of a trace that is interpolated over, s [default: 1]
+    #[arg(long, value_name = "SECONDS")]
+    max_gap: Option<f64>,
+    /// How trials are split, and percentages for training, validation and test: 70,10,20, contiguous,
+    /// or stratified:60,20,20. random draws them, contiguous takes them in order of time, stratified draws them from
+    /// each class of --split-by [default: random:70,10,20]
+    #[arg(long, value_name = "[KIND:]TRAIN,VAL,TEST")]
+    split: Option<SplitArgument>,
+    /// Least time between trials of two splits, s [default: trials may overlap, but for those of a contiguous split]
+    #[arg(long, value_name = "SECONDS")]
+    split_gap: Option<f64>,
+    /// Behaviour whose values are the classes of a stratified split [default: choice]
+    #[arg(long, value_name = "NAME")]
+    split_by: Option<String>,
+    /// Decides which trial is for what [default: 42]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Keep trials that are copies of others: their windows begin at the same time, or they have the same spikes
+    #[arg(long)]
+    allow_identical_trials: bool,
+    /// What times of spikes count: s, ms, us or samples@RATE, such as samples@30000 [default: s, unless the source says
+    /// otherwise]
+    #[arg(long, value_name = "UNIT")]
+    spike_time_unit: Option<TimeUnit>,
+    /// What the times that trials are aligned to count: s, ms, us or samples@RATE [default: s]
+    #[arg(long, value_name = "UNIT")]
+    trial_time_unit: Option<TimeUnit>,
+}
+
+/// What `--split` says.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct SplitArgument {
+    kind: Option<SplitKind>,
+    shares: Option<[f64; 3]>,
+}
+
+impl std::str::FromStr for SplitArgument {
+    type Err = String;
+
+    /// `KIND`, `TRAIN,VAL,TEST`, or both with a colon between them.
+    fn from_str(text: &str) -> Result<SplitArgument, String> {
+        let (kind, shares) = match text.split_once(':') {
+            Some((kind, shares)) => (Some(kind), Some(shares)),
+            None if text.contains(|c: char| c.is_ascii_digit()) => (None, Some(text)),
+            None => (Some(text), None),
+        };
+        Ok(SplitArgument {
+            kind: kind.map(|kind| kind.trim().parse()).transpose()?,
+            shares: shares.map(triple).transpose()?,
+        })
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Units")]
+struct UnitOptions {
+    /// Parcellation that regions are named by: beryl, cosmos, swanson or allen [default: beryl]
+    #[arg(long = "regions", value_name = "PARCELLATION")]
+    parcellation: Option<Parcellation>,
+    /// Volume to look coordinates up in: annotation_25.nrrd or annotation_10.nrrd of the Allen Institute
+    #[arg(long, value_name = "FILE.nrrd")]
+    annotation: Option<PathBuf>,
+    /// Units outside of all regions (root, void) count as a region, `outside`
+    #[arg(long)]
+    outside_is_region: bool,
+    /// Only units of good quality
+    #[arg(long)]
+    good_units: bool,
+    /// Only units that were observed in at least so many per cent of the trials, and only trials in which all of these were
+    /// [default: what keeps most units times trials]
+    #[arg(long, value_name = "PERCENT")]
+    least_observed: Option<f64>,
+    /// Names of regions that a source has as numbers which are no Allen ids, such as 0=CA1,1=VISp,2=unknown
+    #[arg(long, value_name = "CODE=NAME,…", value_delimiter = ',', value_parser = region_code)]
+    region_codes: Vec<(i64, String)>,
+    /// Species of the animal: regions are named by the Allen atlas for a mouse, others keep their own names [default: that
+    /// of the source]
+    #[arg(long, value_name = "NAME", value_parser = |text: &str| Ok::<_, String>(Species::named(text)))]
+    species: Option<Species>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "IBL session folders")]
+struct AlfArguments {
+    /// Take no newer revision of data sets than this, such as 2024-05-06 [default: the newest]
+    #[arg(long, value_name = "REVISION")]
+    revision: Option<String>,
+    /// Sorter folder [default: iblsorter, then pykilosort, then others]
+    #[arg(long, value_name = "NAME")]
+    sorter: Option<String>,
+    /// Probes, separated by commas [default: all]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    probes: Option<Vec<String>>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "NWB and temporaldata files")]
+struct Hdf5Arguments {
+    /// Table of intervals whose rows are the trials [default: trials]
+    #[arg(long, value_name = "NAME")]
+    intervals: Option<String>,
+    /// A series to keep as a behaviour, under a name, such as running_speed=/processing/behavior/running_speed; `:0` behind
+    /// it takes one column. May be given several times [default: all series]
+    #[arg(long = "trace", value_name = "NAME=PATH")]
+    traces: Vec<TraceChoice>,
+    /// Column of the units with identifiers
+    #[arg(long, value_name = "COLUMN")]
+    unit_uuid: Option<String>,
+    /// Column of the units with regions
+    #[arg(long, value_name = "COLUMN")]
+    unit_region: Option<String>,
+    /// Column of the units with their quality
+    #[arg(long, value_name = "COLUMN")]
+    unit_quality: Option<String>,
+    /// Values of that column that are good, separated by commas [default: good, or a truth value]
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    good_values: Vec<String>,
+    /// Column of the units with probes
+    #[arg(long, value_name = "COLUMN")]
+    unit_probe: Option<String>,
+    /// Column of the units with depths, µm
+    #[arg(long, value_name = "COLUMN")]
+    unit_depth: Option<String>,
+    /// Column of the units with channels
+    #[arg(long, value_name = "COLUMN")]
+    unit_channel: Option<String>,
+    /// Column of the electrodes with regions, of NWB files [default: location]
+    #[arg(long, value_name = "COLUMN")]
+    electrode_region: Option<String>,
+    /// Regions by the electrodes' coordinates in --annotation, not by names, of NWB files
+    #[arg(long, requires = "annotation")]
+    coordinates: bool,
+    /// A folder that links of a file may lead into, beside its own. May be given several times
+    #[arg(long = "link-folder", value_name = "DIR")]
+    link_folders: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Downloads")]
+struct RemoteArguments {
+    /// A dandiset of the DANDI archive, such as 000017 or 000017/0.220126.1855
+    #[arg(long, value_name = "ID[/VERSION]")]
+    dandi: Option<String>,
+    /// A data set of the Hugging Face hub, with a revision if need be; may be given several times
+    #[arg(long, value_name = "OWNER/NAME[@REVISION]")]
+    hub: Vec<String>,
+    /// Which files of a dandiset or bucket, or sessions of a data set [default: all; *.nwb of a dandiset]
+    #[arg(long, value_name = "GLOB")]
+    path: Option<String>,
+    /// Where downloads of DANDI and S3 are kept [default: OUT/downloads]
+    #[arg(long, value_name = "DIR")]
+    downloads: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Many sessions")]
+struct ManyOptions {
+    /// Sources worked on at a time [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    jobs: Option<u16>,
+    /// Memory that they take together, about; a source that needs more is worked on alone [default: half of what this process may use]
+    #[arg(long, value_name = "GB")]
+    memory: Option<f64>,
+    /// Which share of the sources this process makes, counted from 1
+    #[arg(long, value_name = "I/N", conflicts_with = "shards")]
+    shard: Option<Shard>,
+    /// Number of shares, where the scheduler tells each process its number but not of how many
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    shards: Option<u32>,
+}
+
+/// Options of a file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ConfigFile {
+    prepare: PrepareOptions,
+    reading: SourceOptions,
+}
+
+/// Prepares this process's share of the sources and says what became of each.
+///
+/// # Errors
+/// Options that cannot be meant; sources that failed, after all others are done.
+pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError> {
+    let preparation = arguments.preparation()?;
+    #[cfg(feature = "network")]
+    let fetching = Fetching::new(&arguments.downloads());
+    let shard = arguments.many.shard()?;
+    #[cfg(feature = "network")]
+    let sources = arguments.places(&fetching, shard.count() > 1)?;
+    #[cfg(not(feature = "network"))]
+    let sources = arguments.places()?;
+    let mine: Vec<Place> = (sources.into_iter().enumerate())
+        .filter(|(index, _)| shard.is(index % shard.count()))
+        .map(|(_, source)| source)
+        .collect();
+    let preparing = Preparing {
+        preparation: &preparation,
+        out: &arguments.out,
+        limits: arguments.many.limits(),
+        #[cfg(feature = "network")]
+        fetching: &fetching,
+    };
+    let (outcomes, failures) = preparing.run(&mine, console);
+    if arguments.json {
+        let sessions: Vec<Value> = outcomes.iter().map(in_json).collect();
+        let failures: Vec<Value> = failures
+            .iter()
+            .map(|Failure { source, error }| json!({ "source": source, "error": error }))
+            .collect();
+        console.json(&json!({ "sessions": sessions, "failures": failures }))?;
+    } else {
+        outcomes.iter().try_for_each(|outcome| console.result(in_words(outcome)))?;
+    }
+    match failures.len() {
+        0 => Ok(()),
+        failed => {
+            let names: Vec<&str> = failures.iter().map(|failure| failure.source.as_str()).collect();
+            Err(CommandError::Failed(format!(
+                "{failed} of {} failed, as said above: {}; put right what is wrong and run the same command again",
+                counted(mine.len(), "source"),
+                names.join(", ")
+            )))
+        }
+    }
+}
+
+impl Arguments {
+    fn preparation(&self) -> Result<Preparation, CommandError> {
+        let file = match &self.config {
+            None => ConfigFile::default(),
+            Some(path) => {
+                let text =
+                    neuroglot::files::read_stream(path, neuroglot::files::SETTINGS).map_err(|error| {
+                        CommandError::Usage(format!("cannot read {}: {error}", path.display()))
+                    })?;
+                toml::from_str(&text).map_err(|error| {
+                    CommandError::Usage(format!("{}: {}", path.display(), one_line(&error)))
+                })?
+            }
+        };
+        let ConfigFile { prepare: mut options, mut reading } = file;
+        let CutOptions { bin_seconds, window, align, rules, no_usual_rules, conditions, .. } = &self.cut;
+        set(&mut options.bin_seconds, bin_seconds);
+        set(&mut options.window, window);
+        if align.is_some() {
+            options.align.clone_from(align);
+        }
+        if *no_usual_rules {
+            options.rules = Some(Vec::new());
+        }
+        options.further_rules.extend(rules.iter().cloned());
+        options.conditions.extend(conditions.iter().cloned());
+        if self.cut.behaviours.is_some() {
+            options.behaviours.clone_from(&self.cut.behaviours);
+        }
+        options.complete_behaviours |= self.cut.complete_behaviours;
+        set(&mut options.max_gap, &self.cut.max_gap);
+        if let Some(SplitArgument { kind, shares }) = &self.cut.split {
+            set(&mut options.split_kind, kind);
+            set(&mut options.split, shares);
+        }
+        for (option, given) in [
+            (&mut options.spike_time_unit, &self.cut.spike_time_unit),
+            (&mut options.trial_time_unit, &self.cut.trial_time_unit),
+        ] {
+            *option = given.or(*option);
+        }
+        options.split_gap = self.cut.split_gap.or(options.split_gap);
+        if self.cut.split_by.is_some() {
+            options.split_by.clone_from(&self.cut.split_by);
+        }
+        options.identical_trials |= self.cut.allow_identical_trials;
+        if self.units.species.is_some() {
+            options.species.clone_from(&self.units.species);
+        }
+        set(&mut options.seed, &self.cut.seed);
+        set(&mut options.parcellation, &self.units.parcellation);
+        options.outside_is_region |= self.units.outside_is_region;
+        options.good_units |= self.units.good_units;
+        if self.units.least_observed.is_some() {
+            options.least_observed = self.units.least_observed;
+        }
+        options.region_codes.extend(self.units.region_codes.iter().cloned());
+        options.bins().map_err(CommandError::Usage)?;
+        let AlfArguments { revision, sorter, probes } = &self.alf;
+        let eid = &self.eid;
+        let alf: &mut AlfOptions = &mut reading.alf;
+        for (option, given) in [(&mut alf.revision, revision), (&mut alf.sorter, sorter), (&mut alf.eid, eid)]
+        {
+            if given.is_some() {
+                option.clone_from(given);
+            }
+        }
+        if probes.is_some() {
+            alf.probes.clone_from(probes);
+        }
+        if eid.is_some() {
+            reading.eid.clone_from(eid);
+            reading.nwb.eid.clone_from(eid);
+            reading.temporaldata.eid.clone_from(eid);
+        }
+        self.hdf5.set(&mut reading);
+        let annotation = match &self.units.annotation {
+            None => None,
+            Some(path) => {
+                let annotation = Annotation::read(path);
+                let annotation = annotation.map_err(|error| CommandError::Failed(one_line(&error)))?;
+                Some((annotation, FileRecord::of(path)?))
+            }
+        };
+        Ok(Preparation { reading, options, annotation, overwrite: self.overwrite })
+    }
+
+    fn sources(&self) -> Result<Vec<String>, CommandError> {
+        let mut sources = self.sources.clone();
+        if let Some(list) = &self.list {
+            let text = neuroglot::files::read_stream(list, neuroglot::files::SETTINGS)
+                .map_err(|error| CommandError::Usage(format!("cannot read {}: {error}", list.display())))?;
+            // Paths are relative to where the command runs, as those given to it are.
+            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+            sources.extend(lines.map(str::to_owned));
+        }
+        let named = sources.len() + self.remote.hub.len() + usize::from(self.remote.dandi.is_some());
+        if named == 0 {
+            return Err(CommandError::Usage(
+                "no source: name files or folders, a list with --sources, or --dandi or --hub".to_owned(),
+            ));
+        }
+        Ok(sources)
+    }
+
+    /// Where downloads are kept.
+    #[cfg(feature = "network")]
+    fn downloads(&self) -> PathBuf {
+        self.remote.downloads.clone().unwrap_or_else(|| self.out.join("downloads"))
+    }
+
+    /// All sources; what archives hold is listed. One that cannot be asked is a source that fails, unless several processes
+    /// share the list: they have to see the same.
+    #[cfg(feature = "network")]
+    fn places(&self, fetching: &Fetching, is_shared: bool) -> Result<Vec<Place>, CommandError> {
+        let listed = |name: String, remotes: Result<Vec<Remote>, FetchError>| match remotes {
+            Ok(remotes) => Ok(remotes.into_iter().map(Place::There).collect()),
+            Err(error @ (FetchError::Name { .. } | FetchError::Pattern { .. })) => Err(error),
+            Err(error) if is_shared => Err(error),
+            Err(error) => Ok(vec![Place::Unlisted { name, problem: one_line(&error) }]),
+        };
+        let glob = self.remote.path.as_deref();
+        let mut places = Vec::new();
+        for source in self.sources()? {
+            match source.starts_with("s3://") {
+                true => {
+                    let objects = fetching.s3(&source.parse()?, glob);
+                    places.extend(listed(source, objects)?);
+                }
+                false => places.push(Place::Here(source.into())),
+            }
+        }
+        if let Some(id) = &self.remote.dandi {
+            places.extend(listed(format!("DANDI:{id}"), fetching.dandi(&id.parse()?, glob))?);
+        }
+        for repository in &self.remote.hub {
+            let repository: HubRepository = repository.parse()?;
+            places.extend(listed(format!("hub:{repository}"), fetching.hub(&repository, glob))?);
+        }
+        self.check_eid(&places)?;
+        Ok(places)
+    }
+
+    /// All sources, of which none can be downloaded.
+    #[cfg(not(feature = "network"))]
+    fn places(&self) -> Result<Vec<Place>, CommandError> {
+        let sources = self.sources()?;
+        let remote = &self.remote;
+        if remote.dandi.is_some()
+            || !remote.hub.is_empty()
+            || sources.iter().any(|source| source.starts_with("s3://"))
+        {
+            return Err(CommandError::Usage(
+                "this build cannot download: build it with the feature `network`".to_owned(),
+            ));
+        }
+        let places: Vec<Place> = sources.into_iter().map(|source| Place::Here(source.into())).collect();
+        self.check_eid(&places)?;
+        Ok(places)
+    }
+
+    fn check_eid(&self, places: &[Place]) -> Result<(), CommandError> {
+        match self.eid.is_some() && places.len() > 1 {
+            true => {
+                Err(CommandError::Usage("--eid names one session, and there are several sources".to_owned()))
+            }
+            false => Ok(()),
+        }
+    }
+}
+
+impl Hdf5Arguments {
+    fn set(&self, reading: &mut SourceOptions) {
+        let given = [
+            &self.unit_uuid,
+            &self.unit_region,
+            &self.unit_quality,
+            &self.unit_depth,
+            &self.unit_probe,
+            &self.unit_channel,
+        ];
+        for columns in [&mut reading.nwb.units, &mut reading.temporaldata.units] {
+            let UnitColumns { uuid, region, quality, good_values, depth, probe, channel } = columns;
+            if !self.good_values.is_empty() {
+                good_values.clone_from(&self.good_values);
+            }
+            for (column, given) in [uuid, region, quality, depth, probe, channel].into_iter().zip(given) {
+                if given.is_some() {
+                    column.clone_from(given);
+                }
+            }
+        }
+        if !self.traces.is_empty() {
+            reading.nwb.traces = TraceSelection::Chosen(self.traces.clone());
+            reading.temporaldata.traces = TraceSelection::Chosen(self.traces.clone());
+        }
+        set(&mut reading.nwb.intervals, &self.intervals);
+        set(&mut reading.temporaldata.intervals, &self.intervals);
+        if self.electrode_region.is_some() {
+            reading.nwb.electrode_region.clone_from(&self.electrode_region);
+        }
+        reading.nwb.coordinates |= self.coordinates;
+        reading.nwb.link_folders.extend(self.link_folders.iter().cloned());
+        reading.temporaldata.link_folders.extend(self.link_folders.iter().cloned());
+    }
+}
+
+impl ManyOptions {
+    fn shard(&self) -> Result<Shard, CommandError> {
+        Ok(share(self.shard, self.shards, true)?.unwrap_or(Shard::WHOLE))
+    }
+
+    fn limits(&self) -> Limits {
+        let memory = match self.memory {
+            Some(gigabytes) => (gigabytes.max(0.0) * 1e9) as u64,
+            None => crate::machine::memory::usable() / 2,
+        };
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        Limits { jobs: self.jobs.map_or(cores, usize::from), memory }
+    }
+}
+
+fn set<T: Clone>(option: &mut T, given: &Option<T>) {
+    if let Some(given) = given {
+        option.clone_from(given);
+    }
+}
+
+fn region_code(text: &str) -> Result<(i64, String), String> {
+    let (code, name) = text.split_once('=').unwrap_or((text, ""));
+    match (code.trim().parse(), name.trim()) {
+        (Ok(code), name) if !name.is_empty() => Ok((code, name.to_owned())),
+        _ => Err(format!("{text} is not CODE=NAME, such as 0=CA1")),
+    }
+}
+
+fn numbers<const N: usize>(text: &str, example: &str) -> Result<[f64; N], String> {
+    let numbers = text.split(',').map(|part| part.trim().parse::<f64>()).collect::<Result<Vec<_>, _>>();
+    numbers
+        .ok()
+        .and_then(|numbers| numbers.try_into().ok())
+        .ok_or_else(|| format!("write {N} numbers, as in {example}"))
+}
+
+fn pair(text: &str) -> Result<[f64; 2], String> {
+    numbers(text, "-0.5,1.5")
+}
+
+fn triple(text: &str) -> Result<[f64; 3], String> {
+    numbers(text, "70,10,20")
+}
+
+/// One line of a session and, for what was left out, one line a reason.
+fn in_words(outcome: &Outcome) -> String {
+    let Outcome { folder, provenance, was_there } = outcome;
+    let (trials, units) = (&provenance.trials, &provenance.units);
+    let mut text = format!(
+        "{}  {} of {}, {} of {}, {}, {}{}",
+        folder.display(),
+        trials.kept,
+        counted(trials.found, "trial"),
+        units.kept,
+        counted(units.found, "unit"),
+        counted(provenance.regions.len(), "region"),
+        match provenance.shared_time {
+            None => "not known whether test bins lie in training windows".to_owned(),
+            Some(shared) => format!("{:.1} % of the test bins in training windows", 100.0 * shared.test),
+        },
+        if *was_there { "  (was there)" } else { "" },
+    );
+    for (selection, what) in [(trials, "trial"), (units, "unit")] {
+        for (reason, count) in selection.reasons() {
+            text.push_str(&format!("\n  {} left out: {reason}", counted(count, what)));
+        }
+    }
+    for (name, notes) in &provenance.behaviours {
+        if notes.trials_with_missing > 0 {
+            text.push_str(&format!(
+                "\n  {name} has missing values in {}",
+                counted(notes.trials_with_missing, "trial")
+            ));
+        }
+    }
+    text
+}
+
+fn in_json(outcome: &Outcome) -> Value {
+    json!({ "folder": outcome.folder, "was_there": outcome.was_there, "provenance": outcome.provenance })
+}
+
+/// The words of the command that `neuroglot launch` prints.
+pub fn launched(list: &Path, out: &Path) -> Vec<String> {
+    let path = |path: &Path| path.display().to_string();
+    ["prepare".to_owned(), "--sources".to_owned(), path(list), "--out".to_owned(), path(out)].into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_split_is_a_kind_or_shares_or_both() {
+        let shares = Some([60.0, 20.0, 20.0]);
+        let argument = |kind, shares| Ok(SplitArgument { kind, shares });
+        assert_eq!("60,20,20".parse(), argument(None, shares));
+        assert_eq!("contiguous".parse(), argument(Some(SplitKind::Contiguous), None));
+        assert_eq!("stratified:60,20,20".parse(), argument(Some(SplitKind::Stratified), shares));
+        for text in ["", "blocks", "blocks:60,20,20", "random:", "60,40"] {
+            assert!(text.parse::<SplitArgument>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! `neuroglot train`
+
+use crate::CommandError;
+use crate::machine::compute::DeviceOptions;
+use crate::runs::run_summary::{as_json, in_words};
+use crate::runs::sessions;
+use crate::terminal::console::Console;
+use crate::terminal::shell::word;
+use crate::workflows::training_run::{Training, note_if_finished};
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use neuroglot::files::OutputLock;
+use neuroglot::model::Scheme;
+use neuroglot::train::{Recipe, RunConfig, RunFolder, Start};
+use std::path::PathBuf;
+
+/// Train a model on sessions
+///
+/// The run folder keeps all settings (config.toml), the course of training (metrics.jsonl) and the checkpoints best/
+/// and last/. A run that was stopped, in whatever way, goes on with --resume as if it had not been.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Settings are those of config.toml, such as model.hidden, train.batch or data.regions; later ones \
+                        win: the defaults, --recipe, --config, --mask and the like, --set.\n\n\
+                        Example:\n  \
+                        neuroglot train data/*_aligned --out mtm --epochs 200 --min-rate 0.5\n  \
+                        neuroglot train data/*_aligned --out small --recipe neuroglot --set model.hidden=128\n  \
+                        neuroglot train --resume --out mtm"
+)]
+pub struct Arguments {
+    /// Session folders; with --resume they may be left out
+    #[arg(required_unless_present = "resume", value_name = "SESSION")]
+    sessions: Vec<PathBuf>,
+    /// The run folder to make
+    #[arg(long, value_name = "RUN")]
+    out: PathBuf,
+    /// Settings in a TOML file, such as the config.toml of another run
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Start from a recipe instead of the plain defaults: the published one (paper), or this project's (neuroglot)
+    #[arg(long, value_parser = recipe_names(), value_name = "RECIPE", conflicts_with = "resume")]
+    recipe: Option<String>,
+    /// What is hidden in training: all four schemes of multi-task masking, or always one [default: mtm]
+    #[arg(long, value_parser = mask_names(), value_name = "MASK")]
+    mask: Option<String>,
+    /// Passes over the training trials [default: 1000]
+    #[arg(long, value_name = "N")]
+    epochs: Option<u64>,
+    /// Decides everything random [default: 42]
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Leave out units that fire less over the training trials [default: 0]
+    #[arg(long, value_name = "HZ")]
+    min_rate: Option<f64>,
+    /// Change any setting; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
+    /// Go on with the run in --out, with its own settings and sessions
+    #[arg(long)]
+    resume: bool,
+    /// Print a JSON object about the run when it is done
+    #[arg(long)]
+    json: bool,
+    /// Where to compute.
+    #[command(flatten)]
+    device: DeviceOptions,
+}
+
+/// `mtm` and every scheme.
+fn mask_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(std::iter::once("mtm").chain(Scheme::ALL.map(Scheme::name)))
+}
+
+/// Every recipe.
+pub fn recipe_names() -> PossibleValuesParser {
+    PossibleValuesParser::new(Recipe::ALL.map(Recipe::name))
+}
+
+/// The settings that a recipe of this name starts from, or the plain defaults.
+///
+/// # Errors
+/// No such recipe.
+pub fn defaults(recipe: Option<&str>) -> Result<RunConfig, CommandError> {
+    let recipe = recipe.map(str::parse::<Recipe>).transpose().map_err(CommandError::Usage)?;
+    Ok(recipe.map_or_else(RunConfig::default, Recipe::defaults))
+}
+
+impl Arguments {
+    /// All `KEY=VALUE` settings in the order in which they apply.
+    fn settings(&self) -> Vec<String> {
+        let named = [
+            self.mask.as_ref().map(|mask| format!("mask.scheme={mask}")),
+            self.epochs.map(|epochs| format!("train.epochs={epochs}")),
+            self.seed.map(|seed| format!("seed={seed}")),
+            self.min_rate.map(|rate| format!("data.min_rate={rate}")),
+        ];
+        named.into_iter().flatten().chain(self.settings.iter().cloned()).collect()
+    }
+
+    /// A resumed run has its own settings; those given besides must agree, which training checks.
+    fn config(&self) -> Result<RunConfig, CommandError> {
+        let file = match &self.config {
+            None if self.resume => {
+                let folder = RunFolder::open(&self.out)?;
+                Some(folder.path().join("config.toml"))
+            }
+            file => file.clone(),
+        };
+        Ok(defaults(self.recipe.as_deref())?.changed(file.as_deref(), &self.settings())?)
+    }
+}
+
+/// Trains and says how it went.
+///
+/// # Errors
+/// Settings or sessions that cannot be used, a folder that cannot be written, a loss that is no number.
+pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
+    OutputLock::check_free_inside(&arguments.out)?;
+    let config = arguments.config()?;
+    let paths = if arguments.sessions.is_empty() {
+        RunFolder::open(&arguments.out)?.info()?.sessions
+    } else {
+        arguments.sessions.clone()
+    };
+    let sessions = sessions::read(&paths, &config.data.filter(), console)?;
+    let training = Training {
+        title: "",
+        config: &config,
+        sessions: &sessions,
+        paths: &sessions::absolute(&paths)?,
+        out: &arguments.out,
+        again: &format!("`neuroglot train --resume --out {}`", word(&arguments.out)),
+        start: if arguments.resume { Start::Resume } else { Start::Fresh },
+        compute: &arguments.device.with_threads(threads),
+    };
+    if arguments.resume {
+        note_if_finished(&arguments.out, console);
+    }
+    let summary = training.run(console)?;
+    let records = RunFolder::open(&arguments.out)?.metrics()?;
+    if arguments.json {
+        return console.json(&as_json(&arguments.out, &records, &summary));
+    }
+    console.result(in_words(&arguments.out, &config, &records, None, &summary))
+}

@@ -1,0 +1,223 @@
+//! How a long command shows that it is alive: a bar on a terminal, a line now and then elsewhere.
+
+use crate::terminal::console::Console;
+use crate::terminal::number::{counted, decimal, duration};
+use crate::terminal::stop_notice::{Saying, say_when_stopped};
+use indicatif::{ProgressBar, ProgressStyle};
+use neuroglot::data::text::printable;
+use neuroglot::eval::EvaluationProgress;
+use neuroglot::train::{EpochRecord, Observer, Step};
+use std::io::IsTerminal;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Where there is no terminal, lines come no more often than this.
+const BETWEEN_LINES: Duration = Duration::from_secs(5);
+
+/// Length of the bar of an evaluation.
+const WHOLE: u64 = 1000;
+
+/// Shows epoch, loss, validation bits/spike and the time left of a training run.
+pub struct TrainingProgress {
+    console: Console,
+    /// What is trained, in front of each line; empty where there is only one run.
+    title: String,
+    bar: Option<ProgressBar>,
+    started: Instant,
+    /// Steps done before this process.
+    done_before: u64,
+    last_step: Option<Step>,
+    last_line: Option<Instant>,
+    bits_per_spike: Option<f64>,
+    kept: Kept,
+}
+
+impl TrainingProgress {
+    /// Shows nothing yet; `kept` is told of what is saved.
+    pub fn new(title: &str, kept: Kept, console: &Console) -> Self {
+        Self {
+            console: *console,
+            title: if title.is_empty() { String::new() } else { format!("{title}  ") },
+            bar: None,
+            started: Instant::now(),
+            done_before: 0,
+            last_step: None,
+            last_line: None,
+            bits_per_spike: None,
+            kept,
+        }
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn message(&self, step: &Step) -> String {
+        let Step { epoch, epochs, loss, .. } = *step;
+        let validation = self
+            .bits_per_spike
+            .map_or(String::new(), |score| format!("  validation {} bits/spike", decimal(Some(score))));
+        let (title, loss) = (&self.title, decimal(Some(loss)));
+        format!("{title}epoch {epoch}/{epochs}  loss {loss}{validation}  {} left", self.time_left(step))
+    }
+
+    fn time_left(&self, step: &Step) -> String {
+        let done = step.done.saturating_sub(self.done_before).max(1) as f64;
+        let left = step.total.saturating_sub(step.done) as f64;
+        duration(self.started.elapsed().as_secs_f64() / done * left)
+    }
+}
+
+impl Observer for TrainingProgress {
+    fn warn(&mut self, text: &str) {
+        self.console.warning(text);
+    }
+
+    fn begin(&mut self, done: u64, total: u64) {
+        self.started = Instant::now();
+        self.done_before = done;
+        if done > 0 {
+            self.console.note(format!("going on from step {done} of {total}"));
+            self.kept.say(&format!("all up to step {done}"));
+        }
+        if !self.console.is_quiet() && std::io::stderr().is_terminal() {
+            let bar = ProgressBar::new(total).with_position(done);
+            let style = ProgressStyle::with_template("{bar:24} {msg}");
+            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+            self.bar = Some(bar);
+        }
+    }
+
+    fn step(&mut self, step: &Step) {
+        self.last_step = Some(*step);
+        if let Some(bar) = &self.bar {
+            bar.set_position(step.done);
+            bar.set_message(self.message(step));
+        }
+    }
+
+    fn saved(&mut self, epochs: u64, steps: u64) {
+        self.kept.say(&format!("all up to step {steps} ({} done)", counted(epochs as usize, "epoch")));
+    }
+
+    fn epoch(&mut self, record: &EpochRecord) {
+        self.bits_per_spike = bits_per_spike(record).or(self.bits_per_spike);
+        let Some(step) = self.last_step else { return };
+        if let Some(bar) = &self.bar {
+            return bar.set_message(self.message(&step));
+        }
+        let is_due = self.last_line.is_none_or(|last| last.elapsed() >= BETWEEN_LINES);
+        if is_due || step.done == step.total {
+            self.console.note(self.message(&step));
+            self.last_line = Some(Instant::now());
+        }
+    }
+}
+
+/// What of a run is kept should it be stopped, and how it goes on.
+pub struct Kept {
+    saying: Saying,
+    run: String,
+    again: String,
+}
+
+impl Kept {
+    /// Nothing yet of the run in this folder, which goes on with `again`.
+    pub fn nothing(run: &Path, again: &str) -> Self {
+        let (run, again) = (run.display().to_string(), again.to_owned());
+        let saying = say_when_stopped(format!("nothing of {run} was saved yet; {again} begins again"));
+        Self { saying, run, again }
+    }
+
+    fn say(&self, what: &str) {
+        let Self { saying, run, again } = self;
+        saying.change(format!("{run} keeps {what}; {again} goes on from there"));
+    }
+}
+
+impl Drop for TrainingProgress {
+    /// An error must not leave half a bar on the terminal.
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+/// Mean over sessions and schemes of the pooled validation bits/spike, in epochs with a validation.
+fn bits_per_spike(record: &EpochRecord) -> Option<f64> {
+    let schemes = record.validation.values().flat_map(|schemes| schemes.values());
+    let scores: Vec<f64> = schemes.filter_map(|scores| scores.bps_pooled).collect();
+    (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64)
+}
+
+/// Shows which task of which session an evaluation is at, and the time left.
+pub struct EvaluationBar {
+    console: Console,
+    /// What is evaluated, in front of each line; empty where there is only one thing.
+    title: String,
+    started: Instant,
+    bar: Option<ProgressBar>,
+    shown: String,
+    last_line: Option<Instant>,
+}
+
+impl EvaluationBar {
+    /// Shows nothing yet.
+    pub fn new(title: &str, console: &Console) -> Self {
+        let title = if title.is_empty() { String::new() } else { format!("{title}  ") };
+        let bar = (!console.is_quiet() && std::io::stderr().is_terminal()).then(|| {
+            let style = ProgressStyle::with_template("{bar:24} {msg}");
+            ProgressBar::new(WHOLE).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        Self { console: *console, title, started: Instant::now(), bar, shown: String::new(), last_line: None }
+    }
+
+    /// Shows how far it is.
+    pub fn show(&mut self, at: &EvaluationProgress<'_>) {
+        let left = time_left(self.started.elapsed(), at.share)
+            .map_or(String::new(), |left| format!("  {left} left"));
+        let message = format!("{}{}  {}{left}", self.title, at.eid, at.task);
+        let message = printable(&message).into_owned();
+        if let Some(bar) = &self.bar {
+            bar.set_position((at.share * WHOLE as f64) as u64);
+            bar.set_message(message);
+            return;
+        }
+        let is_due = self.last_line.is_none_or(|last| last.elapsed() >= BETWEEN_LINES);
+        if is_due && message != self.shown {
+            self.console.note(format!("evaluating {message}"));
+            (self.shown, self.last_line) = (message, Some(Instant::now()));
+        }
+    }
+}
+
+/// The time that is left when a share of the work took so long; `None` as long as that says little.
+fn time_left(elapsed: Duration, share: f64) -> Option<String> {
+    let is_telling = elapsed >= Duration::from_secs(2) && share >= 0.01;
+    is_telling.then(|| duration(elapsed.as_secs_f64() / share * (1.0 - share)))
+}
+
+impl Drop for EvaluationBar {
+    fn drop(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_takes_as_long_as_what_is_done() {
+        let left = |seconds, share| time_left(Duration::from_secs(seconds), share);
+        assert_eq!(left(30, 0.25).as_deref(), Some("1 min 30 s"));
+        assert_eq!(left(600, 0.5).as_deref(), Some("10 min 0 s"));
+        assert_eq!(left(600, 1.0).as_deref(), Some("0.0 s"));
+        // The first moments say little.
+        assert_eq!((left(1, 0.5), left(60, 0.001)), (None, None));
+    }
+}

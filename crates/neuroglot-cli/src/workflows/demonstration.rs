@@ -1,0 +1,81 @@
+//! The whole way in one command: simulated sessions, two runs at equal steps, their scores and a report.
+
+use crate::CommandError;
+use crate::commands::compare::table_of_runs;
+use crate::machine::compute::Compute;
+use crate::reports::runs::report_of_runs;
+use crate::runs::kept_scores::Earlier;
+use crate::runs::named_run;
+use crate::terminal::console::Console;
+use crate::terminal::shell::word;
+use crate::workflows::model_evaluation::Evaluating;
+use crate::workflows::training_run::Training;
+use neuroglot::data::SimulatorConfig;
+use neuroglot::files::OutputLock;
+use neuroglot::train::{Recipe, Start};
+use std::path::Path;
+
+/// What is changed of the recipe: small enough for a laptop, long enough for multi-task masking to pay.
+const SETTINGS: [&str; 7] = [
+    "model.hidden=64",
+    "model.channels=64",
+    "model.layers=2",
+    "model.heads=4",
+    "model.dropout=0.1",
+    "train.epochs=120",
+    "train.learning_rate=2e-3",
+];
+
+/// Makes `out/sessions`, `out/temporal`, `out/mtm` and `out/report.html`, and prints the table.
+///
+/// # Errors
+/// A folder that is not empty or cannot be written.
+pub fn run(out: &Path, seed: u64, compute: &Compute, console: &Console) -> Result<(), CommandError> {
+    let _lock = OutputLock::inside(out)?;
+    // Trials are what a model learns from; units cost time in evaluation, where each is hidden in turn.
+    let simulator =
+        SimulatorConfig { sessions: 3, units: 40, trials: 600, seed, ..SimulatorConfig::default() };
+    let sessions = simulator.simulate()?;
+    let mut paths = Vec::new();
+    for session in &sessions {
+        let folder = out.join("sessions").join(format!("{}_aligned", session.eid()));
+        session.write(&folder, false)?;
+        paths.push(folder);
+    }
+    let names = ["temporal", "mtm"];
+    for mask in names {
+        let own = [format!("mask.scheme={mask}"), format!("seed={seed}")];
+        let settings: Vec<String> = SETTINGS.map(str::to_owned).into_iter().chain(own).collect();
+        let run = out.join(mask);
+        let training = Training {
+            title: mask,
+            config: &Recipe::Neuroglot.defaults().changed(None, &settings)?,
+            sessions: &sessions,
+            paths: &paths,
+            out: &run,
+            again: &format!("`neuroglot train --resume --out {}`", word(&run)),
+            start: Start::Fresh,
+            compute,
+        };
+        training.run(console)?;
+        let evaluating = Evaluating {
+            run: &run,
+            checkpoint: None,
+            sessions: &[],
+            tasks: None,
+            out: None,
+            earlier: Earlier::Replaced,
+            advises: true,
+            compute,
+        };
+        evaluating.run(console)?;
+    }
+    let runs = named_run::open(&names.map(|name| out.join(name)))?;
+    let page = out.join("report.html");
+    let mut report = report_of_runs(&runs, None, &page)?;
+    // The sessions were made here too: what makes the runs alone would not do.
+    report.commands = vec![format!("neuroglot demo --out {} --seed {seed}", word(out))];
+    report.write(&page)?;
+    console.result(table_of_runs(&runs, false, console)?)?;
+    console.result(page.display())
+}

@@ -1,0 +1,12 @@
+//! What several commands do: the libraries called in order, with progress on the terminal and results on disk.
+
+pub mod baseline_fit;
+pub mod demonstration;
+#[cfg(feature = "network")]
+pub mod download;
+pub mod fine_tune_settings;
+pub mod learning_curve;
+pub mod model_evaluation;
+pub mod preparation;
+pub mod study_cells;
+pub mod training_run;

@@ -1,0 +1,107 @@
+//! Preparing sources, with a bar that shows how far it is.
+
+use crate::terminal::console::{Console, one_line};
+use crate::terminal::stop_notice::say_when_stopped;
+use indicatif::{ProgressBar, ProgressStyle};
+use neuroglot::data::text::printable;
+use neuroglot::prepare::{Limits, Outcome, Preparation, PrepareError};
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+
+/// A source, where it is.
+pub enum Place {
+    Here(PathBuf),
+    #[cfg(feature = "network")]
+    There(crate::workflows::download::Remote),
+    /// An archive that could not be asked what it holds, and why.
+    #[cfg(feature = "network")]
+    Unlisted {
+        name: String,
+        problem: String,
+    },
+}
+
+impl Place {
+    /// What it is called in messages and provenance.
+    pub fn name(&self) -> String {
+        match self {
+            Place::Here(path) => path.display().to_string(),
+            #[cfg(feature = "network")]
+            Place::There(remote) => remote.name(),
+            #[cfg(feature = "network")]
+            Place::Unlisted { name, .. } => name.clone(),
+        }
+    }
+}
+
+/// What is made of which sources.
+pub struct Preparing<'a> {
+    pub preparation: &'a Preparation,
+    pub out: &'a Path,
+    pub limits: Limits,
+    /// Brings what is elsewhere.
+    #[cfg(feature = "network")]
+    pub fetching: &'a crate::workflows::download::Fetching,
+}
+
+/// A source that could not be prepared.
+pub struct Failure {
+    pub source: String,
+    pub error: String,
+}
+
+impl Preparing<'_> {
+    /// Prepares all, several at a time, and goes on after one fails. Both results are in the order of the sources.
+    pub fn run(&self, sources: &[Place], console: &Console) -> (Vec<Outcome>, Vec<Failure>) {
+        let _saying = say_when_stopped(format!(
+            "finished sessions are kept in {}; the same command goes on with the others",
+            self.out.display()
+        ));
+        let names: Vec<String> = sources.iter().map(Place::name).collect();
+        let bar = (!console.is_quiet() && std::io::stderr().is_terminal()).then(|| {
+            let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  {eta} left  {msg}");
+            ProgressBar::new(names.len() as u64)
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        let locate = |place: usize| match &sources[place] {
+            Place::Here(path) => Ok(path.clone()),
+            #[cfg(feature = "network")]
+            Place::There(remote) => {
+                let path = self.fetching.download(remote, console);
+                path.map_err(|error| PrepareError::Download(crate::workflows::download::problem(&error)))
+            }
+            #[cfg(feature = "network")]
+            Place::Unlisted { problem, .. } => Err(PrepareError::Download(problem.clone())),
+        };
+        let done = |place: usize, result: &Result<Outcome, PrepareError>| {
+            if let Some(bar) = &bar {
+                bar.inc(1);
+                bar.set_message(printable(&names[place]).into_owned());
+            }
+            let say = || match result {
+                Ok(outcome) => outcome
+                    .provenance
+                    .notes
+                    .iter()
+                    .for_each(|note| console.note(format!("{}: {note}", outcome.provenance.eid))),
+                Err(error) => console.warning(one_line(error)),
+            };
+            match &bar {
+                Some(bar) => bar.suspend(say),
+                None => say(),
+            }
+        };
+        let results = self.preparation.prepare_many(&names, self.out, self.limits, &locate, &done);
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
+        }
+        let (mut outcomes, mut failures) = (Vec::new(), Vec::new());
+        for (source, result) in names.into_iter().zip(results) {
+            match result {
+                Ok(outcome) => outcomes.push(outcome),
+                Err(error) => failures.push(Failure { source, error: one_line(&error) }),
+            }
+        }
+        (outcomes, failures)
+    }
+}

@@ -1,0 +1,53 @@
+//! Training with a progress bar, for every command that trains.
+
+use crate::CommandError;
+use crate::machine::compute::Compute;
+use crate::terminal::console::Console;
+use crate::terminal::progress::{Kept, TrainingProgress};
+use neuroglot::data::Session;
+use neuroglot::train::{RunConfig, RunFolder, Start, Summary, train};
+use std::path::{Path, PathBuf};
+
+/// What to train, and where.
+pub struct Training<'a> {
+    /// In front of progress lines; empty where there is only one run.
+    pub title: &'a str,
+    /// All settings.
+    pub config: &'a RunConfig,
+    /// Sessions that have passed the run's filters.
+    pub sessions: &'a [Session],
+    /// Their folders.
+    pub paths: &'a [PathBuf],
+    /// The run folder.
+    pub out: &'a Path,
+    /// The command that goes on with it once it is stopped, in words.
+    pub again: &'a str,
+    /// Whether the run begins or goes on.
+    pub start: Start,
+    /// Where to compute.
+    pub compute: &'a Compute,
+}
+
+impl Training<'_> {
+    /// Trains.
+    ///
+    /// # Errors
+    /// Those of [`train`], and a device that cannot be opened.
+    pub fn run(&self, console: &Console) -> Result<Summary, CommandError> {
+        let device = self.compute.open(console)?.device;
+        let mut progress = TrainingProgress::new(self.title, Kept::nothing(self.out, self.again), console);
+        let Training { config, sessions, paths, out, start, .. } = *self;
+        Ok(train(config, sessions, paths, out, start, device, &mut progress)?)
+    }
+}
+
+/// Says of a run that is to go on that there is nothing left to do.
+pub fn note_if_finished(run: &Path, console: &Console) {
+    let info = RunFolder::open(run).and_then(|folder| folder.info());
+    if info.is_ok_and(|info| info.finished) {
+        let run = run.display();
+        console.note(format!(
+            "{run} is finished already; `neuroglot finetune {run}` starts another run from it"
+        ));
+    }
+}

@@ -136,9 +136,14 @@ impl Parameters {
         self.gradients.part(parameter.offset, parameter.len)
     }
 
-    /// Where the gradient of a linear layer's parameter goes: an empty slot for one that is frozen.
+    /// Where the gradient of a linear layer's parameter goes: an empty slot for one that is frozen, or of a model that
+    /// cannot be trained.
     pub(crate) fn wanted_gradient(&self, parameter: Parameter) -> Slot {
-        if self.is_frozen(parameter) { Slot::default() } else { self.gradient(parameter) }
+        if self.is_frozen(parameter) || !self.is_training() {
+            Slot::default()
+        } else {
+            self.gradient(parameter)
+        }
     }
 
     /// From now on, nothing that sessions share is updated but for their tokens.

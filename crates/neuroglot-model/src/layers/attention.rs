@@ -1,6 +1,6 @@
 //! Self-attention of the tokens of a trial, added to what comes in.
 
-use super::Linear;
+use super::{Linear, TransformerSettings};
 use crate::context::Context;
 use crate::parameters::Layout;
 use crate::{ParameterInfo, Role};
@@ -72,15 +72,8 @@ pub(crate) struct AttentionMemory {
 }
 
 impl SelfAttention {
-    pub(crate) fn place(
-        layout: &mut Layout,
-        name: &str,
-        hidden: usize,
-        heads: usize,
-        rope: bool,
-        dropout: f32,
-        site: u32,
-    ) -> Self {
+    pub(crate) fn place(layout: &mut Layout, name: &str, settings: &TransformerSettings, site: u32) -> Self {
+        let TransformerSettings { hidden, heads, rope, dropout, .. } = *settings;
         let mut parts = |part: &str, shape: &[usize]| {
             let info = |which| ParameterInfo::new(format!("{name}.{which}.{part}"), shape, Role::Trunk);
             layout.place_adjacent(["query", "key", "value"].map(info))

@@ -1,6 +1,6 @@
 //! Two linear layers with GELU between them, added to what comes in.
 
-use super::Linear;
+use super::{Linear, TransformerSettings};
 use crate::context::Context;
 use crate::parameters::Layout;
 use neuroglot_engine::ops::{self, Before, Then};
@@ -26,16 +26,10 @@ pub(crate) struct MlpMemory {
 }
 
 impl Mlp {
-    pub(crate) fn place(
-        layout: &mut Layout,
-        name: &str,
-        width: usize,
-        inside: usize,
-        dropout: f32,
-        site: u32,
-    ) -> Self {
-        let up = Linear::place(layout, &format!("{name}.up_proj"), width, inside);
-        let down = Linear::place(layout, &format!("{name}.down_proj"), inside, width);
+    pub(crate) fn place(layout: &mut Layout, name: &str, settings: &TransformerSettings, site: u32) -> Self {
+        let TransformerSettings { hidden, mlp, dropout, .. } = *settings;
+        let up = Linear::place(layout, &format!("{name}.up_proj"), hidden, mlp);
+        let down = Linear::place(layout, &format!("{name}.down_proj"), mlp, hidden);
         Self { up, down, dropout, site }
     }
 

@@ -5,23 +5,23 @@
 
 mod attention;
 mod embedding;
+mod encoder;
 mod linear;
 mod mlp;
 mod norm;
 mod patch_layout;
 mod spike_embedding;
-mod tokens;
 mod transformer;
 mod unit_decoder;
 
 pub(crate) use attention::{AttentionMemory, SelfAttention, Sequence};
 pub(crate) use embedding::{Embedding, NormedEmbedding};
+pub(crate) use encoder::{Encoder, EncoderMemory};
 pub(crate) use linear::Linear;
 pub(crate) use mlp::{Mlp, MlpMemory};
 pub use norm::NormKind;
 pub(crate) use norm::{Norm, NormMemory};
 pub use patch_layout::{PatchLayout, PatchTail};
-pub(crate) use spike_embedding::{FirstLayer, IdentityLayer, SpikeEmbedding, SpikeMemory};
-pub(crate) use tokens::{Tokens, TokensMemory};
+pub(crate) use spike_embedding::{FirstLayer, SpikeEmbedding, SpikeMemory};
 pub(crate) use transformer::{Transformer, TransformerMemory, TransformerSettings};
 pub(crate) use unit_decoder::{DecoderMemory, UnitDecoder};

@@ -13,64 +13,38 @@ use neuroglot_engine::{Device, MemoryPlan, Slot};
 use rand_chacha::ChaCha8Rng;
 
 /// From counts to what the embedding of spikes reads: weight `[channels, inputs]`, bias, and where their gradients go.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct FirstLayer {
-    pub inputs: usize,
-    pub weight: Slot,
-    pub bias: Slot,
-    pub weight_gradient: Slot,
-    pub bias_gradient: Slot,
+    inputs: usize,
+    weight: Slot,
+    bias: Slot,
+    gradients: [Slot; 2],
 }
 
 impl FirstLayer {
     /// A layer of the network.
     pub(crate) fn of(layer: &Linear, p: &Parameters) -> Self {
-        let (weight_gradient, bias_gradient) = if p.is_training() {
-            (p.gradient(layer.weight), p.gradient(layer.bias))
-        } else {
-            (Slot::default(), Slot::default())
-        };
         Self {
             inputs: layer.inputs,
             weight: p.value(layer.weight),
             bias: p.value(layer.bias),
-            weight_gradient,
-            bias_gradient,
-        }
-    }
-}
-
-/// A first layer that changes nothing. Composed with it, the embedding of spikes, stored `[outputs, inputs]`, lies in the
-/// order that a layer of counts reads.
-#[derive(Debug)]
-pub(crate) struct IdentityLayer(FirstLayer);
-
-impl IdentityLayer {
-    pub(crate) fn new(inputs: usize) -> Self {
-        let nothing = Slot::default();
-        let (weight, bias, weight_gradient, bias_gradient) = (nothing, nothing, nothing, nothing);
-        Self(FirstLayer { inputs, weight, bias, weight_gradient, bias_gradient })
-    }
-
-    /// Plans what stays from pass to pass, with room for gradients that nobody asks for.
-    pub(crate) fn plan_shared(&mut self, plan: &mut MemoryPlan, training: bool) {
-        let inputs = self.0.inputs;
-        (self.0.weight, self.0.bias) = (plan.slot(inputs * inputs), plan.slot(inputs));
-        if training {
-            (self.0.weight_gradient, self.0.bias_gradient) = (plan.slot(inputs * inputs), plan.slot(inputs));
+            gradients: [p.wanted_gradient(layer.weight), p.wanted_gradient(layer.bias)],
         }
     }
 
-    pub(crate) fn write_constants(&self, device: &mut dyn Device) {
-        let inputs = self.0.inputs;
-        let mut identity = vec![0.0; inputs * inputs];
-        identity.iter_mut().step_by(inputs + 1).for_each(|entry| *entry = 1.0);
-        device.write(self.0.weight, &identity);
-        device.fill(self.0.bias, 0.0);
+    /// Plans a layer that changes nothing, with room for gradients that nobody asks for. Composed with it, the embedding
+    /// of spikes, stored `[outputs, inputs]`, lies in the order that a layer of counts reads.
+    pub(crate) fn plan_identity(plan: &mut MemoryPlan, inputs: usize, training: bool) -> Self {
+        let mut slots = || [plan.slot(inputs * inputs), plan.slot(inputs)];
+        let [weight, bias] = slots();
+        Self { inputs, weight, bias, gradients: if training { slots() } else { Default::default() } }
     }
 
-    pub(crate) fn layer(&self) -> FirstLayer {
-        self.0
+    pub(crate) fn write_identity(&self, device: &mut dyn Device) {
+        let mut identity = vec![0.0; self.inputs * self.inputs];
+        identity.iter_mut().step_by(self.inputs + 1).for_each(|entry| *entry = 1.0);
+        device.write(self.weight, &identity);
+        device.fill(self.bias, 0.0);
     }
 }
 
@@ -99,10 +73,10 @@ pub(crate) struct SpikeMemory {
 
 impl SpikeEmbedding {
     /// Reads `inputs` channels or counts.
-    pub(crate) fn place(layout: &mut Layout, name: &str, inputs: usize, hidden: usize) -> Self {
+    pub(crate) fn place(layout: &mut Layout, inputs: usize, hidden: usize) -> Self {
         Self {
-            embed: Linear::place(layout, &format!("{name}.embed_spikes"), inputs, 2 * inputs),
-            projection: Linear::place(layout, &format!("{name}.projection"), 2 * inputs, hidden),
+            embed: Linear::place(layout, "encoder.embedder.embed_spikes", inputs, 2 * inputs),
+            projection: Linear::place(layout, "encoder.embedder.projection", 2 * inputs, hidden),
             composed: [Slot::default(); 2],
         }
     }
@@ -209,8 +183,8 @@ impl SpikeEmbedding {
             outer_weight: cx.p.value(self.embed.weight),
             weight_gradient,
             bias_gradient,
-            inner_weight_gradient: first.weight_gradient,
-            inner_bias_gradient: first.bias_gradient,
+            inner_weight_gradient: first.gradients[0],
+            inner_bias_gradient: first.gradients[1],
             outer_weight_gradient: cx.p.wanted_gradient(self.embed.weight),
             outer_bias_gradient: cx.p.wanted_gradient(self.embed.bias),
         });

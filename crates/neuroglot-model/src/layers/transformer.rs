@@ -70,15 +70,15 @@ impl Transformer {
     const SITES: u32 = 3;
 
     pub(crate) fn place(layout: &mut Layout, name: &str, settings: TransformerSettings) -> Self {
-        let TransformerSettings { hidden, layers, heads, mlp, dropout, norm, rope } = settings;
+        let TransformerSettings { hidden, layers, norm, .. } = settings;
         let block = |layer: usize| {
             let name = |part: &str| format!("{name}.{layer}.{part}");
             let site = 1 + Self::SITES * layer as u32;
             Block {
                 norm1: Norm::place(layout, &name("ln1"), hidden, norm),
-                attention: SelfAttention::place(layout, &name("attn"), hidden, heads, rope, dropout, site),
+                attention: SelfAttention::place(layout, &name("attn"), &settings, site),
                 norm2: Norm::place(layout, &name("ln2"), hidden, norm),
-                mlp: Mlp::place(layout, &name("mlp"), hidden, mlp, dropout, site + 2),
+                mlp: Mlp::place(layout, &name("mlp"), &settings, site + 2),
             }
         };
         Self { settings, blocks: (0..layers).map(block).collect() }

@@ -1,7 +1,7 @@
 //! Predictions that share most of their bins: what a bin becomes before the first attention is computed once.
 
 use super::Model;
-use crate::layers::Tokens;
+use crate::layers::Encoder;
 use crate::network::{TokenMemory, Use};
 use crate::{ModelError, Prompt};
 use neuroglot_engine::{MemoryPlan, Slot};
@@ -23,7 +23,7 @@ pub struct CachedTokens {
 
 impl CachedTokens {
     /// Session token and prompt token, which stand in front of a trial's bins.
-    pub const PREFIX: usize = Tokens::PREFIX;
+    pub const PREFIX: usize = Encoder::PREFIX;
 
     /// None yet, with room for `tokens`.
     pub fn with_capacity(hidden: usize, tokens: usize) -> Self {

@@ -21,9 +21,7 @@ pub(super) struct Ndt1 {
     stitchers: Vec<Stitchers>,
     spikes: SpikeEmbedding,
     positions: Embedding,
-    tokens: Tokens,
-    blocks: Transformer,
-    norm: Norm,
+    encoder: Encoder,
 }
 
 /// The layers of one session.
@@ -40,11 +38,8 @@ impl Ndt1 {
         sessions: &[SessionShape],
     ) -> Self {
         let (hidden, channels) = (config.hidden, config.channels);
-        let embedder = "encoder.embedder";
-        let spikes = SpikeEmbedding::place(layout, embedder, channels, hidden);
-        let tokens = Tokens::place(layout, embedder, sessions.len(), hidden, config.embed_dropout as f32);
-        let blocks = Transformer::place(layout, "encoder.layers", config.blocks());
-        let norm = Norm::place(layout, "encoder.out_norm", hidden, config.norm);
+        let spikes = SpikeEmbedding::place(layout, channels, hidden);
+        let encoder = Encoder::place(layout, sessions.len(), config);
         let positions = Embedding::place(layout, "encoder.embedder.embed_pos", bins, hidden, Role::BinRows);
         let stitchers = sessions.iter().enumerate().map(|session| {
             use StitcherPart::*;
@@ -59,7 +54,7 @@ impl Ndt1 {
             Stitchers { input, output: UnitDecoder(output) }
         });
         let stitchers = stitchers.collect();
-        Self { bins, hidden, stitchers, spikes, positions, tokens, blocks, norm }
+        Self { bins, hidden, stitchers, spikes, positions, encoder }
     }
 
     fn units(&self, session: usize) -> usize {
@@ -71,9 +66,7 @@ impl Network for Ndt1 {
     fn initialise(&self, cx: &mut Context<'_>, rng: &mut ChaCha8Rng) {
         self.spikes.initialise(cx, rng);
         self.positions.initialise(cx, rng);
-        self.tokens.initialise(cx, rng);
-        self.blocks.initialise(cx, rng);
-        self.norm.initialise(cx);
+        self.encoder.initialise(cx, rng);
         for Stitchers { input, output } in &self.stitchers {
             input.initialise(cx, rng, 1.0);
             output.0.initialise(cx, rng, 1.0);
@@ -101,28 +94,15 @@ impl Network for Ndt1 {
 
     fn plan(self: Arc<Self>, plan: &mut MemoryPlan, shape: PassShape) -> Box<dyn Pass> {
         let PassShape { session, trials, outputs, use_of } = shape;
-        let training = shape.is_training();
-        let tokens = self.tokens.plan(plan, session, trials, [self.bins, 1], training);
-        let rows = tokens.rows();
-        let blocks = self.blocks.plan(plan, trials, tokens.sequence(), training);
+        let (training, rows) = (shape.is_training(), trials * self.bins);
         let of_counts = use_of != Use::PredictionOfTokens;
-        let spikes = of_counts.then(|| self.spikes.plan(plan, rows, self.units(session), training));
-        let mut slot_if = |wanted: bool| if wanted { plan.slot(rows * self.hidden) } else { Slot::default() };
-        let (projected, encoded) = (slot_if(of_counts), slot_if(true));
-        let encoded_gradient = slot_if(training);
-        let norm = self.norm.plan(plan, rows);
-        let decoder = self.stitchers[session].output.plan(plan, rows, outputs, training);
         Box::new(Ndt1Pass {
-            network: self,
             session,
-            spikes,
-            projected,
-            tokens,
-            blocks,
-            encoded,
-            encoded_gradient,
-            norm,
-            decoder,
+            spikes: of_counts.then(|| self.spikes.plan(plan, rows, self.units(session), training)),
+            projected: if of_counts { plan.slot(rows * self.hidden) } else { Slot::default() },
+            encoder: self.encoder.plan(plan, session, trials, [self.bins, 1], training),
+            decoder: self.stitchers[session].output.plan(plan, rows, outputs, training),
+            network: self,
         })
     }
 
@@ -139,12 +119,7 @@ struct Ndt1Pass {
     spikes: Option<SpikeMemory>,
     /// `[row, hidden]`, a row per bin.
     projected: Slot,
-    tokens: TokensMemory,
-    blocks: TransformerMemory,
-    /// Rows of bins behind the blocks, `[row, hidden]`.
-    encoded: Slot,
-    encoded_gradient: Slot,
-    norm: NormMemory,
+    encoder: EncoderMemory,
     decoder: DecoderMemory,
 }
 
@@ -153,40 +128,33 @@ impl Pass for Ndt1Pass {
         PassSlots {
             inputs: self.spikes.map_or(Slot::default(), |spikes| spikes.inputs),
             units: self.decoder.units,
-            tokens: TokenSlots { tokens: self.tokens.tokens, first_qkv: self.blocks.first_qkv() },
+            tokens: TokenSlots { tokens: self.encoder.tokens, first_qkv: self.encoder.blocks.first_qkv() },
             log_rates: self.decoder.log_rates,
-            activations: self.norm.y,
+            activations: self.encoder.normed.y,
         }
     }
 
     fn write_constants(&self, device: &mut dyn Device) {
-        self.network.blocks.write_constants(device, &self.blocks);
+        self.network.encoder.blocks.write_constants(device, &self.encoder.blocks);
     }
 
     fn forward(&self, cx: &mut Context<'_>, prompt: Prompt) {
         let n = &self.network;
         if let Some(spikes) = &self.spikes {
             n.spikes.forward(cx, spikes, self.projected, Then::Nothing);
-            n.tokens.forward(cx, &self.tokens, prompt, self.projected, n.positions.values(cx.p));
+            n.encoder.tokens(cx, &self.encoder, prompt, self.projected, n.positions.values(cx.p));
         }
-        let tokens = self.tokens.tokens;
-        let encoded = n.blocks.forward(cx, &self.blocks, tokens, prompt.is_causal(), self.spikes.is_none());
-        n.tokens.drop_prefix(cx, &self.tokens, encoded, self.encoded);
-        n.norm.forward(cx, self.encoded, &self.norm);
-        n.stitchers[self.session].output.forward(cx, &self.decoder, self.norm.y);
+        n.encoder.forward(cx, &self.encoder, prompt, self.spikes.is_none());
+        n.stitchers[self.session].output.forward(cx, &self.decoder, self.encoder.normed.y);
     }
 
     fn backward(&self, cx: &mut Context<'_>, prompt: Prompt, log_rates_gradient: Slot) {
         let (n, stitchers) = (&self.network, &self.network.stitchers[self.session]);
         // The projected rows are not needed any more: their memory takes gradients of rows.
         let rows_gradient = self.projected;
-        stitchers.output.backward(cx, &self.decoder, self.norm.y, log_rates_gradient, rows_gradient);
-        cx.device.fill(self.encoded_gradient, 0.0);
-        n.norm.backward(cx, self.encoded, &self.norm, rows_gradient, self.encoded_gradient);
-        n.tokens.drop_prefix_backward(cx, &self.tokens, self.encoded_gradient);
-        let (tokens, gradient) = (self.tokens.tokens, self.tokens.tokens_gradient);
-        n.blocks.backward(cx, &self.blocks, tokens, prompt.is_causal(), gradient);
-        n.tokens.backward(cx, &self.tokens, prompt, rows_gradient, n.positions.gradient(cx.p));
+        let encoded = self.encoder.normed.y;
+        stitchers.output.backward(cx, &self.decoder, encoded, log_rates_gradient, rows_gradient);
+        n.encoder.backward(cx, &self.encoder, prompt, rows_gradient, n.positions.gradient(cx.p));
         if let Some(spikes) = &self.spikes {
             n.spikes.backward(cx, spikes, &FirstLayer::of(&stitchers.input, cx.p), rows_gradient);
         }
@@ -195,7 +163,7 @@ impl Pass for Ndt1Pass {
 
 impl TokenCache for Ndt1 {
     fn plan(&self, plan: &mut MemoryPlan, session: usize, rows: usize) -> TokenMemory {
-        let (norm, first_qkv) = self.blocks.plan_first(plan, rows);
+        let (norm, first_qkv) = self.encoder.blocks.plan_first(plan, rows);
         TokenMemory {
             session,
             rows,
@@ -219,15 +187,15 @@ impl TokenCache for Ndt1 {
         });
         let add_positions = Then::Residual { x: *positions, dropout: None };
         self.spikes.forward(cx, spikes, slots.tokens, add_positions);
-        self.blocks.first_qkv(cx, *rows, slots.tokens, &(*norm, slots.first_qkv));
+        self.encoder.blocks.first_qkv(cx, *rows, slots.tokens, &(*norm, slots.first_qkv));
     }
 
     fn prefix(&self, cx: &mut Context<'_>, memory: &TokenMemory, prompt: Prompt) {
         let TokenMemory { session, rows, slots, norm, .. } = memory;
         cx.device.fill(slots.tokens, 0.0);
-        for (row, token) in self.tokens.prefix(cx, *session, prompt).into_iter().enumerate() {
+        for (row, token) in self.encoder.prefix(cx, *session, prompt).into_iter().enumerate() {
             cx.device.copy(token, slots.tokens.part(row * self.hidden, self.hidden));
         }
-        self.blocks.first_qkv(cx, *rows, slots.tokens, &(*norm, slots.first_qkv));
+        self.encoder.blocks.first_qkv(cx, *rows, slots.tokens, &(*norm, slots.first_qkv));
     }
 }

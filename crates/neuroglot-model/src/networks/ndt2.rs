@@ -20,7 +20,8 @@ pub(super) struct Ndt2 {
     hidden: usize,
     /// How the units of each session stand in patches.
     layouts: Vec<PatchLayout>,
-    identity: IdentityLayer,
+    /// Changes nothing: counts of a patch are embedded as they are.
+    identity: FirstLayer,
     spikes: SpikeEmbedding,
     space: NormedEmbedding,
     time: NormedEmbedding,
@@ -28,9 +29,7 @@ pub(super) struct Ndt2 {
     /// Positions of the session last prepared, `[bin, patch, hidden]`, and their gradient.
     positions: Slot,
     positions_gradient: Slot,
-    tokens: Tokens,
-    blocks: Transformer,
-    norm: Norm,
+    encoder: Encoder,
     decoder: Linear,
 }
 
@@ -50,15 +49,12 @@ impl Ndt2 {
         sessions: &[SessionShape],
     ) -> Self {
         let (hidden, size) = (config.hidden, config.patch);
-        let embedder = "encoder.embedder";
-        let spikes = SpikeEmbedding::place(layout, embedder, size, hidden);
-        let tokens = Tokens::place(layout, embedder, sessions.len(), hidden, config.embed_dropout as f32);
-        let blocks = Transformer::place(layout, "encoder.layers", config.blocks());
-        let norm = Norm::place(layout, "encoder.out_norm", hidden, config.norm);
+        let spikes = SpikeEmbedding::place(layout, size, hidden);
+        let encoder = Encoder::place(layout, sessions.len(), config);
         let layouts: Vec<PatchLayout> = sessions.iter().map(|s| config.patch_layout(&s.regions)).collect();
         let patches = layouts.iter().map(PatchLayout::patches).max().unwrap_or(0);
         let mut normed = |name: &str, rows: usize, role: Role| {
-            let name = format!("{embedder}.{name}");
+            let name = format!("encoder.embedder.{name}");
             let rows = Embedding::place(layout, &format!("{name}.0"), rows, hidden, role);
             NormedEmbedding::place(layout, &name, rows)
         };
@@ -73,16 +69,14 @@ impl Ndt2 {
             bins,
             hidden,
             layouts,
-            identity: IdentityLayer::new(size),
+            identity: FirstLayer::default(),
             spikes,
             space,
             time,
             region,
             positions: nothing,
             positions_gradient: nothing,
-            tokens,
-            blocks,
-            norm,
+            encoder,
             decoder,
         }
     }
@@ -120,9 +114,7 @@ impl Network for Ndt2 {
         if let Some(region) = &self.region {
             region.rows.initialise(cx, rng);
         }
-        self.tokens.initialise(cx, rng);
-        self.blocks.initialise(cx, rng);
-        self.norm.initialise(cx);
+        self.encoder.initialise(cx, rng);
         self.decoder.initialise(cx, rng, 1.0);
     }
 
@@ -152,7 +144,7 @@ impl Network for Ndt2 {
         if training {
             self.positions_gradient = plan.slot(positions);
         }
-        self.identity.plan_shared(plan, training);
+        self.identity = FirstLayer::plan_identity(plan, self.decoder.outputs, training);
         self.spikes.plan_shared(plan, self.decoder.outputs);
         self.time.plan_shared(plan, training);
         self.space.plan_shared(plan, training);
@@ -163,7 +155,7 @@ impl Network for Ndt2 {
     }
 
     fn write_constants(&self, device: &mut dyn Device) {
-        self.identity.write_constants(device);
+        self.identity.write_identity(device);
         if let Some(RegionPositions { of_patch, slots, .. }) = &self.region {
             slots.iter().zip(of_patch).for_each(|(slot, of_patch)| device.write(*slot, of_patch));
         }
@@ -174,7 +166,7 @@ impl Network for Ndt2 {
     }
 
     fn prepare(&self, cx: &mut Context<'_>, session: usize) {
-        self.spikes.compose(cx, &self.identity.layer());
+        self.spikes.compose(cx, &self.identity);
         self.time.forward(cx);
         self.space.forward(cx);
         let (mut regions, mut region, mut region_of_patch) = (0, Slot::default(), Slot::default());
@@ -199,20 +191,14 @@ impl Network for Ndt2 {
     fn plan(self: Arc<Self>, plan: &mut MemoryPlan, shape: PassShape) -> Box<dyn Pass> {
         let PassShape { session, trials, outputs, .. } = shape;
         let training = shape.is_training();
-        let tokens = self.tokens.plan(plan, session, trials, [self.bins, self.patches(session)], training);
-        let rows = tokens.rows();
-        let mut slot = || plan.slot(rows * self.hidden);
-        let (projected, encoded) = (slot(), slot());
-        let encoded_gradient = if training { slot() } else { Slot::default() };
+        let tokens = [self.bins, self.patches(session)];
+        let rows = trials * tokens[0] * tokens[1];
         Box::new(Ndt2Pass {
             session,
             spikes: self.spikes.plan(plan, rows, self.decoder.outputs, training),
-            projected,
-            blocks: self.blocks.plan(plan, trials, tokens.sequence(), training),
-            tokens,
-            encoded,
-            encoded_gradient,
-            norm: self.norm.plan(plan, rows),
+            projected: plan.slot(rows * self.hidden),
+            encoder: self.encoder.plan(plan, session, trials, tokens, training),
+            rows,
             log_rates: plan.slot(rows * outputs),
             network: self,
         })
@@ -226,12 +212,8 @@ struct Ndt2Pass {
     spikes: SpikeMemory,
     /// `[row, hidden]`, a row per bin and patch.
     projected: Slot,
-    tokens: TokensMemory,
-    blocks: TransformerMemory,
-    /// Rows of patches behind the blocks, `[row, hidden]`.
-    encoded: Slot,
-    encoded_gradient: Slot,
-    norm: NormMemory,
+    encoder: EncoderMemory,
+    rows: usize,
     log_rates: Slot,
 }
 
@@ -240,41 +222,34 @@ impl Pass for Ndt2Pass {
         PassSlots {
             inputs: self.spikes.inputs,
             log_rates: self.log_rates,
-            activations: self.norm.y,
+            activations: self.encoder.normed.y,
             ..PassSlots::default()
         }
     }
 
     fn write_constants(&self, device: &mut dyn Device) {
-        self.network.blocks.write_constants(device, &self.blocks);
+        self.network.encoder.blocks.write_constants(device, &self.encoder.blocks);
     }
 
     fn forward(&self, cx: &mut Context<'_>, prompt: Prompt) {
         let n = &self.network;
         n.spikes.forward(cx, &self.spikes, self.projected, Then::Nothing);
         let positions = n.positions_of(self.session, n.positions);
-        n.tokens.forward(cx, &self.tokens, prompt, self.projected, positions);
-        let tokens = self.tokens.tokens;
-        let encoded = n.blocks.forward(cx, &self.blocks, tokens, prompt.is_causal(), false);
-        n.tokens.drop_prefix(cx, &self.tokens, encoded, self.encoded);
-        n.norm.forward(cx, self.encoded, &self.norm);
-        cx.device.linear(&n.decoder.forward(cx.p, self.tokens.rows(), self.norm.y, self.log_rates));
+        n.encoder.tokens(cx, &self.encoder, prompt, self.projected, positions);
+        n.encoder.forward(cx, &self.encoder, prompt, false);
+        let decoder = n.decoder.forward(cx.p, self.rows, self.encoder.normed.y, self.log_rates);
+        cx.device.linear(&decoder);
     }
 
     fn backward(&self, cx: &mut Context<'_>, prompt: Prompt, log_rates_gradient: Slot) {
-        let (n, session, rows) = (&self.network, self.session, self.tokens.rows());
+        let (n, session, encoded) = (&self.network, self.session, self.encoder.normed.y);
         // The projected rows are not needed any more: their memory takes gradients of rows.
         let rows_gradient = self.projected;
-        let decoder = n.decoder.backward(cx.p, rows, self.norm.y, log_rates_gradient, rows_gradient);
+        let decoder = n.decoder.backward(cx.p, self.rows, encoded, log_rates_gradient, rows_gradient);
         cx.device.linear_backward(&decoder);
-        cx.device.fill(self.encoded_gradient, 0.0);
-        n.norm.backward(cx, self.encoded, &self.norm, rows_gradient, self.encoded_gradient);
-        n.tokens.drop_prefix_backward(cx, &self.tokens, self.encoded_gradient);
-        let (tokens, gradient) = (self.tokens.tokens, self.tokens.tokens_gradient);
-        n.blocks.backward(cx, &self.blocks, tokens, prompt.is_causal(), gradient);
         let positions_gradient = n.positions_of(session, n.positions_gradient);
-        n.tokens.backward(cx, &self.tokens, prompt, rows_gradient, positions_gradient);
-        n.spikes.backward(cx, &self.spikes, &n.identity.layer(), rows_gradient);
+        n.encoder.backward(cx, &self.encoder, prompt, rows_gradient, positions_gradient);
+        n.spikes.backward(cx, &self.spikes, &n.identity, rows_gradient);
         // Other sessions may have more patches: their positions have gradient 0.
         n.space.clear_gradient(cx);
         let patches = n.patches(session);

@@ -1,0 +1,178 @@
+//! From rows of bins to rows that a decoder reads: the session's token and the prompt's stand in front of those of the
+//! bins, blocks let all of them attend to each other, and the bins' come out normalised.
+
+use super::{Embedding, Norm, NormMemory, Sequence, Transformer, TransformerMemory};
+use crate::context::Context;
+use crate::parameters::Layout;
+use crate::{ModelConfig, Prompt, Role};
+use neuroglot_engine::ops::{DropPrefix, TokenRows, TokenRowsBackward};
+use neuroglot_engine::{MemoryPlan, Slot};
+use rand_chacha::ChaCha8Rng;
+
+/// Session tokens, prompt tokens, blocks and the norm behind them.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    prompts: Embedding,
+    sessions: Embedding,
+    pub blocks: Transformer,
+    norm: Norm,
+    hidden: usize,
+    /// Of all tokens.
+    dropout: f32,
+}
+
+/// Tokens of a batch on their way into the blocks, and rows of bins on their way out.
+#[derive(Debug)]
+pub(crate) struct EncoderMemory {
+    session: usize,
+    batch: usize,
+    sequence: Sequence,
+    /// `[batch · tokens, hidden]`.
+    pub tokens: Slot,
+    pub blocks: TransformerMemory,
+    /// Rows of bins behind the blocks, `[row, hidden]`.
+    encoded: Slot,
+    /// The same behind the norm: what is read.
+    pub normed: NormMemory,
+    /// Training only.
+    tokens_gradient: Slot,
+    encoded_gradient: Slot,
+}
+
+impl Encoder {
+    /// Tokens that stand in front of those of the bins: session and prompt.
+    pub(crate) const PREFIX: usize = 2;
+    /// Dropout site of the tokens.
+    const SITE: u32 = 0;
+
+    pub(crate) fn place(layout: &mut Layout, sessions: usize, config: &ModelConfig) -> Self {
+        let hidden = config.hidden;
+        let mut rows = |name, rows, role| Embedding::place(layout, name, rows, hidden, role);
+        Self {
+            prompts: rows("encoder.embedder.embed_prompt", Prompt::COUNT, Role::PromptRows),
+            sessions: rows("encoder.embedder.embed_session", sessions, Role::SessionRows),
+            blocks: Transformer::place(layout, "encoder.layers", config.blocks()),
+            norm: Norm::place(layout, "encoder.out_norm", hidden, config.norm),
+            hidden,
+            dropout: config.embed_dropout as f32,
+        }
+    }
+
+    pub(crate) fn initialise(&self, cx: &mut Context<'_>, rng: &mut ChaCha8Rng) {
+        self.prompts.initialise(cx, rng);
+        self.sessions.initialise(cx, rng);
+        self.blocks.initialise(cx, rng);
+        self.norm.initialise(cx);
+    }
+
+    /// Plans trials of a session, of some bins with some tokens each.
+    pub(crate) fn plan(
+        &self,
+        plan: &mut MemoryPlan,
+        session: usize,
+        batch: usize,
+        [bins, tokens_per_bin]: [usize; 2],
+        training: bool,
+    ) -> EncoderMemory {
+        let sequence = Sequence { prefix: Self::PREFIX, bins, tokens_per_bin };
+        let (rows, tokens) = (batch * sequence.of_bins(), batch * sequence.tokens());
+        let [of_rows, of_tokens] = [rows, tokens].map(|rows| rows * self.hidden);
+        let only_training =
+            |plan: &mut MemoryPlan, len| if training { plan.slot(len) } else { Slot::default() };
+        EncoderMemory {
+            session,
+            batch,
+            sequence,
+            tokens: plan.slot(of_tokens),
+            blocks: self.blocks.plan(plan, batch, sequence, training),
+            encoded: plan.slot(of_rows),
+            normed: self.norm.plan(plan, rows),
+            tokens_gradient: only_training(plan, of_tokens),
+            encoded_gradient: only_training(plan, of_rows),
+        }
+    }
+
+    /// Rows of bins `[batch · bins, hidden]` with positions `[bins, hidden]` become tokens.
+    pub(crate) fn tokens(
+        &self,
+        cx: &mut Context<'_>,
+        memory: &EncoderMemory,
+        prompt: Prompt,
+        rows: Slot,
+        positions: Slot,
+    ) {
+        let [first, second] = self.prefix(cx, memory.session, prompt);
+        cx.device.token_rows(&TokenRows {
+            batch: memory.batch,
+            bins_per_sequence: memory.sequence.of_bins(),
+            width: self.hidden,
+            bins: rows,
+            positions,
+            first,
+            second,
+            tokens: memory.tokens,
+            dropout: cx.dropout_at(self.dropout, Self::SITE),
+        });
+    }
+
+    /// The tokens of a session and a prompt, in front of those of the bins.
+    pub(crate) fn prefix(&self, cx: &Context<'_>, session: usize, prompt: Prompt) -> [Slot; Self::PREFIX] {
+        [self.sessions.row(cx.p, session), self.prompts.row(cx.p, prompt.row())]
+    }
+
+    /// Tokens become what is read. With `has_first_qkv` the first block's queries, keys and values of them are there.
+    pub(crate) fn forward(
+        &self,
+        cx: &mut Context<'_>,
+        memory: &EncoderMemory,
+        prompt: Prompt,
+        has_first_qkv: bool,
+    ) {
+        let EncoderMemory { tokens, blocks, encoded, normed, .. } = memory;
+        let behind = self.blocks.forward(cx, blocks, *tokens, prompt.is_causal(), has_first_qkv);
+        cx.device.drop_prefix(&self.without_prefix(memory, behind, *encoded));
+        self.norm.forward(cx, *encoded, normed);
+    }
+
+    /// The gradient of what was read, in `rows_gradient`, becomes that of the rows of bins; that of the positions is
+    /// written.
+    pub(crate) fn backward(
+        &self,
+        cx: &mut Context<'_>,
+        memory: &EncoderMemory,
+        prompt: Prompt,
+        rows_gradient: Slot,
+        positions_gradient: Slot,
+    ) {
+        let EncoderMemory { encoded, encoded_gradient, tokens, tokens_gradient, .. } = *memory;
+        cx.device.fill(encoded_gradient, 0.0);
+        self.norm.backward(cx, encoded, &memory.normed, rows_gradient, encoded_gradient);
+        cx.device.drop_prefix_backward(&self.without_prefix(memory, tokens_gradient, encoded_gradient));
+        self.blocks.backward(cx, &memory.blocks, tokens, prompt.is_causal(), tokens_gradient);
+        // Prompts and sessions are one parameter each: rows not used in this batch have gradient 0.
+        cx.device.fill(self.prompts.gradient(cx.p), 0.0);
+        cx.device.fill(self.sessions.gradient(cx.p), 0.0);
+        cx.device.token_rows_backward(&TokenRowsBackward {
+            batch: memory.batch,
+            bins_per_sequence: memory.sequence.of_bins(),
+            width: self.hidden,
+            tokens_gradient,
+            dropout: cx.dropout_at(self.dropout, Self::SITE),
+            bins_gradient: rows_gradient,
+            positions_gradient,
+            first_gradient: self.sessions.row_gradient(cx.p, memory.session),
+            second_gradient: self.prompts.row_gradient(cx.p, prompt.row()),
+        });
+    }
+
+    fn without_prefix(&self, memory: &EncoderMemory, tokens: Slot, bins: Slot) -> DropPrefix {
+        DropPrefix {
+            batch: memory.batch,
+            prefix: Self::PREFIX,
+            bins_per_sequence: memory.sequence.of_bins(),
+            width: self.hidden,
+            tokens,
+            bins,
+        }
+    }
+}

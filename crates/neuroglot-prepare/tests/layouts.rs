@@ -3,7 +3,7 @@
 mod expected;
 
 use expected::{check, expected, fixture};
-use neuroglot_prepare::{NwbOptions, Preparation, PrepareError, read_nwb, read_nwb_bytes};
+use neuroglot_prepare::{Location, NwbOptions, Preparation, PrepareError, read_nwb, read_nwb_bytes};
 
 const LAYOUTS: [&str; 8] = [
     "row",
@@ -70,6 +70,21 @@ fn filters_that_are_not_read_are_named() {
     let message = unread(read_nwb_bytes("packed.nwb", bytes, &NwbOptions::default()).unwrap_err());
     assert!(message.starts_with("packed.nwb uses Blosc (HDF5 filter 32001) in /"), "{message}");
     assert!(message.contains("h5repack -f NONE IN OUT"), "{message}");
+}
+
+#[test]
+fn virtual_data_sets_are_named_and_hide_nothing_else() {
+    let recording = read_nwb(layout("virtual_column"), &NwbOptions::default()).unwrap();
+    assert!(recording.traces.contains_key("place_0") && !recording.traces.contains_key("speed"));
+    assert_eq!(recording.units[0].location, Location::Unknown);
+    for name in ["/processing/behavior/speed", "location of /units"] {
+        let is_named = |note: &&String| {
+            note.contains(name) && note.contains("uses a virtual data set, whose values lie")
+        };
+        assert!(recording.notes.iter().any(|note| is_named(&note)), "{name}: {:?}", recording.notes);
+    }
+    let message = unread(read_nwb(layout("virtual_spikes"), &NwbOptions::default()).unwrap_err());
+    assert!(message.ends_with("h5repack -l /units/spike_times:CONTI IN OUT"), "{message}");
 }
 
 #[test]

@@ -54,6 +54,8 @@ pub(super) enum Refusal {
     Corrupt(String),
     /// It uses something that is not read.
     Unread(String),
+    /// It cannot be read without keys.
+    Encrypted,
 }
 
 impl From<String> for Refusal {
@@ -118,6 +120,11 @@ impl Decoder<'_> {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(error)) => Err(match error.into() {
                 Refusal::Corrupt(problem) => corrupt(problem),
+                Refusal::Encrypted => DataError::Unread {
+                    file: self.file.to_owned(),
+                    feature: "encryption".to_owned(),
+                    cure: "write it again without, where its keys are known",
+                },
                 Refusal::Unread(feature) => DataError::Unread {
                     file: self.file.to_owned(),
                     feature,

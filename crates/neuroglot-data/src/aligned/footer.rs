@@ -4,29 +4,41 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 
 use parquet::file::metadata::ParquetMetaData;
 
-use super::parquet_format::FOOTER;
+use super::batches::Refusal;
+use super::parquet_format::{ENCRYPTION, FOOTER};
 use super::thrift::Compact;
 
 /// Bytes at the end of a file: the length of the footer, and the mark `PAR1`.
 const TAIL: u64 = 8;
 
+/// The mark of a file whose footer is encrypted.
+const ENCRYPTED: [u8; 4] = *b"PARE";
+
 /// More values in a column than any session has; a file that claims more is corrupt.
 const MAX_VALUES: i64 = 1 << 32;
 
 /// Refuses a footer, of a file of `size` bytes, that is not as the format has it.
-pub(super) fn check_footer(mut file: impl Read + Seek, size: u64) -> Result<(), String> {
+pub(super) fn check_footer(mut file: impl Read + Seek, size: u64) -> Result<(), Refusal> {
     let mut tail = [0; TAIL as usize];
     let Some(end) = size.checked_sub(TAIL) else { return Err("too short for a Parquet file".into()) };
-    file.seek(SeekFrom::Start(end)).map_err(|error| error.to_string())?;
-    file.read_exact(&mut tail).map_err(|error| error.to_string())?;
-    let [a, b, c, d, ..] = tail;
+    file.seek(SeekFrom::Start(end))?;
+    file.read_exact(&mut tail)?;
+    let [a, b, c, d, mark @ ..] = tail;
+    if mark == ENCRYPTED {
+        return Err(Refusal::Encrypted);
+    }
     let length = u64::from(u32::from_le_bytes([a, b, c, d]));
     let Some(start) = end.checked_sub(length) else {
-        return Err(format!("a footer of {length} bytes is longer than the file"));
+        return Err(format!("a footer of {length} bytes is longer than the file").into());
     };
-    file.seek(SeekFrom::Start(start)).map_err(|error| error.to_string())?;
+    file.seek(SeekFrom::Start(start))?;
     let mut footer = Compact::new(BufReader::new(file.take(length)));
-    footer.walk(FOOTER, &mut |_, _| {}).ok_or_else(|| "its footer is damaged".to_owned())
+    // A footer that is not encrypted itself says how columns are.
+    let mut is_encrypted = false;
+    footer
+        .walk(FOOTER, &mut |path, _| is_encrypted |= path.first() == Some(&ENCRYPTION))
+        .ok_or("its footer is damaged")?;
+    if is_encrypted { Err(Refusal::Encrypted) } else { Ok(()) }
 }
 
 /// Refuses sizes in the footer that the file cannot have, before memory is reserved by them.
@@ -109,6 +121,19 @@ mod tests {
         // Field 6, who made the file, as a number instead of a text; the decoder would take it for one.
         let (_folder, file) = file_with(&[0x05, 12, 2]);
         assert!(rows_of(&file).unwrap_err().contains("footer"));
+    }
+
+    #[test]
+    fn an_encrypted_file_is_not_called_damaged() {
+        // Field 8: AES_GCM_V1 with the file's own part of what is authenticated, as Parquet's encryption writes it.
+        let (_folder, file) = file_with(&[0x1c, 0x1c, 0x28, 4, 1, 2, 3, 4, 0, 0]);
+        let unread =
+            "table.pqt uses encryption, which is not read: write it again without, where its keys are known";
+        assert!(rows_of(&file).unwrap_err().ends_with(unread));
+        let mut bytes = std::fs::read(&file).unwrap();
+        bytes.truncate(bytes.len() - 4);
+        std::fs::write(&file, [&bytes, b"PARE".as_slice()].concat()).unwrap();
+        assert!(rows_of(&file).unwrap_err().ends_with(unread));
     }
 
     #[test]

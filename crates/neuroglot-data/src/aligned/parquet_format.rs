@@ -15,9 +15,12 @@ pub(super) const FOOTER: Fields = &[
     (5, List(&KEY_VALUE)),
     (6, Binary),
     (7, List(&Struct(&[(1, EMPTY)]))),
-    (8, Struct(&[(1, AES), (2, AES)])),
+    (ENCRYPTION, Struct(&[(1, AES), (2, AES)])),
     (9, Binary),
 ];
+
+/// The field of `FileMetaData` that says how the file is encrypted, where it is.
+pub(super) const ENCRYPTION: i16 = 8;
 
 /// `PageHeader`.
 pub(super) const PAGE_HEADER: Fields = &[

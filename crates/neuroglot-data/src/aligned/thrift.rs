@@ -66,7 +66,8 @@ impl<R: Read> Compact<R> {
         Compact { reader, read: 0 }
     }
 
-    /// Walks through a struct. `number` is given its whole numbers, with the ids of the fields that lead to each.
+    /// Walks through a struct. `number` is given its whole numbers and the lengths of its texts, with the ids of the fields
+    /// that lead to each.
     pub(super) fn walk(&mut self, fields: Fields, number: &mut dyn FnMut(&[i16], i64)) -> Option<()> {
         self.walk_struct(fields, &mut Vec::new(), number)
     }
@@ -116,7 +117,11 @@ impl<R: Read> Compact<R> {
             Kind::Bool => {}
             Kind::I8 => self.skip(BYTE, 0)?,
             Kind::Double => self.skip(DOUBLE, 0)?,
-            Kind::Binary => self.skip(BINARY, 0)?,
+            Kind::Binary => {
+                let length = self.varint()?;
+                number(path, i64::try_from(length).ok()?);
+                self.pass(length)?;
+            }
         }
         Some(())
     }
@@ -241,7 +246,7 @@ mod tests {
             0x15, 0xd8, 0x04, 0x18, 2, b'a', b'b', 0x11, 0x29, 0x24, 6, 1, 0x49, 0x1c, 0x17, 0, 0, 0, 0, 0,
             0, 0, 0, 0x12, 0, 0x13, 7, 0x19, 0x1c, 0x11, 0, 0, 99,
         ];
-        let found = [(vec![1], 300), (vec![5], 3), (vec![5], -1)].to_vec();
+        let found = [(vec![1], 300), (vec![2], 2), (vec![5], 3), (vec![5], -1)].to_vec();
         assert_eq!(numbers(&bytes), Some((found, 32)));
         for end in 0..32 {
             assert_eq!(length(&bytes[..end]), None, "of {end} bytes");

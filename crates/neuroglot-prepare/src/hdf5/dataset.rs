@@ -292,7 +292,11 @@ impl<'f> Dataset<'f> {
             return Err(self.field(problem, CORRUPT));
         }
         if header.messages.iter().any(|message| matches!(message, HdfMessage::ExternalFiles(_))) {
-            return Err(self.field("lies in another file", "copy the values into the file with h5repack"));
+            return Err(unread(
+                self.file.path(),
+                format!("raw values in another file, of {}", self.path),
+                format!("make a copy that has the values: h5repack -l {}:CONTI IN OUT", self.path),
+            ));
         }
         let address = header.messages.iter().find_map(|message| match message {
             HdfMessage::DataLayout(layout) => match &layout.layout {

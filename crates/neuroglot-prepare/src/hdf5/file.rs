@@ -22,6 +22,9 @@ const MOST_COMPRESSED: u64 = 1100;
 /// Most files that the links of one file are followed into.
 const MOST_FILES: usize = 64;
 
+/// The storage layout of data sets that are made of pieces of others, in the format's numbering.
+const VIRTUAL: u8 = 3;
+
 /// An open HDF5 file.
 pub(crate) struct File {
     inner: Hdf5File,
@@ -251,6 +254,11 @@ impl File {
                 &self.path,
                 format!("a feature of HDF5 in {object} ({error})"),
                 "make a copy in its plainest form: h5repack -f NONE IN OUT",
+            ),
+            Error::UnsupportedLayoutClass(VIRTUAL) => unread(
+                &self.path,
+                format!("a virtual data set, whose values lie in other files, at {object}"),
+                format!("make a copy that has the values: h5repack -l {object}:CONTI IN OUT"),
             ),
             // A file that is long enough may well have chunks of this length.
             Error::ResourceLimit(_) if self.most_bytes(true) > DEFAULT_MAX_CHUNK_BYTES as u64 => unread(

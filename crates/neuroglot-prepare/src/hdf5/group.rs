@@ -60,41 +60,45 @@ impl<'f> Group<'f> {
         (self.file.number(), self.inner.address())
     }
 
-    /// Names of the groups and of the data sets in it, each sorted. Links that cannot be followed are in neither.
+    /// Names of the groups and of the data sets in it, each sorted. What cannot be followed, or is of a kind that is not read,
+    /// is in neither.
     pub(crate) fn names(&self) -> Result<(Vec<String>, Vec<String>), PrepareError> {
-        let (mut groups, mut datasets) =
-            self.inner.member_names().map_err(|error| self.file.error(&self.path, error))?;
-        for (name, target) in self.links()? {
-            if groups.contains(&name) || datasets.contains(&name) {
-                continue;
-            }
-            let mut links = MOST_LINKS;
-            match self.follow(&name, &target, &mut links) {
+        let (mut groups, mut datasets) = (Vec::new(), Vec::new());
+        for (name, found) in self.children()? {
+            match found {
                 Ok(Found::Group(_)) => groups.push(name),
                 Ok(Found::Dataset(_)) => datasets.push(name),
                 Ok(Found::Nothing) | Err(_) => {}
             }
         }
-        groups.sort();
-        datasets.sort();
         Ok((groups, datasets))
     }
 
-    /// The links in it that cannot be followed: their names, and why.
-    pub(crate) fn broken_links(&self) -> Result<Vec<(String, PrepareError)>, PrepareError> {
-        let (groups, datasets) = self.names()?;
-        let mut broken = Vec::new();
+    /// The names in it that lead to nothing that is read, and why, sorted.
+    pub(crate) fn unreadable(&self) -> Result<Vec<(String, PrepareError)>, PrepareError> {
+        let children = self.children()?.into_iter();
+        Ok(children.filter_map(|(name, found)| Some((name, found.err()?))).collect())
+    }
+
+    /// All names in it, sorted, and what they lead to.
+    ///
+    /// # Errors
+    /// What is damaged; what is not read, and links that lead nowhere, are the name's own.
+    fn children(&self) -> Result<Vec<(String, Result<Found<'f>, PrepareError>)>, PrepareError> {
+        let mut children = Vec::new();
         for (name, target) in self.links()? {
             let mut links = MOST_LINKS;
-            if !groups.contains(&name)
-                && !datasets.contains(&name)
-                && let Err(error) = self.follow(&name, &target, &mut links)
-            {
-                broken.push((name, error));
-            }
+            let found = match target {
+                LinkTarget::Hard { .. } => match self.find_here(&name) {
+                    Err(error) if !matches!(error, PrepareError::Unread { .. }) => return Err(error),
+                    found => found,
+                },
+                target => self.follow(&name, &target, &mut links),
+            };
+            children.push((name, found));
         }
-        broken.sort_by(|a, b| a.0.cmp(&b.0));
-        Ok(broken)
+        children.sort_by(|(a, _), (b, _)| a.cmp(b));
+        Ok(children)
     }
 
     fn child_path(&self, name: &str) -> String {
@@ -157,6 +161,18 @@ impl<'f> Group<'f> {
 
     /// What a name leads to, over at most so many links.
     fn find(&self, name: &str, links: &mut u32) -> Result<Found<'f>, PrepareError> {
+        match self.find_here(name)? {
+            // It is not there, or behind a link that the decoder does not follow.
+            Found::Nothing => {
+                let link = self.links()?.into_iter().find(|(link, target)| link == name && !is_hard(target));
+                link.map_or(Ok(Found::Nothing), |(_, target)| self.follow(name, &target, links))
+            }
+            found => Ok(found),
+        }
+    }
+
+    /// What a name leads to, as far as the decoder follows it.
+    fn find_here(&self, name: &str) -> Result<Found<'f>, PrepareError> {
         let path = self.child_path(name);
         match self.inner.group(name) {
             Ok(inner) => return Ok(Found::Group(Group::new(self.file, self.main, inner, path))),
@@ -166,24 +182,16 @@ impl<'f> Group<'f> {
         match self.inner.dataset(name) {
             Ok(inner) => {
                 let dataset = Dataset::new(self.file, self.main, inner, path);
-                return Ok(Found::Dataset(Box::new(dataset)));
+                Ok(Found::Dataset(Box::new(dataset)))
             }
-            Err(error) if is_absence(&error) => {}
-            Err(error) => return Err(self.file.error(&path, error)),
-        }
-        // It is not there, or behind a link that the decoder does not follow.
-        match self.links()?.into_iter().find(|(link, _)| link == name) {
-            Some((_, target)) => self.follow(name, &target, links),
-            None => Ok(Found::Nothing),
+            Err(error) if is_absence(&error) => Ok(Found::Nothing),
+            Err(error) => Err(self.file.error(&path, error)),
         }
     }
 
-    /// Its links to other paths and files.
+    /// All that is linked into it.
     fn links(&self) -> Result<Vec<(String, LinkTarget)>, PrepareError> {
-        let mut links = links_of(self.file.inner(), self.inner.address())
-            .map_err(|error| self.file.error(&self.path, error))?;
-        links.retain(|(_, target)| !matches!(target, LinkTarget::Hard { .. }));
-        Ok(links)
+        links_of(self.file.inner(), self.inner.address()).map_err(|error| self.file.error(&self.path, error))
     }
 
     /// What the link `name` leads to, under the path of the link.
@@ -251,6 +259,11 @@ impl<'f> Group<'f> {
             .map(Some)
             .map_err(|error| self.file.error(&format!("{}, attribute {name}", self.path), error))
     }
+}
+
+/// Whether a link leads to an object of this file by its place, not by a path.
+fn is_hard(target: &LinkTarget) -> bool {
+    matches!(target, LinkTarget::Hard { .. })
 }
 
 /// The value of an attribute of one number.

@@ -42,7 +42,7 @@ impl<'f> Table<'f> {
     /// [`PrepareError::Missing`] if it has none of them, or why the first could not be read.
     pub(crate) fn open(group: Group<'f>, keys: &[&str]) -> Result<Table<'f>, PrepareError> {
         let (_, mut names) = group.names()?;
-        names.extend(group.broken_links()?.into_iter().map(|(name, _)| name));
+        names.extend(group.unreadable()?.into_iter().map(|(name, _)| name));
         names.sort();
         let mut unread = None;
         for key in keys {

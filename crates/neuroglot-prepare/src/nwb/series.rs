@@ -53,8 +53,7 @@ fn visit(
     if deep == 0 || !seen.insert(group.identity()) {
         return Ok(());
     }
-    let (groups, datasets, broken) = match group.names().and_then(|names| Ok((names, group.broken_links()?)))
-    {
+    let (groups, datasets, broken) = match group.names().and_then(|names| Ok((names, group.unreadable()?))) {
         Ok(((groups, datasets), broken)) => (groups, datasets, broken),
         Err(error) => return traces.pass_over(group.path(), error, notes),
     };

@@ -45,7 +45,7 @@ fn visit(
     };
     match group.text_attribute("object") {
         Ok(Some(object)) if object == "Data" => {
-            let (groups, broken) = match group.names().and_then(|names| Ok((names, group.broken_links()?))) {
+            let (groups, broken) = match group.names().and_then(|names| Ok((names, group.unreadable()?))) {
                 Ok(((groups, _), broken)) => (groups, broken),
                 Err(error) => return traces.pass_over(name, error, notes),
             };
@@ -75,7 +75,7 @@ fn series(
     traces: &mut TraceSet<'_>,
     notes: &mut Vec<String>,
 ) -> Result<(), PrepareError> {
-    let fields = match group.names().and_then(|names| Ok((names.1, group.broken_links()?))) {
+    let fields = match group.names().and_then(|names| Ok((names.1, group.unreadable()?))) {
         // A field behind a link that leads nowhere is one still.
         Ok((fields, broken)) => fields.into_iter().chain(broken.into_iter().map(|(name, _)| name)),
         Err(error) => return traces.pass_over(name, error, notes),

@@ -1,6 +1,7 @@
 use crate::Baseline;
 use neuroglot_data::{DataError, Split};
 use neuroglot_eval::EvalError;
+use neuroglot_fit::FitError;
 use thiserror::Error;
 
 /// Why a baseline cannot be fitted or scored.
@@ -23,15 +24,13 @@ pub enum BaselineError {
         /// The split without a trial.
         split: Split,
     },
-    /// The eigenvalues of a matrix were not found.
-    #[error(
-        "session {eid}: the {size} covariates of a regression could not be decorrelated: check the counts"
-    )]
-    Eigenvalues {
+    /// The covariates of a session cannot be regressed on.
+    #[error("session {eid}: {source}; check the counts")]
+    Fit {
         /// Session id.
         eid: String,
-        /// Rows of the matrix.
-        size: usize,
+        /// What is wrong with them.
+        source: FitError,
     },
     /// The sessions are wrong.
     #[error(transparent)]

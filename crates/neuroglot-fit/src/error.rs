@@ -124,14 +124,14 @@ pub enum FitError {
         /// What is allowed.
         range: &'static str,
     },
-    /// The eigendecomposition of the sample products failed.
+    /// The eigenvalues of products of features or covariates were not found.
     #[error(
-        "features: the eigendecomposition of the products of {samples} samples did not converge; \
-         check the features for values of extreme size"
+        "features: the eigendecomposition of a {size} × {size} matrix of their products did not converge; \
+         check for values of extreme size"
     )]
     Eigendecomposition {
-        /// Samples in the decomposition.
-        samples: usize,
+        /// Rows of the matrix.
+        size: usize,
     },
     /// Logistic regression did not converge.
     #[error(

@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use crate::folds::stratified_k_fold_of_two;
 use crate::lbfgs::minimise;
+use crate::loss::logistic_loss;
 use crate::principal_scores::PrincipalScores;
 use crate::selection::{check_grid, first_best, mean_over_folds};
 use crate::{Features, FitError, SampleProducts};
@@ -148,7 +149,7 @@ impl<'a> Regression<'a> {
             let mut loss = 0.0;
             for (margin, sign) in margins.iter_mut().zip(signs) {
                 let signed = sign * *margin;
-                loss += (-signed.abs()).exp().ln_1p() + (-signed).max(0.0);
+                loss += logistic_loss(signed);
                 // From here on the derivative of the loss by the margin.
                 *margin = -sign * probability(-signed);
             }

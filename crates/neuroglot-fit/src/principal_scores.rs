@@ -1,13 +1,10 @@
 //! Samples in the coordinates of their principal components.
 
-use faer::diag::Diag;
-use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::evd::{ComputeEigenvectors, self_adjoint_evd, self_adjoint_evd_scratch};
 use faer::linalg::matmul::matmul;
-use faer::prelude::default;
 use faer::{Accum, Mat, MatRef, Par};
 
 use crate::folds::Split;
+use crate::symmetric::symmetric_eigen;
 use crate::{FitError, SampleProducts};
 
 /// Samples rotated to the principal components of the fitted ones: as few coordinates as there are fitted samples,
@@ -81,28 +78,6 @@ impl PrincipalScores {
 
 fn mean(products: MatRef<'_, f64>, row: usize) -> f64 {
     products.row(row).iter().sum::<f64>() / products.ncols() as f64
-}
-
-/// Eigenvalues, ascending, and eigenvectors, in columns. Sequential, so that the rounding does not depend on the
-/// number of threads: the splits run in parallel instead.
-///
-/// # Errors
-/// [`FitError::Eigendecomposition`] if they are not found.
-pub fn symmetric_eigen(symmetric: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<f64>), FitError> {
-    let samples = symmetric.nrows();
-    let mut eigenvalues = Diag::zeros(samples);
-    let mut eigenvectors = Mat::zeros(samples, samples);
-    let scratch = self_adjoint_evd_scratch::<f64>(samples, ComputeEigenvectors::Yes, Par::Seq, default());
-    self_adjoint_evd(
-        symmetric,
-        eigenvalues.as_mut(),
-        Some(eigenvectors.as_mut()),
-        Par::Seq,
-        MemStack::new(&mut MemBuffer::new(scratch)),
-        default(),
-    )
-    .map_err(|_| FitError::Eigendecomposition { samples })?;
-    Ok((eigenvalues.column_vector().iter().copied().collect(), eigenvectors))
 }
 
 #[cfg(test)]

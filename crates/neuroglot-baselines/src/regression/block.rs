@@ -1,6 +1,7 @@
 //! Tasks as regressions: which units are predicted together, and which of the others each of them sees.
 
 use neuroglot_eval::{Task, TestTrials};
+use neuroglot_fit::HiddenColumns;
 
 /// Units predicted from the same covariates, of which each may see only some.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,9 +49,10 @@ impl Block {
         Self { inputs: units.clone(), targets: units, hidden, hidden_from: places.collect() }
     }
 
-    /// Covariates of each set of hidden inputs, of `per_unit` covariates a unit.
-    pub fn hidden_columns(&self, per_unit: usize) -> Vec<Vec<usize>> {
+    /// Covariates that are hidden from each target, of `per_unit` covariates a unit.
+    pub fn hidden_from_targets(&self, per_unit: usize) -> HiddenColumns {
         let columns = |place: &usize| place * per_unit..(place + 1) * per_unit;
-        self.hidden.iter().map(|places| places.iter().flat_map(columns).collect()).collect()
+        let sets = self.hidden.iter().map(|places| places.iter().flat_map(columns).collect()).collect();
+        HiddenColumns::new(sets, self.hidden_from.clone())
     }
 }

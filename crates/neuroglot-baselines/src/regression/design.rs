@@ -2,8 +2,8 @@
 
 use crate::counts::Counts;
 use crate::time_filter::TimeFilter;
+use neuroglot_fit::Covariates;
 use rayon::prelude::*;
-use std::borrow::Cow;
 
 /// What a rate is before covariates tell more, and what covariates are departures from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,33 +34,8 @@ pub(crate) enum Scale {
     Unit,
 }
 
-/// Covariates, `[row, column]`: a row per trial and bin, and per unit a column for each filter, side by side.
-#[derive(Debug, Clone)]
-pub(crate) struct Covariates {
-    pub rows: usize,
-    pub columns: usize,
-    pub values: Vec<f64>,
-}
-
-impl Covariates {
-    /// The columns of some units, `per_unit` each.
-    pub fn of_units(&self, units: &[usize], per_unit: usize) -> Cow<'_, Self> {
-        let columns = units.len() * per_unit;
-        if columns == self.columns {
-            return Cow::Borrowed(self);
-        }
-        let mut values = vec![0.0; self.rows * columns];
-        let rows = values.par_chunks_mut(columns.max(1)).zip(self.values.par_chunks(self.columns));
-        rows.for_each(|(out, row)| {
-            for (out, unit) in out.chunks_mut(per_unit).zip(units) {
-                out.copy_from_slice(&row[unit * per_unit..][..per_unit]);
-            }
-        });
-        Cow::Owned(Self { rows: self.rows, columns, values })
-    }
-}
-
-/// How counts become covariates, as found on training trials.
+/// How counts become covariates, as found on training trials: a row per trial and bin, and per unit a column for each filter,
+/// side by side.
 pub(crate) struct Design {
     filters: Vec<TimeFilter>,
     /// Subtracted, `[bin, column]`.
@@ -210,7 +185,7 @@ mod tests {
         assert_eq!((design.train.rows, design.train.columns), (2, 4));
         // Bin 1 of unit 0 does not vary, whatever the mean over time does: scaled by the first filter, both are 0.
         assert!(design.train.values.iter().all(|value| *value == 0.0));
-        let chosen = design.train.of_units(&[1], 2);
+        let chosen = design.train.groups(&[1], 2);
         assert_eq!((chosen.rows, chosen.columns, chosen.values.len()), (2, 2, 4));
     }
 }

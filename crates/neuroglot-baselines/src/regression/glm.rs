@@ -1,11 +1,10 @@
 //! Poisson regression with a logarithmic link: `y ~ Poisson(exp(ln b + a + x · w))` with `b` the unit's mean or PSTH, an
-//! intercept `a` and an L2 penalty on `w` ([`super::poisson`]).
+//! intercept `a` and an L2 penalty on `w` ([`PoissonRegressions`]).
 
 use super::design::{Design, Intercept, Scale};
-use super::gram::Gram;
-use super::poisson::{Regressions, Weights};
-use super::{BestFilters, Block, Covariates, Filters, Predicted, RegressionTask};
+use super::{BestFilters, Block, Filters, Predicted, RegressionTask};
 use crate::BaselineError;
+use neuroglot_fit::{Covariates, Gram, HiddenColumns, PoissonRegressions, PoissonWeights};
 use std::f64::consts::LN_2;
 
 /// Penalties λ to choose from, in the order in which they are tried: each fit starts from the one before.
@@ -60,13 +59,13 @@ struct GlmBlock<'a> {
     block: &'a Block,
     per_unit: usize,
     gram: Gram,
-    hidden: Vec<Vec<usize>>,
+    hidden: HiddenColumns,
     /// `[row, target]`.
     counts: Vec<f64>,
     /// `ln b`, of the bins of training rows and of those scored, `[bin, target]`.
     fitted_offsets: Vec<f64>,
     scored_offsets: Vec<f64>,
-    weights: Weights,
+    weights: PoissonWeights,
 }
 
 impl<'a> GlmBlock<'a> {
@@ -77,8 +76,8 @@ impl<'a> GlmBlock<'a> {
         intercept: Intercept,
     ) -> Result<Self, BaselineError> {
         let per_unit = design.per_unit();
-        let covariates = design.train.of_units(&block.inputs, per_unit);
-        let gram = Gram::of(&covariates).ok_or_else(|| task.no_eigenvalues(covariates.columns))?;
+        let covariates = design.train.groups(&block.inputs, per_unit);
+        let gram = Gram::of(&covariates).map_err(|error| task.cannot_fit(error))?;
         let offsets = |first| -> Vec<f64> {
             task.base(intercept, first, &block.targets).iter().map(|rate| rate.ln()).collect()
         };
@@ -86,30 +85,29 @@ impl<'a> GlmBlock<'a> {
             block,
             per_unit,
             gram,
-            hidden: block.hidden_columns(per_unit),
+            hidden: block.hidden_from_targets(per_unit),
             counts: task.splits.train.part(design.first_bin(), &block.targets),
             fitted_offsets: offsets(design.first_bin()),
             scored_offsets: offsets(task.first_scored),
-            weights: Weights::zero(covariates.columns, block.targets.len()),
+            weights: PoissonWeights::zero(covariates.columns, block.targets.len()),
         })
     }
 
     /// Fits from where the last fit ended.
     fn fit(&mut self, design: &Design, penalty: f64) {
-        let regressions = Regressions {
-            covariates: &design.train.of_units(&self.block.inputs, self.per_unit),
+        let regressions = PoissonRegressions {
+            covariates: &design.train.groups(&self.block.inputs, self.per_unit),
             gram: &self.gram,
             counts: &self.counts,
             offsets: &self.fitted_offsets,
             hidden: &self.hidden,
-            hidden_from: &self.block.hidden_from,
         };
         self.weights = regressions.fit(penalty, &self.weights, TOLERANCE);
     }
 
     /// Spikes/bin, `[row, target]`, from covariates of all units.
     fn rates(&self, task: &RegressionTask<'_>, covariates: &Covariates) -> Vec<f64> {
-        let covariates = covariates.of_units(&self.block.inputs, self.per_unit);
+        let covariates = covariates.groups(&self.block.inputs, self.per_unit);
         let log_rates = self.weights.log_rates(&covariates, &self.scored_offsets);
         let mut rates: Vec<f64> = log_rates.into_iter().map(f64::exp).collect();
         task.bound(self.block, f64::MIN_POSITIVE, &mut rates);

@@ -9,13 +9,7 @@
 
 mod block;
 mod design;
-mod exponential;
-#[cfg(test)]
-mod fixture;
 mod glm;
-mod gram;
-mod poisson;
-mod products;
 mod reduced_rank;
 mod ridge;
 
@@ -24,7 +18,7 @@ pub(crate) use reduced_rank::reduced_rank;
 pub(crate) use ridge::ridge;
 
 use block::Block;
-use design::{Covariates, Intercept};
+use design::Intercept;
 
 use crate::BaselineError;
 use crate::choice::{Best, bits, mean_bits, seconds};
@@ -33,6 +27,7 @@ use crate::psth::Psth;
 use crate::time_filter::{TimeFilter, seen_before};
 use neuroglot_data::Session;
 use neuroglot_eval::{Task, TestTrials};
+use neuroglot_fit::FitError;
 
 /// Standard deviations of Gaussians to choose from, s: one filter, or two side by side.
 const WIDTHS: [&[f64]; 4] = [&[0.02], &[0.06], &[0.02, 0.12], &[0.05, 0.3]];
@@ -168,6 +163,15 @@ impl<'a> RegressionTask<'a> {
         rows.flat_map(|row| units.iter().map(|unit| row[*unit])).collect()
     }
 
+    /// Counts of a block's targets in the training trials, less what a regression starts from, from a bin on,
+    /// `[row, target]`.
+    pub fn residuals(&self, first: usize, block: &Block, intercept: Intercept) -> Vec<f64> {
+        let mut residuals = self.splits.train.part(first, &block.targets);
+        let base = self.base(intercept, first, &block.targets);
+        residuals.iter_mut().zip(base.iter().cycle()).for_each(|(count, base)| *count -= base);
+        residuals
+    }
+
     /// Keeps the rates `[row, target]` of a block from below its units' floors and above what they ever reached. A floor
     /// is a share of the unit's mean rate.
     pub fn bound(&self, block: &Block, floor: f64, rates: &mut [f64]) {
@@ -226,8 +230,8 @@ impl<'a> RegressionTask<'a> {
         self.blocks.iter().map(of_block).collect()
     }
 
-    /// The error of covariates whose eigenvalues were not found.
-    pub fn no_eigenvalues(&self, size: usize) -> BaselineError {
-        BaselineError::Eigenvalues { eid: self.eid.to_owned(), size }
+    /// The error of covariates that cannot be regressed on.
+    pub fn cannot_fit(&self, source: FitError) -> BaselineError {
+        BaselineError::Fit { eid: self.eid.to_owned(), source }
     }
 }

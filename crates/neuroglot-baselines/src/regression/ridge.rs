@@ -1,14 +1,10 @@
-//! Ridge regression: `y = b + x · w` with `b` the unit's mean or PSTH, which minimises
-//! `mean over rows of (y − b − x · w)² + λ ‖w‖²` with hidden covariates left out (scikit-learn's `Ridge` with
-//! `alpha = λ · rows` and no intercept). A rate is kept above a share of the unit's mean, which is chosen too, since a
+//! Ridge regression: `y = b + x · w` with `b` the unit's mean or PSTH, fitted by [`Ridge`]. A rate is kept above a share of the unit's mean, which is chosen too, since a
 //! line knows no sign.
 
 use super::design::{Design, Intercept, Scale};
-use super::gram::Gram;
-use super::products::{times, transposed_times};
-use super::{BestFilters, Block, Covariates, Filters, Predicted, RegressionTask};
+use super::{BestFilters, Block, Filters, Predicted, RegressionTask};
 use crate::BaselineError;
-use faer::Mat;
+use neuroglot_fit::{Covariates, Mat, Ridge};
 
 /// Penalties λ to choose from, in the order in which they are tried.
 const PENALTIES: [f64; 8] = [30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01];
@@ -39,7 +35,7 @@ fn path(
     let validation = design.covariates(&task.splits.validation, task.first_scored);
     let mut before = f64::NEG_INFINITY;
     for penalty in PENALTIES {
-        let weights: Vec<Mat<f64>> = blocks.iter().map(|block| block.solve(penalty)).collect();
+        let weights: Vec<Mat<f64>> = blocks.iter().map(|block| block.ridge.weights(penalty)).collect();
         let rates = |covariates: &Covariates| -> Vec<Vec<f64>> {
             blocks.iter().zip(&weights).map(|(block, weights)| block.rates(covariates, weights)).collect()
         };
@@ -74,10 +70,7 @@ fn path(
 struct RidgeBlock<'a> {
     block: &'a Block,
     per_unit: usize,
-    gram: Gram,
-    hidden: Vec<Vec<usize>>,
-    /// `Xᵀ (y − b) / rows`, `[column, target]`, rotated for the Gram matrix.
-    rotated: Mat<f64>,
+    ridge: Ridge,
     /// `b`, spikes/bin, `[scored bin, target]`.
     base: Vec<f64>,
 }
@@ -90,54 +83,19 @@ impl<'a> RidgeBlock<'a> {
         intercept: Intercept,
     ) -> Result<Self, BaselineError> {
         let per_unit = design.per_unit();
-        let covariates = design.train.of_units(&block.inputs, per_unit);
-        let gram = Gram::of(&covariates).ok_or_else(|| task.no_eigenvalues(covariates.columns))?;
-        let mut residuals = task.splits.train.part(design.first_bin(), &block.targets);
-        let base = task.base(intercept, design.first_bin(), &block.targets);
-        residuals.iter_mut().zip(base.iter().cycle()).for_each(|(count, base)| *count -= base);
-        let mut right = transposed_times(&covariates, &residuals, block.targets.len());
-        for column in right.as_mut().col_iter_mut() {
-            column.iter_mut().for_each(|value| *value /= covariates.rows as f64);
-        }
-        let hidden = block.hidden_columns(per_unit);
+        let covariates = design.train.groups(&block.inputs, per_unit);
+        let residuals = task.residuals(design.first_bin(), block, intercept);
+        let ridge = Ridge::new(&covariates, &residuals, block.hidden_from_targets(per_unit));
+        let ridge = ridge.map_err(|error| task.cannot_fit(error))?;
         let base = task.base(intercept, task.first_scored, &block.targets);
-        let rotated = gram.rotated(&right);
-        Ok(Self { block, per_unit, gram, hidden, rotated, base })
-    }
-
-    fn solve(&self, penalty: f64) -> Mat<f64> {
-        self.gram.solve_hidden(&self.rotated, penalty, &self.hidden, &self.block.hidden_from)
+        Ok(Self { block, per_unit, ridge, base })
     }
 
     /// Spikes/bin, `[row, target]`, from covariates of all units; may be negative.
     fn rates(&self, covariates: &Covariates, weights: &Mat<f64>) -> Vec<f64> {
-        let covariates = covariates.of_units(&self.block.inputs, self.per_unit);
-        let mut rates = times(&covariates, weights.as_ref(), |_, _| ());
+        let covariates = covariates.groups(&self.block.inputs, self.per_unit);
+        let mut rates = covariates.times(weights.as_ref());
         rates.iter_mut().zip(self.base.iter().cycle()).for_each(|(rate, base)| *rate += base);
         rates
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::fixture::{assert_close, covariates, hidden, numbers, problem};
-    use super::*;
-
-    #[test]
-    fn weights_are_those_of_scikit_learn() {
-        let problem = problem("ridge");
-        let covariates = covariates(&problem);
-        let (hidden, hidden_from) = hidden();
-        let mut right = transposed_times(&covariates, &numbers(&problem["targets"]), hidden_from.len());
-        right /= faer::Scale(covariates.rows as f64);
-        let gram = Gram::of(&covariates).unwrap();
-        for fit in problem["fits"].as_array().unwrap() {
-            let penalty = fit["penalty"].as_f64().unwrap();
-            let found = gram.solve_hidden(&gram.rotated(&right), penalty, &hidden, &hidden_from);
-            for (target, expected) in fit["targets"].as_array().unwrap().iter().enumerate() {
-                let name = format!("penalty {penalty}, target {target}");
-                assert_close(found.col_as_slice(target), &numbers(expected), 1e-9, &name);
-            }
-        }
     }
 }

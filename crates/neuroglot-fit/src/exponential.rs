@@ -11,7 +11,7 @@ const LN_2_LOW: f64 = 1.908_214_929_270_587_7e-10;
 
 /// Replaces each value x by eˣ, to a relative error of 1e-15, with the machine's vector instructions: the library's
 /// function takes most of a Poisson regression's time. Below −700 and above 700 the result is that of the bound.
-pub(super) fn exponentials(values: &mut [f64]) {
+pub(crate) fn exponentials(values: &mut [f64]) {
     pulp::Arch::new().dispatch(|| values.iter_mut().for_each(|value| *value = exponential(*value)));
 }
 

@@ -24,9 +24,9 @@ pub enum CommandError {
     /// What was asked for cannot be done.
     #[error("{0}")]
     Failed(String),
-    /// Something is left that this process may not do, or not yet.
+    /// Work is left for other processes or for later: the same command is to be run again.
     #[error("{0}")]
-    Again(String),
+    Unfinished(String),
     /// Standard output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Output(std::io::Error),
@@ -74,7 +74,7 @@ impl CommandError {
     /// 2 where the command line asks for something that cannot be (as clap's own errors do), 75 where the same command
     /// is to be run again (EX_TEMPFAIL of `sysexits.h`), 1 for all else.
     pub fn exit_code(&self) -> ExitCode {
-        if let CommandError::Again(_) = self {
+        if let CommandError::Unfinished(_) = self {
             return ExitCode::from(75);
         }
         #[cfg(feature = "network")]

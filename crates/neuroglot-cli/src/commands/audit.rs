@@ -5,9 +5,9 @@ use crate::runs::loaded_run::{CheckpointOption, open_model};
 use crate::runs::output_format;
 use crate::runs::overlap::{in_words, listed};
 use crate::terminal::console::Console;
-use crate::terminal::number::counted;
 use crate::terminal::text_table::TextTable;
 use clap::Args;
+use neuroglot::data::number::counted;
 use neuroglot::eval::TableColumns;
 use neuroglot::eval::audit::{
     AuditedSession, Generation, Overlap, SeenModel, SessionAudit, TrialOverlap, TrialsSeen, Verdict,

@@ -8,7 +8,7 @@ use crate::runs::output_format;
 use crate::runs::sessions;
 use crate::terminal::console::Console;
 use crate::terminal::stop_notice::say_when_stopped;
-use crate::workflows::baseline_fit::{Fitting, not_made_for};
+use crate::workflows::baseline_fit::{BaselineFit, not_made_for};
 use crate::workflows::model_evaluation::check_replaceable;
 use clap::Args;
 use neuroglot::baselines::Baseline;
@@ -131,11 +131,11 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError>
     let sessions = sessions::read(&paths, &config.data.filter(), console)?;
     let paths = sessions::absolute(&paths)?;
     let (mut blocks, mut objects) = (Vec::new(), Map::new());
-    let saying = say_when_stopped("no baseline was finished yet, and none is kept");
+    let notice = say_when_stopped("no baseline was finished yet, and none is kept");
     let count = baselines.len();
     for (place, baseline) in baselines.into_iter().enumerate() {
         let title = if count == 1 { String::new() } else { format!("{baseline} ({} of {count})", place + 1) };
-        let fitting = Fitting {
+        let fit = BaselineFit {
             title: &title,
             baseline,
             sessions: &sessions,
@@ -146,8 +146,8 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError>
             out: &arguments.out.join(baseline.name()),
             earlier: Earlier::unless(arguments.fresh),
         };
-        let evaluation = fitting.run(console)?;
-        saying.change(format!(
+        let evaluation = fit.run(console)?;
+        notice.change(format!(
             "{} of {count} baselines are kept in {}; name the others to go on",
             place + 1,
             arguments.out.display()

@@ -60,7 +60,7 @@ impl Check {
 /// # Errors
 /// A device that cannot be opened or that computes wrongly.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
-    let machine = Machine::found(rayon::current_num_threads());
+    let machine = Machine::detect(rayon::current_num_threads());
     if !arguments.json {
         console.result(&machine)?;
     }

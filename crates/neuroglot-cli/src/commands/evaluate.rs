@@ -6,11 +6,12 @@ use crate::reports::ceilings;
 use crate::runs::kept_scores::Earlier;
 use crate::runs::loaded_run::CheckpointOption;
 use crate::terminal::console::Console;
-use crate::terminal::number::{counted, decimal};
+use crate::terminal::number::decimal;
 use crate::terminal::text_table::TextTable;
-use crate::workflows::model_evaluation::Evaluating;
+use crate::workflows::model_evaluation::ModelEvaluation;
 use clap::Args;
 use neuroglot::data::BehaviourKind;
+use neuroglot::data::number::counted;
 use neuroglot::eval::results::{DecodingResult, IntervalValue, SessionEvaluation, TaskResult};
 use neuroglot::eval::summary_json;
 use std::path::PathBuf;
@@ -64,7 +65,7 @@ pub struct Arguments {
 /// # Errors
 /// A run, checkpoint or session that cannot be used, an unknown task, a folder that cannot be written.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
-    let evaluating = Evaluating {
+    let evaluation = ModelEvaluation {
         run: &arguments.run,
         checkpoint: arguments.checkpoint.name(),
         sessions: &arguments.sessions,
@@ -74,7 +75,7 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         advises: true,
         compute: &arguments.device.with_threads(threads),
     };
-    let evaluation = evaluating.run(console)?;
+    let evaluation = evaluation.run(console)?;
     if arguments.json {
         return console.json(&summary_json(&evaluation));
     }

@@ -8,7 +8,7 @@ use crate::runs::sessions;
 use crate::terminal::console::Console;
 use crate::terminal::shell::word;
 use crate::workflows::fine_tune_settings;
-use crate::workflows::training_run::{Training, note_if_finished};
+use crate::workflows::training_run::{TrainingRun, note_if_finished};
 use clap::Args;
 use neuroglot::data::Session;
 use neuroglot::files::OutputLock;
@@ -40,7 +40,7 @@ pub struct Arguments {
     out: PathBuf,
     /// Settings that the new run shares with the command for learning curves.
     #[command(flatten)]
-    options: fine_tune_settings::Options,
+    options: fine_tune_settings::FineTuneOptions,
     /// Train on so many trials of each session only, drawn by the seed; more hold all of fewer [default: all]
     #[arg(long, value_name = "N")]
     trials: Option<usize>,
@@ -96,13 +96,13 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         let base = ModelFolder::open(run, config.init.from_checkpoint.name())?;
         overlap::warn(base.config(), &sessions, &paths, Warn::OfTestTrials, console)?;
     }
-    let training = Training {
+    let training = TrainingRun {
         title: "",
         config: &config,
         sessions: &sessions,
         paths: &sessions::absolute(&paths)?,
         out: &arguments.out,
-        again: &format!("`neuroglot finetune --resume --out {}`", word(&arguments.out)),
+        resume_command: &format!("`neuroglot finetune --resume --out {}`", word(&arguments.out)),
         start: if arguments.resume { Start::Resume } else { Start::Fresh },
         compute: &arguments.device.with_threads(threads),
     };

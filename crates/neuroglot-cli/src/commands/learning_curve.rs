@@ -47,7 +47,7 @@ pub struct Arguments {
     scratch: bool,
     /// Settings of the runs.
     #[command(flatten)]
-    options: fine_tune_settings::Options,
+    options: fine_tune_settings::FineTuneOptions,
     /// Print learning-curve.json
     #[arg(long)]
     json: bool,

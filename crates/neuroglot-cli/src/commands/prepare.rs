@@ -3,12 +3,12 @@
 use crate::CommandError;
 use crate::machine::share::share;
 use crate::terminal::console::{Console, one_line};
-use crate::terminal::number::counted;
 #[cfg(feature = "network")]
-use crate::workflows::download::{Fetching, Remote};
-use crate::workflows::preparation::{Failure, Place, Preparing};
+use crate::workflows::downloads::{Downloads, Remote};
+use crate::workflows::preparation_run::{Failure, Place, PreparationRun};
 use clap::Args;
 use neuroglot::data::SplitKind;
+use neuroglot::data::number::counted;
 #[cfg(feature = "network")]
 use neuroglot::fetch::{FetchError, HubRepository};
 use neuroglot::prepare::{
@@ -301,24 +301,24 @@ struct ConfigFile {
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError> {
     let preparation = arguments.preparation()?;
     #[cfg(feature = "network")]
-    let fetching = Fetching::new(&arguments.downloads());
+    let downloads = Downloads::new(&arguments.downloads());
     let shard = arguments.many.shard()?;
     #[cfg(feature = "network")]
-    let sources = arguments.places(&fetching, shard.count() > 1)?;
+    let sources = arguments.places(&downloads, shard.count() > 1)?;
     #[cfg(not(feature = "network"))]
     let sources = arguments.places()?;
     let mine: Vec<Place> = (sources.into_iter().enumerate())
         .filter(|(index, _)| shard.is(index % shard.count()))
         .map(|(_, source)| source)
         .collect();
-    let preparing = Preparing {
+    let preparation = PreparationRun {
         preparation: &preparation,
         out: &arguments.out,
         limits: arguments.many.limits(),
         #[cfg(feature = "network")]
-        fetching: &fetching,
+        downloads: &downloads,
     };
-    let (outcomes, failures) = preparing.run(&mine, console);
+    let (outcomes, failures) = preparation.run(&mine, console);
     if arguments.json {
         let sessions: Vec<Value> = outcomes.iter().map(in_json).collect();
         let failures: Vec<Value> = failures
@@ -456,7 +456,7 @@ impl Arguments {
     /// All sources; what archives hold is listed. One that cannot be asked is a source that fails, unless several processes
     /// share the list: they have to see the same.
     #[cfg(feature = "network")]
-    fn places(&self, fetching: &Fetching, is_shared: bool) -> Result<Vec<Place>, CommandError> {
+    fn places(&self, downloads: &Downloads, is_shared: bool) -> Result<Vec<Place>, CommandError> {
         let listed = |name: String, remotes: Result<Vec<Remote>, FetchError>| match remotes {
             Ok(remotes) => Ok(remotes.into_iter().map(Place::There).collect()),
             Err(error @ (FetchError::Name { .. } | FetchError::Pattern { .. })) => Err(error),
@@ -468,18 +468,18 @@ impl Arguments {
         for source in self.sources()? {
             match source.starts_with("s3://") {
                 true => {
-                    let objects = fetching.s3(&source.parse()?, glob);
+                    let objects = downloads.s3(&source.parse()?, glob);
                     places.extend(listed(source, objects)?);
                 }
                 false => places.push(Place::Here(source.into())),
             }
         }
         if let Some(id) = &self.remote.dandi {
-            places.extend(listed(format!("DANDI:{id}"), fetching.dandi(&id.parse()?, glob))?);
+            places.extend(listed(format!("DANDI:{id}"), downloads.dandi(&id.parse()?, glob))?);
         }
         for repository in &self.remote.hub {
             let repository: HubRepository = repository.parse()?;
-            places.extend(listed(format!("hub:{repository}"), fetching.hub(&repository, glob))?);
+            places.extend(listed(format!("hub:{repository}"), downloads.hub(&repository, glob))?);
         }
         self.check_eid(&places)?;
         Ok(places)

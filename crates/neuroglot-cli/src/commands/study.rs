@@ -6,10 +6,10 @@ use crate::machine::compute::DeviceOptions;
 use crate::machine::share::share;
 use crate::reports::study::report_of_study;
 use crate::terminal::console::Console;
-use crate::terminal::number::counted;
 use crate::terminal::text_table::TextTable;
-use crate::workflows::study_cells::{Outcome, StudyRun};
+use crate::workflows::study_cells::{Outcome, StudyCells};
 use clap::Args;
+use neuroglot::data::number::counted;
 use neuroglot::study::{
     Cell, Shard, State, StudyFile, StudyFolder, StudyResults, StudySessions, cells, gather,
 };
@@ -81,7 +81,7 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     let cells = cells(&file, &sessions)?;
     let folder = StudyFolder::new(&arguments.out);
     let compute = arguments.device.with_threads(threads);
-    let study = StudyRun { file: &file, folder: &folder, cells: &cells, compute: &compute };
+    let study = StudyCells { file: &file, folder: &folder, cells: &cells, compute: &compute };
     if arguments.dry_run {
         return list(arguments, &study, console);
     }
@@ -121,7 +121,7 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
 fn verdict(outcome: &Outcome) -> Result<(), CommandError> {
     match *outcome {
         Outcome { failed: 0, left: 0, .. } => Ok(()),
-        Outcome { failed: 0, left, .. } => Err(CommandError::Again(format!(
+        Outcome { failed: 0, left, .. } => Err(CommandError::Unfinished(format!(
             "{} left to other processes or waiting for them: run the same command again once they are done",
             counted(left, "cell")
         ))),
@@ -142,11 +142,11 @@ impl Arguments {
 /// Writes tables, `study.json` and the page, whose path it returns.
 fn report(
     arguments: &Arguments,
-    study: &StudyRun,
+    study: &StudyCells,
     sessions: &StudySessions,
     console: &Console,
 ) -> Result<PathBuf, CommandError> {
-    let StudyRun { file, folder, cells, .. } = *study;
+    let StudyCells { file, folder, cells, .. } = *study;
     let methods = gather(file, folder, cells)?;
     if methods.is_empty() {
         let problem = "no scored cell is finished yet; run the study first, without --report-only";
@@ -188,7 +188,7 @@ fn command(arguments: &Arguments) -> String {
     command
 }
 
-fn list(arguments: &Arguments, study: &StudyRun, console: &Console) -> Result<(), CommandError> {
+fn list(arguments: &Arguments, study: &StudyCells, console: &Console) -> Result<(), CommandError> {
     let shard = arguments.shard()?;
     let count = shard.map_or(arguments.shards.unwrap_or(1) as usize, Shard::count);
     let (shares, states) = (Shard::assign(study.cells, count), study.states()?);

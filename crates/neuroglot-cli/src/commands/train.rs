@@ -6,7 +6,7 @@ use crate::runs::run_summary::{as_json, in_words};
 use crate::runs::sessions;
 use crate::terminal::console::Console;
 use crate::terminal::shell::word;
-use crate::workflows::training_run::{Training, note_if_finished};
+use crate::workflows::training_run::{TrainingRun, note_if_finished};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use neuroglot::files::OutputLock;
@@ -123,13 +123,13 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         arguments.sessions.clone()
     };
     let sessions = sessions::read(&paths, &config.data.filter(), console)?;
-    let training = Training {
+    let training = TrainingRun {
         title: "",
         config: &config,
         sessions: &sessions,
         paths: &sessions::absolute(&paths)?,
         out: &arguments.out,
-        again: &format!("`neuroglot train --resume --out {}`", word(&arguments.out)),
+        resume_command: &format!("`neuroglot train --resume --out {}`", word(&arguments.out)),
         start: if arguments.resume { Start::Resume } else { Start::Fresh },
         compute: &arguments.device.with_threads(threads),
     };

@@ -11,6 +11,7 @@ use crate::terminal::progress::EvaluationBar;
 use crate::terminal::shell::word;
 use crate::terminal::text_table::TextTable;
 use clap::Args;
+use neuroglot::data::number::counted;
 use neuroglot::eval::results::IntervalValue;
 use neuroglot::eval::{EvaluationOptions, Translation, translate, translation_json, translation_table};
 use neuroglot::files::{OutputLock, replace_file};
@@ -117,6 +118,6 @@ fn in_words(translation: &Translation) -> String {
         );
         table.push(row);
     }
-    let trials = crate::terminal::number::counted(translation.trials, "test trial");
+    let trials = counted(translation.trials, "test trial");
     format!("{}  {trials}, bits/spike [95 %]\n{table}", translation.eid)
 }

@@ -14,8 +14,8 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// Looks; the processor computes on so many threads.
-    pub fn found(threads: usize) -> Self {
+    /// Asks the driver for its GPUs; the processor computes on `threads` threads.
+    pub fn detect(threads: usize) -> Self {
         let usable = |index: usize| CudaDevice::<CudaDriver>::open(index, Precision::F32);
         let gpus = match devices() {
             Ok(devices) if devices.is_empty() => {

@@ -3,7 +3,7 @@
 use std::fs::read_to_string;
 use std::path::Path;
 
-/// Bytes where it cannot be told.
+/// Bytes assumed where the system does not say.
 const UNKNOWN: u64 = 8_000_000_000;
 
 /// Memory of this machine or, where a scheduler or a container allows less, that; bytes.
@@ -13,17 +13,17 @@ pub fn usable() -> u64 {
 
 /// As [`usable`], by the files of Linux below `root`.
 fn usable_below(root: &Path) -> u64 {
-    let machine = told(&root.join("proc/meminfo"), "MemTotal:").unwrap_or(UNKNOWN);
+    let machine = proc_bytes(&root.join("proc/meminfo"), "MemTotal:").unwrap_or(UNKNOWN);
     allowed_below(root).map_or(machine, |allowed| allowed.min(machine))
 }
 
 /// The most memory this process has held, bytes; only Linux says.
 pub fn peak() -> Option<u64> {
-    told(Path::new("/proc/self/status"), "VmHWM:")
+    proc_bytes(Path::new("/proc/self/status"), "VmHWM:")
 }
 
-/// The bytes that a file of `/proc` tells in a line `NAME: 1 kB`.
-fn told(file: &Path, name: &str) -> Option<u64> {
+/// Reads the line `NAME: 1 kB` of a file in `/proc`, in bytes.
+fn proc_bytes(file: &Path, name: &str) -> Option<u64> {
     let text = read_to_string(file).ok()?;
     let line = text.lines().find_map(|line| line.strip_prefix(name))?;
     let kibibytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;

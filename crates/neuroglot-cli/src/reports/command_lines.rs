@@ -9,27 +9,27 @@ use neuroglot::eval::results::{Evaluation, SessionEvaluation};
 use neuroglot::train::{Checkpoint, EpochRecord, ImportSource, RunConfig, RunFolder, RunInfo, SessionTable};
 use std::path::{Path, PathBuf};
 
-/// The commands that make a run again, those of the runs that it started from first. `told` holds the runs whose commands
-/// were given already, which are not given again.
+/// The commands that make a run again, those of the runs that it started from first. `listed` holds the runs whose commands
+/// are in the page already, which are not repeated.
 ///
 /// # Errors
 /// A file of the run that cannot be read or understood.
-pub fn commands_of_run(folder: &RunFolder, told: &mut Vec<PathBuf>) -> Result<Vec<String>, CommandError> {
+pub fn commands_of_run(folder: &RunFolder, listed: &mut Vec<PathBuf>) -> Result<Vec<String>, CommandError> {
     let mut commands = Vec::new();
-    add_commands(folder, told, &mut commands)?;
+    add_commands(folder, listed, &mut commands)?;
     Ok(commands)
 }
 
 fn add_commands(
     folder: &RunFolder,
-    told: &mut Vec<PathBuf>,
+    listed: &mut Vec<PathBuf>,
     commands: &mut Vec<String>,
 ) -> Result<(), CommandError> {
     let place = std::fs::canonicalize(folder.path()).unwrap_or_else(|_| folder.path().to_owned());
-    if told.contains(&place) {
+    if listed.contains(&place) {
         return Ok(());
     }
-    told.push(place);
+    listed.push(place);
     let (config, info) = (folder.config()?, folder.info()?);
     let run = comment_word(folder.path());
     if let Some(source) = &info.imported {
@@ -49,7 +49,7 @@ fn add_commands(
             return Ok(());
         };
         if let Some(base) = run_of(base) {
-            add_commands(&base, told, commands)?;
+            add_commands(&base, listed, commands)?;
         }
         let what = format!("finetune {}", word(base));
         commands.push(training_command(&what, &config.settings_beside(&settings), &info, folder.path()));

@@ -6,8 +6,9 @@ use crate::reports::command_lines::{commands_of_run, evaluation_command, was_imp
 use crate::runs::beside_psth;
 use crate::runs::named_run::{NamedRun, ScoredFolder};
 use crate::runs::run_summary::rise_in_words;
-use crate::terminal::number::{counted, duration};
+use crate::terminal::number::duration;
 use crate::terminal::shell::word;
+use neuroglot::data::number::counted;
 use neuroglot::eval::results::Evaluation;
 use neuroglot::model::{Architecture, ModelConfig};
 use neuroglot::report::{Curve, Report, RunSection};
@@ -23,12 +24,12 @@ const VALIDATION_PANEL: &str = "validation bits/spike, pooled over units";
 /// # Errors
 /// A file of a run that cannot be read or understood.
 pub fn report_of_runs(runs: &[NamedRun], title: Option<&str>, out: &Path) -> Result<Report, CommandError> {
-    let (mut sections, mut commands, mut told) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut sections, mut commands, mut listed) = (Vec::new(), Vec::new(), Vec::new());
     for run in runs {
         match &run.folder {
             ScoredFolder::Run(folder) => {
                 let section = section(run, folder)?;
-                commands.extend(commands_of_run(folder, &mut told)?);
+                commands.extend(commands_of_run(folder, &mut listed)?);
                 if let Some(evaluation) = &section.evaluation {
                     commands.push(evaluation_command(folder, evaluation)?);
                 }

@@ -1,6 +1,6 @@
 //! The report of a study: what holds for all of it, and the methods whose single units are shown.
 
-use crate::terminal::number::counted;
+use neuroglot::data::number::counted;
 use neuroglot::report::{RunSection, StudyReport};
 use neuroglot::study::{Method, MethodScores, StudyFile, StudyResults, TrainedMethod, method_name};
 use neuroglot::train::MaskPool;

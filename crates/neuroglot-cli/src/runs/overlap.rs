@@ -2,8 +2,8 @@
 
 use crate::CommandError;
 use crate::terminal::console::Console;
-use crate::terminal::number::counted;
 use neuroglot::data::Session;
+use neuroglot::data::number::counted;
 use neuroglot::eval::audit::{AuditedSession, Generation, Overlap, SeenModel, SessionAudit, TrialOverlap};
 use neuroglot::train::CheckpointConfig;
 use std::path::PathBuf;

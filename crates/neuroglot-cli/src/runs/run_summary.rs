@@ -1,6 +1,7 @@
 //! How a run went, for every command that makes one.
 
-use crate::terminal::number::{counted, decimal, duration};
+use crate::terminal::number::{decimal, duration};
+use neuroglot::data::number::counted;
 use neuroglot::train::{EpochRecord, LateRise, RunConfig, SelectBy, Summary, late_rise};
 use serde_json::{Value, json};
 use std::path::Path;

@@ -1,4 +1,6 @@
-//! Numbers as people read them.
+//! Numbers as people read them on a terminal; the general ones are in `neuroglot::data::number`.
+
+use neuroglot::data::number;
 
 /// A length of time with the two largest units that matter: `8.3 s`, `4 min 2 s`, `3 h 10 min`.
 pub fn duration(seconds: f64) -> String {
@@ -11,28 +13,14 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
-/// Three decimals with a true minus sign, `n/a` where there is no number.
+/// A score with three decimals, `n/a` where there is none.
 pub fn decimal(value: Option<f64>) -> String {
-    match value {
-        Some(value) if value.is_finite() => {
-            let text = format!("{value:.3}");
-            // Nothing is left of a small negative number but its sign.
-            if text == "-0.000" { "0.000".to_owned() } else { text.replace('-', "−") }
-        }
-        _ => "n/a".to_owned(),
-    }
+    number::decimal(value.unwrap_or(f64::NAN), 3)
 }
 
 /// As [`decimal`], with a plus where it is positive.
 pub fn signed(value: f64) -> String {
-    let text = decimal(Some(value));
-    if value > 0.0 && text != "0.000" { format!("+{text}") } else { text }
-}
-
-/// `1 session`, `2 sessions`.
-pub fn counted(count: usize, what: &str) -> String {
-    let ending = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{ending}")
+    number::signed(value, 3)
 }
 
 #[cfg(test)]
@@ -50,10 +38,6 @@ mod tests {
         assert_eq!(
             [Some(-0.12345), Some(f64::NAN), None, Some(2.0)].map(decimal),
             ["−0.123", "n/a", "n/a", "2.000"]
-        );
-        assert_eq!(
-            [0.5, -0.5, 0.0, 1e-9, -1e-9].map(signed),
-            ["+0.500", "−0.500", "0.000", "0.000", "0.000"]
         );
     }
 }

@@ -1,9 +1,10 @@
 //! How a long command shows that it is alive: a bar on a terminal, a line now and then elsewhere.
 
 use crate::terminal::console::Console;
-use crate::terminal::number::{counted, decimal, duration};
-use crate::terminal::stop_notice::{Saying, say_when_stopped};
+use crate::terminal::number::{decimal, duration};
+use crate::terminal::stop_notice::{StopNotice, say_when_stopped};
 use indicatif::{ProgressBar, ProgressStyle};
+use neuroglot::data::number::counted;
 use neuroglot::data::text::printable;
 use neuroglot::eval::EvaluationProgress;
 use neuroglot::train::{EpochRecord, Observer, Step};
@@ -119,22 +120,23 @@ impl Observer for TrainingProgress {
 
 /// What of a run is kept should it be stopped, and how it goes on.
 pub struct Kept {
-    saying: Saying,
+    notice: StopNotice,
     run: String,
-    again: String,
+    resume_command: String,
 }
 
 impl Kept {
-    /// Nothing yet of the run in this folder, which goes on with `again`.
-    pub fn nothing(run: &Path, again: &str) -> Self {
-        let (run, again) = (run.display().to_string(), again.to_owned());
-        let saying = say_when_stopped(format!("nothing of {run} was saved yet; {again} begins again"));
-        Self { saying, run, again }
+    /// Nothing yet of the run in this folder, which goes on with `resume_command`.
+    pub fn nothing(run: &Path, resume_command: &str) -> Self {
+        let (run, resume_command) = (run.display().to_string(), resume_command.to_owned());
+        let notice =
+            say_when_stopped(format!("nothing of {run} was saved yet; {resume_command} begins again"));
+        Self { notice, run, resume_command }
     }
 
     fn say(&self, what: &str) {
-        let Self { saying, run, again } = self;
-        saying.change(format!("{run} keeps {what}; {again} goes on from there"));
+        let Self { notice, run, resume_command } = self;
+        notice.change(format!("{run} keeps {what}; {resume_command} goes on from there"));
     }
 }
 

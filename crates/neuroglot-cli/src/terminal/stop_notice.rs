@@ -6,18 +6,18 @@ static WORDS: Mutex<Vec<(u64, String)>> = Mutex::new(Vec::new());
 
 /// What is to be said of work under way; forgotten when dropped.
 #[must_use]
-pub struct Saying(u64);
+pub struct StopNotice(u64);
 
 /// Has it said, should the process be asked to stop while this is held, what is kept and how the work goes on. Of work
 /// inside other work, the inner words come first.
-pub fn say_when_stopped(words: impl Into<String>) -> Saying {
+pub fn say_when_stopped(words: impl Into<String>) -> StopNotice {
     let mut all = locked(&WORDS);
     let id = all.last().map_or(0, |(last, _)| last + 1);
     all.push((id, words.into()));
-    Saying(id)
+    StopNotice(id)
 }
 
-impl Saying {
+impl StopNotice {
     /// Says something else from now on.
     pub fn change(&self, words: impl Into<String>) {
         if let Some((_, known)) = locked(&WORDS).iter_mut().find(|(id, _)| *id == self.0) {
@@ -26,7 +26,7 @@ impl Saying {
     }
 }
 
-impl Drop for Saying {
+impl Drop for StopNotice {
     fn drop(&mut self) {
         locked(&WORDS).retain(|(id, _)| *id != self.0);
     }

@@ -1,4 +1,4 @@
-//! Fitting a baseline, scoring it and keeping what was found, for every command that fits baselines.
+//! The fit of a baseline: fits, scores and keeps the results, for every command that fits baselines.
 
 use crate::CommandError;
 use crate::runs::baseline_folder::{BaselineFolder, BaselineInfo};
@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 /// A baseline, what it is fitted to, and where it is kept.
-pub struct Fitting<'a> {
+pub struct BaselineFit<'a> {
     /// In front of progress lines.
     pub title: &'a str,
     /// Which one.
@@ -37,7 +37,7 @@ pub struct Fitting<'a> {
     pub earlier: Earlier,
 }
 
-impl Fitting<'_> {
+impl BaselineFit<'_> {
     /// Fits to all sessions, scores, and writes the baseline's folder.
     ///
     /// # Errors

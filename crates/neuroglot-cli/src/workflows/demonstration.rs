@@ -8,8 +8,8 @@ use crate::runs::kept_scores::Earlier;
 use crate::runs::named_run;
 use crate::terminal::console::Console;
 use crate::terminal::shell::word;
-use crate::workflows::model_evaluation::Evaluating;
-use crate::workflows::training_run::Training;
+use crate::workflows::model_evaluation::ModelEvaluation;
+use crate::workflows::training_run::TrainingRun;
 use neuroglot::data::SimulatorConfig;
 use neuroglot::files::OutputLock;
 use neuroglot::train::{Recipe, Start};
@@ -47,18 +47,18 @@ pub fn run(out: &Path, seed: u64, compute: &Compute, console: &Console) -> Resul
         let own = [format!("mask.scheme={mask}"), format!("seed={seed}")];
         let settings: Vec<String> = SETTINGS.map(str::to_owned).into_iter().chain(own).collect();
         let run = out.join(mask);
-        let training = Training {
+        let training = TrainingRun {
             title: mask,
             config: &Recipe::Neuroglot.defaults().changed(None, &settings)?,
             sessions: &sessions,
             paths: &paths,
             out: &run,
-            again: &format!("`neuroglot train --resume --out {}`", word(&run)),
+            resume_command: &format!("`neuroglot train --resume --out {}`", word(&run)),
             start: Start::Fresh,
             compute,
         };
         training.run(console)?;
-        let evaluating = Evaluating {
+        let evaluation = ModelEvaluation {
             run: &run,
             checkpoint: None,
             sessions: &[],
@@ -68,7 +68,7 @@ pub fn run(out: &Path, seed: u64, compute: &Compute, console: &Console) -> Resul
             advises: true,
             compute,
         };
-        evaluating.run(console)?;
+        evaluation.run(console)?;
     }
     let runs = named_run::open(&names.map(|name| out.join(name)))?;
     let page = out.join("report.html");

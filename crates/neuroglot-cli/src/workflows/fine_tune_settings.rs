@@ -9,9 +9,9 @@ use neuroglot::train::{
 };
 use std::path::{Path, PathBuf};
 
-/// What may be asked for.
+/// Options of the commands that start a run from another one.
 #[derive(Debug, Args)]
-pub struct Options {
+pub struct FineTuneOptions {
     /// What stays as it is in RUN
     #[arg(long, value_enum, value_name = "WHAT")]
     freeze: Option<FreezeName>,
@@ -57,7 +57,7 @@ fn name(value: impl ValueEnum) -> String {
     value.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned())
 }
 
-impl Options {
+impl FineTuneOptions {
     /// The settings with what is asked for; `own` are settings of the command.
     ///
     /// # Errors

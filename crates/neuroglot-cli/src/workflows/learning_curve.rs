@@ -7,8 +7,8 @@ use crate::runs::named_run::evaluation_folder;
 use crate::terminal::console::Console;
 use crate::terminal::stop_notice::say_when_stopped;
 use crate::workflows::fine_tune_settings::from_scratch;
-use crate::workflows::model_evaluation::Evaluating;
-use crate::workflows::training_run::Training;
+use crate::workflows::model_evaluation::ModelEvaluation;
+use crate::workflows::training_run::TrainingRun;
 use neuroglot::data::{Session, Split};
 use neuroglot::eval::results::Evaluation;
 use neuroglot::eval::{Task, read_evaluation};
@@ -86,7 +86,7 @@ impl LearningCurve<'_> {
             return Err(CommandError::Usage(problem));
         }
         let starts = if self.scratch { &STARTS[..] } else { &STARTS[..1] };
-        let _saying = say_when_stopped(format!("finished points are kept in {}", self.out.display()));
+        let _notice = say_when_stopped(format!("finished points are kept in {}", self.out.display()));
         let mut points: Vec<Point> = Vec::new();
         for trials in self.trials {
             for start in starts {
@@ -115,13 +115,13 @@ impl LearningCurve<'_> {
         };
         // A point is gone on with, and not made again, where it was begun: training checks that settings are the same.
         let begun = run.join("config.toml").exists();
-        let training = Training {
+        let training = TrainingRun {
             title: &format!("{start}, {trials} trials"),
             config: &config,
             sessions: std::slice::from_ref(self.session),
             paths: &[self.path.to_owned()],
             out: &run,
-            again: "the same command",
+            resume_command: "the same command",
             start: if begun { Start::Resume } else { Start::Fresh },
             compute: self.compute,
         };
@@ -133,7 +133,7 @@ impl LearningCurve<'_> {
             // Behaviours are decoded with all training trials: they say nothing of few.
             let tasks: Vec<String> = Task::ALL.map(|task| task.name().to_owned()).into();
             let paths = [self.path.to_owned()];
-            let evaluating = Evaluating {
+            let evaluation = ModelEvaluation {
                 run: &run,
                 checkpoint: None,
                 sessions: &paths,
@@ -143,7 +143,7 @@ impl LearningCurve<'_> {
                 advises: false,
                 compute: self.compute,
             };
-            evaluating.run(console)?
+            evaluation.run(console)?
         };
         Ok(Point { start, trials, steps: summary.steps, run, scores: scores(&evaluation) })
     }

@@ -3,10 +3,10 @@
 pub mod baseline_fit;
 pub mod demonstration;
 #[cfg(feature = "network")]
-pub mod download;
+pub mod downloads;
 pub mod fine_tune_settings;
 pub mod learning_curve;
 pub mod model_evaluation;
-pub mod preparation;
+pub mod preparation_run;
 pub mod study_cells;
 pub mod training_run;

@@ -1,4 +1,4 @@
-//! Evaluating a run and keeping what was found, for every command that evaluates.
+//! The evaluation of a run: scores it and keeps the results, for every command that evaluates.
 
 use crate::CommandError;
 use crate::machine::compute::Compute;
@@ -22,7 +22,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What to evaluate, and where to keep it.
-pub struct Evaluating<'a> {
+pub struct ModelEvaluation<'a> {
     /// A run folder, or that of a checkpoint.
     pub run: &'a Path,
     /// `best` or `last`; `None` takes the best one of a run.
@@ -41,7 +41,7 @@ pub struct Evaluating<'a> {
     pub compute: &'a Compute,
 }
 
-impl Evaluating<'_> {
+impl ModelEvaluation<'_> {
     /// Evaluates, and writes the folder of results.
     ///
     /// # Errors
@@ -59,7 +59,7 @@ impl Evaluating<'_> {
         let source = kept_scores::source(&run.config.data, &options).with("weights", &run.weights);
         kept_scores::check(&out, self.earlier, &source, &sessions, &options, console)?;
         overlap::warn(&run.checkpoint, &sessions, &paths, Warn::OfBase, console)?;
-        let _saying = say_when_stopped(format!(
+        let _notice = say_when_stopped(format!(
             "nothing of this evaluation is kept, and what was in {} is as it was",
             out.display()
         ));

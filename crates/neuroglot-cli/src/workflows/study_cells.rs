@@ -1,4 +1,4 @@
-//! Making the cells of a study: one process's share, cell by cell, beside other processes.
+//! The cells of a study, made by one process's share, cell by cell, beside other processes.
 
 use crate::CommandError;
 use crate::machine::compute::Compute;
@@ -7,16 +7,16 @@ use crate::runs::named_run::evaluation_folder;
 use crate::runs::sessions;
 use crate::terminal::console::{Console, one_line};
 use crate::terminal::stop_notice::say_when_stopped;
-use crate::workflows::baseline_fit::Fitting;
-use crate::workflows::model_evaluation::{Evaluating, check_replaceable};
-use crate::workflows::training_run::Training;
+use crate::workflows::baseline_fit::BaselineFit;
+use crate::workflows::model_evaluation::{ModelEvaluation, check_replaceable};
+use crate::workflows::training_run::TrainingRun;
 use neuroglot::baselines::Baseline;
 use neuroglot::study::{Cell, Method, State, StudyFile, StudyFolder, finetuning_settings};
 use neuroglot::train::{RunConfig, RunFolder, Start};
 use std::path::{Path, PathBuf};
 
 /// A study and where it is made.
-pub struct StudyRun<'a> {
+pub struct StudyCells<'a> {
     /// What is to be done.
     pub file: &'a StudyFile,
     /// Where it is kept.
@@ -50,17 +50,17 @@ enum Attempt {
     Waiting(String),
 }
 
-impl StudyRun<'_> {
+impl StudyCells<'_> {
     /// Makes all cells for which `is_mine` holds and that are not finished.
     ///
-    /// A cell that fails is told of, and the others are made nevertheless. One that another process works on is left to
+    /// A cell that fails is reported, and the others are made nevertheless. One that another process works on is left to
     /// it, and one that needs an unfinished cell is left for the next time; both are tried again as long as something
     /// gets done.
     ///
     /// # Errors
     /// A folder that cannot be written, or a finished cell of other settings.
     pub fn make(&self, is_mine: impl Fn(usize) -> bool, console: &Console) -> Result<Outcome, CommandError> {
-        let _saying = say_when_stopped(format!(
+        let _notice = say_when_stopped(format!(
             "finished cells are kept in {}; the same command goes on with the others",
             self.folder.path().display()
         ));
@@ -154,19 +154,19 @@ impl StudyRun<'_> {
         let begun = folder.join("config.toml").exists().then(|| RunFolder::open(folder)).transpose()?;
         let config = self.config(cell, begun.as_ref())?;
         let sessions = sessions::read(paths, &config.data.filter(), &Console::new(true))?;
-        let training = Training {
+        let training = TrainingRun {
             title,
             config: &config,
             sessions: &sessions,
             paths,
             out: folder,
-            again: "the same command",
+            resume_command: "the same command",
             start: if begun.is_some() { Start::Resume } else { Start::Fresh },
             compute: self.compute,
         };
         training.run(console)?;
         if cell.is_scored() {
-            let evaluating = Evaluating {
+            let evaluation = ModelEvaluation {
                 run: folder,
                 checkpoint: Some(&self.file.checkpoint),
                 sessions: paths,
@@ -177,7 +177,7 @@ impl StudyRun<'_> {
                 advises: false,
                 compute: self.compute,
             };
-            evaluating.run(console)?;
+            evaluation.run(console)?;
         }
         Ok(())
     }
@@ -204,7 +204,7 @@ impl StudyRun<'_> {
         check_replaceable(&evaluation_folder(folder))?;
         let settings = &cell.settings;
         let sessions = sessions::read(paths, &settings.data.filter(), &Console::new(true))?;
-        let fitting = Fitting {
+        let fit = BaselineFit {
             title: baseline.name(),
             baseline,
             sessions: &sessions,
@@ -215,6 +215,6 @@ impl StudyRun<'_> {
             out: folder,
             earlier: Earlier::Replaced,
         };
-        fitting.run(console).map(drop)
+        fit.run(console).map(drop)
     }
 }

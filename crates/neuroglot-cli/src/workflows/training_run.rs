@@ -1,4 +1,4 @@
-//! Training with a progress bar, for every command that trains.
+//! A training run with a progress bar, for every command that trains.
 
 use crate::CommandError;
 use crate::machine::compute::Compute;
@@ -9,7 +9,7 @@ use neuroglot::train::{RunConfig, RunFolder, Start, Summary, train};
 use std::path::{Path, PathBuf};
 
 /// What to train, and where.
-pub struct Training<'a> {
+pub struct TrainingRun<'a> {
     /// In front of progress lines; empty where there is only one run.
     pub title: &'a str,
     /// All settings.
@@ -21,22 +21,23 @@ pub struct Training<'a> {
     /// The run folder.
     pub out: &'a Path,
     /// The command that goes on with it once it is stopped, in words.
-    pub again: &'a str,
+    pub resume_command: &'a str,
     /// Whether the run begins or goes on.
     pub start: Start,
     /// Where to compute.
     pub compute: &'a Compute,
 }
 
-impl Training<'_> {
+impl TrainingRun<'_> {
     /// Trains.
     ///
     /// # Errors
     /// Those of [`train`], and a device that cannot be opened.
     pub fn run(&self, console: &Console) -> Result<Summary, CommandError> {
         let device = self.compute.open(console)?.device;
-        let mut progress = TrainingProgress::new(self.title, Kept::nothing(self.out, self.again), console);
-        let Training { config, sessions, paths, out, start, .. } = *self;
+        let mut progress =
+            TrainingProgress::new(self.title, Kept::nothing(self.out, self.resume_command), console);
+        let TrainingRun { config, sessions, paths, out, start, .. } = *self;
         Ok(train(config, sessions, paths, out, start, device, &mut progress)?)
     }
 }

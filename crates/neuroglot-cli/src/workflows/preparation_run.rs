@@ -1,4 +1,4 @@
-//! Preparing sources, with a bar that shows how far it is.
+//! Sessions made of many sources, with a bar that shows how far it is.
 
 use crate::terminal::console::{Console, one_line};
 use crate::terminal::stop_notice::say_when_stopped;
@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 pub enum Place {
     Here(PathBuf),
     #[cfg(feature = "network")]
-    There(crate::workflows::download::Remote),
+    There(crate::workflows::downloads::Remote),
     /// An archive that could not be asked what it holds, and why.
     #[cfg(feature = "network")]
     Unlisted {
@@ -35,13 +35,13 @@ impl Place {
 }
 
 /// What is made of which sources.
-pub struct Preparing<'a> {
+pub struct PreparationRun<'a> {
     pub preparation: &'a Preparation,
     pub out: &'a Path,
     pub limits: Limits,
     /// Brings what is elsewhere.
     #[cfg(feature = "network")]
-    pub fetching: &'a crate::workflows::download::Fetching,
+    pub downloads: &'a crate::workflows::downloads::Downloads,
 }
 
 /// A source that could not be prepared.
@@ -50,10 +50,10 @@ pub struct Failure {
     pub error: String,
 }
 
-impl Preparing<'_> {
+impl PreparationRun<'_> {
     /// Prepares all, several at a time, and goes on after one fails. Both results are in the order of the sources.
     pub fn run(&self, sources: &[Place], console: &Console) -> (Vec<Outcome>, Vec<Failure>) {
-        let _saying = say_when_stopped(format!(
+        let _notice = say_when_stopped(format!(
             "finished sessions are kept in {}; the same command goes on with the others",
             self.out.display()
         ));
@@ -67,8 +67,8 @@ impl Preparing<'_> {
             Place::Here(path) => Ok(path.clone()),
             #[cfg(feature = "network")]
             Place::There(remote) => {
-                let path = self.fetching.download(remote, console);
-                path.map_err(|error| PrepareError::Download(crate::workflows::download::problem(&error)))
+                let path = self.downloads.download(remote, console);
+                path.map_err(|error| PrepareError::Download(crate::workflows::downloads::problem(&error)))
             }
             #[cfg(feature = "network")]
             Place::Unlisted { problem, .. } => Err(PrepareError::Download(problem.clone())),

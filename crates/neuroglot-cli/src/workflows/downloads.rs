@@ -1,4 +1,4 @@
-//! Sources that are downloaded first.
+//! Sources that are elsewhere: listing them, and bringing them here.
 
 use crate::terminal::console::{Console, one_line};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -18,8 +18,8 @@ pub enum Remote {
     S3(S3Object),
 }
 
-/// Lists and downloads.
-pub struct Fetching {
+/// The archives that sources are listed in and downloaded from.
+pub struct Downloads {
     dandi: DandiClient,
     hub: HubClient,
     s3: S3Client,
@@ -27,7 +27,7 @@ pub struct Fetching {
     downloads: PathBuf,
 }
 
-impl Fetching {
+impl Downloads {
     /// With the tokens and addresses of the environment.
     pub fn new(downloads: &Path) -> Self {
         let mut dandi = DandiClient::from_env();

@@ -8,7 +8,7 @@ use crate::trials::Trials;
 use crate::{EvalError, EvaluationOptions};
 use neuroglot_data::{Behaviour, Session, Split};
 use neuroglot_fit::{Features, LogisticCv, MultinomialCv, RidgeCv, SampleProducts};
-use neuroglot_model::{Prompt, Scheme};
+use neuroglot_masks::{Prompt, Scheme};
 use neuroglot_train::MaskPool;
 
 /// Decodes each behaviour in turn; what a session lacks is skipped with a word.

@@ -3,7 +3,8 @@
 use crate::trials::Trials;
 use crate::{EvalError, Task};
 use neuroglot_data::first_forward_bin;
-use neuroglot_model::{CachedTokens, CachedTokensPart, Model, ModelError, Prompt, Regions};
+use neuroglot_masks::{Prompt, Regions};
+use neuroglot_model::{CachedTokens, CachedTokensPart, Model, ModelError};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 

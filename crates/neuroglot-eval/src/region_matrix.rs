@@ -4,8 +4,8 @@ use crate::holdout::Predictor;
 use crate::results::{IntervalValue, RegionMatrix, UnitScores};
 use crate::test_trials::TestTrials;
 use crate::{EvalError, EvaluationOptions};
+use neuroglot_masks::Prompt;
 use neuroglot_metrics::{bits_per_spike, bootstrap_mean};
-use neuroglot_model::Prompt;
 
 /// Predicts from one region at a time, all others hidden.
 ///

@@ -3,7 +3,7 @@
 use crate::EvalError;
 use crate::decoding_target::name_and_kind;
 use neuroglot_data::{Behaviour, Session, first_forward_bin};
-use neuroglot_model::{Prompt, Scheme};
+use neuroglot_masks::{Prompt, Scheme};
 use neuroglot_train::MaskPool;
 
 /// A masking task on test trials.
@@ -201,8 +201,8 @@ mod tests {
 
     #[test]
     fn a_single_scheme_model_is_asked_with_the_prompt_it_learned() {
-        assert_eq!(Task::InterRegion.prompt(MaskPool::MultiTask), Prompt::InterRegion);
-        assert_eq!(Task::InterRegion.prompt(MaskPool::Single(Scheme::Temporal)), Prompt::Neuron);
-        assert_eq!(Task::CoSmoothing.prompt(MaskPool::Single(Scheme::Causal)), Prompt::Causal);
+        assert_eq!(Task::InterRegion.prompt(MaskPool::MultiTask), Prompt(Scheme::InterRegion));
+        assert_eq!(Task::InterRegion.prompt(MaskPool::Single(Scheme::Temporal)), Prompt(Scheme::Neuron));
+        assert_eq!(Task::CoSmoothing.prompt(MaskPool::Single(Scheme::Causal)), Prompt(Scheme::Causal));
     }
 }

@@ -8,7 +8,7 @@ use crate::scoring::Scored;
 use crate::trials::{Trials, part};
 use crate::{EvalError, EvaluationOptions, Task};
 use neuroglot_data::{Session, Split};
-use neuroglot_model::Regions;
+use neuroglot_masks::Regions;
 
 /// The test trials of one session, on which predictions are scored, by whatever method they were made.
 pub struct TestTrials<'a> {

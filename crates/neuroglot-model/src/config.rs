@@ -1,7 +1,8 @@
 //! Sizes and options of the model.
 
 use crate::layers::TransformerSettings;
-use crate::{AttentionCost, ModelError, NormKind, PatchLayout, PatchTail, Regions, SessionShape};
+use crate::{AttentionCost, ModelError, NormKind, PatchLayout, PatchTail, SessionShape};
+use neuroglot_masks::{Prompt, Regions};
 use serde::{Deserialize, Serialize};
 
 /// Most floating-point operations of attention in the forward pass of one trial: about two minutes of two cores.
@@ -78,6 +79,17 @@ pub struct ModelConfig {
     pub patch_tail: PatchTail,
     /// NDT2: no patch holds units of two regions, and each token is told its region.
     pub region_patches: bool,
+    /// Prompts, by the schemes they announce, in the order of their rows.
+    pub prompts: Vec<Prompt>,
+}
+
+/// A prompt of a model.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct PromptRow {
+    /// Its row of the prompt embedding.
+    pub row: usize,
+    /// Whether bins see only themselves and earlier bins.
+    pub is_causal: bool,
 }
 
 impl Default for ModelConfig {
@@ -96,6 +108,7 @@ impl Default for ModelConfig {
             patch: 128,
             patch_tail: PatchTail::default(),
             region_patches: false,
+            prompts: Prompt::PUBLISHED.to_vec(),
         }
     }
 }
@@ -117,6 +130,17 @@ impl ModelConfig {
             norm: self.norm,
             rope: self.rope,
         }
+    }
+
+    /// The row of a prompt, and how bins attend under it.
+    ///
+    /// # Errors
+    /// [`ModelError::Prompt`] names the prompts that there are.
+    pub(crate) fn prompt_row(&self, prompt: Prompt) -> Result<PromptRow, ModelError> {
+        let row = self.prompts.iter().position(|known| *known == prompt);
+        let names = || self.prompts.iter().map(|known| known.name()).collect::<Vec<_>>().join(", ");
+        let row = row.ok_or_else(|| ModelError::Prompt { prompt: prompt.name(), known: names() })?;
+        Ok(PromptRow { row, is_causal: prompt.is_causal() })
     }
 
     /// How the units of a session stand in patches, from the region acronym of each.
@@ -182,6 +206,14 @@ impl ModelConfig {
         }
         if !(1..=4096).contains(&self.patch) {
             return fail("patch", &self.patch, "it must lie between 1 and 4096");
+        }
+        for (row, prompt) in self.prompts.iter().enumerate() {
+            if self.prompts[..row].contains(prompt) {
+                return fail("prompts", prompt, "it has two rows, keep one");
+            }
+        }
+        if self.prompts.is_empty() {
+            return fail("prompts", &"[]", "a model has at least one prompt");
         }
         if self.architecture != Architecture::Ndt2 {
             if self.region_patches {

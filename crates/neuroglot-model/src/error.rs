@@ -40,6 +40,14 @@ pub enum ModelError {
         /// Length given.
         found: usize,
     },
+    /// The model has no such prompt.
+    #[error("the model has no prompt `{prompt}`, but {known}: it was trained without it")]
+    Prompt {
+        /// Name of the prompt.
+        prompt: &'static str,
+        /// Names of those that it has.
+        known: String,
+    },
     /// The device failed.
     #[error(transparent)]
     Engine(#[from] EngineError),

@@ -1,7 +1,7 @@
-//! Masks, tokens, blocks and log-rates of multi-task-masking models.
+//! Tokens, blocks and log-rates of multi-task-masking models.
 //!
 //! A model reads spike counts `[trial, bin, unit]` of one session with some entries hidden (set to 0) and predicts a
-//! log-rate, ln(spikes/bin), for every entry. [`Scheme`] and [`Mask`] say what is hidden and what the loss counts;
+//! log-rate, ln(spikes/bin), for every entry. `neuroglot-masks` says what is hidden and what the loss counts;
 //! [`ModelConfig`] builds a [`Model`]: NDT1-stitch has a token per bin and a stitcher per session, NDT2 a token per patch
 //! of units and bin.
 //!
@@ -13,23 +13,17 @@ mod context;
 mod error;
 mod initialisation;
 mod layers;
-mod mask;
 mod model;
 mod network;
 mod networks;
 mod parameter_info;
 mod parameters;
-mod regions;
-mod scheme;
 mod session_shape;
 mod unit_rows;
 
 pub use config::{Architecture, ModelConfig};
 pub use error::{AttentionCost, ModelError};
 pub use layers::{NormKind, PatchLayout, PatchTail};
-pub use mask::{Mask, MaskRatios};
 pub use model::{CachedTokens, CachedTokensPart, Model, ModelWeights, TrainingBatch, Update};
 pub use parameter_info::{ParameterInfo, Role, StitcherPart};
-pub use regions::Regions;
-pub use scheme::{Prompt, Scheme};
 pub use session_shape::SessionShape;

@@ -5,7 +5,7 @@
 //! memory for each batch shape), and run forward and backward. One that adds something to the log-rates of another adds
 //! it in [`Pass::forward`] and carries the same `log_rates_gradient` to it in [`Pass::backward`].
 
-use crate::Prompt;
+use crate::config::PromptRow;
 use crate::context::{Context, DropoutKey};
 use crate::layers::{NormMemory, SpikeMemory};
 use crate::unit_rows::UnitRows;
@@ -51,10 +51,10 @@ pub(crate) trait Pass: Send + Sync {
     fn write_constants(&self, _device: &mut dyn Device) {}
 
     /// Computes log-rates of the inputs.
-    fn forward(&self, cx: &mut Context<'_>, prompt: Prompt);
+    fn forward(&self, cx: &mut Context<'_>, prompt: PromptRow);
 
     /// Carries the gradient of the log-rates to all parameters that this session's batches have one for.
-    fn backward(&self, cx: &mut Context<'_>, prompt: Prompt, log_rates_gradient: Slot);
+    fn backward(&self, cx: &mut Context<'_>, prompt: PromptRow, log_rates_gradient: Slot);
 }
 
 /// What the host writes and reads of a pass.
@@ -108,9 +108,9 @@ impl PassShape {
     }
 
     /// What tells its passes from others.
-    pub(crate) fn key(&self, prompt: Prompt, dropout: Option<DropoutKey>) -> PassKey {
+    pub(crate) fn key(&self, prompt: PromptRow, dropout: Option<DropoutKey>) -> PassKey {
         let kind = self.use_of as usize + 4 * usize::from(dropout.is_some());
-        [self.session, self.trials, self.outputs, kind, prompt.row(), usize::from(prompt.is_causal())]
+        [self.session, self.trials, self.outputs, kind, prompt.row, usize::from(prompt.is_causal)]
     }
 }
 
@@ -124,7 +124,7 @@ pub(crate) trait TokenCache {
     fn bins(&self, cx: &mut Context<'_>, memory: &TokenMemory);
 
     /// Computes the tokens in front of a trial's, in the first rows.
-    fn prefix(&self, cx: &mut Context<'_>, memory: &TokenMemory, prompt: Prompt);
+    fn prefix(&self, cx: &mut Context<'_>, memory: &TokenMemory, prompt: PromptRow);
 }
 
 /// Memory for tokens that are computed ahead of their trials.

@@ -1,13 +1,12 @@
 //! What users of the model rely on: trials, sessions, bins, seeds and threads do not mix.
 
 use neuroglot_engine::CpuDevice;
-use neuroglot_model::{
-    Model, ModelConfig, ModelError, NormKind, Prompt, SessionShape, TrainingBatch, Update,
-};
+use neuroglot_masks::{Prompt, Scheme};
+use neuroglot_model::{Model, ModelConfig, ModelError, NormKind, SessionShape, TrainingBatch, Update};
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-const PROMPTS: [Prompt; 4] = [Prompt::Neuron, Prompt::Causal, Prompt::InterRegion, Prompt::IntraRegion];
+const PROMPTS: [Prompt; 4] = Prompt::PUBLISHED;
 const BINS: usize = 9;
 const UNITS: usize = 7;
 
@@ -105,8 +104,8 @@ fn under_the_causal_prompt_a_block_shows_no_bin_its_future() {
     for config in variants() {
         let mut model = build(&ModelConfig { layers: 1, ..config }, BINS, &twins(), 1, 4);
         for bin in 1..BINS {
-            assert_eq!(change_before(&mut model, Prompt::Causal, bin), 0.0, "bin {bin}");
-            for prompt in [Prompt::Neuron, Prompt::InterRegion, Prompt::IntraRegion] {
+            assert_eq!(change_before(&mut model, Prompt(Scheme::Causal), bin), 0.0, "bin {bin}");
+            for prompt in [Prompt(Scheme::Neuron), Prompt(Scheme::InterRegion), Prompt(Scheme::IntraRegion)] {
                 assert!(change_before(&mut model, prompt, bin) > 1e-4, "{prompt:?}, bin {bin}");
             }
         }
@@ -118,14 +117,14 @@ fn stitchers_belong_to_one_session_even_where_unit_counts_are_equal() {
     let mut model = build(&small(), BINS, &twins(), 1, 5);
     let inputs = counts(2 * BINS * UNITS, 6);
     for (changed, other, eid) in [(0, 1, "first"), (1, 0, "second")] {
-        let before = [0, 1].map(|session| log_rates(&mut model, session, Prompt::Neuron, &inputs));
+        let before = [0, 1].map(|session| log_rates(&mut model, session, Prompt(Scheme::Neuron), &inputs));
         let own = stitchers(&model, eid);
         assert_eq!(own.len(), 4, "weight and bias on both sides");
         for index in own {
             let halved: Vec<f32> = model.read_parameter(index).iter().map(|value| value * 0.5).collect();
             model.write_parameter(index, &halved).unwrap();
         }
-        let after = [0, 1].map(|session| log_rates(&mut model, session, Prompt::Neuron, &inputs));
+        let after = [0, 1].map(|session| log_rates(&mut model, session, Prompt(Scheme::Neuron), &inputs));
         assert_ne!(before[changed], after[changed]);
         assert_eq!(before[other], after[other]);
     }
@@ -174,7 +173,7 @@ impl Trials {
         TrainingBatch {
             session,
             trials: self.trials,
-            prompt: Prompt::Neuron,
+            prompt: Prompt(Scheme::Neuron),
             inputs: &self.inputs,
             counts: &self.counts,
             target: &self.target,
@@ -208,7 +207,7 @@ fn predictions_drop_nothing() {
     let inputs = counts(2 * BINS * UNITS, 12);
     let [with, without] = [(0.4, 0.2), (0.0, 0.0)].map(|(dropout, embed_dropout)| {
         let mut model = build(&ModelConfig { dropout, embed_dropout, ..small() }, BINS, &twins(), 1, 13);
-        log_rates(&mut model, 0, Prompt::Neuron, &inputs)
+        log_rates(&mut model, 0, Prompt(Scheme::Neuron), &inputs)
     });
     assert_eq!(with, without);
 }
@@ -293,10 +292,10 @@ fn sessions_that_make_no_model_are_named() {
 fn log_rates_of_some_units_are_those_among_all() {
     let mut model = build(&small(), 6, &twins(), 1, 5);
     let inputs = counts(2 * 6 * UNITS, 1);
-    let all = log_rates(&mut model, 1, Prompt::Neuron, &inputs);
+    let all = log_rates(&mut model, 1, Prompt(Scheme::Neuron), &inputs);
     for units in [vec![UNITS - 1], vec![0, 2], (0..UNITS).collect()] {
         let mut some = vec![f32::NAN; 2 * 6 * units.len()];
-        model.log_rates_of(1, Prompt::Neuron, &units, 2, &inputs, &mut some).unwrap();
+        model.log_rates_of(1, Prompt(Scheme::Neuron), &units, 2, &inputs, &mut some).unwrap();
         let expected: Vec<f32> =
             all.chunks(UNITS).flat_map(|row| units.iter().map(|unit| row[*unit])).collect();
         for (some, all) in some.iter().zip(&expected) {
@@ -309,11 +308,11 @@ fn log_rates_of_some_units_are_those_among_all() {
 fn new_weights_of_a_session_are_used_at_once() {
     let mut model = build(&small(), 6, &twins(), 1, 5);
     let inputs = counts(6 * UNITS, 1);
-    let before = log_rates(&mut model, 0, Prompt::Neuron, &inputs);
+    let before = log_rates(&mut model, 0, Prompt(Scheme::Neuron), &inputs);
     let encoder = stitchers(&model, "first")[0];
     let zeros = vec![0.0; model.parameters()[encoder].values()];
     model.write_parameter(encoder, &zeros).unwrap();
-    assert_ne!(before, log_rates(&mut model, 0, Prompt::Neuron, &inputs));
+    assert_ne!(before, log_rates(&mut model, 0, Prompt(Scheme::Neuron), &inputs));
 }
 
 #[test]
@@ -321,9 +320,9 @@ fn log_rates_are_a_linear_map_of_the_activations() {
     for config in variants() {
         let mut model = build(&config, BINS, &twins(), 2, 1);
         let inputs = counts(2 * BINS * UNITS, 2);
-        let expected = log_rates(&mut model, 1, Prompt::Causal, &inputs);
+        let expected = log_rates(&mut model, 1, Prompt(Scheme::Causal), &inputs);
         let mut activations = vec![f32::NAN; 2 * BINS * 16];
-        model.activations(1, Prompt::Causal, 2, &inputs, &mut activations).unwrap();
+        model.activations(1, Prompt(Scheme::Causal), 2, &inputs, &mut activations).unwrap();
         let output = |part: &str| {
             let name = format!("stitch_decoder.stitch_decoder_dict.second.{part}");
             let index = model.parameters().iter().position(|info| info.name == name).unwrap();
@@ -354,7 +353,7 @@ fn a_frozen_trunk_counts_no_step_of_its_own_and_moves_nothing_shared() {
         let batch = TrainingBatch {
             session: 1,
             trials: 2,
-            prompt: Prompt::Neuron,
+            prompt: Prompt(Scheme::Neuron),
             inputs: &inputs,
             counts: &inputs,
             target: &target,

@@ -2,13 +2,14 @@
 //! predicted.
 
 use neuroglot_engine::CpuDevice;
+use neuroglot_masks::{Prompt, Scheme};
 use neuroglot_model::{
-    Architecture, Model, ModelConfig, NormKind, PatchTail, Prompt, SessionShape, TrainingBatch, Update,
+    Architecture, Model, ModelConfig, NormKind, PatchTail, SessionShape, TrainingBatch, Update,
 };
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
-const PROMPTS: [Prompt; 4] = [Prompt::Neuron, Prompt::Causal, Prompt::InterRegion, Prompt::IntraRegion];
+const PROMPTS: [Prompt; 4] = Prompt::PUBLISHED;
 const BINS: usize = 6;
 
 fn small() -> ModelConfig {
@@ -115,7 +116,11 @@ fn under_the_causal_prompt_a_block_shows_no_bin_its_future() {
                     let before = log_rates(&mut model, 0, prompt, &inputs);
                     let after = log_rates(&mut model, 0, prompt, &changed);
                     let earlier = largest_difference(&before[..bin * width], &after[..bin * width]);
-                    assert_eq!(earlier == 0.0, prompt == Prompt::Causal, "{prompt:?}, bin {bin}: {earlier}");
+                    assert_eq!(
+                        earlier == 0.0,
+                        prompt == Prompt(Scheme::Causal),
+                        "{prompt:?}, bin {bin}: {earlier}"
+                    );
                     // Every patch of its own bin sees the change, the ones in front of it too.
                     let own = bin * width..(bin + 1) * width;
                     for unit in 0..width {
@@ -136,7 +141,7 @@ fn sessions_share_all_but_a_row_of_the_session_embedding() {
     let mut model = build(&small(), 1, 5);
     let inputs = [0, 1, 2].map(|session| counts(2 * BINS * units(&model, session), 6));
     let predict = |model: &mut Model| {
-        [0, 1, 2].map(|session| log_rates(model, session, Prompt::Neuron, &inputs[session]))
+        [0, 1, 2].map(|session| log_rates(model, session, Prompt(Scheme::Neuron), &inputs[session]))
     };
     let before = predict(&mut model);
     let rows = parameter(&model, "encoder.embedder.embed_session.weight");
@@ -158,11 +163,13 @@ fn patches_of_a_region_share_its_embedding_in_every_session() {
         let index = parameter(model, &format!("encoder.embedder.embed_region.0.{acronym}"));
         let before = model.read_parameter(index);
         model.write_parameter(index, &[1.0, -1.0].repeat(8)).unwrap();
-        let found = [0, 1, 2].map(|session| log_rates(model, session, Prompt::Neuron, &inputs[session]));
+        let found =
+            [0, 1, 2].map(|session| log_rates(model, session, Prompt(Scheme::Neuron), &inputs[session]));
         model.write_parameter(index, &before).unwrap();
         found
     };
-    let before = [0, 1, 2].map(|session| log_rates(&mut model, session, Prompt::Neuron, &inputs[session]));
+    let before =
+        [0, 1, 2].map(|session| log_rates(&mut model, session, Prompt(Scheme::Neuron), &inputs[session]));
     for (acronym, of_session) in [
         ("CA1", [true, true, false]),
         ("DG", [true, false, true]),
@@ -197,7 +204,7 @@ impl Trials {
         TrainingBatch {
             session: self.session,
             trials: self.trials,
-            prompt: Prompt::Neuron,
+            prompt: Prompt(Scheme::Neuron),
             inputs: &self.inputs,
             counts: &self.counts,
             target: &self.target,
@@ -214,7 +221,7 @@ fn the_loss_counts_every_target_once_and_nothing_that_fills_a_patch() {
         let mut model = build(&config, 1, 8);
         for session in 0..3 {
             let trials = Trials::draw(session, 2, 9);
-            let log_rates = log_rates(&mut model, session, Prompt::Neuron, &trials.inputs);
+            let log_rates = log_rates(&mut model, session, Prompt(Scheme::Neuron), &trials.inputs);
             model.loss_and_gradients(&trials.batch(None)).unwrap();
             let entries = log_rates.iter().zip(&trials.counts).zip(&trials.target);
             let terms = entries.map(|((l, y), t)| f64::from(*t) * (f64::from(*l).exp() - f64::from(y * l)));
@@ -252,7 +259,8 @@ fn what_no_session_in_the_batch_uses_has_no_gradient() {
 fn gradients_are_those_of_the_loss() {
     // Central differences in every parameter; the golden run has no regions, no padding and no rotation.
     for config in variants() {
-        let mut model = build(&ModelConfig { hidden: 8, heads: 2, mlp: 8, layers: 1, ..config }, 1, 12);
+        let mut model =
+            build(&ModelConfig { hidden: 8, heads: 2, mlp: 8, layers: 1, ..config.clone() }, 1, 12);
         let trials = Trials::draw(0, 2, 13);
         model.loss_and_gradients(&trials.batch(None)).unwrap();
         let gradients: Vec<Vec<f32>> =
@@ -334,10 +342,10 @@ fn log_rates_of_some_units_are_those_among_all() {
         let mut model = build(&config, 1, 5);
         let width = units(&model, 0);
         let inputs = counts(2 * BINS * width, 1);
-        let all = log_rates(&mut model, 0, Prompt::Neuron, &inputs);
+        let all = log_rates(&mut model, 0, Prompt(Scheme::Neuron), &inputs);
         for units in [vec![width - 1], vec![0, 2], (0..width).collect()] {
             let mut some = vec![f32::NAN; 2 * BINS * units.len()];
-            model.log_rates_of(0, Prompt::Neuron, &units, 2, &inputs, &mut some).unwrap();
+            model.log_rates_of(0, Prompt(Scheme::Neuron), &units, 2, &inputs, &mut some).unwrap();
             let rows = all.chunks(width);
             let expected: Vec<f32> = rows.flat_map(|row| units.iter().map(|unit| row[*unit])).collect();
             assert_eq!(some, expected);
@@ -352,12 +360,12 @@ fn new_weights_are_used_at_once() {
     let names =
         ["embed_spikes.weight", "embed_space_pos.0.weight", "embed_time_pos.1.bias", "embed_region.0.PO"];
     for name in names {
-        let before = log_rates(&mut model, 0, Prompt::Neuron, &inputs);
+        let before = log_rates(&mut model, 0, Prompt(Scheme::Neuron), &inputs);
         let index = parameter(&model, &format!("encoder.embedder.{name}"));
         let changed: Vec<f32> =
             model.read_parameter(index).iter().enumerate().map(|(i, v)| v + (i % 3) as f32).collect();
         model.write_parameter(index, &changed).unwrap();
-        assert_ne!(before, log_rates(&mut model, 0, Prompt::Neuron, &inputs), "{name}");
+        assert_ne!(before, log_rates(&mut model, 0, Prompt(Scheme::Neuron), &inputs), "{name}");
     }
 }
 
@@ -368,8 +376,8 @@ fn a_copy_predicts_as_the_model_it_was_taken_from() {
         let mut copy = model.weights().model_on(Box::new(CpuDevice::new(1).unwrap())).unwrap();
         for session in 0..3 {
             let inputs = counts(2 * BINS * units(&model, session), 21);
-            let [found, expected] =
-                [&mut copy, &mut model].map(|model| log_rates(model, session, Prompt::Causal, &inputs));
+            let [found, expected] = [&mut copy, &mut model]
+                .map(|model| log_rates(model, session, Prompt(Scheme::Causal), &inputs));
             assert!(largest_difference(&found, &expected) < 1e-5, "{config:?}");
         }
     }
@@ -386,7 +394,7 @@ fn rates_start_at_the_mean_of_the_units_at_each_place_of_a_patch() {
     let expected = [1 + 5 + 9 + 12, 2 + 6 + 10 + 13, 3 + 7 + 11 + 14, 4 + 8];
     let expected: Vec<f32> =
         expected.iter().zip([4, 4, 4, 2]).map(|(sum, units)| (*sum as f32 / units as f32).ln()).collect();
-    let found = log_rates(&mut model, 1, Prompt::Neuron, &[0.0; BINS * 4]);
+    let found = log_rates(&mut model, 1, Prompt(Scheme::Neuron), &[0.0; BINS * 4]);
     for row in found.chunks(4) {
         assert!(largest_difference(row, &expected) < 1e-5, "{row:?}, not {expected:?}");
     }

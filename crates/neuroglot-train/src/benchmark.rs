@@ -2,9 +2,8 @@
 
 use crate::{OneCycle, Purpose, TrainError, stream};
 use neuroglot_engine::Device;
-use neuroglot_model::{
-    Mask, MaskRatios, Model, ModelConfig, Prompt, Regions, Scheme, SessionShape, TrainingBatch, Update,
-};
+use neuroglot_masks::{Prompt, Regions, Scheme};
+use neuroglot_model::{Model, ModelConfig, SessionShape, TrainingBatch, Update};
 use rand::RngExt;
 use serde::Serialize;
 use std::time::Instant;
@@ -86,11 +85,17 @@ impl Benchmark {
         let mut model = weights.model_on(predicting)?;
         let mut log_rates = vec![0.0; counts.len()];
         let forward = self.time(self.repetitions, |_| {
-            Ok(model.log_rates(0, Prompt::Neuron, batch, &counts, &mut log_rates)?)
+            Ok(model.log_rates(0, Prompt(Scheme::Neuron), batch, &counts, &mut log_rates)?)
         })?;
         let one_trial = self.time(3 * self.repetitions, |_| {
             let entries = bins * units;
-            Ok(model.log_rates(0, Prompt::Neuron, 1, &counts[..entries], &mut log_rates[..entries])?)
+            Ok(model.log_rates(
+                0,
+                Prompt(Scheme::Neuron),
+                1,
+                &counts[..entries],
+                &mut log_rates[..entries],
+            )?)
         })?;
         Ok(BenchmarkTimes { step, forward, one_trial })
     }
@@ -105,14 +110,13 @@ impl Benchmark {
         step: u64,
     ) -> Result<(), TrainError> {
         let mut rng = stream(0, Purpose::Masking, step, 0);
-        let mask =
-            Mask::draw(Scheme::Neuron, self.batch, self.bins, regions, MaskRatios::default(), &mut rng);
-        mask.apply(counts, inputs);
-        mask.write_target(target);
+        let holdout = Scheme::Neuron.draw(self.batch, self.bins, regions, Scheme::SHARED_RATIO, &mut rng);
+        holdout.apply(counts, inputs);
+        holdout.write_scored(target);
         model.loss_and_gradients(&TrainingBatch {
             session: 0,
             trials: self.batch,
-            prompt: Prompt::Neuron,
+            prompt: Prompt(Scheme::Neuron),
             inputs,
             counts,
             target,

@@ -2,7 +2,8 @@
 
 use crate::TrainError;
 use neuroglot_data::Filter;
-use neuroglot_model::{MaskRatios, ModelConfig, Scheme};
+use neuroglot_masks::Scheme;
+use neuroglot_model::ModelConfig;
 use serde::{Deserialize, Serialize};
 
 /// All settings of a run; the TOML file has the same tables and keys.
@@ -135,15 +136,18 @@ pub struct MaskConfig {
 
 impl Default for MaskConfig {
     fn default() -> Self {
-        let MaskRatios { ratio, causal } = MaskRatios::default();
-        Self { scheme: MaskPool::MultiTask, ratio, causal_ratio: causal }
+        let causal_ratio = Scheme::Causal.default_ratio();
+        Self { scheme: MaskPool::MultiTask, ratio: Scheme::SHARED_RATIO, causal_ratio }
     }
 }
 
 impl MaskConfig {
-    /// The probabilities as masks need them.
-    pub fn ratios(&self) -> MaskRatios {
-        MaskRatios { ratio: self.ratio, causal: self.causal_ratio }
+    /// Probability of hiding under a scheme.
+    pub fn ratio_of(&self, scheme: Scheme) -> f64 {
+        match scheme {
+            Scheme::Causal => self.causal_ratio,
+            other => other.own_ratio().unwrap_or(self.ratio),
+        }
     }
 }
 
@@ -161,7 +165,7 @@ impl MaskPool {
     /// The schemes.
     pub fn schemes(self) -> Vec<Scheme> {
         match self {
-            MaskPool::MultiTask => Scheme::MULTI_TASK.to_vec(),
+            MaskPool::MultiTask => Scheme::multi_task(),
             MaskPool::Single(scheme) => vec![scheme],
         }
     }

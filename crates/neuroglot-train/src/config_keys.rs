@@ -215,7 +215,7 @@ fn one_line(error: &toml::de::Error) -> String {
 mod tests {
     use super::*;
     use crate::{MaskPool, OutputBias};
-    use neuroglot_model::Scheme;
+    use neuroglot_masks::Scheme;
 
     fn load(settings: &[&str]) -> Result<RunConfig, String> {
         let settings: Vec<String> = settings.iter().map(|s| s.to_string()).collect();

@@ -2,9 +2,8 @@
 
 use crate::{Purpose, TrainError, stream};
 use neuroglot_engine::Device;
-use neuroglot_model::{
-    Architecture, Mask, MaskRatios, Model, ModelConfig, Scheme, SessionShape, TrainingBatch,
-};
+use neuroglot_masks::Scheme;
+use neuroglot_model::{Architecture, Model, ModelConfig, SessionShape, TrainingBatch};
 use rand::RngExt;
 
 // A batch is small, and its sizes are no multiples of those in which devices work.
@@ -83,10 +82,10 @@ fn arrays_of_step(model: &mut Model, scheme: Scheme, step: u64) -> Result<Vec<Ve
     let counts: Vec<f32> =
         (0..TRIALS * BINS * UNITS).map(|_| f32::from(u8::from(rng.random_bool(0.2)))).collect();
     let regions = model.config().regions(&model.sessions()[0].regions);
-    let mask = Mask::draw(scheme, TRIALS, BINS, &regions, MaskRatios::default(), &mut rng);
+    let holdout = scheme.draw(TRIALS, BINS, &regions, scheme.default_ratio(), &mut rng);
     let (mut inputs, mut target) = (vec![0.0; counts.len()], vec![0.0; counts.len()]);
-    mask.apply(&counts, &mut inputs);
-    mask.write_target(&mut target);
+    holdout.apply(&counts, &mut inputs);
+    holdout.write_scored(&mut target);
     model.loss_and_gradients(&TrainingBatch {
         session: 0,
         trials: TRIALS,

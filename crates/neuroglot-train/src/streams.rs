@@ -4,24 +4,26 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 /// What random numbers are drawn for. Streams of different purposes never share a number.
+///
+/// The numbers are part of every result: none is ever changed or used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Purpose {
     /// Initial parameters.
-    Initialisation,
+    Initialisation = 0,
     /// Order of trials and batches; by epoch.
-    Shuffling,
+    Shuffling = 1,
     /// Scheme, mask and time reversal; by step.
-    Masking,
-    /// The fixed masks of validation; by session and scheme.
-    Validation,
+    Masking = 2,
+    /// The fixed masks of validation; by session and [`Scheme::stream_key`](neuroglot_masks::Scheme::stream_key).
+    Validation = 3,
     /// Bootstrap intervals.
-    Bootstrap,
+    Bootstrap = 4,
     /// Which training trials are used where not all are.
-    Calibration,
+    Calibration = 5,
     /// What tells units apart whose stitchers start alike; by session.
-    Stitchers,
+    Stitchers = 6,
     /// Masks under which output stitchers are fitted; by session and scheme.
-    Regression,
+    Regression = 7,
 }
 
 /// The stream of a purpose: the ChaCha8 generator with key (seed, purpose, `a`, `b`).

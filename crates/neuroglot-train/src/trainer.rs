@@ -14,7 +14,8 @@ use crate::{
 use neuroglot_data::{Session, Split, check_distinct};
 use neuroglot_engine::Device;
 use neuroglot_files::{OutputLock, replace_file, replace_folder};
-use neuroglot_model::{Mask, Model, Regions, SessionShape, TrainingBatch, Update};
+use neuroglot_masks::{Holdout, Regions};
+use neuroglot_model::{Model, SessionShape, TrainingBatch, Update};
 use rand::RngExt;
 use rand::seq::IndexedRandom;
 use serde::{Deserialize, Serialize};
@@ -205,7 +206,7 @@ struct Trainer<'a> {
 
 /// Room for a batch, kept from step to step.
 struct Buffers {
-    mask: Mask,
+    holdout: Holdout,
     counts: Vec<f32>,
     inputs: Vec<f32>,
     target: Vec<f32>,
@@ -214,7 +215,7 @@ struct Buffers {
 impl Buffers {
     fn new() -> Self {
         let [counts, inputs, target] = [const { Vec::new() }; 3];
-        Self { mask: Mask::nothing(0, 0, 0), counts, inputs, target }
+        Self { holdout: Holdout::nothing(0, 0, 0), counts, inputs, target }
     }
 }
 
@@ -344,8 +345,8 @@ impl<'a> Trainer<'a> {
         let scheme = *pool.choose(&mut rng).expect("a pool has at least one scheme");
         let regions = &self.regions[batch.session];
 
-        let Buffers { mask, counts, inputs, target } = &mut self.buffers;
-        mask.redraw(scheme, trials, bins, regions, config.mask.ratios(), &mut rng);
+        let Buffers { holdout, counts, inputs, target } = &mut self.buffers;
+        scheme.redraw(holdout, trials, bins, regions, config.mask.ratio_of(scheme), &mut rng);
         for buffer in [&mut *counts, inputs, target] {
             buffer.resize(trials * bins * units, 0.0);
         }
@@ -355,8 +356,8 @@ impl<'a> Trainer<'a> {
                 reverse_bins(out, units);
             }
         }
-        mask.apply(counts, inputs);
-        mask.write_target(target);
+        holdout.apply(counts, inputs);
+        holdout.write_scored(target);
         self.model.loss_and_gradients(&TrainingBatch {
             session: batch.session,
             trials,
@@ -377,7 +378,7 @@ impl<'a> Trainer<'a> {
                 decay: config.train.weight_decay,
             },
         );
-        self.losses.push(self.buffers.mask.targets() as u64);
+        self.losses.push(self.buffers.holdout.scored_entries() as u64);
         let progress = &mut self.progress;
         progress.step += 1;
         progress.batch += 1;

@@ -3,7 +3,8 @@
 use crate::run_folder::SchemeScores;
 use crate::{Purpose, RunConfig, TrainError, stream};
 use neuroglot_data::{Session, Split};
-use neuroglot_model::{Mask, Model, Regions};
+use neuroglot_masks::Regions;
+use neuroglot_model::Model;
 
 /// Trials run at once.
 const TRIALS: usize = 64;
@@ -59,16 +60,16 @@ pub(crate) fn validate(
     let (bins, units) = (session.bins(), session.units().len());
     let mut scores = Vec::new();
     for scheme in config.mask.scheme.schemes() {
-        let mut rng = stream(config.seed, Purpose::Validation, index as u64, scheme as u64);
+        let mut rng = stream(config.seed, Purpose::Validation, index as u64, scheme.stream_key());
         let mut sums = vec![UnitSums::default(); units];
         // Masks are drawn in batches as large as those of training: a region is drawn for each.
         for trials in trials.chunks(config.train.batch.min(TRIALS)) {
-            let mask = Mask::draw(scheme, trials.len(), bins, regions, config.mask.ratios(), &mut rng);
+            let holdout = scheme.draw(trials.len(), bins, regions, config.mask.ratio_of(scheme), &mut rng);
             let counts = session.dense(trials);
             let (mut inputs, mut log_rates) = (vec![0.0; counts.len()], vec![0.0; counts.len()]);
-            mask.apply(&counts, &mut inputs);
+            holdout.apply(&counts, &mut inputs);
             model.log_rates(index, scheme.prompt(), trials.len(), &inputs, &mut log_rates)?;
-            let entries = log_rates.iter().zip(&counts).zip(mask.target());
+            let entries = log_rates.iter().zip(&counts).zip(holdout.scored());
             for (entry, ((log_rate, count), target)) in entries.enumerate() {
                 if *target {
                     sums[entry % units].add(f64::from(*log_rate), f64::from(*count));

@@ -2,6 +2,7 @@
 
 use neuroglot_data::{Session, SimulatorConfig};
 use neuroglot_engine::CpuDevice;
+use neuroglot_masks::{Prompt, Scheme};
 use neuroglot_train::{Checkpoint, Observer, RunConfig, RunFolder, Start, Step, Summary, TrainError, train};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -72,7 +73,7 @@ fn log_rates(run: &Path, session: &Session) -> Vec<f32> {
     let index = checkpoint.config.sessions.iter().position(|known| known.eid == session.eid()).unwrap();
     let counts = session.dense(&[0, 1, 2]);
     let mut log_rates = vec![0.0; counts.len()];
-    model.log_rates(index, neuroglot_model::Prompt::Neuron, 3, &counts, &mut log_rates).unwrap();
+    model.log_rates(index, Prompt(Scheme::Neuron), 3, &counts, &mut log_rates).unwrap();
     log_rates
 }
 

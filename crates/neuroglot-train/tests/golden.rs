@@ -3,9 +3,8 @@
 //! The folder of the golden files is `NEUROGLOT_GOLDENS`, by default `shared/golden` beside the checkout.
 
 use neuroglot_engine::CpuDevice;
-use neuroglot_model::{
-    Architecture, Model, ModelConfig, Prompt, Scheme, SessionShape, TrainingBatch, Update,
-};
+use neuroglot_masks::{Prompt, Scheme};
+use neuroglot_model::{Architecture, Model, ModelConfig, SessionShape, TrainingBatch, Update};
 use neuroglot_train::OneCycle;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use safetensors::{Dtype, SafeTensors};
@@ -125,7 +124,7 @@ fn check(name: &str) {
     let batch = Batch::of(&golden, Scheme::Neuron, &spikes);
     let schedule = OneCycle::new(1e-2, 10);
     for step in 0..10 {
-        model.loss_and_gradients(&batch.training(session, Prompt::Neuron, &spikes)).unwrap();
+        model.loss_and_gradients(&batch.training(session, Prompt(Scheme::Neuron), &spikes)).unwrap();
         let (rate, beta1) = schedule.at(step);
         let close = |got: f64, want: &serde_json::Value, what: &str| {
             let want = want.as_f64().unwrap();
@@ -139,7 +138,7 @@ fn check(name: &str) {
     assert_eq!(model.optimiser_steps(), if has_stitchers { vec![10, 0, 10] } else { vec![10] });
     let run = |model: &mut Model| {
         let mut log_rates = vec![0.0; spikes.len()];
-        model.log_rates(session, Prompt::Neuron, 3, &batch.inputs, &mut log_rates).unwrap();
+        model.log_rates(session, Prompt(Scheme::Neuron), 3, &batch.inputs, &mut log_rates).unwrap();
         log_rates
     };
     let trained = run(&mut model);

@@ -3,7 +3,8 @@
 
 use neuroglot_data::{Session, SessionParts, SimulatorConfig, SpikeCountsBuilder, Split, Unit};
 use neuroglot_engine::CpuDevice;
-use neuroglot_model::{Model, Scheme};
+use neuroglot_masks::Scheme;
+use neuroglot_model::Model;
 use neuroglot_train::{Checkpoint, Imported, RunFolder, SessionTable, TrainError, import_checkpoint};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::{BTreeMap, HashMap};

@@ -55,6 +55,7 @@ pub use neuroglot_eval as eval;
 pub use neuroglot_fetch as fetch;
 pub use neuroglot_files as files;
 pub use neuroglot_fit as fit;
+pub use neuroglot_masks as masks;
 pub use neuroglot_metrics as metrics;
 pub use neuroglot_model as model;
 pub use neuroglot_prepare as prepare;

@@ -10,7 +10,7 @@ use crate::terminal::console::Console;
 use clap::{Args, ValueEnum};
 use neuroglot::eval::{Hidden, predict};
 use neuroglot::files::OutputLock;
-use neuroglot::model::Scheme;
+use neuroglot::masks::Scheme;
 use neuroglot::train::MaskPool;
 use std::path::PathBuf;
 

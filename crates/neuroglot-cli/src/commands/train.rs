@@ -10,7 +10,7 @@ use crate::workflows::training_run::{TrainingRun, note_if_finished};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use neuroglot::files::OutputLock;
-use neuroglot::model::Scheme;
+use neuroglot::masks::Scheme;
 use neuroglot::train::{Recipe, RunConfig, RunFolder, Start};
 use std::path::PathBuf;
 

@@ -5,7 +5,8 @@ use crate::support::*;
 use neuroglot_data::{Behaviour, Session, Split};
 use neuroglot_eval::evaluate;
 use neuroglot_eval::results::{DecodingResult, SessionEvaluation};
-use neuroglot_model::{Model, Prompt};
+use neuroglot_masks::{Prompt, Scheme};
+use neuroglot_model::Model;
 use neuroglot_train::MaskPool;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -90,7 +91,7 @@ fn a_choice_that_the_rates_carry_is_decoded_and_a_shuffled_one_is_not() {
 fn a_trace_that_is_linear_in_the_log_rates_under_the_causal_prompt_is_decoded() {
     let session = session();
     let mut model = model(std::slice::from_ref(&session), 1);
-    let trace = linear_in_log_rates(&mut model, &session, Prompt::Causal);
+    let trace = linear_in_log_rates(&mut model, &session, Prompt(Scheme::Causal));
     let session = with_behaviour(&session, "wheel-speed", Behaviour::PerBin(trace));
     let found = decoded_by(&mut model, &session, &["wheel-speed"]);
     let result = only(&found);
@@ -98,7 +99,7 @@ fn a_trace_that_is_linear_in_the_log_rates_under_the_causal_prompt_is_decoded() 
     assert!(1.0 - result.score < EXACT, "{}", result.score);
 
     // Log-rates under another prompt are nearly, but not quite, linear in those under this one.
-    let other = linear_in_log_rates(&mut model, &session, Prompt::Neuron);
+    let other = linear_in_log_rates(&mut model, &session, Prompt(Scheme::Neuron));
     let session = with_behaviour(&session, "wheel-speed", Behaviour::PerBin(other));
     let found = decoded_by(&mut model, &session, &["wheel-speed"]);
     assert!(1.0 - only(&found).score > EXACT, "{}", only(&found).score);
@@ -108,7 +109,7 @@ fn a_trace_that_is_linear_in_the_log_rates_under_the_causal_prompt_is_decoded() 
 fn a_value_per_trial_is_decoded_under_the_neuron_prompt() {
     let session = session();
     let mut model = model(std::slice::from_ref(&session), 1);
-    let trace = linear_in_log_rates(&mut model, &session, Prompt::Neuron);
+    let trace = linear_in_log_rates(&mut model, &session, Prompt(Scheme::Neuron));
     let values = trace.chunks(5).map(|trial| trial[2] - trial[4]).collect();
     let session = with_behaviour(&session, "contrast-left", Behaviour::PerTrial(values));
     let found = decoded_by(&mut model, &session, &["contrast-left"]);

@@ -5,6 +5,7 @@ use crate::support::*;
 use neuroglot_data::{Behaviour, Session, Split};
 use neuroglot_eval::Task;
 use neuroglot_eval::results::{ConditionPsth, Example};
+use neuroglot_masks::{Prompt, Scheme};
 
 /// Four test trials of two bins; `counts[trial][bin][unit]`.
 fn session<const UNITS: usize>(counts: [[[u32; UNITS]; 2]; 4]) -> Session {
@@ -84,10 +85,10 @@ fn they_show_the_predictions_of_their_task() {
     assert_eq!(found.examples.len(), 8);
     for (of, pair) in Task::ALL.into_iter().zip(found.examples.chunks(2)) {
         let prompt = match of {
-            Task::CoSmoothing => neuroglot_model::Prompt::Neuron,
-            Task::Forward => neuroglot_model::Prompt::Causal,
-            Task::IntraRegion => neuroglot_model::Prompt::IntraRegion,
-            Task::InterRegion => neuroglot_model::Prompt::InterRegion,
+            Task::CoSmoothing => Prompt(Scheme::Neuron),
+            Task::Forward => Prompt(Scheme::Causal),
+            Task::IntraRegion => Prompt(Scheme::IntraRegion),
+            Task::InterRegion => Prompt(Scheme::InterRegion),
         };
         let units = &task(&found, of).per_unit;
         let enough = units.iter().filter(|unit| unit.spikes >= 20.0).filter_map(|unit| unit.bps);

@@ -5,11 +5,17 @@ use crate::support::*;
 use neuroglot_data::{Session, SimulatorConfig, Split};
 use neuroglot_eval::results::{Evaluation, Scores, UnitScores};
 use neuroglot_eval::{EvaluationOptions, Task, TestTrials, evaluate};
+use neuroglot_masks::{Prompt, Scheme};
 use neuroglot_metrics::bootstrap_mean;
-use neuroglot_model::{Model, Prompt, Scheme};
+use neuroglot_model::Model;
 use neuroglot_train::MaskPool;
 
-const MULTI_TASK: [Prompt; 4] = [Prompt::Neuron, Prompt::Causal, Prompt::IntraRegion, Prompt::InterRegion];
+const MULTI_TASK: [Prompt; 4] = [
+    Prompt(Scheme::Neuron),
+    Prompt(Scheme::Causal),
+    Prompt(Scheme::IntraRegion),
+    Prompt(Scheme::InterRegion),
+];
 
 fn check_unit(found: &UnitScores, expected: &UnitScores, what: &str) {
     assert_eq!(found.spikes, expected.spikes, "{what}");
@@ -115,8 +121,12 @@ fn scores_are_those_of_one_prediction_per_unit_and_trial() {
 fn a_model_of_a_single_scheme_is_asked_with_its_own_prompt_in_every_task() {
     let sessions = two_sessions();
     let mut model = model(&sessions, 1);
-    let temporal =
-        check_all_tasks(&mut model, &sessions, MaskPool::Single(Scheme::Temporal), [Prompt::Neuron; 4]);
+    let temporal = check_all_tasks(
+        &mut model,
+        &sessions,
+        MaskPool::Single(Scheme::Temporal),
+        [Prompt(Scheme::Neuron); 4],
+    );
     assert_eq!(temporal.mask, "temporal");
     let multi_task =
         evaluated(&mut model, &sessions, MaskPool::MultiTask, &options(&Task::ALL, &[])).unwrap();
@@ -137,7 +147,8 @@ fn scores_of_ndt2_are_those_of_one_prediction_per_unit_and_trial() {
         check_all_tasks(&mut model, &sessions, MaskPool::MultiTask, MULTI_TASK);
     }
     let pool = MaskPool::Single(Scheme::RandomToken);
-    let baseline = check_all_tasks(&mut ndt2(&sessions, 1, false), &sessions, pool, [Prompt::Neuron; 4]);
+    let baseline =
+        check_all_tasks(&mut ndt2(&sessions, 1, false), &sessions, pool, [Prompt(Scheme::Neuron); 4]);
     assert_eq!(baseline.mask, "random-token");
 }
 

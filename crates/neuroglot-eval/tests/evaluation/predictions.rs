@@ -7,7 +7,8 @@ use arrow_array::types::{Float32Type, UInt32Type};
 use arrow_array::{Array, RecordBatch};
 use neuroglot_data::Session;
 use neuroglot_eval::{EvalError, Hidden, predict};
-use neuroglot_model::{Model, Prompt, Scheme};
+use neuroglot_masks::{Prompt, Scheme};
+use neuroglot_model::Model;
 use neuroglot_train::MaskPool;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::path::Path;
@@ -82,15 +83,15 @@ fn check_table(mut model: Model, pool: MaskPool, prompt: Prompt) {
 #[test]
 fn rates_are_those_of_a_model_that_does_not_see_what_is_hidden() {
     let first = &two_sessions()[..1];
-    check_table(model(first, 1), MaskPool::MultiTask, Prompt::InterRegion);
-    check_table(ndt2(first, 1, true), MaskPool::MultiTask, Prompt::InterRegion);
+    check_table(model(first, 1), MaskPool::MultiTask, Prompt(Scheme::InterRegion));
+    check_table(ndt2(first, 1, true), MaskPool::MultiTask, Prompt(Scheme::InterRegion));
 }
 
 #[test]
 fn a_model_of_a_single_scheme_is_asked_with_its_own_prompt() {
     let first = &two_sessions()[..1];
-    check_table(model(first, 1), MaskPool::Single(Scheme::Causal), Prompt::Causal);
-    check_table(ndt2(first, 1, false), MaskPool::Single(Scheme::RandomToken), Prompt::Neuron);
+    check_table(model(first, 1), MaskPool::Single(Scheme::Causal), Prompt(Scheme::Causal));
+    check_table(ndt2(first, 1, false), MaskPool::Single(Scheme::RandomToken), Prompt(Scheme::Neuron));
 }
 
 #[test]

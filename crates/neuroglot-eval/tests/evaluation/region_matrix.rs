@@ -5,8 +5,8 @@ use crate::support::*;
 use neuroglot_data::{Session, Split};
 use neuroglot_eval::Task;
 use neuroglot_eval::results::SessionEvaluation;
+use neuroglot_masks::{Prompt, Scheme};
 use neuroglot_metrics::bits_per_spike;
-use neuroglot_model::Prompt;
 
 /// Mean bits per spike of the units of a region in a task.
 fn of_task(session: &Session, found: &SessionEvaluation, of: Task, region: &str) -> Option<f64> {
@@ -30,7 +30,7 @@ fn all_but_one_region_are_hidden() {
                     let trials = session.trials_in(Split::Test).into_iter();
                     let log_rates = trials.flat_map(|trial| {
                         let hides = |_: usize, other: usize| session.units()[other].region != *source;
-                        let prompt = Prompt::InterRegion;
+                        let prompt = Prompt(Scheme::InterRegion);
                         let all = brute_force::log_rates(&mut model, 0, session, trial, prompt, hides);
                         brute_force::column(session, Task::InterRegion, unit, &all)
                     });

@@ -2,9 +2,10 @@
 //! bins, blocks let all of them attend to each other, and the bins' come out normalised.
 
 use super::{Embedding, Norm, NormMemory, Sequence, Transformer, TransformerMemory};
+use crate::config::PromptRow;
 use crate::context::Context;
 use crate::parameters::Layout;
-use crate::{ModelConfig, Prompt, Role};
+use crate::{ModelConfig, Role};
 use neuroglot_engine::ops::{DropPrefix, TokenRows, TokenRowsBackward};
 use neuroglot_engine::{MemoryPlan, Slot};
 use rand_chacha::ChaCha8Rng;
@@ -49,7 +50,7 @@ impl Encoder {
         let hidden = config.hidden;
         let mut rows = |name, rows, role| Embedding::place(layout, name, rows, hidden, role);
         Self {
-            prompts: rows("encoder.embedder.embed_prompt", Prompt::COUNT, Role::PromptRows),
+            prompts: rows("encoder.embedder.embed_prompt", config.prompts.len(), Role::PromptRows),
             sessions: rows("encoder.embedder.embed_session", sessions, Role::SessionRows),
             blocks: Transformer::place(layout, "encoder.layers", config.blocks()),
             norm: Norm::place(layout, "encoder.out_norm", hidden, config.norm),
@@ -97,7 +98,7 @@ impl Encoder {
         &self,
         cx: &mut Context<'_>,
         memory: &EncoderMemory,
-        prompt: Prompt,
+        prompt: PromptRow,
         rows: Slot,
         positions: Slot,
     ) {
@@ -116,8 +117,8 @@ impl Encoder {
     }
 
     /// The tokens of a session and a prompt, in front of those of the bins.
-    pub(crate) fn prefix(&self, cx: &Context<'_>, session: usize, prompt: Prompt) -> [Slot; Self::PREFIX] {
-        [self.sessions.row(cx.p, session), self.prompts.row(cx.p, prompt.row())]
+    pub(crate) fn prefix(&self, cx: &Context<'_>, session: usize, prompt: PromptRow) -> [Slot; Self::PREFIX] {
+        [self.sessions.row(cx.p, session), self.prompts.row(cx.p, prompt.row)]
     }
 
     /// Tokens become what is read. With `has_first_qkv` the first block's queries, keys and values of them are there.
@@ -125,11 +126,11 @@ impl Encoder {
         &self,
         cx: &mut Context<'_>,
         memory: &EncoderMemory,
-        prompt: Prompt,
+        prompt: PromptRow,
         has_first_qkv: bool,
     ) {
         let EncoderMemory { tokens, blocks, encoded, normed, .. } = memory;
-        let behind = self.blocks.forward(cx, blocks, *tokens, prompt.is_causal(), has_first_qkv);
+        let behind = self.blocks.forward(cx, blocks, *tokens, prompt.is_causal, has_first_qkv);
         cx.device.drop_prefix(&self.without_prefix(memory, behind, *encoded));
         self.norm.forward(cx, *encoded, normed);
     }
@@ -140,7 +141,7 @@ impl Encoder {
         &self,
         cx: &mut Context<'_>,
         memory: &EncoderMemory,
-        prompt: Prompt,
+        prompt: PromptRow,
         rows_gradient: Slot,
         positions_gradient: Slot,
     ) {
@@ -148,7 +149,7 @@ impl Encoder {
         cx.device.fill(encoded_gradient, 0.0);
         self.norm.backward(cx, encoded, &memory.normed, rows_gradient, encoded_gradient);
         cx.device.drop_prefix_backward(&self.without_prefix(memory, tokens_gradient, encoded_gradient));
-        self.blocks.backward(cx, &memory.blocks, tokens, prompt.is_causal(), tokens_gradient);
+        self.blocks.backward(cx, &memory.blocks, tokens, prompt.is_causal, tokens_gradient);
         // Prompts and sessions are one parameter each: rows not used in this batch have gradient 0.
         cx.device.fill(self.prompts.gradient(cx.p), 0.0);
         cx.device.fill(self.sessions.gradient(cx.p), 0.0);
@@ -161,7 +162,7 @@ impl Encoder {
             bins_gradient: rows_gradient,
             positions_gradient,
             first_gradient: self.sessions.row_gradient(cx.p, memory.session),
-            second_gradient: self.prompts.row_gradient(cx.p, prompt.row()),
+            second_gradient: self.prompts.row_gradient(cx.p, prompt.row),
         });
     }
 

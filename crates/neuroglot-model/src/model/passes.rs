@@ -1,11 +1,13 @@
 //! Passes of batches: predictions, losses and gradients.
 
 use super::{Model, TrainingBatch};
+use crate::ModelError;
+use crate::config::PromptRow;
 use crate::context::{Context, DropoutKey};
 use crate::network::{Pass, PassShape, Use};
-use crate::{ModelError, Prompt};
 use neuroglot_engine::ops::PoissonLoss;
 use neuroglot_engine::{MemoryPlan, Slot};
+use neuroglot_masks::Prompt;
 use std::sync::Arc;
 
 /// A pass with what the host adds to it: the loss.
@@ -65,7 +67,7 @@ impl Model {
     /// `inputs` are counts with hidden entries set to 0, `[trial, bin, unit]`.
     ///
     /// # Errors
-    /// [`ModelError::Engine`] where the device has too little memory for the batch.
+    /// [`ModelError::Engine`] where the device has too little memory for the batch, [`ModelError::Prompt`].
     ///
     /// # Panics
     /// Where a slice has the wrong length.
@@ -85,7 +87,7 @@ impl Model {
     /// [`Model::log_rates`] of some units only, given in rising order, `[trial, bin, given unit]`.
     ///
     /// # Errors
-    /// [`ModelError::Engine`] where the device has too little memory for the batch.
+    /// [`ModelError::Engine`] where the device has too little memory for the batch, [`ModelError::Prompt`].
     ///
     /// # Panics
     /// Where a slice has the wrong length, the session has no such unit, or units do not rise.
@@ -106,7 +108,7 @@ impl Model {
     /// evaluation mode: the activations behind the last normalisation, of which log-rates are a linear map.
     ///
     /// # Errors
-    /// [`ModelError::Engine`] where the device has too little memory for the batch.
+    /// [`ModelError::Engine`] where the device has too little memory for the batch, [`ModelError::Prompt`].
     ///
     /// # Panics
     /// Where a slice has the wrong length.
@@ -150,6 +152,7 @@ impl Model {
         inputs: &[f32],
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
+        let prompt = self.config.prompt_row(prompt)?;
         let pass = self.pass_of_prediction(session, trials, Use::Prediction)?;
         self.write_inputs(&pass, inputs);
         self.run_prediction(&pass, prompt, log_rates);
@@ -170,7 +173,7 @@ impl Model {
     }
 
     /// Runs a pass whose inputs are on the device.
-    pub(super) fn run_prediction(&mut self, pass: &PlannedPass, prompt: Prompt, log_rates: &mut [f32]) {
+    pub(super) fn run_prediction(&mut self, pass: &PlannedPass, prompt: PromptRow, log_rates: &mut [f32]) {
         self.write_wanted_units(pass);
         let p = &self.parameters;
         self.device.pass(pass.shape.key(prompt, None), None, &mut |device| {
@@ -213,14 +216,15 @@ impl Model {
     /// ready for [`Model::update`].
     ///
     /// # Errors
-    /// [`ModelError::Engine`] where the device has too little memory for the batch.
+    /// [`ModelError::Engine`] where the device has too little memory for the batch, [`ModelError::Prompt`].
     ///
     /// # Panics
     /// Where a slice has the wrong length, or the model was built without `training`.
     pub fn loss_and_gradients(&mut self, batch: &TrainingBatch<'_>) -> Result<(), ModelError> {
         assert!(self.parameters.is_training(), "the model was built for inference only");
         self.find_target_units(batch);
-        let TrainingBatch { session, trials, prompt, .. } = *batch;
+        let TrainingBatch { session, trials, .. } = *batch;
+        let prompt = self.config.prompt_row(batch.prompt)?;
         let shape = PassShape { session, trials, outputs: self.outputs(session), use_of: Use::Training };
         let planned = self.pass(shape)?;
         self.write_inputs(&planned, batch.inputs);

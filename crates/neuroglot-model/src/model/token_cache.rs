@@ -1,10 +1,11 @@
 //! Predictions that share most of their bins: what a bin becomes before the first attention is computed once.
 
 use super::Model;
+use crate::ModelError;
 use crate::layers::Encoder;
 use crate::network::{TokenMemory, Use};
-use crate::{ModelError, Prompt};
 use neuroglot_engine::{MemoryPlan, Slot};
+use neuroglot_masks::Prompt;
 use std::sync::Arc;
 
 /// Plans are made for multiples of so many rows, so that few serve all.
@@ -91,11 +92,12 @@ impl Model {
     /// The session token and the prompt token.
     ///
     /// # Errors
-    /// [`ModelError::Engine`] where the device has too little memory.
+    /// [`ModelError::Engine`] where the device has too little memory, [`ModelError::Prompt`].
     ///
     /// # Panics
     /// Where [`Model::caches_tokens`] is false.
     pub fn tokens_of_prefix(&mut self, session: usize, prompt: Prompt) -> Result<CachedTokens, ModelError> {
+        let prompt = self.config.prompt_row(prompt)?;
         let plan = self.plan_tokens(session, CachedTokens::PREFIX)?;
         let network = self.network.clone();
         if let Some(cache) = network.token_cache() {
@@ -108,7 +110,7 @@ impl Model {
     /// are laid one over the other in their order, and must fill all places.
     ///
     /// # Errors
-    /// [`ModelError::Engine`] where the device has too little memory for the batch.
+    /// [`ModelError::Engine`] where the device has too little memory for the batch, [`ModelError::Prompt`].
     ///
     /// # Panics
     /// As [`Model::log_rates_of`], and where a part takes or fills tokens that are not there.
@@ -121,6 +123,7 @@ impl Model {
         parts: impl IntoIterator<Item = CachedTokensPart<'a>>,
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
+        let prompt = self.config.prompt_row(prompt)?;
         self.ask_for(session, units);
         let pass = self.pass_of_prediction(session, trials, Use::PredictionOfTokens)?;
         let slots = pass.pass.slots().tokens;

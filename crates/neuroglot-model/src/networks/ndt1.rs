@@ -3,12 +3,13 @@
 //! counts `[bin, unit]` → input stitcher → embedding of spikes → projection + positions → session token, prompt token and
 //! bins → blocks → norm → output stitcher → log-rates `[bin, unit]`.
 
+use crate::config::PromptRow;
 use crate::context::Context;
 use crate::layers::*;
 use crate::network::*;
 use crate::parameters::Layout;
 use crate::unit_rows::UnitRows;
-use crate::{ModelConfig, Prompt, Role, SessionShape, StitcherPart};
+use crate::{ModelConfig, Role, SessionShape, StitcherPart};
 use neuroglot_engine::ops::{SelectRows, Then};
 use neuroglot_engine::{Device, MemoryPlan, Slot};
 use rand_chacha::ChaCha8Rng;
@@ -138,7 +139,7 @@ impl Pass for Ndt1Pass {
         self.network.encoder.blocks.write_constants(device, &self.encoder.blocks);
     }
 
-    fn forward(&self, cx: &mut Context<'_>, prompt: Prompt) {
+    fn forward(&self, cx: &mut Context<'_>, prompt: PromptRow) {
         let n = &self.network;
         if let Some(spikes) = &self.spikes {
             n.spikes.forward(cx, spikes, self.projected, Then::Nothing);
@@ -148,7 +149,7 @@ impl Pass for Ndt1Pass {
         n.stitchers[self.session].output.forward(cx, &self.decoder, self.encoder.normed.y);
     }
 
-    fn backward(&self, cx: &mut Context<'_>, prompt: Prompt, log_rates_gradient: Slot) {
+    fn backward(&self, cx: &mut Context<'_>, prompt: PromptRow, log_rates_gradient: Slot) {
         let (n, stitchers) = (&self.network, &self.network.stitchers[self.session]);
         // The projected rows are not needed any more: their memory takes gradients of rows.
         let rows_gradient = self.projected;
@@ -190,7 +191,7 @@ impl TokenCache for Ndt1 {
         self.encoder.blocks.first_qkv(cx, *rows, slots.tokens, &(*norm, slots.first_qkv));
     }
 
-    fn prefix(&self, cx: &mut Context<'_>, memory: &TokenMemory, prompt: Prompt) {
+    fn prefix(&self, cx: &mut Context<'_>, memory: &TokenMemory, prompt: PromptRow) {
         let TokenMemory { session, rows, slots, norm, .. } = memory;
         cx.device.fill(slots.tokens, 0.0);
         for (row, token) in self.encoder.prefix(cx, *session, prompt).into_iter().enumerate() {

@@ -3,12 +3,13 @@
 //! counts `[bin, patch, place]` → embedding of spikes → projection + positions in time and space, and of regions → session
 //! token, prompt token and patches → blocks → norm → decoder → log-rates `[bin, patch, place]`.
 
+use crate::config::PromptRow;
 use crate::context::Context;
 use crate::layers::*;
 use crate::network::*;
 use crate::parameters::Layout;
 use crate::unit_rows::UnitRows;
-use crate::{ModelConfig, Prompt, Role, SessionShape};
+use crate::{ModelConfig, Role, SessionShape};
 use neuroglot_engine::ops::{PatchPositions, PatchPositionsBackward, Then};
 use neuroglot_engine::{Device, MemoryPlan, Slot};
 use rand_chacha::ChaCha8Rng;
@@ -231,7 +232,7 @@ impl Pass for Ndt2Pass {
         self.network.encoder.blocks.write_constants(device, &self.encoder.blocks);
     }
 
-    fn forward(&self, cx: &mut Context<'_>, prompt: Prompt) {
+    fn forward(&self, cx: &mut Context<'_>, prompt: PromptRow) {
         let n = &self.network;
         n.spikes.forward(cx, &self.spikes, self.projected, Then::Nothing);
         let positions = n.positions_of(self.session, n.positions);
@@ -241,7 +242,7 @@ impl Pass for Ndt2Pass {
         cx.device.linear(&decoder);
     }
 
-    fn backward(&self, cx: &mut Context<'_>, prompt: Prompt, log_rates_gradient: Slot) {
+    fn backward(&self, cx: &mut Context<'_>, prompt: PromptRow, log_rates_gradient: Slot) {
         let (n, session, encoded) = (&self.network, self.session, self.encoder.normed.y);
         // The projected rows are not needed any more: their memory takes gradients of rows.
         let rows_gradient = self.projected;

@@ -3,7 +3,8 @@
 use super::state_dict::StateDict;
 use super::table::SessionTable;
 use crate::TrainError;
-use neuroglot_model::{ModelConfig, NormKind, Prompt};
+use neuroglot_masks::Prompt;
+use neuroglot_model::{ModelConfig, NormKind};
 
 /// What shapes tell of a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,9 +37,11 @@ pub(super) fn sizes(state: &StateDict, table: &SessionTable) -> Result<Sizes, Tr
     }
     let [bins, _] = state.sizes(&embedder("embed_pos"))?;
     let [prompts, _] = state.sizes(&embedder("embed_prompt"))?;
-    if prompts != Prompt::COUNT {
-        return Err(state
-            .wrong(format!("embed_prompt has {prompts} rows, and a model has {} prompts", Prompt::COUNT)));
+    let published = Prompt::PUBLISHED.len();
+    if prompts != published {
+        let problem =
+            format!("embed_prompt has {prompts} rows, and a published model has {published} prompts");
+        return Err(state.wrong(problem));
     }
     let [session_rows, _] = state.sizes(&embedder("embed_session"))?;
     let layer = |layer: usize, part: &str| format!("encoder.layers.{layer}.{part}");

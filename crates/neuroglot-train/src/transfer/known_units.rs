@@ -19,7 +19,8 @@
 
 use super::{NewSession, Trained};
 use crate::{Purpose, TrainError, stream};
-use neuroglot_model::{Model, Regions, Role, StitcherPart};
+use neuroglot_masks::Regions;
+use neuroglot_model::{Model, Role, StitcherPart};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 use std::collections::BTreeMap;

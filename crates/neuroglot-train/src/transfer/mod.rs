@@ -12,7 +12,8 @@ use crate::{
 };
 use known_units::KnownUnits;
 use neuroglot_data::Session;
-use neuroglot_model::{Architecture, Model, ModelConfig, ParameterInfo, Regions, Role};
+use neuroglot_masks::Regions;
+use neuroglot_model::{Architecture, Model, ModelConfig, ParameterInfo, Role};
 use std::path::{Path, PathBuf};
 
 /// A session of the run, as its stitchers are started.

@@ -6,7 +6,7 @@
 use super::NewSession;
 use super::output_fit::{Outputs, Rows, fit};
 use crate::{Purpose, RunConfig, TrainError, stream};
-use neuroglot_model::{Mask, Model, Role, StitcherPart};
+use neuroglot_model::{Model, Role, StitcherPart};
 use rand::seq::SliceRandom;
 
 /// Bins, over all masks of all trials, that are enough: with fewer trials, more masks are drawn of each.
@@ -62,20 +62,21 @@ fn masked_rows(
     let bins = new.session.bins();
     let mut rows = Rows::default();
     for scheme in config.mask.scheme.schemes() {
-        let mut rng = stream(config.seed, Purpose::Regression, new.index as u64, 2 * scheme as u64 + part);
+        let mut rng =
+            stream(config.seed, Purpose::Regression, new.index as u64, 2 * scheme.stream_key() + part);
         for _ in 0..masks {
             // A region is drawn for each batch, as in training.
             for trials in trials.chunks(config.train.batch.min(TRIALS)) {
-                let mask =
-                    Mask::draw(scheme, trials.len(), bins, new.regions, config.mask.ratios(), &mut rng);
+                let ratio = config.mask.ratio_of(scheme);
+                let holdout = scheme.draw(trials.len(), bins, new.regions, ratio, &mut rng);
                 let counts = new.session.dense(trials);
                 let mut inputs = vec![0.0; counts.len()];
-                mask.apply(&counts, &mut inputs);
+                holdout.apply(&counts, &mut inputs);
                 let mut activations = vec![0.0; trials.len() * bins * model.config().hidden];
                 model.activations(new.index, scheme.prompt(), trials.len(), &inputs, &mut activations)?;
                 rows.activations.extend(activations);
                 rows.counts.extend(counts);
-                rows.target.extend(mask.target());
+                rows.target.extend(holdout.scored());
             }
         }
     }

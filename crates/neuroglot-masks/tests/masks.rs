@@ -1,6 +1,6 @@
 //! What each masking scheme hides and counts, entry by entry, and how often.
 
-use neuroglot_model::{Mask, MaskRatios, ModelConfig, Regions, Scheme};
+use neuroglot_masks::{Holdout, Regions, Scheme};
 use proptest::prelude::*;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -13,12 +13,12 @@ struct Batch {
 }
 
 impl Batch {
-    fn draw(&self, scheme: Scheme, ratios: MaskRatios, seed: u64) -> Mask {
+    fn draw(&self, scheme: Scheme, ratio: f64, seed: u64) -> Holdout {
         let regions = Regions::new(self.acronyms.iter().copied());
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mask = Mask::draw(scheme, self.trials, self.bins, &regions, ratios, &mut rng);
+        let mask = scheme.draw(self.trials, self.bins, &regions, ratio, &mut rng);
         assert_eq!(mask.hidden().len(), self.trials * self.bins * self.acronyms.len());
-        assert_eq!(mask.target().len(), mask.hidden().len());
+        assert_eq!(mask.scored().len(), mask.hidden().len());
         mask
     }
 
@@ -69,66 +69,57 @@ fn batches(acronyms: &'static [&'static str]) -> impl Strategy<Value = Batch> {
 const ACRONYMS: &[&str] = &["CA1", "PO", "DG", "LP", "VISa", "root", "void", "unknown", ""];
 const NOWHERE: &[&str] = &["root", "void", "unknown", ""];
 
-fn ratios() -> impl Strategy<Value = MaskRatios> {
-    (0.0..=1.0, 0.0..=1.0).prop_map(|(ratio, causal)| MaskRatios { ratio, causal })
-}
-
-/// One ratio for all schemes.
-fn all(ratio: f64) -> MaskRatios {
-    MaskRatios { ratio, causal: ratio }
-}
-
 proptest! {
     #[test]
     fn neuron_hides_all_bins_of_a_unit_of_a_trial(
-        batch in batches(ACRONYMS), ratios in ratios(), seed in any::<u64>(),
+        batch in batches(ACRONYMS), ratio in 0.0..=1.0, seed in any::<u64>(),
     ) {
-        let mask = batch.draw(Scheme::Neuron, ratios, seed);
+        let mask = batch.draw(Scheme::Neuron, ratio, seed);
         prop_assert!(batch.columns_are_whole(mask.hidden()));
-        prop_assert_eq!(mask.target(), mask.hidden());
+        prop_assert_eq!(mask.scored(), mask.hidden());
     }
 
     #[test]
     fn temporal_and_causal_hide_all_units_of_a_bin_of_a_trial(
-        batch in batches(ACRONYMS), ratios in ratios(), seed in any::<u64>(),
+        batch in batches(ACRONYMS), ratio in 0.0..=1.0, seed in any::<u64>(),
     ) {
         for scheme in [Scheme::Temporal, Scheme::Causal] {
-            let mask = batch.draw(scheme, ratios, seed);
+            let mask = batch.draw(scheme, ratio, seed);
             prop_assert!(batch.rows_are_whole(mask.hidden()), "{}", scheme);
-            prop_assert_eq!(mask.target(), mask.hidden());
+            prop_assert_eq!(mask.scored(), mask.hidden());
         }
     }
 
     #[test]
-    fn random_counts_what_it_hides(batch in batches(ACRONYMS), ratios in ratios(), seed in any::<u64>()) {
-        let mask = batch.draw(Scheme::Random, ratios, seed);
-        prop_assert_eq!(mask.target(), mask.hidden());
+    fn random_counts_what_it_hides(batch in batches(ACRONYMS), ratio in 0.0..=1.0, seed in any::<u64>()) {
+        let mask = batch.draw(Scheme::Random, ratio, seed);
+        prop_assert_eq!(mask.scored(), mask.hidden());
     }
 
     #[test]
     fn inter_region_hides_one_region_of_the_whole_batch_alone(
-        batch in batches(ACRONYMS), ratios in ratios(), seed in any::<u64>(),
+        batch in batches(ACRONYMS), ratio in 0.0..=1.0, seed in any::<u64>(),
     ) {
         prop_assume!(!batch.regions().is_empty());
-        let mask = batch.draw(Scheme::InterRegion, ratios, seed);
+        let mask = batch.draw(Scheme::InterRegion, ratio, seed);
         let hides_just = |region: &str| {
             batch.entries().all(|(t, b, u)| {
                 mask.hidden()[batch.entry(t, b, u)] == (batch.region_of(u) == Some(region))
             })
         };
         prop_assert!(batch.regions().into_iter().any(hides_just));
-        prop_assert_eq!(mask.target(), mask.hidden());
+        prop_assert_eq!(mask.scored(), mask.hidden());
     }
 
     #[test]
     fn intra_region_shows_only_some_units_of_one_region(
-        batch in batches(ACRONYMS), ratios in ratios(), seed in any::<u64>(),
+        batch in batches(ACRONYMS), ratio in 0.0..=1.0, seed in any::<u64>(),
     ) {
         prop_assume!(!batch.regions().is_empty());
-        let mask = batch.draw(Scheme::IntraRegion, ratios, seed);
+        let mask = batch.draw(Scheme::IntraRegion, ratio, seed);
         let is_of = |region: &str| {
             batch.entries().all(|(t, b, u)| {
-                let (hidden, target) = (mask.hidden()[batch.entry(t, b, u)], mask.target()[batch.entry(t, b, u)]);
+                let (hidden, target) = (mask.hidden()[batch.entry(t, b, u)], mask.scored()[batch.entry(t, b, u)]);
                 if batch.region_of(u) == Some(region) { target == hidden } else { hidden && !target }
             })
         };
@@ -141,28 +132,28 @@ proptest! {
         for scheme in
             [Scheme::Neuron, Scheme::Temporal, Scheme::Causal, Scheme::Random, Scheme::RandomToken]
         {
-            prop_assert!(batch.draw(scheme, all(1.0), seed).target().iter().all(|target| *target));
-            prop_assert!(!batch.draw(scheme, all(0.0), seed).hidden().contains(&true));
+            prop_assert!(batch.draw(scheme, 1.0, seed).scored().iter().all(|target| *target));
+            prop_assert!(!batch.draw(scheme, 0.0, seed).hidden().contains(&true));
         }
         prop_assume!(!batch.regions().is_empty());
-        let mask = batch.draw(Scheme::IntraRegion, all(1.0), seed);
+        let mask = batch.draw(Scheme::IntraRegion, 1.0, seed);
         prop_assert!(mask.hidden().iter().all(|hidden| *hidden));
-        let mask = batch.draw(Scheme::IntraRegion, all(0.0), seed);
-        prop_assert_eq!(mask.targets(), 0);
+        let mask = batch.draw(Scheme::IntraRegion, 0.0, seed);
+        prop_assert_eq!(mask.scored_entries(), 0);
         // A region is hidden whole at any ratio.
-        let targets = batch.draw(Scheme::InterRegion, all(0.0), seed).targets();
+        let targets = batch.draw(Scheme::InterRegion, 0.0, seed).scored_entries();
         prop_assert_eq!(targets > 0, batch.trials * batch.bins > 0);
     }
 
     #[test]
     fn a_unit_without_region_is_no_target_of_a_region_scheme(
-        batch in batches(ACRONYMS), ratios in ratios(), seed in any::<u64>(),
+        batch in batches(ACRONYMS), ratio in 0.0..=1.0, seed in any::<u64>(),
     ) {
         prop_assume!(!batch.regions().is_empty());
         for scheme in [Scheme::InterRegion, Scheme::IntraRegion] {
-            let mask = batch.draw(scheme, ratios, seed);
+            let mask = batch.draw(scheme, ratio, seed);
             for (t, b, u) in batch.entries().filter(|(_, _, unit)| batch.region_of(*unit).is_none()) {
-                prop_assert!(!mask.target()[batch.entry(t, b, u)], "{} counts a unit outside regions", scheme);
+                prop_assert!(!mask.scored()[batch.entry(t, b, u)], "{} counts a unit outside regions", scheme);
                 let hidden = mask.hidden()[batch.entry(t, b, u)];
                 prop_assert_eq!(hidden, scheme == Scheme::IntraRegion, "{}", scheme);
             }
@@ -171,51 +162,51 @@ proptest! {
 
     #[test]
     fn without_any_region_region_schemes_draw_neuron_masks(
-        batch in batches(NOWHERE), ratios in ratios(), seed in any::<u64>(),
+        batch in batches(NOWHERE), ratio in 0.0..=1.0, seed in any::<u64>(),
     ) {
-        let neuron = batch.draw(Scheme::Neuron, ratios, seed);
+        let neuron = batch.draw(Scheme::Neuron, ratio, seed);
         for scheme in [Scheme::InterRegion, Scheme::IntraRegion] {
-            prop_assert_eq!(&batch.draw(scheme, ratios, seed), &neuron);
+            prop_assert_eq!(&batch.draw(scheme, ratio, seed), &neuron);
         }
     }
 
     #[test]
-    fn a_seed_chooses_the_mask(batch in batches(ACRONYMS), ratios in ratios(), seed in any::<u64>()) {
+    fn a_seed_chooses_the_mask(batch in batches(ACRONYMS), ratio in 0.0..=1.0, seed in any::<u64>()) {
         for scheme in Scheme::ALL {
-            prop_assert_eq!(batch.draw(scheme, ratios, seed), batch.draw(scheme, ratios, seed));
+            prop_assert_eq!(batch.draw(scheme, ratio, seed), batch.draw(scheme, ratio, seed));
         }
     }
 
     #[test]
     fn inputs_and_targets_agree_with_the_mask(
-        batch in batches(ACRONYMS), ratios in ratios(), seed in any::<u64>(),
+        batch in batches(ACRONYMS), ratio in 0.0..=1.0, seed in any::<u64>(),
     ) {
         for scheme in Scheme::ALL {
-            let mask = batch.draw(scheme, ratios, seed);
+            let mask = batch.draw(scheme, ratio, seed);
             let len = mask.hidden().len();
             // No count is 0, and one that is hidden may be anything: the model must not see it.
             let counts: Vec<f32> =
                 (0..len).map(|i| if mask.hidden()[i] { f32::NAN } else { 1.0 + i as f32 }).collect();
             let (mut inputs, mut target) = (vec![-7.0; len], vec![-7.0; len]);
             mask.apply(&counts, &mut inputs);
-            mask.write_target(&mut target);
+            mask.write_scored(&mut target);
             for i in 0..len {
                 prop_assert_eq!(inputs[i], if mask.hidden()[i] { 0.0 } else { counts[i] });
-                prop_assert_eq!(target[i], if mask.target()[i] { 1.0 } else { 0.0 });
-                prop_assert!(mask.hidden()[i] || !mask.target()[i], "{} counts what the model sees", scheme);
+                prop_assert_eq!(target[i], if mask.scored()[i] { 1.0 } else { 0.0 });
+                prop_assert!(mask.hidden()[i] || !mask.scored()[i], "{} counts what the model sees", scheme);
             }
-            prop_assert_eq!(mask.targets() as f32, target.iter().sum::<f32>());
+            prop_assert_eq!(mask.scored_entries() as f32, target.iter().sum::<f32>());
         }
     }
 
     #[test]
     fn nothing_hides_nothing(trials in 0..5usize, bins in 0..5usize, units in 0..5usize) {
-        let mask = Mask::nothing(trials, bins, units);
+        let mask = Holdout::nothing(trials, bins, units);
         let counts: Vec<f32> = (1..=trials * bins * units).map(|i| i as f32).collect();
         let mut inputs = vec![0.0; counts.len()];
         mask.apply(&counts, &mut inputs);
         prop_assert_eq!(&inputs, &counts);
-        prop_assert_eq!(mask.targets(), 0);
+        prop_assert_eq!(mask.scored_entries(), 0);
     }
 
     #[test]
@@ -223,44 +214,55 @@ proptest! {
         batch in batches(ACRONYMS), chosen in any::<u32>(), counted in any::<u32>(), chosen_bins in any::<u32>(),
     ) {
         let is_in = |set: u32, index: usize| set >> index & 1 == 1;
-        let mut units = Mask::nothing(batch.trials, batch.bins, batch.units());
-        units.hide_units(|unit| is_in(chosen, unit), |unit| is_in(counted, unit));
-        let mut bins = Mask::nothing(batch.trials, batch.bins, batch.units());
-        bins.hide_bins(|bin| is_in(chosen_bins, bin));
+        let mut units = Holdout::nothing(batch.trials, batch.bins, batch.units());
+        units.hide_units(|unit| is_in(chosen, unit)).score_units(|unit| is_in(counted, unit));
+        let mut bins = Holdout::nothing(batch.trials, batch.bins, batch.units());
+        bins.hide_bins(|bin| is_in(chosen_bins, bin)).score_hidden();
         let mut both = units.clone();
         both.hide_bins(|bin| is_in(chosen_bins, bin));
         for (t, b, u) in batch.entries() {
             let entry = batch.entry(t, b, u);
             prop_assert_eq!(units.hidden()[entry], is_in(chosen, u));
-            prop_assert_eq!(units.target()[entry], is_in(chosen & counted, u));
+            prop_assert_eq!(units.scored()[entry], is_in(chosen & counted, u));
             prop_assert_eq!(bins.hidden()[entry], is_in(chosen_bins, b));
-            prop_assert_eq!(bins.target()[entry], is_in(chosen_bins, b));
+            prop_assert_eq!(bins.scored()[entry], is_in(chosen_bins, b));
             prop_assert_eq!(both.hidden()[entry], is_in(chosen, u) || is_in(chosen_bins, b));
-            prop_assert_eq!(both.target()[entry], is_in(chosen & counted, u) || is_in(chosen_bins, b));
+            // What is hidden later is not scored.
+            prop_assert_eq!(both.scored(), units.scored());
+        }
+        if batch.trials * batch.bins > 0 {
+            let chosen_units: Vec<usize> = (0..batch.units()).filter(|unit| is_in(chosen, *unit)).collect();
+            prop_assert_eq!(units.units_hidden(), chosen_units);
+            let scored = (0..batch.units()).filter(|unit| is_in(chosen & counted, *unit));
+            prop_assert_eq!(units.units_scored(), scored.collect::<Vec<_>>());
         }
     }
 }
 
 #[test]
-fn hiding_more_units_keeps_what_was_hidden_and_says_anew_what_counts() {
-    let mut mask = Mask::nothing(1, 2, 3);
-    mask.hide_units(|unit| unit < 2, |_| true);
-    // Co-smoothing of unit 1 inside a region: all others hidden, unit 1 counted alone.
-    mask.hide_units(|_| true, |unit| unit == 1);
-    assert_eq!(mask.hidden(), [true; 6]);
-    assert_eq!(mask.target(), [false, true, false, false, true, false]);
-    assert_eq!(mask.targets(), 2);
+fn a_unit_of_which_a_bin_is_seen_is_not_hidden_whole() {
+    let mut holdout = Holdout::nothing(1, 3, 2);
+    holdout.hide_unit_in(0, 1);
+    holdout.hide_bin_in(0, 2);
+    holdout.score_hidden();
+    assert_eq!(holdout.hidden(), [false, true, false, true, true, true]);
+    assert_eq!((holdout.units_hidden(), holdout.units_scored()), (vec![1], vec![0, 1]));
+    let mut counts = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
+    holdout.hide_in(&mut counts);
+    assert_eq!(counts, [1.0, 0.0, 3.0, 0.0, 0.0, 0.0]);
 }
 
 #[test]
-#[should_panic(expected = "a mask of another batch")]
-fn a_mask_refuses_counts_of_another_batch() {
-    Mask::nothing(2, 3, 4).apply(&[0.0; 23], &mut [0.0; 23]);
+#[should_panic(expected = "a holdout of another batch")]
+fn a_holdout_refuses_counts_of_another_batch() {
+    Holdout::nothing(2, 3, 4).apply(&[0.0; 23], &mut [0.0; 23]);
 }
 
 #[test]
 fn default_ratios_are_the_published_ones() {
-    assert_eq!(MaskRatios::default(), MaskRatios { ratio: 0.3, causal: 0.6 });
+    for scheme in Scheme::ALL {
+        assert_eq!(scheme.default_ratio(), if scheme == Scheme::Causal { 0.6 } else { 0.3 });
+    }
 }
 
 /// Fails where `hits` of `draws` independent draws are more than 5 σ from what `probability` gives.
@@ -300,7 +302,7 @@ fn large() -> Batch {
 fn units_are_drawn_per_trial_with_the_ratio() {
     let batch = large();
     for seed in 0..5 {
-        let mask = batch.draw(Scheme::Neuron, MaskRatios::default(), seed);
+        let mask = batch.draw(Scheme::Neuron, 0.3, seed);
         let draws: Vec<bool> = (0..batch.trials)
             .flat_map(|trial| (0..batch.units()).map(move |unit| (trial, unit)))
             .map(|(trial, unit)| mask.hidden()[batch.entry(trial, 0, unit)])
@@ -314,7 +316,7 @@ fn bins_are_drawn_per_trial_with_the_ratio_of_the_scheme() {
     let batch = large();
     for (scheme, ratio) in [(Scheme::Temporal, 0.3), (Scheme::Causal, 0.6)] {
         for seed in 0..5 {
-            let mask = batch.draw(scheme, MaskRatios::default(), seed);
+            let mask = batch.draw(scheme, scheme.default_ratio(), seed);
             let draws: Vec<bool> = mask.hidden().chunks(batch.units()).map(|row| row[0]).collect();
             assert_independent(scheme.name(), batch.bins, &draws, ratio);
         }
@@ -322,24 +324,18 @@ fn bins_are_drawn_per_trial_with_the_ratio_of_the_scheme() {
 }
 
 #[test]
-fn patches_of_the_model_are_drawn_whole_per_bin_with_the_ratio() {
+fn patches_are_drawn_whole_per_bin_with_the_ratio() {
     let batch = large();
-    // 60 units in patches of 5; by region CA1 takes 5 of them, PO 3, root 2, DG 2, LP 2 and VISa 1.
-    for (region_patches, patches) in [(false, 12), (true, 15)] {
-        let config = ModelConfig { patch: 5, region_patches, ..ModelConfig::default() };
-        let regions = config.regions(&batch.acronyms);
-        let mut first_units = vec![None; patches];
-        for (unit, patch) in regions.patch_of_unit().iter().enumerate() {
-            let first = *first_units[*patch].get_or_insert(unit);
-            assert!(!region_patches || batch.acronyms[unit] == batch.acronyms[first]);
-        }
-        let first_units: Vec<usize> = first_units.into_iter().map(Option::unwrap).collect();
+    for patches in [12, 15] {
+        let patch_of_unit: Vec<usize> = (0..60).map(|unit| unit * patches / 60).collect();
+        let regions = Regions::new(batch.acronyms.iter().copied()).with_patches(patch_of_unit.clone());
+        let first_of = |patch| patch_of_unit.iter().position(|of| *of == patch).unwrap();
+        let first_units: Vec<usize> = (0..patches).map(first_of).collect();
         for seed in 0..5 {
             let mut rng = ChaCha8Rng::seed_from_u64(seed);
             let (trials, bins) = (batch.trials, batch.bins);
-            let mask =
-                Mask::draw(Scheme::RandomToken, trials, bins, &regions, MaskRatios::default(), &mut rng);
-            assert_eq!(mask.target(), mask.hidden());
+            let mask = Scheme::RandomToken.draw(trials, bins, &regions, 0.3, &mut rng);
+            assert_eq!(mask.scored(), mask.hidden());
             for row in mask.hidden().chunks(batch.units()) {
                 let of_patch = |unit: usize| row[first_units[regions.patch_of_unit()[unit]]];
                 assert!((0..batch.units()).all(|unit| row[unit] == of_patch(unit)));
@@ -357,14 +353,13 @@ fn without_a_model_patches_are_of_128_units() {
     let regions = Regions::new(["CA1"; 300]);
     let patches: Vec<usize> = (0..300).map(|unit| unit / 128).collect();
     assert_eq!(regions.patch_of_unit(), patches);
-    assert_eq!(ModelConfig::default().regions(&["CA1"; 300]), regions);
 }
 
 #[test]
 fn entries_are_drawn_with_the_ratio() {
     let batch = large();
     for seed in 0..5 {
-        let mask = batch.draw(Scheme::Random, MaskRatios::default(), seed);
+        let mask = batch.draw(Scheme::Random, 0.3, seed);
         assert_independent("random", batch.units(), mask.hidden(), 0.3);
         // Rows of whole trials: neighbours below are the same bin and unit of the next trial.
         assert_independent("random, trials", batch.bins * batch.units(), mask.hidden(), 0.3);
@@ -375,14 +370,14 @@ fn entries_are_drawn_with_the_ratio() {
 fn units_inside_the_drawn_region_are_drawn_per_trial_with_the_ratio() {
     let batch = large();
     for seed in 0..20 {
-        let mask = batch.draw(Scheme::IntraRegion, MaskRatios::default(), seed);
+        let mask = batch.draw(Scheme::IntraRegion, 0.3, seed);
         // In 40 trials some unit of the region is seen; units outside never are.
         let seen = batch.entries().find(|(t, b, u)| !mask.hidden()[batch.entry(*t, *b, *u)]).unwrap().2;
         let inside: Vec<usize> =
             (0..batch.units()).filter(|unit| batch.acronyms[*unit] == batch.acronyms[seen]).collect();
         let draws: Vec<bool> = (0..batch.trials)
             .flat_map(|trial| inside.iter().map(move |unit| (trial, *unit)))
-            .map(|(trial, unit)| mask.target()[batch.entry(trial, 0, unit)])
+            .map(|(trial, unit)| mask.scored()[batch.entry(trial, 0, unit)])
             .collect();
         assert_independent("intra-region", inside.len(), &draws, 0.3);
     }
@@ -398,7 +393,7 @@ fn regions_are_drawn_uniformly_whatever_their_size() {
         let mut counts = vec![0; names.len()];
         for seed in 0..draws {
             // At ratio 0 intra-region shows the drawn region whole, and inter-region hides it at any ratio.
-            let mask = batch.draw(scheme, all(0.0), seed as u64);
+            let mask = batch.draw(scheme, 0.0, seed as u64);
             let marked = scheme == Scheme::InterRegion;
             let unit = mask.hidden().iter().position(|hidden| *hidden == marked).unwrap();
             counts[names.iter().position(|name| *name == batch.acronyms[unit]).unwrap()] += 1;
@@ -416,8 +411,7 @@ fn one_generator_gives_a_new_mask_every_batch() {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let schemes = [Scheme::Neuron, Scheme::Causal, Scheme::Temporal, Scheme::Random, Scheme::IntraRegion];
     for scheme in schemes.into_iter().chain([Scheme::RandomToken]) {
-        let mut draw =
-            || Mask::draw(scheme, batch.trials, batch.bins, &regions, MaskRatios::default(), &mut rng);
+        let mut draw = || scheme.draw(batch.trials, batch.bins, &regions, 0.3, &mut rng);
         assert_ne!(draw(), draw(), "{scheme}");
     }
 }

@@ -18,7 +18,7 @@ const PATCH: usize = 128;
 
 impl Regions {
     /// Sorts the acronyms of all units into regions, in alphabetical order. Patches are of 128 units in order;
-    /// [`ModelConfig::regions`](crate::ModelConfig::regions) makes those of a model.
+    /// `ModelConfig::regions` makes those of a model.
     pub fn new<'a>(acronyms: impl IntoIterator<Item = &'a str>) -> Self {
         let acronyms: Vec<&str> = acronyms.into_iter().collect();
         let mut names: Vec<String> =

@@ -1,7 +1,7 @@
 //! Sessions written by other programs: small fixtures, and published recordings where they are at hand.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use neuroglot_data::{Behaviour, Session, SessionHeader, SessionSummary, Split};
 
@@ -158,13 +158,13 @@ fn a_selection_knows_where_it_comes_from() {
     assert_eq!((part.trial_index(1), part.trial_id(0), part.trial_id(1)), (5, "train-1", "test-0"));
 }
 
-/// A recording of the shared development data, or `None` with the reason printed.
-fn shared(name: &str) -> Option<Session> {
-    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
-    if !folder.exists() {
-        eprintln!("skipped: {} is not on this machine", folder.display());
+/// A recording of the folder that `NEUROGLOT_RECORDINGS` names, or `None` with the reason printed.
+fn recording(name: &str) -> Option<Session> {
+    let Some(recordings) = std::env::var_os("NEUROGLOT_RECORDINGS") else {
+        eprintln!("skipped: NEUROGLOT_RECORDINGS names no folder with {name}");
         return None;
-    }
+    };
+    let folder = Path::new(&recordings).join(name);
     let start = std::time::Instant::now();
     let session = Session::read(folder).unwrap();
     eprintln!("{name} was read in {:?}", start.elapsed());
@@ -179,7 +179,7 @@ fn spikes(session: &Session, split: Split) -> u64 {
 /// The expected numbers were computed with pyarrow and NumPy.
 #[test]
 fn a_published_ibl_recording() {
-    let Some(session) = shared("ibl/ibl_dy016_aligned") else { return };
+    let Some(session) = recording("ibl/ibl_dy016_aligned") else { return };
     assert_eq!((session.trials(), session.bins(), session.units().len()), (367, 50, 449));
     let summary = SessionSummary::of(&session);
     let regions = [("CA1", 66), ("DG", 69), ("LP", 126), ("PO", 159), ("VISa", 29)];
@@ -201,7 +201,7 @@ fn a_published_ibl_recording() {
 
 #[test]
 fn a_published_steinmetz_recording() {
-    let Some(session) = shared("steinmetz/cori_2016-12-14_aligned") else { return };
+    let Some(session) = recording("steinmetz/cori_2016-12-14_aligned") else { return };
     assert_eq!((session.trials(), session.bins(), session.units().len()), (214, 20, 733));
     assert_eq!(Split::ALL.map(|split| spikes(&session, split)), [168_171, 24_688, 47_839]);
     let train = session.trials_in(Split::Train);

@@ -1,8 +1,8 @@
-//! Scores against an independent implementation: `metrics.json` of the golden files (see `shared/golden/README.md`),
-//! found next to the repository or in the folder that `NEUROGLOT_GOLDENS` names.
+//! Scores against an independent implementation: `metrics.json` of `golden/` at the root of the repository, or of the folder
+//! that `NEUROGLOT_GOLDENS` names.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::Path;
 
 use neuroglot_metrics::{bits_per_spike, mean_defined, poisson_d2, psth_r2, single_trial_r2};
 use serde_json::Value;
@@ -11,19 +11,12 @@ const BINS: usize = 12;
 const UNITS: usize = 6;
 const TOLERANCE: f64 = 1e-9;
 
-/// The golden file, or `None` (with the reason printed) on a machine without it.
-fn golden() -> Option<Value> {
-    let folder = std::env::var_os("NEUROGLOT_GOLDENS").map_or_else(
-        || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../../shared/golden"),
-        PathBuf::from,
-    );
-    let path = folder.join("metrics.json");
-    if !path.exists() {
-        println!("skipped: {} is absent; set NEUROGLOT_GOLDENS to the folder that holds it", path.display());
-        return None;
-    }
-    let text = std::fs::read_to_string(&path).expect("metrics.json is readable");
-    Some(serde_json::from_str(&text).expect("metrics.json is JSON"))
+fn golden() -> Value {
+    let folder = std::env::var_os("NEUROGLOT_GOLDENS");
+    let folder = folder.unwrap_or_else(|| concat!(env!("CARGO_MANIFEST_DIR"), "/../../golden").into());
+    let text =
+        std::fs::read_to_string(Path::new(&folder).join("metrics.json")).expect("metrics.json is readable");
+    serde_json::from_str(&text).expect("metrics.json is JSON")
 }
 
 /// The numbers of an array of any depth, in row-major order.
@@ -61,7 +54,7 @@ fn assert_close(found: Option<f64>, expected: &Value, name: &str) {
 
 #[test]
 fn bits_per_spike_per_unit_mean_and_pooled() {
-    let Some(golden) = golden() else { return };
+    let golden = golden();
     let score = bits_per_spike(&numbers(&golden["log_rates"]), &numbers(&golden["counts"]), UNITS);
     let expected = golden["bps_per_neuron"].as_array().expect("one figure per unit");
     assert_eq!(score.per_unit.len(), expected.len());
@@ -74,14 +67,14 @@ fn bits_per_spike_per_unit_mean_and_pooled() {
 
 #[test]
 fn mean_poisson_d2() {
-    let Some(golden) = golden() else { return };
+    let golden = golden();
     let d2 = poisson_d2(&numbers(&golden["log_rates"]), &numbers(&golden["counts"]), UNITS);
     assert_close(mean_defined(&d2), &golden["poisson_d2"], "Poisson D²");
 }
 
 #[test]
 fn r2_of_the_first_five_units_by_trial_and_by_condition() {
-    let Some(golden) = golden() else { return };
+    let golden = golden();
     let counts = first_units(&numbers(&golden["counts"]), 5);
     let log_rates = first_units(&numbers(&golden["log_rates"]), 5);
     let rates: Vec<f64> = log_rates.iter().map(|log_rate| log_rate.exp()).collect();

@@ -328,11 +328,13 @@ fn the_ready_studies_are_plans() {
     let tiny = StudyFile::read(&repository.join("studies/tiny.toml")).unwrap();
     assert_eq!((tiny.name.as_str(), tiny.reference().name()), ("tiny", "temporal"));
     let steinmetz = StudyFile::read(&repository.join("studies/steinmetz.toml")).unwrap();
-    let data = repository.join("../shared/data/steinmetz");
-    if !data.is_dir() {
-        eprintln!("skipped: no recordings in {}", data.display());
+    let Some(recordings) = std::env::var_os("NEUROGLOT_RECORDINGS") else {
+        eprintln!(
+            "skipped: NEUROGLOT_RECORDINGS names no folder with the sessions of studies/steinmetz.toml"
+        );
         return;
-    }
+    };
+    let data = Path::new(&recordings).join("steinmetz");
     let sessions = StudySessions::find(&steinmetz, Some(&data)).unwrap();
     let subjects = |sessions: &[StudySession]| -> Vec<String> {
         let mut subjects: Vec<String> = sessions.iter().map(|session| session.subject.clone()).collect();

@@ -161,7 +161,7 @@ impl SpikeCounts {
     ///
     /// # Panics
     /// If a trial is out of range.
-    pub(crate) fn select_trials(&self, trials: &[usize]) -> SpikeCounts {
+    pub fn select_trials(&self, trials: &[usize]) -> SpikeCounts {
         let mut builder = SpikeCountsBuilder::new(self.bins, self.units);
         for &trial in trials {
             for bin in 0..self.bins {

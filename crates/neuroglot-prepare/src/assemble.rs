@@ -1,6 +1,5 @@
 //! A recording becomes a session: trials are chosen, regions named, spikes and traces binned.
 
-use neuroglot_data::number::counted;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -8,15 +7,13 @@ use neuroglot_data::{Behaviour, Session, SessionParts, SharedTime, SpikeCounts, 
 use neuroglot_regions::{Annotation, is_region};
 use serde::{Deserialize, Serialize};
 
-use crate::binning::count_spikes;
-use crate::observed::{Windows, leave_out_unobserved};
-use crate::regions::RegionNames;
+use crate::activity::{Activity, Continuous, Known, Reasons};
+use crate::binned::Binned;
+use crate::regions::{RegionNames, note_on_labels};
 use crate::sharing::{IN_GAP, check_shared};
-use crate::time_unit::{compare_spans, into_seconds};
-use crate::trace_bins::{bin_trace, leave_out_fill};
 use crate::{
-    Condition, PrepareError, PrepareOptions, RecordedUnit, Recording, Species, TimeUnit, TrialColumn,
-    TrialRule, TrialTable,
+    Asked, Condition, Content, PrepareError, PrepareOptions, RecordedUnit, Species, TrialColumn, TrialRule,
+    TrialTable,
 };
 
 /// What units outside of all regions are labelled with where they are to count as a region.
@@ -27,6 +24,8 @@ const OUTSIDE: &str = "outside";
 pub struct Prepared {
     /// The session.
     pub session: Session,
+    /// Whether it was cut as the options say; one that was aligned already was not.
+    pub is_cut: bool,
     /// Trials left out.
     pub trials: Selection,
     /// Units left out.
@@ -85,111 +84,80 @@ pub struct BehaviourNotes {
     pub codes: BTreeMap<String, usize>,
 }
 
-/// Cuts a recording into trials. `place` is the file or folder that messages name.
+/// Makes a session of what a source holds: chooses trials and units, names regions, counts spikes and draws the split. A session
+/// that is aligned already is taken as it is. `place` is the file or folder that messages name.
 ///
 /// # Errors
 /// [`PrepareError::Option`] for options that the recording cannot satisfy, [`PrepareError::NothingLeft`] if no trial or
 /// unit is left, [`PrepareError::Data`] if what is left is no session.
 pub fn assemble(
-    mut recording: Recording,
+    content: impl Into<Content>,
     options: &PrepareOptions,
     annotation: Option<&Annotation>,
     place: &Path,
 ) -> Result<Prepared, PrepareError> {
     let option = |problem: String| PrepareError::Option { place: place.to_owned(), problem };
-    let bins = options.bins().map_err(option)?;
-    let mut notes = recording.notes.clone();
-
-    let align = options.align.as_ref().unwrap_or(&recording.usual.align);
-    let events = recording
-        .trials
-        .numbers(align)
-        .ok_or_else(|| option(format!("no times to align to: {}", recording.trials.lack_of(align))))?;
-    let per_second = options.trial_time_unit.map_or(1.0, TimeUnit::per_second);
-    let events: Vec<f64> = events.iter().map(|event| event / per_second).collect();
-    let spike_time_unit = options.spike_time_unit.or(recording.spike_time_unit);
-    into_seconds(&mut recording.spikes, spike_time_unit.unwrap_or(TimeUnit::Seconds));
-    let mut reasons: Vec<Option<String>> = vec![None; recording.trials.rows()];
-    let rules = options.rules.as_ref().unwrap_or(&recording.usual.rules);
-    for rule in [TrialRule::present(align)].iter().chain(rules).chain(&options.further_rules) {
-        leave_out(&mut reasons, rule, &recording.trials).map_err(option)?;
-    }
-    // Whoever names the unit has looked at the times.
-    if spike_time_unit.is_none() {
-        let left: Vec<f64> = kept_of(&reasons).into_iter().map(|trial| events[trial]).collect();
-        let note = compare_spans(&recording.spikes, recording.units.len(), &left, options.window);
-        notes.extend(note.map_err(option)?);
-    }
-    let mut unit_reasons: Vec<Option<String>> =
-        recording.units.iter().map(|unit| options.reason_against(unit)).collect();
-    let windows = Windows { events: &events, window: options.window, bin_seconds: options.bin_seconds };
-    notes.extend(leave_out_unobserved(
-        &recording,
-        &windows,
-        options.least_observed,
-        &mut reasons,
-        &mut unit_reasons,
-    ));
-
-    let conditions: Vec<Condition> =
-        recording.usual.conditions.iter().chain(&options.conditions).cloned().collect();
-    let (mut columns, mut codes) = (BTreeMap::new(), BTreeMap::new());
-    for condition in conditions {
-        let column = recording.trials.get(&condition.column);
-        let column = column.ok_or_else(|| option(recording.trials.lack_of(&condition.column)))?;
-        let (values, texts) = numbers_of(column);
-        codes.insert(condition.name.clone(), texts);
-        columns.insert(condition.name, values);
-    }
-    let mut traces = recording.traces;
-    if let Some(wanted) = &options.behaviours {
-        if let Some(name) =
-            wanted.iter().find(|name| !columns.contains_key(*name) && !traces.contains_key(*name))
-        {
-            let names: Vec<&str> = columns.keys().chain(traces.keys()).map(String::as_str).collect();
-            return Err(option(format!(
-                "no behaviour {name}; among those read there are {}; leave the choice out to see all",
-                names.join(", ")
-            )));
+    match content.into() {
+        Content::Recording(recording) => {
+            let mut activity = Continuous::new(*recording, options).map_err(option)?;
+            cut(&mut activity, options, annotation, place)
         }
-        columns.retain(|name, _| wanted.contains(name));
-        traces.retain(|name, _| wanted.contains(name));
+        Content::Binned(binned) => {
+            let mut activity = Binned::new(*binned, options).map_err(option)?;
+            cut(&mut activity, options, annotation, place)
+        }
+        Content::Session(session) => as_it_is(*session, options, place),
     }
-    if let Some(name) = traces.keys().find(|name| columns.contains_key(*name)) {
+}
+
+fn cut(
+    activity: &mut dyn Activity,
+    options: &PrepareOptions,
+    annotation: Option<&Annotation>,
+    place: &Path,
+) -> Result<Prepared, PrepareError> {
+    let option = |problem: String| PrepareError::Option { place: place.to_owned(), problem };
+    let Known { units, trials: table, notes, .. } = activity.known();
+    let mut notes = notes.to_vec();
+    let mut reasons: Reasons = vec![None; table.rows()];
+    for rule in activity.rules() {
+        leave_out(&mut reasons, &rule, table).map_err(option)?;
+    }
+    let mut unit_reasons: Reasons = units.iter().map(|unit| options.reason_against(unit)).collect();
+    notes.extend(activity.leave_out_unobserved(&mut reasons, &mut unit_reasons).map_err(option)?);
+
+    let (mut columns, mut codes) = (BTreeMap::new(), BTreeMap::new());
+    for Condition { name, column } in activity.conditions() {
+        let values = table.get(&column).ok_or_else(|| option(table.lack_of(&column)))?;
+        let (values, texts) = numbers_of(values);
+        codes.insert(name.clone(), texts);
+        columns.insert(name, values);
+    }
+    let (asked, traces) = (Asked::of(options.behaviours.as_deref()), activity.traces());
+    let is_there = |name: &String| columns.contains_key(name) || traces.contains(name);
+    if let Some(name) = options.behaviours.iter().flatten().find(|name| !is_there(name)) {
+        let names: Vec<&str> = columns.keys().chain(&traces).map(String::as_str).collect();
+        return Err(option(format!(
+            "no behaviour {name}; among those read there are {}; leave the choice out to see all",
+            names.join(", ")
+        )));
+    }
+    columns.retain(|name, _| asked.has(name));
+    if let Some(name) = traces.iter().find(|name| columns.contains_key(*name)) {
         return Err(option(format!(
             "{name} is the name of a condition and of a trace: give one another name"
         )));
     }
-    let observed_traces = &recording.observed.traces;
-    for (name, trace) in &mut traces {
-        let Some(observed) = observed_traces.get(name) else { continue };
-        let filled = leave_out_fill(trace, observed);
-        if filled > 0 {
-            let samples = counted(filled, "sample");
-            notes.push(format!("{name}: {samples} at times when it was not recorded left out"));
-        }
-    }
+    notes.extend(activity.choose_traces(asked));
 
-    let bin_all = |trials: &[usize]| -> BTreeMap<String, Behaviour> {
-        let starts: Vec<f64> = trials.iter().map(|&trial| events[trial] + options.window[0]).collect();
+    let behaviours_of = |trials: &[usize]| -> BTreeMap<String, Behaviour> {
         let per_trial = columns.iter().map(|(name, values)| {
             (name.clone(), Behaviour::PerTrial(trials.iter().map(|&trial| values[trial]).collect()))
         });
-        let per_bin = traces.iter().map(|(name, trace)| {
-            let binned = bin_trace(
-                trace,
-                observed_traces.get(name),
-                &starts,
-                bins,
-                options.bin_seconds,
-                options.max_gap,
-            );
-            (name.clone(), Behaviour::PerBin(binned))
-        });
-        per_trial.chain(per_bin).collect()
+        per_trial.chain(activity.per_bin(trials)).collect()
     };
     let mut trials = kept_of(&reasons);
-    let mut behaviours = bin_all(&trials);
+    let mut behaviours = behaviours_of(&trials);
     if options.complete_behaviours {
         for (name, behaviour) in &behaviours {
             for (&trial, missing) in trials.iter().zip(missing_trials(behaviour, trials.len())) {
@@ -199,53 +167,47 @@ pub fn assemble(
             }
         }
         trials = kept_of(&reasons);
-        behaviours = bin_all(&trials);
+        behaviours = behaviours_of(&trials);
     }
     if trials.is_empty() {
-        let selection = selection_of(&reasons, |_| None);
-        return Err(nothing_left(place, "trial", &selection));
+        return Err(nothing_left(place, "trial", &selection_of(&reasons, |_| None)));
     }
-
-    let starts_of = |trials: &[usize]| -> Vec<f64> {
-        trials.iter().map(|&trial| events[trial] + options.window[0]).collect()
-    };
-    let mut starts = starts_of(&trials);
-    let windows = TrialWindows { starts: &starts, seconds: options.window[1] - options.window[0] };
-    let mut splits = options.draw_split(trials.len(), Some(windows), &behaviours).map_err(option)?;
+    let mut starts = activity.starts(&trials);
+    let windows = starts.as_ref().map(|starts| TrialWindows { starts, seconds: activity.window_seconds() });
+    let mut splits = options.draw_split(trials.len(), windows, &behaviours).map_err(option)?;
     if splits.contains(&None) {
         for (&trial, _) in trials.iter().zip(&splits).filter(|(_, split)| split.is_none()) {
             reasons[trial] = Some(IN_GAP.to_owned());
         }
         splits.retain(Option::is_some);
         trials = kept_of(&reasons);
-        behaviours = bin_all(&trials);
-        starts = starts_of(&trials);
+        behaviours = behaviours_of(&trials);
+        starts = activity.starts(&trials);
     }
 
-    let species = options.species.clone().unwrap_or(recording.species);
-    let mut names = RegionNames::new(options, annotation).of_animal(&species, &recording.units);
-    let regions: Vec<String> = recording.units.iter().map(|unit| names.name(&unit.location)).collect();
+    let Known { eid, subject, lab, species, units, quality_unknown, .. } = activity.known();
+    let species = options.species.clone().unwrap_or_else(|| species.clone());
+    let mut names = RegionNames::new(options, annotation).of_animal(&species, units);
+    let named_units: Vec<Unit> =
+        units.iter().map(|unit| as_unit(unit, names.name(&unit.location), options)).collect();
     notes.extend(names.into_notes().map_err(option)?);
-    if let Some(why) = recording.quality_unknown.as_ref().filter(|_| options.good_units) {
-        return Err(option(why.clone()));
+    if let Some(why) = quality_unknown.filter(|_| options.good_units) {
+        return Err(option(why.to_owned()));
     }
-    let units = kept_of(&unit_reasons);
-    let unit_selection = selection_of(&unit_reasons, |unit| Some(recording.units[unit].uuid.clone()));
-    if units.is_empty() {
+    let kept_units = kept_of(&unit_reasons);
+    let unit_selection = selection_of(&unit_reasons, |unit| Some(units[unit].uuid.clone()));
+    if kept_units.is_empty() {
         return Err(nothing_left(place, "unit", &unit_selection));
     }
-    let named_units =
-        recording.units.iter().zip(regions).map(|(unit, region)| as_unit(unit, region, options));
-    let named_units = named_units.collect();
 
-    let counts = count_spikes(&recording.spikes, recording.units.len(), &starts, bins, options.bin_seconds);
+    let counts = activity.counts(&trials);
     notes.extend(silent_trials(&counts));
     let behaviour_notes = notes_of(&behaviours, trials.len(), codes);
     let session = Session::new(SessionParts {
-        eid: recording.eid,
-        subject: recording.subject,
-        lab: recording.lab,
-        bin_seconds: options.bin_seconds,
+        eid: eid.to_owned(),
+        subject: subject.to_owned(),
+        lab: lab.to_owned(),
+        bin_seconds: activity.bin_seconds(),
         units: named_units,
         splits: splits.into_iter().flatten().collect(),
         counts,
@@ -253,15 +215,17 @@ pub fn assemble(
         true_rates: None,
     })?;
     // Its row in the recording's table of trials, by which provenance.json calls those that were left out.
-    let session = session.with_trial_ids(trials.iter().map(usize::to_string).collect())?;
-    let session = session.with_window_starts(starts)?;
-    let session = match units.len() == recording.units.len() {
-        true => session,
-        false => session.select_units(&units)?,
-    };
+    let mut session = session.with_trial_ids(trials.iter().map(usize::to_string).collect())?;
+    if let Some(starts) = starts {
+        session = session.with_window_starts(starts)?;
+    }
+    if kept_units.len() < units.len() {
+        session = session.select_units(&kept_units)?;
+    }
     let shared_time = check_shared(&session, options, place, &mut notes)?;
     Ok(Prepared {
         session,
+        is_cut: true,
         species,
         shared_time,
         trials: selection_of(&reasons, |_| None),
@@ -271,8 +235,27 @@ pub fn assemble(
     })
 }
 
+/// A session that is aligned already.
+fn as_it_is(session: Session, options: &PrepareOptions, place: &Path) -> Result<Prepared, PrepareError> {
+    let all = |found| Selection { found, kept: found, dropped: Vec::new() };
+    let note = "aligned already: taken as it is, with its own trials, bins, regions and split";
+    let mut notes = vec![note.to_owned()];
+    notes.extend(note_on_labels(session.units()));
+    let shared_time = check_shared(&session, options, place, &mut notes)?;
+    Ok(Prepared {
+        trials: all(session.trials()),
+        units: all(session.units().len()),
+        behaviours: BTreeMap::new(),
+        is_cut: false,
+        species: options.species.clone().unwrap_or_default(),
+        shared_time,
+        notes,
+        session,
+    })
+}
+
 /// What should be known of trials without any spike, where the others have many.
-pub(crate) fn silent_trials(counts: &SpikeCounts) -> Option<String> {
+fn silent_trials(counts: &SpikeCounts) -> Option<String> {
     /// Spikes of a trial that has no spike by chance hardly ever.
     const MANY: u64 = 50;
     let silent = (0..counts.trials()).filter(|&trial| counts.entries(trial).next().is_none()).count();
@@ -294,7 +277,7 @@ impl PrepareOptions {
 }
 
 /// A unit of a session, in a region.
-pub(crate) fn as_unit(unit: &RecordedUnit, region: String, options: &PrepareOptions) -> Unit {
+fn as_unit(unit: &RecordedUnit, region: String, options: &PrepareOptions) -> Unit {
     Unit {
         uuid: unit.uuid.clone(),
         region: match options.outside_is_region && !is_region(&region) {
@@ -308,7 +291,7 @@ pub(crate) fn as_unit(unit: &RecordedUnit, region: String, options: &PrepareOpti
 }
 
 /// What should be known about behaviours of so many trials; `codes` are those of texts.
-pub(crate) fn notes_of(
+fn notes_of(
     behaviours: &BTreeMap<String, Behaviour>,
     trials: usize,
     mut codes: BTreeMap<String, BTreeMap<String, usize>>,
@@ -325,11 +308,7 @@ pub(crate) fn notes_of(
 }
 
 /// Notes the rule as the reason against each trial that does not fulfil it and has none yet.
-pub(crate) fn leave_out(
-    reasons: &mut [Option<String>],
-    rule: &TrialRule,
-    trials: &TrialTable,
-) -> Result<(), String> {
+fn leave_out(reasons: &mut [Option<String>], rule: &TrialRule, trials: &TrialTable) -> Result<(), String> {
     for (reason, kept) in reasons.iter_mut().zip(rule.apply(trials)?) {
         if !kept && reason.is_none() {
             *reason = Some(rule.to_string());
@@ -344,7 +323,7 @@ pub(crate) fn kept_of(reasons: &[Option<String>]) -> Vec<usize> {
 }
 
 /// A column as numbers; texts that are no numbers get codes in alphabetical order, an empty one is missing.
-pub(crate) fn numbers_of(column: &TrialColumn) -> (Vec<f64>, BTreeMap<String, usize>) {
+fn numbers_of(column: &TrialColumn) -> (Vec<f64>, BTreeMap<String, usize>) {
     let texts = match column {
         TrialColumn::Numbers(values) => return (values.clone(), BTreeMap::new()),
         TrialColumn::Text(texts) => texts,
@@ -362,20 +341,20 @@ pub(crate) fn numbers_of(column: &TrialColumn) -> (Vec<f64>, BTreeMap<String, us
 }
 
 /// Whether a value of each trial is missing, `[trial]`.
-pub(crate) fn missing_trials(behaviour: &Behaviour, trials: usize) -> Vec<bool> {
+fn missing_trials(behaviour: &Behaviour, trials: usize) -> Vec<bool> {
     let values = behaviour.values();
     let width = values.len().checked_div(trials).unwrap_or(0).max(1);
     values.chunks(width).map(|values| values.iter().any(|value| value.is_nan())).collect()
 }
 
-pub(crate) fn selection_of(reasons: &[Option<String>], uuid: impl Fn(usize) -> Option<String>) -> Selection {
+fn selection_of(reasons: &[Option<String>], uuid: impl Fn(usize) -> Option<String>) -> Selection {
     let dropped: Vec<Dropped> = (reasons.iter().enumerate())
         .filter_map(|(index, reason)| Some(Dropped { index, uuid: uuid(index), reason: reason.clone()? }))
         .collect();
     Selection { found: reasons.len(), kept: reasons.len() - dropped.len(), dropped }
 }
 
-pub(crate) fn nothing_left(place: &Path, what: &'static str, selection: &Selection) -> PrepareError {
+fn nothing_left(place: &Path, what: &'static str, selection: &Selection) -> PrepareError {
     let reasons: Vec<String> =
         selection.reasons().into_iter().map(|(reason, count)| format!("{count} by `{reason}`")).collect();
     PrepareError::NothingLeft {

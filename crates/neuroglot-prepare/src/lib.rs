@@ -3,8 +3,10 @@
 //! A source (an IBL ALF folder, an NWB file, …) is read into a [`Recording`], which is continuous in time; [`assemble`] cuts
 //! it into trials and bins it to a [`neuroglot_data::Session`].
 
+mod activity;
 mod alf;
 mod arrays;
+mod asked;
 mod assemble;
 mod binned;
 mod binning;
@@ -34,13 +36,14 @@ mod trace_bins;
 
 pub use alf::{AlfOptions, AlfSource};
 pub use arrays::ArraysSource;
+pub use asked::Asked;
 pub use assemble::{BehaviourNotes, Dropped, Prepared, Selection, assemble};
-pub use binned::{BinnedRecording, assemble_binned};
+pub use binned::BinnedRecording;
 pub use error::PrepareError;
 pub use hdf5::{TraceChoice, TraceSelection, UnitColumns};
 pub use intervals::Intervals;
 pub use many::Limits;
-pub use nwb::{NwbOptions, nwb_eid, read_nwb, read_nwb_bytes};
+pub use nwb::{NwbOptions, NwbSource, read_nwb, read_nwb_bytes};
 pub use options::{Condition, PrepareOptions};
 pub use prepare::{Outcome, Preparation};
 pub use provenance::{FileRecord, PROVENANCE_FILE, Provenance, SourceRecord};
@@ -49,7 +52,7 @@ pub use recording::{
     UsualTrials,
 };
 pub use rule::TrialRule;
-pub use source::{Content, Source, SourceOptions};
+pub use source::{Content, Source, SourceOptions, open_source};
 pub use species::Species;
-pub use temporaldata::{TemporaldataOptions, read_temporaldata, read_temporaldata_bytes, temporaldata_eid};
+pub use temporaldata::{TemporaldataOptions, TemporaldataSource, read_temporaldata, read_temporaldata_bytes};
 pub use time_unit::TimeUnit;

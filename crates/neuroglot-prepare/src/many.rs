@@ -8,7 +8,7 @@ use std::sync::{Condvar, Mutex, PoisonError};
 use neuroglot_files::remove_leftovers;
 
 use crate::prepare::{key_of, session_folder};
-use crate::{Outcome, Preparation, PrepareError, Source};
+use crate::{Outcome, Preparation, PrepareError, Source, open_source};
 
 /// How many sources are worked on at a time.
 #[derive(Debug, Clone, Copy)]
@@ -50,10 +50,12 @@ impl Preparation {
                         let place = next.fetch_add(1, Ordering::Relaxed);
                         let Some(name) = names.get(place) else { break };
                         let result = locate(place).and_then(|path| {
-                            let taken = memory.take(self.memory_of(&path));
+                            let source = open_source(&path, &self.reading)?;
+                            let taken = memory.take(memory_of(&*source));
                             // Two sources of one folder come one after the other, so that the second finds the first.
-                            let result =
-                                folders.alone(self.folder_of(&path, out), || self.prepare(&path, name, out));
+                            let result = folders.alone(folder_of(&*source, &path, out), || {
+                                self.prepare_opened(&*source, &path, name, out)
+                            });
                             memory.give_back(taken);
                             result
                         });
@@ -67,20 +69,18 @@ impl Preparation {
             results.into_iter().map(|result| result.into_inner().unwrap_or_else(PoisonError::into_inner));
         finished.map(|result| result.expect("every source was taken by a thread")).collect()
     }
+}
 
-    /// The folder that a source's session will have, as far as that can be known before it is read.
-    fn folder_of(&self, path: &Path, out: &Path) -> Option<PathBuf> {
-        let eid = Source::open(path, &self.reading).ok()?.eid()?;
-        session_folder(out, &eid, path).ok()
-    }
+/// The folder that a source's session will have, as far as that can be known before it is read.
+fn folder_of(source: &dyn Source, path: &Path, out: &Path) -> Option<PathBuf> {
+    session_folder(out, &source.eid()?, path).ok()
+}
 
-    /// About what a source takes, bytes. One that cannot be opened fails before it takes any.
-    fn memory_of(&self, path: &Path) -> u64 {
-        let files = Source::open(path, &self.reading).and_then(|source| source.files());
-        let size = |file: &PathBuf| file.metadata().map_or(0, |metadata| metadata.len());
-        let bytes: u64 = files.map_or(0, |files| files.iter().map(size).sum());
-        bytes.saturating_mul(MEMORY_PER_BYTE).max(MEMORY_AT_LEAST)
-    }
+/// About what a source takes, bytes.
+fn memory_of(source: &dyn Source) -> u64 {
+    let size = |file: &PathBuf| file.metadata().map_or(0, |metadata| metadata.len());
+    let bytes: u64 = source.files().iter().map(size).sum();
+    bytes.saturating_mul(MEMORY_PER_BYTE).max(MEMORY_AT_LEAST)
 }
 
 /// Folders that are worked on.

@@ -7,12 +7,10 @@ use neuroglot_data::Session;
 use neuroglot_regions::Annotation;
 
 use crate::assemble::assemble;
-use crate::binned::assemble_binned;
 use crate::provenance::{FileRecord, PROVENANCE_FILE, Provenance, SourceRecord};
-use crate::regions::note_on_labels;
-use crate::sharing::check_shared;
-use crate::source::{Content, Source};
-use crate::{Links, PrepareError, PrepareOptions, Prepared, Selection, SourceOptions};
+use crate::{
+    Asked, Content, Links, PrepareError, PrepareOptions, Prepared, Source, SourceOptions, open_source,
+};
 
 /// Everything that decides what is made of a source.
 #[derive(Debug, Clone, Default)]
@@ -45,9 +43,18 @@ impl Preparation {
     /// # Errors
     /// A source that cannot be read or cut into trials; a folder that holds another session, if `overwrite` is not set.
     pub fn prepare(&self, source: &Path, name: &str, out: &Path) -> Result<Outcome, PrepareError> {
-        let place = source;
-        let source = Source::open(place, &self.reading)?;
-        let files = source.files()?;
+        self.prepare_opened(&*open_source(source, &self.reading)?, source, name, out)
+    }
+
+    /// As [`Preparation::prepare`], of the source that `place` leads to.
+    pub(crate) fn prepare_opened(
+        &self,
+        source: &dyn Source,
+        place: &Path,
+        name: &str,
+        out: &Path,
+    ) -> Result<Outcome, PrepareError> {
+        let files = source.files();
         let record = self.annotation.as_ref().map(|(_, record)| record);
         let is_current = |provenance: &Provenance| {
             provenance.is_current(name, &files, &self.reading, &self.options, record)
@@ -62,7 +69,7 @@ impl Preparation {
         std::thread::scope(|scope| {
             // Hashing goes on while the recording is read, cut and written: it leaves gaps for it.
             let records = scope.spawn(|| FileRecord::of_all(&files));
-            let (prepared, options, links) = self.make(&source, place)?;
+            let (prepared, links) = self.make(source, place)?;
             let linked = FileRecord::of_all(&links.followed)?;
             let session = &prepared.session;
             let folder = session_folder(out, session.eid(), place)?;
@@ -88,7 +95,7 @@ impl Preparation {
                     absent: links.absent,
                 },
                 reading: self.reading.clone(),
-                options,
+                options: prepared.is_cut.then(|| self.options.clone()),
                 annotation: record.cloned(),
                 trials: prepared.trials,
                 units: prepared.units,
@@ -103,41 +110,15 @@ impl Preparation {
         })
     }
 
-    /// Reads a source and cuts it into trials, and gives the options where they were used, and where links of it led.
-    fn make(
-        &self,
-        source: &Source,
-        place: &Path,
-    ) -> Result<(Prepared, Option<PrepareOptions>, Links), PrepareError> {
-        let behaviours = self.options.behaviours.as_ref();
-        let wanted = |name: &str| behaviours.is_none_or(|names| names.iter().any(|other| other == name));
-        let annotation = self.annotation.as_ref().map(|(annotation, _)| annotation);
-        let mut links = Links::default();
-        let prepared = match source.read(&wanted)? {
-            Content::Recording(mut recording) => {
-                links = std::mem::take(&mut recording.links);
-                assemble(*recording, &self.options, annotation, place)?
-            }
-            Content::Binned(binned) => assemble_binned(*binned, &self.options, annotation, place)?,
-            Content::Session(session) => {
-                let all = |found| Selection { found, kept: found, dropped: Vec::new() };
-                let note = "aligned already: taken as it is, with its own trials, bins, regions and split";
-                let mut notes = vec![note.to_owned()];
-                notes.extend(note_on_labels(session.units()));
-                let shared_time = check_shared(&session, &self.options, place, &mut notes)?;
-                let prepared = Prepared {
-                    trials: all(session.trials()),
-                    units: all(session.units().len()),
-                    behaviours: BTreeMap::new(),
-                    species: self.options.species.clone().unwrap_or_default(),
-                    shared_time,
-                    notes,
-                    session: *session,
-                };
-                return Ok((prepared, None, links));
-            }
+    /// Reads a source and cuts it into trials, and says where links of it led.
+    fn make(&self, source: &dyn Source, place: &Path) -> Result<(Prepared, Links), PrepareError> {
+        let mut content = source.read(Asked::of(self.options.behaviours.as_deref()))?;
+        let links = match &mut content {
+            Content::Recording(recording) => std::mem::take(&mut recording.links),
+            Content::Binned(_) | Content::Session(_) => Links::default(),
         };
-        Ok((prepared, Some(self.options.clone()), links))
+        let annotation = self.annotation.as_ref().map(|(annotation, _)| annotation);
+        Ok((assemble(content, &self.options, annotation, place)?, links))
     }
 
     /// Reads a source and cuts it into trials, without writing anything. A session that is aligned already is taken as it is.
@@ -145,7 +126,7 @@ impl Preparation {
     /// # Errors
     /// As [`Preparation::prepare`].
     pub fn assemble(&self, place: &Path) -> Result<Prepared, PrepareError> {
-        Ok(self.make(&Source::open(place, &self.reading)?, place)?.0)
+        Ok(self.make(&*open_source(place, &self.reading)?, place)?.0)
     }
 }
 

@@ -1,14 +1,15 @@
 //! What a path leads to.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use neuroglot_data::{DataError, Session};
+use neuroglot_data::{DataError, Session, SessionHeader};
 use serde::{Deserialize, Serialize};
 
 use crate::files::unread::zarr;
 use crate::{
-    AlfOptions, AlfSource, ArraysSource, BinnedRecording, NwbOptions, PrepareError, Recording,
-    TemporaldataOptions, nwb_eid, read_nwb, read_temporaldata, temporaldata_eid,
+    AlfOptions, AlfSource, ArraysSource, Asked, BinnedRecording, NwbOptions, NwbSource, PrepareError,
+    Recording, TemporaldataOptions, TemporaldataSource,
 };
 
 /// Options of all readers.
@@ -26,19 +27,28 @@ pub struct SourceOptions {
     pub eid: Option<String>,
 }
 
-/// A source whose files are found and not yet read.
-#[derive(Debug, Clone)]
-pub enum Source {
-    /// A session folder of the IBL.
-    Alf(AlfSource),
-    /// Plain arrays.
-    Arrays(ArraysSource),
-    /// An NWB 2 file.
-    Nwb(PathBuf, NwbOptions),
-    /// A temporaldata file.
-    Temporaldata(PathBuf, TemporaldataOptions),
-    /// A session that is aligned already, such as one from the Hugging Face hub.
-    Aligned(PathBuf, Option<String>),
+/// A recording somewhere, whose files are found and not yet read. Each kind of source is one.
+pub trait Source: Send {
+    /// What kind of source it is, for messages and provenance.
+    fn kind(&self) -> &'static str;
+
+    /// Identifier of the session, where it is known before all is read.
+    fn eid(&self) -> Option<String>;
+
+    /// The files that are read.
+    fn files(&self) -> Vec<PathBuf>;
+
+    /// Reads it, but for behaviours that nobody asks for.
+    ///
+    /// # Errors
+    /// What is wrong with a file, with its name and the cure.
+    fn read(&self, asked: Asked<'_>) -> Result<Content, PrepareError>;
+}
+
+impl fmt::Debug for dyn Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{} of {:?}", self.kind(), self.files())
+    }
 }
 
 /// What a source holds.
@@ -52,100 +62,93 @@ pub enum Content {
     Session(Box<Session>),
 }
 
-impl Source {
-    /// Tells by names what a path leads to, and finds the files of it.
-    ///
-    /// # Errors
-    /// [`PrepareError::Option`] if it is no source of any kind, [`PrepareError::Missing`] if it lacks what its kind has.
-    pub fn open(path: &Path, options: &SourceOptions) -> Result<Source, PrepareError> {
-        if !path.exists() {
-            return Err(PrepareError::Option {
-                place: path.to_owned(),
-                problem: "there is no such file or folder, check the path".to_owned(),
-            });
+impl From<Recording> for Content {
+    fn from(recording: Recording) -> Content {
+        Content::Recording(Box::new(recording))
+    }
+}
+
+impl From<BinnedRecording> for Content {
+    fn from(binned: BinnedRecording) -> Content {
+        Content::Binned(Box::new(binned))
+    }
+}
+
+impl From<Session> for Content {
+    fn from(session: Session) -> Content {
+        Content::Session(Box::new(session))
+    }
+}
+
+/// Tells by names what a path leads to, and finds the files of it.
+///
+/// # Errors
+/// [`PrepareError::Option`] if it is no source of any kind, [`PrepareError::Missing`] if it lacks what its kind has.
+pub fn open_source(path: &Path, options: &SourceOptions) -> Result<Box<dyn Source>, PrepareError> {
+    if !path.exists() {
+        return Err(PrepareError::Option {
+            place: path.to_owned(),
+            problem: "there is no such file or folder, check the path".to_owned(),
+        });
+    }
+    let eid = options.eid.as_deref();
+    if path.is_dir() {
+        if let Some(error) = zarr(path) {
+            return Err(error);
         }
-        if path.is_dir() {
-            if let Some(error) = zarr(path) {
-                return Err(error);
-            }
-            return match neuroglot_data::SessionHeader::read(path) {
-                Ok(_) => Ok(Source::Aligned(path.to_owned(), options.eid.clone())),
-                Err(DataError::NoSession { .. }) => Ok(Source::Alf(AlfSource::open(path, &options.alf)?)),
-                Err(error) => Err(error.into()),
-            };
-        }
-        let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
-        match extension.as_str() {
-            "nwb" => Ok(Source::Nwb(path.to_owned(), options.nwb.clone())),
-            "h5" | "hdf5" => Ok(Source::Temporaldata(path.to_owned(), options.temporaldata.clone())),
-            "toml" => Ok(Source::Arrays(ArraysSource::open(path)?.named(options.eid.as_deref()))),
-            _ => Err(PrepareError::Option {
-                place: path.to_owned(),
-                problem: "no kind of recording has such a name: sources are IBL session folders, aligned sessions, .nwb \
-                          files, .h5 files of temporaldata, and .toml files that describe arrays"
-                    .to_owned(),
-            }),
-        }
+        return match SessionHeader::read(path) {
+            Ok(header) => Ok(Box::new(AlignedSource::open(path, eid.unwrap_or(&header.eid))?)),
+            Err(DataError::NoSession { .. }) => Ok(Box::new(AlfSource::open(path, &options.alf)?)),
+            Err(error) => Err(error.into()),
+        };
+    }
+    let extension = path.extension().unwrap_or_default().to_string_lossy().to_lowercase();
+    match extension.as_str() {
+        "nwb" => Ok(Box::new(NwbSource::open(path, &options.nwb)?)),
+        "h5" | "hdf5" => Ok(Box::new(TemporaldataSource::open(path, &options.temporaldata)?)),
+        "toml" => Ok(Box::new(ArraysSource::open(path)?.named(eid))),
+        _ => Err(PrepareError::Option {
+            place: path.to_owned(),
+            problem: "no kind of recording has such a name: sources are IBL session folders, aligned sessions, .nwb files, .h5 \
+                      files of temporaldata, and .toml files that describe arrays"
+                .to_owned(),
+        }),
+    }
+}
+
+/// A session that is aligned already, such as one from the Hugging Face hub.
+struct AlignedSource {
+    folder: PathBuf,
+    files: Vec<PathBuf>,
+    eid: String,
+}
+
+impl AlignedSource {
+    fn open(folder: &Path, eid: &str) -> Result<AlignedSource, PrepareError> {
+        Ok(AlignedSource { folder: folder.to_owned(), files: files_below(folder)?, eid: eid.to_owned() })
+    }
+}
+
+impl Source for AlignedSource {
+    fn kind(&self) -> &'static str {
+        "aligned"
     }
 
-    /// What kind of source it is, for messages and provenance.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Source::Alf(_) => "ibl-alf",
-            Source::Arrays(_) => "arrays",
-            Source::Nwb(..) => "nwb",
-            Source::Temporaldata(..) => "temporaldata",
-            Source::Aligned(..) => "aligned",
-        }
+    fn eid(&self) -> Option<String> {
+        Some(self.eid.clone())
     }
 
-    /// Identifier of the session, where it is known before anything is read.
-    pub fn eid(&self) -> Option<String> {
-        match self {
-            Source::Alf(source) => Some(source.eid().to_owned()),
-            Source::Arrays(source) => Some(source.eid().to_owned()),
-            Source::Nwb(file, options) => nwb_eid(file, options).ok(),
-            Source::Temporaldata(file, options) => temporaldata_eid(file, options).ok(),
-            Source::Aligned(_, Some(eid)) => Some(eid.clone()),
-            Source::Aligned(folder, None) => {
-                neuroglot_data::SessionHeader::read(folder).ok().map(|header| header.eid)
-            }
-        }
+    fn files(&self) -> Vec<PathBuf> {
+        self.files.clone()
     }
 
-    /// The files that are read.
-    ///
-    /// # Errors
-    /// A folder that cannot be listed.
-    pub fn files(&self) -> Result<Vec<PathBuf>, PrepareError> {
-        match self {
-            Source::Alf(source) => Ok(source.files()),
-            Source::Arrays(source) => Ok(source.files()),
-            Source::Nwb(file, _) | Source::Temporaldata(file, _) => Ok(vec![file.clone()]),
-            Source::Aligned(folder, _) => files_below(folder),
+    fn read(&self, _asked: Asked<'_>) -> Result<Content, PrepareError> {
+        let session = Session::read(&self.folder)?;
+        Ok(match session.eid() == self.eid {
+            true => session,
+            false => session.with_eid(&self.eid)?,
         }
-    }
-
-    /// Reads it. Of the traces, only those that `wanted` names.
-    ///
-    /// # Errors
-    /// What is wrong with a file, with its name and the cure.
-    pub fn read(&self, wanted: &(dyn Fn(&str) -> bool + Sync)) -> Result<Content, PrepareError> {
-        Ok(match self {
-            Source::Alf(source) => Content::Recording(Box::new(source.read(wanted)?)),
-            Source::Arrays(source) => source.read(wanted)?,
-            Source::Nwb(file, options) => Content::Recording(Box::new(read_nwb(file, options)?)),
-            Source::Temporaldata(file, options) => {
-                Content::Recording(Box::new(read_temporaldata(file, options)?))
-            }
-            Source::Aligned(folder, eid) => {
-                let session = Session::read(folder)?;
-                Content::Session(Box::new(match eid {
-                    Some(eid) => session.with_eid(eid)?,
-                    None => session,
-                }))
-            }
-        })
+        .into())
     }
 }
 

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use common::{copy_folder, expected, fixture, in_source_order, numbers, texts};
 use neuroglot_data::{Behaviour, Session, split_trials};
-use neuroglot_prepare::{AlfOptions, Outcome, Preparation, PrepareError, PrepareOptions, SourceOptions};
+use neuroglot_prepare::{
+    AlfOptions, AlfSource, Outcome, Preparation, PrepareError, PrepareOptions, Source, SourceOptions,
+};
 
 const SESSION: &str = "lab/Subjects/NG_001/2024-03-01/001";
 
@@ -197,8 +199,7 @@ fn options_cut_other_trials() {
 fn broken_files_are_named() {
     let (_folder, session) = copy();
     let out = tempfile::tempdir().unwrap();
-    let files: Vec<PathBuf> =
-        neuroglot_prepare::AlfSource::open(&session, &AlfOptions::default()).unwrap().files();
+    let files: Vec<PathBuf> = AlfSource::open(&session, &AlfOptions::default()).unwrap().files();
     assert_eq!(files.len(), 20);
     for file in files {
         let content = std::fs::read(&file).unwrap();

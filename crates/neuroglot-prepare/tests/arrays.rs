@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use neuroglot_data::{Session, Split};
-use neuroglot_prepare::{Outcome, Preparation, PrepareError, PrepareOptions, Source, SourceOptions};
+use neuroglot_prepare::{Outcome, Preparation, PrepareError, PrepareOptions, SourceOptions, open_source};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -299,8 +299,8 @@ fn spikes_in_lists_make_as_many_units_as_the_largest_cluster_says() {
 #[test]
 fn only_toml_files_are_descriptions() {
     let options = SourceOptions::default();
-    assert_eq!(Source::open(&fixture("counts.toml"), &options).unwrap().eid().as_deref(), Some("counts"));
-    assert!(Source::open(&fixture("counts.npz"), &options).unwrap_err().to_string().contains(".toml files"));
+    assert_eq!(open_source(&fixture("counts.toml"), &options).unwrap().eid().as_deref(), Some("counts"));
+    assert!(open_source(&fixture("counts.npz"), &options).unwrap_err().to_string().contains(".toml files"));
 }
 
 #[test]
@@ -312,8 +312,8 @@ fn the_page_of_the_docs_shows_descriptions_that_are_read() {
     let mut kinds = Vec::new();
     for block in page.split("```toml\n").skip(1) {
         std::fs::write(&file, block.split("```").next().unwrap()).unwrap();
-        let source = Source::open(&file, &SourceOptions::default()).unwrap();
-        kinds.push((source.eid().unwrap(), source.files().unwrap().len()));
+        let source = open_source(&file, &SourceOptions::default()).unwrap();
+        kinds.push((source.eid().unwrap(), source.files().len()));
     }
     assert_eq!(kinds, [("mouse-3-day-2".to_owned(), 2), ("monkey-1".to_owned(), 4)]);
 }

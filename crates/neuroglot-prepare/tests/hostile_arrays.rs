@@ -3,7 +3,7 @@
 use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 
-use neuroglot_prepare::{Content, Source, SourceOptions, fuzzing};
+use neuroglot_prepare::{Asked, Content, SourceOptions, fuzzing, open_source};
 use peak_alloc::PeakAlloc;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -31,7 +31,7 @@ fn frugally<T>(what: &str, read: impl FnOnce() -> T) -> T {
 
 /// All that is read of a source, as text: equal for equal content, missing values included.
 fn read(toml: &Path) -> Result<String, String> {
-    let content = Source::open(toml, &SourceOptions::default()).and_then(|source| source.read(&|_| true));
+    let content = open_source(toml, &SourceOptions::default()).and_then(|source| source.read(Asked::ALL));
     match content.map_err(|error| error.to_string())? {
         Content::Recording(recording) => Ok(format!("{recording:?}")),
         Content::Binned(binned) => Ok(format!("{binned:?}")),

@@ -4,8 +4,8 @@ mod expected;
 
 use expected::{check, expected, fixture};
 use neuroglot_prepare::{
-    Location, NwbOptions, PrepareError, TraceChoice, TraceSelection, UnitColumns, nwb_eid, read_nwb,
-    read_nwb_bytes,
+    Asked, Content, Location, NwbOptions, NwbSource, PrepareError, Source, TraceChoice, TraceSelection,
+    UnitColumns, read_nwb, read_nwb_bytes,
 };
 
 fn choose(choices: &[&str]) -> NwbOptions {
@@ -142,7 +142,26 @@ fn other_files_are_not_nwb() {
 
 #[test]
 fn the_identifier_alone() {
-    assert_eq!(nwb_eid(fixture("plain.nwb"), &NwbOptions::default()).unwrap(), "plain-1");
+    let eid = |options: &NwbOptions| NwbSource::open(&fixture("plain.nwb"), options).unwrap().eid();
+    assert_eq!(eid(&NwbOptions::default()).as_deref(), Some("plain-1"));
     let named = NwbOptions { eid: Some("mine".into()), ..NwbOptions::default() };
-    assert_eq!(nwb_eid(fixture("plain.nwb"), &named).unwrap(), "mine");
+    assert_eq!(eid(&named).as_deref(), Some("mine"));
+}
+
+#[test]
+fn series_that_nobody_asks_for_are_not_read() {
+    for (file, asked) in [("plain.nwb", "running_speed"), ("broken.nwb", "speed")] {
+        let options = NwbOptions::default();
+        let all = read_nwb(fixture(file), &options).unwrap();
+        let names = [asked.to_owned()];
+        let source = NwbSource::open(&fixture(file), &options).unwrap();
+        let Content::Recording(some) = source.read(Asked::of(Some(&names))).unwrap() else {
+            panic!("a recording")
+        };
+        assert!(all.traces.len() > 1 && all.traces.contains_key(asked), "{:?}", all.traces.keys());
+        assert_eq!(some.traces.len(), 1);
+        assert_eq!(some.traces[asked], all.traces[asked]);
+        // Nothing is said of those that were left alone.
+        assert!(some.notes.len() < all.notes.len() || file == "plain.nwb", "{:?}", some.notes);
+    }
 }

@@ -4,8 +4,8 @@ mod expected;
 
 use expected::{check, expected, fixture};
 use neuroglot_prepare::{
-    TemporaldataOptions, Trace, TraceSelection, UnitColumns, read_temporaldata, read_temporaldata_bytes,
-    temporaldata_eid,
+    Source, TemporaldataOptions, TemporaldataSource, Trace, TraceSelection, UnitColumns, read_temporaldata,
+    read_temporaldata_bytes,
 };
 
 fn message(name: &str, options: &TemporaldataOptions) -> String {
@@ -73,7 +73,10 @@ fn what_is_not_there_is_said_with_what_is() {
 
 #[test]
 fn the_identifier_alone() {
-    assert_eq!(temporaldata_eid(fixture("chunked.h5"), &TemporaldataOptions::default()).unwrap(), "chunked");
+    let eid = |options: &TemporaldataOptions| {
+        TemporaldataSource::open(&fixture("chunked.h5"), options).unwrap().eid()
+    };
+    assert_eq!(eid(&TemporaldataOptions::default()).as_deref(), Some("chunked"));
     let named = TemporaldataOptions { eid: Some("mine".into()), ..TemporaldataOptions::default() };
-    assert_eq!(temporaldata_eid(fixture("chunked.h5"), &named).unwrap(), "mine");
+    assert_eq!(eid(&named).as_deref(), Some("mine"));
 }

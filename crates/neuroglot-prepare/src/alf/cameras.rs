@@ -1,12 +1,12 @@
 //! What the cameras saw: whisker motion energy, pupil diameter, paw speed.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use super::datasets::Collection;
+use super::datasets::{Collection, Dataset};
 use crate::files::npy::read_npy;
 use crate::files::table::read_table;
-use crate::{PrepareError, Trace, TrialColumn};
+use crate::{Asked, PrepareError, Trace, TrialColumn};
 
 /// Points of a pose below this likelihood are missing.
 const LEAST_LIKELIHOOD: f64 = 0.9;
@@ -14,32 +14,39 @@ const LEAST_LIKELIHOOD: f64 = 0.9;
 /// One of the cameras beside the animal.
 struct Camera {
     object: &'static str,
+    times: Dataset,
+    motion_energy: Dataset,
+    features: Dataset,
+    pose: Dataset,
     /// Its pixels are counted in units of this, so that both cameras see a paw move alike.
     resolution: f64,
 }
 
+impl Camera {
+    const fn new(object: &'static str, resolution: f64) -> Camera {
+        Camera {
+            object,
+            times: Dataset::array(object, &["times"]),
+            motion_energy: Dataset::array(object, &["ROIMotionEnergy"]),
+            features: Dataset::table(object, &["features"]),
+            pose: Dataset::table(object, &["lightningPose", "dlc"]),
+            resolution,
+        }
+    }
+}
+
 /// In order of preference.
-const CAMERAS: [Camera; 2] =
-    [Camera { object: "leftCamera", resolution: 2.0 }, Camera { object: "rightCamera", resolution: 1.0 }];
+const CAMERAS: [Camera; 2] = [Camera::new("leftCamera", 2.0), Camera::new("rightCamera", 1.0)];
 
 /// More surplus times than this, and than a hundredth of the frames, are doubted: cameras lose a few frames as they start.
 const MANY_SURPLUS: usize = 200;
 
-const TABLE: &[&str] = &["pqt", "parquet"];
-
-/// Files that [`traces`] reads.
-pub(super) fn files(alf: &Collection) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for camera in &CAMERAS {
-        let of_camera = [
-            alf.array(camera.object, "times"),
-            alf.array(camera.object, "ROIMotionEnergy"),
-            alf.get(camera.object, "features", TABLE),
-            pose(alf, camera),
-        ];
-        files.extend(of_camera.into_iter().flatten().map(Path::to_owned));
-    }
-    files
+/// What [`traces`] reads.
+pub(super) fn datasets() -> Vec<Dataset> {
+    CAMERAS
+        .iter()
+        .flat_map(|camera| [camera.times, camera.motion_energy, camera.features, camera.pose])
+        .collect()
 }
 
 /// Traces by name, as far as there are data sets: of the left camera, else of the right.
@@ -48,7 +55,7 @@ pub(super) fn files(alf: &Collection) -> Vec<PathBuf> {
 /// Data sets that contradict each other.
 pub(super) fn traces(
     alf: &Collection,
-    wanted: &dyn Fn(&str) -> bool,
+    asked: Asked<'_>,
     notes: &mut Vec<String>,
 ) -> Result<BTreeMap<String, Trace>, PrepareError> {
     let mut traces = BTreeMap::new();
@@ -57,11 +64,11 @@ pub(super) fn traces(
         ("pupil-diameter", pupil_diameter),
         ("paw-speed", paw_position),
     ] {
-        if !wanted(name) {
+        if !asked.has(name) {
             continue;
         }
         for camera in &CAMERAS {
-            let Some(times_file) = alf.array(camera.object, "times") else { continue };
+            let Some(times_file) = alf.get(camera.times) else { continue };
             let Some((file, values)) = of_camera(alf, camera)? else { continue };
             let times = read_npy::<f64>(times_file)?.values;
             let frames = values[0].len();
@@ -107,12 +114,12 @@ pub(super) fn traces(
 type Values = Result<Option<(PathBuf, Vec<Vec<f64>>)>, PrepareError>;
 
 fn motion_energy(alf: &Collection, camera: &Camera) -> Values {
-    let Some(file) = alf.array(camera.object, "ROIMotionEnergy") else { return Ok(None) };
+    let Some(file) = alf.get(camera.motion_energy) else { return Ok(None) };
     Ok(Some((file.to_owned(), vec![read_npy::<f64>(file)?.values])))
 }
 
 fn pupil_diameter(alf: &Collection, camera: &Camera) -> Values {
-    let Some(file) = alf.get(camera.object, "features", TABLE) else { return Ok(None) };
+    let Some(file) = alf.get(camera.features) else { return Ok(None) };
     let mut columns = read_table(file, &|name| name.starts_with("pupilDiameter_"))?;
     let mut numbers = |name: &str| match columns.remove(name) {
         Some(TrialColumn::Numbers(values)) if values.iter().any(|value| value.is_finite()) => Some(values),
@@ -122,13 +129,9 @@ fn pupil_diameter(alf: &Collection, camera: &Camera) -> Values {
     Ok(values.map(|values| (file.to_owned(), vec![values])))
 }
 
-fn pose<'a>(alf: &'a Collection, camera: &Camera) -> Option<&'a Path> {
-    alf.get(camera.object, "lightningPose", TABLE).or_else(|| alf.get(camera.object, "dlc", TABLE))
-}
-
 /// Coordinates of the right paw, which is the one nearer to either camera's image plane in the published sessions.
 fn paw_position(alf: &Collection, camera: &Camera) -> Values {
-    let Some(file) = pose(alf, camera) else { return Ok(None) };
+    let Some(file) = alf.get(camera.pose) else { return Ok(None) };
     let mut columns = read_table(file, &|name| name.starts_with("paw_r_"))?;
     let mut numbers = |name: &str| match columns.remove(name) {
         Some(TrialColumn::Numbers(values)) => Some(values),

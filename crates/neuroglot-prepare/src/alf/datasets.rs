@@ -5,35 +5,65 @@ use std::path::{Path, PathBuf};
 
 use crate::PrepareError;
 
-/// The data sets of one ALF collection, of one revision each.
+/// A data set that is read: its object, and the attributes and extensions that it may have, the preferred ones first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Dataset {
+    object: &'static str,
+    attributes: &'static [&'static str],
+    extensions: &'static [&'static str],
+}
+
+impl Dataset {
+    /// An array.
+    pub(super) const fn array(object: &'static str, attributes: &'static [&'static str]) -> Dataset {
+        Dataset { object, attributes, extensions: &["npy"] }
+    }
+
+    /// A table.
+    pub(super) const fn table(object: &'static str, attributes: &'static [&'static str]) -> Dataset {
+        Dataset { object, attributes, extensions: &["pqt", "parquet"] }
+    }
+
+    /// A list in a text file.
+    pub(super) const fn list(object: &'static str, attributes: &'static [&'static str]) -> Dataset {
+        Dataset { object, attributes, extensions: &["csv"] }
+    }
+}
+
+/// The data sets of one ALF collection that are read, of one revision each. What is not listed as it is opened is not found
+/// in it, so its files are those that are read.
 ///
 /// A name is `[_namespace_]object.attribute[.timescale…][.uuid].extension`; a folder `#revision#` holds newer versions
 /// (ALF and ONE conventions of the International Brain Laboratory).
 #[derive(Debug, Clone)]
 pub(super) struct Collection {
     folder: PathBuf,
-    /// Object and attribute → extension → file.
-    datasets: BTreeMap<(String, String), BTreeMap<String, PathBuf>>,
+    found: Vec<(Dataset, PathBuf)>,
 }
 
 impl Collection {
-    /// Lists a folder and its revisions. Of each data set the newest revision is taken, or, with `revision`, the last
+    /// Looks for data sets in a folder and its revisions. Of each the newest revision is taken, or, with `revision`, the last
     /// that is not newer than it.
     ///
     /// # Errors
     /// [`PrepareError::Io`].
-    pub(super) fn open(folder: &Path, revision: Option<&str>) -> Result<Collection, PrepareError> {
-        let mut found: BTreeMap<(String, String), BTreeMap<String, (String, PathBuf)>> = BTreeMap::new();
+    pub(super) fn open(
+        folder: &Path,
+        revision: Option<&str>,
+        datasets: &[Dataset],
+    ) -> Result<Collection, PrepareError> {
+        // Object, attribute and extension → revision and file.
+        let mut there: BTreeMap<[String; 3], (String, PathBuf)> = BTreeMap::new();
         let mut add = |folder: &Path, revision: &str| -> Result<(), PrepareError> {
             for (name, path) in entries(folder)? {
                 if !path.is_file() {
                     continue;
                 }
-                let Some((object, attribute, extension)) = parse(&name) else { continue };
-                let files = found.entry((object.to_owned(), attribute.to_owned())).or_default();
+                let Some(parts) = parse(&name) else { continue };
                 let newer = |(other, at): &(String, PathBuf)| (revision, &path) > (other.as_str(), at);
-                if files.get(extension).is_none_or(newer) {
-                    files.insert(extension.to_owned(), (revision.to_owned(), path));
+                let key = parts.map(str::to_owned);
+                if there.get(&key).is_none_or(newer) {
+                    there.insert(key, (revision.to_owned(), path));
                 }
             }
             Ok(())
@@ -49,10 +79,15 @@ impl Collection {
                 add(&path, own)?;
             }
         }
-        let datasets = found.into_iter().map(|(name, files)| {
-            (name, files.into_iter().map(|(extension, (_, path))| (extension, path)).collect())
-        });
-        Ok(Collection { folder: folder.to_owned(), datasets: datasets.collect() })
+        let file_of = |dataset: &Dataset| {
+            let extensions = dataset.extensions.iter();
+            let names = dataset.attributes.iter().flat_map(|attribute| {
+                extensions.clone().map(|extension| [dataset.object, attribute, extension].map(str::to_owned))
+            });
+            let (_, file) = names.into_iter().find_map(|name| there.get(&name))?;
+            Some((*dataset, file.clone()))
+        };
+        Ok(Collection { folder: folder.to_owned(), found: datasets.iter().filter_map(file_of).collect() })
     }
 
     /// The folder.
@@ -60,27 +95,31 @@ impl Collection {
         &self.folder
     }
 
-    /// A data set's file with one of some extensions, the first that there is.
-    pub(super) fn get(&self, object: &str, attribute: &str, extensions: &[&str]) -> Option<&Path> {
-        let files = self.datasets.get(&(object.to_owned(), attribute.to_owned()))?;
-        extensions.iter().find_map(|extension| files.get(*extension)).map(PathBuf::as_path)
+    /// The files of all data sets that were found.
+    pub(super) fn files(&self) -> impl Iterator<Item = &Path> {
+        self.found.iter().map(|(_, file)| file.as_path())
     }
 
-    /// [`Collection::get`] of an array.
-    pub(super) fn array(&self, object: &str, attribute: &str) -> Option<&Path> {
-        self.get(object, attribute, &["npy"])
+    /// A data set's file, if it was found.
+    pub(super) fn get(&self, dataset: Dataset) -> Option<&Path> {
+        self.found.iter().find(|(found, _)| *found == dataset).map(|(_, file)| file.as_path())
     }
 
-    /// [`Collection::get`] of an array that must be there.
+    /// The file of a data set that must be there.
     ///
     /// # Errors
     /// [`PrepareError::Missing`].
-    pub(super) fn required(&self, object: &str, attribute: &str) -> Result<&Path, PrepareError> {
-        self.array(object, attribute).ok_or_else(|| PrepareError::Missing {
+    pub(super) fn required(&self, dataset: Dataset) -> Result<&Path, PrepareError> {
+        self.get(dataset).ok_or_else(|| PrepareError::Missing {
             place: self.folder.clone(),
-            what: format!("{object}.{attribute}.npy"),
+            what: format!("{}.{}.{}", dataset.object, dataset.attributes[0], dataset.extensions[0]),
             cure: "download the data set with ONE, or give the folder that holds it".to_owned(),
         })
+    }
+
+    /// Forgets data sets, which are then not read.
+    pub(super) fn forget(&mut self, datasets: &[Dataset]) {
+        self.found.retain(|(found, _)| !datasets.contains(found));
     }
 }
 
@@ -102,7 +141,7 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<(String, PathBuf)>, PrepareEr
 }
 
 /// Object, attribute and extension of a file name.
-fn parse(name: &str) -> Option<(&str, &str, &str)> {
+fn parse(name: &str) -> Option<[&str; 3]> {
     // `_ibl_trials.table.pqt` and `trials.table.pqt` are one data set.
     let name = match name.strip_prefix('_') {
         Some(rest) => rest.split_once('_')?.1,
@@ -111,7 +150,7 @@ fn parse(name: &str) -> Option<(&str, &str, &str)> {
     let mut parts = name.split('.');
     let (object, attribute) = (parts.next()?, parts.next()?);
     let extension = parts.next_back()?;
-    (!object.is_empty() && !attribute.is_empty()).then_some((object, attribute, extension))
+    (!object.is_empty() && !attribute.is_empty()).then_some([object, attribute, extension])
 }
 
 #[cfg(test)]
@@ -120,13 +159,13 @@ mod tests {
 
     #[test]
     fn names_are_taken_apart() {
-        assert_eq!(parse("spikes.times.npy"), Some(("spikes", "times", "npy")));
-        assert_eq!(parse("_ibl_trials.table.pqt"), Some(("trials", "table", "pqt")));
+        assert_eq!(parse("spikes.times.npy"), Some(["spikes", "times", "npy"]));
+        assert_eq!(parse("_ibl_trials.table.pqt"), Some(["trials", "table", "pqt"]));
         assert_eq!(
             parse("spikes.times.e2b845a1-e313-4a08-bc61-a5f662ed295e.npy"),
-            Some(("spikes", "times", "npy"))
+            Some(["spikes", "times", "npy"])
         );
-        assert_eq!(parse("spikes.times_bpod.npy"), Some(("spikes", "times_bpod", "npy")));
+        assert_eq!(parse("spikes.times_bpod.npy"), Some(["spikes", "times_bpod", "npy"]));
         assert_eq!(parse("notes"), None);
         assert_eq!(parse("notes.txt"), None);
         assert_eq!(parse("_half"), None);
@@ -146,17 +185,24 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, "").unwrap();
         }
-        let found = |revision: Option<&str>, attribute: &str| {
-            let collection = Collection::open(folder.path(), revision).unwrap();
-            let path = collection.required("spikes", attribute).unwrap();
+        const TIMES: Dataset = Dataset::array("spikes", &["times"]);
+        const CLUSTERS: Dataset = Dataset::array("spikes", &["clusters"]);
+        const AMPS: Dataset = Dataset::array("spikes", &["amps"]);
+        let open = |revision: Option<&str>| {
+            Collection::open(folder.path(), revision, &[TIMES, CLUSTERS, AMPS]).unwrap()
+        };
+        let found = |revision: Option<&str>, dataset: Dataset| {
+            let collection = open(revision);
+            let path = collection.required(dataset).unwrap();
             path.strip_prefix(folder.path()).unwrap().to_str().unwrap().to_owned()
         };
-        assert_eq!(found(None, "times"), "#2024-05-06#/spikes.times.npy");
-        assert_eq!(found(None, "clusters"), "spikes.clusters.npy");
-        assert_eq!(found(Some("2024-05-05"), "times"), "#2022-01-01#/spikes.times.npy");
-        assert_eq!(found(Some("2022-01-01"), "times"), "#2022-01-01#/spikes.times.npy");
-        assert_eq!(found(Some("2020-01-01"), "times"), "spikes.times.npy");
-        let missing = Collection::open(folder.path(), None).unwrap().required("spikes", "amps").unwrap_err();
+        assert_eq!(found(None, TIMES), "#2024-05-06#/spikes.times.npy");
+        assert_eq!(found(None, CLUSTERS), "spikes.clusters.npy");
+        assert_eq!(found(Some("2024-05-05"), TIMES), "#2022-01-01#/spikes.times.npy");
+        assert_eq!(found(Some("2022-01-01"), TIMES), "#2022-01-01#/spikes.times.npy");
+        assert_eq!(found(Some("2020-01-01"), TIMES), "spikes.times.npy");
+        let missing = open(None).required(AMPS).unwrap_err();
         assert!(missing.to_string().contains("has no spikes.amps.npy"), "{missing}");
+        assert_eq!(open(None).files().count(), 2, "what is not listed is not there");
     }
 }

@@ -18,12 +18,14 @@ use arrow_schema::DataType;
 use rayon::prelude::*;
 
 use crate::files::npy::read_npy;
-use crate::{Observed, PrepareError, Recording, Species, Trace};
-use datasets::{Collection, entries};
+use crate::{Asked, Content, Observed, PrepareError, Recording, Source, Species, Trace};
+use datasets::{Collection, Dataset, entries};
 use spikes::Probe;
 
 /// Sorters in order of preference; others come after them, and data sets of no sorter last.
 const SORTERS: [&str; 3] = ["iblsorter", "pykilosort", "ks2_matlab"];
+
+const LICKS: Dataset = Dataset::array("licks", &["times"]);
 
 /// What to read of a session folder.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -88,7 +90,10 @@ impl AlfSource {
             let cure = "give the session folder that holds alf/probe00/…/spikes.times.npy".to_owned();
             return Err(missing(&folder, "folder of a probe (probe00, …)".to_owned(), cure));
         }
-        let alf = Collection::open(&folder, revision)?;
+        let datasets =
+            [trials::datasets(), cameras::datasets(), wheel::DATASETS.into(), vec![LICKS]].concat();
+        let mut alf = Collection::open(&folder, revision, &datasets)?;
+        trials::prefer_table(&mut alf);
         let named = Named::of(&folder);
         let eid = match &options.eid {
             Some(eid) => eid.clone(),
@@ -98,43 +103,8 @@ impl AlfSource {
         Ok(AlfSource { folder, alf, sortings, eid, subject, lab, notes })
     }
 
-    /// Identifier of the session.
-    pub fn eid(&self) -> &str {
-        &self.eid
-    }
-
-    /// The files that [`AlfSource::read`] reads.
-    pub fn files(&self) -> Vec<PathBuf> {
-        let mut files: BTreeSet<PathBuf> = trials::files(&self.alf).into_iter().collect();
-        let array = |collection: &Collection, object: &str, attribute: &str| {
-            collection.array(object, attribute).map(Path::to_owned)
-        };
-        for (_, sorting) in &self.sortings {
-            for (object, attribute) in [
-                ("spikes", "times"),
-                ("spikes", "clusters"),
-                ("clusters", "channels"),
-                ("clusters", "depths"),
-                ("channels", "brainLocationIds_ccf_2017"),
-                ("channels", "mlapdv"),
-            ] {
-                files.extend(array(sorting, object, attribute));
-            }
-            files.extend(sorting.get("clusters", "uuids", &["csv"]).map(Path::to_owned));
-            files.extend(sorting.get("clusters", "metrics", &["pqt", "parquet"]).map(Path::to_owned));
-        }
-        for (object, attribute) in [("wheel", "timestamps"), ("wheel", "position"), ("licks", "times")] {
-            files.extend(array(&self.alf, object, attribute));
-        }
-        files.extend(cameras::files(&self.alf));
-        files.into_iter().collect()
-    }
-
-    /// Reads the recording: all probes merged, in the order of their names. Of the traces, only those that `wanted` names.
-    ///
-    /// # Errors
-    /// A data set that is missing, corrupt or contradicts the others.
-    pub fn read(&self, wanted: &(dyn Fn(&str) -> bool + Sync)) -> Result<Recording, PrepareError> {
+    /// All probes merged, in the order of their names.
+    fn recording(&self, asked: Asked<'_>) -> Result<Recording, PrepareError> {
         let mut notes = self.notes.clone();
         let (probes, rest) = rayon::join(
             || -> Result<Vec<Probe>, PrepareError> {
@@ -144,21 +114,21 @@ impl AlfSource {
             },
             || {
                 let mut notes = Vec::new();
-                let mut traces = cameras::traces(&self.alf, wanted, &mut notes)?;
-                if (wanted("wheel-speed") || wanted("wheel-velocity"))
+                let mut traces = cameras::traces(&self.alf, asked, &mut notes)?;
+                if (asked.has("wheel-speed") || asked.has("wheel-velocity"))
                     && let Some(Trace::Regular { start, rate, values }) =
                         wheel::velocity(&self.alf, &mut notes)?
                 {
-                    if wanted("wheel-speed") {
+                    if asked.has("wheel-speed") {
                         let values = values.iter().map(|value| value.abs()).collect();
                         traces.insert("wheel-speed".to_owned(), Trace::Regular { start, rate, values });
                     }
-                    if wanted("wheel-velocity") {
+                    if asked.has("wheel-velocity") {
                         traces.insert("wheel-velocity".to_owned(), Trace::Regular { start, rate, values });
                     }
                 }
-                if wanted("licks")
-                    && let Some(file) = self.alf.array("licks", "times")
+                if asked.has("licks")
+                    && let Some(file) = self.alf.get(LICKS)
                 {
                     let mut times = read_npy::<f64>(file)?.values;
                     times.retain(|time| time.is_finite());
@@ -205,6 +175,26 @@ impl AlfSource {
     }
 }
 
+impl Source for AlfSource {
+    fn kind(&self) -> &'static str {
+        "ibl-alf"
+    }
+
+    fn eid(&self) -> Option<String> {
+        Some(self.eid.clone())
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        let collections = self.sortings.iter().map(|(_, sorting)| sorting).chain([&self.alf]);
+        let files: BTreeSet<&Path> = collections.flat_map(Collection::files).collect();
+        files.into_iter().map(Path::to_owned).collect()
+    }
+
+    fn read(&self, asked: Asked<'_>) -> Result<Content, PrepareError> {
+        Ok(self.recording(asked)?.into())
+    }
+}
+
 /// The spike sorting of a probe that is read.
 fn sorting_of(
     probe: &Path,
@@ -216,16 +206,16 @@ fn sorting_of(
     let mut found: Vec<(String, Collection)> = Vec::new();
     for (sorter, path) in entries(probe)? {
         if path.is_dir() && !sorter.starts_with('#') {
-            let collection = Collection::open(&path, revision)?;
-            if collection.array("spikes", "times").is_some() {
+            let collection = Collection::open(&path, revision, &spikes::DATASETS)?;
+            if collection.get(spikes::TIMES).is_some() {
                 found.push((sorter, collection));
             }
         }
     }
     let place = |sorter: &str| SORTERS.iter().position(|other| *other == sorter).unwrap_or(SORTERS.len());
     found.sort_by_key(|(sorter, _)| place(sorter));
-    let direct = Collection::open(probe, revision)?;
-    if direct.array("spikes", "times").is_some() {
+    let direct = Collection::open(probe, revision, &spikes::DATASETS)?;
+    if direct.get(spikes::TIMES).is_some() {
         found.push(("none".to_owned(), direct));
     }
     let names: Vec<String> = found.iter().map(|(sorter, _)| sorter.clone()).collect();

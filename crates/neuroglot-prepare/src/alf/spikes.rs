@@ -4,11 +4,25 @@ use std::path::Path;
 
 use neuroglot_regions::ccf_from_bregma;
 
-use super::datasets::Collection;
+use super::datasets::{Collection, Dataset};
 use crate::files::npy::{NpyArray, read_npy};
 use crate::files::table::read_table;
 use crate::spike_order::put_in_order;
 use crate::{Location, PrepareError, RecordedUnit, SpikeStream, TrialColumn};
+
+/// Time of each spike; what has it is a spike sorting.
+pub(super) const TIMES: Dataset = Dataset::array("spikes", &["times"]);
+const CLUSTERS: Dataset = Dataset::array("spikes", &["clusters"]);
+const CHANNELS: Dataset = Dataset::array("clusters", &["channels"]);
+const DEPTHS: Dataset = Dataset::array("clusters", &["depths"]);
+const UUIDS: Dataset = Dataset::list("clusters", &["uuids"]);
+const METRICS: Dataset = Dataset::table("clusters", &["metrics"]);
+const LOCATION_IDS: Dataset = Dataset::array("channels", &["brainLocationIds_ccf_2017"]);
+const COORDINATES: Dataset = Dataset::array("channels", &["mlapdv"]);
+
+/// What [`Probe::read`] reads.
+pub(super) const DATASETS: [Dataset; 8] =
+    [TIMES, CLUSTERS, CHANNELS, DEPTHS, UUIDS, METRICS, LOCATION_IDS, COORDINATES];
 
 /// Units and spikes of one probe; spikes count units from 0.
 pub(super) struct Probe {
@@ -25,9 +39,9 @@ impl Probe {
     /// # Errors
     /// A data set that is missing or contradicts the others.
     pub(super) fn read(sorting: &Collection, probe: &str, recording: &str) -> Result<Probe, PrepareError> {
-        let times_file = sorting.required("spikes", "times")?;
-        let clusters_file = sorting.required("spikes", "clusters")?;
-        let channels_file = sorting.required("clusters", "channels")?;
+        let times_file = sorting.required(TIMES)?;
+        let clusters_file = sorting.required(CLUSTERS)?;
+        let channels_file = sorting.required(CHANNELS)?;
         let (times, clusters) = rayon::join(
             || read_npy::<f64>(times_file).map(|array| array.values),
             || read_npy::<u32>(clusters_file).map(|array| array.values),
@@ -54,13 +68,13 @@ impl Probe {
         put_in_order(&mut times, &mut clusters, times_file, &mut notes);
 
         let locations = locations(sorting, &channels, &mut notes)?;
-        let depths = match sorting.array("clusters", "depths") {
+        let depths = match sorting.get(DEPTHS) {
             Some(file) => {
                 Some(of_units(read_npy::<f64>(file)?.values, channels.len(), file, "clusters.depths")?)
             }
             None => None,
         };
-        let uuids = match sorting.get("clusters", "uuids", &["csv"]) {
+        let uuids = match sorting.get(UUIDS) {
             Some(file) => Some(of_units(read_uuids(file)?, channels.len(), file, "clusters.uuids")?),
             None => {
                 notes.push(format!("{probe} has no clusters.uuids.csv: units are named by their numbers"));
@@ -109,12 +123,12 @@ fn locations(
             }),
         }
     };
-    if let Some(file) = sorting.array("channels", "brainLocationIds_ccf_2017") {
+    if let Some(file) = sorting.get(LOCATION_IDS) {
         let ids = read_npy::<i64>(file)?.values;
         of_channel(ids.len(), file, "channels.brainLocationIds_ccf_2017")?;
         return Ok(channels.iter().map(|&channel| Location::Id(ids[channel as usize])).collect());
     }
-    if let Some(file) = sorting.array("channels", "mlapdv") {
+    if let Some(file) = sorting.get(COORDINATES) {
         // µm from bregma.
         let NpyArray { shape, values } = read_npy::<f64>(file)?;
         if shape.len() != 2 || shape[1] != 3 {
@@ -143,7 +157,7 @@ fn quality(
     notes: &mut Vec<String>,
 ) -> Result<Vec<Option<bool>>, PrepareError> {
     let mut good = vec![None; units];
-    let Some(file) = sorting.get("clusters", "metrics", &["pqt", "parquet"]) else {
+    let Some(file) = sorting.get(METRICS) else {
         notes.push(format!("{}: no clusters.metrics.pqt, quality is not known", sorting.folder().display()));
         return Ok(good);
     };

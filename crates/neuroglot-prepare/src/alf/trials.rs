@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 
-use super::datasets::Collection;
+use super::datasets::{Collection, Dataset};
 use crate::files::npy::read_npy;
 use crate::files::table::read_table;
 use crate::{Condition, PrepareError, TrialColumn, TrialRule, TrialTable, UsualTrials};
 
+const TABLE: Dataset = Dataset::table("trials", &["table"]);
+
 /// Attributes of the object `trials` that may come as arrays of their own, as before the table was introduced.
-const SEPARATE: [&str; 14] = [
+const SEPARATE: &[&str] = &[
     "choice",
     "contrastLeft",
     "contrastRight",
@@ -28,12 +30,23 @@ const SEPARATE: [&str; 14] = [
 /// Equal rows take no room in a table, but binned they do.
 const MAX_TRIALS: usize = 1 << 16;
 
-/// Files that the trials are read from.
-pub(super) fn files(alf: &Collection) -> Vec<PathBuf> {
-    if let Some(table) = alf.get("trials", "table", &["pqt", "parquet"]) {
-        return vec![table.to_owned()];
+/// The array of each separate attribute.
+fn separate() -> impl Iterator<Item = (&'static str, Dataset)> {
+    let arrays = SEPARATE.chunks(1).map(|attribute| Dataset::array("trials", attribute));
+    SEPARATE.iter().copied().zip(arrays)
+}
+
+/// What trials may be read from.
+pub(super) fn datasets() -> Vec<Dataset> {
+    std::iter::once(TABLE).chain(separate().map(|(_, array)| array)).collect()
+}
+
+/// Forgets separate arrays where there is a table.
+pub(super) fn prefer_table(alf: &mut Collection) {
+    if alf.get(TABLE).is_some() {
+        let arrays: Vec<Dataset> = separate().map(|(_, array)| array).collect();
+        alf.forget(&arrays);
     }
-    SEPARATE.iter().filter_map(|attribute| alf.array("trials", attribute)).map(Path::to_owned).collect()
 }
 
 /// Reads the table, or the arrays of its columns.
@@ -42,12 +55,12 @@ pub(super) fn files(alf: &Collection) -> Vec<PathBuf> {
 /// No trials, or columns that do not fit together.
 pub(super) fn read(alf: &Collection) -> Result<TrialTable, PrepareError> {
     let mut columns: Vec<(String, TrialColumn, PathBuf)> = Vec::new();
-    if let Some(file) = alf.get("trials", "table", &["pqt", "parquet"]) {
+    if let Some(file) = alf.get(TABLE) {
         let table = read_table(file, &|_| true)?;
         columns.extend(table.into_iter().map(|(name, column)| (name, column, file.to_owned())));
     } else {
-        for attribute in SEPARATE {
-            let Some(file) = alf.array("trials", attribute) else { continue };
+        for (attribute, array) in separate() {
+            let Some(file) = alf.get(array) else { continue };
             let array = read_npy::<f64>(file)?;
             if attribute == "intervals" {
                 for (side, name) in ["intervals_0", "intervals_1"].into_iter().enumerate() {

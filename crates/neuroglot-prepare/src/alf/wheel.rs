@@ -3,9 +3,15 @@
 use sci_rs::signal::filter::design::{DigitalFilter, FilterBandType, FilterOutputType, Sos, butter_dyn};
 use sci_rs::signal::filter::{sosfilt_item, sosfilt_zi_dyn};
 
-use super::datasets::Collection;
+use super::datasets::{Collection, Dataset};
 use crate::files::npy::read_npy;
 use crate::{PrepareError, Trace};
+
+const TIMESTAMPS: Dataset = Dataset::array("wheel", &["timestamps"]);
+const POSITION: Dataset = Dataset::array("wheel", &["position"]);
+
+/// What [`velocity`] reads.
+pub(super) const DATASETS: [Dataset; 2] = [TIMESTAMPS, POSITION];
 
 /// Rate that positions are interpolated to, Hz.
 const SAMPLING_HZ: f64 = 1000.0;
@@ -30,9 +36,7 @@ const SPARSEST: f64 = 10.0;
 /// # Errors
 /// Data sets that cannot be read.
 pub(super) fn velocity(alf: &Collection, notes: &mut Vec<String>) -> Result<Option<Trace>, PrepareError> {
-    let (Some(times_file), Some(position_file)) =
-        (alf.array("wheel", "timestamps"), alf.array("wheel", "position"))
-    else {
+    let (Some(times_file), Some(position_file)) = (alf.get(TIMESTAMPS), alf.get(POSITION)) else {
         return Ok(None);
     };
     let (times, position) = (read_npy::<f64>(times_file)?.values, read_npy::<f64>(position_file)?.values);

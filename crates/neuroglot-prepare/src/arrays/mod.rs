@@ -14,7 +14,7 @@ mod value;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use crate::{Content, PrepareError};
+use crate::{Asked, Content, PrepareError, Source};
 use description::{Activity, Description};
 
 /// A TOML file that is read, and whose arrays are not.
@@ -42,36 +42,36 @@ impl ArraysSource {
         }
         self
     }
+}
 
-    /// Identifier of the session.
-    pub fn eid(&self) -> &str {
-        &self.description.eid
+impl Source for ArraysSource {
+    fn kind(&self) -> &'static str {
+        "arrays"
+    }
+
+    fn eid(&self) -> Option<String> {
+        Some(self.description.eid.clone())
     }
 
     /// The TOML file, and the files of all arrays that it names.
-    pub fn files(&self) -> Vec<PathBuf> {
+    fn files(&self) -> Vec<PathBuf> {
         let arrays: BTreeSet<&Path> =
             self.description.values().into_iter().filter_map(|value| value.array_file()).collect();
         std::iter::once(self.file.clone()).chain(arrays.into_iter().map(Path::to_owned)).collect()
     }
 
-    /// Reads the arrays. Of the traces, only those that `wanted` names.
-    ///
-    /// # Errors
-    /// [`PrepareError`] names the file and the array that cannot be read, or contradicts the others.
-    pub fn read(&self, wanted: &(dyn Fn(&str) -> bool + Sync)) -> Result<Content, PrepareError> {
+    fn read(&self, asked: Asked<'_>) -> Result<Content, PrepareError> {
         match &self.description.activity {
             Activity::Counts { counts, bin_seconds, starts, observed } => {
                 let (starts, observed) = (starts.as_ref(), observed.as_ref());
-                let binned = counts::read(&self.description, counts, *bin_seconds, starts, observed)?;
-                Ok(Content::Binned(Box::new(binned)))
+                Ok(counts::read(&self.description, counts, *bin_seconds, starts, observed)?.into())
             }
             Activity::Spikes { times, clusters, unit, observed, align } => {
                 let mut recording =
-                    spikes::read(&self.description, [times, clusters], align, &self.file, wanted)?;
+                    spikes::read(&self.description, [times, clusters], align, &self.file, asked)?;
                 recording.observed = spikes::observed(&self.description, observed.as_ref(), &recording)?;
                 recording.spike_time_unit = *unit;
-                Ok(Content::Recording(Box::new(recording)))
+                Ok(recording.into())
             }
         }
     }

@@ -8,9 +8,9 @@ use super::observed;
 use super::trials::read_table;
 use super::value::ArrayValue;
 use crate::spike_order::put_in_order;
-use crate::{Condition, Observed, PrepareError, Recording, SpikeStream, Trace, UsualTrials};
+use crate::{Asked, Condition, Observed, PrepareError, Recording, SpikeStream, Trace, UsualTrials};
 
-/// Reads spikes, units, trials and the traces that `wanted` names.
+/// Reads spikes, units, trials and the traces that are asked for.
 ///
 /// # Errors
 /// [`PrepareError`] of an array that cannot be read or contradicts the others.
@@ -19,7 +19,7 @@ pub(super) fn read(
     [times_array, clusters_array]: [&ArrayValue; 2],
     align: &str,
     file: &Path,
-    wanted: &(dyn Fn(&str) -> bool + Sync),
+    asked: Asked<'_>,
 ) -> Result<Recording, PrepareError> {
     let mut notes = Vec::new();
     let (times, clusters) =
@@ -58,7 +58,7 @@ pub(super) fn read(
     let conditions = conditions.map(|name| Condition { name: name.to_owned(), column: name.to_owned() });
     let usual = UsualTrials { align: align.to_owned(), rules: Vec::new(), conditions: conditions.collect() };
     let mut traces = BTreeMap::new();
-    for (name, arrays) in description.traces.iter().filter(|(name, _)| wanted(name)) {
+    for (name, arrays) in description.traces.iter().filter(|(name, _)| asked.has(name)) {
         traces.insert(name.clone(), trace(arrays, &mut notes)?);
     }
     Ok(Recording {

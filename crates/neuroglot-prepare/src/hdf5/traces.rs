@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use neuroglot_data::number::counted;
+
 use super::table::{MOST_COLUMNS, listed};
 use super::{Dataset, File, Kind};
-use crate::{Intervals, PrepareError, Trace};
+use crate::{Asked, Intervals, PrepareError, Trace};
 
 /// One trace that is wanted of a file.
 ///
@@ -58,6 +60,7 @@ pub enum TraceSelection {
 /// The traces of a recording as they are collected.
 pub(crate) struct TraceSet<'o> {
     selection: &'o TraceSelection,
+    asked: Asked<'o>,
     found: Vec<String>,
     taken: Vec<usize>,
     traces: BTreeMap<String, (String, Trace)>,
@@ -78,13 +81,14 @@ pub(crate) struct Wanted {
 }
 
 impl<'o> TraceSet<'o> {
-    pub(crate) fn new(selection: &'o TraceSelection) -> TraceSet<'o> {
+    pub(crate) fn new(selection: &'o TraceSelection, asked: Asked<'o>) -> TraceSet<'o> {
         let taken = match selection {
             TraceSelection::All => Vec::new(),
             TraceSelection::Chosen(choices) => vec![0; choices.len()],
         };
         TraceSet {
             selection,
+            asked,
             found: Vec::new(),
             taken,
             traces: BTreeMap::new(),
@@ -133,18 +137,22 @@ impl<'o> TraceSet<'o> {
         }
     }
 
-    /// Says that there is a series at `path`, whose own name is `name`; gives what is wanted of it.
+    /// Says that there is a series at `path`, whose own name is `name`; gives what is wanted of it. What nobody asks for is not
+    /// read.
     pub(crate) fn wanted(&mut self, path: &str, name: &str) -> Vec<Wanted> {
         self.found.push(path.to_owned());
         match self.selection {
+            TraceSelection::All if !self.asked.has_of_series(name) => Vec::new(),
             TraceSelection::All => vec![Wanted { name: name.to_owned(), column: None, chosen: false }],
             TraceSelection::Chosen(choices) => {
                 let mut wanted = Vec::new();
                 for (choice, taken) in choices.iter().zip(&mut self.taken) {
                     if names(path, &choice.path) {
                         *taken += 1;
-                        let (name, column) = (choice.name.clone(), choice.column);
-                        wanted.push(Wanted { name, column, chosen: true });
+                        if self.asked.has_of_series(&choice.name) {
+                            let (name, column) = (choice.name.clone(), choice.column);
+                            wanted.push(Wanted { name, column, chosen: true });
+                        }
                     }
                 }
                 wanted
@@ -262,10 +270,8 @@ pub(crate) fn in_order(
     let mut samples: Vec<(f64, f64)> = times.iter().copied().zip(values).collect();
     samples.retain(|(time, _)| time.is_finite());
     if samples.len() < times.len() {
-        notes.push(format!(
-            "{} samples of {path} have no time and were left out",
-            times.len() - samples.len()
-        ));
+        let lost = counted(times.len() - samples.len(), "sample");
+        notes.push(format!("{lost} of {path} without a time left out"));
     }
     if !samples.is_sorted_by(|a, b| a.0 <= b.0) {
         samples.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -8,7 +8,7 @@ mod units;
 use std::path::{Path, PathBuf};
 
 use crate::hdf5::{File, Table, TraceSelection, UnitColumns, noted};
-use crate::{PrepareError, Recording, Species, UsualTrials};
+use crate::{Asked, Content, PrepareError, Recording, Source, Species, UsualTrials};
 
 /// What is read of an NWB file, and how; the default takes what the standard and most laboratories have.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -45,6 +45,40 @@ impl Default for NwbOptions {
     }
 }
 
+/// An open NWB 2 file.
+pub struct NwbSource {
+    file: File,
+    options: NwbOptions,
+}
+
+impl NwbSource {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// [`PrepareError::Io`], and [`PrepareError::Corrupt`] if it is not HDF5 or ends too early.
+    pub fn open(path: &Path, options: &NwbOptions) -> Result<NwbSource, PrepareError> {
+        Ok(NwbSource { file: File::open(path, &options.link_folders)?, options: options.clone() })
+    }
+}
+
+impl Source for NwbSource {
+    fn kind(&self) -> &'static str {
+        "nwb"
+    }
+
+    fn eid(&self) -> Option<String> {
+        eid(&self.file, &self.options).ok()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        vec![self.file.path().to_owned()]
+    }
+
+    fn read(&self, asked: Asked<'_>) -> Result<Content, PrepareError> {
+        Ok(read(&self.file, &self.options, asked)?.into())
+    }
+}
+
 /// Reads an NWB 2 file.
 ///
 /// # Errors
@@ -52,7 +86,7 @@ impl Default for NwbOptions {
 /// no trials, or not what the options name (it says what there is), [`PrepareError::Field`] if a data set contradicts another,
 /// [`PrepareError::Link`] if what is needed lies in a file that is not beside it.
 pub fn read_nwb(path: impl AsRef<Path>, options: &NwbOptions) -> Result<Recording, PrepareError> {
-    read(&File::open(path.as_ref(), &options.link_folders)?, options)
+    read(&File::open(path.as_ref(), &options.link_folders)?, options, Asked::ALL)
 }
 
 /// Reads the bytes of an NWB 2 file; `path` is the name that errors give, and where the recording says it is from.
@@ -64,15 +98,7 @@ pub fn read_nwb_bytes(
     bytes: Vec<u8>,
     options: &NwbOptions,
 ) -> Result<Recording, PrepareError> {
-    read(&File::from_bytes(path.as_ref(), bytes)?, options)
-}
-
-/// Identifier of the session of an NWB 2 file, without reading more of it.
-///
-/// # Errors
-/// As [`read_nwb`], of the identifier.
-pub fn nwb_eid(path: impl AsRef<Path>, options: &NwbOptions) -> Result<String, PrepareError> {
-    eid(&File::open(path.as_ref(), &options.link_folders)?, options)
+    read(&File::from_bytes(path.as_ref(), bytes)?, options, Asked::ALL)
 }
 
 fn eid(file: &File, options: &NwbOptions) -> Result<String, PrepareError> {
@@ -88,7 +114,7 @@ fn eid(file: &File, options: &NwbOptions) -> Result<String, PrepareError> {
     })
 }
 
-fn read(file: &File, options: &NwbOptions) -> Result<Recording, PrepareError> {
+fn read(file: &File, options: &NwbOptions, asked: Asked<'_>) -> Result<Recording, PrepareError> {
     let usual = UsualTrials { align: "start_time".to_owned(), ..UsualTrials::default() };
     let mut recording = Recording { usual, ..Recording::default() };
     let root = file.root()?;
@@ -116,7 +142,7 @@ fn read(file: &File, options: &NwbOptions) -> Result<Recording, PrepareError> {
     };
     read_trials(file, options, &mut recording)?;
     units::read(file, options, &mut recording)?;
-    recording.traces = series::read(file, options, &mut recording.notes)?;
+    recording.traces = series::read(file, options, asked, &mut recording.notes)?;
     recording.links = file.links();
     Ok(recording)
 }

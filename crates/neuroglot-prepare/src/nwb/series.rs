@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::NwbOptions;
 use crate::hdf5::{Dataset, File, Group, Kind, TraceSet, Wanted, in_order, unfit};
-use crate::{PrepareError, Trace};
+use crate::{Asked, PrepareError, Trace};
 
 /// Groups in groups are followed this deep; files that people have need six.
 const MOST_DEEP: usize = 16;
@@ -24,13 +24,14 @@ const RAW: [&str; 8] = [
 /// What can be done about a series that cannot be read: without a choice it is passed over.
 const OTHER_SERIES: &str = "choose another series with --trace";
 
-/// Reads the series that the options select.
+/// Reads the series that the options select and that are asked for.
 pub(super) fn read(
     file: &File,
     options: &NwbOptions,
+    asked: Asked<'_>,
     notes: &mut Vec<String>,
 ) -> Result<BTreeMap<String, Trace>, PrepareError> {
-    let mut traces = TraceSet::new(&options.traces);
+    let mut traces = TraceSet::new(&options.traces, asked);
     let mut seen = BTreeSet::new();
     for part in ["processing", "acquisition", "events"] {
         match file.group(part) {

@@ -7,7 +7,7 @@ mod units;
 use std::path::{Path, PathBuf};
 
 use crate::hdf5::{File, Table, TraceSelection, UnitColumns, noted};
-use crate::{PrepareError, Recording, Species, UsualTrials};
+use crate::{Asked, Content, PrepareError, Recording, Source, Species, UsualTrials};
 
 /// What is read of a temporaldata file, and how; the default takes what brainsets have.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -37,6 +37,40 @@ impl Default for TemporaldataOptions {
     }
 }
 
+/// An open temporaldata file.
+pub struct TemporaldataSource {
+    file: File,
+    options: TemporaldataOptions,
+}
+
+impl TemporaldataSource {
+    /// Opens a file.
+    ///
+    /// # Errors
+    /// [`PrepareError::Io`], and [`PrepareError::Corrupt`] if it is not HDF5 or ends too early.
+    pub fn open(path: &Path, options: &TemporaldataOptions) -> Result<TemporaldataSource, PrepareError> {
+        Ok(TemporaldataSource { file: File::open(path, &options.link_folders)?, options: options.clone() })
+    }
+}
+
+impl Source for TemporaldataSource {
+    fn kind(&self) -> &'static str {
+        "temporaldata"
+    }
+
+    fn eid(&self) -> Option<String> {
+        eid(&self.file, &self.options).ok()
+    }
+
+    fn files(&self) -> Vec<PathBuf> {
+        vec![self.file.path().to_owned()]
+    }
+
+    fn read(&self, asked: Asked<'_>) -> Result<Content, PrepareError> {
+        Ok(read(&self.file, &self.options, asked)?.into())
+    }
+}
+
 /// Reads a temporaldata file.
 ///
 /// # Errors
@@ -47,7 +81,7 @@ pub fn read_temporaldata(
     path: impl AsRef<Path>,
     options: &TemporaldataOptions,
 ) -> Result<Recording, PrepareError> {
-    read(&File::open(path.as_ref(), &options.link_folders)?, options)
+    read(&File::open(path.as_ref(), &options.link_folders)?, options, Asked::ALL)
 }
 
 /// Reads the bytes of a temporaldata file; `path` is the name that errors give, and where the recording says it is from.
@@ -59,18 +93,7 @@ pub fn read_temporaldata_bytes(
     bytes: Vec<u8>,
     options: &TemporaldataOptions,
 ) -> Result<Recording, PrepareError> {
-    read(&File::from_bytes(path.as_ref(), bytes)?, options)
-}
-
-/// Identifier of the session of a temporaldata file, without reading more of it.
-///
-/// # Errors
-/// As [`read_temporaldata`], of the identifier.
-pub fn temporaldata_eid(
-    path: impl AsRef<Path>,
-    options: &TemporaldataOptions,
-) -> Result<String, PrepareError> {
-    eid(&File::open(path.as_ref(), &options.link_folders)?, options)
+    read(&File::from_bytes(path.as_ref(), bytes)?, options, Asked::ALL)
 }
 
 fn eid(file: &File, options: &TemporaldataOptions) -> Result<String, PrepareError> {
@@ -81,7 +104,7 @@ fn eid(file: &File, options: &TemporaldataOptions) -> Result<String, PrepareErro
     Ok(described(file, "session")?.or(stem).unwrap_or_default())
 }
 
-fn read(file: &File, options: &TemporaldataOptions) -> Result<Recording, PrepareError> {
+fn read(file: &File, options: &TemporaldataOptions, asked: Asked<'_>) -> Result<Recording, PrepareError> {
     let usual = UsualTrials { align: "start".to_owned(), ..UsualTrials::default() };
     let mut recording = Recording { usual, ..Recording::default() };
     if file.root()?.text_attribute("object")?.as_deref() != Some("Data") {
@@ -105,7 +128,7 @@ fn read(file: &File, options: &TemporaldataOptions) -> Result<Recording, Prepare
     units::read(file, options, &mut recording)?;
     recording.observed.recording =
         noted(domain::of_recording(file, &recording.spikes), &mut recording.notes)?;
-    (recording.traces, recording.observed.traces) = series::read(file, options, &mut recording.notes)?;
+    (recording.traces, recording.observed.traces) = series::read(file, options, asked, &mut recording.notes)?;
     recording.links = file.links();
     Ok(recording)
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{TemporaldataOptions, domain};
 use crate::hdf5::{File, Group, TraceSet, Wanted, in_order, unfit};
-use crate::{Intervals, PrepareError, Trace};
+use crate::{Asked, Intervals, PrepareError, Trace};
 
 /// What can be done about a series that cannot be read: without a choice it is passed over.
 const OTHER_SERIES: &str = "choose another series with --trace";
@@ -15,13 +15,14 @@ const MOST_DEEP: usize = 8;
 /// Traces by name, and when they were recorded, as far as it is said.
 type Traces = (BTreeMap<String, Trace>, BTreeMap<String, Intervals>);
 
-/// Reads the series that the options select, each field as a trace `group.field`.
+/// Reads the series that the options select and that are asked for, each field as a trace `group.field`.
 pub(super) fn read(
     file: &File,
     options: &TemporaldataOptions,
+    asked: Asked<'_>,
     notes: &mut Vec<String>,
 ) -> Result<Traces, PrepareError> {
-    let mut traces = TraceSet::new(&options.traces);
+    let mut traces = TraceSet::new(&options.traces, asked);
     visit(&file.root()?, "", MOST_DEEP, &mut BTreeSet::new(), &mut traces, notes)?;
     let observed = traces.observed();
     Ok((traces.finish(file)?, observed))

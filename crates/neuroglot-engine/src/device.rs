@@ -3,9 +3,9 @@
 use crate::ops::*;
 use crate::{EngineError, Slot};
 
-/// Devices that together are as large as another one.
+/// Devices to use side by side in place of one, each for batches of its own.
 #[derive(Debug, Clone, Copy)]
-pub struct Parts {
+pub struct Replicas {
     /// How many.
     pub count: usize,
     /// Makes one, on the thread that is going to use it.
@@ -24,9 +24,9 @@ pub trait Device: Send {
     /// The device in words, such as `cpu, 2 threads`.
     fn description(&self) -> String;
 
-    /// How work on many independent batches is best shared out: `None` where this device should do one after the
-    /// other, else how many devices to use side by side and how to make one on the thread that will use it.
-    fn parts(&self) -> Option<Parts> {
+    /// The devices to share many independent batches among; `None` where this device should compute one batch after the
+    /// other.
+    fn replicas(&self) -> Option<Replicas> {
         None
     }
 
@@ -39,9 +39,9 @@ pub trait Device: Send {
     /// Copies host values into a slot of the same length.
     fn write(&mut self, slot: Slot, values: &[f32]);
 
-    /// Promises that no operation writes to the floats of `slot`: the device may keep them in another form besides.
-    /// [`Device::write`] and [`Device::fill`] still may.
-    fn keep(&mut self, _slot: Slot) {}
+    /// Declares that `slot` is constant: no operation writes to it, so the device may cache it in another form as well.
+    /// [`Device::write`] and [`Device::fill`] may still change it.
+    fn pin(&mut self, _slot: Slot) {}
 
     /// Copies a slot to the host, once everything that writes to it is done.
     fn read(&self, slot: Slot, values: &mut [f32]);
@@ -52,11 +52,11 @@ pub trait Device: Send {
     /// Copies one slot to another of the same length.
     fn copy(&mut self, from: Slot, to: Slot);
 
-    /// Runs `work`, calls on this device that are the same every time `key` is given, but for what the slots hold and
-    /// for `dropout`, the seed and step of every [`Dropout`](crate::Dropout) among them.
+    /// Runs `work`, which makes the same calls on this device every time the same `key` is given. Only what the slots hold
+    /// may differ, and `dropout`, the seed and step of every [`Dropout`](crate::Dropout) among the calls.
     ///
-    /// A device may record the calls and repeat them without running `work`: it must not read or write slots from the
-    /// host, nor change anything but the device. Growing the arena forgets all records.
+    /// A device may record the calls and later repeat them without running `work`. So `work` must not read or write slots
+    /// from the host, and must change nothing but the device. Growing the arena discards all recordings.
     fn pass(&mut self, key: PassKey, dropout: Option<(u64, u64)>, work: &mut dyn FnMut(&mut dyn Device));
 
     /// See [`CountsLinear`].

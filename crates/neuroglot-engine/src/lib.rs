@@ -38,7 +38,7 @@ mod self_test;
 pub use attention_rule::AttentionRule;
 pub use cpu::CpuDevice;
 pub use cpu::products::has_matrix_unit;
-pub use device::{Device, Parts, PassKey};
+pub use device::{Device, PassKey, Replicas};
 pub use dropout_bits::Dropout;
 pub use error::EngineError;
 pub use memory::{MemoryPlan, Slot};

@@ -49,24 +49,23 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// What all slots hold afterwards, and the floats between them, which must stay 0.
+    /// What all slots hold afterwards, and the gaps between them, which must stay 0.
     pub fn run(&self, device: &mut dyn Device) -> Result<Vec<Vec<f32>>, EngineError> {
-        const BETWEEN: usize = 16;
+        const GAP: usize = 16;
         let mut plan = MemoryPlan::new();
         let lengths = self.inputs.iter().map(Vec::len).chain(self.outputs.iter().copied());
-        let pairs: Vec<(Slot, Slot)> =
-            lengths.map(|length| (plan.slot(length), plan.slot(BETWEEN))).collect();
+        let pairs: Vec<(Slot, Slot)> = lengths.map(|length| (plan.slot(length), plan.slot(GAP))).collect();
         device.reserve(plan.floats())?;
-        for (index, (slot, between)) in pairs.iter().enumerate() {
+        for (index, (slot, gap)) in pairs.iter().enumerate() {
             match self.inputs.get(index) {
                 Some(values) => device.write(*slot, values),
                 None => device.fill(*slot, 0.0),
             }
-            device.fill(*between, 0.0);
+            device.fill(*gap, 0.0);
         }
         let slots: Vec<Slot> = pairs.iter().map(|(slot, _)| *slot).collect();
         (self.work)(device, &slots);
-        let all = pairs.iter().flat_map(|(slot, between)| [*slot, *between]);
+        let all = pairs.iter().flat_map(|(slot, gap)| [*slot, *gap]);
         Ok(all
             .map(|slot| {
                 let mut values = vec![0.0; slot.len()];

@@ -192,7 +192,7 @@ impl Predicted<'_> {
 }
 
 impl Predictor<'_> {
-    /// Runs sequences in batches, on all parts of the model's device. `take` receives the prediction
+    /// Runs sequences in batches, on all replicas of the model's device. `take` receives the prediction
     /// `[bin, unit of the sequence]` of each, in any order.
     fn run(
         &mut self,
@@ -204,8 +204,8 @@ impl Predictor<'_> {
         let session = self.session;
         let batches: Vec<&[Sequence<'_>]> = sequences.chunks(SEQUENCES).collect();
         // Copying the model pays where each copy has several batches.
-        let parts = self.model.parts().filter(|parts| batches.len() >= 4 * parts.count);
-        let Some(parts) = parts else {
+        let replicas = self.model.replicas().filter(|replicas| batches.len() >= 4 * replicas.count);
+        let Some(replicas) = replicas else {
             for batch in batches {
                 run_batch(predict, bins, self.model, session, batch)?.each(&mut take);
             }
@@ -213,13 +213,13 @@ impl Predictor<'_> {
         };
         let weights = self.model.weights();
         let next = AtomicUsize::new(0);
-        let (sender, receiver) = sync_channel(2 * parts.count);
+        let (sender, receiver) = sync_channel(2 * replicas.count);
         std::thread::scope(|scope| {
-            for _ in 0..parts.count {
+            for _ in 0..replicas.count {
                 let (sender, weights, next, batches) = (sender.clone(), &weights, &next, &batches);
                 scope.spawn(move || {
                     let mut model =
-                        match (parts.make)().map_err(ModelError::from).and_then(|d| weights.model_on(d)) {
+                        match (replicas.make)().map_err(ModelError::from).and_then(|d| weights.model_on(d)) {
                             Ok(model) => model,
                             Err(error) => return drop(sender.send(Err(error.into()))),
                         };

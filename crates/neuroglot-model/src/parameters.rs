@@ -86,7 +86,7 @@ impl Layout {
             device.fill(slot, 0.0);
         }
         if !training {
-            device.keep(values);
+            device.pin(values);
         }
         Ok(Parameters {
             infos: self.infos,

@@ -144,7 +144,7 @@ impl Column {
         let estimate = match self {
             Column::Task(task) => {
                 let differences = |(this, other): &(&SessionScores, &SessionScores)| -> Vec<f64> {
-                    let [this, other] = [this, other].map(|of| Self::counted(of, task, shared));
+                    let [this, other] = [this, other].map(|session| Self::counted(session, task, shared));
                     let pairs = pair_units(&this, &other);
                     pairs.into_iter().map(|(this, other)| this - other).collect()
                 };

@@ -81,8 +81,9 @@ impl Line<'_> {
 
     fn is_excluded(&self, file: &StudyFile, stage: Stage, pretraining: Option<&str>, trials: u64) -> bool {
         file.exclude.iter().any(|exclusion| {
-            let Exclusion { stage: of, pretrain, model, mask, recipe, seed, trials: number } = exclusion;
-            of.as_deref().is_none_or(|of| of == stage.name())
+            let Exclusion { stage: excluded, pretrain, model, mask, recipe, seed, trials: number } =
+                exclusion;
+            excluded.as_deref().is_none_or(|name| name == stage.name())
                 && pretrain.as_deref().is_none_or(|name| pretraining == Some(name))
                 && model.is_none_or(|model| model == self.model)
                 && mask.is_none_or(|mask| mask == self.mask)

@@ -128,9 +128,9 @@ impl Shard {
         shares
     }
 
-    /// Whether a share number, from 0, is this one.
-    pub fn is(self, share: usize) -> bool {
-        share == self.index
+    /// Whether this is the share of that number, counted from 0.
+    pub fn has_index(self, index: usize) -> bool {
+        index == self.index
     }
 }
 
@@ -283,16 +283,16 @@ mod tests {
             cells
                 .iter()
                 .zip(&shares)
-                .filter(|(_, of)| **of == share)
+                .filter(|(_, assigned)| **assigned == share)
                 .map(|(cell, _)| cell.settings.train.epochs)
                 .sum()
         };
         assert_eq!([0, 1, 2].map(load), [80, 80, 80]);
         assert_eq!(Shard::assign(&cells, 1), vec![0; cells.len()]);
         // Baselines that take long do not gather in one share.
-        let of = |baseline| Cell { method: Method::Baseline(baseline), ..cell("b", None, 0) };
+        let cell_of = |baseline| Cell { method: Method::Baseline(baseline), ..cell("b", None, 0) };
         let baselines =
-            [Baseline::Psth, Baseline::UnitMean, Baseline::PoissonGlm, Baseline::ReducedRank].map(of);
+            [Baseline::Psth, Baseline::UnitMean, Baseline::PoissonGlm, Baseline::ReducedRank].map(cell_of);
         assert_eq!(Shard::assign(&baselines, 2), [0, 1, 0, 1]);
         assert_eq!(Shard::assign(&cells, 3), shares);
     }

@@ -36,24 +36,24 @@ pub(crate) fn lines<'a>(
     is_reference: impl Fn(&TrainedMethod) -> bool,
 ) -> Vec<Line<'a>> {
     let mut groups: Vec<(String, Vec<Trained>)> = Vec::new();
-    for of in trained {
-        let group = group(of.method);
+    for entry in trained {
+        let group = group(entry.method);
         match groups.iter_mut().find(|(known, _)| *known == group) {
-            Some((_, members)) => members.push(of),
-            None => groups.push((group, vec![of])),
+            Some((_, members)) => members.push(entry),
+            None => groups.push((group, vec![entry])),
         }
     }
     let mut lines: Vec<Line> = Vec::new();
     for (group, mut members) in groups {
         let first = lines.len();
-        let reference = members.iter().position(|of| is_reference(of.method));
+        let reference = members.iter().position(|entry| is_reference(entry.method));
         if let Some(place) = reference {
             members[..=place].rotate_right(1);
         }
-        lines.extend(members.into_iter().enumerate().map(|(place, of)| Line {
+        lines.extend(members.into_iter().enumerate().map(|(place, entry)| Line {
             group: group.clone(),
-            name: name(of.method),
-            scores: of.scores,
+            name: name(entry.method),
+            scores: entry.scores,
             reference: (reference.is_some() && place > 0).then_some(first),
             session: None,
             curve: String::new(),

@@ -74,18 +74,18 @@ impl<'a> Maker<'a> {
     /// Trained with all trials, from scratch.
     fn trained_from_scratch(&self) -> Vec<Trained<'a>> {
         let mut trained = self.trained();
-        trained.retain(|of| of.method.pretraining.is_none() && of.method.trials == 0);
+        trained.retain(|entry| entry.method.pretraining.is_none() && entry.method.trials == 0);
         trained
     }
 
     /// Trained with all trials, from the pretraining of most sessions.
     fn trained_from_most(&self) -> Vec<Trained<'a>> {
         let mut trained = self.trained();
-        trained.retain(|of| of.method.pretraining.is_some() && of.method.trials == 0);
-        let most = trained.iter().map(|of| of.method.pretraining_sessions()).max();
-        let chosen = trained.iter().find(|of| Some(of.method.pretraining_sessions()) == most);
-        let pretraining = chosen.and_then(|of| of.method.pretraining.clone());
-        trained.retain(|of| of.method.pretraining == pretraining);
+        trained.retain(|entry| entry.method.pretraining.is_some() && entry.method.trials == 0);
+        let most = trained.iter().map(|entry| entry.method.pretraining_sessions()).max();
+        let chosen = trained.iter().find(|entry| Some(entry.method.pretraining_sessions()) == most);
+        let pretraining = chosen.and_then(|entry| entry.method.pretraining.clone());
+        trained.retain(|entry| entry.method.pretraining == pretraining);
         trained
     }
 
@@ -93,7 +93,8 @@ impl<'a> Maker<'a> {
     /// first one that is not MtM.
     fn reference_of(&self, model: Architecture) -> MaskPool {
         let trained = self.trained();
-        let masks = || trained.iter().filter(|of| of.method.model == model).map(|of| of.method.mask);
+        let masks =
+            || trained.iter().filter(|entry| entry.method.model == model).map(|entry| entry.method.mask);
         let reference = self.file.reference();
         let other = masks().find(|mask| *mask != MaskPool::MultiTask);
         if masks().any(|mask| mask == reference) { reference } else { other.unwrap_or(reference) }
@@ -105,7 +106,7 @@ impl<'a> Maker<'a> {
 
     /// MtM and the reference mask.
     fn main(&self, mut trained: Vec<Trained<'a>>) -> Vec<Trained<'a>> {
-        trained.retain(|of| of.method.mask == MaskPool::MultiTask || self.is_reference(of.method));
+        trained.retain(|entry| entry.method.mask == MaskPool::MultiTask || self.is_reference(entry.method));
         trained
     }
 
@@ -135,13 +136,16 @@ impl<'a> Maker<'a> {
     /// Each baseline against MtM from scratch, which has seen no more than they; where there is no such model, against
     /// the pretrained one, and where no MtM is, against the first baseline.
     fn baselines(&self) -> Option<ScoreTable> {
-        let mtm =
-            |trained: Vec<Trained<'a>>| trained.into_iter().find(|of| of.method.mask == MaskPool::MultiTask);
+        let mtm = |trained: Vec<Trained<'a>>| {
+            trained.into_iter().find(|entry| entry.method.mask == MaskPool::MultiTask)
+        };
         let models: Vec<Trained> =
             [mtm(self.trained_from_scratch()), mtm(self.trained_from_most())].into_iter().flatten().collect();
-        let group = models.first().map_or_else(String::new, |of| labels::architecture(of.method));
-        let mut named: Vec<(String, &MethodScores)> =
-            models.iter().map(|of| (format!("MtM, {}", labels::start(of.method)), of.scores)).collect();
+        let group = models.first().map_or_else(String::new, |entry| labels::architecture(entry.method));
+        let mut named: Vec<(String, &MethodScores)> = models
+            .iter()
+            .map(|entry| (format!("MtM, {}", labels::start(entry.method)), entry.scores))
+            .collect();
         let baselines = self.methods.iter().filter_map(|scores| match &scores.method {
             Method::Baseline(baseline) => Some((baseline.name().to_owned(), scores)),
             Method::Trained(_) => None,
@@ -168,8 +172,8 @@ impl<'a> Maker<'a> {
     /// How scores grow with the number of sessions in pretraining.
     fn pretraining(&self) -> Option<ScoreTable> {
         let mut trained = self.trained();
-        trained.retain(|of| of.method.trials == 0);
-        trained.sort_by_key(|of| of.method.pretraining_sessions());
+        trained.retain(|entry| entry.method.trials == 0);
+        trained.sort_by_key(|entry| entry.method.pretraining_sessions());
         let group = |method: &TrainedMethod| {
             format!("{} {}", labels::architecture(method), labels::mask(method.mask))
         };
@@ -221,16 +225,16 @@ impl<'a> Maker<'a> {
     /// How scores grow with the training trials of the scored session.
     fn trials(&self) -> Option<ScoreTable> {
         let all = self.trained();
-        let is_curve = |of: &Trained| {
+        let is_curve = |entry: &Trained| {
             let is_other = |other: &Trained| {
-                let same = TrainedMethod { trials: other.method.trials, ..of.method.clone() };
-                other.method.trials != of.method.trials && same == *other.method
+                let same = TrainedMethod { trials: other.method.trials, ..entry.method.clone() };
+                other.method.trials != entry.method.trials && same == *other.method
             };
             all.iter().any(is_other)
         };
         let mut trained: Vec<Trained> = all.iter().copied().filter(is_curve).collect();
         // Few trials first, all (0) last.
-        trained.sort_by_key(|of| of.method.trials.wrapping_sub(1));
+        trained.sort_by_key(|entry| entry.method.trials.wrapping_sub(1));
         let group = |method: &TrainedMethod| {
             let trials = if method.trials == 0 { "all".to_owned() } else { method.trials.to_string() };
             format!("{} {}, {trials} trials", labels::architecture(method), labels::mask(method.mask))
@@ -248,7 +252,7 @@ impl<'a> Maker<'a> {
     fn sessions(&self) -> Option<ScoreTable> {
         let trained = self.main(self.scratch_and_most());
         let mut eids: Vec<&str> = Vec::new();
-        for session in trained.iter().flat_map(|of| &of.scores.sessions) {
+        for session in trained.iter().flat_map(|entry| &entry.scores.sessions) {
             if !eids.contains(&session.eid.as_str()) {
                 eids.push(&session.eid);
             }
@@ -398,13 +402,13 @@ mod tests {
     fn baselines_are_compared_with_the_first_model_that_is_there_and_else_with_each_other() {
         let baseline = |baseline, more| scores(Method::Baseline(baseline), more);
         let both = [baseline(Baseline::UnitMean, 0.0), baseline(Baseline::Psth, 0.1)];
-        let of = |models: &[MethodScores]| {
+        let table_of = |models: &[MethodScores]| {
             let tables = tables(&file("baselines = ['all']"), &[models, &both].concat());
             let table = tables.into_iter().find(|table| table.id == "baselines").unwrap();
             (rows(&table), table.caption)
         };
         let row = |name: &str, mean, difference| (name.to_owned(), mean, difference);
-        let (found, caption) = of(&[scores(trained("mtm", 2, 0), 0.2)]);
+        let (found, caption) = table_of(&[scores(trained("mtm", 2, 0), 0.2)]);
         let expected = [
             row("MtM, pretrained on 2 sessions", 0.6, None),
             row("unit-mean", 0.4, Some(-0.2)),
@@ -415,7 +419,7 @@ mod tests {
             caption,
             "Baselines fitted to each session (reduced-rank to all together), beside MtM trained on it."
         );
-        let (found, caption) = of(&[]);
+        let (found, caption) = table_of(&[]);
         assert_eq!(found, [row("unit-mean", 0.4, None), row("psth", 0.5, Some(0.1))]);
         assert_eq!(caption, "Baselines fitted to each session (reduced-rank to all together).");
     }

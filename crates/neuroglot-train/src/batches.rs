@@ -18,9 +18,11 @@ pub(crate) fn batches_per_epoch(training_trials: &[Vec<usize>], batch: usize, sa
     per_session(training_trials, batch, sampling).into_iter().map(|batches| batches as u64).sum()
 }
 
-/// The batches of an epoch in order. For each pass over a session, its trials are shuffled and cut into parts that
-/// differ by one trial at most, so that every trial is seen once a pass; of the last pass of an epoch, balanced sampling
-/// may take some parts only. Then the batches of all sessions are shuffled.
+/// The batches of an epoch, in order.
+///
+/// For each pass over a session, its trials are shuffled and cut into batches whose sizes differ by one trial at most, so
+/// that a pass sees every trial once. Balanced sampling may stop within a session's last pass. The batches of all sessions
+/// are then shuffled together.
 pub(crate) fn epoch(
     training_trials: &[Vec<usize>],
     batch: usize,

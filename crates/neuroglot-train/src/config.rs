@@ -221,9 +221,9 @@ pub struct DataConfig {
     pub min_units_per_region: usize,
     /// Leave out trials without a choice.
     pub drop_no_go: bool,
-    /// Train on this many trials of each session only (of sessions with fewer, on all), for calibration curves; 0 takes
-    /// all. They are the first of a seeded permutation, so that the trials of a smaller number are among those of a
-    /// larger one. Filters, validation and test trials do not depend on it.
+    /// How many trials of each session to train on, for calibration curves; 0 takes all, as does a session that has fewer.
+    /// They are the first of a seeded permutation, so a larger number includes the trials of a smaller one. Filters,
+    /// validation trials and test trials do not depend on it.
     pub trials: usize,
 }
 

@@ -44,7 +44,7 @@ pub fn compare_steps(
             let expected = arrays_of_step(&mut reference, scheme, step)?;
             let found = arrays_of_step(&mut model, scheme, step)?;
             for (index, found) in found.iter().enumerate() {
-                let unit = largest_value(&expected[measured_by(&reference, index)]);
+                let unit = largest_value(&expected[scale_array(&reference, index)]);
                 largest = f64::max(largest, difference(found, &expected[index], unit));
             }
         }
@@ -99,10 +99,10 @@ fn arrays_of_step(model: &mut Model, scheme: Scheme, step: u64) -> Result<Vec<Ve
     Ok(std::iter::once(vec![model.loss()]).chain(gradients).collect())
 }
 
-/// The array of a step whose largest value differences of another are measured by: itself but for the biases of keys.
-/// Those add the same to all scores of a query, which its softmax takes out again: their gradient is 0 but for
-/// rounding.
-fn measured_by(model: &Model, index: usize) -> usize {
+/// The array whose largest value is the scale for differences in array `index`: that array itself, unless it is the bias
+/// of an attention layer's keys, which is measured by their weight. Such a bias adds the same number to all scores of a
+/// query, and the softmax removes it again, so its gradient is 0 but for rounding.
+fn scale_array(model: &Model, index: usize) -> usize {
     // The loss comes first.
     let parameters = model.parameters();
     let layer = index.checked_sub(1).and_then(|index| parameters[index].name.strip_suffix("key.bias"));
@@ -143,12 +143,12 @@ mod tests {
         let model = small_model(Architecture::Ndt1Stitch, Box::new(CpuDevice::new(1).unwrap())).unwrap();
         let name = |index: usize| model.parameters()[index - 1].name.as_str();
         let moved: Vec<(&str, &str)> = (1..=model.parameters().len())
-            .filter(|index| measured_by(&model, *index) != *index)
-            .map(|index| (name(index), name(measured_by(&model, index))))
+            .filter(|index| scale_array(&model, *index) != *index)
+            .map(|index| (name(index), name(scale_array(&model, index))))
             .collect();
         assert_eq!(moved.len(), 2, "one per layer");
         assert!(moved.iter().all(|(bias, by)| bias.replace("bias", "weight") == **by), "{moved:?}");
-        assert_eq!(measured_by(&model, 0), 0);
+        assert_eq!(scale_array(&model, 0), 0);
     }
 
     #[test]

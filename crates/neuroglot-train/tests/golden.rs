@@ -38,10 +38,10 @@ fn largest_difference(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// The largest difference, relative to the largest value of the array, or to `floor` where that is larger.
-fn relative(got: &[f32], want: &[f32], floor: f64) -> f64 {
-    assert_eq!(got.len(), want.len());
-    let scale = want.iter().fold(floor, |m, v| m.max(f64::from(v.abs())));
-    got.iter().zip(want).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max) / scale
+fn relative(got: &[f32], expected: &[f32], floor: f64) -> f64 {
+    assert_eq!(got.len(), expected.len());
+    let scale = expected.iter().fold(floor, |m, v| m.max(f64::from(v.abs())));
+    got.iter().zip(expected).map(|(a, b)| f64::from((a - b).abs())).fold(0.0, f64::max) / scale
 }
 
 fn model(name: &str) -> Model {
@@ -84,14 +84,14 @@ fn check(name: &str) {
         let batch = Batch::of(&golden, scheme, &spikes);
         let mut log_rates = vec![0.0; spikes.len()];
         model.log_rates(session, scheme.prompt(), 3, &batch.inputs, &mut log_rates).unwrap();
-        let want = golden.values(&format!("{scheme}.log_rates"));
-        let worst = largest_difference(&log_rates, &want);
+        let expected = golden.values(&format!("{scheme}.log_rates"));
+        let worst = largest_difference(&log_rates, &expected);
         assert!(worst <= 1e-5, "{name} {scheme}: log-rates differ by {worst}");
 
         model.loss_and_gradients(&batch.training(session, scheme.prompt(), &spikes)).unwrap();
-        let want = meta["losses"][scheme.name()].as_f64().unwrap();
+        let expected = meta["losses"][scheme.name()].as_f64().unwrap();
         let got = f64::from(model.loss());
-        assert!((got / want - 1.0).abs() <= 1e-5, "{name} {scheme}: loss {got}, not {want}");
+        assert!((got / expected - 1.0).abs() <= 1e-5, "{name} {scheme}: loss {got}, not {expected}");
         let mut compared = 0;
         for (index, parameter) in names.iter().enumerate() {
             let key = format!("{scheme}.grad.{parameter}");
@@ -112,9 +112,9 @@ fn check(name: &str) {
     for step in 0..10 {
         model.loss_and_gradients(&batch.training(session, Prompt(Scheme::Neuron), &spikes)).unwrap();
         let (rate, beta1) = schedule.at(step);
-        let close = |got: f64, want: &serde_json::Value, what: &str| {
-            let want = want.as_f64().unwrap();
-            assert!((got / want - 1.0).abs() <= 1e-4, "{name} step {step}: {what} {got}, not {want}");
+        let close = |got: f64, expected: &serde_json::Value, what: &str| {
+            let expected = expected.as_f64().unwrap();
+            assert!((got / expected - 1.0).abs() <= 1e-4, "{name} step {step}: {what} {got}, not {expected}");
         };
         close(f64::from(model.loss()), &meta["step_losses"][step as usize], "loss");
         close(rate, &meta["schedule"][step as usize][0], "learning rate");
@@ -129,14 +129,14 @@ fn check(name: &str) {
     };
     let trained = run(&mut model);
     for (index, parameter) in names.iter().enumerate() {
-        let (got, want) = (model.read_parameter(index), golden.values(&format!("trained.{parameter}")));
+        let (got, expected) = (model.read_parameter(index), golden.values(&format!("trained.{parameter}")));
         if parameter.ends_with("attn.key.bias") && !model.config().rope {
             // Its gradient is rounding alone (above), which AdamW scales up to whole steps in a random direction on
             // both sides. What can be asked is that the golden value makes the same model.
-            model.write_parameter(index, &want).unwrap();
+            model.write_parameter(index, &expected).unwrap();
             continue;
         }
-        let worst = largest_difference(&got, &want);
+        let worst = largest_difference(&got, &expected);
         assert!(worst <= 1e-4, "{name}: trained {parameter} differs by {worst}");
     }
     let worst = largest_difference(&run(&mut model), &trained);

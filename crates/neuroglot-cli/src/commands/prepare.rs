@@ -308,7 +308,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError>
     #[cfg(not(feature = "network"))]
     let sources = arguments.places()?;
     let mine: Vec<Place> = (sources.into_iter().enumerate())
-        .filter(|(index, _)| shard.is(index % shard.count()))
+        .filter(|(index, _)| shard.has_index(index % shard.count()))
         .map(|(_, source)| source)
         .collect();
     let preparation = PreparationRun {

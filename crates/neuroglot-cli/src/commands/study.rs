@@ -90,7 +90,7 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     }
     let shard = arguments.shard()?.unwrap_or(Shard::WHOLE);
     let shares = Shard::assign(&cells, shard.count());
-    let outcome = study.make(|index| shard.is(shares[index]), console)?;
+    let outcome = study.make(|index| shard.has_index(shares[index]), console)?;
     let unfinished = study.states()?.into_iter().filter(|state| *state != State::Finished).count();
     let page = match unfinished {
         0 => Some(report(arguments, &study, &sessions, console)?),
@@ -210,7 +210,7 @@ fn list(arguments: &Arguments, study: &StudyCells, console: &Console) -> Result<
     }
     let finished = states.iter().filter(|state| **state == State::Finished).count();
     let mine = shard.map_or(String::new(), |shard| {
-        format!("; {} in share {shard}", shares.iter().filter(|share| shard.is(**share)).count())
+        format!("; {} in share {shard}", shares.iter().filter(|share| shard.has_index(**share)).count())
     });
     console.result(format!("{table}{}, {finished} finished{mine}", counted(study.cells.len(), "cell")))
 }

@@ -62,9 +62,9 @@ impl ScoredFolder {
             Self::Checkpoint(folder)
                 if folder.run().is_some() && folder.checkpoint_name() != found.checkpoint =>
             {
-                let (place, path, of) = (place.display(), folder.path().display(), &found.checkpoint);
+                let (place, path, checkpoint) = (place.display(), folder.path().display(), &found.checkpoint);
                 Err(CommandError::Failed(format!(
-                    "{place} holds the scores of checkpoint {of}, not of {path}: evaluate that with an --out of its own"
+                    "{place} holds the scores of checkpoint {checkpoint}, not of {path}: evaluate that with an --out of its own"
                 )))
             }
             _ => Ok(Some(found)),

@@ -54,7 +54,7 @@ impl Kind {
     }
 }
 
-/// Structs that are being read. Every method gives `None` for what is none.
+/// A reader of structs in the compact protocol. Every method returns `None` where the bytes are not what it reads.
 pub(super) struct Compact<R> {
     reader: R,
     /// Bytes so far.

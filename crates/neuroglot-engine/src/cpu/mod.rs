@@ -6,7 +6,7 @@ pub(crate) mod parallel;
 pub(crate) mod products;
 
 use crate::ops::*;
-use crate::{Device, EngineError, Parts, PassKey, Slot};
+use crate::{Device, EngineError, PassKey, Replicas, Slot};
 use products::{Matrix, Packed, Right};
 use rayon::ThreadPool;
 use std::cell::RefCell;
@@ -26,7 +26,7 @@ pub struct CpuDevice {
     /// Room for the counts that are not 0; grows to the largest needed.
     counts: Vec<Count>,
     /// Floats that no operation writes to.
-    kept: Slot,
+    pinned: Slot,
     /// Weights among them as products want them, by their place.
     packed: HashMap<Slot, Packed>,
     pool: Arc<ThreadPool>,
@@ -42,7 +42,7 @@ impl CpuDevice {
             arena: Vec::new(),
             room: LinearRoom::default(),
             counts: Vec::new(),
-            kept: Slot::default(),
+            pinned: Slot::default(),
             packed: HashMap::new(),
             pool: pool(threads)?,
         })
@@ -53,9 +53,9 @@ impl CpuDevice {
         self.pool.current_num_threads()
     }
 
-    /// Forgets copies of weights where the host writes to what it promised to keep.
+    /// Drops the packed copies of pinned weights that the host writes to.
     fn forget_packed(&mut self, slot: Slot) {
-        if slot.overlaps(self.kept) {
+        if slot.overlaps(self.pinned) {
             self.packed.clear();
         }
     }
@@ -130,9 +130,9 @@ impl Device for CpuDevice {
     }
 
     // Threads that share a batch wait for each other after every operation; threads with batches of their own do not.
-    fn parts(&self) -> Option<Parts> {
+    fn replicas(&self) -> Option<Replicas> {
         let make = || Ok(Box::new(CpuDevice::new(1)?) as Box<dyn Device>);
-        (self.threads() > 1).then_some(Parts { count: self.threads(), make })
+        (self.threads() > 1).then_some(Replicas { count: self.threads(), make })
     }
 
     fn reserve(&mut self, floats: usize) -> Result<(), EngineError> {
@@ -151,8 +151,8 @@ impl Device for CpuDevice {
         Ok(())
     }
 
-    fn keep(&mut self, slot: Slot) {
-        self.kept = slot;
+    fn pin(&mut self, slot: Slot) {
+        self.pinned = slot;
         self.packed.clear();
     }
 
@@ -230,7 +230,7 @@ impl Device for CpuDevice {
         fn matrix<'a>(op: &Linear, weight: &'a [f32]) -> Matrix<'a> {
             Matrix::new(weight, op.outputs, op.inputs).transpose()
         }
-        if op.weight.is_empty() || !self.kept.contains(op.weight) {
+        if op.weight.is_empty() || !self.pinned.contains(op.weight) {
             return self.run([op.x, op.weight, op.bias, op.y, other], |[x, weight, bias, y, other]| {
                 op.forward(x, Right::Matrix(matrix(op, weight)), bias, y, other);
             });
@@ -375,14 +375,14 @@ mod tests {
     }
 
     #[test]
-    fn a_kept_weight_that_is_written_to_is_used_as_written() {
+    fn a_pinned_weight_that_is_written_to_is_used_as_written() {
         let mut plan = MemoryPlan::new();
         let [x, weight, bias, y] = [2, 4, 2, 2].map(|len| plan.slot(len));
         let mut device = CpuDevice::new(1).unwrap();
         device.reserve(plan.floats()).unwrap();
         device.write(x, &[1.0, 10.0]);
         device.write(bias, &[0.0, 0.0]);
-        device.keep(weight);
+        device.pin(weight);
         for factor in [1.0, 2.0] {
             device.write(weight, &[factor, 0.0, 0.0, factor]);
             for _ in 0..2 {

@@ -75,7 +75,7 @@ impl<D: Driver> CudaDevice<D> {
         let shape = &op.shape;
         let kernels = Kernels::of(shape, self.precision());
         let dropout = self.dropout_argument(shape.dropout);
-        let deltas = self.room_between(shape.batch * shape.heads * shape.tokens * FLOAT);
+        let deltas = self.scratch_room(shape.batch * shape.heads * shape.tokens * FLOAT);
         let arguments = [
             self.at(op.qkv).into(),
             self.at(op.log_sums).into(),

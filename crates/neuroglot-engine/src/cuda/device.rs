@@ -1,4 +1,4 @@
-//! The device: an arena on the GPU, rooms for what operations need in between, and passes recorded once.
+//! The device: an arena on the GPU, scratch room for operations, and passes recorded once.
 
 use super::argument::{Argument, DropoutArgument};
 use super::driver::{Address, Driver, Launch, THREADS};
@@ -25,7 +25,7 @@ pub struct CudaDevice<D: Driver> {
     passes: HashMap<PassKey, Pass<D::Recording>>,
     arena: Room,
     /// Sums of parts, and gradients behind a dropout.
-    pub(super) between: Room,
+    pub(super) scratch: Room,
     /// bf16 copies of factors.
     factors: Room,
     /// Seed and step of the dropouts, as four 32-bit words.
@@ -44,7 +44,7 @@ impl<D: Driver> Drop for CudaDevice<D> {
         self.passes.clear();
         // A failure could only be that of earlier work, and would only keep the memory until the process ends.
         let _ = self.driver.release(self.dropout_key);
-        for room in [&mut self.arena, &mut self.between, &mut self.factors] {
+        for room in [&mut self.arena, &mut self.scratch, &mut self.factors] {
             let _ = room.release(&mut self.driver);
         }
     }
@@ -75,7 +75,7 @@ impl<D: Driver> CudaDevice<D> {
         Ok(Self {
             passes: HashMap::new(),
             arena: Room::default(),
-            between: Room::default(),
+            scratch: Room::default(),
             factors: Room::default(),
             dropout_key,
             dropout: None,
@@ -100,9 +100,9 @@ impl<D: Driver> CudaDevice<D> {
         self.arena.address().after(slot.offset() * FLOAT)
     }
 
-    /// Room for `bytes` bytes until the operation ends; what it holds is not defined.
-    pub(super) fn room_between(&mut self, bytes: usize) -> Address {
-        self.grow(|device| &mut device.between, bytes)
+    /// Scratch room of `bytes` bytes until the operation ends; what it holds is not defined.
+    pub(super) fn scratch_room(&mut self, bytes: usize) -> Address {
+        self.grow(|device| &mut device.scratch, bytes)
     }
 
     /// Records hold addresses: they are forgotten when a room moves.
@@ -212,7 +212,7 @@ impl<D: Driver> CudaDevice<D> {
         self.launch("thin_product", per_element(rows * columns), &arguments);
     }
 
-    /// sums `[width]` = Σ over rows of `values` `[rows, width]`; takes the room between from `offset` bytes on.
+    /// sums `[width]` = Σ over rows of `values` `[rows, width]`; takes the scratch room from `offset` bytes on.
     pub(super) fn column_sums(
         &mut self,
         values: Address,
@@ -226,7 +226,7 @@ impl<D: Driver> CudaDevice<D> {
             self.column_sums_of(values, rows, width, 1, sums);
             return;
         }
-        let parts = self.room_between(offset + chunks * width * FLOAT).after(offset);
+        let parts = self.scratch_room(offset + chunks * width * FLOAT).after(offset);
         self.column_sums_of(values, rows, width, chunks, parts);
         self.column_sums_of(parts, chunks, width, 1, sums);
     }

@@ -55,7 +55,7 @@ impl<D: Driver> CudaDevice<D> {
             taken = (rows * outputs * FLOAT).next_multiple_of(256);
             let sums = super::device::chunks_of_rows(rows) * outputs * FLOAT;
             // Asked for at once: the sums must not move dz.
-            let room = self.room_between(taken + sums);
+            let room = self.scratch_room(taken + sums);
             self.drop_elements(dz, room, rows * outputs, op.dropout);
             dz = room;
         }

@@ -33,7 +33,7 @@ impl<D: Driver> CudaDevice<D> {
         self.launch("layer_norm_backward", per_row(rows), &arguments);
 
         let chunks = chunks_of_rows(rows);
-        let gain_sums = self.room_between(2 * chunks * width * FLOAT);
+        let gain_sums = self.scratch_room(2 * chunks * width * FLOAT);
         let bias_sums = gain_sums.after(chunks * width * FLOAT);
         let arguments = [
             x.into(),

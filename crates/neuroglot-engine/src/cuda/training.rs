@@ -11,7 +11,7 @@ impl<D: Driver> CudaDevice<D> {
     pub(super) fn run_poisson_loss(&mut self, op: &PoissonLoss) {
         let length = op.log_rates.len();
         let blocks = length.div_ceil(LOSS_ELEMENTS);
-        let sums = self.room_between(blocks * size_of::<f64>());
+        let sums = self.scratch_room(blocks * size_of::<f64>());
         let arguments = [
             self.at(op.log_rates).into(),
             self.at(op.counts).into(),

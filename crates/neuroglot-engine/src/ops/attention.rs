@@ -71,7 +71,7 @@ fn with_scratch(len: usize, work: impl FnOnce(&mut [f32])) {
     });
 }
 
-/// Floats from one query's weights to the next: whole vectors, so that no row has a rest.
+/// Floats from the start of one query's weights to the next: a whole number of vectors, so that no row ends within one.
 fn row_of_weights(tokens: usize) -> usize {
     tokens.next_multiple_of(LANES)
 }

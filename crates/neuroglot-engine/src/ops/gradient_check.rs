@@ -126,12 +126,12 @@ impl Check {
         results
     }
 
-    fn compare(&self, what: &str, got: &[f32], want: &[f64]) {
-        assert_eq!(got.len(), want.len());
-        let largest = want.iter().fold(1e-3_f64, |m, v| m.max(v.abs()));
-        for (index, (got, want)) in got.iter().zip(want).enumerate() {
-            let error = (f64::from(*got) - want).abs() / largest;
-            assert!(error <= self.tolerance, "{what}[{index}]: {got}, not {want}");
+    fn compare(&self, what: &str, got: &[f32], expected: &[f64]) {
+        assert_eq!(got.len(), expected.len());
+        let largest = expected.iter().fold(1e-3_f64, |m, v| m.max(v.abs()));
+        for (index, (got, expected)) in got.iter().zip(expected).enumerate() {
+            let error = (f64::from(*got) - expected).abs() / largest;
+            assert!(error <= self.tolerance, "{what}[{index}]: {got}, not {expected}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Model, ModelConfig};
 use crate::{ModelError, SessionShape};
-use neuroglot_engine::{Device, Parts};
+use neuroglot_engine::{Device, Replicas};
 
 /// The parameters of a model on the host, from which copies are made.
 pub struct ModelWeights {
@@ -13,9 +13,9 @@ pub struct ModelWeights {
 }
 
 impl Model {
-    /// How to share out independent batches among copies of this model; see [`Device::parts`].
-    pub fn parts(&self) -> Option<Parts> {
-        self.device.parts()
+    /// The devices to share independent batches among, each with a copy of this model; see [`Device::replicas`].
+    pub fn replicas(&self) -> Option<Replicas> {
+        self.device.replicas()
     }
 
     /// The parameters, to make copies from.

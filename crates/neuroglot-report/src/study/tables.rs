@@ -41,7 +41,7 @@ fn scores(table: &ScoreTable) -> String {
     );
     let cell =
         |cell: &ScoreCell| Cell { asides: ranges(&cell.score), ..Cell::plain(decimal(cell.score.mean, 3)) };
-    markup(table, caption, |_| true, |of| Some(cell(of)))
+    markup(table, caption, |_| true, |scored| Some(cell(scored)))
 }
 
 fn differences(table: &ScoreTable) -> String {
@@ -79,7 +79,8 @@ fn markup(
 ) -> String {
     let row = |place: usize| {
         let row = &table.rows[place];
-        let cells = row.cells.iter().map(|of| of.as_ref().and_then(&cell).unwrap_or(Cell::plain("–")));
+        let cells =
+            row.cells.iter().map(|scored| scored.as_ref().and_then(&cell).unwrap_or(Cell::plain("–")));
         Row { head: row.name.clone(), cells: cells.collect() }
     };
     let groups: Vec<Group> = table

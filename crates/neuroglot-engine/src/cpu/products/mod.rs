@@ -666,11 +666,11 @@ mod tests {
                         Right::Matrix(b),
                         Behind::Nothing,
                     );
-                    for (got, want) in y.iter().zip(&expected) {
-                        let error = (f64::from(*got) - 2.0 * want).abs();
+                    for (got, expected) in y.iter().zip(&expected) {
+                        let error = (f64::from(*got) - 2.0 * expected).abs();
                         assert!(
                             error < 1e-4,
-                            "{rows} x {inner} x {columns}, order {order}: {got}, not {want}"
+                            "{rows} x {inner} x {columns}, order {order}: {got}, not {expected}"
                         );
                     }
                 }

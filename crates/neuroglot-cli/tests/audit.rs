@@ -26,17 +26,7 @@ fn split_anew(workplace: &Workplace, folder: &str, trials: usize) {
     let mut splits = session.splits().to_vec();
     let pairs = session.trials_in(Split::Test).into_iter().zip(session.trials_in(Split::Train));
     pairs.take(trials).for_each(|(test, training)| splits.swap(test, training));
-    let parts = SessionParts {
-        eid: session.eid().to_owned(),
-        subject: session.subject().to_owned(),
-        lab: session.lab().to_owned(),
-        bin_seconds: session.bin_seconds(),
-        units: session.units().to_vec(),
-        splits,
-        counts: session.counts().clone(),
-        behaviours: session.behaviours().clone(),
-        true_rates: None,
-    };
+    let parts = SessionParts { splits, true_rates: None, ..session.into_parts() };
     Session::new(parts).unwrap().write(&folder, true).unwrap();
 }
 

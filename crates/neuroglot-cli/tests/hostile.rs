@@ -82,18 +82,14 @@ fn validation_trials_without_spikes_are_not_told_as_absent() {
         let values: Vec<u32> = dense.iter().map(|count| if is_silent { 0 } else { *count as u32 }).collect();
         counts.push_dense(&values);
     }
-    let silent = Session::new(SessionParts {
+    let parts = SessionParts {
         eid: "silent".into(),
-        subject: session.subject().into(),
-        lab: session.lab().into(),
-        bin_seconds: session.bin_seconds(),
-        units: session.units().to_vec(),
-        splits: session.splits().to_vec(),
         counts: counts.finish(),
         behaviours: BTreeMap::new(),
         true_rates: None,
-    });
-    silent.unwrap().write(place.path("silent"), false).unwrap();
+        ..session.into_parts()
+    };
+    Session::new(parts).unwrap().write(place.path("silent"), false).unwrap();
     let output = place.succeed(&format!("train silent --out run {SMALL} --set train.epochs=2"));
     assert!(output.contains("the 4 validation trials have no spike to score"), "{output}");
     place.succeed("report run --out report.html");

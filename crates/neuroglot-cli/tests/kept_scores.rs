@@ -105,17 +105,7 @@ fn a_session_whose_files_changed_is_not_mixed_with_its_earlier_self() {
     let session = neuroglot::data::Session::read(&folder).unwrap();
     let mut splits = session.splits().to_vec();
     splits.reverse();
-    let parts = neuroglot::data::SessionParts {
-        eid: session.eid().to_owned(),
-        subject: session.subject().to_owned(),
-        lab: session.lab().to_owned(),
-        bin_seconds: session.bin_seconds(),
-        units: session.units().to_vec(),
-        splits,
-        counts: session.counts().clone(),
-        behaviours: session.behaviours().clone(),
-        true_rates: None,
-    };
+    let parts = neuroglot::data::SessionParts { splits, true_rates: None, ..session.into_parts() };
     neuroglot::data::Session::new(parts).unwrap().write(&folder, true).unwrap();
     let refused = workplace.run("evaluate mtm --tasks forward");
     assert_eq!(refused.code, Some(1));

@@ -10,22 +10,10 @@ fn with_run() -> (Workplace, Session) {
     let workplace = Workplace::with_sessions();
     let session = Session::read(workplace.path(FIRST)).unwrap();
     let good = |unit: usize| Some(unit % 2 == 1);
-    let units = session.units().iter().enumerate();
-    let marked = Session::new(SessionParts {
-        eid: session.eid().to_owned(),
-        subject: session.subject().to_owned(),
-        lab: session.lab().to_owned(),
-        bin_seconds: session.bin_seconds(),
-        units: units
-            .map(|(place, unit)| neuroglot::data::Unit { good: good(place), ..unit.clone() })
-            .collect(),
-        splits: session.splits().to_vec(),
-        counts: session.counts().clone(),
-        behaviours: session.behaviours().clone(),
-        true_rates: None,
-    });
     let ids = (0..session.trials()).map(|trial| format!("trial {}", 3 * trial)).collect();
-    let marked = marked.unwrap().with_trial_ids(ids).unwrap();
+    let mut parts = SessionParts { true_rates: None, ..session.into_parts() };
+    parts.units.iter_mut().enumerate().for_each(|(place, unit)| unit.good = good(place));
+    let marked = Session::new(parts).unwrap().with_trial_ids(ids).unwrap();
     marked.write(workplace.path(FIRST), true).unwrap();
     workplace.succeed(&format!(
         "train {FIRST} --out run --epochs 1 --seed 7 --threads 1 {SMALL} --set data.good_only=true --set data.drop_no_go=false"
@@ -136,20 +124,9 @@ fn a_session_without_the_usual_behaviours_gives_no_warning() {
     let workplace = Workplace::with_sessions();
     let session = Session::read(workplace.path(FIRST)).unwrap();
     let kept = ["reward", "contrast-left", "wheel-speed"];
-    let behaviours =
-        session.behaviours().clone().into_iter().filter(|(name, _)| kept.contains(&name.as_str()));
-    let less = Session::new(SessionParts {
-        eid: session.eid().to_owned(),
-        subject: session.subject().to_owned(),
-        lab: session.lab().to_owned(),
-        bin_seconds: session.bin_seconds(),
-        units: session.units().to_vec(),
-        splits: session.splits().to_vec(),
-        counts: session.counts().clone(),
-        behaviours: behaviours.collect(),
-        true_rates: None,
-    });
-    less.unwrap().write(workplace.path(FIRST), true).unwrap();
+    let mut parts = SessionParts { true_rates: None, ..session.into_parts() };
+    parts.behaviours.retain(|name, _| kept.contains(&name.as_str()));
+    Session::new(parts).unwrap().write(workplace.path(FIRST), true).unwrap();
     let output = workplace.run(&format!("baseline linear {FIRST} --out baselines --json"));
     assert_eq!(output.code, Some(0), "{output}");
     assert!(!output.stderr.contains("warning"), "{output}");

@@ -213,6 +213,14 @@ impl Session {
         Ok(self)
     }
 
+    /// The parts, to make another session of them. What belongs to these trials and units alone (their identifiers, when they
+    /// were, what texts stand for) is not among them.
+    pub fn into_parts(self) -> SessionParts {
+        let Session { eid, subject, lab, bin_seconds, units, splits, counts, behaviours, true_rates, .. } =
+            self;
+        SessionParts { eid, subject, lab, bin_seconds, units, splits, counts, behaviours, true_rates }
+    }
+
     /// What the values 0, 1, … of a behaviour stand for; `None` for one that was numbers.
     pub fn texts(&self, name: &str) -> Option<&[String]> {
         self.texts.get(name).map(Vec::as_slice)

@@ -47,17 +47,7 @@ fn trained_on(sessions: &[Session], base: Option<CheckpointConfig>) -> Checkpoin
 
 /// The session with something changed.
 fn changed(session: &Session, change: impl FnOnce(&mut SessionParts)) -> Session {
-    let mut parts = SessionParts {
-        eid: session.eid().to_owned(),
-        subject: session.subject().to_owned(),
-        lab: session.lab().to_owned(),
-        bin_seconds: session.bin_seconds(),
-        units: session.units().to_vec(),
-        splits: session.splits().to_vec(),
-        counts: session.counts().clone(),
-        behaviours: session.behaviours().clone(),
-        true_rates: None,
-    };
+    let mut parts = session.clone().into_parts();
     change(&mut parts);
     Session::new(parts).unwrap()
 }

@@ -5,7 +5,10 @@
 //! them among processes, [`StudyFolder`] keeps them apart and tells which are finished, and [`StudyResults`] gathers
 //! their evaluations into tables, with intervals over units and over sessions.
 //!
-//! This crate plans and reads; the cells themselves are trained and evaluated by those who use it.
+//! This crate plans and reads; the cells themselves are trained and evaluated by those who use it. A cell's settings and the
+//! name of its folder depend on nothing else in the grid. It is finished once it has `cell.json`, which is written last and
+//! says what it is, so that another cell in its place is noticed. Cells that need each other are in one share, and the
+//! heaviest groups are given out first.
 
 mod cell;
 mod error;

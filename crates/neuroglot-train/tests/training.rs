@@ -21,18 +21,7 @@ fn simulated(trials: usize) -> Vec<Session> {
 
 /// The same trials in other splits.
 fn with_splits(session: &Session, splits: Vec<Split>) -> Session {
-    Session::new(SessionParts {
-        eid: session.eid().to_owned(),
-        subject: session.subject().to_owned(),
-        lab: session.lab().to_owned(),
-        bin_seconds: session.bin_seconds(),
-        units: session.units().to_vec(),
-        splits,
-        counts: session.counts().clone(),
-        behaviours: session.behaviours().clone(),
-        true_rates: None,
-    })
-    .unwrap()
+    Session::new(SessionParts { splits, ..session.clone().into_parts() }).unwrap()
 }
 
 fn config(settings: &[&str]) -> RunConfig {

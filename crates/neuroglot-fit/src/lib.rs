@@ -19,7 +19,7 @@
 //! | `lbfgs.rs`, `adam.rs` | how smooth functions are minimised: [`minimise`], or many descents at once |
 //! | `folds.rs`, `selection.rs` | how a penalty is chosen by cross-validation |
 //! | `loss.rs` | [`Loss`]: squares, logistic, cross-entropy |
-//! | `covariates.rs`, `gram.rs`, `hidden_columns.rs` | tall matrices with few columns: products, second moments, columns that targets must not see |
+//! | `covariates.rs`, `gram.rs`, `hidden_columns.rs`, `principal_axes.rs` | tall matrices with few columns: products, second moments, columns that targets must not see, principal components |
 //! | `features.rs`, `sample_products.rs`, `principal_scores.rs` | wide matrices with few rows: products of pairs of rows, principal components |
 //! | `exponential.rs` | e to the power of many numbers |
 //!
@@ -49,6 +49,7 @@ mod loss;
 mod multinomial;
 mod network;
 mod poisson;
+mod principal_axes;
 mod principal_scores;
 mod reduced_rank;
 mod ridge;
@@ -70,6 +71,7 @@ pub use loss::Loss;
 pub use multinomial::{MultinomialCv, MultinomialFit, most_probable, softmax};
 pub use network::Network;
 pub use poisson::{PoissonRegressions, PoissonWeights};
+pub use principal_axes::PrincipalAxes;
 pub use principal_scores::PrincipalScores;
 pub use reduced_rank::{SampleSet, SetMoments, SharedBasis, SharedFilters};
 pub use ridge::Ridge;

@@ -2,7 +2,7 @@
 //!
 //! Each target n minimises `mean over rows of (exp(η) − y η) + λ/2 ‖b_n‖²` with `η = o_n + a_n + x · b_n`, where `o_n` is a
 //! given offset, the intercept `a_n` is not penalised, and hidden covariates have weight 0: the objective of
-//! scikit-learn's `PoissonRegressor`. All targets take a step of limited-memory BFGS together, so that the products with the
+//! scikit-learn's `PoissonRegressor`. Entries whose count is missing add nothing to the mean. All targets take a step of limited-memory BFGS together, so that the products with the
 //! covariates, which take the time, are products of matrices. The steps are preconditioned with the second derivative at
 //! a constant rate, `(r̄_n Xᵀ X / rows + λ I)⁻¹`, which all targets share up to their mean rate `r̄_n`.
 
@@ -26,8 +26,11 @@ pub struct PoissonRegressions<'a> {
     pub covariates: &'a Covariates,
     /// Their second moments.
     pub gram: &'a Gram,
-    /// Counts per row, `[row, target]`.
+    /// Counts per row, `[row, target]`; NaN where a count is missing.
     pub counts: &'a [f64],
+    /// Added to the counts of each target where its rate is that of the intercept alone, so that the intercept of one
+    /// that never counts is finite: 0 in plain regression.
+    pub prior_count: f64,
     /// Logarithms of the rates to start from, `[bin, target]`; rows run through the bins again and again.
     pub offsets: &'a [f64],
     /// Covariates hidden from each target.
@@ -74,11 +77,18 @@ impl PoissonRegressions<'_> {
     pub fn fit(&self, penalty: f64, start: &PoissonWeights, tolerance: f64) -> PoissonWeights {
         let targets = self.hidden.targets();
         let rows = self.covariates.rows as f64;
-        let mut rates = vec![0.0; targets];
+        let (mut rates, mut has_entries) = (vec![self.prior_count / rows; targets], vec![false; targets]);
         for row in self.counts.chunks(targets) {
-            rates.iter_mut().zip(row).for_each(|(rate, count)| *rate += count / rows);
+            for (target, count) in row.iter().enumerate().filter(|(_, count)| !count.is_nan()) {
+                rates[target] += count / rows;
+                has_entries[target] = true;
+            }
         }
-        let new = |target: usize| TargetDescent::new(start, target, rates[target]);
+        let new = |target: usize| {
+            // Where nothing was counted, there is no rate to find.
+            let is_done = rates[target] == 0.0 || !has_entries[target];
+            TargetDescent::new(start, target, rates[target], is_done)
+        };
         let mut all: Vec<TargetDescent> = (0..targets).map(new).collect();
         for _ in 0..MOST_SWEEPS {
             let mut active: Vec<&mut TargetDescent> =
@@ -104,6 +114,26 @@ impl PoissonRegressions<'_> {
         found
     }
 
+    /// The best weights if no covariate matters, from which [`PoissonRegressions::fit`] can start: rates are the offsets times
+    /// what gives each target its counts. A target without a count that is known keeps its offset.
+    pub fn without_covariates(&self) -> PoissonWeights {
+        let targets = self.hidden.targets();
+        let (mut counts, mut expected) = (vec![self.prior_count; targets], vec![0.0; targets]);
+        for (row, offsets) in self.counts.chunks(targets).zip(self.offsets.chunks(targets).cycle()) {
+            for (target, count) in row.iter().enumerate().filter(|(_, count)| !count.is_nan()) {
+                counts[target] += count;
+                expected[target] += offsets[target].exp();
+            }
+        }
+        let mut weights = PoissonWeights::zero(self.covariates.columns, targets);
+        for ((intercept, count), expected) in weights.intercepts.iter_mut().zip(counts).zip(expected) {
+            if count > 0.0 && expected > 0.0 {
+                *intercept = (count / expected).ln();
+            }
+        }
+        weights
+    }
+
     /// Mean negative log-likelihood, and its gradient `[column and intercept, place]`, at the points that are tried.
     fn evaluate(&self, active: &[&mut TargetDescent]) -> (Vec<f64>, Mat<f64>) {
         let (columns, count) = (self.covariates.columns, active.len());
@@ -127,24 +157,34 @@ impl PoissonRegressions<'_> {
                     targets.iter().map(|target| counts[*target])
                 };
                 for (row, log_rates) in log_rates.chunks(count).enumerate() {
-                    for ((value, log_rate), spikes) in values.iter_mut().zip(log_rates).zip(counts_of(row)) {
-                        *value -= spikes * log_rate;
+                    for ((value, log_rate), count) in values.iter_mut().zip(log_rates).zip(counts_of(row)) {
+                        if !count.is_nan() {
+                            *value -= count * log_rate;
+                        }
                     }
                 }
                 exponentials(log_rates);
                 for (row, rates) in log_rates.chunks_mut(count).enumerate() {
-                    for ((value, rate), spikes) in values.iter_mut().zip(rates).zip(counts_of(row)) {
+                    for ((value, rate), count) in values.iter_mut().zip(rates).zip(counts_of(row)) {
+                        if count.is_nan() {
+                            *rate = 0.0;
+                            continue;
+                        }
                         *value += *rate;
-                        *rate = (*rate - spikes) * scale;
+                        *rate = (*rate - count) * scale;
                     }
                 }
                 values
             })
             .collect();
-        let value = |place: usize| values.iter().map(|piece| piece[place]).sum::<f64>() * scale;
+        let value = |place: usize| {
+            let sum = values.iter().map(|piece| piece[place]).sum::<f64>();
+            (sum - self.prior_count * intercepts[place]) * scale
+        };
         let of_weights = self.covariates.transposed_times(&residuals, count);
         let mut gradients = Mat::zeros(columns + 1, count);
         gradients.as_mut().subrows_mut(0, columns).copy_from(&of_weights);
+        (0..count).for_each(|place| gradients[(columns, place)] = -self.prior_count * scale);
         for row in residuals.chunks(count) {
             row.iter().enumerate().for_each(|(place, residual)| gradients[(columns, place)] += residual);
         }
@@ -188,7 +228,7 @@ struct TargetDescent {
 }
 
 impl TargetDescent {
-    fn new(start: &PoissonWeights, target: usize, rate: f64) -> Self {
+    fn new(start: &PoissonWeights, target: usize, rate: f64, is_done: bool) -> Self {
         let mut point = start.weights.col_as_slice(target).to_vec();
         point.push(start.intercepts[target]);
         Self {
@@ -197,8 +237,7 @@ impl TargetDescent {
             descent: Descent::new(point, RULE),
             verdict: Verdict::Retry,
             is_decided: false,
-            // Where nothing was counted, there is no rate to find.
-            is_done: rate == 0.0,
+            is_done,
         }
     }
 
@@ -250,6 +289,7 @@ mod tests {
             covariates: &covariates,
             gram: &Gram::of(&covariates).unwrap(),
             counts: &counts,
+            prior_count: 0.0,
             offsets: &vec![offset; hidden.targets()],
             hidden: &hidden,
         };
@@ -296,10 +336,67 @@ mod tests {
             covariates: &covariates,
             gram: &Gram::of(&covariates).unwrap(),
             counts: &[0.0; 4],
+            prior_count: 0.0,
             offsets: &[-3.0],
             hidden: &HiddenColumns::none(1),
         };
         let found = regressions.fit(0.1, &PoissonWeights::zero(1, 1), 1e-9);
         assert_eq!(found.log_rates(&covariates, &[-3.0]), [-3.0; 4]);
+    }
+
+    /// The problem of the fixture with two more rows, whose counts are missing, has the same solution but for the number of
+    /// rows that the mean is over.
+    #[test]
+    fn missing_counts_are_as_if_the_rows_were_not_there() {
+        let problem = problem("poisson");
+        let (mut x, mut counts) = (covariates(&problem), numbers(&problem["counts"]));
+        let hidden = hidden();
+        let (rows, gram) = (x.rows, Gram::of(&x).unwrap());
+        x.values.extend(vec![3.0; 2 * x.columns]);
+        x.rows += 2;
+        counts.extend(vec![f64::NAN; 2 * hidden.targets()]);
+        let regressions = PoissonRegressions {
+            covariates: &x,
+            gram: &gram,
+            counts: &counts,
+            prior_count: 0.0,
+            offsets: &vec![0.0; hidden.targets()],
+            hidden: &hidden,
+        };
+        let fit = &problem["fits"][1];
+        let penalty = fit["penalty"].as_f64().unwrap() * rows as f64 / x.rows as f64;
+        let found = regressions.fit(penalty, &regressions.without_covariates(), 1e-16);
+        for (target, expected) in fit["targets"].as_array().unwrap().iter().enumerate() {
+            let name = format!("target {target}");
+            assert_close(found.weights.col_as_slice(target), &numbers(&expected["weights"]), 1e-6, &name);
+        }
+    }
+
+    #[test]
+    fn without_covariates_rates_give_the_counts() {
+        let x = Covariates { rows: 4, columns: 1, values: vec![1.0, -1.0, 2.0, -2.0] };
+        let missing = f64::NAN;
+        // Offsets ln 1 and ln 3 in turn. Target 0: 5 counts and a half where 1 + 3 + 1 are expected. Target 1 never counts,
+        // and nothing is known of target 2.
+        let offsets = [0.0, 0.0, 0.0, 3f64.ln(), 3f64.ln(), 3f64.ln()];
+        let counts = [0.0, 0.0, missing, 4.0, 0.0, missing, 1.0, 0.0, missing, missing, 0.0, missing];
+        let regressions = PoissonRegressions {
+            covariates: &x,
+            gram: &Gram::of(&x).unwrap(),
+            counts: &counts,
+            prior_count: 0.5,
+            offsets: &offsets,
+            hidden: &HiddenColumns::none(3),
+        };
+        let start = regressions.without_covariates();
+        assert_close(
+            &start.intercepts,
+            &[(5.5f64 / 5.0).ln(), (0.5f64 / 8.0).ln(), 0.0],
+            1e-14,
+            "intercepts",
+        );
+        // A penalty beyond all measure leaves them.
+        let found = regressions.fit(1e12, &start, 1e-12);
+        assert_close(&found.intercepts, &start.intercepts, 1e-9, "with a strong penalty");
     }
 }

@@ -99,6 +99,7 @@ impl<'a> GlmBlock<'a> {
             covariates: &design.train.groups(&self.block.inputs, self.per_unit),
             gram: &self.gram,
             counts: &self.counts,
+            prior_count: 0.0,
             offsets: &self.fitted_offsets,
             hidden: &self.hidden,
         };

@@ -44,7 +44,11 @@ pub(super) fn fit_outputs(
     let weight = place(model, StitcherPart::OutputWeight);
     let (Some(weight), Some(bias)) = (weight, place(model, StitcherPart::OutputBias)) else { return Ok(()) };
     let start = Outputs { weight: model.read_parameter(weight), bias: model.read_parameter(bias) };
-    let outputs = fit(&start, model.config().hidden, &fitted, &held_out);
+    let outputs =
+        fit(&start, model.config().hidden, &fitted, &held_out).map_err(|error| TrainError::Session {
+            eid: new.session.eid().to_owned(),
+            problem: format!("its output stitcher cannot be fitted to what the model makes of it: {error}"),
+        })?;
     model.write_parameter(weight, &outputs.weight)?;
     model.write_parameter(bias, &outputs.bias)?;
     Ok(())

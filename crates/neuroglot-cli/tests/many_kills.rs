@@ -103,9 +103,10 @@ fn killed_at_random_moments_and_unbroken_in_the_end() {
     workplace.succeed("simulate data --sessions 2 --units 12 --trials 40 --bins 20 --seed 1");
 
     // Run folders have paths of their own sessions in them, so all are made under one name.
-    let train = || match is_there(&workplace.path("run")) {
-        true => "--quiet train --resume --out run".to_owned(),
-        false => {
+    let train = || {
+        if is_there(&workplace.path("run")) {
+            "--quiet train --resume --out run".to_owned()
+        } else {
             format!("--quiet train {SESSIONS} --out run --epochs 12 --set train.checkpoint_seconds=0 {SMALL}")
         }
     };

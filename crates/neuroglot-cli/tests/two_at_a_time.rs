@@ -39,10 +39,7 @@ struct Race<'a> {
 
 /// All that is in a folder, or a file, with its bytes; and nothing that is temporary.
 fn content(path: &Path) -> Vec<(PathBuf, Vec<u8>)> {
-    match path.is_dir() {
-        true => files(path),
-        false => vec![(PathBuf::new(), std::fs::read(path).unwrap_or_default())],
-    }
+    if path.is_dir() { files(path) } else { vec![(PathBuf::new(), std::fs::read(path).unwrap_or_default())] }
 }
 
 fn remove(path: &Path) {

@@ -134,9 +134,10 @@ impl Session {
         let SessionParts { eid, subject, lab, bin_seconds, units, splits, counts, behaviours, true_rates } =
             parts.with_printable_names();
         let (trials, bins) = (counts.trials(), counts.bins());
-        let check = |holds: bool, field: &str, problem: &dyn Fn() -> String| match holds {
-            true => Ok(()),
-            false => {
+        let check = |holds: bool, field: &str, problem: &dyn Fn() -> String| {
+            if holds {
+                Ok(())
+            } else {
                 Err(DataError::Invalid { eid: eid.clone(), field: field.to_owned(), problem: problem() })
             }
         };
@@ -250,13 +251,14 @@ impl Session {
     /// # Errors
     /// [`DataError::Invalid`] if it is blank.
     pub fn with_eid(self, eid: &str) -> Result<Session, DataError> {
-        match eid.trim().is_empty() {
-            false => Ok(Session { eid: eid.to_owned(), ..self }),
-            true => Err(DataError::Invalid {
+        if eid.trim().is_empty() {
+            Err(DataError::Invalid {
                 eid: self.eid,
                 field: "the new eid".to_owned(),
                 problem: "is blank: every session needs a name of its own".to_owned(),
-            }),
+            })
+        } else {
+            Ok(Session { eid: eid.to_owned(), ..self })
         }
     }
 

@@ -309,13 +309,12 @@ impl fmt::Display for SessionSummary {
                 missing => format!(", {:.1} % missing", 100.0 * missing),
             };
             let title = if number == 0 { "behaviours" } else { "" };
-            let values = match behaviour.categories.is_empty() {
-                true => range.unwrap_or_default(),
-                false => {
-                    let labels = behaviour.categories.iter().map(|category| printable(&category.label));
-                    let labels: Vec<_> = labels.collect();
-                    format!(", categories {}", labels.join(", "))
-                }
+            let values = if behaviour.categories.is_empty() {
+                range.unwrap_or_default()
+            } else {
+                let labels = behaviour.categories.iter().map(|category| printable(&category.label));
+                let labels: Vec<_> = labels.collect();
+                format!(", categories {}", labels.join(", "))
             };
             line(title, format!("{name} per {per}{values}{missing}"))?;
         }

@@ -59,9 +59,10 @@ impl Http {
         let mut request = request;
         for _ in 0..=MOST_REDIRECTS {
             let answer = self.direct(request.clone())?;
-            match redirect(&mut request, &answer).map_err(Refusal::Fatal)? {
-                true => drain(answer),
-                false => return Ok(answer),
+            if redirect(&mut request, &answer).map_err(Refusal::Fatal)? {
+                drain(answer)
+            } else {
+                return Ok(answer);
             }
         }
         let problem = format!("it was sent on more than {MOST_REDIRECTS} times");

@@ -152,10 +152,7 @@ fn lists_in_a_circle_or_without_an_end_are_refused() {
         let server = Server::start();
         let page = std::sync::atomic::AtomicUsize::new(0);
         server.route(move |_| {
-            let next = match is_circle {
-                true => 1,
-                false => page.fetch_add(1, std::sync::atomic::Ordering::SeqCst),
-            };
+            let next = if is_circle { 1 } else { page.fetch_add(1, std::sync::atomic::Ordering::SeqCst) };
             let text = format!(
                 "<?xml version=\"1.0\"?><ListBucketResult><Name>brainsets</Name><IsTruncated>true</IsTruncated>\
                  <NextContinuationToken>t{next}</NextContinuationToken></ListBucketResult>"

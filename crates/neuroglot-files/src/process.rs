@@ -66,9 +66,10 @@ impl Process {
 
     /// Whether its number means something to `me`: they run on one machine and see the same processes.
     pub fn is_visible_to(&self, me: &Process) -> bool {
-        let is_same_machine = match self.boot.is_empty() || me.boot.is_empty() {
-            true => self.host == me.host,
-            false => self.boot == me.boot,
+        let is_same_machine = if self.boot.is_empty() || me.boot.is_empty() {
+            self.host == me.host
+        } else {
+            self.boot == me.boot
         };
         is_same_machine && self.namespace == me.namespace
     }

@@ -99,9 +99,10 @@ pub fn bootstrap_statistic(
         statistic(&drawn)
     };
     let resampled: Vec<f64> = (0..resamples).filter_map(resample).collect();
-    match resampled.is_empty() {
-        true => Some(Interval { mean: found, low: found, high: found }),
-        false => Some(interval(found, resampled)),
+    if resampled.is_empty() {
+        Some(Interval { mean: found, low: found, high: found })
+    } else {
+        Some(interval(found, resampled))
     }
 }
 

@@ -280,10 +280,7 @@ impl PrepareOptions {
 fn as_unit(unit: &RecordedUnit, region: String, options: &PrepareOptions) -> Unit {
     Unit {
         uuid: unit.uuid.clone(),
-        region: match options.outside_is_region && !is_region(&region) {
-            true => OUTSIDE.to_owned(),
-            false => region,
-        },
+        region: if options.outside_is_region && !is_region(&region) { OUTSIDE.to_owned() } else { region },
         depth: unit.depth,
         channel: unit.channel,
         good: unit.good,

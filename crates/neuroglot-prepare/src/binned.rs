@@ -117,9 +117,10 @@ impl Activity for Binned<'_> {
     }
 
     fn counts(&self, trials: &[usize]) -> SpikeCounts {
-        match trials.len() == self.binned.counts.trials() {
-            true => self.binned.counts.clone(),
-            false => self.binned.counts.select_trials(trials),
+        if trials.len() == self.binned.counts.trials() {
+            self.binned.counts.clone()
+        } else {
+            self.binned.counts.select_trials(trials)
         }
     }
 }

@@ -126,9 +126,10 @@ pub enum PrepareError {
 
 /// What two sources have in common.
 fn identifiers(eid: &str, other: &str) -> String {
-    match eid == other {
-        true => format!("one identifier, {eid:?}"),
-        false => format!("identifiers that name one folder, {eid:?} and {other:?}"),
+    if eid == other {
+        format!("one identifier, {eid:?}")
+    } else {
+        format!("identifiers that name one folder, {eid:?} and {other:?}")
     }
 }
 

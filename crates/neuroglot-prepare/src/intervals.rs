@@ -64,9 +64,10 @@ impl Intervals {
         let mut both = Vec::new();
         while let (Some(a), Some(b)) = (mine.peek(), theirs.peek()) {
             both.push([a[0].max(b[0]), a[1].min(b[1])]);
-            match a[1] < b[1] {
-                true => mine.next(),
-                false => theirs.next(),
+            if a[1] < b[1] {
+                mine.next()
+            } else {
+                theirs.next()
             };
         }
         Intervals::new(both)

@@ -82,9 +82,10 @@ impl std::str::FromStr for Condition {
     fn from_str(text: &str) -> Result<Condition, String> {
         let (name, column) = text.split_once('=').unwrap_or((text, text));
         let (name, column) = (name.trim(), column.trim());
-        match name.is_empty() || column.is_empty() {
-            true => Err(format!("`{text}` is not NAME=COLUMN, such as choice=response")),
-            false => Ok(Condition { name: name.to_owned(), column: column.to_owned() }),
+        if name.is_empty() || column.is_empty() {
+            Err(format!("`{text}` is not NAME=COLUMN, such as choice=response"))
+        } else {
+            Ok(Condition { name: name.to_owned(), column: column.to_owned() })
         }
     }
 }

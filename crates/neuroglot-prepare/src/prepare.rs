@@ -166,12 +166,13 @@ pub(crate) fn key_of(folder: &Path) -> String {
 pub(crate) fn session_folder(out: &Path, eid: &str, place: &Path) -> Result<PathBuf, PrepareError> {
     let is_safe = |c: char| !c.is_control() && !matches!(c, '/' | '\\' | ':');
     let name: String = eid.chars().map(|c| if is_safe(c) { c } else { '_' }).collect();
-    match name.trim().is_empty() || name.len() > 200 || name.starts_with('.') {
-        false => Ok(out.join(format!("{name}_aligned"))),
-        true => Err(PrepareError::Option {
+    if name.trim().is_empty() || name.len() > 200 || name.starts_with('.') {
+        Err(PrepareError::Option {
             place: place.to_owned(),
             problem: format!("session identifier {eid:?} cannot name a folder: give another with --eid"),
-        }),
+        })
+    } else {
+        Ok(out.join(format!("{name}_aligned")))
     }
 }
 

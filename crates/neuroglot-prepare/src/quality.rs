@@ -23,10 +23,7 @@ pub(crate) fn of_words(words: &[String], chosen: &[String]) -> Result<Verdict, S
     let is_known = |text: &str| !text.is_empty() && text != "nan";
     let known: Vec<String> = words.iter().map(|text| word(text)).collect();
     if chosen.is_empty() {
-        let number = |text: &String| match is_known(text) {
-            true => text.parse::<f64>().ok(),
-            false => Some(f64::NAN),
-        };
+        let number = |text: &String| if is_known(text) { text.parse::<f64>().ok() } else { Some(f64::NAN) };
         let numbers: Option<Vec<f64>> = known.iter().map(number).collect();
         if let Some(numbers) = numbers
             && numbers.iter().any(|number| !number.is_nan())

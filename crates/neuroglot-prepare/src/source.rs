@@ -144,11 +144,8 @@ impl Source for AlignedSource {
 
     fn read(&self, _asked: Asked<'_>) -> Result<Content, PrepareError> {
         let session = Session::read(&self.folder)?;
-        Ok(match session.eid() == self.eid {
-            true => session,
-            false => session.with_eid(&self.eid)?,
-        }
-        .into())
+        let session = if session.eid() == self.eid { session } else { session.with_eid(&self.eid)? };
+        Ok(session.into())
     }
 }
 

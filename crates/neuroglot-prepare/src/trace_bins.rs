@@ -57,9 +57,8 @@ pub(crate) fn bin_trace(
             Trace::Regular { start: first, rate, values } => {
                 let edges = (1..=bins).map(|bin| start + bin as f64 * bin_seconds);
                 let is_dense = 1.0 / rate <= max_gap;
-                out.extend(edges.map(|edge| match is_dense {
-                    true => interpolate_regular(*first, *rate, values, edge),
-                    false => f64::NAN,
+                out.extend(edges.map(|edge| {
+                    if is_dense { interpolate_regular(*first, *rate, values, edge) } else { f64::NAN }
                 }));
             }
             Trace::Events(times) => {
@@ -112,9 +111,10 @@ fn interpolate_regular(first: f64, rate: f64, values: &[f64], at: f64) -> f64 {
         return f64::NAN;
     }
     let (before, fraction) = (place as usize, place.fract());
-    match fraction == 0.0 {
-        true => values[before],
-        false => values[before] + (values[before + 1] - values[before]) * fraction,
+    if fraction == 0.0 {
+        values[before]
+    } else {
+        values[before] + (values[before + 1] - values[before]) * fraction
     }
 }
 

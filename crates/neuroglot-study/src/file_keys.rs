@@ -70,9 +70,10 @@ fn check(table: &Table, place: &str, known: &[&str], settings: &[&str]) -> Resul
         }
         if settings.contains(&name.as_str()) && !value.is_table() {
             let plural = format!("{name}s");
-            let grid = match known.contains(&plural.as_str()) {
-                true => format!("; the list of those to compare is {place}{plural}"),
-                false => String::new(),
+            let grid = if known.contains(&plural.as_str()) {
+                format!("; the list of those to compare is {place}{plural}")
+            } else {
+                String::new()
             };
             let problem = format!("it is a table of settings: write [{place}{name}] above them{grid}");
             return Err(format!("{place}{name}: {problem}"));

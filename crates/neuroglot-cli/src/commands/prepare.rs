@@ -466,12 +466,11 @@ impl Arguments {
         let glob = self.remote.path.as_deref();
         let mut places = Vec::new();
         for source in self.sources()? {
-            match source.starts_with("s3://") {
-                true => {
-                    let objects = downloads.s3(&source.parse()?, glob);
-                    places.extend(listed(source, objects)?);
-                }
-                false => places.push(Place::Here(source.into())),
+            if source.starts_with("s3://") {
+                let objects = downloads.s3(&source.parse()?, glob);
+                places.extend(listed(source, objects)?);
+            } else {
+                places.push(Place::Here(source.into()))
             }
         }
         if let Some(id) = &self.remote.dandi {
@@ -504,11 +503,10 @@ impl Arguments {
     }
 
     fn check_eid(&self, places: &[Place]) -> Result<(), CommandError> {
-        match self.eid.is_some() && places.len() > 1 {
-            true => {
-                Err(CommandError::Usage("--eid names one session, and there are several sources".to_owned()))
-            }
-            false => Ok(()),
+        if self.eid.is_some() && places.len() > 1 {
+            Err(CommandError::Usage("--eid names one session, and there are several sources".to_owned()))
+        } else {
+            Ok(())
         }
     }
 }

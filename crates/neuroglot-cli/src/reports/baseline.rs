@@ -28,9 +28,10 @@ pub fn facts(info: &BaselineInfo) -> Vec<(String, String)> {
     for what in what {
         let of_sessions: Vec<&Choice> = info.choices.iter().filter(|choice| choice.what == what).collect();
         let first = &of_sessions[0].settings;
-        let settings = match of_sessions.iter().all(|choice| choice.settings == *first) {
-            true => first.clone(),
-            false => "by session, in baseline.json".to_owned(),
+        let settings = if of_sessions.iter().all(|choice| choice.settings == *first) {
+            first.clone()
+        } else {
+            "by session, in baseline.json".to_owned()
         };
         let fact = (format!("chosen for {what}"), settings);
         if !facts.contains(&fact) {

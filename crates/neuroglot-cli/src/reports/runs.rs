@@ -207,9 +207,10 @@ fn curves(records: &[EpochRecord]) -> Vec<Curve> {
 
 /// Why no epoch is the best.
 fn without_best(records: &[EpochRecord]) -> &'static str {
-    match records.iter().any(|record| !record.validation.is_empty()) {
-        true => "none: nothing in the validation trials can be scored",
-        false => "none: there are no validation trials",
+    if records.iter().any(|record| !record.validation.is_empty()) {
+        "none: nothing in the validation trials can be scored"
+    } else {
+        "none: there are no validation trials"
     }
 }
 

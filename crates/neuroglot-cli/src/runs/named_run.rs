@@ -30,9 +30,10 @@ impl ScoredFolder {
         if let Some(folder) = BaselineFolder::open(path) {
             return Ok(Self::Baseline(folder));
         }
-        Ok(match ModelFolder::is_checkpoint(path) {
-            true => Self::Checkpoint(Box::new(ModelFolder::open(path, RunFolder::BEST)?)),
-            false => Self::Run(RunFolder::open(path)?),
+        Ok(if ModelFolder::is_checkpoint(path) {
+            Self::Checkpoint(Box::new(ModelFolder::open(path, RunFolder::BEST)?))
+        } else {
+            Self::Run(RunFolder::open(path)?)
         })
     }
 

@@ -99,9 +99,10 @@ impl FineTuneOptions {
 /// A path that is neither a run nor a checkpoint, or a checkpoint alone that does not say its settings.
 pub fn settings_of(run: &Path) -> Result<RunConfig, CommandError> {
     // Of a run, which checkpoint is meant is a setting yet to come.
-    let config = match ModelFolder::is_checkpoint(run) {
-        true => ModelFolder::open(run, RunFolder::BEST)?.settings()?,
-        false => RunFolder::open(run)?.config()?,
+    let config = if ModelFolder::is_checkpoint(run) {
+        ModelFolder::open(run, RunFolder::BEST)?.settings()?
+    } else {
+        RunFolder::open(run)?.config()?
     };
     let place = std::path::absolute(run)
         .map_err(|error| CommandError::Usage(format!("run path `{}`: {error}", run.display())))?;

@@ -111,14 +111,12 @@ fn check_agrees(shard: &Shard, first: &Shard) -> Result<(), DataError> {
     if shape(shard) != shape(first) {
         return error(SHAPE, RowProblem::ShapeDiffers { found: shape(shard), expected: shape(first) });
     }
-    let differs = |column: &str, differs: fn(&Unit, &Unit) -> bool| match shard
-        .units
-        .iter()
-        .zip(&first.units)
-        .any(|(a, b)| differs(a, b))
-    {
-        true => error(column, RowProblem::OtherUnits),
-        false => Ok(()),
+    let differs = |column: &str, differs: fn(&Unit, &Unit) -> bool| {
+        if shard.units.iter().zip(&first.units).any(|(a, b)| differs(a, b)) {
+            error(column, RowProblem::OtherUnits)
+        } else {
+            Ok(())
+        }
     };
     // A file may say nothing of what others say.
     fn differ<T: PartialEq>(a: Option<T>, b: Option<T>) -> bool {

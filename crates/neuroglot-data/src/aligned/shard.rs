@@ -254,9 +254,10 @@ impl Rows<'_> {
             if !is_first || is_known(field.name()) {
                 continue;
             }
-            let column = match may_be_behaviour(field.name()) {
-                true => TrialColumn::read(batch.file, batch.batch.column(place))?,
-                false => Some(TrialColumn::LeftOut("its name is one for spikes or units".to_owned())),
+            let column = if may_be_behaviour(field.name()) {
+                TrialColumn::read(batch.file, batch.batch.column(place))?
+            } else {
+                Some(TrialColumn::LeftOut("its name is one for spikes or units".to_owned()))
             };
             let Some(column) = column else { continue };
             match collected.columns.entry(field.name().clone()) {

@@ -84,9 +84,10 @@ pub(super) fn traces(
             // The first frames of early recordings were lost after their times had been noted.
             let surplus = times.len() - frames;
             if surplus > 0 {
-                let doubt = match surplus > MANY_SURPLUS.max(frames / 100) {
-                    true => "; that many may be a clock gone wrong, look at it before you trust it",
-                    false => "",
+                let doubt = if surplus > MANY_SURPLUS.max(frames / 100) {
+                    "; that many may be a clock gone wrong, look at it before you trust it"
+                } else {
+                    ""
                 };
                 notes.push(format!(
                     "{}: {surplus} more times than the {frames} frames, the first of which are left out for {name}{doubt}",

@@ -191,14 +191,15 @@ fn quality(
 
 /// A list with one value per unit.
 fn of_units<T>(values: Vec<T>, units: usize, file: &Path, field: &str) -> Result<Vec<T>, PrepareError> {
-    match values.len() == units {
-        true => Ok(values),
-        false => Err(PrepareError::Field {
+    if values.len() == units {
+        Ok(values)
+    } else {
+        Err(PrepareError::Field {
             file: file.to_owned(),
             field: field.to_owned(),
             problem: format!("has {} values for {units} clusters", values.len()),
             cure: "take all data sets of one revision (--revision)",
-        }),
+        })
     }
 }
 

@@ -300,13 +300,14 @@ impl Keys<'_> {
             Some(Value::Integer(seconds)) => *seconds as f64,
             Some(_) => f64::NAN,
         };
-        match seconds.is_finite() && seconds > 0.0 {
-            true => Ok(seconds),
-            false => Err(self.wrong(
+        if seconds.is_finite() && seconds > 0.0 {
+            Ok(seconds)
+        } else {
+            Err(self.wrong(
                 &key_name,
                 "is no positive number".to_owned(),
                 "give the width of a bin in seconds, such as 0.02",
-            )),
+            ))
         }
     }
 
@@ -326,10 +327,7 @@ impl Keys<'_> {
         place: &str,
         key: &str,
     ) -> Result<Option<ArrayValue>, PrepareError> {
-        match table.contains_key(key) {
-            true => self.array(table, place, key).map(Some),
-            false => Ok(None),
-        }
+        if table.contains_key(key) { self.array(table, place, key).map(Some) } else { Ok(None) }
     }
 
     fn trace(&self, traces: &Table, name: &str) -> Result<TraceArrays, PrepareError> {

@@ -20,9 +20,10 @@ pub(super) fn read_table(
         return Err(PrepareError::Missing {
             place: file.to_owned(),
             what: format!("column {align} in [trials], which align names"),
-            cure: match names.is_empty() {
-                true => "give the times of an event in each trial".to_owned(),
-                false => format!("it has {}", names.join(", ")),
+            cure: if names.is_empty() {
+                "give the times of an event in each trial".to_owned()
+            } else {
+                format!("it has {}", names.join(", "))
             },
         });
     };

@@ -77,9 +77,12 @@ impl UnitLists {
                         list.wrong(problem, "give three coordinates for each unit, µm in the Allen CCF")
                     );
                 }
-                let location = |at: &[f64]| match at.iter().all(|value| value.is_finite()) {
-                    true => Location::Ccf([at[0], at[1], at[2]]),
-                    false => Location::Unknown,
+                let location = |at: &[f64]| {
+                    if at.iter().all(|value| value.is_finite()) {
+                        Location::Ccf([at[0], at[1], at[2]])
+                    } else {
+                        Location::Unknown
+                    }
                 };
                 values.chunks_exact(3).map(location).collect()
             }
@@ -156,9 +159,10 @@ impl UnitLists {
             Some(coordinates) if std::ptr::eq(coordinates, list) => shape.first().copied().unwrap_or(1),
             _ => shape.iter().product(),
         };
-        match found <= MAX_UNITS {
-            true => Ok(Some((list, found))),
-            false => Err(list.wrong(format!("lists {found} units"), "give one value for each unit")),
+        if found <= MAX_UNITS {
+            Ok(Some((list, found)))
+        } else {
+            Err(list.wrong(format!("lists {found} units"), "give one value for each unit"))
         }
     }
 }
@@ -185,9 +189,10 @@ fn qualities(list: &ArrayValue) -> Result<Vec<Option<bool>>, PrepareError> {
 
 /// A list with one value per unit.
 fn of_units<T>(values: Vec<T>, found: usize, list: &ArrayValue) -> Result<Vec<T>, PrepareError> {
-    match values.len() == found {
-        true => Ok(values),
-        false => Err(list
-            .wrong(format!("has {} values for {found} units", values.len()), "give one value for each unit")),
+    if values.len() == found {
+        Ok(values)
+    } else {
+        Err(list
+            .wrong(format!("has {} values for {found} units", values.len()), "give one value for each unit"))
     }
 }

@@ -144,9 +144,8 @@ impl ArrayValue {
         match &self.content {
             Content::Numbers(array) => Ok(numbers(array.clone())),
             Content::Texts(array) => Ok(texts(array.clone())),
-            Content::File | Content::Member(_) => self.with_array(|array| match array.is_text() {
-                true => array.texts().map(texts),
-                false => array.numbers().map(numbers),
+            Content::File | Content::Member(_) => self.with_array(|array| {
+                if array.is_text() { array.texts().map(texts) } else { array.numbers().map(numbers) }
             }),
         }
     }
@@ -208,15 +207,13 @@ fn split_reference(name: &str) -> Result<(&str, Option<&str>), (String, &'static
     if ends_with(name, ".npy") {
         return Ok((name, None));
     }
-    match ends_with(name.trim_end_matches(':'), ".npz") {
-        true => Err((
-            format!("is {name:?}, which may hold several arrays"),
-            "name one, such as \"file.npz:array\"",
-        )),
-        false => Err((
+    if ends_with(name.trim_end_matches(':'), ".npz") {
+        Err((format!("is {name:?}, which may hold several arrays"), "name one, such as \"file.npz:array\""))
+    } else {
+        Err((
             format!("is {name:?}, neither .npy nor .npz"),
             "write \"file.npy\", \"file.npz:array\" or a list; keys of the top stand above the first [table]",
-        )),
+        ))
     }
 }
 

@@ -210,9 +210,10 @@ impl<'f> Table<'f> {
 fn other_table<'f>(dataset: &Dataset<'f>) -> Result<Option<Group<'f>>, PrepareError> {
     let is_rows = dataset.text_attribute("neurodata_type")?.as_deref() == Some("DynamicTableRegion");
     let Some(address) = dataset.reference_attribute("table")? else {
-        return match is_rows {
-            true => Err(unknown(dataset, "is rows of another table and does not say of which")),
-            false => Ok(None),
+        return if is_rows {
+            Err(unknown(dataset, "is rows of another table and does not say of which"))
+        } else {
+            Ok(None)
         };
     };
     match Object::at(&dataset.root()?, address)? {

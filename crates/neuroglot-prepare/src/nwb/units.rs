@@ -66,9 +66,10 @@ fn units_group<'f>(file: &'f File, notes: &mut Vec<String>) -> Result<Option<Gro
     let chosen = tables.iter().position(|table| table.name().eq_ignore_ascii_case("units")).unwrap_or(0);
     if let Some(table) = tables.get(chosen) {
         let others: Vec<&str> = tables.iter().map(Group::path).filter(|path| *path != table.path()).collect();
-        notes.push(match others.is_empty() {
-            true => format!("units are those of {}", table.path()),
-            false => format!("units are those of {}, not of {}", table.path(), others.join(", ")),
+        notes.push(if others.is_empty() {
+            format!("units are those of {}", table.path())
+        } else {
+            format!("units are those of {}, not of {}", table.path(), others.join(", "))
         });
     }
     Ok(tables.into_iter().nth(chosen))

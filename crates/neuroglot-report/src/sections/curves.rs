@@ -31,9 +31,10 @@ pub(crate) fn html(report: &Report) -> String {
         if drawn.len() < members.len() {
             notes.push(format!("The first {} of {} curves are drawn.", drawn.len(), members.len()));
         }
-        let caption = match notes.is_empty() {
-            true => String::new(),
-            false => format!("<figcaption>{}</figcaption>", notes.join(" ")),
+        let caption = if notes.is_empty() {
+            String::new()
+        } else {
+            format!("<figcaption>{}</figcaption>", notes.join(" "))
         };
         out.push_str(&format!("<figure>{figure}{caption}</figure>\n"));
     }

@@ -81,10 +81,7 @@ fn task_rows(sessions: &[ComparedSession], task: &str) -> Vec<ScoreRow> {
             if let ([session], true) = (sessions, shared.own_units(run)? == shared.units()) {
                 return session.task(task)[run].and_then(|result| stored(&result.scores));
             }
-            match has_interval {
-                true => shared.interval(run).and_then(with_interval),
-                false => alone(shared.mean(run)),
-            }
+            if has_interval { shared.interval(run).and_then(with_interval) } else { alone(shared.mean(run)) }
         };
         let stored_ceiling = |of: Ceiling| {
             let [session] = sessions else { return None };

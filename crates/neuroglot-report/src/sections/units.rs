@@ -206,9 +206,10 @@ fn strips(session: &ComparedSession, run: usize, name: &str, styles: &RegionStyl
     if figures.is_empty() {
         return String::new();
     }
-    let ceiling = match has_ceiling {
-        true => format!(" Grey bars: the unit’s ceiling ({}).", ceiling_name(evaluation)),
-        false => String::new(),
+    let ceiling = if has_ceiling {
+        format!(" Grey bars: the unit’s ceiling ({}).", ceiling_name(evaluation))
+    } else {
+        String::new()
     };
     format!(
         "<figure>{figures}<figcaption>Bits/spike of each unit, {}: a dot per unit, by region (largest first) and \

@@ -106,11 +106,10 @@ fn data(table: &ScoreTable) -> String {
         return String::new();
     };
     let units = scores().map(|score| score.units).max().unwrap_or(0);
-    match least == most {
-        true => format!(" Sessions: {most}; units: {units}."),
-        false => {
-            format!(" Sessions: {least} to {most}, as far as they could be scored; units: up to {units}.")
-        }
+    if least == most {
+        format!(" Sessions: {most}; units: {units}.")
+    } else {
+        format!(" Sessions: {least} to {most}, as far as they could be scored; units: up to {units}.")
     }
 }
 

@@ -1,7 +1,7 @@
 //! The baselines by name.
 
 use crate::BaselineError;
-use neuroglot_eval::Task;
+use neuroglot_tasks::{PredictedFrom, Task};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
@@ -82,8 +82,7 @@ impl Baseline {
             (Baseline::Linear | Baseline::Mlp, _) => {
                 Some("the baseline decodes behaviour and predicts no unit")
             }
-            (Baseline::History, Task::Forward) => None,
-            (Baseline::History, _) => {
+            (Baseline::History, task) if task.predicted_from() == PredictedFrom::OtherUnits => {
                 Some("the baseline predicts a unit from its own past, which is hidden in this task")
             }
             _ => None,

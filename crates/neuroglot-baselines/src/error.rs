@@ -1,7 +1,7 @@
 use crate::Baseline;
 use neuroglot_data::{DataError, Split};
-use neuroglot_eval::EvalError;
 use neuroglot_fit::FitError;
+use neuroglot_tasks::TaskError;
 use thiserror::Error;
 
 /// Why a baseline cannot be fitted or scored.
@@ -37,5 +37,5 @@ pub enum BaselineError {
     Data(#[from] DataError),
     /// Scoring failed.
     #[error(transparent)]
-    Eval(#[from] EvalError),
+    Task(#[from] TaskError),
 }

@@ -8,8 +8,8 @@ use crate::psth::Psth;
 use crate::regression::{Predicted, RegressionTask, poisson_glm, reduced_rank, ridge};
 use crate::{Baseline, BaselineError};
 use neuroglot_data::{Session, Split};
-use neuroglot_eval::results::{Evaluation, SessionEvaluation, Skipped};
-use neuroglot_eval::{
+use neuroglot_tasks::results::{Evaluation, SessionEvaluation, Skipped};
+use neuroglot_tasks::{
     Conditions, EvaluationOptions, EvaluationProgress, Source, Task, TestTrials, WorkMeter, behaviour_name,
 };
 
@@ -96,6 +96,11 @@ impl<'a> Recording<'a> {
     pub fn of(session: &'a Session) -> Result<Self, BaselineError> {
         Ok(Self { session, splits: Splits::of(session)?, test: TestTrials::of(session)? })
     }
+
+    /// The first bin that a task scores.
+    fn first_scored(&self, task: Task) -> usize {
+        task.scored(self.test.regions(), self.session.bins()).bins.start
+    }
 }
 
 /// Predicts and scores one task of some sessions.
@@ -111,8 +116,8 @@ fn run_task(
 ) -> Result<(), BaselineError> {
     let mut able = Vec::new();
     for (recording, found) in recordings.iter().zip(found) {
-        match baseline.why_not_task(task).map(str::to_owned).or_else(|| recording.test.why_not(task)) {
-            Some(why) => found.skipped.push(Skipped { what: task.name().to_owned(), why }),
+        match baseline.why_not_task(task).or_else(|| task.why_not(recording.test.regions())) {
+            Some(why) => found.skipped.push(Skipped { what: task.name().to_owned(), why: why.to_owned() }),
             None => able.push((recording, found)),
         }
     }
@@ -220,7 +225,7 @@ fn psth(recording: &Recording<'_>, task: Task) -> Predicted {
         session.trials_in(split).into_iter().map(|trial| conditions.of_trial[trial]).collect()
     });
     let count = conditions.labels.len();
-    let first_bin = task.first_scored_bin(session.bins());
+    let first_bin = recording.first_scored(task);
     let psth = Psth::fit(splits, session.bin_seconds(), &train, &validation, count, first_bin);
     let log_rates = psth.predict(&test, 0).into_iter().map(|rate| rate.ln() as f32).collect();
     Predicted { log_rates, settings: psth.settings }
@@ -228,7 +233,7 @@ fn psth(recording: &Recording<'_>, task: Task) -> Predicted {
 
 fn history(recording: &Recording<'_>, task: Task) -> Predicted {
     let Recording { session, splits, .. } = recording;
-    let first_bin = task.first_scored_bin(session.bins());
+    let first_bin = recording.first_scored(task);
     let history = History::fit(splits, session.bin_seconds(), first_bin);
     let units = session.units().len();
     let rates = history.predict(&splits.test);

@@ -3,7 +3,8 @@
 use crate::evaluate::{Recording, predict};
 use crate::{Baseline, BaselineError};
 use neuroglot_data::{Session, SessionParts, SimulatorConfig, SpikeCountsBuilder, Split};
-use neuroglot_eval::Task;
+use neuroglot_masks::Holdout;
+use neuroglot_tasks::{CaseGroup, Task, TestTrials};
 
 /// 11 units of three regions in 40 trials of 12 bins; unit 10 lies in no region.
 fn session() -> Session {
@@ -71,31 +72,21 @@ fn able(task: Task) -> impl Iterator<Item = Baseline> {
 fn what_is_hidden_of_the_test_trials_never_changes_its_prediction() {
     let session = session();
     let is_test = |trial: usize| session.splits()[trial] == Split::Test;
-    let region = |unit: usize| session.units()[unit].region.as_str();
+    let regions = TestTrials::of(&session).unwrap().regions().clone();
     let units = session.units().len();
     for task in Task::ALL {
+        let cases = task.cases(&regions, session.bins());
+        let cases: Vec<Holdout> = cases.iter().flat_map(CaseGroup::cases).collect();
         for baseline in able(task) {
             let before = of_one(baseline, task, &session);
-            let target = 4;
-            let hides = |bin: usize, unit: usize| match task {
-                Task::CoSmoothing => unit == target,
-                Task::IntraRegion => unit == target || region(unit) != region(target),
-                Task::InterRegion => region(unit) == region(target),
-                Task::Forward => bin >= task.first_scored_bin(session.bins()),
-            };
-            let after = of_one(
-                baseline,
-                task,
-                &changed(&session, |trial, bin, unit| is_test(trial) && hides(bin, unit)),
-            );
-            let others_change = |place: usize| match task {
-                Task::Forward => false,
-                Task::InterRegion => region(place % units) != region(target),
-                _ => place % units != target,
-            };
-            for (place, (before, after)) in before.iter().zip(&after).enumerate() {
+            // The case that unit 4 is scored in.
+            let case = cases.iter().find(|case| case.units_scored().contains(&4)).unwrap();
+            let hides = |trial, bin, unit| is_test(trial) && case.hidden()[bin * units + unit];
+            let after = of_one(baseline, task, &changed(&session, hides));
+            let scored = case.scored().iter().cycle();
+            for (place, ((before, after), scored)) in before.iter().zip(&after).zip(scored).enumerate() {
                 let name = format!("{baseline}, {task:?}, entry {place}");
-                assert!(others_change(place) || before == after, "{name}: {before} became {after}");
+                assert!(!scored || before == after, "{name}: {before} became {after}");
             }
         }
     }

@@ -2,8 +2,8 @@
 
 use neuroglot_baselines::{Baseline, BaselineError, evaluate_baseline, evaluate_with_choices};
 use neuroglot_data::{Behaviour, Session, SessionParts, SimulatorConfig, SpikeCountsBuilder, Split, Unit};
-use neuroglot_eval::results::{Evaluation, SessionEvaluation};
-use neuroglot_eval::{EvaluationOptions, Task, TaskSelection};
+use neuroglot_tasks::results::{Evaluation, SessionEvaluation};
+use neuroglot_tasks::{EvaluationOptions, Task, TaskSelection};
 use std::collections::BTreeMap;
 
 fn options(tasks: &[Task], behaviours: &[&str]) -> EvaluationOptions {

@@ -11,6 +11,7 @@ use neuroglot::model::ModelError;
 use neuroglot::prepare::PrepareError;
 use neuroglot::report::ReportError;
 use neuroglot::study::StudyError;
+use neuroglot::tasks::TaskError;
 use neuroglot::train::TrainError;
 use std::process::ExitCode;
 use thiserror::Error;
@@ -45,6 +46,9 @@ pub enum CommandError {
     /// Evaluation or prediction is wrong.
     #[error(transparent)]
     Eval(#[from] EvalError),
+    /// A task is not known.
+    #[error(transparent)]
+    Task(#[from] TaskError),
     /// A study is wrong.
     #[error(transparent)]
     Study(#[from] StudyError),
@@ -88,7 +92,8 @@ impl CommandError {
                 | CommandError::Train(
                     TrainError::Setting { .. } | TrainError::Model(ModelError::Config { .. })
                 )
-                | CommandError::Eval(EvalError::Task(_) | EvalError::Hide { .. })
+                | CommandError::Eval(EvalError::Hide { .. })
+                | CommandError::Task(TaskError::Unknown(_))
                 | CommandError::Study(StudyError::File { .. } | StudyError::Shard(_))
         );
         ExitCode::from(if is_usage { 2 } else { 1 })

@@ -3,8 +3,9 @@
 mod common;
 
 use common::Workplace;
-use neuroglot::eval::{read_evaluation, results::Evaluation};
+use neuroglot::eval::read_evaluation;
 use neuroglot::metrics::bootstrap_difference;
+use neuroglot::tasks::results::Evaluation;
 
 /// Bits/spike per unit of a task, over all sessions.
 fn bits(evaluation: &Evaluation, task: &str) -> Vec<f64> {

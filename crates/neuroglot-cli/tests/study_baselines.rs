@@ -6,7 +6,7 @@ mod common;
 use common::{SYSTEM_WORDS, TINY_STUDY, Workplace, assert_same_cells};
 use neuroglot::baselines::Baseline;
 use neuroglot::eval::read_evaluation;
-use neuroglot::eval::results::SessionEvaluation;
+use neuroglot::tasks::results::SessionEvaluation;
 use serde_json::Value;
 use std::fs;
 use std::path::Path;

@@ -36,6 +36,7 @@ mod split;
 mod split_plan;
 mod summary;
 pub mod text;
+mod trial_fingerprint;
 mod true_rates;
 
 pub use aligned::{SessionHeader, StagedSession, visit_parquet, with_checksums};
@@ -50,4 +51,5 @@ pub use simulate::SimulatorConfig;
 pub use split::{Split, split_trials, split_trials_by};
 pub use split_plan::{SplitKind, SplitPlan, TrialWindows};
 pub use summary::{BehaviourSummary, CategorySummary, RateDistribution, SessionSummary};
+pub use trial_fingerprint::TrialFingerprint;
 pub use true_rates::{TrueRates, first_forward_bin};

@@ -2,8 +2,8 @@
 
 mod shared_scores;
 
-use crate::results::{DecodingResult, Evaluation, SessionEvaluation, UnitScores};
 use neuroglot_metrics::{Interval, mean_defined};
+use neuroglot_tasks::results::{DecodingResult, Evaluation, SessionEvaluation, UnitScores};
 use serde::{Deserialize, Serialize};
 use shared_scores::task_of;
 pub use shared_scores::{SharedScores, pair_units};
@@ -247,7 +247,7 @@ fn unique<'a>(items: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::results::{ClassResult, IntervalValue, Scores, TaskResult, UnitLabel};
+    use neuroglot_tasks::results::{ClassResult, IntervalValue, Scores, TaskResult, UnitLabel};
 
     /// A session whose units have these bits/spike in one task.
     fn session(eid: &str, trials: usize, units: &[(&str, Option<f64>)]) -> SessionEvaluation {
@@ -294,7 +294,7 @@ mod tests {
             version: String::new(),
             mask: "mtm".to_owned(),
             checkpoint: "best".to_owned(),
-            source: crate::Source::default(),
+            source: neuroglot_tasks::Source::default(),
             sessions,
         }
     }

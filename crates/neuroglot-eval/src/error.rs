@@ -1,6 +1,7 @@
 use neuroglot_data::DataError;
 use neuroglot_files::FilesError;
 use neuroglot_model::ModelError;
+use neuroglot_tasks::TaskError;
 use neuroglot_train::TrainError;
 use std::path::PathBuf;
 use thiserror::Error;
@@ -19,12 +20,6 @@ pub enum EvalError {
         /// Those that the model knows.
         known: String,
     },
-    /// A session has nothing to score.
-    #[error("session {eid} has no test trial: check its test split")]
-    NoTestTrials {
-        /// Session id.
-        eid: String,
-    },
     /// A session has no regions to predict from each other.
     #[error(
         "session {eid}: {why}, and regions are predicted from each other: choose a session with two or more"
@@ -33,11 +28,11 @@ pub enum EvalError {
         /// Session id.
         eid: String,
         /// What it has instead.
-        why: String,
+        why: &'static str,
     },
-    /// A task name is not known.
-    #[error("{0}")]
-    Task(String),
+    /// A task cannot be done.
+    #[error(transparent)]
+    Task(#[from] TaskError),
     /// What is to be hidden cannot be found.
     #[error("--hide {what}: {problem}")]
     Hide {

@@ -1,32 +1,15 @@
 //! All tasks on the test trials of the sessions of a run.
 
+use crate::EvalError;
 use crate::decoding::decode;
-use crate::holdout::Predictor;
-use crate::progress::{EvaluationProgress, WorkMeter, decoding_work, matrix_work, session_work, task_work};
+use crate::predictor::Predictor;
 use crate::region_matrix::region_matrix;
-use crate::results::{Evaluation, SessionEvaluation, Skipped, TaskResult};
-use crate::test_trials::TestTrials;
-use crate::{EvalError, Source, Task, TaskSelection};
+use crate::work::{decoding_work, matrix_work, session_work, task_work};
 use neuroglot_data::Session;
 use neuroglot_model::Model;
+use neuroglot_tasks::results::{Evaluation, SessionEvaluation, Skipped, TaskResult};
+use neuroglot_tasks::{EvaluationOptions, EvaluationProgress, Source, Task, TestTrials, WorkMeter};
 use neuroglot_train::{CheckpointConfig, MaskPool, named_in_short};
-
-/// What to evaluate, and how intervals are made.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EvaluationOptions {
-    /// Tasks and behaviours.
-    pub selection: TaskSelection,
-    /// Bootstrap resamples of the interval over units.
-    pub resamples: usize,
-    /// Seed of the bootstrap.
-    pub seed: u64,
-}
-
-impl Default for EvaluationOptions {
-    fn default() -> Self {
-        Self { selection: TaskSelection::default(), resamples: 1000, seed: 42 }
-    }
-}
 
 /// Evaluates a model on the test trials of sessions, which have passed the run's filters.
 ///
@@ -103,21 +86,20 @@ fn evaluate_session(
 ) -> Result<SessionEvaluation, EvalError> {
     let eid = session.eid();
     let test = TestTrials::of(session)?;
-    let (units, regions, trials) =
-        (session.units().len(), test.regions.names().len(), test.trials.len() as f64);
+    let (regions, trials) = (test.regions(), test.trials().len() as f64);
     let (mut tasks, mut examples, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
     for task in &options.selection.tasks {
-        meter.begin(task_work(*task, units, regions) * trials);
-        if let Some(why) = test.why_not(*task) {
-            skipped.push(Skipped { what: task.name().to_owned(), why });
+        meter.begin(task_work(*task, &test) * trials);
+        if let Some(why) = task.why_not(regions) {
+            skipped.push(Skipped { what: task.name().to_owned(), why: why.to_owned() });
             continue;
         }
         let mut report = |done: usize, total: usize| {
             let share = meter.share(done, total);
             progress(EvaluationProgress { eid, task: task.name(), done, total, share });
         };
-        let prompt = task.prompt(pool);
-        let log_rates = predictor.of_task(*task, &test.trials, &test.regions, prompt, &mut report)?;
+        let prompt = pool.prompt_for(task.scheme());
+        let log_rates = predictor.of_task(*task, test.trials(), regions, prompt, &mut report)?;
         let (result, shown) = test.score(*task, &log_rates, options);
         tasks.push(result);
         examples.extend(shown);
@@ -125,9 +107,9 @@ fn evaluate_session(
     let of = |task: Task| tasks.iter().find(|result: &&TaskResult| result.task == task.name());
     let matrix = match (of(Task::IntraRegion), of(Task::InterRegion)) {
         (Some(intra), Some(inter)) => {
-            let prompt = Task::InterRegion.prompt(pool);
+            let prompt = pool.prompt_for(Task::InterRegion.scheme());
             let scores = (&intra.per_unit[..], &inter.per_unit[..]);
-            meter.begin(matrix_work(regions) * trials);
+            meter.begin(matrix_work(regions.names().len()) * trials);
             let mut report = |done: usize, total: usize| {
                 let share = meter.share(done, total);
                 progress(EvaluationProgress { eid, task: "region from region", done, total, share });

@@ -1,10 +1,10 @@
 //! Evaluations on disk: `evaluation.json` (everything), `summary.json` (the scores), `units.parquet` (per unit).
 
-use crate::results::Evaluation;
 use crate::tables::to_parquet;
 use crate::{EvalError, summary_json};
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array};
 use neuroglot_files::{RESULTS, replace_file, replace_folder};
+use neuroglot_tasks::results::Evaluation;
 use std::path::Path;
 use std::sync::Arc;
 

@@ -2,81 +2,57 @@
 
 use crate::EvalError;
 use crate::evaluate::session_index;
-use crate::holdout::Predictor;
+use crate::predictor::Predictor;
 use crate::tables::{TableFormat, write_table};
-use crate::task::prompt;
-use crate::trials::Trials;
 use arrow_array::builder::{Float32Builder, ListBuilder, UInt32Builder};
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray, UInt32Array};
 use neuroglot_data::Session;
-use neuroglot_masks::Scheme;
+use neuroglot_masks::{Holdout, Scheme};
 use neuroglot_model::Model;
+use neuroglot_tasks::Trials;
 use neuroglot_train::CheckpointConfig;
-use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-/// What is hidden from the model in every trial. An entry is hidden where its unit, its region or its bin is.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Hidden {
-    /// Indices of units, in the model's order.
-    pub units: BTreeSet<usize>,
-    /// Bins.
-    pub bins: BTreeSet<usize>,
-}
-
-impl Hidden {
-    /// Reads lists as users write them: units by uuid, or by their index in the session before filters left any out (as
-    /// tables have it under `unit`), regions by acronym, bins by number or range `40-49`.
-    ///
-    /// # Errors
-    /// [`EvalError::Hide`] names what cannot be found and what there is.
-    pub fn parse(
-        session: &Session,
-        units: &[String],
-        regions: &[String],
-        bins: &[String],
-    ) -> Result<Self, EvalError> {
-        let mut hidden = Self::default();
-        for name in units {
-            hidden.units.insert(unit_of(session, name)?);
-        }
-        for name in regions {
-            let inside = session.units_in(name);
-            if inside.is_empty() {
-                let known = session.regions().join(", ");
-                let problem = format!("{} has no region `{name}`, but {known}", session.eid());
-                return Err(EvalError::Hide { what: "regions", problem });
-            }
-            hidden.units.extend(inside);
-        }
-        for text in bins {
-            let (first, last) = text.split_once('-').unwrap_or((text, text));
-            let range = first.trim().parse::<usize>().ok().zip(last.trim().parse::<usize>().ok());
-            let Some((first, last)) = range.filter(|(first, last)| first <= last && *last < session.bins())
-            else {
-                let problem = format!(
-                    "`{text}` is no bin or range of bins from 0 to {}, such as 40-49",
-                    session.bins() - 1
-                );
-                return Err(EvalError::Hide { what: "bins", problem });
-            };
-            hidden.bins.extend(first..=last);
-        }
-        Ok(hidden)
+/// Reads lists of what is to be hidden in every trial, as users write them: units by uuid, or by their index in the session
+/// before filters left any out (as tables have it under `unit`), regions by acronym, bins by number or range `40-49`. An entry
+/// is hidden where its unit, its region or its bin is, and all that is hidden is scored.
+///
+/// # Errors
+/// [`EvalError::Hide`] names what cannot be found and what there is.
+pub fn holdout_of(
+    session: &Session,
+    units: &[String],
+    regions: &[String],
+    bins: &[String],
+) -> Result<Holdout, EvalError> {
+    let mut holdout = Holdout::nothing(1, session.bins(), session.units().len());
+    for name in units {
+        let named = unit_of(session, name)?;
+        holdout.hide_units(|unit| unit == named);
     }
-
-    /// Checks that the session has what is to be hidden.
-    fn check(&self, session: &Session) -> Result<(), EvalError> {
-        let of = [("units", &self.units, session.units().len()), ("bins", &self.bins, session.bins())];
-        for (what, hidden, count) in of {
-            if let Some(last) = hidden.last().filter(|last| **last >= count) {
-                let problem = format!("{} has {count}, so there is no number {last}", session.eid());
-                return Err(EvalError::Hide { what, problem });
-            }
+    for name in regions {
+        let inside = session.units_in(name);
+        if inside.is_empty() {
+            let known = session.regions().join(", ");
+            let problem = format!("{} has no region `{name}`, but {known}", session.eid());
+            return Err(EvalError::Hide { what: "regions", problem });
         }
-        Ok(())
+        holdout.hide_units(|unit| inside.contains(&unit));
     }
+    for text in bins {
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let range = first.trim().parse::<usize>().ok().zip(last.trim().parse::<usize>().ok());
+        let Some((first, last)) = range.filter(|(first, last)| first <= last && *last < session.bins())
+        else {
+            let last = session.bins() - 1;
+            let problem = format!("`{text}` is no bin or range of bins from 0 to {last}, such as 40-49");
+            return Err(EvalError::Hide { what: "bins", problem });
+        };
+        holdout.hide_bins(|bin| (first..=last).contains(&bin));
+    }
+    holdout.score_hidden();
+    Ok(holdout)
 }
 
 /// Place among a session's units of one that is named by its uuid or its index before filters.
@@ -104,39 +80,34 @@ fn unit_of(session: &Session, name: &str) -> Result<usize, EvalError> {
 /// `hidden` (whether the whole unit was), and per bin `counts` and `rates` (spikes/bin).
 ///
 /// # Errors
-/// [`EvalError`]: a session that the model does not know, a unit or bin that the session lacks, or a file that cannot
+/// [`EvalError`]: a session that the model does not know, a holdout of other units or bins, or a file that cannot
 /// be written.
 pub fn predict(
     model: &mut Model,
     config: &CheckpointConfig,
     session: &Session,
     scheme: Scheme,
-    hidden: &Hidden,
+    holdout: &Holdout,
     out: &Path,
 ) -> Result<(), EvalError> {
     if TableFormat::of(out).is_none() {
         return Err(EvalError::Ending { path: out.to_owned() });
     }
     let index = session_index(config, session)?;
-    hidden.check(session)?;
+    let shape = [session.bins(), session.units().len()];
+    if [holdout.bins(), holdout.units()] != shape || holdout.trials() != 1 {
+        let problem = format!("{} has {} bins and {} units", session.eid(), shape[0], shape[1]);
+        return Err(EvalError::Hide { what: "entries of another session", problem });
+    }
     let trials = Trials::of(session, (0..session.trials()).collect());
-    let units = trials.units;
     let mut log_rates = vec![0.0; trials.counts.len()];
-    let fill = |input: &mut [f32]| {
-        for (bin, row) in input.chunks_mut(units).enumerate() {
-            if hidden.bins.contains(&bin) {
-                row.fill(0.0);
-            }
-            hidden.units.iter().for_each(|unit| row[*unit] = 0.0);
-        }
-    };
-    let prompt = prompt(scheme, config.mask.scheme);
-    let all: Vec<usize> = (0..units).collect();
-    Predictor { model, session: index }.run_trials(&trials, &all, prompt, fill, &mut log_rates)?;
-    write_table(&table(session, &trials, hidden, &log_rates), out)
+    let prompt = config.mask.scheme.prompt_for(scheme);
+    let all: Vec<usize> = (0..trials.units).collect();
+    Predictor { model, session: index }.run_trials(&trials, &all, prompt, holdout, &mut log_rates)?;
+    write_table(&table(session, &trials, holdout, &log_rates), out)
 }
 
-fn table(session: &Session, trials: &Trials, hidden: &Hidden, log_rates: &[f32]) -> RecordBatch {
+fn table(session: &Session, trials: &Trials, holdout: &Holdout, log_rates: &[f32]) -> RecordBatch {
     let units = trials.units;
     let rows: Vec<(usize, usize)> =
         (0..trials.len()).flat_map(|trial| (0..units).map(move |unit| (trial, unit))).collect();
@@ -158,7 +129,8 @@ fn table(session: &Session, trials: &Trials, hidden: &Hidden, log_rates: &[f32])
         Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| f(row) as u32)))
     };
     let split = |(trial, _): &(usize, usize)| session.splits()[*trial].to_string();
-    let hides = |(_, unit): &(usize, usize)| Some(hidden.units.contains(unit));
+    let hidden = holdout.units_hidden();
+    let hides = |(_, unit): &(usize, usize)| Some(hidden.binary_search(unit).is_ok());
     let ids = rows.iter().map(|(trial, _)| session.trial_id(*trial));
     let columns: [(&str, ArrayRef); 10] = [
         ("eid", of_unit(&|_| session.eid().to_owned())),

@@ -1,11 +1,11 @@
 //! How well each region is predicted from each other region alone, from all others and from itself.
 
-use crate::holdout::Predictor;
-use crate::results::{IntervalValue, RegionMatrix, UnitScores};
-use crate::test_trials::TestTrials;
-use crate::{EvalError, EvaluationOptions};
-use neuroglot_masks::Prompt;
+use crate::EvalError;
+use crate::predictor::Predictor;
+use neuroglot_masks::{Holdout, Prompt};
 use neuroglot_metrics::{bits_per_spike, bootstrap_mean};
+use neuroglot_tasks::results::{IntervalValue, RegionMatrix, UnitScores};
+use neuroglot_tasks::{EvaluationOptions, TestTrials};
 
 /// Predicts from one region at a time, all others hidden.
 ///
@@ -19,7 +19,7 @@ pub(crate) fn region_matrix(
     options: &EvaluationOptions,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<RegionMatrix, EvalError> {
-    let TestTrials { trials, regions, .. } = test;
+    let (trials, regions) = (test.trials(), test.regions());
     let (count, units) = (regions.names().len(), trials.units);
     let all: Vec<usize> = (0..units).collect();
     let mean_in = |region: usize, scores: &[Option<f64>]| {
@@ -31,14 +31,9 @@ pub(crate) fn region_matrix(
     let mut from_one = Vec::new();
     for source in 0..count {
         let mut predicted = vec![0.0; trials.counts.len()];
-        let fill = |input: &mut [f32]| {
-            for (entry, count) in input.iter_mut().enumerate() {
-                if regions.of_unit(entry % units) != Some(source) {
-                    *count = 0.0;
-                }
-            }
-        };
-        predictor.run_trials(trials, &all, prompt, fill, &mut predicted)?;
+        let mut others = Holdout::nothing(1, trials.bins, units);
+        others.hide_units(|unit| regions.of_unit(unit) != Some(source));
+        predictor.run_trials(trials, &all, prompt, &others, &mut predicted)?;
         let scores = bits_per_spike(&predicted, &trials.counts, units).per_unit;
         let row = (0..count).map(|target| mean_in(target, if target == source { &intra } else { &scores }));
         from_one.push(row.collect());

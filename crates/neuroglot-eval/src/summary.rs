@@ -1,6 +1,6 @@
 //! The scores as one small JSON object.
 
-use crate::results::{Evaluation, IntervalValue, Scores, SessionEvaluation};
+use neuroglot_tasks::results::{Evaluation, IntervalValue, Scores, SessionEvaluation};
 use serde_json::{Map, Value, json};
 
 /// `{"<eid>": {"co-smoothing": {"bps", "bps_low", "bps_high", "bps_pooled", "d2", "r2", "psth_r2", "ceiling": {…}},

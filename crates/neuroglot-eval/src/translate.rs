@@ -1,15 +1,15 @@
 //! One region from another: the whole matrix of a session, by itself.
 
+use crate::EvalError;
 use crate::evaluate::session_index;
-use crate::holdout::Predictor;
-use crate::progress::{WorkMeter, matrix_work, task_work};
+use crate::predictor::Predictor;
 use crate::region_matrix::region_matrix;
-use crate::results::{IntervalValue, RegionMatrix, UnitScores};
 use crate::tables::TableColumns;
-use crate::test_trials::TestTrials;
-use crate::{EvalError, EvaluationOptions, EvaluationProgress, Task};
+use crate::work::{matrix_work, task_work};
 use neuroglot_data::Session;
 use neuroglot_model::Model;
+use neuroglot_tasks::results::{IntervalValue, RegionMatrix, UnitScores};
+use neuroglot_tasks::{EvaluationOptions, EvaluationProgress, Task, TestTrials, WorkMeter};
 use neuroglot_train::CheckpointConfig;
 use serde_json::{Value, json};
 
@@ -41,13 +41,13 @@ pub fn translate(
     let index = session_index(config, session)?;
     let test = TestTrials::of(session)?;
     let eid = session.eid();
-    if let Some(why) = test.why_not(Task::InterRegion) {
+    if let Some(why) = Task::InterRegion.why_not(test.regions()) {
         return Err(EvalError::Regions { eid: eid.to_owned(), why });
     }
     let mut predictor = Predictor { model, session: index };
     let pool = config.mask.scheme;
-    let (units, regions) = (session.units().len(), test.regions.names().len());
-    let work = |task| task_work(task, units, regions);
+    let work = |task| task_work(task, &test);
+    let regions = test.regions().names().len();
     let mut meter = WorkMeter::new(work(Task::IntraRegion) + work(Task::InterRegion) + matrix_work(regions));
     let mut scores_of = |task: Task| -> Result<Vec<UnitScores>, EvalError> {
         meter.begin(work(task));
@@ -55,8 +55,8 @@ pub fn translate(
             let share = meter.share(done, total);
             progress(EvaluationProgress { eid, task: task.name(), done, total, share });
         };
-        let prompt = task.prompt(pool);
-        let log_rates = predictor.of_task(task, &test.trials, &test.regions, prompt, &mut report)?;
+        let prompt = pool.prompt_for(task.scheme());
+        let log_rates = predictor.of_task(task, test.trials(), test.regions(), prompt, &mut report)?;
         Ok(test.score(task, &log_rates, options).0.per_unit)
     };
     let (intra, inter) = (scores_of(Task::IntraRegion)?, scores_of(Task::InterRegion)?);
@@ -65,10 +65,10 @@ pub fn translate(
         let share = meter.share(done, total);
         progress(EvaluationProgress { eid, task: "region from region", done, total, share });
     };
-    let prompt = Task::InterRegion.prompt(pool);
+    let prompt = pool.prompt_for(Task::InterRegion.scheme());
     let matrix = region_matrix(&mut predictor, &test, prompt, (&intra, &inter), options, &mut report)?;
     let (eid, subject) = (eid.to_owned(), session.subject().to_owned());
-    Ok(Translation { eid, subject, trials: test.trials.len(), matrix })
+    Ok(Translation { eid, subject, trials: test.trials().len(), matrix })
 }
 
 /// `{"eid", "subject", "trials", "regions": [{"region", "units"}, …], "scores": [{"target", "from", "source", "bps",

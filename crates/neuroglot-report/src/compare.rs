@@ -1,7 +1,7 @@
 //! Which sessions the runs have in common: evaluations side by side, joined by session id.
 
 use crate::Report;
-use neuroglot_eval::results::{SessionEvaluation, TaskResult};
+use neuroglot_tasks::results::{SessionEvaluation, TaskResult};
 
 /// One session and what each run scored on it.
 pub(crate) struct ComparedSession<'a> {

@@ -1,7 +1,7 @@
 //! One self-contained HTML report with pictures for trained and evaluated models.
 //!
 //! [`Report`] holds what was done and, per run, its training curves and its
-//! [`Evaluation`](neuroglot_eval::results::Evaluation). The page it makes needs neither scripts nor a network: style
+//! [`Evaluation`](neuroglot_tasks::results::Evaluation). The page it makes needs neither scripts nor a network: style
 //! sheet, figures (SVG) and heat maps (PNG inside the SVG) are all in the one file, and it is also well-formed XML.
 //!
 //! Names that come from files (session ids, subjects, regions, units, conditions) are escaped wherever they are

@@ -1,7 +1,7 @@
 //! What a report is made of.
 
 use crate::{ReportError, page, write};
-use neuroglot_eval::results::Evaluation;
+use neuroglot_tasks::results::Evaluation;
 use std::path::Path;
 
 /// Everything one report shows.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use neuroglot_data::text::is_unprintable;
+use neuroglot_tasks::Task;
 
 /// `text` for element content or a double-quoted attribute.
 ///
@@ -104,9 +105,9 @@ pub(crate) fn listed(items: &[String]) -> String {
 
 /// A task's name as read in a sentence.
 pub(crate) fn task_name(task: &str) -> &str {
-    match task {
-        "forward" => "forward prediction",
-        other => other,
+    match Task::named(task) {
+        Some(known) => known.title(),
+        None => task,
     }
 }
 

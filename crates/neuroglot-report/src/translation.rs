@@ -9,7 +9,7 @@ use crate::text::escape;
 use crate::{ReportError, write};
 use neuroglot_data::number::{counted, decimal};
 use neuroglot_eval::Translation;
-use neuroglot_eval::results::IntervalValue;
+use neuroglot_tasks::results::IntervalValue;
 use std::path::Path;
 
 /// What one model makes of the regions of one session.
@@ -101,7 +101,7 @@ impl TranslationPage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use neuroglot_eval::results::RegionMatrix;
+    use neuroglot_tasks::results::RegionMatrix;
 
     #[test]
     fn every_pair_is_drawn_and_written_out_and_names_are_harmless() {

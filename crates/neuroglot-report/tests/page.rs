@@ -2,8 +2,8 @@
 
 mod synthetic;
 
-use neuroglot_eval::results::{Evaluation, IntervalValue};
 use neuroglot_report::{Curve, Report, ReportError, RunSection};
+use neuroglot_tasks::results::{Evaluation, IntervalValue};
 use roxmltree::{Document, Node, ParsingOptions};
 use synthetic::Size;
 

@@ -1,6 +1,7 @@
 use neuroglot_data::DataError;
 use neuroglot_eval::EvalError;
 use neuroglot_files::FilesError;
+use neuroglot_tasks::TaskError;
 use neuroglot_train::TrainError;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
@@ -55,6 +56,9 @@ pub enum StudyError {
     /// An evaluation is wrong.
     #[error(transparent)]
     Eval(#[from] EvalError),
+    /// A task is not known.
+    #[error(transparent)]
+    Task(#[from] TaskError),
 }
 
 impl StudyError {

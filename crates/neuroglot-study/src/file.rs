@@ -5,6 +5,7 @@ use crate::{StudyError, StudyRecipe};
 use neuroglot_baselines::Baseline;
 use neuroglot_files::SETTINGS;
 use neuroglot_model::Architecture;
+use neuroglot_tasks::Task;
 use neuroglot_train::{MaskPool, RunFolder};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
@@ -148,7 +149,7 @@ pub struct Exclusion {
 }
 
 fn default_tasks() -> Vec<String> {
-    ["co-smoothing", "forward", "intra-region", "inter-region"].map(str::to_owned).to_vec()
+    Task::ALL.map(|task| task.name().to_owned()).to_vec()
 }
 
 fn default_checkpoint() -> String {

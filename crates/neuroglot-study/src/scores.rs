@@ -2,9 +2,9 @@
 
 use crate::cell::{Cell, Method};
 use crate::{State, StudyError, StudyFile, StudyFolder};
-use neuroglot_eval::Source;
-use neuroglot_eval::results::{Evaluation, SessionEvaluation};
 use neuroglot_metrics::mean_defined;
+use neuroglot_tasks::Source;
+use neuroglot_tasks::results::{Evaluation, SessionEvaluation};
 use std::collections::{BTreeMap, HashMap};
 
 /// One method, as far as its cells are finished.
@@ -128,7 +128,7 @@ fn units<'a>(session: &'a SessionEvaluation, task: &str) -> HashMap<&'a str, f64
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use neuroglot_eval::results::{DecodingResult, Scores, TaskResult, UnitLabel, UnitScores};
+    use neuroglot_tasks::results::{DecodingResult, Scores, TaskResult, UnitLabel, UnitScores};
 
     /// A session whose units have these bits/spike in co-smoothing, and from which choice is decoded.
     pub fn evaluation(eid: &str, units: &[(&str, Option<f64>)], accuracy: f64) -> SessionEvaluation {

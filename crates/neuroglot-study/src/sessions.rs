@@ -3,7 +3,7 @@
 use crate::StudyError;
 use crate::file::{Pretraining, Selection, StudyFile};
 use neuroglot_data::SessionHeader;
-use neuroglot_eval::TaskSelection;
+use neuroglot_tasks::TaskSelection;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 

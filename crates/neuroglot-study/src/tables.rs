@@ -7,8 +7,8 @@ use crate::scores::MethodScores;
 use crate::table_rows::{Line, Trained, lines, table};
 use crate::{StudyFile, labels};
 use neuroglot_baselines::Baseline;
-use neuroglot_eval::{Task, TaskSelection, behaviour_name};
 use neuroglot_model::Architecture;
+use neuroglot_tasks::{Task, TaskSelection, behaviour_name};
 use neuroglot_train::MaskPool;
 use std::collections::BTreeSet;
 
@@ -38,7 +38,7 @@ fn columns(file: &StudyFile, methods: &[MethodScores]) -> Vec<Column> {
         .collect();
     let mut columns = Vec::new();
     for asked in &file.tasks {
-        if Task::ALL.iter().any(|task| task.name() == asked) {
+        if Task::named(asked).is_some() {
             columns.push(Column::Task(asked.clone()));
             continue;
         }

@@ -2,7 +2,7 @@
 
 use crate::TrainError;
 use neuroglot_data::Filter;
-use neuroglot_masks::Scheme;
+use neuroglot_masks::{Prompt, Scheme};
 use neuroglot_model::ModelConfig;
 use serde::{Deserialize, Serialize};
 
@@ -167,6 +167,15 @@ impl MaskPool {
         match self {
             MaskPool::MultiTask => Scheme::multi_task(),
             MaskPool::Single(scheme) => vec![scheme],
+        }
+    }
+
+    /// The prompt that asks for what a scheme hides: the scheme's own, or the only one that a model of a single scheme has
+    /// learned.
+    pub fn prompt_for(self, scheme: Scheme) -> Prompt {
+        match self {
+            MaskPool::MultiTask => scheme.prompt(),
+            MaskPool::Single(trained) => trained.prompt(),
         }
     }
 
@@ -378,5 +387,18 @@ impl RunConfig {
             0 => (self.train.epochs / 50).max(1),
             every => every,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_scheme_model_is_asked_with_the_prompt_it_learned() {
+        let asked = |pool: MaskPool, scheme: Scheme| pool.prompt_for(scheme).name();
+        assert_eq!(asked(MaskPool::MultiTask, Scheme::InterRegion), "inter-region");
+        assert_eq!(asked(MaskPool::Single(Scheme::Temporal), Scheme::InterRegion), "neuron");
+        assert_eq!(asked(MaskPool::Single(Scheme::Causal), Scheme::Neuron), "causal");
     }
 }

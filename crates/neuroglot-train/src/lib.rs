@@ -47,4 +47,4 @@ pub use session_shape::session_shape;
 pub use step_check::{StepDifference, compare_steps};
 pub use streams::{Purpose, stream};
 pub use trainer::{Observer, Start, Step, Summary, train};
-pub use trial_record::{TrialFingerprint, TrialRecord};
+pub use trial_record::TrialRecord;

@@ -1,10 +1,8 @@
 //! Runs from the first step to the last file: learning, repeating, being killed, being refused.
 
-use neuroglot_data::{Session, SessionParts, SimulatorConfig, Split};
+use neuroglot_data::{Session, SessionParts, SimulatorConfig, Split, TrialFingerprint};
 use neuroglot_engine::CpuDevice;
-use neuroglot_train::{
-    Checkpoint, Observer, RunConfig, RunFolder, Start, Step, Summary, TrainError, TrialFingerprint, train,
-};
+use neuroglot_train::{Checkpoint, Observer, RunConfig, RunFolder, Start, Step, Summary, TrainError, train};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};

@@ -6,7 +6,8 @@
 
 use neuroglot::data::SimulatorConfig;
 use neuroglot::engine::CpuDevice;
-use neuroglot::eval::{EvaluationOptions, TaskSelection, evaluate};
+use neuroglot::eval::evaluate;
+use neuroglot::tasks::{EvaluationOptions, TaskSelection};
 use neuroglot::train::{Checkpoint, RunConfig, RunFolder, Start, train};
 use std::error::Error;
 

@@ -62,4 +62,5 @@ pub use neuroglot_prepare as prepare;
 pub use neuroglot_regions as regions;
 pub use neuroglot_report as report;
 pub use neuroglot_study as study;
+pub use neuroglot_tasks as tasks;
 pub use neuroglot_train as train;

@@ -12,8 +12,8 @@ use crate::choice::{Best, seconds};
 use crate::counts::Counts;
 use crate::time_filter::TimeFilter;
 use neuroglot_data::Session;
-use neuroglot_eval::EvaluationOptions;
 use neuroglot_fit::{Features, Mat, Network, PrincipalScores, SampleProducts};
+use neuroglot_tasks::EvaluationOptions;
 use rayon::prelude::*;
 
 /// Standard deviations of the smoothing to choose from, s.

@@ -11,8 +11,8 @@ pub(crate) use mlp::mlp;
 pub(crate) use reduced_rank::reduced_rank;
 
 use neuroglot_data::Session;
-use neuroglot_eval::results::DecodingResult;
-use neuroglot_eval::{DecodingFeatures, DecodingTarget, EvaluationOptions};
+use neuroglot_tasks::results::DecodingResult;
+use neuroglot_tasks::{DecodingFeatures, DecodingTarget, EvaluationOptions};
 
 /// A decoded behaviour, and the settings that validation trials chose.
 pub(crate) struct Decoded {

@@ -16,8 +16,8 @@ use super::{Decoded, check_trials, target};
 use crate::choice::Best;
 use crate::counts::Counts;
 use neuroglot_data::Session;
-use neuroglot_eval::{DecodingTarget, EvaluationOptions};
 use neuroglot_fit::{SampleSet, SharedBasis};
+use neuroglot_tasks::{DecodingTarget, EvaluationOptions};
 use std::collections::BTreeSet;
 
 /// Ranks to choose from.

@@ -1,7 +1,7 @@
 //! What decoders predict, on a scale of its own.
 
-use neuroglot_eval::DecodingTarget;
 use neuroglot_fit::{Loss, softmax};
+use neuroglot_tasks::DecodingTarget;
 
 /// The values of some trials, centred and scaled so that decoders of all behaviours can have the same settings.
 pub(super) struct Standard {

@@ -1,7 +1,8 @@
 //! Tasks as regressions: which units are predicted together, and which of the others each of them sees.
 
-use neuroglot_eval::{Task, TestTrials};
 use neuroglot_fit::HiddenColumns;
+use neuroglot_masks::Regions;
+use neuroglot_tasks::{CaseGroup, PredictedFrom, Task};
 
 /// Units predicted from the same covariates, of which each may see only some.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,36 +18,31 @@ pub(crate) struct Block {
 }
 
 impl Block {
-    /// The blocks of a task.
-    pub fn of_task(task: Task, test: &TestTrials<'_>, units: usize) -> Vec<Self> {
-        let all: Vec<usize> = (0..units).collect();
-        let regions = test.regions();
-        let inside = (0..regions.names().len()).map(|region| regions.units_of(region));
-        match task {
-            Task::CoSmoothing => vec![Self::each_hidden(all)],
-            Task::IntraRegion => inside.map(Self::each_hidden).collect(),
-            Task::InterRegion => {
-                let hidden: Vec<Vec<usize>> = inside.collect();
-                let of_region = |(region, units): (usize, &Vec<usize>)| vec![region; units.len()];
-                let hidden_from = hidden.iter().enumerate().flat_map(of_region).collect();
-                vec![Self { inputs: all, targets: hidden.concat(), hidden, hidden_from }]
-            }
-            Task::Forward => {
-                vec![Self {
-                    inputs: all.clone(),
-                    hidden_from: vec![0; units],
-                    targets: all,
-                    hidden: vec![vec![]],
-                }]
-            }
-        }
+    /// The blocks of a task, one for each group of its cases.
+    pub fn of_task(task: Task, regions: &Regions, bins: usize) -> Vec<Self> {
+        task.cases(regions, bins).iter().map(|group| Self::of(group, task.predicted_from())).collect()
     }
 
-    /// Each unit from the others.
-    fn each_hidden(units: Vec<usize>) -> Self {
-        let places = 0..units.len();
-        let hidden = places.clone().map(|place| vec![place]).collect();
-        Self { inputs: units.clone(), targets: units, hidden, hidden_from: places.collect() }
+    /// Units that are hidden in all cases are no inputs; those that a case hides beside them are hidden from what it scores.
+    /// Where the future is hidden, all units are seen of the past.
+    fn of(group: &CaseGroup, predicted_from: PredictedFrom) -> Self {
+        let always_hidden = group.shared().units_hidden();
+        let inputs: Vec<usize> =
+            (0..group.shared().units()).filter(|unit| always_hidden.binary_search(unit).is_err()).collect();
+        let mut block = Self { inputs, targets: Vec::new(), hidden: Vec::new(), hidden_from: Vec::new() };
+        for (place, case) in group.cases().enumerate() {
+            let hidden = match predicted_from {
+                PredictedFrom::OtherUnits => case.units_hidden(),
+                PredictedFrom::ThePast => Vec::new(),
+            };
+            block
+                .hidden
+                .push(hidden.iter().filter_map(|unit| block.inputs.binary_search(unit).ok()).collect());
+            let targets = case.units_scored();
+            block.hidden_from.extend(std::iter::repeat_n(place, targets.len()));
+            block.targets.extend(targets);
+        }
+        block
     }
 
     /// Covariates that are hidden from each target, of `per_unit` covariates a unit.

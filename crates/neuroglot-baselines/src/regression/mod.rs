@@ -26,8 +26,8 @@ use crate::counts::{Counts, Splits};
 use crate::psth::Psth;
 use crate::time_filter::{TimeFilter, seen_before};
 use neuroglot_data::Session;
-use neuroglot_eval::{Task, TestTrials};
 use neuroglot_fit::FitError;
+use neuroglot_tasks::{PredictedFrom, Task, TestTrials};
 
 /// Standard deviations of Gaussians to choose from, s: one filter, or two side by side.
 const WIDTHS: [&[f64]; 4] = [&[0.02], &[0.06], &[0.02, 0.12], &[0.05, 0.3]];
@@ -77,11 +77,11 @@ pub(crate) struct Predicted {
 
 impl<'a> RegressionTask<'a> {
     pub fn new(session: &'a Session, splits: &'a Splits, test: &TestTrials<'_>, task: Task) -> Self {
-        let (bins, units) = (session.bins(), session.units().len());
-        let first_scored = task.first_scored_bin(bins);
-        let is_forward = task == Task::Forward;
+        let bins = session.bins();
+        let first_scored = task.scored(test.regions(), bins).bins.start;
+        let is_forward = task.predicted_from() == PredictedFrom::ThePast;
         let sees_something = |bin: &usize| !is_forward || seen_before(bins, bins - first_scored, *bin) > 0;
-        let blocks = Block::of_task(task, test, units);
+        let blocks = Block::of_task(task, test.regions(), bins);
         Self {
             eid: session.eid(),
             splits,

@@ -10,7 +10,7 @@ use crate::terminal::text_table::TextTable;
 use clap::Args;
 use neuroglot::eval::TableColumns;
 use neuroglot::eval::comparison::{Difference, Row, Verdict, compare, scored_differently};
-use neuroglot::eval::results::Evaluation;
+use neuroglot::tasks::results::Evaluation;
 use serde_json::json;
 use std::path::PathBuf;
 

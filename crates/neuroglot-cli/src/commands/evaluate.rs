@@ -12,8 +12,8 @@ use crate::workflows::model_evaluation::ModelEvaluation;
 use clap::Args;
 use neuroglot::data::BehaviourKind;
 use neuroglot::data::number::counted;
-use neuroglot::eval::results::{DecodingResult, IntervalValue, SessionEvaluation, TaskResult};
 use neuroglot::eval::summary_json;
+use neuroglot::tasks::results::{DecodingResult, IntervalValue, SessionEvaluation, TaskResult};
 use std::path::PathBuf;
 
 /// Score a trained model on test trials

@@ -8,7 +8,7 @@ use crate::runs::overlap::{self, Warn};
 use crate::runs::sessions;
 use crate::terminal::console::Console;
 use clap::{Args, ValueEnum};
-use neuroglot::eval::{Hidden, predict};
+use neuroglot::eval::{holdout_of, predict};
 use neuroglot::files::OutputLock;
 use neuroglot::masks::Scheme;
 use neuroglot::train::MaskPool;
@@ -157,9 +157,9 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     };
     let HideLists { units, regions, bins } = &hide;
     for session in &sessions {
-        let hidden = Hidden::parse(session, units, regions, bins)?;
+        let holdout = holdout_of(session, units, regions, bins)?;
         let scheme = prompt.scheme();
-        predict(&mut run.model, &run.checkpoint, session, scheme, &hidden, &arguments.out)?;
+        predict(&mut run.model, &run.checkpoint, session, scheme, &holdout, &arguments.out)?;
     }
     console.result(arguments.out.display())
 }

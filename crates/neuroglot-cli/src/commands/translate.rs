@@ -12,10 +12,11 @@ use crate::terminal::shell::word;
 use crate::terminal::text_table::TextTable;
 use clap::Args;
 use neuroglot::data::number::counted;
-use neuroglot::eval::results::IntervalValue;
-use neuroglot::eval::{EvaluationOptions, Translation, translate, translation_json, translation_table};
+use neuroglot::eval::{Translation, translate, translation_json, translation_table};
 use neuroglot::files::{OutputLock, replace_file};
 use neuroglot::report::{PageFormat, TranslationPage};
+use neuroglot::tasks::EvaluationOptions;
+use neuroglot::tasks::results::IntervalValue;
 use std::path::PathBuf;
 
 /// Predict each region from each other one, from all others and from itself

@@ -4,8 +4,8 @@
 use crate::CommandError;
 use crate::terminal::shell::word;
 use crate::workflows::fine_tune_settings;
-use neuroglot::eval::Task;
-use neuroglot::eval::results::{Evaluation, SessionEvaluation};
+use neuroglot::tasks::Task;
+use neuroglot::tasks::results::{Evaluation, SessionEvaluation};
 use neuroglot::train::{Checkpoint, EpochRecord, ImportSource, RunConfig, RunFolder, RunInfo, SessionTable};
 use std::path::{Path, PathBuf};
 

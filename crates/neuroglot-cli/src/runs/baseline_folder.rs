@@ -2,8 +2,8 @@
 
 use crate::CommandError;
 use neuroglot::baselines::Choice;
-use neuroglot::eval::TaskSelection;
 use neuroglot::files::replace_file;
+use neuroglot::tasks::TaskSelection;
 use neuroglot::train::DataConfig;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;

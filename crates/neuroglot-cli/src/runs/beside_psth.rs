@@ -5,8 +5,8 @@ use crate::terminal::number::decimal;
 use neuroglot::baselines::{Baseline, evaluate_baseline};
 use neuroglot::data::Session;
 use neuroglot::eval::comparison::{ByRun, Difference, SharedScores, Verdict};
-use neuroglot::eval::results::{Evaluation, IntervalValue, SessionEvaluation};
-use neuroglot::eval::{EvaluationOptions, Task, TaskSelection};
+use neuroglot::tasks::results::{Evaluation, IntervalValue, SessionEvaluation};
+use neuroglot::tasks::{EvaluationOptions, Task, TaskSelection};
 
 /// Sessions that are named.
 const NAMED: usize = 8;

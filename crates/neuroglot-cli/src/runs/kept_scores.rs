@@ -3,11 +3,9 @@
 use crate::CommandError;
 use crate::terminal::console::Console;
 use neuroglot::data::Session;
-use neuroglot::eval::results::Evaluation;
-use neuroglot::eval::{
-    Conflict, EvaluationOptions, Planned, PlannedSession, Source, check_earlier, merge, read_evaluation,
-    write_evaluation,
-};
+use neuroglot::eval::{read_evaluation, write_evaluation};
+use neuroglot::tasks::results::Evaluation;
+use neuroglot::tasks::{Conflict, EvaluationOptions, Planned, PlannedSession, Source, check_earlier, merge};
 use neuroglot::train::DataConfig;
 use std::path::Path;
 

@@ -3,7 +3,7 @@
 use crate::CommandError;
 use crate::runs::baseline_folder::BaselineFolder;
 use neuroglot::eval::read_evaluation;
-use neuroglot::eval::results::Evaluation;
+use neuroglot::tasks::results::Evaluation;
 use neuroglot::train::{ModelFolder, RunFolder};
 use std::path::{Path, PathBuf};
 

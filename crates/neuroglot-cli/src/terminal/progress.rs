@@ -6,7 +6,7 @@ use crate::terminal::stop_notice::{StopNotice, say_when_stopped};
 use indicatif::{ProgressBar, ProgressStyle};
 use neuroglot::data::number::counted;
 use neuroglot::data::text::printable;
-use neuroglot::eval::EvaluationProgress;
+use neuroglot::tasks::EvaluationProgress;
 use neuroglot::train::{EpochRecord, Observer, Step};
 use std::io::IsTerminal;
 use std::path::Path;

@@ -14,9 +14,10 @@ use crate::terminal::console::Console;
 use crate::terminal::progress::EvaluationBar;
 use crate::terminal::stop_notice::say_when_stopped;
 use neuroglot::data::Session;
-use neuroglot::eval::results::{Evaluation, SessionEvaluation};
-use neuroglot::eval::{EvaluationOptions, TaskSelection, evaluate};
+use neuroglot::eval::evaluate;
 use neuroglot::files::OutputLock;
+use neuroglot::tasks::results::{Evaluation, SessionEvaluation};
+use neuroglot::tasks::{EvaluationOptions, TaskSelection};
 use neuroglot::train::{RunFolder, late_rise};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -64,7 +65,7 @@ impl ModelEvaluation<'_> {
             out.display()
         ));
         let mut bar = EvaluationBar::new("", console);
-        let mut progress = |at: neuroglot::eval::EvaluationProgress<'_>| bar.show(&at);
+        let mut progress = |at: neuroglot::tasks::EvaluationProgress<'_>| bar.show(&at);
         let name = run.folder.checkpoint_name();
         let found = evaluate(&mut run.model, &run.checkpoint, &name, &sessions, &options, &mut progress)?;
         drop(bar);

@@ -1,6 +1,7 @@
 //! Which test trials of a session are among the trials that a model has seen.
 
-use neuroglot_train::{TrialFingerprint, TrialRecord};
+use neuroglot_data::TrialFingerprint;
+use neuroglot_train::TrialRecord;
 use serde::Serialize;
 use std::collections::HashMap;
 

@@ -1,8 +1,8 @@
 //! One score of several runs over the units that all of them share: the one home of means, differences and verdicts.
 
 use super::{ByRun, Difference, Pick, Verdict, is_same_data};
-use crate::results::{IntervalValue, SessionEvaluation, TaskResult};
 use neuroglot_metrics::{Interval, bootstrap_within_groups};
+use neuroglot_tasks::results::{IntervalValue, SessionEvaluation, TaskResult};
 use std::collections::HashMap;
 
 /// Resamples and seed of the bootstrap.

@@ -2,11 +2,11 @@
 
 use crate::support::dense;
 use neuroglot_data::{Session, Split};
-use neuroglot_eval::Task;
-use neuroglot_eval::results::UnitScores;
 use neuroglot_masks::Prompt;
 use neuroglot_metrics::{bits_per_spike, poisson_d2, psth_r2, single_trial_r2};
 use neuroglot_model::Model;
+use neuroglot_tasks::Task;
+use neuroglot_tasks::results::UnitScores;
 use std::collections::BTreeMap;
 
 /// Log-rates `[bin, unit]` of one trial with some entries hidden: `hides(bin, unit)`.

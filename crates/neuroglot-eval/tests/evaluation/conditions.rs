@@ -2,8 +2,8 @@
 
 use crate::support::*;
 use neuroglot_data::{Behaviour, Session, Split};
-use neuroglot_eval::Task;
-use neuroglot_eval::results::SessionEvaluation;
+use neuroglot_tasks::Task;
+use neuroglot_tasks::results::SessionEvaluation;
 
 /// Ten trials, the last six of them test trials, with these values of block, choice and reward in the test trials.
 fn session(variables: &[(&str, [f64; 6])]) -> Session {

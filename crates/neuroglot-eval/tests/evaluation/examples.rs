@@ -3,9 +3,9 @@
 use crate::brute_force;
 use crate::support::*;
 use neuroglot_data::{Behaviour, Session, Split};
-use neuroglot_eval::Task;
-use neuroglot_eval::results::{ConditionPsth, Example};
 use neuroglot_masks::{Prompt, Scheme};
+use neuroglot_tasks::Task;
+use neuroglot_tasks::results::{ConditionPsth, Example};
 
 /// Four test trials of two bins; `counts[trial][bin][unit]`.
 fn session<const UNITS: usize>(counts: [[[u32; UNITS]; 2]; 4]) -> Session {

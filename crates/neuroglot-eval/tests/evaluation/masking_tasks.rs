@@ -3,11 +3,12 @@
 use crate::brute_force::{self, mean};
 use crate::support::*;
 use neuroglot_data::{Session, SimulatorConfig, Split};
-use neuroglot_eval::results::{Evaluation, Scores, UnitScores};
-use neuroglot_eval::{EvaluationOptions, Task, TestTrials, evaluate};
+use neuroglot_eval::evaluate;
 use neuroglot_masks::{Prompt, Scheme};
 use neuroglot_metrics::bootstrap_mean;
 use neuroglot_model::Model;
+use neuroglot_tasks::results::{Evaluation, Scores, UnitScores};
+use neuroglot_tasks::{EvaluationOptions, Task, TestTrials};
 use neuroglot_train::MaskPool;
 
 const MULTI_TASK: [Prompt; 4] = [
@@ -237,8 +238,8 @@ fn progress_of_each_task_ends_with_all_that_is_hidden_in_turn() {
         assert!(before.is_none_or(|(done, _)| done <= progress.done), "{} goes back", progress.task);
     })
     .unwrap();
-    // 14 units, 12 of them in 3 regions; 6 test trials.
-    for (task, total) in [("co-smoothing", 14), ("forward", 6), ("intra-region", 12), ("inter-region", 3)] {
+    // 14 units, 12 of them in 3 regions, and one future.
+    for (task, total) in [("co-smoothing", 14), ("forward", 1), ("intra-region", 12), ("inter-region", 3)] {
         assert_eq!(last[task], (total, total), "{task}");
     }
     assert!(last.contains_key("choice"));

@@ -6,8 +6,8 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, UInt32Type};
 use arrow_array::{Array, RecordBatch};
 use neuroglot_data::Session;
-use neuroglot_eval::{EvalError, Hidden, predict};
-use neuroglot_masks::{Prompt, Scheme};
+use neuroglot_eval::{EvalError, holdout_of, predict};
+use neuroglot_masks::{Holdout, Prompt, Scheme};
 use neuroglot_model::Model;
 use neuroglot_train::MaskPool;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -26,9 +26,13 @@ pub fn text<'a>(table: &'a RecordBatch, column: &str, row: usize) -> &'a str {
     table.column_by_name(column).unwrap().as_string::<i32>().value(row)
 }
 
-fn parse(session: &Session, units: &[&str], regions: &[&str], bins: &[&str]) -> Result<Hidden, EvalError> {
+fn parse(session: &Session, units: &[&str], regions: &[&str], bins: &[&str]) -> Result<Holdout, EvalError> {
     let owned = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<String>>();
-    Hidden::parse(session, &owned(units), &owned(regions), &owned(bins))
+    holdout_of(session, &owned(units), &owned(regions), &owned(bins))
+}
+
+fn nothing(session: &Session) -> Holdout {
+    Holdout::nothing(1, session.bins(), session.units().len())
 }
 
 fn check_table(mut model: Model, pool: MaskPool, prompt: Prompt) {
@@ -97,15 +101,17 @@ fn a_model_of_a_single_scheme_is_asked_with_its_own_prompt() {
 #[test]
 fn hidden_lists_are_read_as_users_write_them() {
     let session = &two_sessions()[0];
-    assert_eq!(parse(session, &[], &[], &[]).unwrap(), Hidden::default());
+    assert_eq!(parse(session, &[], &[], &[]).unwrap(), nothing(session));
     let uuid = session.units()[4].uuid.as_str();
     let hidden = parse(session, &[uuid, "0", "13", "4"], &[], &["19", "0-2", "2-3", " 8 - 9 "]).unwrap();
-    assert_eq!(hidden.units.into_iter().collect::<Vec<_>>(), [0, 4, 13]);
-    assert_eq!(hidden.bins.into_iter().collect::<Vec<_>>(), [0, 1, 2, 3, 8, 9, 19]);
+    assert_eq!(hidden.units_hidden(), [0, 4, 13]);
+    let of_bin = |bin: &usize| hidden.hidden()[bin * 14..][..14].iter().all(|hidden| *hidden);
+    assert_eq!((0..20).filter(of_bin).collect::<Vec<_>>(), [0, 1, 2, 3, 8, 9, 19]);
+    assert_eq!(hidden.scored(), hidden.hidden());
     let hidden = parse(session, &["1"], &["PO", "root"], &[]).unwrap();
     let expected: Vec<usize> =
         (0..14).filter(|unit| *unit <= 1 || session.units()[*unit].region == "PO").collect();
-    assert_eq!(hidden.units.into_iter().collect::<Vec<_>>(), expected);
+    assert_eq!(hidden.units_hidden(), expected);
 }
 
 /// Units and trials are called by the same numbers whatever the run's filters leave out.
@@ -118,7 +124,7 @@ fn what_filters_leave_out_moves_no_number() {
     let uuid = whole.units()[1].uuid.as_str();
     for name in ["1", uuid] {
         let hidden = parse(&session, &[name], &[], &[]).unwrap();
-        assert_eq!(hidden.units.into_iter().collect::<Vec<_>>(), [1]);
+        assert_eq!(hidden.units_hidden(), [1]);
     }
     let message = parse(&session, &["0"], &[], &[]).unwrap_err().to_string();
     assert!(message.contains("unit 0 of") && message.contains("left out by the run's filters"), "{message}");
@@ -129,7 +135,7 @@ fn what_filters_leave_out_moves_no_number() {
     let config = checkpoint(&model, std::slice::from_ref(&session), MaskPool::MultiTask);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rates.parquet");
-    predict(&mut model, &config, &session, Scheme::Neuron, &Hidden::default(), &path).unwrap();
+    predict(&mut model, &config, &session, Scheme::Neuron, &nothing(&session), &path).unwrap();
     let table = read_table(&path);
     let numbers = |name: &str| {
         let column = table.column_by_name(name).unwrap().as_primitive::<UInt32Type>();
@@ -141,7 +147,7 @@ fn what_filters_leave_out_moves_no_number() {
     assert_eq!(text(&table, "uuid", 4), uuid);
     // A name that says nothing of the kind of table is refused before the work, and nothing is written.
     let path = folder.path().join("rates.xls");
-    let refused = predict(&mut model, &config, &session, Scheme::Neuron, &Hidden::default(), &path);
+    let refused = predict(&mut model, &config, &session, Scheme::Neuron, &nothing(&session), &path);
     assert!(refused.is_err() && !path.exists());
 }
 
@@ -169,18 +175,17 @@ fn a_prediction_that_cannot_be_made_leaves_no_file() {
     let mut model = model(&sessions[..1], 1);
     let config = checkpoint(&model, &sessions[..1], MaskPool::MultiTask);
     let folder = tempfile::tempdir().unwrap();
-    let mut refused = |session: &Session, hidden: &Hidden, path: &Path| {
+    let mut refused = |session: &Session, hidden: &Holdout, path: &Path| {
         let error = predict(&mut model, &config, session, Scheme::Neuron, hidden, path).unwrap_err();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         error.to_string()
     };
     let path = folder.path().join("predictions.parquet");
-    let message = refused(&sessions[1], &Hidden::default(), &path);
+    let message = refused(&sessions[1], &nothing(&sessions[1]), &path);
     assert!(message.contains("simulated-3-01") && message.contains("simulated-3-00"), "{message}");
-    let hidden = Hidden { units: [14].into(), ..Hidden::default() };
-    assert!(refused(&sessions[0], &hidden, &path).contains("no number 14"));
-    let hidden = Hidden { bins: [3, 20].into(), ..Hidden::default() };
-    assert!(refused(&sessions[0], &hidden, &path).contains("no number 20"));
+    for other in [Holdout::nothing(1, 20, 13), Holdout::nothing(1, 21, 14), Holdout::nothing(2, 20, 14)] {
+        assert!(refused(&sessions[0], &other, &path).contains("has 20 bins and 14 units"));
+    }
     let nowhere = folder.path().join("missing/predictions.parquet");
-    assert!(refused(&sessions[0], &Hidden::default(), &nowhere).contains("missing/predictions.parquet"));
+    assert!(refused(&sessions[0], &nothing(&sessions[0]), &nowhere).contains("missing/predictions.parquet"));
 }

@@ -2,7 +2,8 @@
 
 use crate::support::*;
 use neuroglot_data::{Session, Split};
-use neuroglot_eval::{EvalError, Task, evaluate};
+use neuroglot_eval::{EvalError, evaluate};
+use neuroglot_tasks::{Task, TaskError};
 use neuroglot_train::MaskPool;
 
 /// Evaluates, with a model of two sessions, a changed copy of the second.
@@ -47,7 +48,10 @@ fn a_session_needs_test_trials() {
             parts.splits.iter_mut().filter(|split| **split == Split::Test).for_each(|s| *s = Split::Train);
         })
     });
-    assert!(matches!(&error, EvalError::NoTestTrials { eid } if eid == "simulated-3-01"), "{error}");
+    assert!(
+        matches!(&error, EvalError::Task(TaskError::NoTestTrials { eid }) if eid == "simulated-3-01"),
+        "{error}"
+    );
 }
 
 #[test]

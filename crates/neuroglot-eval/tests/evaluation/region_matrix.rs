@@ -3,10 +3,10 @@
 use crate::brute_force::{self, mean};
 use crate::support::*;
 use neuroglot_data::{Session, Split};
-use neuroglot_eval::Task;
-use neuroglot_eval::results::SessionEvaluation;
 use neuroglot_masks::{Prompt, Scheme};
 use neuroglot_metrics::bits_per_spike;
+use neuroglot_tasks::Task;
+use neuroglot_tasks::results::SessionEvaluation;
 
 /// Mean bits per spike of the units of a region in a task.
 fn of_task(session: &Session, found: &SessionEvaluation, of: Task, region: &str) -> Option<f64> {

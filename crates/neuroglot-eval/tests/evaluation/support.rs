@@ -4,9 +4,10 @@ use neuroglot_data::{
     Behaviour, Session, SessionParts, SimulatorConfig, SpikeCountsBuilder, Split, TrueRates,
 };
 use neuroglot_engine::CpuDevice;
-use neuroglot_eval::results::{Evaluation, SessionEvaluation, TaskResult};
-use neuroglot_eval::{EvalError, EvaluationOptions, Task, TaskSelection, evaluate};
+use neuroglot_eval::{EvalError, evaluate};
 use neuroglot_model::{Architecture, Model, ModelConfig, SessionShape};
+use neuroglot_tasks::results::{Evaluation, SessionEvaluation, TaskResult};
+use neuroglot_tasks::{EvaluationOptions, Task, TaskSelection};
 use neuroglot_train::{CheckpointConfig, CheckpointSession, MaskConfig, MaskPool, session_shape};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;

@@ -14,7 +14,7 @@ use crate::plot::svg::{Anchor, Area, Svg};
 use crate::plot::ticks::Ticks;
 use crate::text::{escape, task_name, told_apart};
 use neuroglot_data::number::decimal;
-use neuroglot_eval::results::{ConditionPsth, Example, SessionEvaluation};
+use neuroglot_tasks::results::{ConditionPsth, Example, SessionEvaluation};
 
 /// Conditions drawn of one unit at most: those with the most trials.
 const MOST_CONDITIONS: usize = 6;
@@ -263,7 +263,7 @@ const PREDICTED: usize = 1;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use neuroglot_eval::results::UnitLabel;
+    use neuroglot_tasks::results::UnitLabel;
 
     fn condition(label: &str) -> ConditionPsth {
         ConditionPsth { label: label.into(), trials: 12, observed: vec![], predicted: vec![] }

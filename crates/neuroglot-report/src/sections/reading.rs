@@ -1,7 +1,7 @@
 //! How to read the scores, for a reader who has not met them.
 
 use crate::compare::{ComparedSession, unique};
-use crate::text::{escape, task_name};
+use neuroglot_tasks::Task;
 
 /// The paragraph, naming only the tasks that were scored.
 pub(crate) fn html(sessions: &[ComparedSession]) -> String {
@@ -30,12 +30,11 @@ pub(crate) fn html(sessions: &[ComparedSession]) -> String {
         );
     }
     let tasks = unique(sessions.iter().flat_map(ComparedSession::tasks));
-    let described: Vec<(&str, &str)> =
-        tasks.into_iter().filter_map(|task| hidden_in(task).map(|hidden| (task, hidden))).collect();
+    let described: Vec<Task> = tasks.into_iter().filter_map(Task::named).collect();
     if !described.is_empty() {
         out.push_str("<p>What each task hides from the model:</p>\n<dl class=\"tasks\">\n");
-        for (task, hidden) in described {
-            out.push_str(&format!("<div><dt>{}</dt><dd>{hidden}</dd></div>\n", escape(task_name(task))));
+        for task in described {
+            out.push_str(&format!("<div><dt>{}</dt><dd>{}</dd></div>\n", task.title(), task.description()));
         }
         out.push_str("</dl>\n");
     }
@@ -45,16 +44,4 @@ pub(crate) fn html(sessions: &[ComparedSession]) -> String {
 fn has_ceiling(session: &ComparedSession) -> bool {
     let tasks = session.by_run.iter().flatten().flat_map(|evaluation| &evaluation.tasks);
     tasks.into_iter().any(|task| task.ceiling.is_some())
-}
-
-fn hidden_in(task: &str) -> Option<&'static str> {
-    match task {
-        "co-smoothing" => Some("one unit at a time, for the whole trial; all other units are seen."),
-        "forward" => Some("the last tenth of the bins, of all units; the bins before are seen."),
-        "intra-region" => Some(
-            "all other regions, and within the region one unit at a time; the region’s other units are seen.",
-        ),
-        "inter-region" => Some("a whole region, one at a time; the units of all other regions are seen."),
-        _ => None,
-    }
 }

@@ -5,7 +5,7 @@ use crate::Report;
 use crate::compare::ComparedSession;
 use crate::plot::matrix::{self, MOST_REGIONS, Matrix};
 use crate::plot::region_styles::RegionStyles;
-use neuroglot_eval::results::{IntervalValue, RegionMatrix};
+use neuroglot_tasks::results::{IntervalValue, RegionMatrix};
 
 /// The matrices of all runs, session by session; empty if none was computed.
 pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &RegionStyles) -> String {

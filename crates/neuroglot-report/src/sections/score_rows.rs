@@ -2,7 +2,7 @@
 
 use crate::compare::{ComparedSession, unique};
 use neuroglot_eval::comparison::{ByRun, SharedScores, UNIT_SCORES};
-use neuroglot_eval::results::{DecodingResult, IntervalValue, Scores, TaskResult};
+use neuroglot_tasks::results::{DecodingResult, IntervalValue, Scores, TaskResult};
 
 /// A score, with its 95 % interval where it has one.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -8,7 +8,7 @@ use crate::table::{Cell, Group, Row, Table};
 use crate::text::{escape, listed, task_name};
 use neuroglot_data::number::{counted, decimal};
 use neuroglot_eval::comparison::is_same_data;
-use neuroglot_eval::results::SessionEvaluation;
+use neuroglot_tasks::results::SessionEvaluation;
 
 /// All tables; empty if no run was evaluated.
 pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {

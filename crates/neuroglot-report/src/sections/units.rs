@@ -12,7 +12,7 @@ use crate::plot::scatter::{self, Class, Point};
 use crate::plot::strip::{self, Strip};
 use crate::text::{escape, task_name, told_apart};
 use neuroglot_data::number::{counted, signed};
-use neuroglot_eval::results::{SessionEvaluation, TaskResult, UnitScores};
+use neuroglot_tasks::results::{SessionEvaluation, TaskResult, UnitScores};
 use std::collections::{HashMap, HashSet};
 
 /// Regions drawn apart in one dot plot at most; the smallest ones share a place.

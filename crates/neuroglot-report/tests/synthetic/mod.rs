@@ -1,12 +1,12 @@
 //! A realistic report of simulated sessions, made without a model: true rates, counts drawn from them, and "models"
 //! whose rates are the true ones, blurred.
 
-use neuroglot_eval::Source;
-use neuroglot_eval::results::{
+use neuroglot_report::{Curve, Report, RunSection};
+use neuroglot_tasks::Source;
+use neuroglot_tasks::results::{
     ConditionPsth, DecodingResult, Evaluation, Example, IntervalValue, RegionMatrix, Scores,
     SessionEvaluation, Skipped, TaskResult, UnitLabel, UnitScores,
 };
-use neuroglot_report::{Curve, Report, RunSection};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 

@@ -1,9 +1,5 @@
 //! How far an evaluation is, in shares of its work, so that the time left can be told.
 
-use crate::Task;
-use crate::test_trials::TestTrials;
-use neuroglot_data::{Session, Split};
-
 /// How far an evaluation is.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct EvaluationProgress<'a> {
@@ -44,41 +40,6 @@ impl WorkMeter {
         let of_piece = done as f64 / total.max(1) as f64;
         ((self.before + self.piece * of_piece) / self.total).clamp(0.0, 1.0)
     }
-}
-
-/// Passes of all test trials through a model that a task takes, about.
-pub(crate) fn task_work(task: Task, units: usize, regions: usize) -> f64 {
-    match task {
-        Task::CoSmoothing | Task::IntraRegion => units as f64,
-        Task::InterRegion => regions as f64,
-        Task::Forward => 1.0,
-    }
-}
-
-/// Passes of all test trials that are as much work as predicting from each region alone.
-pub(crate) fn matrix_work(regions: usize) -> f64 {
-    regions as f64
-}
-
-/// Passes of all test trials that are as much work as decoding a behaviour, which is little beside hiding each unit.
-pub(crate) fn decoding_work(session: &Session) -> f64 {
-    let test = session.trials_in(Split::Test).len().max(1);
-    session.trials() as f64 / test as f64
-}
-
-/// The work of a session's tasks and behaviours, in passes of one trial.
-pub(crate) fn session_work(
-    session: &Session,
-    test: &TestTrials<'_>,
-    tasks: &[Task],
-    behaviours: usize,
-) -> f64 {
-    let (units, regions) = (session.units().len(), test.regions().names().len());
-    let of_tasks: f64 = tasks.iter().map(|task| task_work(*task, units, regions)).sum();
-    let has_matrix = [Task::IntraRegion, Task::InterRegion].iter().all(|task| tasks.contains(task));
-    let of_matrix = if has_matrix { matrix_work(regions) } else { 0.0 };
-    let passes = of_tasks + of_matrix + decoding_work(session) * behaviours as f64;
-    passes * test.trials.len() as f64
 }
 
 #[cfg(test)]

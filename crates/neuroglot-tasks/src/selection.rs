@@ -1,66 +1,8 @@
-//! What an evaluation does.
+//! Which tasks and behaviours an evaluation is asked for.
 
-use crate::EvalError;
 use crate::decoding_target::name_and_kind;
-use neuroglot_data::{Behaviour, Session, first_forward_bin};
-use neuroglot_masks::{Prompt, Scheme};
-use neuroglot_train::MaskPool;
-
-/// A masking task on test trials.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Task {
-    /// Each unit in turn from all others.
-    CoSmoothing,
-    /// The last tenth of the bins from those before.
-    Forward,
-    /// Each unit in turn from the other units of its region alone.
-    IntraRegion,
-    /// Each region in turn from all others.
-    InterRegion,
-}
-
-impl Task {
-    /// All tasks, in the order of tables.
-    pub const ALL: [Task; 4] = [Task::CoSmoothing, Task::Forward, Task::IntraRegion, Task::InterRegion];
-
-    /// Name in options and files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Task::CoSmoothing => "co-smoothing",
-            Task::Forward => "forward",
-            Task::IntraRegion => "intra-region",
-            Task::InterRegion => "inter-region",
-        }
-    }
-
-    /// The first of the `bins` bins of a trial that are scored: all are, but in forward prediction only the last tenth,
-    /// at least one, and the others are seen.
-    pub fn first_scored_bin(self, bins: usize) -> usize {
-        if self == Task::Forward { first_forward_bin(bins) } else { 0 }
-    }
-
-    fn scheme(self) -> Scheme {
-        match self {
-            Task::CoSmoothing => Scheme::Neuron,
-            Task::Forward => Scheme::Causal,
-            Task::IntraRegion => Scheme::IntraRegion,
-            Task::InterRegion => Scheme::InterRegion,
-        }
-    }
-
-    /// The prompt for a model trained with a pool of schemes.
-    pub(crate) fn prompt(self, pool: MaskPool) -> Prompt {
-        prompt(self.scheme(), pool)
-    }
-}
-
-/// The prompt of a scheme, or the only one that a model of a single scheme has learned.
-pub(crate) fn prompt(scheme: Scheme, pool: MaskPool) -> Prompt {
-    match pool {
-        MaskPool::MultiTask => scheme.prompt(),
-        MaskPool::Single(trained) => trained.prompt(),
-    }
-}
+use crate::{Task, TaskError};
+use neuroglot_data::{Behaviour, Session};
 
 /// Tasks and behaviours to evaluate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,13 +49,13 @@ impl TaskSelection {
     /// order, in which scores that are put together stand too.
     ///
     /// # Errors
-    /// [`EvalError::Task`] lists the names there are. A behaviour that `known` holds is accepted too.
-    pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>, known: &[String]) -> Result<Self, EvalError> {
+    /// [`TaskError::Unknown`] lists the names there are. A behaviour that `known` holds is accepted too.
+    pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>, known: &[String]) -> Result<Self, TaskError> {
         let mut selection = Self { tasks: Vec::new(), behaviours: Vec::new(), every_behaviour: false };
         for name in names.into_iter().map(str::trim).filter(|name| !name.is_empty()) {
             let is_known =
                 |name: &str| Self::BEHAVIOURS.contains(&name) || known.iter().any(|known| known == name);
-            if let Some(task) = Task::ALL.into_iter().find(|task| task.name() == name) {
+            if let Some(task) = Task::named(name) {
                 if !selection.tasks.contains(&task) {
                     selection.tasks.push(task);
                 }
@@ -129,7 +71,7 @@ impl TaskSelection {
                     [] => Self::BEHAVIOURS[..5].join(", "),
                     known => known.join(", "),
                 };
-                return Err(EvalError::Task(format!(
+                return Err(TaskError::Unknown(format!(
                     "there is no task `{name}`: choose some of {tasks}, or behaviours to decode: {behaviours}, or \
                      {} for all of them",
                     Self::EVERY_BEHAVIOUR
@@ -137,7 +79,7 @@ impl TaskSelection {
             }
         }
         if selection.tasks.is_empty() && selection.behaviours.is_empty() && !selection.every_behaviour {
-            return Err(EvalError::Task(
+            return Err(TaskError::Unknown(
                 "the list of tasks is empty: name at least one, or leave it out".into(),
             ));
         }
@@ -197,12 +139,5 @@ mod tests {
         let error = TaskSelection::parse(["cosmoothing"], &["licks".into()]).unwrap_err().to_string();
         assert!(error.contains("co-smoothing, forward") && error.contains("licks"), "{error}");
         assert!(TaskSelection::parse([""], &[]).is_err());
-    }
-
-    #[test]
-    fn a_single_scheme_model_is_asked_with_the_prompt_it_learned() {
-        assert_eq!(Task::InterRegion.prompt(MaskPool::MultiTask), Prompt(Scheme::InterRegion));
-        assert_eq!(Task::InterRegion.prompt(MaskPool::Single(Scheme::Temporal)), Prompt(Scheme::Neuron));
-        assert_eq!(Task::CoSmoothing.prompt(MaskPool::Single(Scheme::Causal)), Prompt(Scheme::Causal));
     }
 }

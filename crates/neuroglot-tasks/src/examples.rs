@@ -4,6 +4,7 @@ use crate::conditions::Conditions;
 use crate::results::{ConditionPsth, Example, UnitScores};
 use crate::trials::Trials;
 use neuroglot_metrics::psth;
+use std::ops::Range;
 
 /// Trials shown of a unit.
 const TRIALS: usize = 200;
@@ -15,7 +16,7 @@ pub(crate) fn examples(
     trials: &Trials,
     conditions: &Conditions,
     log_rates: &[f32],
-    first_bin: usize,
+    bins: Range<usize>,
     scores: &[UnitScores],
 ) -> Vec<Example> {
     const SPIKES: f64 = 20.0;
@@ -36,7 +37,7 @@ pub(crate) fn examples(
     let places = [("best", 0), ("median", units.len() / 2)];
     let detail = |(rank, place): (&str, usize)| {
         let (unit, bps) = units[place];
-        example(task, rank, unit, bps, trials, conditions, log_rates, first_bin)
+        example(task, rank, unit, bps, trials, conditions, log_rates, &bins)
     };
     places.map(detail).to_vec()
 }
@@ -49,22 +50,24 @@ fn example(
     trials: &Trials,
     conditions: &Conditions,
     log_rates: &[f32],
-    first_bin: usize,
+    bins: &Range<usize>,
 ) -> Example {
     let of_unit = |values: &[f32], f: fn(f32) -> f32| -> Vec<Vec<f32>> {
         let rows = values.chunks(trials.stride());
-        rows.map(|trial| trial.chunks(trials.units).skip(first_bin).map(|row| f(row[unit])).collect())
-            .collect()
+        let scored = |trial: &[f32]| -> Vec<f32> {
+            trial.chunks(trials.units).take(bins.end).skip(bins.start).map(|row| f(row[unit])).collect()
+        };
+        rows.map(scored).collect()
     };
     let (observed, predicted) = (of_unit(&trials.counts, |count| count), of_unit(log_rates, f32::exp));
-    let bins = trials.bins - first_bin;
-    let average = |values: &[Vec<f32>]| psth(&values.concat(), bins, 1, &conditions.of_trial);
+    let count = bins.len();
+    let average = |values: &[Vec<f32>]| psth(&values.concat(), count, 1, &conditions.of_trial);
     let (observed_psth, predicted_psth) = (average(&observed), average(&predicted));
     let psth = (0..observed_psth.conditions.len()).map(|index| ConditionPsth {
         label: conditions.labels[observed_psth.conditions[index]].clone(),
         trials: observed_psth.trials[index],
-        observed: observed_psth.mean[index * bins..][..bins].to_vec(),
-        predicted: predicted_psth.mean[index * bins..][..bins].to_vec(),
+        observed: observed_psth.mean[index * count..][..count].to_vec(),
+        predicted: predicted_psth.mean[index * count..][..count].to_vec(),
     });
     let psth = psth.collect();
     let shown = |values: Vec<Vec<f32>>| values.into_iter().take(TRIALS).collect();
@@ -73,7 +76,7 @@ fn example(
         rank: rank.to_owned(),
         unit,
         bps,
-        first_bin,
+        first_bin: bins.start,
         observed: shown(observed),
         predicted: shown(predicted),
         psth,

@@ -6,15 +6,15 @@ use crate::merging::fingerprint;
 use crate::results::{Example, SessionEvaluation, TaskResult, UnitLabel, UnitScores};
 use crate::scoring::Scored;
 use crate::trials::{Trials, part};
-use crate::{EvalError, EvaluationOptions, Task};
+use crate::{EvaluationOptions, PredictedFrom, Task, TaskError};
 use neuroglot_data::{Session, Split};
 use neuroglot_masks::Regions;
 
 /// The test trials of one session, on which predictions are scored, by whatever method they were made.
 pub struct TestTrials<'a> {
     session: &'a Session,
-    pub(crate) trials: Trials,
-    pub(crate) regions: Regions,
+    trials: Trials,
+    regions: Regions,
     conditions: Conditions,
 }
 
@@ -22,11 +22,11 @@ impl<'a> TestTrials<'a> {
     /// The test trials of a session.
     ///
     /// # Errors
-    /// [`EvalError::NoTestTrials`].
-    pub fn of(session: &'a Session) -> Result<Self, EvalError> {
+    /// [`TaskError::NoTestTrials`].
+    pub fn of(session: &'a Session) -> Result<Self, TaskError> {
         let trials = Trials::of(session, session.trials_in(Split::Test));
         if trials.len() == 0 {
-            return Err(EvalError::NoTestTrials { eid: session.eid().to_owned() });
+            return Err(TaskError::NoTestTrials { eid: session.eid().to_owned() });
         }
         let regions = Regions::new(session.units().iter().map(|unit| unit.region.as_str()));
         let conditions = Conditions::of(session, &trials.indices);
@@ -38,15 +38,9 @@ impl<'a> TestTrials<'a> {
         &self.regions
     }
 
-    /// Why a task cannot be done in this session, if it cannot.
-    pub fn why_not(&self, task: Task) -> Option<String> {
-        match (task, self.regions.names().len()) {
-            (Task::IntraRegion | Task::InterRegion, 0) => {
-                Some("no unit of the session has a region".to_owned())
-            }
-            (Task::InterRegion, 1) => Some("the session has only one region".to_owned()),
-            _ => None,
-        }
+    /// The trials.
+    pub fn trials(&self) -> &Trials {
+        &self.trials
     }
 
     /// Scores log-rates `[test trial, bin, unit]`, ln(spikes/bin) and finite, of a task, and shows its best and its
@@ -63,36 +57,33 @@ impl<'a> TestTrials<'a> {
     ) -> (TaskResult, Vec<Example>) {
         let Self { trials, regions, conditions, .. } = self;
         assert_eq!(log_rates.len(), trials.counts.len(), "a log-rate per test trial, bin and unit");
-        let first_bin = task.first_scored_bin(trials.bins);
-        let by_region = matches!(task, Task::IntraRegion | Task::InterRegion);
-        let scored: Vec<usize> =
-            (0..trials.units).filter(|unit| !by_region || regions.of_unit(*unit).is_some()).collect();
-        let cut = |values: &[f32]| part(values, trials.bins, trials.units, first_bin, &scored);
+        let scored = task.scored(regions, trials.bins);
+        let cut = |values: &[f32]| part(values, trials.bins, trials.units, &scored);
         let counts = cut(&trials.counts);
         let scores_of = |log_rates: &[f32]| {
-            let scored = Scored {
+            let predicted = Scored {
                 log_rates: &cut(log_rates),
                 counts: &counts,
-                bins: trials.bins - first_bin,
-                units: scored.len(),
+                bins: scored.bins.len(),
+                units: scored.units.len(),
                 conditions: conditions.exist().then_some(conditions.of_trial.as_slice()),
             };
-            scored.scores(options.resamples, options.seed)
+            predicted.scores(options.resamples, options.seed)
         };
         let (scores, of_scored) = scores_of(log_rates);
-        let state = match task {
-            Task::Forward => &trials.log_rates_given_past,
-            Task::CoSmoothing | Task::IntraRegion | Task::InterRegion => &trials.log_rates_given_latents,
+        let state = match task.predicted_from() {
+            PredictedFrom::ThePast => &trials.log_rates_given_past,
+            PredictedFrom::OtherUnits => &trials.log_rates_given_latents,
         };
         let [ceiling, state_ceiling] =
             [&trials.true_log_rates, state].map(|known| known.as_deref().map(scores_of));
         let mut per_unit = vec![UnitScores::default(); trials.units];
-        for (place, unit) in scored.iter().enumerate() {
+        for (place, unit) in scored.units.iter().enumerate() {
             let [ceiling_bps, state_ceiling_bps] = [&ceiling, &state_ceiling]
                 .map(|known| known.as_ref().and_then(|(_, units)| units[place].bps));
             per_unit[*unit] = UnitScores { ceiling_bps, state_ceiling_bps, ..of_scored[place] };
         }
-        let shown = examples(task.name(), trials, conditions, log_rates, first_bin, &per_unit);
+        let shown = examples(task.name(), trials, conditions, log_rates, scored.bins, &per_unit);
         let [ceiling, state_ceiling] = [ceiling, state_ceiling].map(|known| known.map(|(scores, _)| scores));
         (TaskResult { task: task.name().to_owned(), scores, ceiling, state_ceiling, per_unit }, shown)
     }

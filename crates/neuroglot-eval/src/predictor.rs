@@ -1,10 +1,9 @@
 //! Predictions of hidden units, regions and bins, in batches across everything that is hidden in turn.
 
-use crate::trials::Trials;
-use crate::{EvalError, Task};
-use neuroglot_data::first_forward_bin;
-use neuroglot_masks::{Prompt, Regions};
+use crate::EvalError;
+use neuroglot_masks::{Holdout, Prompt, Regions};
 use neuroglot_model::{CachedTokens, CachedTokensPart, Model, ModelError};
+use neuroglot_tasks::{Task, Trials};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
@@ -44,15 +43,16 @@ trait Predict: Sync {
     ) -> Result<(), ModelError>;
 }
 
-/// Every sequence from its counts.
-struct FromCounts<'a, F> {
+/// Every sequence under one holdout.
+struct FromCounts<'a> {
     trials: &'a Trials,
     session: usize,
     prompt: Prompt,
-    fill: F,
+    /// Of one trial.
+    holdout: &'a Holdout,
 }
 
-impl<F: Fn(&mut [f32]) + Sync> Predict for FromCounts<'_, F> {
+impl Predict for FromCounts<'_> {
     fn predict(
         &self,
         model: &mut Model,
@@ -63,8 +63,7 @@ impl<F: Fn(&mut [f32]) + Sync> Predict for FromCounts<'_, F> {
         let stride = self.trials.stride();
         let mut inputs = vec![0.0; batch.len() * stride];
         for (sequence, input) in batch.iter().zip(inputs.chunks_mut(stride)) {
-            input.copy_from_slice(&self.trials.counts[sequence.trial * stride..][..stride]);
-            (self.fill)(input);
+            self.holdout.apply(&self.trials.counts[sequence.trial * stride..][..stride], input);
         }
         model.log_rates_of(self.session, self.prompt, units, batch.len(), &inputs, log_rates)
     }
@@ -92,7 +91,9 @@ impl Predict for FromShown<'_> {
         for sequence in batch {
             let start = inputs.len();
             inputs.extend_from_slice(&self.shown[sequence.trial * stride..][..stride]);
-            hide(&mut inputs[start..], self.trials.units, sequence.units);
+            for row in inputs[start..].chunks_mut(self.trials.units) {
+                sequence.units.iter().for_each(|unit| row[*unit] = 0.0);
+            }
         }
         model.log_rates_of(self.session, self.prompt, units, batch.len(), &inputs, log_rates)
     }
@@ -239,18 +240,19 @@ impl Predictor<'_> {
         })
     }
 
-    /// Runs every trial once for one case, predicting some units, and writes them to `predicted`, `[trial, bin, unit]`.
+    /// Runs every trial once under a holdout of one trial, predicting some units, and writes them to `predicted`,
+    /// `[trial, bin, unit]`.
     pub(crate) fn run_trials(
         &mut self,
         trials: &Trials,
         units: &[usize],
         prompt: Prompt,
-        fill: impl Fn(&mut [f32]) + Sync,
+        holdout: &Holdout,
         predicted: &mut [f32],
     ) -> Result<(), EvalError> {
         let sequences: Vec<Sequence<'_>> = (0..trials.len()).map(|trial| Sequence { trial, units }).collect();
         let take = |sequence: &Sequence<'_>, log_rates: &[f32]| put(trials, sequence, log_rates, predicted);
-        let predict = FromCounts { trials, session: self.session, prompt, fill };
+        let predict = FromCounts { trials, session: self.session, prompt, holdout };
         self.run(trials.bins, &sequences, &predict, take)
     }
 
@@ -262,13 +264,14 @@ impl Predictor<'_> {
     ) -> Result<Vec<f32>, EvalError> {
         let mut predicted = vec![0.0; trials.counts.len()];
         let all: Vec<usize> = (0..trials.units).collect();
-        self.run_trials(trials, &all, prompt, |_| (), &mut predicted)?;
+        let nothing = Holdout::nothing(1, trials.bins, trials.units);
+        self.run_trials(trials, &all, prompt, &nothing, &mut predicted)?;
         Ok(predicted)
     }
 
     /// Log-rates of a task, `[trial, bin, unit]`; entries that the task does not score stay 0.
     ///
-    /// `progress(done, total)` counts what is hidden in turn.
+    /// `progress(done, total)` counts cases.
     pub(crate) fn of_task(
         &mut self,
         task: Task,
@@ -278,46 +281,33 @@ impl Predictor<'_> {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Vec<f32>, EvalError> {
         let mut predicted = vec![0.0; trials.counts.len()];
-        let units = trials.units;
-        match task {
-            Task::CoSmoothing => {
-                let all: Vec<usize> = (0..units).collect();
-                self.each_unit(trials, &all, prompt, |_| false, &mut predicted, progress)?;
+        let groups = task.cases(regions, trials.bins);
+        let total = groups.iter().map(|group| group.count()).sum();
+        let mut before = 0;
+        for group in &groups {
+            if let Some(units) = group.turns() {
+                let mut of_group = |done: usize| progress(before + done, total);
+                self.each_unit(trials, units, prompt, group.shared(), &mut predicted, &mut of_group)?;
+                before += units.len();
+                continue;
             }
-            Task::IntraRegion => {
-                let total = (0..units).filter(|unit| regions.of_unit(*unit).is_some()).count();
-                let mut before = 0;
-                for region in 0..regions.names().len() {
-                    let inside = regions.units_of(region);
-                    let outside = |unit: usize| regions.of_unit(unit) != Some(region);
-                    let mut of_region = |done: usize, _: usize| progress(before + done, total);
-                    self.each_unit(trials, &inside, prompt, outside, &mut predicted, &mut of_region)?;
-                    before += inside.len();
+            for case in group.cases() {
+                let mut of_case = vec![0.0; predicted.len()];
+                self.run_trials(trials, &case.units_scored(), prompt, &case, &mut of_case)?;
+                let scored = case.scored().iter().cycle();
+                for ((predicted, log_rate), scored) in predicted.iter_mut().zip(of_case).zip(scored) {
+                    if *scored {
+                        *predicted = log_rate;
+                    }
                 }
-            }
-            Task::InterRegion => {
-                let count = regions.names().len();
-                for region in 0..count {
-                    let inside = regions.units_of(region);
-                    let fill = |input: &mut [f32]| hide(input, units, &inside);
-                    self.run_trials(trials, &inside, prompt, fill, &mut predicted)?;
-                    progress(region + 1, count);
-                }
-            }
-            Task::Forward => {
-                let all: Vec<usize> = (0..units).collect();
-                let first = first_forward_bin(trials.bins) * units;
-                self.run_trials(trials, &all, prompt, |input| input[first..].fill(0.0), &mut predicted)?;
-                for predicted in predicted.chunks_mut(trials.stride()) {
-                    predicted[..first].fill(0.0);
-                }
-                progress(trials.len(), trials.len());
+                before += 1;
+                progress(before, total);
             }
         }
         Ok(predicted)
     }
 
-    /// Hides each of `hidden_in_turn` by itself, and always those that `always_hidden` says.
+    /// Hides each of `hidden_in_turn` by itself, besides what is always hidden.
     ///
     /// A trial in which a unit is silent looks the same whether the unit is hidden or not: one pass without anything
     /// hidden in turn predicts all units in such trials.
@@ -326,13 +316,12 @@ impl Predictor<'_> {
         trials: &Trials,
         hidden_in_turn: &[usize],
         prompt: Prompt,
-        always_hidden: impl Fn(usize) -> bool,
+        always_hidden: &Holdout,
         predicted: &mut [f32],
-        progress: &mut dyn FnMut(usize, usize),
+        progress: &mut dyn FnMut(usize),
     ) -> Result<(), EvalError> {
         let (stride, units) = (trials.stride(), trials.units);
-        let hidden: Vec<usize> = (0..units).filter(|unit| always_hidden(*unit)).collect();
-        self.run_trials(trials, hidden_in_turn, prompt, |input| hide(input, units, &hidden), predicted)?;
+        self.run_trials(trials, hidden_in_turn, prompt, always_hidden, predicted)?;
         let mut sequences = Vec::new();
         for unit in hidden_in_turn {
             let counts = trials.counts.chunks(stride).enumerate();
@@ -344,7 +333,7 @@ impl Predictor<'_> {
         // Trial by trial, so that what is shown of a trial stays in cache.
         sequences.sort_by_key(|sequence| sequence.trial);
         let mut shown = trials.counts.clone();
-        shown.chunks_mut(stride).for_each(|input| hide(input, units, &hidden));
+        shown.chunks_mut(stride).for_each(|trial| always_hidden.hide_in(trial));
         let session = self.session;
         let predict: &dyn Predict = if self.model.caches_tokens() {
             let mut cached =
@@ -364,18 +353,11 @@ impl Predictor<'_> {
         let take = |sequence: &Sequence<'_>, log_rates: &[f32]| {
             put(trials, sequence, log_rates, predicted);
             done += 1;
-            progress(done * hidden_in_turn.len() / sequences.len(), hidden_in_turn.len());
+            progress(done * hidden_in_turn.len() / sequences.len());
         };
         self.run(trials.bins, &sequences, predict, take)?;
-        progress(hidden_in_turn.len(), hidden_in_turn.len());
+        progress(hidden_in_turn.len());
         Ok(())
-    }
-}
-
-/// Hides all bins of some units of an input `[bin, unit]`.
-fn hide(input: &mut [f32], units: usize, hidden: &[usize]) {
-    for row in input.chunks_mut(units) {
-        hidden.iter().for_each(|unit| row[*unit] = 0.0);
     }
 }
 

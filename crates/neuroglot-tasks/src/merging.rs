@@ -2,8 +2,7 @@
 
 use crate::results::{Evaluation, SessionEvaluation};
 use crate::{Task, TaskSelection, behaviour_name};
-use neuroglot_data::Session;
-use neuroglot_train::TrialFingerprint;
+use neuroglot_data::{Session, TrialFingerprint};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;

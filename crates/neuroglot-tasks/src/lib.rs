@@ -1,0 +1,33 @@
+//! Evaluation tasks, the test trials that they are scored on, and what an evaluation found.
+//!
+//! A [`Task`] (one file each, in `tasks/`) lists its cases: what is hidden of a trial, and what is scored. [`TestTrials`] and
+//! [`DecodingTarget`] score whatever predicts units or behaviour, a model or a baseline, in the same way; [`results`] is what
+//! they find.
+
+mod conditions;
+mod decoding_features;
+mod decoding_scores;
+mod decoding_target;
+mod error;
+mod examples;
+mod merging;
+mod options;
+mod progress;
+pub mod results;
+mod scoring;
+mod selection;
+mod tasks;
+mod test_trials;
+mod trials;
+
+pub use conditions::Conditions;
+pub use decoding_features::DecodingFeatures;
+pub use decoding_target::{DecodingTarget, behaviour_name};
+pub use error::TaskError;
+pub use merging::{Conflict, Planned, PlannedSession, Source, check_earlier, fingerprint, merge};
+pub use options::EvaluationOptions;
+pub use progress::{EvaluationProgress, WorkMeter};
+pub use selection::TaskSelection;
+pub use tasks::{CaseGroup, PredictedFrom, ScoredPart, Task};
+pub use test_trials::TestTrials;
+pub use trials::Trials;

@@ -170,8 +170,7 @@ fn the_page_on_recipes_runs_and_says_what_they_set() {
         &[SMALLER.as_slice(), &[("epochs = 80", "epochs = 1")]].concat(),
     );
     // Only a full-size model takes more than a moment here.
-    let small =
-        " --epochs 1 --set model.hidden=16 --set model.heads=2 --set model.channels=8 --set model.layers=1";
+    let small = " --epochs 1 --set model.hidden=16 --set model.heads=2 --set model.ndt1-stitch.channels=8 --set model.layers=1";
     let first = format!("{}{small}", commands[0].trim_end());
     run_all(&workplace, &[first, commands[1].clone()]);
     let table = std::fs::read_to_string(workplace.path("recipes/tables/recipes.md")).unwrap();

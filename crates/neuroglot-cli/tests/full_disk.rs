@@ -28,7 +28,7 @@ fn assert_recovers(workplace: &Workplace) {
 #[test]
 fn a_line_of_metrics_that_does_not_fit() {
     let workplace = Workplace::with_sessions();
-    let settings = format!("{SETTINGS} --set model.hidden=4 --set model.channels=4 --epochs 60");
+    let settings = format!("{SETTINGS} --set model.hidden=4 --set model.ndt1-stitch.channels=4 --epochs 60");
     workplace.succeed(&format!("--quiet train {SESSIONS} --out whole {settings}"));
     let len = |name: &str| std::fs::metadata(workplace.path(name)).unwrap().len();
     // Shells count in blocks of 512 bytes; some in 1024, for which there is room, too.
@@ -59,7 +59,7 @@ fn a_checkpoint_that_does_not_fit() {
         eprintln!("skipped: a small file system cannot be mounted here ({})", probe.stderr.trim());
         return;
     }
-    let settings = format!("{SETTINGS} --set model.hidden=64 --set model.channels=64 --epochs 4");
+    let settings = format!("{SETTINGS} --set model.hidden=64 --set model.ndt1-stitch.channels=64 --epochs 4");
     workplace.succeed(&format!("--quiet train {SESSIONS} --out whole {settings}"));
     let size: usize = files(&workplace.path("whole")).iter().map(|(_, bytes)| bytes.len()).sum();
     // The run holds one part in `best` and three in `last`; while it saves, three more are needed.

@@ -1,7 +1,10 @@
 //! Sizes and options of the model.
 
 use crate::layers::TransformerSettings;
-use crate::{AttentionCost, ModelError, NormKind, PatchLayout, PatchTail, SessionShape};
+use crate::networks::own_settings;
+use crate::{
+    Architecture, AttentionCost, ModelError, Ndt1Settings, Ndt2Settings, NormKind, PatchLayout, SessionShape,
+};
 use neuroglot_masks::{Prompt, Regions};
 use serde::{Deserialize, Serialize};
 
@@ -11,52 +14,12 @@ const MOST_OPERATIONS: f64 = 1e13;
 /// Most tokens of a trial, however small the model.
 const MOST_TOKENS: f64 = 65_536.0;
 
-/// How counts become tokens, and tokens log-rates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Architecture {
-    /// One token per bin, one stitcher per session.
-    #[default]
-    Ndt1Stitch,
-    /// One token per bin and patch of units, all parameters shared by the sessions.
-    Ndt2,
-}
-
-impl Architecture {
-    /// Every architecture.
-    pub const ALL: [Architecture; 2] = [Architecture::Ndt1Stitch, Architecture::Ndt2];
-
-    /// The name used in options and files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Architecture::Ndt1Stitch => "ndt1-stitch",
-            Architecture::Ndt2 => "ndt2",
-        }
-    }
-
-    /// The name as it is written in the field, for tables and pages.
-    pub fn label(self) -> &'static str {
-        match self {
-            Architecture::Ndt1Stitch => "NDT1-stitch",
-            Architecture::Ndt2 => "NDT2",
-        }
-    }
-}
-
-impl std::fmt::Display for Architecture {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// Sizes and options of a model. Defaults are the paper's.
+/// Sizes and options of a model: what all architectures have, and a table for each. Defaults are the paper's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelConfig {
     /// Kind of model.
     pub architecture: Architecture,
-    /// Width of the stitchers' output; NDT2 has no stitchers and takes no notice of it.
-    pub channels: usize,
     /// Width of the tokens.
     pub hidden: usize,
     /// Number of blocks.
@@ -75,12 +38,13 @@ pub struct ModelConfig {
     pub norm: NormKind,
     /// Units of a patch: of NDT2's tokens, and of what the `random-token` mask hides.
     pub patch: usize,
-    /// NDT2: what fills the last patch where units do not.
-    pub patch_tail: PatchTail,
-    /// NDT2: no patch holds units of two regions, and each token is told its region.
-    pub region_patches: bool,
     /// Prompts, by the schemes they announce, in the order of their rows.
     pub prompts: Vec<Prompt>,
+    /// What NDT1-stitch has besides.
+    #[serde(rename = "ndt1-stitch")]
+    pub ndt1_stitch: Ndt1Settings,
+    /// What NDT2 has besides.
+    pub ndt2: Ndt2Settings,
 }
 
 /// A prompt of a model.
@@ -96,7 +60,6 @@ impl Default for ModelConfig {
     fn default() -> Self {
         Self {
             architecture: Architecture::default(),
-            channels: 668,
             hidden: 512,
             layers: 5,
             heads: 8,
@@ -106,9 +69,9 @@ impl Default for ModelConfig {
             rope: false,
             norm: NormKind::Layer,
             patch: 128,
-            patch_tail: PatchTail::default(),
-            region_patches: false,
             prompts: Prompt::PUBLISHED.to_vec(),
+            ndt1_stitch: Ndt1Settings::default(),
+            ndt2: Ndt2Settings::default(),
         }
     }
 }
@@ -145,7 +108,7 @@ impl ModelConfig {
 
     /// How the units of a session stand in patches, from the region acronym of each.
     pub fn patch_layout(&self, acronyms: &[impl AsRef<str>]) -> PatchLayout {
-        PatchLayout::new(acronyms, self.patch, self.region_patches, self.patch_tail)
+        PatchLayout::new(acronyms, self.patch, self.ndt2.region_patches, self.ndt2.patch_tail)
     }
 
     /// Regions of the units of a session, in the patches of this model, from the region acronym of each.
@@ -159,12 +122,11 @@ impl ModelConfig {
     /// # Errors
     /// [`ModelError::TooManyBins`] says how many operations and how much memory one trial would take.
     pub fn check_bins(&self, bins: usize, sessions: &[SessionShape]) -> Result<(), ModelError> {
-        let patches = match self.architecture {
-            Architecture::Ndt1Stitch => 1,
-            Architecture::Ndt2 => {
-                let patches = sessions.iter().map(|session| self.patch_layout(&session.regions).patches());
-                patches.max().unwrap_or(1).max(1)
-            }
+        let patches = if self.architecture.has_patches() {
+            let patches = sessions.iter().map(|session| self.patch_layout(&session.regions).patches());
+            patches.max().unwrap_or(1).max(1)
+        } else {
+            1
         };
         // A bin's tokens, and those of the session and the prompt.
         let tokens = (bins as u128).saturating_mul(patches as u128).saturating_add(2);
@@ -195,8 +157,7 @@ impl ModelConfig {
         let fail = |field, value: &dyn std::fmt::Display, cure| {
             Err(ModelError::Config { field, value: value.to_string(), cure })
         };
-        let sizes = [("channels", self.channels), ("hidden", self.hidden), ("heads", self.heads)];
-        for (field, value) in sizes {
+        for (field, value) in [("hidden", self.hidden), ("heads", self.heads)] {
             if !(1..=65_536).contains(&value) {
                 return fail(field, &value, "it must lie between 1 and 65536");
             }
@@ -215,18 +176,6 @@ impl ModelConfig {
         if self.prompts.is_empty() {
             return fail("prompts", &"[]", "a model has at least one prompt");
         }
-        if self.architecture != Architecture::Ndt2 {
-            if self.region_patches {
-                return fail("region_patches", &true, "only model.architecture = \"ndt2\" has patches");
-            }
-            if self.patch_tail != PatchTail::default() {
-                return fail(
-                    "patch_tail",
-                    &self.patch_tail,
-                    "only model.architecture = \"ndt2\" has patches",
-                );
-            }
-        }
         if self.mlp > 1 << 20 {
             return fail("mlp", &self.mlp, "it must be at most 1048576 (0 means twice the hidden size)");
         }
@@ -239,6 +188,14 @@ impl ModelConfig {
         for (field, value) in [("dropout", self.dropout), ("embed_dropout", self.embed_dropout)] {
             if !(0.0..1.0).contains(&value) {
                 return fail(field, &value, "it must be at least 0 and below 1");
+            }
+        }
+        for (architecture, settings) in Architecture::ALL.into_iter().zip(own_settings(self)) {
+            if architecture == self.architecture {
+                settings.check()?;
+            } else if let Some((field, value)) = settings.changed() {
+                let cure = "model.architecture is another, which has no such setting: leave this out";
+                return fail(field, &value, cure);
             }
         }
         Ok(())

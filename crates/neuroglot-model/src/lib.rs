@@ -21,9 +21,10 @@ mod parameters;
 mod session_shape;
 mod unit_rows;
 
-pub use config::{Architecture, ModelConfig};
+pub use config::ModelConfig;
 pub use error::{AttentionCost, ModelError};
 pub use layers::{NormKind, PatchLayout, PatchTail};
 pub use model::{CachedTokens, CachedTokensPart, Model, ModelWeights, TrainingBatch, Update};
+pub use networks::{Architecture, Ndt1Settings, Ndt2Settings};
 pub use parameter_info::{ParameterInfo, Role, StitcherPart};
 pub use session_shape::SessionShape;

@@ -2,7 +2,9 @@
 
 use neuroglot_engine::CpuDevice;
 use neuroglot_masks::{Prompt, Scheme};
-use neuroglot_model::{Model, ModelConfig, ModelError, NormKind, SessionShape, TrainingBatch, Update};
+use neuroglot_model::{
+    Model, ModelConfig, ModelError, Ndt1Settings, NormKind, SessionShape, TrainingBatch, Update,
+};
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 
@@ -11,7 +13,14 @@ const BINS: usize = 9;
 const UNITS: usize = 7;
 
 fn small() -> ModelConfig {
-    ModelConfig { channels: 10, hidden: 16, layers: 2, heads: 4, mlp: 24, ..Default::default() }
+    ModelConfig {
+        hidden: 16,
+        layers: 2,
+        heads: 4,
+        mlp: 24,
+        ndt1_stitch: Ndt1Settings { channels: 10 },
+        ..Default::default()
+    }
 }
 
 /// Small models of both kinds of normalisation, with and without rotation.
@@ -215,7 +224,8 @@ fn predictions_drop_nothing() {
 #[test]
 fn training_does_not_depend_on_the_number_of_threads() {
     // Large enough that products and element-wise operations are shared among threads.
-    let config = ModelConfig { channels: 64, hidden: 64, heads: 4, mlp: 128, ..small() };
+    let config =
+        ModelConfig { ndt1_stitch: Ndt1Settings { channels: 64 }, hidden: 64, heads: 4, mlp: 128, ..small() };
     let (bins, units) = (50, 70);
     let shapes = sessions(&[("first", units), ("second", units)]);
     let batches = [14, 15].map(|seed| Trials::draw(8, bins * units, seed));
@@ -260,7 +270,12 @@ fn settings_that_make_no_model_are_named() {
         ("heads", "0", "between 1", ModelConfig { heads: 0, ..small() }),
         ("layers", "0", "between 1", ModelConfig { layers: 0, ..small() }),
         ("hidden", "0", "between 1", ModelConfig { hidden: 0, ..small() }),
-        ("channels", "0", "between 1", ModelConfig { channels: 0, ..small() }),
+        (
+            "ndt1-stitch.channels",
+            "0",
+            "between 1",
+            ModelConfig { ndt1_stitch: Ndt1Settings { channels: 0 }, ..small() },
+        ),
         ("hidden", "1099511627776", "65536", ModelConfig { hidden: huge, ..small() }),
         ("mlp", "1099511627776", "1048576", ModelConfig { mlp: huge, ..small() }),
         ("dropout", "1", "below 1", ModelConfig { dropout: 1.0, ..small() }),

@@ -4,7 +4,8 @@
 use neuroglot_engine::CpuDevice;
 use neuroglot_masks::{Prompt, Scheme};
 use neuroglot_model::{
-    Architecture, Model, ModelConfig, NormKind, PatchTail, SessionShape, TrainingBatch, Update,
+    Architecture, Model, ModelConfig, Ndt1Settings, Ndt2Settings, NormKind, PatchTail, SessionShape,
+    TrainingBatch, Update,
 };
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -24,12 +25,22 @@ fn small() -> ModelConfig {
     }
 }
 
+/// A small model whose patches hold units of one region.
+fn by_region() -> ModelConfig {
+    ModelConfig { ndt2: Ndt2Settings { region_patches: true, ..Default::default() }, ..small() }
+}
+
+/// Settings of padded patches.
+fn padded() -> Ndt2Settings {
+    Ndt2Settings { patch_tail: PatchTail::Padding, ..Default::default() }
+}
+
 /// Small models with every option.
 fn variants() -> Vec<ModelConfig> {
     vec![
         small(),
-        ModelConfig { patch_tail: PatchTail::Padding, norm: NormKind::Scale, ..small() },
-        ModelConfig { region_patches: true, ..small() },
+        ModelConfig { ndt2: padded(), norm: NormKind::Scale, ..small() },
+        by_region(),
         ModelConfig { rope: true, ..small() },
     ]
 }
@@ -156,7 +167,7 @@ fn sessions_share_all_but_a_row_of_the_session_embedding() {
 
 #[test]
 fn patches_of_a_region_share_its_embedding_in_every_session() {
-    let config = ModelConfig { region_patches: true, ..small() };
+    let config = by_region();
     let mut model = build(&config, 1, 6);
     let inputs = [0, 1, 2].map(|session| counts(BINS * units(&model, session), 7));
     let with_zeros_for = |model: &mut Model, acronym: &str| {
@@ -237,7 +248,7 @@ fn the_loss_counts_every_target_once_and_nothing_that_fills_a_patch() {
 
 #[test]
 fn what_no_session_in_the_batch_uses_has_no_gradient() {
-    let mut model = build(&ModelConfig { region_patches: true, ..small() }, 1, 10);
+    let mut model = build(&by_region(), 1, 10);
     model.loss_and_gradients(&Trials::draw(0, 2, 11).batch(None)).unwrap();
     let is_used = |model: &Model, name: &str| {
         let gradient = model.read_gradient(parameter(model, name));
@@ -297,7 +308,7 @@ fn gradients_are_those_of_the_loss() {
 
 #[test]
 fn training_does_not_depend_on_the_number_of_threads() {
-    let config = ModelConfig { hidden: 64, mlp: 128, region_patches: true, ..small() };
+    let config = ModelConfig { hidden: 64, mlp: 128, ..by_region() };
     let mut models = [1, 3].map(|threads| build(&config, threads, 16));
     let start = all_parameters(&models[0]);
     for (step, session) in [0, 1, 0, 2].into_iter().enumerate() {
@@ -318,7 +329,7 @@ fn training_does_not_depend_on_the_number_of_threads() {
 
 #[test]
 fn a_seed_chooses_the_parameters_and_the_dropout() {
-    let models = [8, 8, 9].map(|seed| build(&ModelConfig { region_patches: true, ..small() }, 1, seed));
+    let models = [8, 8, 9].map(|seed| build(&by_region(), 1, seed));
     let [one, same, other] = models.each_ref().map(all_parameters);
     assert_eq!(one, same);
     for (index, info) in models[0].parameters().iter().enumerate() {
@@ -355,7 +366,7 @@ fn log_rates_of_some_units_are_those_among_all() {
 
 #[test]
 fn new_weights_are_used_at_once() {
-    let mut model = build(&ModelConfig { region_patches: true, ..small() }, 1, 5);
+    let mut model = build(&by_region(), 1, 5);
     let inputs = counts(BINS * units(&model, 0), 1);
     let names =
         ["embed_spikes.weight", "embed_space_pos.0.weight", "embed_time_pos.1.bias", "embed_region.0.PO"];
@@ -402,7 +413,7 @@ fn rates_start_at_the_mean_of_the_units_at_each_place_of_a_patch() {
 
 #[test]
 fn the_number_of_parameters_is_known_without_building() {
-    let stitched = ModelConfig { architecture: Architecture::Ndt1Stitch, region_patches: false, ..small() };
+    let stitched = ModelConfig { architecture: Architecture::Ndt1Stitch, ..small() };
     for config in variants().into_iter().chain([stitched]) {
         let model = build(&config, 1, 0);
         let values: usize = model.parameters().iter().map(|info| info.values()).sum();
@@ -416,8 +427,20 @@ fn settings_that_make_no_model_are_named() {
     let cases = [
         ("patch", "0", "between 1 and 4096", ModelConfig { patch: 0, ..small() }),
         ("patch", "4097", "between 1 and 4096", ModelConfig { patch: 4097, ..small() }),
-        ("region_patches", "true", "ndt2", ModelConfig { region_patches: true, ..stitched.clone() }),
-        ("patch_tail", "padding", "ndt2", ModelConfig { patch_tail: PatchTail::Padding, ..stitched }),
+        // What belongs to another architecture would have no effect.
+        (
+            "ndt2.region_patches",
+            "true",
+            "has no such setting",
+            ModelConfig { ndt2: by_region().ndt2, ..stitched.clone() },
+        ),
+        ("ndt2.patch_tail", "padding", "has no such setting", ModelConfig { ndt2: padded(), ..stitched }),
+        (
+            "ndt1-stitch.channels",
+            "12",
+            "has no such setting",
+            ModelConfig { ndt1_stitch: Ndt1Settings { channels: 12 }, ..small() },
+        ),
     ];
     for (field, value, cure, config) in cases {
         let message = config.check().unwrap_err().to_string();

@@ -1,7 +1,7 @@
 //! The patches that a model's settings make of a session, which the `random-token` scheme hides.
 
 use neuroglot_masks::Regions;
-use neuroglot_model::ModelConfig;
+use neuroglot_model::{Architecture, ModelConfig, Ndt2Settings};
 
 #[test]
 fn patches_are_cut_in_order_or_by_region() {
@@ -10,7 +10,12 @@ fn patches_are_cut_in_order_or_by_region() {
         sizes.iter().flat_map(|(name, units)| std::iter::repeat_n(*name, *units)).collect();
     // 60 units in patches of 5; by region CA1 takes 5 of them, PO 3, root 2, DG 2, LP 2 and VISa 1.
     for (region_patches, patches) in [(false, 12), (true, 15)] {
-        let config = ModelConfig { patch: 5, region_patches, ..ModelConfig::default() };
+        let config = ModelConfig {
+            architecture: Architecture::Ndt2,
+            patch: 5,
+            ndt2: Ndt2Settings { region_patches, ..Ndt2Settings::default() },
+            ..ModelConfig::default()
+        };
         let regions = config.regions(&acronyms);
         let mut first_units = vec![None; patches];
         for (unit, patch) in regions.patch_of_unit().iter().enumerate() {

@@ -243,7 +243,7 @@ fn settings(
 ) -> Result<RunConfig, StudyError> {
     recipe
         .map_or_else(|| Ok(RunConfig::default()), StudyRecipe::defaults)
-        .and_then(|defaults| defaults.layered(tables, own))
+        .and_then(|defaults| defaults.layered(tables, own, &file.models))
         .map_err(|error| file.wrong(error.to_string()))
 }
 

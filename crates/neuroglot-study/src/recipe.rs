@@ -28,7 +28,7 @@ impl StudyRecipe {
     /// # Errors
     /// As [`RunConfig::layered`].
     pub(crate) fn defaults(&self) -> Result<RunConfig, TrainError> {
-        self.from.map_or_else(RunConfig::default, Recipe::defaults).layered(&[&self.settings], &[])
+        self.from.map_or_else(RunConfig::default, Recipe::defaults).layered(&[&self.settings], &[], &[])
     }
 }
 
@@ -84,7 +84,7 @@ mod tests {
         expected.model.rope = true;
         assert_eq!((rates.name.as_str(), rates.defaults().unwrap()), ("rates", expected));
         let own = read("{ name = 'own', mask.ratio = 0.4 }").unwrap();
-        let expected = RunConfig::default().layered(&[], &["mask.ratio=0.4".to_owned()]).unwrap();
+        let expected = RunConfig::default().layered(&[], &["mask.ratio=0.4".to_owned()], &[]).unwrap();
         assert_eq!(own[0].defaults().unwrap(), expected);
     }
 

@@ -3,7 +3,7 @@
 use crate::{OneCycle, Purpose, TrainError, stream};
 use neuroglot_engine::Device;
 use neuroglot_masks::{Prompt, Regions, Scheme};
-use neuroglot_model::{Model, ModelConfig, SessionShape, TrainingBatch, Update};
+use neuroglot_model::{Architecture, Model, ModelConfig, SessionShape, TrainingBatch, Update};
 use rand::RngExt;
 use serde::Serialize;
 use std::time::Instant;
@@ -48,15 +48,20 @@ pub struct BenchmarkTimes {
 }
 
 impl Benchmark {
-    /// The paper's model on batches of 16 trials of 100 bins and 300 units.
-    pub fn paper() -> Self {
-        Self { model: ModelConfig::default(), batch: 16, bins: 100, units: 300, repetitions: 8 }
+    /// A model of the paper's size on batches of 16 trials of 100 bins and 300 units.
+    pub fn paper(architecture: Architecture) -> Self {
+        let model = ModelConfig { architecture, ..ModelConfig::default() };
+        Self { model, batch: 16, bins: 100, units: 300, repetitions: 8 }
     }
 
-    /// The small model of `examples/small.toml` on the same batches.
-    pub fn small() -> Self {
-        let model = ModelConfig { hidden: 128, layers: 4, heads: 4, channels: 256, ..ModelConfig::default() };
-        Self { model, repetitions: 24, ..Self::paper() }
+    /// A model of the size of `examples/small.toml` on the same batches.
+    pub fn small(architecture: Architecture) -> Self {
+        let paper = Self::paper(architecture);
+        let mut model = ModelConfig { hidden: 128, layers: 4, heads: 4, ..paper.model };
+        if architecture.has_stitchers() {
+            model.ndt1_stitch.channels = 256;
+        }
+        Self { model, repetitions: 24, ..paper }
     }
 
     /// Times everything on a device: about 0.1 spikes per entry, 30 % of the units hidden, three untimed repetitions
@@ -175,7 +180,7 @@ mod tests {
 
     #[test]
     fn times_are_ordered_and_made_up_counts_have_their_mean() {
-        let model = ModelConfig { hidden: 8, layers: 1, heads: 2, channels: 4, ..ModelConfig::default() };
+        let model = ModelConfig { hidden: 8, layers: 1, heads: 2, ..ModelConfig::default() };
         let benchmark = Benchmark { model, batch: 2, bins: 5, units: 7, repetitions: 5 };
         let device = || Box::new(CpuDevice::new(1).unwrap());
         let times = benchmark.run(device(), device()).unwrap();

@@ -1,6 +1,9 @@
 //! Saving and loading a model: `model.safetensors` with published parameter names, and `config.json`.
 
-use crate::{DataConfig, InitConfig, MaskConfig, RunConfig, TrainConfig, TrainError, TrialRecord, checksum};
+use crate::{
+    DataConfig, InitConfig, MaskConfig, RunConfig, TrainConfig, TrainError, TrialRecord, checksum,
+    earlier_settings,
+};
 use neuroglot_data::Session;
 use neuroglot_engine::Device;
 use neuroglot_files::{RESULTS, replace_file};
@@ -25,6 +28,7 @@ pub struct CheckpointConfig {
     /// Version of neuroglot that wrote it.
     pub version: String,
     /// Kind, sizes and options.
+    #[serde(deserialize_with = "earlier_settings::model")]
     pub model: ModelConfig,
     /// Masking it was trained with.
     pub mask: MaskConfig,
@@ -378,6 +382,7 @@ impl<'a> Tensors<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use neuroglot_model::{Architecture, Ndt1Settings, PatchTail};
 
     /// What `config.json` of a model without sessions says, changed.
     fn opened(change: impl FnOnce(&mut serde_json::Value)) -> Result<Checkpoint, String> {
@@ -408,7 +413,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("model.safetensors");
         let sessions = ["a.b", "a%2Eb"].map(|eid| SessionShape::new(eid, ["CA1"]));
-        let model = ModelConfig { channels: 1, layers: 1, ..ModelConfig::default() };
+        let model =
+            ModelConfig { hidden: 8, ndt1_stitch: Ndt1Settings { channels: 1 }, ..ModelConfig::default() };
         let infos = model.parameters(4, &sessions).unwrap();
         let find = |name: &str| infos.iter().find(|info| info.name == name).unwrap();
         let input = |eid: &str| format!("encoder.stitcher.stitcher_dict.{eid}.weight");
@@ -447,6 +453,30 @@ mod tests {
             json["architecture"] = "ndt1-stitch".into();
         });
         assert_eq!(old.unwrap().config.model, ModelConfig::default());
+    }
+
+    #[test]
+    fn settings_of_one_architecture_may_lie_beside_those_of_all_as_in_earlier_checkpoints() {
+        let earlier = |architecture: &str| {
+            let model = opened(|json| {
+                let model = json["model"].as_object_mut().unwrap();
+                model.retain(|key, _| key != "ndt1-stitch" && key != "ndt2");
+                model.extend([
+                    ("architecture".to_owned(), architecture.into()),
+                    ("channels".to_owned(), 12.into()),
+                    ("patch_tail".to_owned(), "padding".into()),
+                    ("region_patches".to_owned(), true.into()),
+                ]);
+            });
+            model.unwrap().config.model
+        };
+        // Those of the other architecture had no effect.
+        let ndt1 = ModelConfig { ndt1_stitch: Ndt1Settings { channels: 12 }, ..ModelConfig::default() };
+        assert_eq!(earlier("ndt1-stitch"), ndt1);
+        let ndt2 = earlier("ndt2");
+        assert_eq!((ndt2.architecture, &ndt2.ndt1_stitch), (Architecture::Ndt2, &Ndt1Settings::default()));
+        assert_eq!((ndt2.ndt2.patch_tail, ndt2.ndt2.region_patches), (PatchTail::Padding, true));
+        ndt2.check().unwrap();
     }
 
     #[test]

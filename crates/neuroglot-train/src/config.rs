@@ -1,6 +1,6 @@
 //! Every setting of a run, with the published values as defaults.
 
-use crate::TrainError;
+use crate::{TrainError, earlier_settings};
 use neuroglot_data::Filter;
 use neuroglot_masks::{Prompt, Scheme};
 use neuroglot_model::ModelConfig;
@@ -13,6 +13,7 @@ pub struct RunConfig {
     /// Seed of every random stream.
     pub seed: u64,
     /// Sizes and options of the model.
+    #[serde(deserialize_with = "earlier_settings::model")]
     pub model: ModelConfig,
     /// Optimisation.
     pub train: TrainConfig,

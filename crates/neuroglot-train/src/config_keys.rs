@@ -1,6 +1,9 @@
 //! Settings as `KEY=VALUE` and as TOML files, with the nearest key named when one is unknown.
 
+use crate::earlier_settings::key_of_today;
 use crate::{RunConfig, TrainError};
+use neuroglot_model::{Architecture, ModelConfig};
+use std::collections::BTreeSet;
 use std::path::Path;
 use toml::{Table, Value};
 
@@ -28,12 +31,21 @@ impl RunConfig {
     ///
     /// # Errors
     /// [`TrainError::Setting`] or [`TrainError::Model`] name the key.
-    pub fn layered(&self, tables: &[&Table], settings: &[String]) -> Result<Self, TrainError> {
+    ///
+    /// Where the tables are for models of several architectures, those of `architectures`, the settings that only others
+    /// of them have are left out.
+    pub fn layered(
+        &self,
+        tables: &[&Table],
+        settings: &[String],
+        architectures: &[Architecture],
+    ) -> Result<Self, TrainError> {
         let mut layers = Layers::over(self);
         for table in tables {
             layers.change(table)?;
         }
         layers.set_all(settings)?;
+        layers.leave_out_settings_of(architectures);
         layers.finish()
     }
 
@@ -69,11 +81,16 @@ impl RunConfig {
 }
 
 /// Settings that change each other in turn.
-struct Layers(Table);
+struct Layers {
+    settings: Table,
+    /// Settings of one architecture that a file has as earlier ones do: beside those of all.
+    earlier: BTreeSet<String>,
+}
 
 impl Layers {
     fn over(config: &RunConfig) -> Self {
-        Self(Table::try_from(config).expect("settings are TOML"))
+        let settings = Table::try_from(config).expect("settings are TOML");
+        Self { settings, earlier: BTreeSet::new() }
     }
 
     fn change_by_file(&mut self, file: Option<&Path>) -> Result<(), TrainError> {
@@ -86,7 +103,12 @@ impl Layers {
     }
 
     fn change(&mut self, changes: &Table) -> Result<(), TrainError> {
-        leaves(changes).into_iter().try_for_each(|(key, value)| set(&mut self.0, &key, value))
+        for (key, value) in leaves(changes) {
+            let today = key_of_today(&key);
+            self.earlier.extend(today.clone());
+            set(&mut self.settings, &today.unwrap_or(key), value)?;
+        }
+        Ok(())
     }
 
     fn set(&mut self, setting: &str) -> Result<(), TrainError> {
@@ -94,15 +116,39 @@ impl Layers {
             let problem = "a setting is written KEY=VALUE, such as train.batch=32".to_owned();
             return Err(TrainError::Setting { key: setting.to_owned(), problem });
         };
-        set(&mut self.0, key.trim(), parse_value(value.trim()))
+        let key = key_of_today(key.trim()).unwrap_or(key.trim().to_owned());
+        self.earlier.remove(&key);
+        set(&mut self.settings, &key, parse_value(value.trim()))
     }
 
     fn set_all(&mut self, settings: &[String]) -> Result<(), TrainError> {
         settings.iter().try_for_each(|setting| self.set(setting))
     }
 
-    fn finish(self) -> Result<RunConfig, TrainError> {
-        let config: RunConfig = self.0.try_into().map_err(|error: toml::de::Error| {
+    /// Leaves out what only architectures have that are not chosen: settings of some of them, and of earlier files all.
+    fn leave_out_settings_of(&mut self, architectures: &[Architecture]) {
+        let defaults = Table::try_from(ModelConfig::default()).expect("the defaults are TOML");
+        let Some(Value::Table(model)) = self.settings.get_mut("model") else { return };
+        let chosen = model.get("architecture").and_then(Value::as_str).unwrap_or_default().to_owned();
+        for other in Architecture::ALL.into_iter().filter(|other| other.name() != chosen) {
+            let (Some(Value::Table(own)), Some(Value::Table(defaults))) =
+                (model.get_mut(other.name()), defaults.get(other.name()))
+            else {
+                continue;
+            };
+            for (name, value) in own {
+                let is_left_out =
+                    architectures.contains(&other) || self.earlier.contains(&format!("model.{other}.{name}"));
+                if let Some(default) = defaults.get(name).filter(|_| is_left_out) {
+                    *value = default.clone();
+                }
+            }
+        }
+    }
+
+    fn finish(mut self) -> Result<RunConfig, TrainError> {
+        self.leave_out_settings_of(&[]);
+        let config: RunConfig = self.settings.try_into().map_err(|error: toml::de::Error| {
             let problem = one_line(&error);
             TrainError::Setting { key: "configuration".to_owned(), problem }
         })?;
@@ -288,6 +334,63 @@ mod tests {
         assert!(
             architecture.starts_with("setting model.architecture: ") && architecture.contains("ndt1-stitch")
         );
+    }
+
+    #[test]
+    fn a_setting_of_another_architecture_is_named() {
+        let setting = "model.ndt1-stitch.channels=12";
+        let error = load(&["model.architecture=ndt2", setting]).unwrap_err();
+        assert!(
+            error.contains("model.ndt1-stitch.channels = 12: ") && error.contains("has no such setting"),
+            "{error}"
+        );
+        // By its earlier name too.
+        let earlier = ["model.channels=12", "model.architecture=ndt2"];
+        assert_eq!(load(&earlier).unwrap_err(), error);
+        assert_eq!(load(&["model.channels=12"]), load(&[setting]));
+        assert!(
+            load(&["model.region_patches=true"]).unwrap_err().contains("model.ndt2.region_patches = true: ")
+        );
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let text = "[model]\narchitecture = 'ndt2'\n[model.ndt1-stitch]\nchannels = 12\n";
+        std::fs::write(file.path(), text).unwrap();
+        assert!(RunConfig::load(Some(file.path()), &[]).unwrap_err().to_string().contains(&error));
+    }
+
+    #[test]
+    fn earlier_files_have_settings_of_one_architecture_beside_those_of_all() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let load = |architecture: &str, settings: &[&str]| {
+            let text =
+                format!("[model]\narchitecture = '{architecture}'\nchannels = 12\nregion_patches = true\n");
+            std::fs::write(file.path(), text).unwrap();
+            let settings: Vec<String> = settings.iter().map(|s| s.to_string()).collect();
+            RunConfig::load(Some(file.path()), &settings).map(|config| config.model)
+        };
+        let default = ModelConfig::default();
+        let ndt1 = load("ndt1-stitch", &[]).unwrap();
+        assert_eq!((ndt1.ndt1_stitch.channels, &ndt1.ndt2), (12, &default.ndt2));
+        let ndt2 = load("ndt2", &[]).unwrap();
+        assert_eq!((&ndt2.ndt1_stitch, ndt2.ndt2.region_patches), (&default.ndt1_stitch, true));
+        // What is asked for besides must have an effect.
+        load("ndt2", &["model.channels=24"]).unwrap_err();
+    }
+
+    #[test]
+    fn tables_for_several_architectures_hold_settings_of_each() {
+        let table: Table =
+            "[model.ndt1-stitch]\nchannels = 12\n[model.ndt2]\nregion_patches = true".parse().unwrap();
+        let model = |architecture: Architecture, architectures: &[Architecture]| {
+            let own = [format!("model.architecture={architecture}")];
+            RunConfig::default().layered(&[&table], &own, architectures).map(|config| config.model)
+        };
+        let ndt1 = model(Architecture::Ndt1Stitch, &Architecture::ALL).unwrap();
+        assert_eq!((ndt1.ndt1_stitch.channels, ndt1.ndt2.region_patches), (12, false));
+        let ndt2 = model(Architecture::Ndt2, &Architecture::ALL).unwrap();
+        assert_eq!((ndt2.ndt1_stitch.channels, ndt2.ndt2.region_patches), (668, true));
+        // Where no model is an NDT1, its settings have no effect.
+        let error = model(Architecture::Ndt2, &[Architecture::Ndt2]).unwrap_err().to_string();
+        assert!(error.contains("model.ndt1-stitch.channels"), "{error}");
     }
 
     #[test]

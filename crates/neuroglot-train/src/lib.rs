@@ -12,6 +12,7 @@ mod checksum;
 mod config;
 mod config_keys;
 mod course;
+mod earlier_settings;
 mod error;
 mod import;
 mod late_losses;

@@ -54,19 +54,21 @@ pub fn compare_steps(
 }
 
 fn small_model(architecture: Architecture, device: Box<dyn Device>) -> Result<Model, TrainError> {
-    let config = ModelConfig {
+    let mut config = ModelConfig {
         architecture,
         // Each region takes a patch that its units do not fill.
         patch: 16,
-        region_patches: architecture == Architecture::Ndt2,
         hidden: 64,
         layers: 2,
         heads: 2,
-        channels: 24,
         dropout: 0.2,
         embed_dropout: 0.2,
         ..ModelConfig::default()
     };
+    match architecture {
+        Architecture::Ndt1Stitch => config.ndt1_stitch.channels = 24,
+        Architecture::Ndt2 => config.ndt2.region_patches = true,
+    }
     let session = SessionShape::new("check", acronyms());
     let mut rng = stream(0, Purpose::Initialisation, 0, 0);
     Ok(config.init(BINS, &[session], true, device, &mut rng)?)

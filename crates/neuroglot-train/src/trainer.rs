@@ -576,7 +576,7 @@ mod tests {
         };
         let sessions = simulator.simulate()?;
         let learning_rate = format!("train.learning_rate={learning_rate}");
-        let small = ["model.hidden=8", "model.layers=1", "model.heads=2", "model.channels=4"];
+        let small = ["model.hidden=8", "model.layers=1", "model.heads=2", "model.ndt1-stitch.channels=4"];
         let settings = ["train.batch=1", "train.epochs=3", "train.validate_every=1", &learning_rate];
         let settings: Vec<String> = small.iter().chain(&settings).map(|text| text.to_string()).collect();
         let config = RunConfig::load(None, &settings)?;

@@ -29,7 +29,8 @@ const TRAINING: [&str; 6] = [
     "train.checkpoint_seconds=0",
     "data.min_rate=0",
 ];
-const MODEL: [&str; 4] = ["model.hidden=16", "model.layers=2", "model.heads=2", "model.channels=12"];
+const MODEL: [&str; 4] =
+    ["model.hidden=16", "model.layers=2", "model.heads=2", "model.ndt1-stitch.channels=12"];
 
 fn config(settings: &[&str]) -> RunConfig {
     let settings: Vec<String> = TRAINING.iter().chain(settings).map(|s| s.to_string()).collect();
@@ -223,7 +224,7 @@ fn a_killed_fine_tuning_goes_on_to_the_bit_even_without_its_base() {
         "model.hidden=16",
         "model.layers=2",
         "model.heads=2",
-        "model.channels=12",
+        "model.ndt1-stitch.channels=12",
     ];
     let config = from_base(root.path(), &settings);
     let whole = root.path().join("whole");
@@ -317,7 +318,7 @@ fn as_many_trials_as_there_are_make_the_same_run() {
 /// Both layouts of patches: plain, and by region.
 #[test]
 fn an_ndt2_is_fine_tuned_on_sessions_of_more_patches() {
-    for by_region in ["model.region_patches=false", "model.region_patches=true"] {
+    for by_region in ["model.ndt2.region_patches=false", "model.ndt2.region_patches=true"] {
         let (root, sessions) = (tempfile::tempdir().unwrap(), sessions());
         let base = root.path().join("base");
         let settings = ["model.architecture=ndt2", "model.patch=4", by_region];

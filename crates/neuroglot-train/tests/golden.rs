@@ -3,7 +3,7 @@
 
 use neuroglot_engine::CpuDevice;
 use neuroglot_masks::{Prompt, Scheme};
-use neuroglot_model::{Architecture, Model, ModelConfig, SessionShape, TrainingBatch, Update};
+use neuroglot_model::{Architecture, Model, ModelConfig, Ndt1Settings, SessionShape, TrainingBatch, Update};
 use neuroglot_train::OneCycle;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use safetensors::{Dtype, SafeTensors};
@@ -48,7 +48,7 @@ fn model(name: &str) -> Model {
     let config = ModelConfig {
         architecture: if name == "ndt2" { Architecture::Ndt2 } else { Architecture::Ndt1Stitch },
         patch: 4,
-        channels: 12,
+        ndt1_stitch: if name == "ndt2" { Ndt1Settings::default() } else { Ndt1Settings { channels: 12 } },
         hidden: 16,
         layers: 2,
         heads: 4,
@@ -69,7 +69,7 @@ fn check(name: &str) {
     let golden = Golden(SafeTensors::deserialize(&bytes).unwrap());
     let meta: serde_json::Value = serde_json::from_slice(&meta).unwrap();
     let mut model = model(name);
-    let has_stitchers = model.config().architecture == Architecture::Ndt1Stitch;
+    let has_stitchers = model.config().architecture.has_stitchers();
     let names: Vec<String> = model.parameters().iter().map(|info| info.name.clone()).collect();
     let stored = golden.0.names().into_iter().filter_map(|name| name.strip_prefix("param.")).count();
     assert_eq!(names.len(), stored, "one parameter per published name");

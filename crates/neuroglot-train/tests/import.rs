@@ -83,7 +83,7 @@ fn files_of_pytorch_have_the_values_that_pytorch_reads_from_them() {
         assert_eq!(imported.left_out, left_out, "{name}");
         let (checkpoint, model) = best(&out);
         let config = &checkpoint.config;
-        assert_eq!((config.model.channels, config.model.hidden, config.model.mlp), (3, 4, 6));
+        assert_eq!((config.model.ndt1_stitch.channels, config.model.hidden, config.model.mlp), (3, 4, 6));
         assert_eq!((config.model.layers, config.model.heads, config.bins), (2, 2, 6));
         let expected = arrays(&file(expected));
         let key_of = [(session(4).eid().to_owned(), "4"), (session(5).eid().to_owned(), "5")];

@@ -17,7 +17,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut config = RunConfig::default();
     config.model.hidden = 64;
-    config.model.channels = 64;
+    config.model.ndt1_stitch.channels = 64;
     config.model.layers = 2;
     config.model.heads = 4;
     config.train.learning_rate = 2e-3;

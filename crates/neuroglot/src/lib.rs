@@ -33,7 +33,7 @@
 //! let simulator = SimulatorConfig { sessions: 2, units: 16, trials: 40, bins: 20, ..SimulatorConfig::default() };
 //! let sessions = simulator.simulate()?;
 //!
-//! let settings = ["model.hidden=32", "model.channels=16", "model.layers=1", "train.epochs=3"];
+//! let settings = ["model.hidden=32", "model.ndt1-stitch.channels=16", "model.layers=1", "train.epochs=3"];
 //! let config = RunConfig::load(None, &settings.map(String::from))?;
 //! let root = tempfile::tempdir()?;
 //! let run = root.path().join("run");

@@ -63,17 +63,17 @@ enum Size {
 /// # Errors
 /// A device that cannot be opened, too little memory.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
+    let architecture = match arguments.model {
+        Kind::Ndt1Stitch => Architecture::Ndt1Stitch,
+        Kind::Ndt2 => Architecture::Ndt2,
+    };
     let mut benchmark = match arguments.size {
-        Size::Paper => Benchmark::paper(),
-        Size::Small => Benchmark::small(),
+        Size::Paper => Benchmark::paper(architecture),
+        Size::Small => Benchmark::small(architecture),
     };
     if let Some(repetitions) = arguments.repetitions {
         benchmark.repetitions = repetitions.into();
     }
-    benchmark.model.architecture = match arguments.model {
-        Kind::Ndt1Stitch => Architecture::Ndt1Stitch,
-        Kind::Ndt2 => Architecture::Ndt2,
-    };
     benchmark.batch = arguments.batch.into();
     if arguments.no_dropout {
         benchmark.model.dropout = 0.0;

@@ -9,7 +9,7 @@ use crate::runs::run_summary::rise_in_words;
 use crate::terminal::number::duration;
 use crate::terminal::shell::word;
 use neuroglot::data::number::counted;
-use neuroglot::model::{Architecture, ModelConfig};
+use neuroglot::model::ModelConfig;
 use neuroglot::report::{Curve, Report, RunSection};
 use neuroglot::tasks::results::Evaluation;
 use neuroglot::train::{EpochRecord, ModelFolder, RunConfig, RunFolder, RunInfo, late_rise};
@@ -160,9 +160,10 @@ fn facts(config: &RunConfig, info: &RunInfo, records: &[EpochRecord]) -> Vec<(St
 
 /// Kind and size of a model.
 fn in_words(model: &ModelConfig) -> String {
-    let patches = match model.architecture {
-        Architecture::Ndt1Stitch => String::new(),
-        Architecture::Ndt2 => format!(", patches of {}", counted(model.patch, "unit")),
+    let patches = if model.architecture.has_patches() {
+        format!(", patches of {}", counted(model.patch, "unit"))
+    } else {
+        String::new()
     };
     let (kind, blocks) = (model.architecture.label(), counted(model.layers, "block"));
     format!("{kind}, {blocks} of width {}{patches}", model.hidden)
@@ -217,6 +218,7 @@ fn without_best(records: &[EpochRecord]) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use neuroglot::model::Architecture;
     use neuroglot::train::SchemeScores;
 
     fn record(epoch: u64, scores: &[(&str, &str, f64)]) -> EpochRecord {

@@ -18,7 +18,7 @@ use std::path::Path;
 /// What is changed of the recipe: small enough for a laptop, long enough for multi-task masking to pay.
 const SETTINGS: [&str; 7] = [
     "model.hidden=64",
-    "model.channels=64",
+    "model.ndt1-stitch.channels=64",
     "model.layers=2",
     "model.heads=4",
     "model.dropout=0.1",

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use tempfile::TempDir;
 
 /// Settings of a model that trains in a moment, on sessions of [`Workplace::with_sessions`].
-pub const SMALL: &str = "--set model.hidden=16 --set model.heads=2 --set model.channels=12 --set model.layers=1 \
+pub const SMALL: &str = "--set model.hidden=16 --set model.heads=2 --set model.ndt1-stitch.channels=12 --set model.layers=1 \
                          --set train.batch=8 --set train.learning_rate=1e-3";
 
 /// A temporary folder in which commands run, so that paths in messages are relative.

@@ -5,7 +5,7 @@ use neuroglot_data::{
 };
 use neuroglot_engine::CpuDevice;
 use neuroglot_eval::{EvalError, evaluate};
-use neuroglot_model::{Architecture, Model, ModelConfig, SessionShape};
+use neuroglot_model::{Architecture, Model, ModelConfig, Ndt1Settings, Ndt2Settings, SessionShape};
 use neuroglot_tasks::results::{Evaluation, SessionEvaluation, TaskResult};
 use neuroglot_tasks::{EvaluationOptions, Task, TaskSelection};
 use neuroglot_train::{CheckpointConfig, CheckpointSession, MaskConfig, MaskPool, session_shape};
@@ -95,7 +95,13 @@ pub fn dense(session: &Session, trial: usize) -> Vec<f32> {
 ///
 /// The weights of the output are larger than initial ones, so that what is hidden makes a difference.
 pub fn model(sessions: &[Session], threads: usize) -> Model {
-    let config = ModelConfig { hidden: 16, layers: 2, heads: 2, channels: 8, ..ModelConfig::default() };
+    let config = ModelConfig {
+        hidden: 16,
+        layers: 2,
+        heads: 2,
+        ndt1_stitch: Ndt1Settings { channels: 8 },
+        ..ModelConfig::default()
+    };
     model_of(&config, sessions, threads)
 }
 
@@ -103,7 +109,8 @@ pub fn model(sessions: &[Session], threads: usize) -> Model {
 pub fn ndt2(sessions: &[Session], threads: usize, region_patches: bool) -> Model {
     let architecture = Architecture::Ndt2;
     let sizes = ModelConfig { hidden: 16, layers: 2, heads: 2, patch: 5, ..ModelConfig::default() };
-    model_of(&ModelConfig { architecture, region_patches, ..sizes }, sessions, threads)
+    let ndt2 = Ndt2Settings { region_patches, ..Ndt2Settings::default() };
+    model_of(&ModelConfig { architecture, ndt2, ..sizes }, sessions, threads)
 }
 
 fn model_of(config: &ModelConfig, sessions: &[Session], threads: usize) -> Model {

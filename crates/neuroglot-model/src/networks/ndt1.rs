@@ -3,17 +3,48 @@
 //! counts `[bin, unit]` → input stitcher → embedding of spikes → projection + positions → session token, prompt token and
 //! bins → blocks → norm → output stitcher → log-rates `[bin, unit]`.
 
+use super::OwnSettings;
 use crate::config::PromptRow;
 use crate::context::Context;
 use crate::layers::*;
 use crate::network::*;
 use crate::parameters::Layout;
 use crate::unit_rows::UnitRows;
-use crate::{ModelConfig, Role, SessionShape, StitcherPart};
+use crate::{ModelConfig, ModelError, Role, SessionShape, StitcherPart};
 use neuroglot_engine::ops::{SelectRows, Then};
 use neuroglot_engine::{Device, MemoryPlan, Slot};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+/// What NDT1-stitch has besides the settings of all architectures.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ndt1Settings {
+    /// Width of the input stitchers' output.
+    pub channels: usize,
+}
+
+impl Default for Ndt1Settings {
+    fn default() -> Self {
+        Self { channels: 668 }
+    }
+}
+
+impl OwnSettings for Ndt1Settings {
+    fn check(&self) -> Result<(), ModelError> {
+        if (1..=65_536).contains(&self.channels) {
+            return Ok(());
+        }
+        let (field, value) = ("ndt1-stitch.channels", self.channels.to_string());
+        Err(ModelError::Config { field, value, cure: "it must lie between 1 and 65536" })
+    }
+
+    fn changed(&self) -> Option<(&'static str, String)> {
+        let is_changed = *self != Self::default();
+        is_changed.then(|| ("ndt1-stitch.channels", self.channels.to_string()))
+    }
+}
 
 /// The layers.
 pub(super) struct Ndt1 {
@@ -38,7 +69,7 @@ impl Ndt1 {
         bins: usize,
         sessions: &[SessionShape],
     ) -> Self {
-        let (hidden, channels) = (config.hidden, config.channels);
+        let (hidden, channels) = (config.hidden, config.ndt1_stitch.channels);
         let spikes = SpikeEmbedding::place(layout, channels, hidden);
         let encoder = Encoder::place(layout, sessions.len(), config);
         let positions = Embedding::place(layout, "encoder.embedder.embed_pos", bins, hidden, Role::BinRows);

@@ -3,17 +3,43 @@
 //! counts `[bin, patch, place]` → embedding of spikes → projection + positions in time and space, and of regions → session
 //! token, prompt token and patches → blocks → norm → decoder → log-rates `[bin, patch, place]`.
 
+use super::OwnSettings;
 use crate::config::PromptRow;
 use crate::context::Context;
 use crate::layers::*;
 use crate::network::*;
 use crate::parameters::Layout;
 use crate::unit_rows::UnitRows;
-use crate::{ModelConfig, Role, SessionShape};
+use crate::{ModelConfig, ModelError, Role, SessionShape};
 use neuroglot_engine::ops::{PatchPositions, PatchPositionsBackward, Then};
 use neuroglot_engine::{Device, MemoryPlan, Slot};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+/// What NDT2 has besides the settings of all architectures.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ndt2Settings {
+    /// What fills the last patch where units do not.
+    pub patch_tail: PatchTail,
+    /// No patch holds units of two regions, and each token is told its region.
+    pub region_patches: bool,
+}
+
+impl OwnSettings for Ndt2Settings {
+    fn check(&self) -> Result<(), ModelError> {
+        Ok(())
+    }
+
+    fn changed(&self) -> Option<(&'static str, String)> {
+        let Self { patch_tail, region_patches } = self;
+        if *patch_tail != PatchTail::default() {
+            return Some(("ndt2.patch_tail", patch_tail.to_string()));
+        }
+        region_patches.then(|| ("ndt2.region_patches", region_patches.to_string()))
+    }
+}
 
 /// The layers.
 pub(super) struct Ndt2 {
@@ -62,6 +88,7 @@ impl Ndt2 {
         let space = normed("embed_space_pos", patches, Role::PatchRows);
         let time = normed("embed_time_pos", bins, Role::BinRows);
         let region = config
+            .ndt2
             .region_patches
             .then(|| RegionPositions::place(layout, "encoder.embedder.embed_region", &layouts, hidden));
         let decoder = Linear::place(layout, "decoder.0", hidden, size);

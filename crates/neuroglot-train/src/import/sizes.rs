@@ -4,7 +4,7 @@ use super::state_dict::StateDict;
 use super::table::SessionTable;
 use crate::TrainError;
 use neuroglot_masks::Prompt;
-use neuroglot_model::{ModelConfig, NormKind};
+use neuroglot_model::{ModelConfig, Ndt1Settings, NormKind};
 
 /// What shapes tell of a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,13 +49,13 @@ pub(super) fn sizes(state: &StateDict, table: &SessionTable) -> Result<Sizes, Tr
     let [mlp, _] = state.sizes(&layer(0, "mlp.up_proj.weight"))?;
     let norm = if state.get(&layer(0, "ln1.scale")).is_some() { NormKind::Scale } else { NormKind::Layer };
     let model = ModelConfig {
-        channels,
         hidden,
         layers,
         heads: table.heads,
         mlp,
         rope: table.rope,
         norm,
+        ndt1_stitch: Ndt1Settings { channels },
         ..ModelConfig::default()
     };
     model.check()?;

@@ -65,7 +65,7 @@ impl KnownRegion {
 
 impl KnownUnits {
     pub(super) fn of(trained: &Trained<'_>) -> Result<Self, TrainError> {
-        let (channels, hidden) = (trained.config.model.channels, trained.config.model.hidden);
+        let (channels, hidden) = (trained.config.model.ndt1_stitch.channels, trained.config.model.hidden);
         let sessions = &trained.config.sessions;
         let mut known = KnownUnits {
             channels,
@@ -200,7 +200,7 @@ mod tests {
     use super::*;
     use neuroglot_data::SimulatorConfig;
     use neuroglot_engine::CpuDevice;
-    use neuroglot_model::{ModelConfig, SessionShape};
+    use neuroglot_model::{ModelConfig, Ndt1Settings, SessionShape};
     use rand_chacha::rand_core::SeedableRng;
 
     /// Four units of two channels and two activations: two alike in CA1, one in PO, one outside the brain.
@@ -265,7 +265,13 @@ mod tests {
         };
         let session = &simulator.simulate().unwrap()[0];
         let acronyms: Vec<&str> = session.units().iter().map(|unit| unit.region.as_str()).collect();
-        let config = ModelConfig { channels: 2, hidden: 2, layers: 1, heads: 1, ..ModelConfig::default() };
+        let config = ModelConfig {
+            hidden: 2,
+            layers: 1,
+            heads: 1,
+            ndt1_stitch: Ndt1Settings { channels: 2 },
+            ..ModelConfig::default()
+        };
         let shape = SessionShape::new(session.eid(), acronyms.iter().copied());
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let device = Box::new(CpuDevice::new(1).unwrap());

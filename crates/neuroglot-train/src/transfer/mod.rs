@@ -13,7 +13,7 @@ use crate::{
 use known_units::KnownUnits;
 use neuroglot_data::Session;
 use neuroglot_masks::Regions;
-use neuroglot_model::{Architecture, Model, ModelConfig, ParameterInfo, Role};
+use neuroglot_model::{Model, ModelConfig, ParameterInfo, Role};
 use std::path::{Path, PathBuf};
 
 /// A session of the run, as its stitchers are started.
@@ -93,7 +93,7 @@ impl Base {
                     regression::fit_outputs(model, new, config)?;
                 }
             }
-        } else if config.init.output_bias == OutputBias::Rate && has_stitchers(&config.model) {
+        } else if config.init.output_bias == OutputBias::Rate && config.model.architecture.has_stitchers() {
             for new in sessions.iter().filter(|new| places[new.index].is_none()) {
                 model.set_output_bias(&[(new.index, new.log_rates.to_vec())]);
             }
@@ -177,7 +177,7 @@ impl Trained<'_> {
 /// [`TrainError::Setting`] where a setting of the model was asked for, which is to say is not the default, and is another
 /// than that model's.
 pub(crate) fn with_model_of(config: &RunConfig, model: &ModelConfig) -> Result<RunConfig, TrainError> {
-    if config.init.stitcher != StitcherStart::Random && !has_stitchers(model) {
+    if config.init.stitcher != StitcherStart::Random && !model.architecture.has_stitchers() {
         let problem = "the model of init.from has no stitchers: leave this out";
         return Err(TrainError::Setting { key: "init.stitcher".to_owned(), problem: problem.to_owned() });
     }
@@ -194,9 +194,4 @@ pub(crate) fn with_model_of(config: &RunConfig, model: &ModelConfig) -> Result<R
         }
     }
     Ok(settled)
-}
-
-/// Whether a model has parameters of its own for each session, besides the tokens.
-fn has_stitchers(model: &ModelConfig) -> bool {
-    model.architecture == Architecture::Ndt1Stitch
 }

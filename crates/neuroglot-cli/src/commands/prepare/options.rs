@@ -1,94 +1,23 @@
-//! `neuroglot prepare`
+//! The options of `neuroglot prepare`, those of the command line and those of a file.
 
+use super::Arguments;
 use crate::CommandError;
 use crate::machine::share::share;
-use crate::terminal::console::{Console, one_line};
-#[cfg(feature = "network")]
-use crate::workflows::downloads::{Downloads, Remote};
-use crate::workflows::preparation_run::{Failure, Place, PreparationRun};
+use crate::terminal::console::one_line;
 use clap::Args;
 use neuroglot::data::SplitKind;
-use neuroglot::data::number::counted;
-#[cfg(feature = "network")]
-use neuroglot::fetch::{FetchError, HubRepository};
 use neuroglot::prepare::{
-    AlfOptions, Condition, FileRecord, Limits, Outcome, Preparation, PrepareOptions, SourceOptions, Species,
-    TimeUnit, TraceChoice, TraceSelection, TrialRule, UnitColumns,
+    AlfOptions, Condition, FileRecord, Limits, Preparation, PrepareOptions, SourceOptions, Species, TimeUnit,
+    TraceChoice, TraceSelection, TrialRule, UnitColumns,
 };
 use neuroglot::regions::{Annotation, Parcellation};
 use neuroglot::study::Shard;
 use serde::Deserialize;
-use serde_json::{Value, json};
-use std::path::{Path, PathBuf};
-
-/// Make sessions of recordings: cut trials, count spikes, name regions
-///
-/// A SOURCE is a session folder of the International Brain Laboratory (ALF), an NWB file (.nwb), an HDF5 file of
-/// temporaldata or brainsets (.h5), a file that describes plain arrays (.toml), a session that is aligned already, or the
-/// s3:// address of such a file. --dandi and --hub name dandisets and data sets of the Hugging Face hub.
-///
-/// Each recording becomes a folder <eid>_aligned. provenance.json in it says what it was made of, and why each trial and
-/// unit that is missing was left out. What is done is not made again. A source that fails does not stop the others; the
-/// failures are listed at the end.
-///
-/// Window, bins and split are those of the MtM paper unless an option says otherwise, and so are the trials of IBL
-/// sessions.
-#[derive(Debug, Args)]
-#[command(
-    after_help = "Options may also stand in a file for --config, with a table [prepare] and tables [reading.alf], \
-                  [reading.nwb] and [reading.temporaldata]; docs/preparing.md lists its keys. Options of the command line \
-                  go before it.\n\n\
-                  Example:\n  \
-                  neuroglot prepare ONE/lab/Subjects/NG_001/2024-03-01/001 --out sessions\n  \
-                  neuroglot prepare recording.nwb --out sessions --align stim_on_time --condition choice=response\n  \
-                  neuroglot prepare --dandi 000017 --path 'sub-Cori/*' --out sessions --align visual_stimulus_time\n  \
-                  neuroglot prepare --sources sessions.txt --out sessions --window -0.2,0.8 --align firstMovement_times"
-)]
-pub struct Arguments {
-    /// Files, folders or s3:// addresses
-    #[arg(value_name = "SOURCE")]
-    sources: Vec<String>,
-    /// Folder for the sessions
-    #[arg(long, value_name = "DIR")]
-    out: PathBuf,
-    /// A file with a further source on each line
-    #[arg(long = "sources", value_name = "FILE")]
-    list: Option<PathBuf>,
-    /// Options from a file
-    #[arg(long, value_name = "FILE.toml")]
-    config: Option<PathBuf>,
-    /// Identifier of the session, where there is one source [default: that of the source]
-    #[arg(long, value_name = "EID")]
-    eid: Option<String>,
-    /// Replace sessions that were made otherwise
-    #[arg(long)]
-    overwrite: bool,
-    /// Print JSON instead: the provenance of each session, and the failures
-    #[arg(long)]
-    json: bool,
-    /// How trials are cut.
-    #[command(flatten)]
-    cut: CutOptions,
-    /// What units are taken, and how their regions are named.
-    #[command(flatten)]
-    units: UnitOptions,
-    /// What is read of IBL session folders.
-    #[command(flatten)]
-    alf: AlfArguments,
-    /// What is read of HDF5 files.
-    #[command(flatten)]
-    hdf5: Hdf5Arguments,
-    /// What is downloaded.
-    #[command(flatten)]
-    remote: RemoteArguments,
-    /// How many at a time.
-    #[command(flatten)]
-    many: ManyOptions,
-}
+use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Trials")]
-struct CutOptions {
+pub(super) struct CutOptions {
     /// Width of a bin, s [default: 0.02]
     #[arg(long = "bin", value_name = "SECONDS")]
     bin_seconds: Option<f64>,
@@ -170,7 +99,7 @@ impl std::str::FromStr for SplitArgument {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Units")]
-struct UnitOptions {
+pub(super) struct UnitOptions {
     /// Parcellation that regions are named by: beryl, cosmos, swanson or allen [default: beryl]
     #[arg(long = "regions", value_name = "PARCELLATION")]
     parcellation: Option<Parcellation>,
@@ -198,7 +127,7 @@ struct UnitOptions {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "IBL session folders")]
-struct AlfArguments {
+pub(super) struct AlfArguments {
     /// Take no newer revision of data sets than this, such as 2024-05-06 [default: the newest]
     #[arg(long, value_name = "REVISION")]
     revision: Option<String>,
@@ -212,7 +141,7 @@ struct AlfArguments {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "NWB and temporaldata files")]
-struct Hdf5Arguments {
+pub(super) struct Hdf5Arguments {
     /// Table of intervals whose rows are the trials [default: trials]
     #[arg(long, value_name = "NAME")]
     intervals: Option<String>,
@@ -254,24 +183,24 @@ struct Hdf5Arguments {
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Downloads")]
-struct RemoteArguments {
+pub(super) struct RemoteArguments {
     /// A dandiset of the DANDI archive, such as 000017 or 000017/0.220126.1855
     #[arg(long, value_name = "ID[/VERSION]")]
-    dandi: Option<String>,
+    pub(super) dandi: Option<String>,
     /// A data set of the Hugging Face hub, with a revision if need be; may be given several times
     #[arg(long, value_name = "OWNER/NAME[@REVISION]")]
-    hub: Vec<String>,
+    pub(super) hub: Vec<String>,
     /// Which files of a dandiset or bucket, or sessions of a data set [default: all; *.nwb of a dandiset]
     #[arg(long, value_name = "GLOB")]
-    path: Option<String>,
+    pub(super) path: Option<String>,
     /// Where downloads of DANDI and S3 are kept [default: OUT/downloads]
     #[arg(long, value_name = "DIR")]
-    downloads: Option<PathBuf>,
+    pub(super) downloads: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Many sessions")]
-struct ManyOptions {
+pub(super) struct ManyOptions {
     /// Sources worked on at a time [default: one per core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
@@ -294,56 +223,9 @@ struct ConfigFile {
     reading: SourceOptions,
 }
 
-/// Prepares this process's share of the sources and says what became of each.
-///
-/// # Errors
-/// Options that cannot be meant; sources that failed, after all others are done.
-pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError> {
-    let preparation = arguments.preparation()?;
-    #[cfg(feature = "network")]
-    let downloads = Downloads::new(&arguments.downloads());
-    let shard = arguments.many.shard()?;
-    #[cfg(feature = "network")]
-    let sources = arguments.places(&downloads, shard.count() > 1)?;
-    #[cfg(not(feature = "network"))]
-    let sources = arguments.places()?;
-    let mine: Vec<Place> = (sources.into_iter().enumerate())
-        .filter(|(index, _)| shard.has_index(index % shard.count()))
-        .map(|(_, source)| source)
-        .collect();
-    let preparation = PreparationRun {
-        preparation: &preparation,
-        out: &arguments.out,
-        limits: arguments.many.limits(),
-        #[cfg(feature = "network")]
-        downloads: &downloads,
-    };
-    let (outcomes, failures) = preparation.run(&mine, console);
-    if arguments.json {
-        let sessions: Vec<Value> = outcomes.iter().map(in_json).collect();
-        let failures: Vec<Value> = failures
-            .iter()
-            .map(|Failure { source, error }| json!({ "source": source, "error": error }))
-            .collect();
-        console.json(&json!({ "sessions": sessions, "failures": failures }))?;
-    } else {
-        outcomes.iter().try_for_each(|outcome| console.result(in_words(outcome)))?;
-    }
-    match failures.len() {
-        0 => Ok(()),
-        failed => {
-            let names: Vec<&str> = failures.iter().map(|failure| failure.source.as_str()).collect();
-            Err(CommandError::Failed(format!(
-                "{failed} of {} failed, as said above: {}; put right what is wrong and run the same command again",
-                counted(mine.len(), "source"),
-                names.join(", ")
-            )))
-        }
-    }
-}
-
 impl Arguments {
-    fn preparation(&self) -> Result<Preparation, CommandError> {
+    /// What is made of each source: options of the command line go before those of the file.
+    pub(super) fn preparation(&self) -> Result<Preparation, CommandError> {
         let file = match &self.config {
             None => ConfigFile::default(),
             Some(path) => {
@@ -428,87 +310,6 @@ impl Arguments {
         };
         Ok(Preparation { reading, options, annotation, overwrite: self.overwrite })
     }
-
-    fn sources(&self) -> Result<Vec<String>, CommandError> {
-        let mut sources = self.sources.clone();
-        if let Some(list) = &self.list {
-            let text = neuroglot::files::read_stream(list, neuroglot::files::SETTINGS)
-                .map_err(|error| CommandError::Usage(format!("cannot read {}: {error}", list.display())))?;
-            // Paths are relative to where the command runs, as those given to it are.
-            let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-            sources.extend(lines.map(str::to_owned));
-        }
-        let named = sources.len() + self.remote.hub.len() + usize::from(self.remote.dandi.is_some());
-        if named == 0 {
-            return Err(CommandError::Usage(
-                "no source: name files or folders, a list with --sources, or --dandi or --hub".to_owned(),
-            ));
-        }
-        Ok(sources)
-    }
-
-    /// Where downloads are kept.
-    #[cfg(feature = "network")]
-    fn downloads(&self) -> PathBuf {
-        self.remote.downloads.clone().unwrap_or_else(|| self.out.join("downloads"))
-    }
-
-    /// All sources; what archives hold is listed. One that cannot be asked is a source that fails, unless several processes
-    /// share the list: they have to see the same.
-    #[cfg(feature = "network")]
-    fn places(&self, downloads: &Downloads, is_shared: bool) -> Result<Vec<Place>, CommandError> {
-        let listed = |name: String, remotes: Result<Vec<Remote>, FetchError>| match remotes {
-            Ok(remotes) => Ok(remotes.into_iter().map(Place::There).collect()),
-            Err(error @ (FetchError::Name { .. } | FetchError::Pattern { .. })) => Err(error),
-            Err(error) if is_shared => Err(error),
-            Err(error) => Ok(vec![Place::Unlisted { name, problem: one_line(&error) }]),
-        };
-        let glob = self.remote.path.as_deref();
-        let mut places = Vec::new();
-        for source in self.sources()? {
-            if source.starts_with("s3://") {
-                let objects = downloads.s3(&source.parse()?, glob);
-                places.extend(listed(source, objects)?);
-            } else {
-                places.push(Place::Here(source.into()))
-            }
-        }
-        if let Some(id) = &self.remote.dandi {
-            places.extend(listed(format!("DANDI:{id}"), downloads.dandi(&id.parse()?, glob))?);
-        }
-        for repository in &self.remote.hub {
-            let repository: HubRepository = repository.parse()?;
-            places.extend(listed(format!("hub:{repository}"), downloads.hub(&repository, glob))?);
-        }
-        self.check_eid(&places)?;
-        Ok(places)
-    }
-
-    /// All sources, of which none can be downloaded.
-    #[cfg(not(feature = "network"))]
-    fn places(&self) -> Result<Vec<Place>, CommandError> {
-        let sources = self.sources()?;
-        let remote = &self.remote;
-        if remote.dandi.is_some()
-            || !remote.hub.is_empty()
-            || sources.iter().any(|source| source.starts_with("s3://"))
-        {
-            return Err(CommandError::Usage(
-                "this build cannot download: build it with the feature `network`".to_owned(),
-            ));
-        }
-        let places: Vec<Place> = sources.into_iter().map(|source| Place::Here(source.into())).collect();
-        self.check_eid(&places)?;
-        Ok(places)
-    }
-
-    fn check_eid(&self, places: &[Place]) -> Result<(), CommandError> {
-        if self.eid.is_some() && places.len() > 1 {
-            Err(CommandError::Usage("--eid names one session, and there are several sources".to_owned()))
-        } else {
-            Ok(())
-        }
-    }
 }
 
 impl Hdf5Arguments {
@@ -548,11 +349,11 @@ impl Hdf5Arguments {
 }
 
 impl ManyOptions {
-    fn shard(&self) -> Result<Shard, CommandError> {
+    pub(super) fn shard(&self) -> Result<Shard, CommandError> {
         Ok(share(self.shard, self.shards, true)?.unwrap_or(Shard::WHOLE))
     }
 
-    fn limits(&self) -> Limits {
+    pub(super) fn limits(&self) -> Limits {
         let memory = match self.memory {
             Some(gigabytes) => (gigabytes.max(0.0) * 1e9) as u64,
             None => crate::machine::memory::usable() / 2,
@@ -590,50 +391,6 @@ fn pair(text: &str) -> Result<[f64; 2], String> {
 
 fn triple(text: &str) -> Result<[f64; 3], String> {
     numbers(text, "70,10,20")
-}
-
-/// One line of a session and, for what was left out, one line a reason.
-fn in_words(outcome: &Outcome) -> String {
-    let Outcome { folder, provenance, was_there } = outcome;
-    let (trials, units) = (&provenance.trials, &provenance.units);
-    let mut text = format!(
-        "{}  {} of {}, {} of {}, {}, {}{}",
-        folder.display(),
-        trials.kept,
-        counted(trials.found, "trial"),
-        units.kept,
-        counted(units.found, "unit"),
-        counted(provenance.regions.len(), "region"),
-        match provenance.shared_time {
-            None => "not known whether test bins lie in training windows".to_owned(),
-            Some(shared) => format!("{:.1} % of the test bins in training windows", 100.0 * shared.test),
-        },
-        if *was_there { "  (was there)" } else { "" },
-    );
-    for (selection, what) in [(trials, "trial"), (units, "unit")] {
-        for (reason, count) in selection.reasons() {
-            text.push_str(&format!("\n  {} left out: {reason}", counted(count, what)));
-        }
-    }
-    for (name, notes) in &provenance.behaviours {
-        if notes.trials_with_missing > 0 {
-            text.push_str(&format!(
-                "\n  {name} has missing values in {}",
-                counted(notes.trials_with_missing, "trial")
-            ));
-        }
-    }
-    text
-}
-
-fn in_json(outcome: &Outcome) -> Value {
-    json!({ "folder": outcome.folder, "was_there": outcome.was_there, "provenance": outcome.provenance })
-}
-
-/// The words of the command that `neuroglot launch` prints.
-pub fn launched(list: &Path, out: &Path) -> Vec<String> {
-    let path = |path: &Path| path.display().to_string();
-    ["prepare".to_owned(), "--sources".to_owned(), path(list), "--out".to_owned(), path(out)].into()
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@
 //! | `loss.rs` | [`Loss`]: squares, logistic, cross-entropy |
 //! | `covariates.rs`, `gram.rs`, `hidden_columns.rs`, `principal_axes.rs` | tall matrices with few columns: products, second moments, columns that targets must not see, principal components |
 //! | `features.rs`, `sample_products.rs`, `principal_scores.rs` | wide matrices with few rows: products of pairs of rows, principal components |
-//! | `exponential.rs` | e to the power of many numbers |
+//! | `row_major.rs`, `exponential.rs` | products of small matrices, e to the power of many numbers |
 //!
 //! The regressions with `Cv` choose their penalty by cross-validation, refit on all training samples and predict the test
 //! samples: what scikit-learn's `GridSearchCV(Ridge(), {"alpha": …}, cv=4)` converges to. Their features, tens of thousands,
@@ -54,6 +54,7 @@ mod principal_scores;
 mod reduced_rank;
 mod ridge;
 mod ridge_cv;
+mod row_major;
 mod sample_products;
 mod selection;
 mod symmetric;

@@ -2,14 +2,13 @@
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, ColMut, ColRef, Par};
-use rayon::prelude::*;
 
 use crate::folds::stratified_k_fold_of_two;
 use crate::lbfgs::minimise;
 use crate::loss::logistic_loss;
 use crate::principal_scores::PrincipalScores;
-use crate::selection::{check_grid, first_best, mean_over_folds};
-use crate::{Features, FitError, SampleProducts};
+use crate::selection::{check_grid, first_best, mean_scores};
+use crate::{FitError, SampleProducts};
 
 /// Relative distance to the minimum at which a fit has converged. The curvature of the penalty is 1, so the gradient
 /// bounds the error of the weights.
@@ -38,12 +37,8 @@ pub struct LogisticFit {
     pub inverse_penalty: f64,
     /// Mean cross-validated accuracy of each inverse penalty, in the order of the grid.
     pub mean_scores: Vec<f64>,
-    /// Probability that each test sample is labelled true: `[test sample]`.
-    pub probabilities: Vec<f64>,
-    /// Log-odds of true, of which the probability may be rounded to 0 or 1: `[test sample]`.
+    /// Log-odds of true, of which a probability may be rounded to 0 or 1: `[test sample]`.
     pub margins: Vec<f64>,
-    /// Whether the probability exceeds ½: `[test sample]`.
-    pub predictions: Vec<bool>,
 }
 
 impl Default for LogisticCv {
@@ -57,27 +52,9 @@ impl LogisticCv {
     /// Fits `labels` `[training sample]` and predicts the test samples.
     ///
     /// # Errors
-    /// If training and test features differ in width, there is not one label per training sample, a class has fewer
-    /// training samples than there are folds, the grid is empty or holds a value that is not positive, or a fit does
-    /// not converge.
-    pub fn fit_predict(
-        &self,
-        train: Features<'_>,
-        labels: &[bool],
-        test: Features<'_>,
-    ) -> Result<LogisticFit, FitError> {
-        self.fit_predict_products(&SampleProducts::new(train, test)?, labels)
-    }
-
-    /// [`LogisticCv::fit_predict`] from products computed before.
-    ///
-    /// # Errors
-    /// As [`LogisticCv::fit_predict`].
-    pub fn fit_predict_products(
-        &self,
-        products: &SampleProducts,
-        labels: &[bool],
-    ) -> Result<LogisticFit, FitError> {
+    /// If there is not one label per training sample, a class has fewer training samples than there are folds, the grid is
+    /// empty or holds a value that is not positive, or a fit does not converge.
+    pub fn fit_predict(&self, products: &SampleProducts, labels: &[bool]) -> Result<LogisticFit, FitError> {
         check_grid("inverse_penalties", &self.inverse_penalties, |value| value > 0.0, "above 0")?;
         let samples = products.train_samples();
         if labels.len() != samples {
@@ -86,35 +63,21 @@ impl LogisticCv {
         let pick = |samples: &[usize]| samples.iter().map(|&sample| labels[sample]).collect::<Vec<bool>>();
 
         let splits = stratified_k_fold_of_two(labels, self.folds)?;
-        let scores = splits
-            .par_iter()
-            .map(|split| {
-                let scores = PrincipalScores::of_split(products, split)?;
-                let mut regression = Regression::new(&scores, &pick(&split.train));
-                let truth = pick(&split.test);
-                self.inverse_penalties
-                    .iter()
-                    .map(|&inverse_penalty| {
-                        regression.fit(inverse_penalty)?;
-                        Ok(accuracy(&truth, &regression.margins()))
-                    })
-                    .collect()
-            })
-            .collect::<Result<Vec<Vec<f64>>, FitError>>()?;
-        let mean_scores = mean_over_folds(&scores);
+        let mean_scores = mean_scores(products, &splits, |scores, split| {
+            let mut regression = Regression::new(&scores, &pick(&split.train));
+            let truth = pick(&split.test);
+            let score = |penalty: &f64| {
+                regression.fit(*penalty)?;
+                Ok(accuracy(&truth, &regression.margins()))
+            };
+            self.inverse_penalties.iter().map(score).collect()
+        })?;
         let inverse_penalty = self.inverse_penalties[first_best(&mean_scores)];
 
         let scores = PrincipalScores::of_all(products)?;
         let mut regression = Regression::new(&scores, labels);
         regression.fit(inverse_penalty)?;
-        let margins = regression.margins();
-        Ok(LogisticFit {
-            inverse_penalty,
-            mean_scores,
-            probabilities: margins.iter().map(|&margin| probability(margin)).collect(),
-            predictions: margins.iter().map(|&margin| margin > 0.0).collect(),
-            margins,
-        })
+        Ok(LogisticFit { inverse_penalty, mean_scores, margins: regression.margins() })
     }
 }
 
@@ -204,9 +167,12 @@ fn accuracy(truth: &[bool], margins: &[f64]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Features;
 
-    fn features(values: &[f32]) -> Features<'_> {
-        Features::new(values, 1).unwrap()
+    /// Of one feature.
+    fn products(train: &[f32], test: &[f32]) -> SampleProducts {
+        let [train, test] = [train, test].map(|values| Features::new(values, 1).unwrap());
+        SampleProducts::new(train, test).unwrap()
     }
 
     const HALVES: [bool; 8] = [false, false, false, false, true, true, true, true];
@@ -216,11 +182,10 @@ mod tests {
         // x = ±1, labels by sign, b = 0 by symmetry: w = C · 8 · 1 / (1 + e^w), a scalar equation; C = 1 here.
         let x = [-1.0, -1.0, -1.0, -1.0, 1.0, 1.0, 1.0, 1.0];
         let search = LogisticCv { inverse_penalties: vec![1.0], folds: 4 };
-        let fit = search.fit_predict(features(&x), &HALVES, features(&[1.0, -2.0])).unwrap();
-        let weight = (fit.probabilities[0] / (1.0 - fit.probabilities[0])).ln();
+        let fit = search.fit_predict(&products(&x, &[1.0, -2.0]), &HALVES).unwrap();
+        let weight = fit.margins[0];
         assert!((weight - 8.0 / (1.0 + weight.exp())).abs() < 1e-7, "{weight}");
-        assert!((fit.probabilities[1] - 1.0 / (1.0 + (2.0 * weight).exp())).abs() < 1e-8);
-        assert_eq!(fit.predictions, [true, false]);
+        assert!((fit.margins[1] + 2.0 * weight).abs() < 1e-8);
         assert_eq!(fit.mean_scores, [1.0]);
     }
 
@@ -229,8 +194,8 @@ mod tests {
         // Features that say nothing: the probability is the share of true, however strong the penalty.
         let labels = [true, false, true, true, true, false, true, true];
         let search = LogisticCv { inverse_penalties: vec![1e-4], folds: 2 };
-        let fit = search.fit_predict(features(&[3.0; 8]), &labels, features(&[3.0])).unwrap();
-        assert!((fit.probabilities[0] - 0.75).abs() < 1e-8);
+        let fit = search.fit_predict(&products(&[3.0; 8], &[3.0]), &labels).unwrap();
+        assert!((probability(fit.margins[0]) - 0.75).abs() < 1e-8);
     }
 
     #[test]
@@ -244,8 +209,7 @@ mod tests {
     #[test]
     fn what_cannot_be_fitted_is_refused() {
         let search = LogisticCv::default();
-        let fit =
-            |labels: &[bool]| search.fit_predict(features(&[0.0; 8]), labels, features(&[])).unwrap_err();
+        let fit = |labels: &[bool]| search.fit_predict(&products(&[0.0; 8], &[]), labels).unwrap_err();
         assert_eq!(fit(&[true; 8]), FitError::OneClass { samples: 8, label: true });
         assert_eq!(
             fit(&[true, true, true, true, true, false, false, false]),
@@ -254,7 +218,7 @@ mod tests {
         assert_eq!(fit(&HALVES[..7]), FitError::TargetCount { values: 7, samples: 8, outputs: 1 });
         let none = LogisticCv { inverse_penalties: vec![0.0], folds: 4 };
         assert!(matches!(
-            none.fit_predict(features(&[0.0; 8]), &HALVES, features(&[])),
+            none.fit_predict(&products(&[0.0; 8], &[]), &HALVES),
             Err(FitError::GridValue { grid: "inverse_penalties", .. })
         ));
     }

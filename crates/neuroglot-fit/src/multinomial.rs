@@ -1,13 +1,12 @@
 //! Logistic regression between any number of classes, with the penalty chosen by cross-validation.
 
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
-use rayon::prelude::*;
+use faer::MatRef;
 
 use crate::folds::stratified_k_fold;
 use crate::lbfgs::minimise;
 use crate::principal_scores::PrincipalScores;
-use crate::selection::{check_grid, first_best, mean_over_folds};
+use crate::row_major::{add_product, rows};
+use crate::selection::{check_grid, first_best, mean_scores};
 use crate::{FitError, SampleProducts};
 
 /// Relative distance to the minimum at which a fit has converged.
@@ -55,7 +54,7 @@ impl MultinomialCv {
     ///
     /// # Panics
     /// If a sample's class is `classes` or more.
-    pub fn fit_predict_products(
+    pub fn fit_predict(
         &self,
         products: &SampleProducts,
         class_of: &[usize],
@@ -79,22 +78,16 @@ impl MultinomialCv {
         let pick = |samples: &[usize]| samples.iter().map(|&sample| places[sample]).collect::<Vec<usize>>();
 
         let splits = stratified_k_fold(&places, self.folds)?;
-        let scores = splits
-            .par_iter()
-            .map(|split| {
-                let scores = PrincipalScores::of_split(products, split)?;
-                let mut regression = Regression::new(&scores, &pick(&split.train), occurring.len());
-                let truth = pick(&split.test);
-                self.inverse_penalties
-                    .iter()
-                    .map(|&inverse_penalty| {
-                        regression.fit(inverse_penalty)?;
-                        Ok(accuracy(&truth, &regression.probabilities(), occurring.len()))
-                    })
-                    .collect()
-            })
-            .collect::<Result<Vec<Vec<f64>>, FitError>>()?;
-        let inverse_penalty = self.inverse_penalties[first_best(&mean_over_folds(&scores))];
+        let mean_scores = mean_scores(products, &splits, |scores, split| {
+            let mut regression = Regression::new(&scores, &pick(&split.train), occurring.len());
+            let truth = pick(&split.test);
+            let score = |penalty: &f64| {
+                regression.fit(*penalty)?;
+                Ok(accuracy(&truth, &regression.probabilities(), occurring.len()))
+            };
+            self.inverse_penalties.iter().map(score).collect()
+        })?;
+        let inverse_penalty = self.inverse_penalties[first_best(&mean_scores)];
 
         let scores = PrincipalScores::of_all(products)?;
         let mut regression = Regression::new(&scores, &places, occurring.len());
@@ -138,14 +131,7 @@ impl<'a> Regression<'a> {
             let (weights, _) = parameters.split_at(components * classes);
             let (by_weights, by_intercepts) = gradient.split_at_mut(components * classes);
             by_weights.copy_from_slice(weights);
-            matmul(
-                MatMut::from_row_major_slice_mut(by_weights, components, classes),
-                Accum::Add,
-                self.scores.fitted.transpose(),
-                MatRef::from_row_major_slice(&slopes, class_of.len(), classes),
-                inverse_penalty,
-                Par::Seq,
-            );
+            add_product(by_weights, self.scores.fitted.transpose(), rows(&slopes, classes), inverse_penalty);
             for (class, slope) in by_intercepts.iter_mut().enumerate() {
                 *slope = inverse_penalty * slopes.iter().skip(class).step_by(classes).sum::<f64>();
             }
@@ -182,14 +168,7 @@ impl<'a> Regression<'a> {
 fn logits(samples: MatRef<'_, f64>, parameters: &[f64], classes: usize) -> Vec<f64> {
     let (weights, intercepts) = parameters.split_at(parameters.len() - classes);
     let mut logits = intercepts.repeat(samples.nrows());
-    matmul(
-        MatMut::from_row_major_slice_mut(&mut logits, samples.nrows(), classes),
-        Accum::Add,
-        samples,
-        MatRef::from_row_major_slice(weights, samples.ncols(), classes),
-        1.0,
-        Par::Seq,
-    );
+    add_product(&mut logits, samples, rows(weights, classes), 1.0);
     logits
 }
 
@@ -224,14 +203,14 @@ mod tests {
         let products =
             SampleProducts::new(Features::new(&train, 2).unwrap(), Features::new(&test, 2).unwrap()).unwrap();
         let classes: Vec<usize> = (0..24).map(|sample| [0, 1, 3][sample % 3]).collect();
-        let fit = MultinomialCv::default().fit_predict_products(&products, &classes, 4).unwrap();
+        let fit = MultinomialCv::default().fit_predict(&products, &classes, 4).unwrap();
         let decided: Vec<usize> = fit.probabilities.chunks(4).map(most_probable).collect();
         assert_eq!(decided, [0, 1, 3]);
         for row in fit.probabilities.chunks(4) {
             assert_eq!(row[2], 0.0);
             assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-12);
         }
-        let one = MultinomialCv::default().fit_predict_products(&products, &[1; 24], 4);
+        let one = MultinomialCv::default().fit_predict(&products, &[1; 24], 4);
         assert!(matches!(one, Err(FitError::OneClass { .. })));
     }
 
@@ -247,12 +226,12 @@ mod tests {
         let products =
             SampleProducts::new(Features::new(&train, 1).unwrap(), Features::new(&test, 1).unwrap()).unwrap();
         let two = LogisticCv { inverse_penalties: vec![2.0], folds: 2 };
-        let two = two.fit_predict_products(&products, &labels).unwrap();
+        let two = two.fit_predict(&products, &labels).unwrap();
         let classes: Vec<usize> = labels.iter().map(|label| usize::from(*label)).collect();
         let many = MultinomialCv { inverse_penalties: vec![1.0], folds: 2 };
-        let many = many.fit_predict_products(&products, &classes, 2).unwrap();
-        for (sample, probability) in two.probabilities.iter().enumerate() {
-            let found = many.probabilities[2 * sample + 1];
+        let many = many.fit_predict(&products, &classes, 2).unwrap();
+        for (sample, margin) in two.margins.iter().enumerate() {
+            let (probability, found) = (1.0 / (1.0 + (-margin).exp()), many.probabilities[2 * sample + 1]);
             assert!((found - probability).abs() < 1e-5, "{found} {probability}");
         }
     }

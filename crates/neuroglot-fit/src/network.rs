@@ -2,8 +2,7 @@
 
 use crate::Loss;
 use crate::adam::Adam;
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
+use crate::row_major::{add_product, column_sums, product, rows};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -45,8 +44,7 @@ impl Network {
     /// What hidden units say, `[sample, hidden]`.
     fn activity(&self, inputs: &[f64]) -> Vec<f64> {
         let (weights, bias, ..) = self.layers();
-        let samples = inputs.len() / self.inputs.max(1);
-        let mut activity = product(inputs, self.inputs, weights, self.hidden, samples, bias);
+        let mut activity = through_layer(inputs, weights, bias);
         activity.iter_mut().for_each(|value| *value = value.tanh());
         activity
     }
@@ -54,42 +52,27 @@ impl Network {
     /// Predictions `[sample, output]` of inputs `[sample, input]`.
     pub fn predict(&self, inputs: &[f64]) -> Vec<f64> {
         let (_, _, weights, bias) = self.layers();
-        let activity = self.activity(inputs);
-        product(&activity, self.hidden, weights, self.outputs, activity.len() / self.hidden, bias)
+        through_layer(&self.activity(inputs), weights, bias)
     }
 
     /// The penalised loss and its gradient.
     fn slopes(&self, inputs: &[f64], truth: &[f64], loss: Loss, penalty: f64) -> (f64, Vec<f64>) {
-        let (weights, _, out_weights, bias) = self.layers();
+        let (weights, _, out_weights, out_bias) = self.layers();
         let activity = self.activity(inputs);
-        let samples = activity.len() / self.hidden;
-        let predicted = product(&activity, self.hidden, out_weights, self.outputs, samples, bias);
+        let predicted = through_layer(&activity, out_weights, out_bias);
         let mut by_outputs = vec![0.0; predicted.len()];
         let value = loss.value(&predicted, truth, self.outputs, &mut by_outputs);
-        let by_outputs_view = MatRef::from_row_major_slice(&by_outputs, samples, self.outputs);
-        let mut by_hidden = vec![0.0; activity.len()];
-        matmul(
-            MatMut::from_row_major_slice_mut(&mut by_hidden, samples, self.hidden),
-            Accum::Replace,
-            by_outputs_view,
-            MatRef::from_row_major_slice(out_weights, self.hidden, self.outputs).transpose(),
-            1.0,
-            Par::Seq,
-        );
+        let mut by_hidden =
+            product(rows(&by_outputs, self.outputs), rows(out_weights, self.outputs).transpose());
         by_hidden.iter_mut().zip(&activity).for_each(|(slope, value)| *slope *= 1.0 - value * value);
-        let mut gradient =
-            transposed(inputs, self.inputs, &by_hidden, self.hidden, samples, weights, penalty);
-        gradient.extend(column_sums(&by_hidden, self.hidden));
-        gradient.extend(transposed(
-            &activity,
-            self.hidden,
-            &by_outputs,
-            self.outputs,
-            samples,
-            out_weights,
-            penalty,
-        ));
-        gradient.extend(column_sums(&by_outputs, self.outputs));
+        let of_layer = |inputs: &[f64], width: usize, slopes: &[f64], weights: &[f64], outputs: usize| {
+            let mut gradient: Vec<f64> = weights.iter().map(|weight| penalty * weight).collect();
+            add_product(&mut gradient, rows(inputs, width).transpose(), rows(slopes, outputs), 1.0);
+            gradient.extend(column_sums(slopes, outputs));
+            gradient
+        };
+        let mut gradient = of_layer(inputs, self.inputs, &by_hidden, weights, self.hidden);
+        gradient.extend(of_layer(&activity, self.hidden, &by_outputs, out_weights, self.outputs));
         let squares: f64 = weights.iter().chain(out_weights).map(|weight| weight * weight).sum();
         (value + 0.5 * penalty * squares, gradient)
     }
@@ -104,48 +87,13 @@ impl Network {
     }
 }
 
-/// `left` `[row, inner]` times `right` `[inner, column]` plus a bias `[column]`.
-fn product(left: &[f64], inner: usize, right: &[f64], columns: usize, rows: usize, bias: &[f64]) -> Vec<f64> {
-    let mut out = bias.repeat(rows);
-    matmul(
-        MatMut::from_row_major_slice_mut(&mut out, rows, columns),
-        Accum::Add,
-        MatRef::from_row_major_slice(left, rows, inner),
-        MatRef::from_row_major_slice(right, inner, columns),
-        1.0,
-        Par::Seq,
-    );
+/// Inputs `[sample, input]` times weights `[input, output]` plus a bias `[output]`.
+fn through_layer(inputs: &[f64], weights: &[f64], bias: &[f64]) -> Vec<f64> {
+    let weights = rows(weights, bias.len());
+    let inputs = rows(inputs, weights.nrows());
+    let mut out = bias.repeat(inputs.nrows());
+    add_product(&mut out, inputs, weights, 1.0);
     out
-}
-
-/// `leftᵀ right + penalty · weights`, `[left column, right column]`.
-fn transposed(
-    left: &[f64],
-    left_columns: usize,
-    right: &[f64],
-    right_columns: usize,
-    rows: usize,
-    weights: &[f64],
-    penalty: f64,
-) -> Vec<f64> {
-    let mut out: Vec<f64> = weights.iter().map(|weight| penalty * weight).collect();
-    matmul(
-        MatMut::from_row_major_slice_mut(&mut out, left_columns, right_columns),
-        Accum::Add,
-        MatRef::from_row_major_slice(left, rows, left_columns).transpose(),
-        MatRef::from_row_major_slice(right, rows, right_columns),
-        1.0,
-        Par::Seq,
-    );
-    out
-}
-
-fn column_sums(values: &[f64], columns: usize) -> Vec<f64> {
-    let mut sums = vec![0.0; columns];
-    for row in values.chunks(columns) {
-        sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-    }
-    sums
 }
 
 #[cfg(test)]

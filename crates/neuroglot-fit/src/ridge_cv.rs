@@ -3,12 +3,11 @@
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, Par};
 use neuroglot_metrics::r2;
-use rayon::prelude::*;
 
 use crate::folds::k_fold;
 use crate::principal_scores::PrincipalScores;
-use crate::selection::{check_grid, first_best, mean_over_folds};
-use crate::{Features, FitError, Gram, SampleProducts};
+use crate::selection::{check_grid, first_best, mean_scores};
+use crate::{FitError, Gram, SampleProducts};
 
 /// Linear regression that minimises `Σ (y − X w − b)² + α ‖w‖²` with the intercept `b` unpenalised, α chosen by
 /// cross-validated R² (averaged over outputs, then over consecutive folds); with α = 0 the solution of smallest norm.
@@ -42,23 +41,9 @@ impl RidgeCv {
     /// Fits `targets` `[training sample, output]` and predicts the test samples.
     ///
     /// # Errors
-    /// If training and test features differ in width, the targets are not finite or not one row per training sample,
-    /// there are fewer than two training samples per fold, or the grid is empty or holds a negative penalty.
+    /// If the targets are not finite or not one row per training sample, there are fewer than two training samples per
+    /// fold, or the grid is empty or holds a negative penalty.
     pub fn fit_predict(
-        &self,
-        train: Features<'_>,
-        targets: &[f64],
-        outputs: usize,
-        test: Features<'_>,
-    ) -> Result<RidgeFit, FitError> {
-        self.fit_predict_products(&SampleProducts::new(train, test)?, targets, outputs)
-    }
-
-    /// [`RidgeCv::fit_predict`] from products computed before.
-    ///
-    /// # Errors
-    /// As [`RidgeCv::fit_predict`].
-    pub fn fit_predict_products(
         &self,
         products: &SampleProducts,
         targets: &[f64],
@@ -71,16 +56,11 @@ impl RidgeCv {
         };
 
         let splits = k_fold(products.train_samples(), self.folds)?;
-        let scores = splits
-            .par_iter()
-            .map(|split| {
-                let regression =
-                    Regression::new(PrincipalScores::of_split(products, split)?, pick(&split.train));
-                let truth = pick(&split.test);
-                Ok(self.alphas.iter().map(|&alpha| score(&truth, &regression.predict(alpha))).collect())
-            })
-            .collect::<Result<Vec<Vec<f64>>, FitError>>()?;
-        let mean_scores = mean_over_folds(&scores);
+        let mean_scores = mean_scores(products, &splits, |scores, split| {
+            let regression = Regression::new(scores, pick(&split.train));
+            let truth = pick(&split.test);
+            Ok(self.alphas.iter().map(|&alpha| score(&truth, &regression.predict(alpha))).collect())
+        })?;
         let alpha = self.alphas[first_best(&mean_scores)];
 
         let all: Vec<usize> = (0..products.train_samples()).collect();
@@ -159,9 +139,12 @@ fn score(truth: &Mat<f64>, prediction: &Mat<f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Features;
 
-    fn features(values: &[f32]) -> Features<'_> {
-        Features::new(values, 1).unwrap()
+    /// Of one feature.
+    fn products(train: &[f32], test: &[f32]) -> SampleProducts {
+        let [train, test] = [train, test].map(|values| Features::new(values, 1).unwrap());
+        SampleProducts::new(train, test).unwrap()
     }
 
     #[test]
@@ -171,7 +154,7 @@ mod tests {
         let y = [-5.0, -2.0, 4.0, 7.0];
         for (alpha, weight) in [(0.0, 3.0), (5.0, 2.0), (20.0, 1.0)] {
             let search = RidgeCv { alphas: vec![alpha], folds: 2 };
-            let fit = search.fit_predict(features(&x), &y, 1, features(&[0.0, 10.0])).unwrap();
+            let fit = search.fit_predict(&products(&x, &[0.0, 10.0]), &y, 1).unwrap();
             assert!((fit.predictions[0] - 1.0).abs() < 1e-12);
             assert!((fit.predictions[1] - (1.0 + 10.0 * weight)).abs() < 1e-11, "{alpha}: {fit:?}");
         }
@@ -182,7 +165,7 @@ mod tests {
         // An exact line is predicted best without a penalty: score 1 in both folds.
         let x = [-2.0, -1.0, 1.0, 2.0];
         let search = RidgeCv { alphas: vec![10.0, 0.0], folds: 2 };
-        let fit = search.fit_predict(features(&x), &[-5.0, -2.0, 4.0, 7.0], 1, features(&[])).unwrap();
+        let fit = search.fit_predict(&products(&x, &[]), &[-5.0, -2.0, 4.0, 7.0], 1).unwrap();
         assert_eq!(fit.alpha, 0.0);
         assert!(fit.mean_scores[0] < 1.0 && (fit.mean_scores[1] - 1.0).abs() < 1e-12);
         assert!(fit.predictions.is_empty());
@@ -200,7 +183,7 @@ mod tests {
     fn constant_features_predict_the_mean() {
         let search = RidgeCv::default();
         let fit = search
-            .fit_predict(features(&[2.0; 8]), &[1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0], 1, features(&[9.0]))
+            .fit_predict(&products(&[2.0; 8], &[9.0]), &[1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0], 1)
             .unwrap();
         assert_eq!(fit.predictions, [2.5]);
     }
@@ -208,9 +191,8 @@ mod tests {
     #[test]
     fn what_cannot_be_fitted_is_refused() {
         let search = RidgeCv::default();
-        let fit = |x: &[f32], y: &[f64], outputs| {
-            search.fit_predict(features(x), y, outputs, features(&[])).unwrap_err()
-        };
+        let fit =
+            |x: &[f32], y: &[f64], outputs| search.fit_predict(&products(x, &[]), y, outputs).unwrap_err();
         assert_eq!(fit(&[0.0; 8], &[0.0; 7], 1), FitError::TargetCount { values: 7, samples: 8, outputs: 1 });
         assert_eq!(fit(&[0.0; 8], &[], 0), FitError::TargetCount { values: 0, samples: 8, outputs: 0 });
         assert_eq!(fit(&[0.0; 7], &[0.0; 7], 1), FitError::TooFewSamples { samples: 7, folds: 4, needed: 8 });
@@ -223,7 +205,7 @@ mod tests {
         ));
         let one_fold = RidgeCv { alphas: vec![1.0], folds: 1 };
         assert_eq!(
-            one_fold.fit_predict(features(&[0.0; 8]), &[0.0; 8], 1, features(&[])),
+            one_fold.fit_predict(&products(&[0.0; 8], &[]), &[0.0; 8], 1),
             Err(FitError::TooFewFolds { folds: 1 })
         );
     }

@@ -1,6 +1,8 @@
 //! The choice of one penalty of a grid by cross-validated scores.
 
-use crate::FitError;
+use crate::folds::Split;
+use crate::{FitError, PrincipalScores, SampleProducts};
+use rayon::prelude::*;
 
 /// Refuses an empty grid and values that `allowed` refuses; `range` says in words what it allows.
 pub(crate) fn check_grid(
@@ -18,8 +20,19 @@ pub(crate) fn check_grid(
     }
 }
 
-/// Mean over the folds of scores `[fold][penalty]`.
-pub(crate) fn mean_over_folds(scores: &[Vec<f64>]) -> Vec<f64> {
+/// Cross-validated scores of a grid: the mean over splits of what `scores_of` finds for each penalty, from the principal
+/// scores of a split.
+pub(crate) fn mean_scores(
+    products: &SampleProducts,
+    splits: &[Split],
+    scores_of: impl Fn(PrincipalScores, &Split) -> Result<Vec<f64>, FitError> + Sync,
+) -> Result<Vec<f64>, FitError> {
+    let of_split = |split| scores_of(PrincipalScores::of_split(products, split)?, split);
+    Ok(mean_over_folds(&splits.par_iter().map(of_split).collect::<Result<Vec<_>, _>>()?))
+}
+
+/// Of scores `[fold][penalty]`.
+fn mean_over_folds(scores: &[Vec<f64>]) -> Vec<f64> {
     let penalties = scores.first().map_or(0, Vec::len);
     (0..penalties)
         .map(|penalty| scores.iter().map(|fold| fold[penalty]).sum::<f64>() / scores.len() as f64)

@@ -1,6 +1,6 @@
 //! Regressions against scikit-learn, on the problems that `fixtures/scikit_learn.py` writes.
 
-use neuroglot_fit::{Features, LogisticCv, RidgeCv};
+use neuroglot_fit::{Features, LogisticCv, RidgeCv, SampleProducts};
 use serde_json::Value;
 
 fn problem(kind: &str, shape: &str) -> Value {
@@ -24,6 +24,11 @@ fn size(value: &Value) -> usize {
     value.as_u64().unwrap() as usize
 }
 
+fn products(train: &[f32], test: &[f32], width: usize) -> SampleProducts {
+    let [train, test] = [train, test].map(|values| Features::new(values, width).unwrap());
+    SampleProducts::new(train, test).unwrap()
+}
+
 /// Compares to `tolerance`, relative to the largest expected value.
 fn assert_close(found: &[f64], expected: &[f64], tolerance: f64, name: &str) {
     assert_eq!(found.len(), expected.len(), "{name}");
@@ -41,10 +46,10 @@ fn check_ridge(shape: &str) {
     let (width, outputs) = (size(&problem["features"]), size(&problem["outputs"]));
     let (train, test, targets) =
         (singles(&problem["train"]), singles(&problem["test"]), numbers(&problem["targets"]));
-    let (train, test) = (Features::new(&train, width).unwrap(), Features::new(&test, width).unwrap());
+    let products = products(&train, &test, width);
     assert_eq!(RidgeCv::default().alphas, numbers(&problem["alphas"]));
 
-    let fit = RidgeCv::default().fit_predict(train, &targets, outputs, test).unwrap();
+    let fit = RidgeCv::default().fit_predict(&products, &targets, outputs).unwrap();
     assert_eq!(fit.alpha, problem["alpha"].as_f64().unwrap());
     assert_close(&fit.mean_scores, &numbers(&problem["mean_scores"]), 1e-8, "mean R²");
     assert_close(&fit.predictions, &numbers(&problem["predictions"]), 1e-8, "predictions");
@@ -53,7 +58,7 @@ fn check_ridge(shape: &str) {
         numbers(&problem["alphas"]).into_iter().zip(problem["predictions_by_alpha"].as_array().unwrap())
     {
         let search = RidgeCv { alphas: vec![alpha], folds: 4 };
-        let fit = search.fit_predict(train, &targets, outputs, test).unwrap();
+        let fit = search.fit_predict(&products, &targets, outputs).unwrap();
         assert_close(&fit.predictions, &numbers(expected), 1e-8, &format!("predictions with α = {alpha}"));
     }
 }
@@ -73,21 +78,24 @@ fn check_logistic(shape: &str) {
     let width = size(&problem["features"]);
     let (train, test, labels) =
         (singles(&problem["train"]), singles(&problem["test"]), booleans(&problem["labels"]));
-    let (train, test) = (Features::new(&train, width).unwrap(), Features::new(&test, width).unwrap());
+    let products = products(&train, &test, width);
     assert_eq!(LogisticCv::default().inverse_penalties, numbers(&problem["inverse_penalties"]));
 
-    let fit = LogisticCv::default().fit_predict(train, &labels, test).unwrap();
+    let fit = LogisticCv::default().fit_predict(&products, &labels).unwrap();
     assert_eq!(fit.inverse_penalty, problem["inverse_penalty"].as_f64().unwrap());
     assert_close(&fit.mean_scores, &numbers(&problem["mean_scores"]), 1e-14, "mean accuracy");
-    assert_eq!(fit.predictions, booleans(&problem["predictions"]));
+    let predictions: Vec<bool> = fit.margins.iter().map(|margin| *margin > 0.0).collect();
+    assert_eq!(predictions, booleans(&problem["predictions"]));
 
     for (inverse_penalty, expected) in numbers(&problem["inverse_penalties"])
         .into_iter()
         .zip(problem["probabilities_by_inverse_penalty"].as_array().unwrap())
     {
         let search = LogisticCv { inverse_penalties: vec![inverse_penalty], folds: 4 };
-        let fit = search.fit_predict(train, &labels, test).unwrap();
-        assert_close(&fit.probabilities, &numbers(expected), 1e-6, &format!("C = {inverse_penalty}"));
+        let fit = search.fit_predict(&products, &labels).unwrap();
+        let probabilities: Vec<f64> =
+            fit.margins.iter().map(|margin| 1.0 / (1.0 + (-margin).exp())).collect();
+        assert_close(&probabilities, &numbers(expected), 1e-6, &format!("C = {inverse_penalty}"));
     }
 }
 

@@ -69,20 +69,20 @@ impl DecodingFeatures {
         let mut result = match target.classes().map(<[String]>::len) {
             None => {
                 let values = target.values(&fit);
-                let found = RidgeCv::default().fit_predict_products(&products, &values, target.outputs());
+                let found = RidgeCv::default().fit_predict(&products, &values, target.outputs());
                 let found = found.map_err(in_words)?;
                 target.score(&found.predictions, found.alpha)
             }
             Some(2) => {
                 let labels: Vec<bool> = target.classes_of(&fit).iter().map(|class| *class == 1).collect();
                 let decoder = LogisticCv { folds, ..LogisticCv::default() };
-                let found = decoder.fit_predict_products(&products, &labels).map_err(in_words)?;
+                let found = decoder.fit_predict(&products, &labels).map_err(in_words)?;
                 target.score(&found.margins, found.inverse_penalty)
             }
             Some(classes) => {
                 let class_of = target.classes_of(&fit);
                 let decoder = MultinomialCv { folds, ..MultinomialCv::default() };
-                let found = decoder.fit_predict_products(&products, &class_of, classes).map_err(in_words)?;
+                let found = decoder.fit_predict(&products, &class_of, classes).map_err(in_words)?;
                 target.score(&found.probabilities, found.inverse_penalty)
             }
         }?;

@@ -5,11 +5,10 @@
 //! ŷ_p(k) = b_p + Σ_r Σ_t V_rtp Σ_n U_nr x_n(k, t)
 //! ```
 //!
-//! of session i, trial k, output p (a bin of a trace; one of a decision between two, and one per class of more). The weights of units `U` `[unit, latent]` and
-//! the intercept `b` belong to the session, the temporal basis `V` `[latent, bin, output]` to all sessions. `x` are spike
-//! counts, less their mean in each bin and over their standard deviation. The loss is half the mean squared error of the
-//! standardised behaviour, or for a decision the logistic loss, summed over sessions, plus
-//! `λ/2 Σ_i (‖U_i‖² + ‖V‖²)`. Rank and λ are chosen on validation trials, for all sessions together.
+//! of session i, trial k, output p (a bin of a trace; one of a decision between two, and one per class of more). The
+//! weights of units `U` and the intercept `b` belong to the session, the temporal basis `V` to all sessions; `x` are spike
+//! counts, less their mean in each bin and over their standard deviation. [`SharedBasis`] finds `U`, `V` and `b`. Rank and
+//! penalty λ are chosen on validation trials, for all sessions together.
 
 use super::standard::Standard;
 use super::{Decoded, check_trials, target};

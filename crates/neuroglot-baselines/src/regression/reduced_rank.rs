@@ -16,8 +16,8 @@
 //! A unit that is hidden is left out of the sum over m where it is predicted itself. `b` is the mean or the PSTH, `s` and
 //! `s'` are standard deviations, of the residual counts and of the first filter's output.
 //!
-//! `U`, `V` and `W` minimise the mean squared error of `(y_n − b_n) / s_n`, summed over units and sessions, plus
-//! `λ/2 (‖U‖² + ‖W‖²)`. R and λ are chosen on validation trials, for all sessions together.
+//! [`SharedFilters`] finds `U`, `V` and `W`. R and their penalty λ are chosen on validation trials, for all sessions
+//! together.
 
 use super::design::{Design, Intercept, Scale};
 use super::ridge::FLOORS;

@@ -1,8 +1,7 @@
 //! Reduced-rank regression of several sets that share the basis of their outputs.
 
+use crate::row_major::{add_product, column_sums, product, rows};
 use crate::{Loss, minimise};
-use faer::linalg::matmul::matmul;
-use faer::{Accum, MatMut, MatRef, Par};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -23,8 +22,8 @@ pub struct SampleSet {
     pub loss: Loss,
 }
 
-/// A reduced-rank regression of several sets: the parameters `V` `[latent · bin, output]` as `[bin, latent]` rows, then of each set `U` `[unit, latent]` and
-/// `b` `[output]`.
+/// A reduced-rank regression of several sets: the parameters `V` `[latent · bin, output]` as `[bin, latent]` rows, then of
+/// each set `U` `[unit, latent]` and `b` `[output]`.
 pub struct SharedBasis {
     rank: usize,
     bins: usize,
@@ -91,40 +90,13 @@ impl SharedBasis {
             let predicted = self.outputs_of(&latents, basis, b);
             let mut slopes = vec![0.0; predicted.len()];
             let loss = set.loss.value(&predicted, &set.truth, self.outputs, &mut slopes);
-            let samples = predicted.len() / self.outputs;
             let width = self.rank * self.bins;
-            let slopes_view = MatRef::from_row_major_slice(&slopes, samples, self.outputs);
-            let mut by_basis = vec![0.0; basis_size];
-            matmul(
-                MatMut::from_row_major_slice_mut(&mut by_basis, width, self.outputs),
-                Accum::Replace,
-                MatRef::from_row_major_slice(&latents, samples, width).transpose(),
-                slopes_view,
-                1.0,
-                Par::Seq,
-            );
-            let mut by_latents = vec![0.0; latents.len()];
-            matmul(
-                MatMut::from_row_major_slice_mut(&mut by_latents, samples, width),
-                Accum::Replace,
-                slopes_view,
-                MatRef::from_row_major_slice(basis, width, self.outputs).transpose(),
-                1.0,
-                Par::Seq,
-            );
-            let rows = samples * self.bins;
-            let mut by_u = vec![0.0; u.len()];
-            matmul(
-                MatMut::from_row_major_slice_mut(&mut by_u, set.units, self.rank),
-                Accum::Replace,
-                MatRef::from_row_major_slice(&set.inputs, rows, set.units).transpose(),
-                MatRef::from_row_major_slice(&by_latents, rows, self.rank),
-                1.0,
-                Par::Seq,
-            );
+            let by_basis = product(rows(&latents, width).transpose(), rows(&slopes, self.outputs));
+            let by_latents = product(rows(&slopes, self.outputs), rows(basis, self.outputs).transpose());
+            let inputs = rows(&set.inputs, set.units);
+            let by_u = product(inputs.transpose(), rows(&by_latents, self.rank));
             let mut by_own: Vec<f64> = by_u.iter().zip(u).map(|(slope, u)| slope + penalty * u).collect();
-            by_own
-                .extend((0..self.outputs).map(|p| slopes.iter().skip(p).step_by(self.outputs).sum::<f64>()));
+            by_own.extend(column_sums(&slopes, self.outputs));
             (loss + 0.5 * penalty * squares(u), by_own, by_basis)
         };
         let found: Vec<_> = sets.par_iter().zip(places).map(of_set).collect();
@@ -144,32 +116,14 @@ impl SharedBasis {
 
     /// `Σ_n U_nr x_n(k, t)`, `[sample · bin, latent]`.
     fn latents(&self, units: usize, inputs: &[f64], u: &[f64]) -> Vec<f64> {
-        let rows = inputs.len() / units;
-        let mut latents = vec![0.0; rows * self.rank];
-        matmul(
-            MatMut::from_row_major_slice_mut(&mut latents, rows, self.rank),
-            Accum::Replace,
-            MatRef::from_row_major_slice(inputs, rows, units),
-            MatRef::from_row_major_slice(u, units, self.rank),
-            1.0,
-            Par::Seq,
-        );
-        latents
+        product(rows(inputs, units), rows(u, self.rank))
     }
 
     /// `[sample, output]`.
     fn outputs_of(&self, latents: &[f64], basis: &[f64], intercept: &[f64]) -> Vec<f64> {
-        let width = self.rank * self.bins;
-        let samples = latents.len() / width;
-        let mut outputs = intercept.repeat(samples);
-        matmul(
-            MatMut::from_row_major_slice_mut(&mut outputs, samples, self.outputs),
-            Accum::Add,
-            MatRef::from_row_major_slice(latents, samples, width),
-            MatRef::from_row_major_slice(basis, width, self.outputs),
-            1.0,
-            Par::Seq,
-        );
+        let latents = rows(latents, self.rank * self.bins);
+        let mut outputs = intercept.repeat(latents.nrows());
+        add_product(&mut outputs, latents, rows(basis, self.outputs), 1.0);
         outputs
     }
 
@@ -241,8 +195,8 @@ mod tests {
                 values.iter_mut().skip(column).step_by(width).for_each(|value| *value -= mean);
             }
         }
-        let x = MatRef::from_row_major_slice(&set.inputs, samples, units).to_owned();
-        let y = MatRef::from_row_major_slice(&set.truth, samples, outputs).to_owned();
+        let x = rows(&set.inputs, units).to_owned();
+        let y = rows(&set.truth, outputs).to_owned();
         let least_squares: Mat<f64> = {
             use faer::linalg::solvers::Solve;
             (x.transpose() * &x).partial_piv_lu().solve(x.transpose() * &y)

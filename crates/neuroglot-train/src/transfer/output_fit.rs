@@ -53,8 +53,9 @@ pub(super) struct Outputs {
 /// [`FitError`]: an activation is no number.
 pub(super) fn fit(start: &Outputs, width: usize, rows: &Rows, held_out: &Rows) -> Result<Outputs, FitError> {
     let units = start.bias.len();
-    let axes = Axes::of(rows, width)?;
-    let (fitted, scored) = (axes.places(rows)?, axes.places(held_out)?);
+    let axes = axes_of(rows, width)?;
+    let gram = axes.gram();
+    let (fitted, scored) = (Places::of(rows, &axes)?, Places::of(held_out, &axes)?);
     let blocks: Vec<usize> = (0..units).step_by(UNITS).collect();
     let block = |first: &usize| *first..units.min(first + UNITS);
     let losses_of = |first: &usize| -> Vec<f64> {
@@ -62,7 +63,7 @@ pub(super) fn fit(start: &Outputs, width: usize, rows: &Rows, held_out: &Rows) -
         let of_held_out = Block::of(start, held_out, &scored, block(first));
         let mut weights = None;
         let loss = |penalty: &f64| {
-            let found = of_rows.fit(&axes, &fitted, *penalty, weights.take());
+            let found = of_rows.fit(&gram, &fitted, *penalty, weights.take());
             let loss = of_held_out.loss(&scored, &found);
             weights = Some(found);
             loss
@@ -78,11 +79,12 @@ pub(super) fn fit(start: &Outputs, width: usize, rows: &Rows, held_out: &Rows) -
         counts: [rows.counts.as_slice(), &held_out.counts].concat(),
         target: [rows.target.as_slice(), &held_out.target].concat(),
     };
-    let axes = Axes::of(&all, width)?;
-    let places = axes.places(&all)?;
+    let axes = axes_of(&all, width)?;
+    let gram = axes.gram();
+    let places = Places::of(&all, &axes)?;
     let outputs_of = |first: &usize| {
         let of_all = Block::of(start, &all, &places, block(first));
-        of_all.outputs(start, &axes, &of_all.fit(&axes, &places, PENALTIES[best], None))
+        of_all.outputs(start, &axes, &of_all.fit(&gram, &places, PENALTIES[best], None))
     };
     let fits: Vec<Outputs> = blocks.par_iter().map(outputs_of).collect();
     Ok(Outputs {
@@ -91,14 +93,7 @@ pub(super) fn fit(start: &Outputs, width: usize, rows: &Rows, held_out: &Rows) -
     })
 }
 
-/// The principal axes of activations that hold most of their variance.
-struct Axes {
-    axes: PrincipalAxes,
-    gram: Gram,
-    width: usize,
-}
-
-/// Rows as seen along the axes.
+/// Rows as seen along the principal axes of activations that hold most of their variance.
 struct Places {
     /// a − ā, `[row, activation]`.
     centred: Covariates,
@@ -106,16 +101,15 @@ struct Places {
     coordinates: Covariates,
 }
 
-impl Axes {
-    fn of(rows: &Rows, width: usize) -> Result<Self, FitError> {
-        let axes = PrincipalAxes::of(Features::new(&rows.activations, width)?, VARIANCE)?;
-        Ok(Self { gram: axes.gram(), axes, width })
+impl Places {
+    fn of(rows: &Rows, axes: &PrincipalAxes) -> Result<Self, FitError> {
+        let centred = axes.centred(Features::new(&rows.activations, axes.mean().len())?);
+        Ok(Self { coordinates: axes.coordinates(&centred), centred })
     }
+}
 
-    fn places(&self, rows: &Rows) -> Result<Places, FitError> {
-        let centred = self.axes.centred(Features::new(&rows.activations, self.width)?);
-        Ok(Places { coordinates: self.axes.coordinates(&centred), centred })
-    }
+fn axes_of(rows: &Rows, width: usize) -> Result<PrincipalAxes, FitError> {
+    PrincipalAxes::of(Features::new(&rows.activations, width)?, VARIANCE)
 }
 
 /// What some rows tell of some units.
@@ -149,10 +143,10 @@ impl Block {
         }
     }
 
-    fn regressions<'a>(&'a self, axes: &'a Axes, places: &'a Places) -> PoissonRegressions<'a> {
+    fn regressions<'a>(&'a self, gram: &'a Gram, places: &'a Places) -> PoissonRegressions<'a> {
         PoissonRegressions {
             covariates: &places.coordinates,
-            gram: &axes.gram,
+            gram,
             counts: &self.counts,
             prior_count: HALF_A_SPIKE,
             offsets: &self.offsets,
@@ -163,18 +157,18 @@ impl Block {
     /// d − d₀ along the axes, and c; from where the fit with another penalty ended.
     fn fit(
         &self,
-        axes: &Axes,
+        gram: &Gram,
         places: &Places,
         penalty: f64,
         start: Option<PoissonWeights>,
     ) -> PoissonWeights {
-        let regressions = self.regressions(axes, places);
+        let regressions = self.regressions(gram, places);
         let start = start.unwrap_or_else(|| regressions.without_covariates());
         if penalty.is_infinite() {
             return start;
         }
         // Here the loss is a sum over rows, there a mean.
-        let penalty = penalty * axes.width as f64 / places.coordinates.rows as f64;
+        let penalty = penalty * places.centred.columns as f64 / places.coordinates.rows as f64;
         regressions.fit(penalty, &start, TOLERANCE)
     }
 
@@ -186,13 +180,13 @@ impl Block {
     }
 
     /// Weights and biases for activations as they are, not as seen from their mean.
-    fn outputs(&self, start: &Outputs, axes: &Axes, found: &PoissonWeights) -> Outputs {
-        let weights = &self.suggested + axes.axes.weights(&found.weights);
+    fn outputs(&self, start: &Outputs, axes: &PrincipalAxes, found: &PoissonWeights) -> Outputs {
+        let weights = &self.suggested + axes.weights(&found.weights);
         let mut outputs = Outputs { weight: Vec::new(), bias: Vec::new() };
         for (place, unit) in self.units.clone().enumerate() {
             let weights = weights.col_as_slice(place);
             outputs.weight.extend(weights.iter().map(|weight| *weight as f32));
-            let shift: f64 = weights.iter().zip(axes.axes.mean()).map(|(weight, mean)| weight * mean).sum();
+            let shift: f64 = weights.iter().zip(axes.mean()).map(|(weight, mean)| weight * mean).sum();
             let mut entries = self.counts.iter().skip(place).step_by(self.units.len());
             let bias = (found.intercepts[place] - shift) as f32;
             outputs.bias.push(if entries.all(|count| count.is_nan()) { start.bias[unit] } else { bias });
@@ -262,12 +256,12 @@ mod tests {
     fn a_fit_stands_where_the_penalised_sum_is_lowest() {
         let rows = rows(400, 1);
         let start = Outputs { weight: vec![0.1, -0.2, 0.3, 0.0, 0.5, 0.0], bias: vec![0.0; 2] };
-        let axes = Axes::of(&rows, WIDTH).unwrap();
-        let places = axes.places(&rows).unwrap();
+        let axes = axes_of(&rows, WIDTH).unwrap();
+        let (gram, places) = (axes.gram(), Places::of(&rows, &axes).unwrap());
         for penalty in [1e3, 10.0, 0.1] {
             let block = Block::of(&start, &rows, &places, 0..2);
             let axes_count = places.coordinates.columns;
-            let found = block.regressions(&axes, &places).fit(
+            let found = block.regressions(&gram, &places).fit(
                 penalty / 400.0,
                 &PoissonWeights::zero(axes_count, 2),
                 1e-12,
@@ -278,7 +272,7 @@ mod tests {
                 // Half a spike is added to those counted, which the bias alone takes up.
                 assert!((slope[0] - 0.5).abs() < 1e-2, "{penalty} {unit}: {slope:?}");
                 for a in 0..WIDTH {
-                    let with_the_half = slope[1 + a] - 0.5 * axes.axes.mean()[a];
+                    let with_the_half = slope[1 + a] - 0.5 * axes.mean()[a];
                     assert!(with_the_half.abs() < 2e-2, "{penalty} {unit}: {slope:?}");
                 }
             }

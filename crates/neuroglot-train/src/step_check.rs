@@ -65,10 +65,10 @@ fn small_model(architecture: Architecture, device: Box<dyn Device>) -> Result<Mo
         embed_dropout: 0.2,
         ..ModelConfig::default()
     };
-    match architecture {
-        Architecture::Ndt1Stitch => config.ndt1_stitch.channels = 24,
-        Architecture::Ndt2 => config.ndt2.region_patches = true,
+    if architecture.has_stitchers() {
+        config.ndt1_stitch.channels = 24;
     }
+    config.ndt2.region_patches = architecture.has_patches();
     let session = SessionShape::new("check", acronyms());
     let mut rng = stream(0, Purpose::Initialisation, 0, 0);
     Ok(config.init(BINS, &[session], true, device, &mut rng)?)

@@ -5,6 +5,7 @@ use crate::machine::compute::{DeviceOptions, OpenDevice};
 use crate::machine::memory;
 use crate::terminal::console::Console;
 use crate::terminal::text_table::TextTable;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use neuroglot::data::number::counted;
 use neuroglot::model::Architecture;
@@ -20,8 +21,8 @@ use serde_json::{Value, json};
 #[command(after_help = "Example:\n  neuroglot bench --size small --json")]
 pub struct Arguments {
     /// Kind of model
-    #[arg(long, value_enum, default_value_t = Kind::Ndt1Stitch)]
-    model: Kind,
+    #[arg(long, value_parser = architectures(), default_value_t)]
+    model: Architecture,
     /// Sizes of the model
     #[arg(long, value_enum, default_value_t = Size::Paper)]
     size: Size,
@@ -42,12 +43,14 @@ pub struct Arguments {
     device: DeviceOptions,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Kind {
-    /// A token per bin, a stitcher per session
-    Ndt1Stitch,
-    /// A token per bin and patch of 128 units
-    Ndt2,
+/// Every architecture by its name, with what it is.
+fn architectures() -> impl TypedValueParser<Value = Architecture> {
+    let named =
+        |architecture: Architecture| PossibleValue::new(architecture.name()).help(architecture.summary());
+    PossibleValuesParser::new(Architecture::ALL.map(named)).try_map(|name| {
+        let mut all = Architecture::ALL.into_iter();
+        all.find(|architecture| architecture.name() == name).ok_or("no architecture")
+    })
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -63,13 +66,9 @@ enum Size {
 /// # Errors
 /// A device that cannot be opened, too little memory.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
-    let architecture = match arguments.model {
-        Kind::Ndt1Stitch => Architecture::Ndt1Stitch,
-        Kind::Ndt2 => Architecture::Ndt2,
-    };
     let mut benchmark = match arguments.size {
-        Size::Paper => Benchmark::paper(architecture),
-        Size::Small => Benchmark::small(architecture),
+        Size::Paper => Benchmark::paper(arguments.model),
+        Size::Small => Benchmark::small(arguments.model),
     };
     if let Some(repetitions) = arguments.repetitions {
         benchmark.repetitions = repetitions.into();

@@ -5,7 +5,7 @@ use crate::context::Context;
 use neuroglot_engine::ops::{self, LinearBackward, SelectRows, SelectRowsBackward};
 use neuroglot_engine::{MemoryPlan, Slot};
 
-/// The decoder of a session's units.
+/// A decoder of a session's units, or of the places of a patch.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct UnitDecoder(pub Linear);
 

@@ -42,6 +42,14 @@ impl Architecture {
         }
     }
 
+    /// What it is, in a line.
+    pub fn summary(self) -> &'static str {
+        match self {
+            Architecture::Ndt1Stitch => "A token per bin, a stitcher per session",
+            Architecture::Ndt2 => "A token per bin and patch of units",
+        }
+    }
+
     /// Whether sessions have layers of their own, stitchers.
     pub fn has_stitchers(self) -> bool {
         self == Architecture::Ndt1Stitch

@@ -57,7 +57,7 @@ pub(super) struct Ndt2 {
     positions: Slot,
     positions_gradient: Slot,
     encoder: Encoder,
-    decoder: Linear,
+    decoder: UnitDecoder,
 }
 
 /// Positions of the patches' regions.
@@ -91,7 +91,7 @@ impl Ndt2 {
             .ndt2
             .region_patches
             .then(|| RegionPositions::place(layout, "encoder.embedder.embed_region", &layouts, hidden));
-        let decoder = Linear::place(layout, "decoder.0", hidden, size);
+        let decoder = UnitDecoder(Linear::place(layout, "decoder.0", hidden, size));
         let nothing = Slot::default();
         Self {
             bins,
@@ -107,6 +107,11 @@ impl Ndt2 {
             encoder,
             decoder,
         }
+    }
+
+    /// All embeddings that positions are made of.
+    fn positional(&self) -> impl Iterator<Item = &NormedEmbedding> {
+        [&self.space, &self.time].into_iter().chain(self.region.as_ref().map(|region| &region.rows))
     }
 
     fn patches(&self, session: usize) -> usize {
@@ -137,19 +142,15 @@ impl RegionPositions {
 impl Network for Ndt2 {
     fn initialise(&self, cx: &mut Context<'_>, rng: &mut ChaCha8Rng) {
         self.spikes.initialise(cx, rng);
-        self.space.initialise(cx, rng);
-        self.time.initialise(cx, rng);
-        if let Some(region) = &self.region {
-            region.rows.initialise(cx, rng);
-        }
+        self.positional().for_each(|rows| rows.initialise(cx, rng));
         self.encoder.initialise(cx, rng);
-        self.decoder.initialise(cx, rng, 1.0);
+        self.decoder.0.initialise(cx, rng, 1.0);
     }
 
     /// All sessions share one bias for each place in a patch: it starts at the mean rate of the units that stand there,
     /// where the loss of a constant is least, or of all units where none does.
     fn set_output_bias(&self, cx: &mut Context<'_>, log_rates: &[(usize, Vec<f32>)]) {
-        let size = self.decoder.outputs;
+        let size = self.decoder.0.outputs;
         let (mut rates, mut units) = (vec![0.0f64; size], vec![0.0f64; size]);
         for (session, log_rates) in log_rates {
             for (unit, log_rate) in log_rates.iter().enumerate() {
@@ -162,7 +163,7 @@ impl Network for Ndt2 {
         let mean = |(rate, units): (f64, f64)| (rate / units).ln() as f32;
         let places = rates.into_iter().zip(units);
         let biases = places.map(|place| mean(if place.1 > 0.0 { place } else { of_all }));
-        cx.p.set(cx.device, self.decoder.bias, &biases.collect::<Vec<f32>>());
+        cx.p.set(cx.device, self.decoder.0.bias, &biases.collect::<Vec<f32>>());
     }
 
     fn plan_shared(&mut self, plan: &mut MemoryPlan, training: bool) {
@@ -172,8 +173,8 @@ impl Network for Ndt2 {
         if training {
             self.positions_gradient = plan.slot(positions);
         }
-        self.identity = FirstLayer::plan_identity(plan, self.decoder.outputs, training);
-        self.spikes.plan_shared(plan, self.decoder.outputs);
+        self.identity = FirstLayer::plan_identity(plan, self.decoder.0.outputs, training);
+        self.spikes.plan_shared(plan, self.decoder.0.outputs);
         self.time.plan_shared(plan, training);
         self.space.plan_shared(plan, training);
         if let Some(region) = &mut self.region {
@@ -195,11 +196,9 @@ impl Network for Ndt2 {
 
     fn prepare(&self, cx: &mut Context<'_>, session: usize) {
         self.spikes.compose(cx, &self.identity);
-        self.time.forward(cx);
-        self.space.forward(cx);
-        let (mut regions, mut region, mut region_of_patch) = (0, Slot::default(), Slot::default());
+        self.positional().for_each(|rows| rows.forward(cx));
+        let (mut regions, mut region, mut region_of_patch) = Default::default();
         if let Some(RegionPositions { rows, slots, .. }) = &self.region {
-            rows.forward(cx);
             regions = rows.embedding.rows;
             (region, region_of_patch) = (rows.first(regions), slots[session]);
         }
@@ -223,11 +222,10 @@ impl Network for Ndt2 {
         let rows = trials * tokens[0] * tokens[1];
         Box::new(Ndt2Pass {
             session,
-            spikes: self.spikes.plan(plan, rows, self.decoder.outputs, training),
+            spikes: self.spikes.plan(plan, rows, self.decoder.0.outputs, training),
             projected: plan.slot(rows * self.hidden),
             encoder: self.encoder.plan(plan, session, trials, tokens, training),
-            rows,
-            log_rates: plan.slot(rows * outputs),
+            decoder: self.decoder.plan(plan, rows, outputs, training),
             network: self,
         })
     }
@@ -241,15 +239,14 @@ struct Ndt2Pass {
     /// `[row, hidden]`, a row per bin and patch.
     projected: Slot,
     encoder: EncoderMemory,
-    rows: usize,
-    log_rates: Slot,
+    decoder: DecoderMemory,
 }
 
 impl Pass for Ndt2Pass {
     fn slots(&self) -> PassSlots {
         PassSlots {
             inputs: self.spikes.inputs,
-            log_rates: self.log_rates,
+            log_rates: self.decoder.log_rates,
             activations: self.encoder.normed.y,
             ..PassSlots::default()
         }
@@ -265,23 +262,22 @@ impl Pass for Ndt2Pass {
         let positions = n.positions_of(self.session, n.positions);
         n.encoder.tokens(cx, &self.encoder, prompt, self.projected, positions);
         n.encoder.forward(cx, &self.encoder, prompt, false);
-        let decoder = n.decoder.forward(cx.p, self.rows, self.encoder.normed.y, self.log_rates);
-        cx.device.linear(&decoder);
+        n.decoder.forward(cx, &self.decoder, self.encoder.normed.y);
     }
 
     fn backward(&self, cx: &mut Context<'_>, prompt: PromptRow, log_rates_gradient: Slot) {
-        let (n, session, encoded) = (&self.network, self.session, self.encoder.normed.y);
+        let (n, session) = (&self.network, self.session);
         // The projected rows are not needed any more: their memory takes gradients of rows.
         let rows_gradient = self.projected;
-        let decoder = n.decoder.backward(cx.p, self.rows, encoded, log_rates_gradient, rows_gradient);
-        cx.device.linear_backward(&decoder);
+        let encoded = self.encoder.normed.y;
+        n.decoder.backward(cx, &self.decoder, encoded, log_rates_gradient, rows_gradient);
         let positions_gradient = n.positions_of(session, n.positions_gradient);
         n.encoder.backward(cx, &self.encoder, prompt, rows_gradient, positions_gradient);
         n.spikes.backward(cx, &self.spikes, &n.identity, rows_gradient);
         // Other sessions may have more patches: their positions have gradient 0.
         n.space.clear_gradient(cx);
         let patches = n.patches(session);
-        let (mut regions, mut region_gradient, mut region_of_patch) = (0, Slot::default(), Slot::default());
+        let (mut regions, mut region_gradient, mut region_of_patch) = Default::default();
         if let Some(RegionPositions { rows, slots, .. }) = &n.region {
             regions = rows.embedding.rows;
             (region_gradient, region_of_patch) = (rows.first_gradient(regions), slots[session]);
@@ -297,10 +293,6 @@ impl Pass for Ndt2Pass {
             space_gradient: n.space.first_gradient(patches),
             region_gradient,
         });
-        n.time.backward(cx);
-        n.space.backward(cx);
-        if let Some(region) = &n.region {
-            region.rows.backward(cx);
-        }
+        n.positional().for_each(|rows| rows.backward(cx));
     }
 }

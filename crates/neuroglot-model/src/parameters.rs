@@ -88,7 +88,9 @@ impl Layout {
         if !training {
             device.pin(values);
         }
+        let session_rows = self.infos.iter().position(|info| info.role == Role::SessionRows);
         Ok(Parameters {
+            session_rows: session_rows.map(|index| self.places[index]),
             infos: self.infos,
             places: self.places,
             groups: self.groups,
@@ -97,7 +99,7 @@ impl Layout {
             gradients,
             first_moments,
             second_moments,
-            unfrozen: None,
+            is_trunk_frozen: false,
         })
     }
 }
@@ -114,8 +116,9 @@ pub(crate) struct Parameters {
     gradients: Slot,
     first_moments: Slot,
     second_moments: Slot,
-    /// What is still trained of all that sessions share, once the rest of it is frozen.
-    unfrozen: Option<Parameter>,
+    /// Whether all that sessions share is frozen, but for their tokens.
+    is_trunk_frozen: bool,
+    session_rows: Option<Parameter>,
 }
 
 /// Which of the runs of floats: values, gradients or moments.
@@ -148,13 +151,14 @@ impl Parameters {
 
     /// From now on, nothing that sessions share is updated but for their tokens.
     pub(crate) fn freeze_trunk(&mut self) {
-        let rows = self.infos.iter().position(|info| info.role == Role::SessionRows);
-        self.unfrozen = rows.map(|index| self.places[index]);
+        self.is_trunk_frozen = true;
     }
 
     fn is_frozen(&self, parameter: Parameter) -> bool {
-        let shared = self.groups.first().is_some_and(|shared| parameter.offset < shared.offset + shared.len);
-        shared && self.unfrozen.is_some_and(|kept| parameter.offset != kept.offset)
+        let shared = self.groups.first().filter(|group| group.session.is_none());
+        let shared = shared.is_some_and(|shared| parameter.offset < shared.offset + shared.len);
+        let is_of_sessions = self.session_rows.is_some_and(|rows| parameter.offset == rows.offset);
+        self.is_trunk_frozen && shared && !is_of_sessions
     }
 
     fn slot(&self, part: Part) -> Slot {
@@ -213,11 +217,11 @@ impl Parameters {
     pub(crate) fn update(&mut self, device: &mut dyn Device, session: usize, update: &crate::Update) {
         let has_gradient = |group: &&mut Group| group.session.is_none_or(|own| own == session);
         for group in self.groups.iter_mut().filter(has_gradient) {
+            let whole = Parameter { offset: group.offset, len: group.len };
+            let is_frozen = self.is_trunk_frozen && group.session.is_none();
+            let trained = if is_frozen { self.session_rows } else { Some(whole) };
+            let Some(Parameter { offset, len }) = trained else { continue };
             group.steps += 1;
-            let (offset, len) = match self.unfrozen {
-                Some(kept) if group.session.is_none() => (kept.offset, kept.len),
-                _ => (group.offset, group.len),
-            };
             device.adamw(&AdamW {
                 values: self.values.part(offset, len),
                 gradients: self.gradients.part(offset, len),

@@ -58,7 +58,7 @@ impl Benchmark {
     pub fn small(architecture: Architecture) -> Self {
         let paper = Self::paper(architecture);
         let mut model = ModelConfig { hidden: 128, layers: 4, heads: 4, ..paper.model };
-        if architecture.has_stitchers() {
+        if architecture == Architecture::Ndt1Stitch {
             model.ndt1_stitch.channels = 256;
         }
         Self { model, repetitions: 24, ..paper }

@@ -65,7 +65,7 @@ fn small_model(architecture: Architecture, device: Box<dyn Device>) -> Result<Mo
         embed_dropout: 0.2,
         ..ModelConfig::default()
     };
-    if architecture.has_stitchers() {
+    if architecture == Architecture::Ndt1Stitch {
         config.ndt1_stitch.channels = 24;
     }
     config.ndt2.region_patches = architecture.has_patches();

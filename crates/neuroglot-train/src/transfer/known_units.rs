@@ -65,7 +65,8 @@ impl KnownRegion {
 
 impl KnownUnits {
     pub(super) fn of(trained: &Trained<'_>) -> Result<Self, TrainError> {
-        let (channels, hidden) = (trained.config.model.ndt1_stitch.channels, trained.config.model.hidden);
+        let input_bias = Role::Stitcher { session: 0, part: StitcherPart::InputBias };
+        let (channels, hidden) = (trained.parameter(input_bias)?.values(), trained.config.model.hidden);
         let sessions = &trained.config.sessions;
         let mut known = KnownUnits {
             channels,

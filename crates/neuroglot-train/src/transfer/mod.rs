@@ -78,7 +78,12 @@ impl Base {
         let bytes = self.checkpoint.read_weights(&path)?;
         let tensors = Tensors::of(&path, &bytes)?;
         self.checkpoint.check_size(&path, &tensors)?;
-        let trained = Trained { config: self.config(), parameters: self.checkpoint.parameters()?, tensors };
+        let trained = Trained {
+            path: &path,
+            config: self.config(),
+            parameters: self.checkpoint.parameters()?,
+            tensors,
+        };
         let kept = |new: &NewSession<'_>| {
             if config.init.keep_stitchers { trained.index_of(new.session) } else { None }
         };
@@ -108,6 +113,7 @@ impl Base {
 
 /// A trained model's description and weights.
 struct Trained<'a> {
+    path: &'a Path,
     config: &'a CheckpointConfig,
     parameters: Vec<ParameterInfo>,
     tensors: Tensors<'a>,
@@ -166,8 +172,15 @@ impl Trained<'_> {
 
     /// The parameter of a role that only one has.
     fn read(&self, role: Role) -> Result<Vec<f32>, TrainError> {
+        self.tensors.read(self.parameter(role)?)
+    }
+
+    fn parameter(&self, role: Role) -> Result<&ParameterInfo, TrainError> {
         let found = self.parameters.iter().find(|info| info.role == role);
-        self.tensors.read(found.expect("the model has a parameter of this role"))
+        found.ok_or_else(|| TrainError::Checkpoint {
+            path: self.path.to_owned(),
+            problem: format!("the model has nothing of this kind to take over: {role:?}"),
+        })
     }
 }
 

@@ -214,6 +214,35 @@ mod tests {
         assert!(matches!(one, Err(FitError::OneClass { .. })));
     }
 
+    /// SciPy's BFGS on the same objective with its gradient written out, to a gradient of 5e-11.
+    #[test]
+    fn probabilities_of_three_classes_are_those_that_scipy_finds() {
+        let train = [
+            0.5, 1.0, 1.0, -0.5, 2.0, 0.25, -1.0, 1.5, 0.0, 0.75, 1.5, 2.0, -0.5, -1.0, 0.25, -2.0, -2.0,
+            0.5, 1.0, 1.0, -1.5, -0.25, 0.75, -1.25,
+        ];
+        let test = [0.5, 0.5, -1.0, -1.0, 2.0, 1.5];
+        let expected = [
+            0.3623934956,
+            0.2448481276,
+            0.3927583769,
+            0.2167461314,
+            0.59465497,
+            0.1885988986,
+            0.3581413507,
+            0.0928139041,
+            0.5490447452,
+        ];
+        let products =
+            SampleProducts::new(Features::new(&train, 2).unwrap(), Features::new(&test, 2).unwrap()).unwrap();
+        let classes: Vec<usize> = (0..12).map(|sample| sample % 3).collect();
+        let search = MultinomialCv { inverse_penalties: vec![2.0], folds: 2 };
+        let fit = search.fit_predict(&products, &classes, 3).unwrap();
+        for (found, expected) in fit.probabilities.iter().zip(expected) {
+            assert!((found - expected).abs() < 1e-6, "{:?}", fit.probabilities);
+        }
+    }
+
     /// With two classes, weights of opposite sign share the penalty: `½ ‖W‖²` is `¼ ‖w‖²` of the difference `w`, so C is
     /// that of two-class regression halved.
     #[test]

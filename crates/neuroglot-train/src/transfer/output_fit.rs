@@ -316,6 +316,15 @@ mod tests {
     }
 
     #[test]
+    fn activations_that_are_no_numbers_are_refused() {
+        let mut rows = rows(20, 9);
+        rows.activations[4] = f32::NAN;
+        let start = Outputs { weight: vec![0.0; 2 * WIDTH], bias: vec![0.0; 2] };
+        let error = fit(&start, WIDTH, &rows, &Rows::default()).unwrap_err();
+        assert!(matches!(error, FitError::NonFiniteFeature { sample: 1, feature: 1, .. }), "{error:?}");
+    }
+
+    #[test]
     fn threads_change_no_bit() {
         let (rows, held_out) = (rows(300, 7), rows(100, 8));
         let start = Outputs { weight: vec![0.0; 2 * WIDTH], bias: vec![0.0; 2] };

@@ -99,17 +99,27 @@ fn the_page_on_ndt2_runs_from_top_to_bottom() {
 fn the_page_on_studies_runs_and_names_what_there_is() {
     let text = page("docs/study.md");
     let commands = blocks(&text, "sh");
-    assert_eq!(commands.len(), 4, "blocks of commands");
+    assert_eq!(commands.len(), 5, "blocks of commands");
     let workplace = Workplace::new();
     std::fs::create_dir(workplace.path("studies")).unwrap();
+    small_study(
+        &workplace,
+        "studies/leave-one-out.toml",
+        &[SMALLER.as_slice(), &[("epochs = 80", "epochs = 1")]].concat(),
+    );
     std::fs::write(workplace.path("studies/tiny.toml"), page("studies/tiny.toml")).unwrap();
     run_all(&workplace, &commands);
     for file in ["runs/tiny/report.html", "runs/shared/report.html", "study.sh", "job.yaml"] {
         assert!(workplace.path(file).is_file(), "{file}");
     }
+    let table = std::fs::read_to_string(workplace.path("runs/leave-one-out/tables/masks.md")).unwrap();
+    for scheme in neuroglot::masks::Scheme::multi_task() {
+        assert!(table.contains(&format!("| MtM without {scheme} |")), "{table}");
+    }
     // The examples are study files, and the table has their keys.
-    let [example, recipes] = blocks(&text, "toml").try_into().expect("two examples");
-    for example in [example, format!("name = 'n'\nsessions = ['x']\n{recipes}")] {
+    let [example, masks, recipes] = blocks(&text, "toml").try_into().expect("three examples");
+    let with_head = |rest: String| format!("name = 'n'\nsessions = ['x']\n{rest}");
+    for example in [example, with_head(masks), with_head(recipes)] {
         std::fs::write(workplace.path("example.toml"), example).unwrap();
         neuroglot::study::StudyFile::read(&workplace.path("example.toml")).unwrap();
     }

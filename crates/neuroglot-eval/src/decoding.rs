@@ -3,15 +3,14 @@
 use crate::EvalError;
 use crate::predictor::Predictor;
 use neuroglot_data::{Behaviour, Session};
-use neuroglot_masks::{Prompt, Scheme};
+use neuroglot_masks::{MaskPool, Prompt, Scheme};
 use neuroglot_tasks::results::{DecodingResult, Skipped};
 use neuroglot_tasks::{DecodingFeatures, DecodingTarget, EvaluationOptions, behaviour_name};
-use neuroglot_train::MaskPool;
 
 /// Decodes each behaviour in turn; what a session lacks is skipped with a word.
 pub(crate) fn decode(
     predictor: &mut Predictor<'_>,
-    pool: MaskPool,
+    pool: &MaskPool,
     session: &Session,
     options: &EvaluationOptions,
     progress: &mut dyn FnMut(&str),

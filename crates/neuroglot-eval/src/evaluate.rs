@@ -6,10 +6,11 @@ use crate::predictor::Predictor;
 use crate::region_matrix::region_matrix;
 use crate::work::{decoding_work, matrix_work, session_work, task_work};
 use neuroglot_data::Session;
+use neuroglot_masks::MaskPool;
 use neuroglot_model::Model;
 use neuroglot_tasks::results::{Evaluation, SessionEvaluation, Skipped, TaskResult};
 use neuroglot_tasks::{EvaluationOptions, EvaluationProgress, Source, Task, TestTrials, WorkMeter};
-use neuroglot_train::{CheckpointConfig, MaskPool, named_in_short};
+use neuroglot_train::{CheckpointConfig, named_in_short};
 
 /// Evaluates a model on the test trials of sessions, which have passed the run's filters.
 ///
@@ -35,12 +36,12 @@ pub fn evaluate(
     for session in sessions {
         let index = session_index(config, session)?;
         let predictor = Predictor { model, session: index };
-        let pool = config.mask.scheme;
+        let pool = &config.mask.pool;
         results.push(evaluate_session(predictor, pool, session, options, &mut meter, progress)?);
     }
     Ok(Evaluation {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        mask: config.mask.scheme.name().to_owned(),
+        mask: config.mask.pool.name(),
         checkpoint: checkpoint.to_owned(),
         source: Source::default(),
         sessions: results,
@@ -78,7 +79,7 @@ pub(crate) fn session_index(config: &CheckpointConfig, session: &Session) -> Res
 
 fn evaluate_session(
     mut predictor: Predictor<'_>,
-    pool: MaskPool,
+    pool: &MaskPool,
     session: &Session,
     options: &EvaluationOptions,
     meter: &mut WorkMeter,

@@ -101,7 +101,7 @@ pub fn predict(
     }
     let trials = Trials::of(session, (0..session.trials()).collect());
     let mut log_rates = vec![0.0; trials.counts.len()];
-    let prompt = config.mask.scheme.prompt_for(scheme);
+    let prompt = config.mask.pool.prompt_for(scheme);
     let all: Vec<usize> = (0..trials.units).collect();
     Predictor { model, session: index }.run_trials(&trials, &all, prompt, holdout, &mut log_rates)?;
     write_table(&table(session, &trials, holdout, &log_rates), out)

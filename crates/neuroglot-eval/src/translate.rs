@@ -45,7 +45,7 @@ pub fn translate(
         return Err(EvalError::Regions { eid: eid.to_owned(), why });
     }
     let mut predictor = Predictor { model, session: index };
-    let pool = config.mask.scheme;
+    let pool = &config.mask.pool;
     let work = |task| task_work(task, &test);
     let regions = test.regions().names().len();
     let mut meter = WorkMeter::new(work(Task::IntraRegion) + work(Task::InterRegion) + matrix_work(regions));

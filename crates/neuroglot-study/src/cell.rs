@@ -2,8 +2,9 @@
 
 use crate::StudySession;
 use neuroglot_baselines::Baseline;
+use neuroglot_masks::MaskPool;
 use neuroglot_model::Architecture;
-use neuroglot_train::{MaskPool, RunConfig};
+use neuroglot_train::RunConfig;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 

@@ -4,9 +4,10 @@ use crate::file_keys::{check_keys, located};
 use crate::{StudyError, StudyRecipe};
 use neuroglot_baselines::Baseline;
 use neuroglot_files::SETTINGS;
+use neuroglot_masks::MaskPool;
 use neuroglot_model::Architecture;
 use neuroglot_tasks::Task;
-use neuroglot_train::{MaskPool, RunFolder};
+use neuroglot_train::RunFolder;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error};
 use std::collections::HashSet;
@@ -36,7 +37,7 @@ pub struct StudyFile {
     /// Which checkpoint is scored, and fine-tuned from: `best` or `last`.
     #[serde(default = "default_checkpoint")]
     pub checkpoint: String,
-    /// What is hidden in training: `mtm`, or one scheme.
+    /// What is hidden in training: pools of masking schemes, such as `mtm`, one scheme, or a list of schemes.
     #[serde(default = "default_masks")]
     pub masks: Vec<MaskPool>,
     /// The mask that others are compared with; `temporal` if it is among them, else the first that is not `mtm`.
@@ -212,10 +213,10 @@ impl StudyFile {
     }
 
     /// The mask that others are compared with.
-    pub fn reference(&self) -> MaskPool {
-        let other = self.masks.iter().find(|mask| **mask != MaskPool::MultiTask);
+    pub fn reference(&self) -> &MaskPool {
+        let other = self.masks.iter().find(|mask| !mask.is_multi_task());
         let temporal = self.masks.iter().find(|mask| mask.name() == "temporal");
-        self.reference.or(temporal.copied()).or(other.copied()).unwrap_or(self.masks[0])
+        self.reference.as_ref().or(temporal).or(other).unwrap_or(&self.masks[0])
     }
 
     fn check(&self) -> Result<(), StudyError> {
@@ -224,7 +225,7 @@ impl StudyFile {
         }
         self.check_list("sessions", &self.sessions, |pattern| pattern.clone())?;
         self.check_list("tasks", &self.tasks, |task| task.clone())?;
-        self.check_list("masks", &self.masks, |mask| mask.name().to_owned())?;
+        self.check_list("masks", &self.masks, MaskPool::name)?;
         self.check_list("models", &self.models, |model| model.name().to_owned())?;
         self.check_list("seeds", &self.seeds, u64::to_string)?;
         self.check_list("scratch.trials", &self.scratch.trials, u64::to_string)?;
@@ -236,7 +237,7 @@ impl StudyFile {
             let problem = format!("checkpoint = \"{}\": choose best or last", self.checkpoint);
             return Err(self.wrong(problem));
         }
-        if let Some(reference) = self.reference.filter(|reference| !self.masks.contains(reference)) {
+        if let Some(reference) = self.reference.as_ref().filter(|reference| !self.masks.contains(reference)) {
             let name = reference.name();
             return Err(self.wrong(format!("reference = \"{name}\" is not among masks: add it there")));
         }

@@ -1,14 +1,14 @@
 //! What the study says to other crates by name: settings of a run.
 
+use neuroglot_masks::MaskPool;
 use neuroglot_model::Architecture;
-use neuroglot_train::MaskPool;
 use std::path::Path;
 
 /// The settings that make a run the one of its place in the grid, over those of the study file.
-pub(crate) fn own_settings(model: Architecture, mask: MaskPool, seed: u64, trials: u64) -> Vec<String> {
+pub(crate) fn own_settings(model: Architecture, mask: &MaskPool, seed: u64, trials: u64) -> Vec<String> {
     let mut settings = vec![
         format!("model.architecture={model}"),
-        format!("mask.scheme={}", mask.name()),
+        format!("mask.pool={}", toml::Value::try_from(mask).expect("a pool is TOML")),
         format!("seed={seed}"),
     ];
     if trials > 0 {

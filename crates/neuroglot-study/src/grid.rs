@@ -4,8 +4,9 @@ use crate::cell::{Cell, Method, Needed, Pretrained, Stage, TrainedMethod};
 use crate::file::{Exclusion, Pretraining, StudyFile};
 use crate::{StudyError, StudyRecipe, StudySession, StudySessions, glue};
 use neuroglot_baselines::Baseline;
+use neuroglot_masks::MaskPool;
 use neuroglot_model::Architecture;
-use neuroglot_train::{MaskPool, RunConfig};
+use neuroglot_train::RunConfig;
 use std::collections::BTreeSet;
 use std::path::Path;
 use toml::Table;
@@ -43,7 +44,7 @@ pub fn cells(file: &StudyFile, sessions: &StudySessions) -> Result<Vec<Cell>, St
 struct Line<'a> {
     recipe: Option<&'a StudyRecipe>,
     model: Architecture,
-    mask: MaskPool,
+    mask: &'a MaskPool,
     seed: u64,
 }
 
@@ -53,7 +54,7 @@ fn lines(file: &StudyFile) -> Vec<Line<'_>> {
         for model in &file.models {
             for mask in &file.masks {
                 for seed in &file.seeds {
-                    lines.push(Line { recipe, model: *model, mask: *mask, seed: *seed });
+                    lines.push(Line { recipe, model: *model, mask, seed: *seed });
                 }
             }
         }
@@ -65,14 +66,14 @@ impl Line<'_> {
     /// The parts of an id that say which model it is.
     fn names(&self) -> Vec<String> {
         let recipe = self.recipe.map(|recipe| recipe.name.clone());
-        let names = [Some(self.model.name().to_owned()), Some(self.mask.name().to_owned()), recipe];
+        let names = [Some(self.model.name().to_owned()), Some(self.mask.name()), recipe];
         names.into_iter().flatten().chain([format!("s{}", self.seed)]).collect()
     }
 
     fn method(&self, pretraining: Option<&Pretrained>, trials: u64) -> Method {
         Method::Trained(TrainedMethod {
             model: self.model,
-            mask: self.mask,
+            mask: self.mask.clone(),
             recipe: self.recipe.map(|recipe| recipe.name.clone()),
             pretraining: pretraining.cloned(),
             trials,
@@ -86,7 +87,7 @@ impl Line<'_> {
             excluded.as_deref().is_none_or(|name| name == stage.name())
                 && pretrain.as_deref().is_none_or(|name| pretraining == Some(name))
                 && model.is_none_or(|model| model == self.model)
-                && mask.is_none_or(|mask| mask == self.mask)
+                && mask.as_ref().is_none_or(|mask| mask == self.mask)
                 && recipe.as_ref().is_none_or(|name| self.recipe.is_some_and(|recipe| recipe.name == *name))
                 && seed.is_none_or(|seed| seed == self.seed)
                 && number.is_none_or(|number| number == trials)
@@ -188,7 +189,7 @@ fn pretrained(
     pretraining: &NamedPretraining,
 ) -> Result<Vec<Cell>, StudyError> {
     let NamedPretraining { pretrained, file: of_file, sessions: trained_on } = pretraining;
-    if !of_file.masks.is_empty() && !of_file.masks.contains(&line.mask) {
+    if !of_file.masks.is_empty() && !of_file.masks.contains(line.mask) {
         return Ok(Vec::new());
     }
     let is_excluded = |trials| line.is_excluded(file, Stage::Finetune, Some(&pretrained.name), trials);

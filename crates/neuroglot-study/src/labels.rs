@@ -1,13 +1,17 @@
 //! What methods are called in tables.
 
 use crate::cell::{Method, TrainedMethod};
-use neuroglot_train::MaskPool;
+use neuroglot_masks::{MaskPool, Scheme};
 
-/// A mask as it is written in the field.
-pub(crate) fn mask(mask: MaskPool) -> String {
-    match mask {
-        MaskPool::MultiTask => "MtM".to_owned(),
-        mask => mask.name().to_owned(),
+/// A mask as it is written in the field: `MtM`, `MtM without causal`, or the names of its schemes.
+pub(crate) fn mask(mask: &MaskPool) -> String {
+    match mask.left_out() {
+        Some(none) if none.is_empty() => "MtM".to_owned(),
+        Some(schemes) => {
+            let names: Vec<&str> = schemes.into_iter().map(Scheme::name).collect();
+            format!("MtM without {}", names.join(" and "))
+        }
+        None => mask.name(),
     }
 }
 
@@ -39,7 +43,7 @@ pub fn full(method: &Method) -> String {
                 0 => String::new(),
                 trials => format!(", {trials} trials"),
             };
-            format!("{} {}, {}{trials}", architecture(trained), mask(trained.mask), start(trained))
+            format!("{} {}, {}{trials}", architecture(trained), mask(&trained.mask), start(trained))
         }
     }
 }

@@ -41,11 +41,11 @@ impl MethodScores {
     pub fn first_evaluation(&self) -> Evaluation {
         let mask = match &self.method {
             Method::Trained(trained) => trained.mask.name(),
-            Method::Baseline(baseline) => baseline.name(),
+            Method::Baseline(baseline) => baseline.name().to_owned(),
         };
         Evaluation {
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            mask: mask.to_owned(),
+            mask,
             checkpoint: String::new(),
             source: Source::default(),
             sessions: self.sessions.iter().map(|session| session.first.clone()).collect(),

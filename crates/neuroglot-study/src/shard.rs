@@ -162,8 +162,9 @@ mod tests {
     use super::*;
     use crate::cell::{Method, Needed, Stage, TrainedMethod};
     use neuroglot_baselines::Baseline;
+    use neuroglot_masks::MaskPool;
     use neuroglot_model::Architecture;
-    use neuroglot_train::{MaskPool, RunConfig};
+    use neuroglot_train::RunConfig;
 
     fn from(variables: &[(&str, &str)], count: Option<usize>) -> Result<Option<String>, String> {
         let variable =
@@ -245,7 +246,7 @@ mod tests {
     fn trained() -> Method {
         Method::Trained(TrainedMethod {
             model: Architecture::default(),
-            mask: MaskPool::MultiTask,
+            mask: MaskPool::multi_task(),
             recipe: None,
             pretraining: None,
             trials: 0,

@@ -7,9 +7,9 @@ use crate::scores::MethodScores;
 use crate::table_rows::{Line, Trained, lines, table};
 use crate::{StudyFile, labels};
 use neuroglot_baselines::Baseline;
+use neuroglot_masks::MaskPool;
 use neuroglot_model::Architecture;
 use neuroglot_tasks::{Task, TaskSelection, behaviour_name};
-use neuroglot_train::MaskPool;
 use std::collections::BTreeSet;
 
 /// All tables that the methods make; a table that would compare nothing is left out.
@@ -91,22 +91,22 @@ impl<'a> Maker<'a> {
 
     /// The mask that others of an architecture are compared with: the file's, where there is such a model, else the
     /// first one that is not MtM.
-    fn reference_of(&self, model: Architecture) -> MaskPool {
+    fn reference_of(&self, model: Architecture) -> &MaskPool {
         let trained = self.trained();
         let masks =
-            || trained.iter().filter(|entry| entry.method.model == model).map(|entry| entry.method.mask);
+            || trained.iter().filter(|entry| entry.method.model == model).map(|entry| &entry.method.mask);
         let reference = self.file.reference();
-        let other = masks().find(|mask| *mask != MaskPool::MultiTask);
+        let other = masks().find(|mask| !mask.is_multi_task());
         if masks().any(|mask| mask == reference) { reference } else { other.unwrap_or(reference) }
     }
 
     fn is_reference(&self, method: &TrainedMethod) -> bool {
-        method.mask == self.reference_of(method.model)
+        method.mask == *self.reference_of(method.model)
     }
 
     /// MtM and the reference mask.
     fn main(&self, mut trained: Vec<Trained<'a>>) -> Vec<Trained<'a>> {
-        trained.retain(|entry| entry.method.mask == MaskPool::MultiTask || self.is_reference(entry.method));
+        trained.retain(|entry| entry.method.mask.is_multi_task() || self.is_reference(entry.method));
         trained
     }
 
@@ -116,7 +116,7 @@ impl<'a> Maker<'a> {
 
     /// MtM and the reference mask, by architecture.
     fn by_architecture(&self, trained: Vec<Trained<'a>>) -> Vec<Line<'a>> {
-        let name = |method: &TrainedMethod| labels::mask(method.mask);
+        let name = |method: &TrainedMethod| labels::mask(&method.mask);
         lines(self.main(trained), labels::architecture, name, |method| self.is_reference(method))
     }
 
@@ -136,9 +136,8 @@ impl<'a> Maker<'a> {
     /// Each baseline against MtM from scratch, which has seen no more than they; where there is no such model, against
     /// the pretrained one, and where no MtM is, against the first baseline.
     fn baselines(&self) -> Option<ScoreTable> {
-        let mtm = |trained: Vec<Trained<'a>>| {
-            trained.into_iter().find(|entry| entry.method.mask == MaskPool::MultiTask)
-        };
+        let mtm =
+            |trained: Vec<Trained<'a>>| trained.into_iter().find(|entry| entry.method.mask.is_multi_task());
         let models: Vec<Trained> =
             [mtm(self.trained_from_scratch()), mtm(self.trained_from_most())].into_iter().flatten().collect();
         let group = models.first().map_or_else(String::new, |entry| labels::architecture(entry.method));
@@ -175,7 +174,7 @@ impl<'a> Maker<'a> {
         trained.retain(|entry| entry.method.trials == 0);
         trained.sort_by_key(|entry| entry.method.pretraining_sessions());
         let group = |method: &TrainedMethod| {
-            format!("{} {}", labels::architecture(method), labels::mask(method.mask))
+            format!("{} {}", labels::architecture(method), labels::mask(&method.mask))
         };
         let lines = lines(trained, group, labels::start, |method| method.pretraining.is_none());
         let caption =
@@ -188,10 +187,14 @@ impl<'a> Maker<'a> {
         let trained = self.trained_from_scratch();
         // Two masks stand side by side in the first table already.
         let is_more = trained.len() > self.main(trained.clone()).len();
-        let name = |method: &TrainedMethod| labels::mask(method.mask);
-        let lines = lines(trained, labels::architecture, name, |method| method.mask == MaskPool::MultiTask);
-        let caption =
-            "Each masking scheme alone beside all four (MtM), trained from scratch on each session.";
+        let name = |method: &TrainedMethod| labels::mask(&method.mask);
+        let lines = lines(trained, labels::architecture, name, |method| method.mask.is_multi_task());
+        let is_of_several = |mask: &MaskPool| mask.only().is_none() && !mask.is_multi_task();
+        let caption = if self.file.masks.iter().any(is_of_several) {
+            "Other pools of masking schemes beside all four (MtM), trained from scratch on each session."
+        } else {
+            "Each masking scheme alone beside all four (MtM), trained from scratch on each session."
+        };
         self.table("masks", "Masking schemes", caption, &lines).filter(|_| is_more)
     }
 
@@ -201,7 +204,7 @@ impl<'a> Maker<'a> {
         let group = |method: &TrainedMethod| {
             let recipe = method.recipe.as_ref().map(|recipe| format!(", recipe {recipe}"));
             let recipe = recipe.unwrap_or_default();
-            format!("{}{recipe}, {}", labels::mask(method.mask), labels::start(method))
+            format!("{}{recipe}, {}", labels::mask(&method.mask), labels::start(method))
         };
         let name = |method: &TrainedMethod| method.model.label().to_owned();
         let lines = lines(self.scratch_and_most(), group, name, |method| method.model == *first);
@@ -213,7 +216,7 @@ impl<'a> Maker<'a> {
     fn recipes(&self) -> Option<ScoreTable> {
         let first = &self.file.recipes.first()?.name;
         let group = |method: &TrainedMethod| {
-            let (model, mask) = (method.model.label().to_owned(), labels::mask(method.mask));
+            let (model, mask) = (method.model.label().to_owned(), labels::mask(&method.mask));
             format!("{model} {mask}, {}", labels::start(method))
         };
         let name = |method: &TrainedMethod| method.recipe.clone().unwrap_or_default();
@@ -237,7 +240,7 @@ impl<'a> Maker<'a> {
         trained.sort_by_key(|entry| entry.method.trials.wrapping_sub(1));
         let group = |method: &TrainedMethod| {
             let trials = if method.trials == 0 { "all".to_owned() } else { method.trials.to_string() };
-            format!("{} {}, {trials} trials", labels::architecture(method), labels::mask(method.mask))
+            format!("{} {}, {trials} trials", labels::architecture(method), labels::mask(&method.mask))
         };
         let mut lines = lines(trained, group, labels::start, |method| method.pretraining.is_none());
         for line in &mut lines {
@@ -259,7 +262,7 @@ impl<'a> Maker<'a> {
         }
         let kind =
             |method: &TrainedMethod| format!("{}, {}", labels::architecture(method), labels::start(method));
-        let name = |method: &TrainedMethod| labels::mask(method.mask);
+        let name = |method: &TrainedMethod| labels::mask(&method.mask);
         let by_kind = lines(trained, kind, name, |method| self.is_reference(method));
         let mut all = Vec::new();
         for eid in eids.iter().filter(|_| eids.len() > 1) {

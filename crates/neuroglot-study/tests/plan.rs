@@ -63,8 +63,8 @@ fn the_grid_is_masks_times_seeds_times_sessions() {
     assert_eq!(ids(&cells), expected);
     let cell = &cells[2];
     assert_eq!(
-        (cell.settings.seed, cell.settings.train.epochs, cell.settings.mask.scheme.name()),
-        (2, 7, "mtm")
+        (cell.settings.seed, cell.settings.train.epochs, cell.settings.mask.pool.is_multi_task()),
+        (2, 7, true)
     );
     assert_eq!(cell.sessions[0].eid, "simulated-7-03");
     assert!(cell.sessions[0].path.is_absolute() && cell.sessions[0].path.is_dir());
@@ -326,7 +326,7 @@ fn a_finished_cell_is_known_and_another_one_in_its_place_refused() {
 fn the_ready_studies_are_plans() {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     let tiny = StudyFile::read(&repository.join("studies/tiny.toml")).unwrap();
-    assert_eq!((tiny.name.as_str(), tiny.reference().name()), ("tiny", "temporal"));
+    assert_eq!((tiny.name.as_str(), tiny.reference().name().as_str()), ("tiny", "temporal"));
     let steinmetz = StudyFile::read(&repository.join("studies/steinmetz.toml")).unwrap();
     let Some(recordings) = std::env::var_os("NEUROGLOT_RECORDINGS") else {
         eprintln!(

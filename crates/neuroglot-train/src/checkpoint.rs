@@ -480,6 +480,20 @@ mod tests {
     }
 
     #[test]
+    fn a_checkpoint_written_before_prompts_had_names_has_the_published_ones() {
+        let old = opened(|json| {
+            json["model"].as_object_mut().unwrap().remove("prompts").unwrap();
+            json["mask"] = serde_json::json!({ "scheme": "temporal", "ratio": 0.3, "causal_ratio": 0.6 });
+        });
+        let old = old.unwrap().config;
+        assert_eq!(
+            (old.model.clone(), old.mask.pool.name()),
+            (ModelConfig::default(), "temporal".to_owned())
+        );
+        assert_eq!(old.model.prompts, neuroglot_masks::Prompt::PUBLISHED);
+    }
+
+    #[test]
     fn a_checkpoint_written_before_trials_were_recorded_is_read() {
         let session = serde_json::json!({ "eid": "a", "subject": "m", "lab": "l", "units": [] });
         let old = opened(|json| json["sessions"] = serde_json::json!([session])).unwrap();

@@ -2,7 +2,7 @@
 
 use crate::{TrainError, earlier_settings};
 use neuroglot_data::Filter;
-use neuroglot_masks::{Prompt, Scheme};
+use neuroglot_masks::{MaskPool, PoolEntry, Scheme};
 use neuroglot_model::ModelConfig;
 use serde::{Deserialize, Serialize};
 
@@ -127,9 +127,11 @@ pub enum SelectBy {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct MaskConfig {
-    /// `mtm` (all four schemes) or the name of one scheme.
-    pub scheme: MaskPool,
-    /// Probability of hiding a unit, bin or entry.
+    /// `mtm` (all four schemes), the name of one scheme, or a list of names and of tables `{ scheme, ratio, weight, prompt }`.
+    /// Earlier files call it `scheme`.
+    #[serde(alias = "scheme")]
+    pub pool: MaskPool,
+    /// Probability of hiding a unit, bin or entry, in schemes that have none of their own.
     pub ratio: f64,
     /// Probability of hiding a bin in the `causal` scheme.
     pub causal_ratio: f64,
@@ -138,82 +140,17 @@ pub struct MaskConfig {
 impl Default for MaskConfig {
     fn default() -> Self {
         let causal_ratio = Scheme::Causal.default_ratio();
-        Self { scheme: MaskPool::MultiTask, ratio: Scheme::SHARED_RATIO, causal_ratio }
+        Self { pool: MaskPool::multi_task(), ratio: Scheme::SHARED_RATIO, causal_ratio }
     }
 }
 
 impl MaskConfig {
-    /// Probability of hiding under a scheme.
-    pub fn ratio_of(&self, scheme: Scheme) -> f64 {
-        match scheme {
+    /// Probability of hiding under a scheme of the pool: its own, or the one that is set for all.
+    pub fn ratio_of(&self, entry: &PoolEntry) -> f64 {
+        entry.ratio.unwrap_or_else(|| match entry.scheme {
             Scheme::Causal => self.causal_ratio,
             other => other.own_ratio().unwrap_or(self.ratio),
-        }
-    }
-}
-
-/// From which schemes one is drawn per batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
-pub enum MaskPool {
-    /// The four schemes of multi-task masking.
-    MultiTask,
-    /// Always the same.
-    Single(Scheme),
-}
-
-impl MaskPool {
-    /// The schemes.
-    pub fn schemes(self) -> Vec<Scheme> {
-        match self {
-            MaskPool::MultiTask => Scheme::multi_task(),
-            MaskPool::Single(scheme) => vec![scheme],
-        }
-    }
-
-    /// The prompt that asks for what a scheme hides: the scheme's own, or the only one that a model of a single scheme has
-    /// learned.
-    pub fn prompt_for(self, scheme: Scheme) -> Prompt {
-        match self {
-            MaskPool::MultiTask => scheme.prompt(),
-            MaskPool::Single(trained) => trained.prompt(),
-        }
-    }
-
-    /// `mtm`, or the scheme's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            MaskPool::MultiTask => "mtm",
-            MaskPool::Single(scheme) => scheme.name(),
-        }
-    }
-}
-
-impl From<MaskPool> for String {
-    fn from(pool: MaskPool) -> String {
-        pool.name().to_owned()
-    }
-}
-
-impl TryFrom<String> for MaskPool {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, Self::Error> {
-        name.parse()
-    }
-}
-
-impl std::str::FromStr for MaskPool {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, Self::Err> {
-        if name == "mtm" {
-            return Ok(MaskPool::MultiTask);
-        }
-        let names = Scheme::ALL.map(Scheme::name).join(", ");
-        let unknown =
-            |_| format!("there is no mask `{name}`: choose mtm (all four schemes) or one of {names}");
-        name.parse().map(MaskPool::Single).map_err(unknown)
+        })
     }
 }
 
@@ -377,6 +314,15 @@ impl RunConfig {
         Ok(())
     }
 
+    /// Gives the model a row for each prompt of the pool that it has none for.
+    pub(crate) fn add_prompts(&mut self) {
+        for prompt in self.mask.pool.prompts() {
+            if !self.model.prompts.contains(&prompt) {
+                self.model.prompts.push(prompt);
+            }
+        }
+    }
+
     /// Whether the run starts from a trained model.
     pub fn is_fine_tuning(&self) -> bool {
         !self.init.from.is_empty()
@@ -388,18 +334,5 @@ impl RunConfig {
             0 => (self.train.epochs / 50).max(1),
             every => every,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_single_scheme_model_is_asked_with_the_prompt_it_learned() {
-        let asked = |pool: MaskPool, scheme: Scheme| pool.prompt_for(scheme).name();
-        assert_eq!(asked(MaskPool::MultiTask, Scheme::InterRegion), "inter-region");
-        assert_eq!(asked(MaskPool::Single(Scheme::Temporal), Scheme::InterRegion), "neuron");
-        assert_eq!(asked(MaskPool::Single(Scheme::Causal), Scheme::Neuron), "causal");
     }
 }

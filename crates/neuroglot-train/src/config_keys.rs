@@ -148,10 +148,11 @@ impl Layers {
 
     fn finish(mut self) -> Result<RunConfig, TrainError> {
         self.leave_out_settings_of(&[]);
-        let config: RunConfig = self.settings.try_into().map_err(|error: toml::de::Error| {
+        let mut config: RunConfig = self.settings.try_into().map_err(|error: toml::de::Error| {
             let problem = one_line(&error);
             TrainError::Setting { key: "configuration".to_owned(), problem }
         })?;
+        config.add_prompts();
         config.check()?;
         Ok(config)
     }
@@ -186,6 +187,9 @@ fn list_of_words(text: &str) -> Value {
     Value::Array(words.filter(|word| !word.is_empty()).map(|word| Value::String(word.to_owned())).collect())
 }
 
+/// A pool is a name or a list, so no type is asked for but by its reader.
+const POOL: &str = "mask.pool";
+
 fn set(table: &mut Table, key: &str, value: Value) -> Result<(), TrainError> {
     let fail = |problem: String| Err(TrainError::Setting { key: key.to_owned(), problem });
     let keys = RunConfig::keys();
@@ -206,10 +210,10 @@ fn set(table: &mut Table, key: &str, value: Value) -> Result<(), TrainError> {
     // 1 is as good as 1.0 where a number is asked for, and words need neither brackets nor quotes where a list is.
     let value = match (&*current, value) {
         (Value::Float(_), Value::Integer(whole)) => Value::Float(whole as f64),
-        (Value::Array(_), Value::String(words)) => list_of_words(&words),
+        (Value::Array(_), Value::String(words)) if key != POOL => list_of_words(&words),
         (_, value) => value,
     };
-    if current.type_str() != value.type_str() {
+    if current.type_str() != value.type_str() && key != POOL {
         let (wanted, found) = (current.type_str(), value.type_str());
         let example = match &*current {
             Value::Array(_) => "VISp,MOs".to_owned(),
@@ -260,8 +264,8 @@ fn one_line(error: &toml::de::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{MaskPool, OutputBias};
-    use neuroglot_masks::Scheme;
+    use crate::OutputBias;
+    use neuroglot_masks::{MaskPool, Prompt, Scheme};
 
     fn load(settings: &[&str]) -> Result<RunConfig, String> {
         let settings: Vec<String> = settings.iter().map(|s| s.to_string()).collect();
@@ -283,7 +287,7 @@ mod tests {
         .unwrap();
         assert_eq!((config.model.hidden, config.model.heads, config.seed), (128, 4, 7));
         assert_eq!(config.train.learning_rate, 1.0);
-        assert_eq!(config.mask.scheme, MaskPool::Single(Scheme::Temporal));
+        assert_eq!(config.mask.pool, MaskPool::from(Scheme::Temporal));
         assert_eq!(config.init.output_bias, OutputBias::Zero);
         assert_eq!(config.data.regions, ["CA1", "PO"]);
         assert_eq!(config.train.batch, RunConfig::default().train.batch);
@@ -401,8 +405,41 @@ mod tests {
         assert_eq!(RunConfig::load(Some(file.path()), &[]).unwrap(), config);
         assert_eq!(
             RunConfig::default().differences(&config),
-            ["data.min_rate is 0.0, not 1.0", "mask.scheme is \"mtm\", not \"causal\""]
+            ["data.min_rate is 0.0, not 1.0", "mask.pool is \"mtm\", not \"causal\""]
         );
+    }
+
+    #[test]
+    fn a_pool_is_a_name_or_a_list_and_its_prompts_are_rows_of_the_model() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let from_file = |text: &str, settings: &[String]| {
+            std::fs::write(file.path(), text).unwrap();
+            RunConfig::load(Some(file.path()), settings).unwrap()
+        };
+        // As files were written before, and as they are now.
+        for name in ["scheme", "pool"] {
+            assert_eq!(
+                from_file(&format!("[mask]\n{name} = 'temporal'"), &[]).mask.pool,
+                Scheme::Temporal.into()
+            );
+        }
+        let leave_one_out = load(&["mask.pool=neuron,causal,inter-region"]).unwrap();
+        assert_eq!(leave_one_out.mask.pool.left_out(), Some(vec![Scheme::IntraRegion]));
+        assert_eq!(leave_one_out.model.prompts, Prompt::PUBLISHED);
+        let list =
+            "mask.pool = ['neuron', { scheme = 'temporal', ratio = 0.5, weight = 2, prompt = 'temporal' }]";
+        let config = from_file(list, &[]);
+        let own = &config.mask.pool.entries()[1];
+        assert_eq!((config.mask.ratio_of(own), own.weight), (0.5, 2.0));
+        assert_eq!(config.model.prompts[..4], Prompt::PUBLISHED);
+        assert_eq!(config.model.prompts[4..], [Prompt(Scheme::Temporal)]);
+        // Written out and read back; as single settings; and one after the other.
+        assert_eq!(from_file(&config.to_toml(), &[]), config);
+        assert_eq!(RunConfig::load(None, &config.settings_beside(&RunConfig::default())).unwrap(), config);
+        assert_eq!(from_file(list, &["mask.pool=mtm".to_owned()]), RunConfig::default());
+        let ratios = load(&["mask.pool=neuron,causal", "mask.ratio=0.2", "mask.causal_ratio=0.4"]).unwrap();
+        let of = |place: usize| ratios.mask.ratio_of(&ratios.mask.pool.entries()[place]);
+        assert_eq!((of(0), of(1)), (0.2, 0.4));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Settings of a model as earlier versions wrote them: those of one architecture stood beside those of all, whichever
-//! architecture was chosen.
+//! Settings as earlier versions wrote them: those of one architecture stood beside those of all, whichever architecture was
+//! chosen, and a pool of masks was called a scheme.
 
 use neuroglot_model::{Architecture, ModelConfig};
 use serde::de::Error;
@@ -15,6 +15,10 @@ const EARLIER: [(&str, Architecture); 3] = [
 
 /// The key of today for an earlier one, such as `model.ndt1-stitch.channels` for `model.channels`.
 pub(crate) fn key_of_today(key: &str) -> Option<String> {
+    if key == "mask.scheme" {
+        // It could not be a list.
+        return Some("mask.pool".to_owned());
+    }
     let name = key.strip_prefix("model.")?;
     let (name, architecture) = EARLIER.into_iter().find(|(earlier, _)| *earlier == name)?;
     Some(format!("model.{architecture}.{name}"))

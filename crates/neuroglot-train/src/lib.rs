@@ -33,8 +33,8 @@ pub use checkpoint::{
     BaseModel, Checkpoint, CheckpointConfig, CheckpointSession, CheckpointSettings, CheckpointUnit,
 };
 pub use config::{
-    DataConfig, Freeze, FromCheckpoint, InitConfig, MaskConfig, MaskPool, OutputBias, RunConfig, Sampling,
-    SelectBy, StitcherStart, TrainConfig,
+    DataConfig, Freeze, FromCheckpoint, InitConfig, MaskConfig, OutputBias, RunConfig, Sampling, SelectBy,
+    StitcherStart, TrainConfig,
 };
 pub use config_keys::nearest_name;
 pub use course::{LateRise, late_rise};

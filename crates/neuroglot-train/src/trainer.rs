@@ -17,7 +17,6 @@ use neuroglot_files::{OutputLock, replace_file, replace_folder};
 use neuroglot_masks::{Holdout, Regions};
 use neuroglot_model::{Model, SessionShape, TrainingBatch, Update};
 use rand::RngExt;
-use rand::seq::IndexedRandom;
 use serde::{Deserialize, Serialize};
 use starting::{open_to_resume, settled};
 use std::collections::BTreeMap;
@@ -341,12 +340,11 @@ impl<'a> Trainer<'a> {
         let session = &self.sessions[batch.session];
         let (bins, units, trials) = (session.bins(), session.units().len(), batch.trials.len());
         let mut rng = stream(config.seed, Purpose::Masking, self.progress.step, 0);
-        let pool = config.mask.scheme.schemes();
-        let scheme = *pool.choose(&mut rng).expect("a pool has at least one scheme");
+        let entry = config.mask.pool.draw(&mut rng);
         let regions = &self.regions[batch.session];
 
         let Buffers { holdout, counts, inputs, target } = &mut self.buffers;
-        scheme.redraw(holdout, trials, bins, regions, config.mask.ratio_of(scheme), &mut rng);
+        entry.scheme.redraw(holdout, trials, bins, regions, config.mask.ratio_of(entry), &mut rng);
         for buffer in [&mut *counts, inputs, target] {
             buffer.resize(trials * bins * units, 0.0);
         }
@@ -361,7 +359,7 @@ impl<'a> Trainer<'a> {
         self.model.loss_and_gradients(&TrainingBatch {
             session: batch.session,
             trials,
-            prompt: scheme.prompt(),
+            prompt: entry.prompt,
             inputs,
             counts,
             target,

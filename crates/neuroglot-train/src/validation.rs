@@ -59,16 +59,17 @@ pub(crate) fn validate(
     }
     let (bins, units) = (session.bins(), session.units().len());
     let mut scores = Vec::new();
-    for scheme in config.mask.scheme.schemes() {
+    for entry in config.mask.pool.entries() {
+        let scheme = entry.scheme;
         let mut rng = stream(config.seed, Purpose::Validation, index as u64, scheme.stream_key());
         let mut sums = vec![UnitSums::default(); units];
         // Masks are drawn in batches as large as those of training: a region is drawn for each.
         for trials in trials.chunks(config.train.batch.min(TRIALS)) {
-            let holdout = scheme.draw(trials.len(), bins, regions, config.mask.ratio_of(scheme), &mut rng);
+            let holdout = scheme.draw(trials.len(), bins, regions, config.mask.ratio_of(entry), &mut rng);
             let counts = session.dense(trials);
             let (mut inputs, mut log_rates) = (vec![0.0; counts.len()], vec![0.0; counts.len()]);
             holdout.apply(&counts, &mut inputs);
-            model.log_rates(index, scheme.prompt(), trials.len(), &inputs, &mut log_rates)?;
+            model.log_rates(index, entry.prompt, trials.len(), &inputs, &mut log_rates)?;
             let entries = log_rates.iter().zip(&counts).zip(holdout.scored());
             for (entry, ((log_rate, count), target)) in entries.enumerate() {
                 if *target {

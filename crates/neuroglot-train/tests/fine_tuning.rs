@@ -105,6 +105,37 @@ fn no_epoch_on_known_sessions_predicts_as_the_base() {
 }
 
 #[test]
+fn a_pool_with_a_prompt_of_its_own_adds_a_row_that_is_trained() {
+    const OWN: &str = "mask.pool=[{ scheme = 'temporal', prompt = 'temporal' }]";
+    const ROWS: &str = "encoder.embedder.embed_prompt.weight";
+    let (root, sessions) = with_base();
+    let base = &parameters(&root.path().join("base"), "best")[ROWS];
+    let tuned = root.path().join("tuned");
+    let settings = from_base(root.path(), &[OWN, "init.from_checkpoint=best"]);
+    run(&settings, &sessions[..1], &tuned, Start::Fresh).unwrap();
+    let model = RunFolder::open(&tuned).unwrap().config().unwrap().model;
+    assert_eq!(model.prompts, [&Prompt::PUBLISHED[..], &[Prompt(Scheme::Temporal)]].concat());
+    let rows = &parameters(&tuned, "last")[ROWS];
+    assert_eq!((base.len(), rows.len()), (4 * 16, 5 * 16));
+    // What no batch is announced by only decays; the new row started at random and has learned.
+    let untrained = root.path().join("untrained");
+    let settings = from_base(root.path(), &[OWN, "train.epochs=0"]);
+    run(&settings, &sessions[..1], &untrained, Start::Fresh).unwrap();
+    let started = &parameters(&untrained, "last")[ROWS];
+    assert_eq!(started[..4 * 16], base[..]);
+    let moved = |row: usize| -> f32 {
+        let of_row = row * 16..(row + 1) * 16;
+        rows[of_row.clone()].iter().zip(&started[of_row]).map(|(now, then)| (now - then).abs()).sum()
+    };
+    assert!((0..4).all(|row| moved(row) < 0.1 * moved(4)), "{:?}", [0, 1, 2, 3, 4].map(moved));
+    // It goes on as it was, and fine-tuned again it keeps the row, with whatever pool.
+    assert!(run(&from_base(root.path(), &[OWN]), &sessions[..1], &tuned, Start::Resume).is_ok());
+    let again = config(&[&format!("init.from={}", tuned.display()), "train.epochs=0"]);
+    run(&again, &sessions[..1], &root.path().join("again"), Start::Fresh).unwrap();
+    assert_eq!(&parameters(&root.path().join("again"), "last")[ROWS], &parameters(&tuned, "best")[ROWS]);
+}
+
+#[test]
 fn the_trunk_is_taken_over_and_sessions_get_what_is_theirs() {
     let (root, sessions) = with_base();
     let base = parameters(&root.path().join("base"), "best");

@@ -115,7 +115,10 @@ fn an_imported_run_has_what_later_commands_read() {
     let imported = import(&file("plain.pt"), &table(&with_filter), &sessions(), &out).unwrap();
     let folder = RunFolder::open(&out).unwrap();
     let (config, info) = (folder.config().unwrap(), folder.info().unwrap());
-    assert_eq!((config.mask.scheme.name(), config.data.min_rate, config.model.heads), ("temporal", 0.001, 2));
+    assert_eq!(
+        (config.mask.pool.name().as_str(), config.data.min_rate, config.model.heads),
+        ("temporal", 0.001, 2)
+    );
     assert_eq!((info.parameters, info.finished), (imported.parameters, true));
     assert_eq!(info.sessions, [PathBuf::from("a"), PathBuf::from("b")]);
     assert!(folder.metrics().unwrap().is_empty());

@@ -7,11 +7,11 @@ use crate::runs::output_format;
 use crate::runs::overlap::{self, Warn};
 use crate::runs::sessions;
 use crate::terminal::console::Console;
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use neuroglot::eval::{holdout_of, predict};
 use neuroglot::files::OutputLock;
-use neuroglot::masks::Scheme;
-use neuroglot::train::MaskPool;
+use neuroglot::masks::{Prompt, Scheme};
 use std::path::PathBuf;
 
 /// Predict what is hidden, as a table of rates
@@ -33,8 +33,8 @@ pub struct Arguments {
     #[arg(value_name = "SESSION")]
     session: PathBuf,
     /// The scheme that the model is told [default: as --hide implies]
-    #[arg(long, value_enum, value_name = "SCHEME")]
-    prompt: Option<PromptName>,
+    #[arg(long, value_parser = schemes(), value_name = "SCHEME")]
+    prompt: Option<Scheme>,
     /// What is hidden in every trial: `units 3 17` (uuids, or indices in the session before the run's filters, as `unit`
     /// has them), `regions CA1 PO` or `bins 40-49`; may be given several times
     #[arg(long, num_args = 1.., value_names = ["WHAT", "NAME"])]
@@ -50,30 +50,18 @@ pub struct Arguments {
     device: DeviceOptions,
 }
 
-/// The prompts that a model learns.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum PromptName {
-    /// Units from other units
-    #[value(alias = "co-smooth")]
-    Neuron,
-    /// The future from the past
-    #[value(alias = "forward-pred")]
-    Causal,
-    /// A unit from its region
-    IntraRegion,
-    /// A region from the other regions
-    InterRegion,
-}
-
-impl PromptName {
-    fn scheme(self) -> Scheme {
-        match self {
-            PromptName::Neuron => Scheme::Neuron,
-            PromptName::Causal => Scheme::Causal,
-            PromptName::IntraRegion => Scheme::IntraRegion,
-            PromptName::InterRegion => Scheme::InterRegion,
-        }
-    }
+/// Names of schemes, of which help shows those with a prompt of their own; and what the reference calls two of them.
+fn schemes() -> impl TypedValueParser<Value = Scheme> {
+    const ALIASES: [(&str, Scheme); 2] = [("co-smooth", Scheme::Neuron), ("forward-pred", Scheme::Causal)];
+    let value = |scheme: Scheme| {
+        let aliases = ALIASES.into_iter().filter(|(_, of)| *of == scheme).map(|(alias, _)| alias);
+        let value = PossibleValue::new(scheme.name()).help(scheme.description()).aliases(aliases);
+        value.hide(scheme.prompt() != Prompt(scheme))
+    };
+    PossibleValuesParser::new(Scheme::ALL.map(value)).try_map(|name| {
+        let alias = ALIASES.into_iter().find(|(alias, _)| *alias == name);
+        alias.map_or_else(|| name.parse::<Scheme>(), |(_, scheme)| Ok(scheme))
+    })
 }
 
 /// What `--hide` names, sorted by kind.
@@ -86,13 +74,13 @@ struct HideLists {
 
 impl HideLists {
     /// The scheme of training that hides the same, and why, in words.
-    fn implied_prompt(&self) -> Result<(PromptName, &'static str), CommandError> {
+    fn implied_scheme(&self) -> Result<(Scheme, &'static str), CommandError> {
         let Self { units, regions, bins } = self;
         match (units.is_empty(), regions.is_empty(), bins.is_empty()) {
-            (true, true, true) => Ok((PromptName::Neuron, "nothing is hidden")),
-            (false, true, true) => Ok((PromptName::Neuron, "units are hidden")),
-            (true, false, true) => Ok((PromptName::InterRegion, "regions are hidden")),
-            (true, true, false) => Ok((PromptName::Causal, "bins are hidden")),
+            (true, true, true) => Ok((Scheme::Neuron, "nothing is hidden")),
+            (false, true, true) => Ok((Scheme::Neuron, "units are hidden")),
+            (true, false, true) => Ok((Scheme::InterRegion, "regions are hidden")),
+            (true, true, false) => Ok((Scheme::Causal, "bins are hidden")),
             _ => Err(CommandError::Usage(
                 "--hide names things of several kinds, which imply several prompts: choose one with --prompt"
                     .to_owned(),
@@ -141,24 +129,24 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     let device = arguments.device.with_threads(threads).open(console)?.device;
     let mut run = LoadedRun::open(folder, device)?;
     overlap::warn(&run.checkpoint, &sessions, paths, Warn::OfTestTrials, console)?;
-    let prompt = match arguments.prompt {
-        Some(prompt) => prompt,
+    let pool = &run.checkpoint.mask.pool;
+    let scheme = match arguments.prompt {
+        Some(scheme) => scheme,
         None => {
-            let (prompt, why) = hide.implied_prompt()?;
-            console.note(match run.checkpoint.mask.scheme {
-                MaskPool::MultiTask => format!("prompt: {} ({why})", prompt.scheme()),
+            let (scheme, why) = hide.implied_scheme()?;
+            let prompt = pool.prompt_for(scheme);
+            console.note(match pool.only() {
                 // Whatever is asked for, it has learned one prompt.
-                MaskPool::Single(only) => {
-                    format!("prompt: {} (the only one that the model has learned)", only)
-                }
+                Some(only) => format!("prompt: {only} (the only one that the model has learned)"),
+                None if prompt == scheme.prompt() => format!("prompt: {prompt} ({why})"),
+                None => format!("prompt: {prompt} ({why}, and the model has not learned {scheme})"),
             });
-            prompt
+            scheme
         }
     };
     let HideLists { units, regions, bins } = &hide;
     for session in &sessions {
         let holdout = holdout_of(session, units, regions, bins)?;
-        let scheme = prompt.scheme();
         predict(&mut run.model, &run.checkpoint, session, scheme, &holdout, &arguments.out)?;
     }
     console.result(arguments.out.display())
@@ -186,7 +174,7 @@ mod tests {
     fn what_is_hidden_implies_a_prompt() {
         let implied = |text: &str| {
             let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
-            HideLists::parse(&words).unwrap().implied_prompt().map(|(prompt, _)| prompt.scheme().name())
+            HideLists::parse(&words).unwrap().implied_scheme().map(|(scheme, _)| scheme.name())
         };
         for (hide, prompt) in [
             ("units 3", "neuron"),

@@ -89,7 +89,7 @@ impl Arguments {
     /// All `KEY=VALUE` settings in the order in which they apply.
     fn settings(&self) -> Vec<String> {
         let named = [
-            self.mask.as_ref().map(|mask| format!("mask.scheme={mask}")),
+            self.mask.as_ref().map(|mask| format!("mask.pool={mask}")),
             self.epochs.map(|epochs| format!("train.epochs={epochs}")),
             self.seed.map(|seed| format!("seed={seed}")),
             self.min_rate.map(|rate| format!("data.min_rate={rate}")),

@@ -99,7 +99,7 @@ fn below_psth(evaluation: Option<&Evaluation>) -> Option<(String, String)> {
 fn checkpoint_section(run: &NamedRun, folder: &ModelFolder) -> Result<RunSection, CommandError> {
     let checkpoint = folder.config();
     let facts = [
-        ("masking", checkpoint.mask.scheme.name().to_owned()),
+        ("masking", checkpoint.mask.pool.name()),
         ("model", in_words(&checkpoint.model)),
         ("sessions", checkpoint.sessions.len().to_string()),
         ("epochs", checkpoint.epoch.to_string()),
@@ -129,7 +129,7 @@ fn facts(config: &RunConfig, info: &RunInfo, records: &[EpochRecord]) -> Vec<(St
         let from =
             info.imported.as_ref().map_or(String::new(), |from| format!(" from {}", from.file.display()));
         let facts = [
-            ("masking", config.mask.scheme.name().to_owned()),
+            ("masking", config.mask.pool.name()),
             ("model", in_words(&config.model)),
             ("parameters", info.parameters.to_string()),
             ("sessions", info.sessions.len().to_string()),
@@ -140,7 +140,7 @@ fn facts(config: &RunConfig, info: &RunInfo, records: &[EpochRecord]) -> Vec<(St
         return facts.map(fact).into();
     }
     let facts = [
-        ("masking", config.mask.scheme.name().to_owned()),
+        ("masking", config.mask.pool.name()),
         ("model", in_words(&config.model)),
         ("parameters", info.parameters.to_string()),
         ("sessions", info.sessions.len().to_string()),

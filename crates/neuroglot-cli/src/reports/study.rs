@@ -1,9 +1,9 @@
 //! The report of a study: what holds for all of it, and the methods whose single units are shown.
 
 use neuroglot::data::number::counted;
+use neuroglot::masks::MaskPool;
 use neuroglot::report::{RunSection, StudyReport};
 use neuroglot::study::{Method, MethodScores, StudyFile, StudyResults, TrainedMethod, method_name};
-use neuroglot::train::MaskPool;
 
 /// Gathers a report.
 pub fn report_of_study<'a>(
@@ -41,12 +41,12 @@ fn shown<'a>(file: &StudyFile, methods: &'a [MethodScores]) -> Vec<&'a MethodSco
     };
     let all: Vec<(&TrainedMethod, &MethodScores)> = methods.iter().filter_map(trained).collect();
     let most = all.iter().map(|(method, _)| method.pretraining_sessions()).max().unwrap_or(0);
-    let mtm = MaskPool::MultiTask;
+    let mtm = &MaskPool::multi_task();
     let mut wanted = vec![(file.reference(), 0), (mtm, 0), (mtm, most)];
     wanted.dedup();
-    let find = |(mask, sessions): &(MaskPool, usize)| {
+    let find = |(mask, sessions): &(&MaskPool, usize)| {
         let fits =
-            |method: &TrainedMethod| method.mask == *mask && method.pretraining_sessions() == *sessions;
+            |method: &TrainedMethod| method.mask == **mask && method.pretraining_sessions() == *sessions;
         all.iter().find(|(method, _)| fits(method)).map(|(_, scores)| *scores)
     };
     let found: Vec<&MethodScores> = wanted.iter().filter_map(find).collect();

@@ -44,7 +44,7 @@ pub fn run(out: &Path, seed: u64, compute: &Compute, console: &Console) -> Resul
     }
     let names = ["temporal", "mtm"];
     for mask in names {
-        let own = [format!("mask.scheme={mask}"), format!("seed={seed}")];
+        let own = [format!("mask.pool={mask}"), format!("seed={seed}")];
         let settings: Vec<String> = SETTINGS.map(str::to_owned).into_iter().chain(own).collect();
         let run = out.join(mask);
         let training = TrainingRun {

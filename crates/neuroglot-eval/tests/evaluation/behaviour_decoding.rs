@@ -4,10 +4,9 @@ use crate::brute_force::log_rates;
 use crate::support::*;
 use neuroglot_data::{Behaviour, Session, Split};
 use neuroglot_eval::evaluate;
-use neuroglot_masks::{Prompt, Scheme};
+use neuroglot_masks::{MaskPool, Prompt, Scheme};
 use neuroglot_model::Model;
 use neuroglot_tasks::results::{DecodingResult, SessionEvaluation};
-use neuroglot_train::MaskPool;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -279,7 +278,7 @@ fn every_behaviour_of_a_session_is_decoded_and_none_that_it_lacks() {
     let mut options = options(&[], &["block:categories"]);
     options.selection.every_behaviour = true;
     let mut model = model(std::slice::from_ref(&session), 1);
-    let config = checkpoint(&model, std::slice::from_ref(&session), MaskPool::MultiTask);
+    let config = checkpoint(&model, std::slice::from_ref(&session), MaskPool::multi_task());
     let sessions = std::slice::from_ref(&session);
     let found =
         evaluate(&mut model, &config, "best", sessions, &options, &mut |_| ()).unwrap().sessions.remove(0);

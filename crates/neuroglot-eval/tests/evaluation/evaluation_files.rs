@@ -6,9 +6,9 @@ use arrow_array::Array;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float64Type, UInt32Type};
 use neuroglot_eval::{read_evaluation, summary_json, write_evaluation};
+use neuroglot_masks::MaskPool;
 use neuroglot_tasks::Task;
 use neuroglot_tasks::results::*;
-use neuroglot_train::MaskPool;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -23,7 +23,7 @@ fn evaluation() -> Evaluation {
     });
     let mut model = model(&sessions, 1);
     let options = options(&Task::ALL, &["choice", "wheel-speed"]);
-    evaluated(&mut model, &sessions, MaskPool::MultiTask, &options).unwrap()
+    evaluated(&mut model, &sessions, MaskPool::multi_task(), &options).unwrap()
 }
 
 fn names(folder: &Path) -> Vec<String> {

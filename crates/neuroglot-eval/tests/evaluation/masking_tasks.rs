@@ -4,12 +4,11 @@ use crate::brute_force::{self, mean};
 use crate::support::*;
 use neuroglot_data::{Session, SimulatorConfig, Split};
 use neuroglot_eval::evaluate;
-use neuroglot_masks::{Prompt, Scheme};
+use neuroglot_masks::{MaskPool, Prompt, Scheme};
 use neuroglot_metrics::bootstrap_mean;
 use neuroglot_model::Model;
 use neuroglot_tasks::results::{Evaluation, Scores, UnitScores};
 use neuroglot_tasks::{EvaluationOptions, Task, TestTrials};
-use neuroglot_train::MaskPool;
 
 const MULTI_TASK: [Prompt; 4] = [
     Prompt(Scheme::Neuron),
@@ -105,7 +104,7 @@ fn co_smoothing(found: &Evaluation) -> Option<f64> {
 fn scores_are_those_of_one_prediction_per_unit_and_trial() {
     let sessions = two_sessions();
     let mut model = model(&sessions, 1);
-    let found = check_all_tasks(&mut model, &sessions, MaskPool::MultiTask, MULTI_TASK);
+    let found = check_all_tasks(&mut model, &sessions, MaskPool::multi_task(), MULTI_TASK);
     // A unit without a spike has no score, and what it is scored on has none either.
     assert_eq!(task(&found.sessions[1], Task::CoSmoothing).per_unit[5].bps, None);
     assert_eq!(task(&found.sessions[1], Task::CoSmoothing).per_unit[5].spikes, 0.0);
@@ -122,15 +121,11 @@ fn scores_are_those_of_one_prediction_per_unit_and_trial() {
 fn a_model_of_a_single_scheme_is_asked_with_its_own_prompt_in_every_task() {
     let sessions = two_sessions();
     let mut model = model(&sessions, 1);
-    let temporal = check_all_tasks(
-        &mut model,
-        &sessions,
-        MaskPool::Single(Scheme::Temporal),
-        [Prompt(Scheme::Neuron); 4],
-    );
+    let temporal =
+        check_all_tasks(&mut model, &sessions, MaskPool::from(Scheme::Temporal), [Prompt(Scheme::Neuron); 4]);
     assert_eq!(temporal.mask, "temporal");
     let multi_task =
-        evaluated(&mut model, &sessions, MaskPool::MultiTask, &options(&Task::ALL, &[])).unwrap();
+        evaluated(&mut model, &sessions, MaskPool::multi_task(), &options(&Task::ALL, &[])).unwrap();
     assert_eq!(co_smoothing(&temporal), co_smoothing(&multi_task));
     // Otherwise the comparisons above could not tell prompts apart.
     for other in [Task::Forward, Task::IntraRegion, Task::InterRegion] {
@@ -145,9 +140,9 @@ fn scores_of_ndt2_are_those_of_one_prediction_per_unit_and_trial() {
     let sessions = two_sessions();
     for region_patches in [false, true] {
         let mut model = ndt2(&sessions, 1, region_patches);
-        check_all_tasks(&mut model, &sessions, MaskPool::MultiTask, MULTI_TASK);
+        check_all_tasks(&mut model, &sessions, MaskPool::multi_task(), MULTI_TASK);
     }
-    let pool = MaskPool::Single(Scheme::RandomToken);
+    let pool = MaskPool::from(Scheme::RandomToken);
     let baseline =
         check_all_tasks(&mut ndt2(&sessions, 1, false), &sessions, pool, [Prompt(Scheme::Neuron); 4]);
     assert_eq!(baseline.mask, "random-token");
@@ -217,7 +212,7 @@ fn the_number_of_threads_changes_nothing() {
         let [one, three] = [1, 3].map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             let mut model = build(&sessions, threads);
-            pool.install(|| evaluated(&mut model, &sessions, MaskPool::MultiTask, &options).unwrap())
+            pool.install(|| evaluated(&mut model, &sessions, MaskPool::multi_task(), &options).unwrap())
         });
         assert_eq!(one.sessions[0].decoding.len(), 2);
         assert_eq!(one, three);
@@ -228,7 +223,7 @@ fn the_number_of_threads_changes_nothing() {
 fn progress_of_each_task_ends_with_all_that_is_hidden_in_turn() {
     let sessions = &two_sessions()[..1];
     let mut model = model(sessions, 1);
-    let config = checkpoint(&model, sessions, MaskPool::MultiTask);
+    let config = checkpoint(&model, sessions, MaskPool::multi_task());
     let mut last = std::collections::BTreeMap::new();
     let options = options(&Task::ALL, &["choice"]);
     evaluate(&mut model, &config, "last", sessions, &options, &mut |progress| {

@@ -7,9 +7,8 @@ use arrow_array::types::{Float32Type, UInt32Type};
 use arrow_array::{Array, RecordBatch};
 use neuroglot_data::Session;
 use neuroglot_eval::{EvalError, holdout_of, predict};
-use neuroglot_masks::{Holdout, Prompt, Scheme};
+use neuroglot_masks::{Holdout, MaskPool, Prompt, Scheme};
 use neuroglot_model::Model;
-use neuroglot_train::MaskPool;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::path::Path;
 
@@ -87,15 +86,15 @@ fn check_table(mut model: Model, pool: MaskPool, prompt: Prompt) {
 #[test]
 fn rates_are_those_of_a_model_that_does_not_see_what_is_hidden() {
     let first = &two_sessions()[..1];
-    check_table(model(first, 1), MaskPool::MultiTask, Prompt(Scheme::InterRegion));
-    check_table(ndt2(first, 1, true), MaskPool::MultiTask, Prompt(Scheme::InterRegion));
+    check_table(model(first, 1), MaskPool::multi_task(), Prompt(Scheme::InterRegion));
+    check_table(ndt2(first, 1, true), MaskPool::multi_task(), Prompt(Scheme::InterRegion));
 }
 
 #[test]
 fn a_model_of_a_single_scheme_is_asked_with_its_own_prompt() {
     let first = &two_sessions()[..1];
-    check_table(model(first, 1), MaskPool::Single(Scheme::Causal), Prompt(Scheme::Causal));
-    check_table(ndt2(first, 1, false), MaskPool::Single(Scheme::RandomToken), Prompt(Scheme::Neuron));
+    check_table(model(first, 1), MaskPool::from(Scheme::Causal), Prompt(Scheme::Causal));
+    check_table(ndt2(first, 1, false), MaskPool::from(Scheme::RandomToken), Prompt(Scheme::Neuron));
 }
 
 #[test]
@@ -132,7 +131,7 @@ fn what_filters_leave_out_moves_no_number() {
     assert!(message.contains("indices in the session from 0 to 13"), "{message}");
 
     let mut model = model(std::slice::from_ref(&session), 1);
-    let config = checkpoint(&model, std::slice::from_ref(&session), MaskPool::MultiTask);
+    let config = checkpoint(&model, std::slice::from_ref(&session), MaskPool::multi_task());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rates.parquet");
     predict(&mut model, &config, &session, Scheme::Neuron, &nothing(&session), &path).unwrap();
@@ -173,7 +172,7 @@ fn what_is_not_there_cannot_be_hidden() {
 fn a_prediction_that_cannot_be_made_leaves_no_file() {
     let sessions = two_sessions();
     let mut model = model(&sessions[..1], 1);
-    let config = checkpoint(&model, &sessions[..1], MaskPool::MultiTask);
+    let config = checkpoint(&model, &sessions[..1], MaskPool::multi_task());
     let folder = tempfile::tempdir().unwrap();
     let mut refused = |session: &Session, hidden: &Holdout, path: &Path| {
         let error = predict(&mut model, &config, session, Scheme::Neuron, hidden, path).unwrap_err();

@@ -3,14 +3,14 @@
 use crate::support::*;
 use neuroglot_data::{Session, Split};
 use neuroglot_eval::{EvalError, evaluate};
+use neuroglot_masks::MaskPool;
 use neuroglot_tasks::{Task, TaskError};
-use neuroglot_train::MaskPool;
 
 /// Evaluates, with a model of two sessions, a changed copy of the second.
 fn refused(change: impl FnOnce(&Session) -> Session) -> EvalError {
     let sessions = simulated(2, 6, 30, 10);
     let mut model = model(&sessions, 1);
-    let config = checkpoint(&model, &sessions, MaskPool::MultiTask);
+    let config = checkpoint(&model, &sessions, MaskPool::multi_task());
     let changed = [sessions[0].clone(), change(&sessions[1])];
     evaluate(&mut model, &config, "best", &changed, &options(&[Task::Forward], &[]), &mut |_| ()).unwrap_err()
 }
@@ -66,7 +66,7 @@ fn a_model_that_predicts_no_rates_has_diverged() {
     for bias in [f32::NAN, f32::INFINITY, 1000.0] {
         let mut model = constant_model(&sessions[0], &[1.0; 6]);
         model.set_output_bias(&[(0, vec![0.0, 0.0, bias, 0.0, 0.0, 0.0])]);
-        let error = evaluated(&mut model, &sessions, MaskPool::MultiTask, &options(&[Task::Forward], &[]));
+        let error = evaluated(&mut model, &sessions, MaskPool::multi_task(), &options(&[Task::Forward], &[]));
         assert_names(&error.unwrap_err(), &["session simulated-3-00", "diverged", "learning_rate"]);
     }
 }

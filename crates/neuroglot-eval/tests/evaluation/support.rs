@@ -5,10 +5,11 @@ use neuroglot_data::{
 };
 use neuroglot_engine::CpuDevice;
 use neuroglot_eval::{EvalError, evaluate};
+use neuroglot_masks::MaskPool;
 use neuroglot_model::{Architecture, Model, ModelConfig, Ndt1Settings, Ndt2Settings, SessionShape};
 use neuroglot_tasks::results::{Evaluation, SessionEvaluation, TaskResult};
 use neuroglot_tasks::{EvaluationOptions, Task, TaskSelection};
-use neuroglot_train::{CheckpointConfig, CheckpointSession, MaskConfig, MaskPool, session_shape};
+use neuroglot_train::{CheckpointConfig, CheckpointSession, MaskConfig, session_shape};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -148,12 +149,12 @@ fn scale_output_weights(model: &mut Model, scale: f32) {
 }
 
 /// What a checkpoint of a model says.
-pub fn checkpoint(model: &Model, sessions: &[Session], scheme: MaskPool) -> CheckpointConfig {
+pub fn checkpoint(model: &Model, sessions: &[Session], pool: MaskPool) -> CheckpointConfig {
     CheckpointConfig {
         format: "neuroglot-checkpoint-1".into(),
         version: "0.1.0".into(),
         model: model.config().clone(),
-        mask: MaskConfig { scheme, ..MaskConfig::default() },
+        mask: MaskConfig { pool, ..MaskConfig::default() },
         seed: 8,
         epoch: 0,
         step: 0,
@@ -179,10 +180,10 @@ pub fn options(tasks: &[Task], behaviours: &[&str]) -> EvaluationOptions {
 pub fn evaluated(
     model: &mut Model,
     sessions: &[Session],
-    scheme: MaskPool,
+    pool: MaskPool,
     options: &EvaluationOptions,
 ) -> Result<Evaluation, EvalError> {
-    let config = checkpoint(model, sessions, scheme);
+    let config = checkpoint(model, sessions, pool);
     evaluate(model, &config, "best", sessions, options, &mut |_| ())
 }
 
@@ -194,7 +195,7 @@ pub fn evaluated_alone(
     behaviours: &[&str],
 ) -> SessionEvaluation {
     let sessions = std::slice::from_ref(session);
-    let found = evaluated(model, sessions, MaskPool::MultiTask, &options(tasks, behaviours)).unwrap();
+    let found = evaluated(model, sessions, MaskPool::multi_task(), &options(tasks, behaviours)).unwrap();
     found.sessions.into_iter().next().unwrap()
 }
 

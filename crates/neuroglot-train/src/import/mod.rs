@@ -75,7 +75,7 @@ pub fn import_checkpoint(
     let config = RunConfig {
         model: sizes.model.clone(),
         train: TrainConfig { epochs: 0, ..TrainConfig::default() },
-        mask: crate::MaskConfig { scheme: table.mask, ..crate::MaskConfig::default() },
+        mask: crate::MaskConfig { pool: table.mask.clone(), ..crate::MaskConfig::default() },
         data: table.data.clone(),
         init: InitConfig::default(),
         ..RunConfig::default()

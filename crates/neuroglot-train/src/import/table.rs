@@ -1,6 +1,7 @@
 //! The table that says which stitcher of a checkpoint belongs to which session.
 
-use crate::{DataConfig, MaskPool, TrainError};
+use crate::{DataConfig, TrainError};
+use neuroglot_masks::MaskPool;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -17,7 +18,7 @@ pub struct SessionTable {
     #[serde(default)]
     pub rope: bool,
     /// What it was trained with, which decides how it is prompted in evaluation.
-    #[serde(default = "multi_task")]
+    #[serde(default = "MaskPool::multi_task")]
     pub mask: MaskPool,
     /// Which units it was trained on, as in the settings of a run; the published ones on all.
     #[serde(default)]
@@ -41,10 +42,6 @@ pub struct TableSession {
 
 fn published_heads() -> usize {
     8
-}
-
-fn multi_task() -> MaskPool {
-    MaskPool::MultiTask
 }
 
 impl SessionTable {

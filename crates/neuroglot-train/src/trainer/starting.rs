@@ -11,7 +11,11 @@ use std::path::Path;
 
 /// The settings of a new run: those of the model are the ones of the model that it starts from.
 pub(super) fn settled(config: &RunConfig, sessions: &[Session]) -> Result<RunConfig, TrainError> {
-    let Some(base) = Base::of(&config.init)? else { return Ok(config.clone()) };
+    let Some(base) = Base::of(&config.init)? else {
+        let mut config = config.clone();
+        config.add_prompts();
+        return Ok(config);
+    };
     base.check(sessions)?;
     with_model_of(config, &base.config().model)
 }

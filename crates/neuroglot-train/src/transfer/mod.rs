@@ -134,7 +134,7 @@ impl Trained<'_> {
         for index in 0..model.parameters().len() {
             let info = model.parameters()[index].clone();
             let values = match info.role {
-                Role::Trunk | Role::BinRows | Role::PromptRows => self.tensors.read(&info)?,
+                Role::Trunk | Role::BinRows => self.tensors.read(&info)?,
                 Role::Stitcher { session, .. } if places[session].is_some() => self.tensors.read(&info)?,
                 Role::Stitcher { .. } => continue,
                 Role::SessionRows => {
@@ -148,9 +148,9 @@ impl Trained<'_> {
                     }
                     rows
                 }
-                // Sessions may have more patches than the model has seen, or fewer, and regions that it has not: those stay
-                // as they start.
-                Role::PatchRows | Role::Region => {
+                // Sessions may have more patches than the model has seen, or fewer, and regions that it has not, and a pool other
+                // prompts, which come after those of the model: those stay as they start.
+                Role::PatchRows | Role::Region | Role::PromptRows => {
                     let Some(known) = self.parameters.iter().find(|known| known.name == info.name) else {
                         continue;
                     };
@@ -194,7 +194,11 @@ pub(crate) fn with_model_of(config: &RunConfig, model: &ModelConfig) -> Result<R
         let problem = "the model of init.from has no stitchers: leave this out";
         return Err(TrainError::Setting { key: "init.stitcher".to_owned(), problem: problem.to_owned() });
     }
-    let settled = RunConfig { model: model.clone(), ..config.clone() };
+    let mut settled = RunConfig { model: model.clone(), ..config.clone() };
+    settled.add_prompts();
+    // The pool decides which prompts are added.
+    let prompts = settled.model.prompts.clone();
+    let config = &RunConfig { model: ModelConfig { prompts, ..config.model.clone() }, ..config.clone() };
     let default = RunConfig { model: ModelConfig::default(), ..config.clone() };
     let asked_for = config.differences(&default);
     for difference in config.differences(&settled) {

@@ -26,7 +26,7 @@ pub(super) fn fit_outputs(
     new: &NewSession<'_>,
     config: &RunConfig,
 ) -> Result<(), TrainError> {
-    let schemes = config.mask.scheme.schemes().len();
+    let schemes = config.mask.pool.entries().len();
     let mut trials = new.trials.to_vec();
     trials.shuffle(&mut stream(config.seed, Purpose::Regression, new.index as u64, u64::MAX));
     let rows_per_mask = schemes * new.session.bins();
@@ -65,19 +65,20 @@ fn masked_rows(
 ) -> Result<Rows, TrainError> {
     let bins = new.session.bins();
     let mut rows = Rows::default();
-    for scheme in config.mask.scheme.schemes() {
+    for entry in config.mask.pool.entries() {
+        let scheme = entry.scheme;
         let mut rng =
             stream(config.seed, Purpose::Regression, new.index as u64, 2 * scheme.stream_key() + part);
         for _ in 0..masks {
             // A region is drawn for each batch, as in training.
             for trials in trials.chunks(config.train.batch.min(TRIALS)) {
-                let ratio = config.mask.ratio_of(scheme);
+                let ratio = config.mask.ratio_of(entry);
                 let holdout = scheme.draw(trials.len(), bins, new.regions, ratio, &mut rng);
                 let counts = new.session.dense(trials);
                 let mut inputs = vec![0.0; counts.len()];
                 holdout.apply(&counts, &mut inputs);
                 let mut activations = vec![0.0; trials.len() * bins * model.config().hidden];
-                model.activations(new.index, scheme.prompt(), trials.len(), &inputs, &mut activations)?;
+                model.activations(new.index, entry.prompt, trials.len(), &inputs, &mut activations)?;
                 rows.activations.extend(activations);
                 rows.counts.extend(counts);
                 rows.target.extend(holdout.scored());

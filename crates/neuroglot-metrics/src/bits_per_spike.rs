@@ -38,7 +38,25 @@ where
     L: Into<f64> + Copy,
     C: Into<f64> + Copy,
 {
-    score(log_rates, counts, units, f64::exp)
+    score(log_rates, counts, units, f64::exp, |_| true)
+}
+
+/// [`bits_per_spike`] of those entries that are `scored`, `[entry, unit]`: the null predicts the unit's mean count over these.
+///
+/// # Panics
+/// As [`bits_per_spike`], and if there is not one mark per entry and unit.
+pub fn bits_per_spike_where<L, C>(
+    log_rates: &[L],
+    counts: &[C],
+    scored: &[bool],
+    units: usize,
+) -> BitsPerSpike
+where
+    L: Into<f64> + Copy,
+    C: Into<f64> + Copy,
+{
+    assert_eq!(scored.len(), counts.len(), "one mark per entry and unit");
+    score(log_rates, counts, units, f64::exp, |place| scored[place])
 }
 
 /// [`bits_per_spike`] of rates in spikes/bin, `[entry, unit]`: for predictions that are no logarithms, such as the
@@ -51,20 +69,28 @@ where
     R: Into<f64> + Copy,
     C: Into<f64> + Copy,
 {
-    score(rates, counts, units, |rate| rate)
+    score(rates, counts, units, |rate| rate, |_| true)
 }
 
-fn score<P, C>(predictions: &[P], counts: &[C], units: usize, rate_of: impl Fn(f64) -> f64) -> BitsPerSpike
+fn score<P, C>(
+    predictions: &[P],
+    counts: &[C],
+    units: usize,
+    rate_of: impl Fn(f64) -> f64,
+    is_scored: impl Fn(usize) -> bool,
+) -> BitsPerSpike
 where
     P: Into<f64> + Copy,
     C: Into<f64> + Copy,
 {
-    let entries = entries_of(predictions, counts, units);
-    let mut spikes = vec![0.0; units];
+    entries_of(predictions, counts, units);
+    let (mut entries, mut spikes) = (vec![0.0; units], vec![0.0; units]);
     // ln Γ(y + 1) is the same for the model and the null, so the difference of the two needs only the rate terms.
     let mut model = vec![0.0; units];
-    for (predictions, counts) in predictions.chunks_exact(units).zip(counts.chunks_exact(units)) {
-        for unit in 0..units {
+    let rows = predictions.chunks_exact(units).zip(counts.chunks_exact(units));
+    for (row, (predictions, counts)) in rows.enumerate() {
+        for unit in (0..units).filter(|unit| is_scored(row * units + unit)) {
+            entries[unit] += 1.0;
             let count = counts[unit].into();
             spikes[unit] += count;
             model[unit] += rate_term(rate_of(predictions[unit].into()), count);
@@ -75,7 +101,7 @@ where
     let (mut nats_pooled, mut spikes_pooled) = (0.0, 0.0);
     for unit in 0..units {
         if spikes[unit] > 0.0 {
-            let null = spikes[unit] - spikes[unit] * (spikes[unit] / entries as f64).ln();
+            let null = spikes[unit] - spikes[unit] * (spikes[unit] / entries[unit]).ln();
             let nats = null - model[unit];
             per_unit[unit] = Some(nats / spikes[unit] / LN_2);
             nats_pooled += nats;
@@ -114,6 +140,21 @@ mod tests {
         for unit in 0..2 {
             assert_close(from_rates.per_unit[unit], from_log_rates.per_unit[unit].unwrap());
         }
+    }
+
+    #[test]
+    fn entries_that_are_not_scored_count_nowhere() {
+        // [entry, unit]; of unit 0 the last two entries are scored, of unit 1 none.
+        let (log_rates, counts) = ([9.0, 0.0, 0.5, 0.0, -1.0, 0.0], [7u8, 1, 2, 0, 0, 3]);
+        let scored = [false, false, true, false, true, false];
+        let found = bits_per_spike_where(&log_rates, &counts, &scored, 2);
+        let alone = bits_per_spike(&[0.5, -1.0], &[2u8, 0], 1);
+        assert_eq!(found.per_unit, [alone.per_unit[0], None]);
+        assert_eq!((found.pooled, found.mean()), (alone.pooled, alone.mean()));
+        assert_eq!(
+            bits_per_spike_where(&log_rates, &counts, &[true; 6], 2),
+            bits_per_spike(&log_rates, &counts, 2)
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ mod poisson_d2;
 mod psth;
 mod r2;
 
-pub use bits_per_spike::{BitsPerSpike, bits_per_spike, bits_per_spike_of_rates};
+pub use bits_per_spike::{BitsPerSpike, bits_per_spike, bits_per_spike_of_rates, bits_per_spike_where};
 pub use bootstrap::{
     Interval, bootstrap_difference, bootstrap_mean, bootstrap_over_groups, bootstrap_statistic,
     bootstrap_within_groups,
@@ -29,4 +29,4 @@ pub use mean::mean_defined;
 pub use poisson::poisson_nll;
 pub use poisson_d2::poisson_d2;
 pub use psth::{Psth, psth, psth_r2};
-pub use r2::{r2, single_trial_r2};
+pub use r2::{r2, single_trial_r2, single_trial_r2_where};

@@ -24,14 +24,46 @@ where
     R: Into<f64> + Copy,
     C: Into<f64> + Copy,
 {
-    let entries = entries_of(rates, counts, units) as f64;
+    score(rates, counts, units, |_| true)
+}
+
+/// [`single_trial_r2`] of those entries that are `scored`, `[entry, unit]`.
+///
+/// # Panics
+/// As [`single_trial_r2`], and if there is not one mark per entry and unit.
+pub fn single_trial_r2_where<R, C>(
+    rates: &[R],
+    counts: &[C],
+    scored: &[bool],
+    units: usize,
+) -> Vec<Option<f64>>
+where
+    R: Into<f64> + Copy,
+    C: Into<f64> + Copy,
+{
+    assert_eq!(scored.len(), counts.len(), "one mark per entry and unit");
+    score(rates, counts, units, |place| scored[place])
+}
+
+fn score<R, C>(rates: &[R], counts: &[C], units: usize, is_scored: impl Fn(usize) -> bool) -> Vec<Option<f64>>
+where
+    R: Into<f64> + Copy,
+    C: Into<f64> + Copy,
+{
+    let rows = entries_of(rates, counts, units);
+    let is_scored = &is_scored;
+    let scored_in = |row: usize| (0..units).filter(move |unit| is_scored(row * units + unit));
+    let mut entries = vec![0.0; units];
+    for row in 0..rows {
+        scored_in(row).for_each(|unit| entries[unit] += 1.0);
+    }
     let mut mean = vec![0.0; units];
     let mut lowest = vec![f64::INFINITY; units];
     let mut highest = vec![f64::NEG_INFINITY; units];
-    for counts in counts.chunks_exact(units) {
-        for unit in 0..units {
+    for (row, counts) in counts.chunks_exact(units).enumerate() {
+        for unit in scored_in(row) {
             let count = counts[unit].into();
-            mean[unit] += count / entries;
+            mean[unit] += count / entries[unit];
             lowest[unit] = lowest[unit].min(count);
             highest[unit] = highest[unit].max(count);
         }
@@ -39,8 +71,8 @@ where
 
     let mut unexplained = vec![0.0; units];
     let mut total = vec![0.0; units];
-    for (rates, counts) in rates.chunks_exact(units).zip(counts.chunks_exact(units)) {
-        for unit in 0..units {
+    for (row, (rates, counts)) in rates.chunks_exact(units).zip(counts.chunks_exact(units)).enumerate() {
+        for unit in scored_in(row) {
             let (rate, count): (f64, f64) = (rates[unit].into(), counts[unit].into());
             unexplained[unit] += (count - rate).powi(2);
             total[unit] += (count - mean[unit]).powi(2);
@@ -72,6 +104,18 @@ mod tests {
     fn a_truth_that_does_not_vary_is_undefined() {
         assert_eq!(r2(&[0.1; 7], &[0.3; 7]), None);
         assert_eq!(r2::<f64, f64>(&[], &[]), None);
+    }
+
+    #[test]
+    fn entries_that_are_not_scored_count_nowhere() {
+        // Of unit 0 the entries 1, 2, 3 predicted as 3, 2, 1: 1 − 8 / 2; of unit 1 a single one.
+        let (rates, counts) = ([3.0, 1.0, 9.0, 1.0, 2.0, 1.0, 1.0, 1.0], [1u8, 0, 0, 5, 2, 7, 3, 0]);
+        let scored = [true, false, false, true, true, false, true, false];
+        assert_eq!(single_trial_r2_where(&rates, &counts, &scored, 2), [Some(-3.0), None]);
+        assert_eq!(
+            single_trial_r2_where(&rates, &counts, &[true; 8], 2),
+            single_trial_r2(&rates, &counts, 2)
+        );
     }
 
     #[test]

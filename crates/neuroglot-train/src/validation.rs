@@ -4,46 +4,13 @@ use crate::run_folder::SchemeScores;
 use crate::{Purpose, RunConfig, TrainError, stream};
 use neuroglot_data::{Session, Split};
 use neuroglot_masks::Regions;
+use neuroglot_metrics::{bits_per_spike_where, mean_defined, single_trial_r2_where};
 use neuroglot_model::Model;
 
 /// Trials run at once.
 const TRIALS: usize = 64;
 /// Units of the published R².
 const MOST_ACTIVE: usize = 50;
-
-/// Sums over the hidden entries of one unit.
-#[derive(Debug, Clone, Copy, Default)]
-struct UnitSums {
-    entries: f64,
-    spikes: f64,
-    squares: f64,
-    rates: f64,
-    products: f64,
-    residuals: f64,
-}
-
-impl UnitSums {
-    fn add(&mut self, log_rate: f64, count: f64) {
-        let rate = log_rate.exp();
-        self.entries += 1.0;
-        self.spikes += count;
-        self.squares += count * count;
-        self.rates += rate;
-        self.products += log_rate * count;
-        self.residuals += (count - rate) * (count - rate);
-    }
-
-    /// ln-likelihood ratio against the unit's mean (nats): (Σ y ln ȳ − Σ ȳ) subtracted from (Σ y·l − Σ eˡ).
-    fn gain(&self) -> f64 {
-        let mean = self.spikes / self.entries;
-        (self.products - self.rates) - (self.spikes * mean.ln() - self.spikes)
-    }
-
-    fn r2(&self) -> Option<f64> {
-        let variance = self.squares - self.spikes * self.spikes / self.entries;
-        (self.entries > 0.0 && variance > 0.0).then(|| 1.0 - self.residuals / variance)
-    }
-}
 
 /// Scores of one session under the fixed masks of its run, one per scheme; empty without validation trials.
 pub(crate) fn validate(
@@ -62,7 +29,7 @@ pub(crate) fn validate(
     for entry in config.mask.pool.entries() {
         let scheme = entry.scheme;
         let mut rng = stream(config.seed, Purpose::Validation, index as u64, scheme.stream_key());
-        let mut sums = vec![UnitSums::default(); units];
+        let mut hidden = HiddenEntries { units, ..HiddenEntries::default() };
         // Masks are drawn in batches as large as those of training: a region is drawn for each.
         for trials in trials.chunks(config.train.batch.min(TRIALS)) {
             let holdout = scheme.draw(trials.len(), bins, regions, config.mask.ratio_of(entry), &mut rng);
@@ -70,33 +37,47 @@ pub(crate) fn validate(
             let (mut inputs, mut log_rates) = (vec![0.0; counts.len()], vec![0.0; counts.len()]);
             holdout.apply(&counts, &mut inputs);
             model.log_rates(index, entry.prompt, trials.len(), &inputs, &mut log_rates)?;
-            let entries = log_rates.iter().zip(&counts).zip(holdout.scored());
-            for (entry, ((log_rate, count), target)) in entries.enumerate() {
-                if *target {
-                    sums[entry % units].add(f64::from(*log_rate), f64::from(*count));
-                }
-            }
+            hidden.log_rates.extend(log_rates);
+            hidden.counts.extend(counts);
+            hidden.scored.extend(holdout.scored());
         }
-        scores.push((scheme.name().to_owned(), scores_of(&sums)));
+        scores.push((scheme.name().to_owned(), hidden.scores()));
     }
     Ok(scores)
 }
 
-fn scores_of(sums: &[UnitSums]) -> SchemeScores {
-    let bits = |gain: f64, spikes: f64| gain / spikes / std::f64::consts::LN_2;
-    let firing: Vec<&UnitSums> = sums.iter().filter(|unit| unit.spikes > 0.0).collect();
-    let per_unit: Vec<f64> = firing.iter().map(|unit| bits(unit.gain(), unit.spikes)).collect();
-    let spikes: f64 = firing.iter().map(|unit| unit.spikes).sum();
-    let gain: f64 = firing.iter().map(|unit| unit.gain()).sum();
-    let mut active = firing.clone();
-    active.sort_by(|a, b| (b.spikes / b.entries).total_cmp(&(a.spikes / a.entries)));
-    let r2: Vec<f64> = active.iter().take(MOST_ACTIVE).filter_map(|unit| unit.r2()).collect();
-    let mean =
-        |values: &[f64]| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
-    SchemeScores {
-        bps: mean(&per_unit),
-        bps_pooled: (spikes > 0.0).then(|| bits(gain, spikes)),
-        r2: mean(&r2),
+/// Predictions and counts of all validation trials, and which of them are scored, `[trial · bin, unit]`.
+#[derive(Default)]
+struct HiddenEntries {
+    log_rates: Vec<f32>,
+    counts: Vec<f32>,
+    scored: Vec<bool>,
+    units: usize,
+}
+
+impl HiddenEntries {
+    fn scores(&self) -> SchemeScores {
+        let Self { log_rates, counts, scored, units } = self;
+        let bits = bits_per_spike_where(log_rates, counts, scored, *units);
+        let rates: Vec<f64> = log_rates.iter().map(|log_rate| f64::from(*log_rate).exp()).collect();
+        let r2 = single_trial_r2_where(&rates, counts, scored, *units);
+        let mut active: Vec<(usize, f64)> = self.mean_counts().into_iter().enumerate().collect();
+        active.retain(|(_, mean)| *mean > 0.0);
+        active.sort_by(|a, b| b.1.total_cmp(&a.1));
+        let of_active: Vec<Option<f64>> =
+            active.iter().take(MOST_ACTIVE).map(|(unit, _)| r2[*unit]).collect();
+        SchemeScores { bps: bits.mean(), bps_pooled: bits.pooled, r2: mean_defined(&of_active) }
+    }
+
+    /// Mean count of each unit over its scored entries; no number without one.
+    fn mean_counts(&self) -> Vec<f64> {
+        let mut sums = vec![(0.0, 0.0); self.units];
+        for (place, count) in self.counts.iter().enumerate().filter(|(place, _)| self.scored[*place]) {
+            let (spikes, entries) = &mut sums[place % self.units];
+            *spikes += f64::from(*count);
+            *entries += 1.0;
+        }
+        sums.into_iter().map(|(spikes, entries)| spikes / entries).collect()
     }
 }
 
@@ -105,14 +86,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sums_give_the_scores_of_the_definitions() {
-        // One unit, counts 0 1 2 1 under log-rates −1, 0, 0.5, 0.2.
-        let (counts, log_rates) = ([0.0, 1.0, 2.0, 1.0], [-1.0, 0.0, 0.5, 0.2f64]);
-        let mut sums = [UnitSums::default(); 2];
-        for (y, l) in counts.iter().zip(log_rates) {
-            sums[0].add(l, *y);
+    fn scores_are_those_of_the_definitions_over_what_is_hidden() {
+        // Of unit 0 four entries are hidden: counts 0 1 2 1 under log-rates −1, 0, 0.5, 0.2; of unit 1 none is.
+        let (counts, log_rates) = ([0.0, 1.0, 2.0, 1.0f32], [-1.0, 0.0, 0.5, 0.2f32]);
+        let mut hidden = HiddenEntries { units: 2, ..HiddenEntries::default() };
+        for (count, log_rate) in counts.iter().zip(log_rates).chain([(&9.0, 3.0)]) {
+            let is_hidden = *count < 9.0;
+            hidden.counts.extend([*count, 4.0]);
+            hidden.log_rates.extend([log_rate, 1.0]);
+            hidden.scored.extend([is_hidden, false]);
         }
-        let scores = scores_of(&sums);
+        let scores = hidden.scores();
+        let [counts, log_rates] = [counts, log_rates].map(|values| values.map(f64::from));
         let likelihood = |rate: f64, y: f64| y * rate.ln() - rate;
         let model: f64 = counts.iter().zip(log_rates).map(|(y, l)| likelihood(l.exp(), *y)).sum();
         let null: f64 = counts.iter().map(|y| likelihood(1.0, *y)).sum();
@@ -124,8 +109,28 @@ mod tests {
     }
 
     #[test]
+    fn r2_is_of_the_most_active_units_alone() {
+        // Unit u of 60 fires u and u + 2 times; the ten least active are predicted at random.
+        let units = 60;
+        let mut hidden = HiddenEntries { units, ..HiddenEntries::default() };
+        for more in [0, 2] {
+            hidden.counts.extend((0..units).map(|unit| (unit + more) as f32));
+            let rate = |unit: usize| if unit < 10 { 1e3 } else { (unit + more) as f32 };
+            hidden.log_rates.extend((0..units).map(|unit| rate(unit).ln()));
+            hidden.scored.extend(vec![true; units]);
+        }
+        assert!((hidden.scores().r2.unwrap() - 1.0).abs() < 1e-9);
+    }
+
+    #[test]
     fn units_without_spikes_or_entries_are_left_out() {
-        let scores = scores_of(&[UnitSums::default()]);
+        let hidden = HiddenEntries {
+            log_rates: vec![0.0; 4],
+            counts: vec![0.0, 3.0, 0.0, 1.0],
+            scored: vec![true, false, true, false],
+            units: 2,
+        };
+        let scores = hidden.scores();
         assert_eq!((scores.bps, scores.bps_pooled, scores.r2), (None, None, None));
     }
 }

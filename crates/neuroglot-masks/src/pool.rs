@@ -108,11 +108,7 @@ impl MaskPool {
     /// The prompts of its schemes, each once.
     pub fn prompts(&self) -> Vec<Prompt> {
         let mut prompts = Vec::new();
-        for entry in &self.entries {
-            if !prompts.contains(&entry.prompt) {
-                prompts.push(entry.prompt);
-            }
-        }
+        Prompt::add_rows(&mut prompts, self.entries.iter().map(|entry| entry.prompt));
         prompts
     }
 

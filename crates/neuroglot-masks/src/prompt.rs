@@ -19,6 +19,15 @@ impl Prompt {
         Prompt(Scheme::IntraRegion),
     ];
 
+    /// Adds a row for each prompt that has none yet.
+    pub fn add_rows(rows: &mut Vec<Prompt>, prompts: impl IntoIterator<Item = Prompt>) {
+        for prompt in prompts {
+            if !rows.contains(&prompt) {
+                rows.push(prompt);
+            }
+        }
+    }
+
     /// The name used in options and files.
     pub fn name(self) -> &'static str {
         self.0.name()

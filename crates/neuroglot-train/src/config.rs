@@ -2,7 +2,7 @@
 
 use crate::{TrainError, earlier_settings};
 use neuroglot_data::Filter;
-use neuroglot_masks::{MaskPool, PoolEntry, Scheme};
+use neuroglot_masks::{MaskPool, PoolEntry, Prompt, Scheme};
 use neuroglot_model::ModelConfig;
 use serde::{Deserialize, Serialize};
 
@@ -316,11 +316,7 @@ impl RunConfig {
 
     /// Gives the model a row for each prompt of the pool that it has none for.
     pub(crate) fn add_prompts(&mut self) {
-        for prompt in self.mask.pool.prompts() {
-            if !self.model.prompts.contains(&prompt) {
-                self.model.prompts.push(prompt);
-            }
-        }
+        Prompt::add_rows(&mut self.model.prompts, self.mask.pool.prompts());
     }
 
     /// Whether the run starts from a trained model.

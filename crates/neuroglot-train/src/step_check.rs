@@ -2,7 +2,7 @@
 
 use crate::{Purpose, TrainError, stream};
 use neuroglot_engine::Device;
-use neuroglot_masks::Scheme;
+use neuroglot_masks::{Prompt, Scheme};
 use neuroglot_model::{Architecture, Model, ModelConfig, SessionShape, TrainingBatch};
 use rand::RngExt;
 
@@ -69,6 +69,7 @@ fn small_model(architecture: Architecture, device: Box<dyn Device>) -> Result<Mo
         config.ndt1_stitch.channels = 24;
     }
     config.ndt2.region_patches = architecture.has_patches();
+    Prompt::add_rows(&mut config.prompts, Scheme::ALL.map(Scheme::prompt));
     let session = SessionShape::new("check", acronyms());
     let mut rng = stream(0, Purpose::Initialisation, 0, 0);
     Ok(config.init(BINS, &[session], true, device, &mut rng)?)

@@ -12,15 +12,8 @@ pub enum DataError {
     #[error(transparent)]
     Files(#[from] neuroglot_files::FilesError),
     /// The operating system refused an operation on a file or folder.
-    #[error("cannot {action} {path}: {source}")]
-    Io {
-        /// What was attempted, as a verb: "open", "write", …
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] neuroglot_files::IoError),
     /// The folder holds no session in either of the two layouts.
     #[error(
         "no session in {folder}: expected data/train-*.parquet, data/val-*.parquet and data/test-*.parquet, \
@@ -268,15 +261,4 @@ pub enum RowProblem {
         /// Number expected, and why.
         expected: String,
     },
-}
-
-impl DataError {
-    /// For `map_err` on operations of the standard library.
-    pub(crate) fn io(
-        action: &'static str,
-        path: impl Into<PathBuf>,
-    ) -> impl FnOnce(std::io::Error) -> DataError {
-        let path = path.into();
-        move |source| DataError::Io { action, path, source }
-    }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong between here and a server.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// A file cannot be listed or downloaded.
@@ -10,15 +10,8 @@ use std::time::Duration;
 #[non_exhaustive]
 pub enum FetchError {
     /// The operating system refused an operation on a file or folder.
-    #[error("cannot {action} {path}: {source}")]
-    Io {
-        /// What was attempted, as a verb: "open", "write", …
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] neuroglot_files::IoError),
     /// An identifier or an address that was given is not of the expected form.
     #[error("{text:?} is not {expected}")]
     Name {
@@ -190,12 +183,6 @@ pub enum FetchError {
 }
 
 impl FetchError {
-    /// Turns an error of the operating system into one that names the file.
-    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> FetchError {
-        let path = path.to_path_buf();
-        move |source| FetchError::Io { action, path, source }
-    }
-
     /// Whether the server could not be asked at all, so that a cache may answer instead.
     pub(crate) fn is_offline(&self) -> bool {
         matches!(self, FetchError::Unreachable { .. } | FetchError::GaveUp { .. })

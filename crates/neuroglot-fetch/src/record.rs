@@ -1,6 +1,7 @@
 //! The record beside a file: which version its bytes belong to.
 
 use crate::{FetchError, Result};
+use neuroglot_files::FromIo;
 use neuroglot_files::{FilesError, replace_file};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
@@ -114,11 +115,10 @@ impl Files {
 
 /// The same error as one of this crate.
 pub(crate) fn written(path: &Path, error: FilesError) -> FetchError {
-    let source = match error {
-        FilesError::Write { source, .. } => source,
-        error => std::io::Error::other(error),
-    };
-    FetchError::io("write", path)(source)
+    match error {
+        FilesError::Io(error) => error.into(),
+        error => FetchError::io("write", path)(std::io::Error::other(error)),
+    }
 }
 
 /// Length in bytes and modification time in ns since 1970 of a plain file.

@@ -4,6 +4,7 @@ use crate::error::Refusal;
 use crate::http::Http;
 use crate::record::{Files, Record, stamp, sync_folder};
 use crate::{FetchError, Result};
+use neuroglot_files::FromIo;
 use neuroglot_files::remove_leftovers;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};

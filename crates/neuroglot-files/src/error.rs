@@ -1,17 +1,46 @@
-use std::path::{Path, PathBuf};
+//! What the operating system refuses, and what keeps an output from being written.
+
+use std::path::PathBuf;
 use thiserror::Error;
+
+/// The operating system refused an operation on a file or folder.
+#[derive(Debug, Error)]
+#[error("cannot {action} {}: {source}{}", path.display(), self.cure())]
+pub struct IoError {
+    /// What was attempted, as a verb: "open", "read", "write", …
+    pub action: &'static str,
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What the operating system said.
+    pub source: std::io::Error,
+}
+
+impl IoError {
+    fn cure(&self) -> &'static str {
+        match self.action {
+            "write" => "; make room or choose another folder, what was saved before is still there",
+            _ => "",
+        }
+    }
+}
+
+/// Every error that an [`IoError`] may be.
+pub trait FromIo: From<IoError> {
+    /// For `map_err` on operations of the standard library.
+    fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| IoError { action, path, source }.into()
+    }
+}
+
+impl<E: From<IoError>> FromIo for E {}
 
 /// Why something cannot be written.
 #[derive(Debug, Error)]
 pub enum FilesError {
     /// A file or folder cannot be written.
-    #[error("cannot write {}: {source}; make room or choose another folder, what was saved before is still there", path.display())]
-    Write {
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's words.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] IoError),
     /// A path ends in no name, such as `..`.
     #[error("{}: this is not the name of a file or folder; choose another", path.display())]
     NoName {
@@ -58,11 +87,4 @@ pub enum FilesError {
         /// The process that has it.
         holder: String,
     },
-}
-
-impl FilesError {
-    pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> FilesError {
-        let path = path.to_owned();
-        |source| FilesError::Write { path, source }
-    }
 }

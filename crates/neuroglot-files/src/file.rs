@@ -1,8 +1,8 @@
 //! Files that are replaced whole.
 
-use crate::FilesError;
 use crate::lock::committing;
 use crate::temporary::{Kind, temporary};
+use crate::{FilesError, FromIo};
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::Path;
@@ -10,7 +10,7 @@ use std::path::Path;
 /// Writes a file whole: to a temporary neighbour, then renamed over the old one.
 ///
 /// # Errors
-/// [`FilesError::Write`]; the old file stays, and nothing half-written.
+/// [`FilesError::Io`]; the old file stays, and nothing half-written.
 pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), FilesError> {
     if path.file_name().is_none() {
         return Err(FilesError::NoName { path: path.to_owned() });
@@ -28,7 +28,7 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<(), FilesError> {
     file.and_then(write).map_err(|error| {
         // The error that counts is the first.
         let _ = fs::remove_file(&temporary);
-        FilesError::write(path)(error)
+        FilesError::io("write", path)(error)
     })
 }
 

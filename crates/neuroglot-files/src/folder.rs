@@ -1,8 +1,8 @@
 //! Folders that appear whole, and are replaced whole.
 
-use crate::FilesError;
 use crate::lock::committing;
 use crate::temporary::{Kind, State, Temporary, old_of, temporary};
+use crate::{FilesError, FromIo};
 use std::fs::{self, File};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -19,13 +19,13 @@ impl StagedFolder {
     /// Makes an empty folder beside `place`, whose parent must be there.
     ///
     /// # Errors
-    /// [`FilesError::Write`], or a path without a name.
+    /// [`FilesError::Io`], or a path without a name.
     pub fn new(place: &Path) -> Result<Self, FilesError> {
         if place.file_name().is_none() {
             return Err(FilesError::NoName { path: place.to_owned() });
         }
         let temporary = temporary(place, Kind::New);
-        fs::create_dir(&temporary).map_err(FilesError::write(place))?;
+        fs::create_dir(&temporary).map_err(FilesError::io("write", place))?;
         Ok(Self { place: place.to_owned(), temporary })
     }
 
@@ -37,7 +37,7 @@ impl StagedFolder {
     /// Puts it in its place, where nothing may be but an empty folder.
     ///
     /// # Errors
-    /// [`FilesError::Appeared`] where something is there, which stays; [`FilesError::Write`].
+    /// [`FilesError::Appeared`] where something is there, which stays; [`FilesError::Io`].
     pub fn create(self) -> Result<(), FilesError> {
         sync_folder(&self.temporary)?;
         let commit = committing();
@@ -45,7 +45,7 @@ impl StagedFolder {
         if let Err(error) = fs::rename(&self.temporary, &self.place) {
             return Err(match self.place.symlink_metadata() {
                 Ok(_) => FilesError::Appeared { path: self.place.clone() },
-                Err(_) => FilesError::write(&self.place)(error),
+                Err(_) => FilesError::io("write", &self.place)(error),
             });
         }
         drop(commit);
@@ -58,7 +58,7 @@ impl StagedFolder {
     /// [`recover_folder`] was called.
     ///
     /// # Errors
-    /// [`FilesError::Write`], and the old folder stays; [`FilesError::Appeared`] where another process put one there in
+    /// [`FilesError::Io`], and the old folder stays; [`FilesError::Appeared`] where another process put one there in
     /// the same moment.
     pub fn replace(self) -> Result<(), FilesError> {
         sync_folder(&self.temporary)?;
@@ -70,12 +70,12 @@ impl StagedFolder {
         }
         if exchange(new, place).is_err() {
             let old = old_of(new);
-            fs::rename(place, &old).map_err(FilesError::write(place))?;
+            fs::rename(place, &old).map_err(FilesError::io("write", place))?;
             if let Err(error) = fs::rename(new, place) {
                 if fs::rename(&old, place).is_err() && place.symlink_metadata().is_ok() {
                     return Err(FilesError::Appeared { path: place.clone() });
                 }
-                return Err(FilesError::write(place)(error));
+                return Err(FilesError::io("write", place)(error));
             }
         }
         drop(commit);
@@ -113,7 +113,7 @@ pub fn replace_folder<E: From<FilesError>>(
 /// An old folder is moved away only once the new one is whole, so where the folder is missing, the new one is whole.
 ///
 /// # Errors
-/// [`FilesError::Write`].
+/// [`FilesError::Io`].
 pub fn recover_folder(path: &Path) -> Result<(), FilesError> {
     let left = unfinished(path)?;
     if path.symlink_metadata().is_err()
@@ -190,7 +190,7 @@ fn exchange(_: &Path, _: &Path) -> std::io::Result<()> {
 /// Another process may have put the same thing right.
 fn rename_if_there(from: &Path, to: &Path) -> Result<(), FilesError> {
     match fs::rename(from, to) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(FilesError::write(to)(error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(FilesError::io("write", to)(error)),
         _ => Ok(()),
     }
 }
@@ -203,7 +203,7 @@ pub(crate) fn remove_all(path: &Path) -> Result<(), FilesError> {
         Err(error) => Err(error),
     };
     match removed {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(FilesError::write(path)(error)),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(FilesError::io("write", path)(error)),
         _ => Ok(()),
     }
 }
@@ -217,7 +217,7 @@ pub(crate) fn parent(path: &Path) -> &Path {
 pub(crate) fn sync_folder(path: &Path) -> Result<(), FilesError> {
     // Windows cannot open a folder as a file; its renames are durable without.
     if cfg!(unix) {
-        File::open(path).and_then(|folder| folder.sync_all()).map_err(FilesError::write(path))?;
+        File::open(path).and_then(|folder| folder.sync_all()).map_err(FilesError::io("write", path))?;
     }
     Ok(())
 }

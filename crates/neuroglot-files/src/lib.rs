@@ -18,7 +18,7 @@ mod process;
 mod read;
 mod temporary;
 
-pub use error::FilesError;
+pub use error::{FilesError, FromIo, IoError};
 pub use file::replace_file;
 pub use folder::{StagedFolder, recover_folder, replace_folder, whole_folder};
 pub use leftovers::{is_ours, remove_leftovers};

@@ -10,7 +10,7 @@
 use crate::folder::{parent, recover_folder};
 use crate::process::Process;
 use crate::temporary::{Kind, temporary};
-use crate::{FilesError, remove_leftovers};
+use crate::{FilesError, FromIo, remove_leftovers};
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -47,10 +47,10 @@ impl OutputLock {
     /// Locks a folder, which is made if there is none, by a file in it. What dead processes left in it is removed.
     ///
     /// # Errors
-    /// [`FilesError::Held`] where another process has it, and [`FilesError::Write`].
+    /// [`FilesError::Held`] where another process has it, and [`FilesError::Io`].
     pub fn inside(folder: &Path) -> Result<Self, FilesError> {
         let is_new = !folder.exists();
-        fs::create_dir_all(folder).map_err(FilesError::write(folder))?;
+        fs::create_dir_all(folder).map_err(FilesError::io("write", folder))?;
         let mut lock = Self::at(&folder.join(INSIDE), folder)?;
         lock.made = is_new.then(|| folder.to_owned());
         remove_leftovers(folder);
@@ -76,10 +76,10 @@ impl OutputLock {
     /// none. What dead processes left there is removed, and a replacement that was cut off is put right.
     ///
     /// # Errors
-    /// [`FilesError::Held`] where another process has it, and [`FilesError::Write`].
+    /// [`FilesError::Held`] where another process has it, and [`FilesError::Io`].
     pub fn beside(place: &Path) -> Result<Self, FilesError> {
         let Some(name) = place.file_name() else { return Err(FilesError::NoName { path: place.to_owned() }) };
-        fs::create_dir_all(parent(place)).map_err(FilesError::write(place))?;
+        fs::create_dir_all(parent(place)).map_err(FilesError::io("write", place))?;
         let mut file = std::ffi::OsString::from(".");
         file.push(name);
         file.push(INSIDE);
@@ -92,10 +92,10 @@ impl OutputLock {
     /// Locks `place` by the file `path`.
     ///
     /// # Errors
-    /// [`FilesError::Held`] where another process has it, and [`FilesError::Write`].
+    /// [`FilesError::Held`] where another process has it, and [`FilesError::Io`].
     pub fn at(path: &Path, place: &Path) -> Result<Self, FilesError> {
         // One lock has one path, by whatever way it is reached.
-        let folder = parent(path).canonicalize().map_err(FilesError::write(parent(path)))?;
+        let folder = parent(path).canonicalize().map_err(FilesError::io("write", parent(path)))?;
         let real = folder.join(path.file_name().unwrap_or_default());
         take(&real, 0).map_err(|error| match error {
             FilesError::Held { holder, .. } => {
@@ -266,7 +266,7 @@ fn with_takeover(
 fn remove_if_stale(path: &Path, now: SystemTime) -> Result<(), FilesError> {
     match read(path) {
         Found::Lock(holder, touched) if is_stale(path, holder.as_ref(), touched, now) => {
-            fs::remove_file(path).map_err(FilesError::write(path))
+            fs::remove_file(path).map_err(FilesError::io("write", path))
         }
         _ => Ok(()),
     }
@@ -314,7 +314,7 @@ fn create(path: &Path) -> Result<Option<SystemTime>, FilesError> {
     }
     drop(held);
     let _ = fs::remove_file(&draft);
-    result.map_err(FilesError::write(path))
+    result.map_err(FilesError::io("write", path))
 }
 
 /// Starts to touch all locks of this process from time to time.

@@ -1,5 +1,6 @@
 //! What can be wrong with a source.
 
+use neuroglot_files::FromIo;
 use std::path::{Path, PathBuf};
 
 /// A source cannot be turned into a session.
@@ -9,15 +10,8 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum PrepareError {
     /// The operating system refused an operation on a file or folder.
-    #[error("cannot {action} {path}: {source}")]
-    Io {
-        /// What was attempted, as a verb: "open", "read", …
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] neuroglot_files::IoError),
     /// A file is not what its name says, or ends too early.
     #[error("{file} cannot be decoded, it is truncated or corrupt ({problem}): copy or download it again")]
     Corrupt {
@@ -134,20 +128,11 @@ fn identifiers(eid: &str, other: &str) -> String {
 }
 
 impl PrepareError {
-    /// For `map_err` on operations of the standard library.
-    pub(crate) fn io(
-        action: &'static str,
-        path: impl Into<PathBuf>,
-    ) -> impl FnOnce(std::io::Error) -> PrepareError {
-        let path = path.into();
-        move |source| PrepareError::Io { action, path, source }
-    }
-
     /// For `map_err` on reads of a file that may be damaged: what the system refuses is nothing that the file is to blame for.
     pub(crate) fn damaged(path: &Path) -> impl Fn(std::io::Error) -> PrepareError {
         let file = path.to_owned();
         move |error| match system_error(&error) {
-            Some(source) => PrepareError::Io { action: "read", path: file.clone(), source },
+            Some(source) => PrepareError::io("read", &file)(source),
             None => PrepareError::Corrupt { file: file.clone(), problem: error.to_string() },
         }
     }

@@ -1,5 +1,6 @@
 //! Where a session came from: `provenance.json` in its folder.
 
+use neuroglot_files::FromIo;
 use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};

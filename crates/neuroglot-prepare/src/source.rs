@@ -1,5 +1,6 @@
 //! What a path leads to.
 
+use neuroglot_files::FromIo;
 use std::fmt;
 use std::path::{Path, PathBuf};
 

@@ -3,6 +3,7 @@
 mod expected;
 
 use expected::{check, expected, fixture};
+use neuroglot_files::IoError;
 use neuroglot_prepare::{
     Asked, Content, Location, NwbOptions, NwbSource, PrepareError, Source, TraceChoice, TraceSelection,
     UnitColumns, read_nwb, read_nwb_bytes,
@@ -137,7 +138,7 @@ fn other_files_are_not_nwb() {
     assert!(matches!(error, PrepareError::Corrupt { .. }), "{error}");
     assert!(error.to_string().contains("not an HDF5 file"), "{error}");
     let error = read_nwb(fixture("absent.nwb"), &NwbOptions::default()).unwrap_err();
-    assert!(matches!(error, PrepareError::Io { action: "open", .. }), "{error}");
+    assert!(matches!(error, PrepareError::Io(IoError { action: "open", .. })), "{error}");
 }
 
 #[test]

@@ -14,16 +14,9 @@ pub struct UnknownParcellation {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AnnotationError {
-    /// The operating system refused to open or read the file.
-    #[error("cannot {action} {path}: {source}")]
-    Io {
-        /// What was attempted: "open" or "read".
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
+    /// The operating system refused an operation on a file or folder.
+    #[error(transparent)]
+    Io(#[from] neuroglot_files::IoError),
     /// The file does not begin as NRRD files do.
     #[error(
         "{path} is not an NRRD file: give the Allen Institute's annotation_25.nrrd or annotation_10.nrrd"

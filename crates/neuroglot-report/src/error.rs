@@ -5,12 +5,6 @@ use std::path::PathBuf;
 /// A report could not be stored; nothing half-written is left behind.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// The path names no file.
-    #[error("{path}: not the name of a file; give the report a file name such as report.html")]
-    NotAFile {
-        /// The path as given.
-        path: PathBuf,
-    },
     /// The name of the file does not say what to write.
     #[error(
         "{}: a page is written where the name ends in .html, and its figures where it ends in .svg; for a PDF, print the \
@@ -26,14 +20,7 @@ pub enum ReportError {
         /// The path as given.
         path: PathBuf,
     },
-    /// Writing, syncing or renaming failed.
-    #[error(
-        "{path}: cannot write the report ({source}); check that the folder exists, is writable and has space"
-    )]
-    Write {
-        /// The report's path.
-        path: PathBuf,
-        /// The system's reason.
-        source: std::io::Error,
-    },
+    /// It cannot be written.
+    #[error(transparent)]
+    Files(#[from] neuroglot_files::FilesError),
 }

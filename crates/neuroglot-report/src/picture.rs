@@ -2,6 +2,7 @@
 
 use crate::ReportError;
 use crate::style::FIGURE_CSS;
+use neuroglot_files::FilesError;
 use std::path::Path;
 
 /// What a page is kept as, told by the ending of its file's name.
@@ -17,11 +18,11 @@ impl PageFormat {
     /// The format that a file's name asks for.
     ///
     /// # Errors
-    /// [`ReportError::NotAFile`] if the path has no file name, [`ReportError::Ending`] for any other ending than `.html`,
+    /// [`ReportError::Files`] if the path has no file name, [`ReportError::Ending`] for any other ending than `.html`,
     /// `.htm` and `.svg`.
     pub fn of(path: &Path) -> Result<PageFormat, ReportError> {
         if path.file_name().is_none() {
-            return Err(ReportError::NotAFile { path: path.to_owned() });
+            return Err(FilesError::NoName { path: path.to_owned() }.into());
         }
         let ending = path.extension().map(|ending| ending.to_string_lossy().to_ascii_lowercase());
         match ending.as_deref() {

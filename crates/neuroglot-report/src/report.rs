@@ -54,7 +54,7 @@ impl Report {
     /// a file there is replaced only once the new one is complete.
     ///
     /// # Errors
-    /// [`ReportError::NotAFile`] if `path` has no file name, [`ReportError::Ending`] if it ends otherwise,
+    /// [`ReportError::Files`] if `path` has no file name, [`ReportError::Ending`] if it ends otherwise,
     /// [`ReportError::Write`] if the folder is missing or not
     /// writable, or the disk is full; a file that was there before is then unchanged.
     pub fn write(&self, path: &Path) -> Result<(), ReportError> {

@@ -90,7 +90,7 @@ impl TranslationPage {
     /// a file there is replaced only once the new one is complete.
     ///
     /// # Errors
-    /// [`ReportError::NotAFile`] if `path` has no file name, [`ReportError::Ending`] if it ends otherwise,
+    /// [`ReportError::Files`] if `path` has no file name, [`ReportError::Ending`] if it ends otherwise,
     /// [`ReportError::Write`] if it cannot be written; a file that
     /// was there before is then unchanged.
     pub fn write(&self, path: &Path) -> Result<(), ReportError> {

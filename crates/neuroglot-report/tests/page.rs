@@ -356,15 +356,12 @@ fn failing_to_write_names_the_file_and_leaves_nothing() {
     let report = synthetic::report(&TWO[..1], Size { sessions: 1, ..SMALL });
     let path = folder.path().join("missing").join("report.html");
     let error = report.write(&path).expect_err("the folder is missing");
-    assert!(
-        matches!(error, ReportError::Write { .. }) && error.to_string().contains("report.html"),
-        "{error}"
-    );
+    assert!(matches!(error, ReportError::Files(_)) && error.to_string().contains("report.html"), "{error}");
     // The place is taken by a folder: the rename fails, and the temporary file goes.
     let taken = folder.path().join("taken");
     std::fs::create_dir(&taken).expect("made");
     std::fs::write(taken.join("file"), "x").expect("written");
     assert!(report.write(&taken).is_err());
     assert_eq!(std::fs::read_dir(folder.path()).expect("listed").count(), 1);
-    assert!(matches!(report.write(std::path::Path::new("..")), Err(ReportError::NotAFile { .. })));
+    assert!(matches!(report.write(std::path::Path::new("..")), Err(ReportError::Files(_))));
 }

@@ -3,7 +3,7 @@ use neuroglot_eval::EvalError;
 use neuroglot_files::FilesError;
 use neuroglot_tasks::TaskError;
 use neuroglot_train::TrainError;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use thiserror::Error;
 
 /// Why a study cannot be planned, run or read.
@@ -28,22 +28,9 @@ pub enum StudyError {
         /// What is wrong and what to do.
         problem: String,
     },
-    /// A file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's words.
-        source: std::io::Error,
-    },
-    /// A file cannot be written.
-    #[error("cannot write {}: {source}; make room or choose another --out", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// The system's words.
-        source: std::io::Error,
-    },
+    /// The operating system refused an operation on a file or folder.
+    #[error(transparent)]
+    Io(#[from] neuroglot_files::IoError),
     /// The study's folder cannot be written.
     #[error(transparent)]
     Files(#[from] FilesError),
@@ -59,16 +46,4 @@ pub enum StudyError {
     /// A task is not known.
     #[error(transparent)]
     Task(#[from] TaskError),
-}
-
-impl StudyError {
-    pub(crate) fn read(path: &Path) -> impl FnOnce(std::io::Error) -> StudyError {
-        let path = path.to_owned();
-        |source| StudyError::Read { path, source }
-    }
-
-    pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> StudyError {
-        let path = path.to_owned();
-        |source| StudyError::Write { path, source }
-    }
 }

@@ -3,6 +3,7 @@
 use crate::file_keys::{check_keys, located};
 use crate::{StudyError, StudyRecipe};
 use neuroglot_baselines::Baseline;
+use neuroglot_files::FromIo;
 use neuroglot_files::SETTINGS;
 use neuroglot_masks::MaskPool;
 use neuroglot_model::Architecture;
@@ -192,7 +193,7 @@ impl StudyFile {
     /// # Errors
     /// [`StudyError::File`] names the file, the line or key, and what would be right.
     pub fn read(path: &Path) -> Result<Self, StudyError> {
-        let text = neuroglot_files::read_text(path, SETTINGS).map_err(StudyError::read(path))?;
+        let text = neuroglot_files::read_text(path, SETTINGS).map_err(StudyError::io("read", path))?;
         let wrong = |problem: String| StudyError::File { path: path.to_owned(), problem };
         let table: Table = text.parse().map_err(|error| wrong(located(&text, &error)))?;
         check_keys(&table).map_err(wrong)?;

@@ -3,6 +3,7 @@
 use crate::cell::{Cell, Method, Needed, Stage};
 use crate::{StudyError, StudyFile};
 use neuroglot_eval::read_evaluation;
+use neuroglot_files::FromIo;
 use neuroglot_files::{FilesError, OutputLock, RESULTS, recover_folder, remove_leftovers, replace_file};
 use neuroglot_tasks::results::Evaluation;
 use neuroglot_train::RunConfig;
@@ -77,7 +78,7 @@ impl StudyFolder {
         path.push(".lock");
         let path = PathBuf::from(path);
         let above = path.parent().unwrap_or(&self.path);
-        fs::create_dir_all(above).map_err(StudyError::write(above))?;
+        fs::create_dir_all(above).map_err(StudyError::io("write", above))?;
         match OutputLock::at(&path, &self.cell(&cell.id)) {
             Ok(lock) => {
                 let folder = self.cell(&cell.id);
@@ -107,7 +108,7 @@ impl StudyFolder {
                 let is_begun = fs::read_dir(&folder).is_ok_and(|mut entries| entries.next().is_some());
                 return Ok(if is_begun { State::Begun } else { State::Open });
             }
-            Err(error) => return Err(StudyError::read(&path)(error)),
+            Err(error) => return Err(StudyError::io("read", &path)(error)),
         };
         let found: Finished = serde_json::from_slice(&text).map_err(|error| StudyError::Folder {
             path: path.clone(),

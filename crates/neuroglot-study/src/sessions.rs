@@ -3,6 +3,7 @@
 use crate::StudyError;
 use crate::file::{Pretraining, Selection, StudyFile};
 use neuroglot_data::SessionHeader;
+use neuroglot_files::FromIo;
 use neuroglot_tasks::TaskSelection;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -111,7 +112,7 @@ fn folders(file: &StudyFile, base: &Path) -> Result<Vec<PathBuf>, StudyError> {
             )));
         }
         for path in paths {
-            let path = std::path::absolute(&path).map_err(StudyError::read(&path))?;
+            let path = std::path::absolute(&path).map_err(StudyError::io("read", &path))?;
             if !found.contains(&path) {
                 found.push(path);
             }

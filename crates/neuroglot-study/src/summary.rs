@@ -5,6 +5,7 @@ use crate::results::{CellSummary, StudyResults};
 use crate::scores::MethodScores;
 use crate::tables::tables;
 use crate::{Stage, State, StudyError, StudyFile, StudyFolder, StudySessions};
+use neuroglot_files::FromIo;
 use neuroglot_files::{remove_leftovers, replace_file};
 use neuroglot_train::{RunFolder, late_rise};
 
@@ -38,7 +39,7 @@ impl StudyResults {
     /// [`StudyError`] where a file cannot be written.
     pub fn write(&self, folder: &StudyFolder) -> Result<(), StudyError> {
         let tables = folder.path().join("tables");
-        std::fs::create_dir_all(&tables).map_err(StudyError::write(&tables))?;
+        std::fs::create_dir_all(&tables).map_err(StudyError::io("write", &tables))?;
         remove_leftovers(folder.path());
         remove_leftovers(&tables);
         for table in &self.tables {

@@ -6,6 +6,7 @@ use crate::{
 };
 use neuroglot_data::Session;
 use neuroglot_engine::Device;
+use neuroglot_files::FromIo;
 use neuroglot_files::{RESULTS, replace_file};
 use neuroglot_model::{Model, ModelConfig, ParameterInfo, SessionShape};
 use rand_chacha::ChaCha8Rng;
@@ -209,7 +210,7 @@ impl Checkpoint {
     /// [`TrainError`] names the file and what is wrong with it.
     pub fn open(folder: &Path) -> Result<Self, TrainError> {
         let path = folder.join(Self::CONFIG);
-        let text = neuroglot_files::read(&path, RESULTS).map_err(TrainError::read(&path))?;
+        let text = neuroglot_files::read(&path, RESULTS).map_err(TrainError::io("read", &path))?;
         let damaged = |problem: String| TrainError::Checkpoint { path: path.clone(), problem };
         let config: CheckpointConfig = serde_json::from_slice(&text).map_err(|error| {
             damaged(format!("{error}; the file is damaged or not a checkpoint's config.json"))
@@ -315,10 +316,10 @@ pub(crate) fn write_tensors(path: &Path, tensors: Vec<Tensor>) -> Result<(), Tra
 /// The bytes of a file with at most so many numbers of f32.
 ///
 /// # Errors
-/// [`TrainError::Read`], also where the file is longer than they need.
+/// [`TrainError::Io`], also where the file is longer than they need.
 pub(crate) fn read_tensors(path: &Path, values: u128) -> Result<Vec<u8>, TrainError> {
     let most = values.saturating_mul(4).saturating_add(LONGEST_HEADER);
-    neuroglot_files::read(path, u64::try_from(most).unwrap_or(u64::MAX)).map_err(TrainError::read(path))
+    neuroglot_files::read(path, u64::try_from(most).unwrap_or(u64::MAX)).map_err(TrainError::io("read", path))
 }
 
 /// Named arrays of f32 in a file.

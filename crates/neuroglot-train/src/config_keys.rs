@@ -2,6 +2,7 @@
 
 use crate::earlier_settings::key_of_today;
 use crate::{RunConfig, TrainError};
+use neuroglot_files::FromIo;
 use neuroglot_model::{Architecture, ModelConfig};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -95,8 +96,8 @@ impl Layers {
 
     fn change_by_file(&mut self, file: Option<&Path>) -> Result<(), TrainError> {
         let Some(path) = file else { return Ok(()) };
-        let text =
-            neuroglot_files::read_text(path, neuroglot_files::SETTINGS).map_err(TrainError::read(path))?;
+        let text = neuroglot_files::read_text(path, neuroglot_files::SETTINGS)
+            .map_err(TrainError::io("read", path))?;
         let problem = |problem: String| TrainError::ConfigFile { path: path.to_owned(), problem };
         let changes: Table = text.parse().map_err(|error: toml::de::Error| problem(one_line(&error)))?;
         self.change(&changes).map_err(|error| problem(error.to_string()))

@@ -1,7 +1,7 @@
 use neuroglot_data::DataError;
 use neuroglot_files::FilesError;
 use neuroglot_model::ModelError;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use thiserror::Error;
 
 /// Why a run cannot start, go on or be read.
@@ -23,22 +23,9 @@ pub enum TrainError {
         /// What is wrong with it.
         problem: String,
     },
-    /// A file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// The system's words.
-        source: std::io::Error,
-    },
-    /// A file cannot be written.
-    #[error("cannot write {}: {source}; make room or choose another folder, what was saved before is still there", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// The system's words.
-        source: std::io::Error,
-    },
+    /// The operating system refused an operation on a file or folder.
+    #[error(transparent)]
+    Io(#[from] neuroglot_files::IoError),
     /// A checkpoint is damaged or of another kind.
     #[error("{}: {problem}", path.display())]
     Checkpoint {
@@ -85,16 +72,4 @@ pub enum TrainError {
     /// The model is wrong.
     #[error(transparent)]
     Model(#[from] ModelError),
-}
-
-impl TrainError {
-    pub(crate) fn read(path: &Path) -> impl FnOnce(std::io::Error) -> TrainError {
-        let path = path.to_owned();
-        |source| TrainError::Read { path, source }
-    }
-
-    pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> TrainError {
-        let path = path.to_owned();
-        |source| TrainError::Write { path, source }
-    }
 }

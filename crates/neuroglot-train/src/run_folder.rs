@@ -1,6 +1,7 @@
 //! The folder of a run: what was asked for, how it went, and its checkpoints.
 
 use crate::{Checkpoint, RunConfig, TrainError};
+use neuroglot_files::FromIo;
 use neuroglot_files::{OutputLock, RESULTS, is_ours, replace_file, whole_folder};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -140,7 +141,7 @@ impl RunFolder {
         }
         let (folder, _lock) = Self::claim(path)?;
         match fs::remove_file(folder.path.join(Self::INFO)) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(TrainError::write(path)(error)),
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(TrainError::io("write", path)(error)),
             _ => Ok(()),
         }
     }
@@ -220,7 +221,7 @@ impl RunFolder {
                 "there is no run.json, so its sessions are not known: to go on with it, name its sessions and add --resume",
             ));
         }
-        let text = neuroglot_files::read(&path, RESULTS).map_err(TrainError::read(&path))?;
+        let text = neuroglot_files::read(&path, RESULTS).map_err(TrainError::io("read", &path))?;
         serde_json::from_slice(&text).map_err(|error| TrainError::ConfigFile {
             path,
             problem: format!("{error}; the file is damaged"),
@@ -257,7 +258,7 @@ impl RunFolder {
     /// [`TrainError`] where the file cannot be read, or a line cannot be understood.
     pub fn metrics(&self) -> Result<Vec<EpochRecord>, TrainError> {
         let path = self.metrics_path();
-        let text = neuroglot_files::read_text(&path, RESULTS).map_err(TrainError::read(&path))?;
+        let text = neuroglot_files::read_text(&path, RESULTS).map_err(TrainError::io("read", &path))?;
         let lines = text.lines().enumerate().map(|(index, line)| {
             serde_json::from_str(line).map_err(|error| TrainError::ConfigFile {
                 path: path.clone(),
@@ -277,7 +278,7 @@ impl RunFolder {
             file.write_all(&line)?;
             Ok(file.metadata()?.len())
         };
-        append().map_err(TrainError::write(&path))
+        append().map_err(TrainError::io("write", &path))
     }
 
     /// Makes sure that every line is on the disk, before a checkpoint counts on it.
@@ -286,7 +287,7 @@ impl RunFolder {
         match OpenOptions::new().append(true).open(&path).and_then(|file| file.sync_all()) {
             // Before the first epoch ends there is no line to keep.
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-            result => result.map_err(TrainError::write(&path)),
+            result => result.map_err(TrainError::io("write", &path)),
         }
     }
 
@@ -304,7 +305,7 @@ impl RunFolder {
             file.sync_all()?;
             Ok(if kept < len { Err(LostMetrics { kept, expected: len }) } else { Ok(len) })
         };
-        truncate().map_err(TrainError::write(&path))
+        truncate().map_err(TrainError::io("write", &path))
     }
 
     fn config_path(&self) -> PathBuf {

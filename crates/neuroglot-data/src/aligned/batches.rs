@@ -1,5 +1,6 @@
 //! Record batches of one file, whichever format it has.
 
+use neuroglot_files::FromIo;
 use std::path::Path;
 
 use arrow_array::RecordBatch;

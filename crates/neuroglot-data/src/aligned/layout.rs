@@ -1,5 +1,6 @@
 //! Where the files of a session lie in its folder.
 
+use neuroglot_files::FromIo;
 use std::path::{Path, PathBuf};
 
 use crate::{DataError, Split};

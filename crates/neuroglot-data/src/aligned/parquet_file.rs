@@ -1,5 +1,6 @@
 //! Parquet files, as the Hugging Face hub has them.
 
+use neuroglot_files::FromIo;
 use std::path::Path;
 
 use parquet::arrow::ProjectionMask;

@@ -1,5 +1,6 @@
 //! Arrow IPC streams, as `DatasetDict.save_to_disk` leaves them.
 
+use neuroglot_files::FromIo;
 use std::io::Cursor;
 use std::path::Path;
 

@@ -1,8 +1,9 @@
 //! Writing a session to a folder.
 
+use neuroglot_files::FromIo;
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::builder::{
@@ -182,11 +183,7 @@ impl<'a> Columns<'a> {
             .set_column_dictionary_enabled(indices.clone(), false)
             .set_column_encoding(indices, Encoding::DELTA_BINARY_PACKED)
             .build();
-        let failed = |error: ParquetError| DataError::Io {
-            action: "write",
-            path: PathBuf::from(file),
-            source: std::io::Error::other(error),
-        };
+        let failed = |error: ParquetError| DataError::io("write", file)(std::io::Error::other(error));
         let writer =
             ArrowWriter::try_new(Vec::new(), self.schema.clone(), Some(properties)).map_err(failed)?;
         let (mut writer, columns) = writer.into_serialized_writer().map_err(failed)?;

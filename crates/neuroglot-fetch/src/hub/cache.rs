@@ -5,6 +5,7 @@ use super::repository::HubRepository;
 use crate::record::written;
 use crate::{FetchError, Result};
 use hf_hub::{Cache, CacheRepo};
+use neuroglot_files::FromIo;
 use neuroglot_files::{remove_leftovers, replace_file, temporary_beside};
 use std::collections::BTreeMap;
 use std::fs;

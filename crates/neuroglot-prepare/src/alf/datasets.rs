@@ -1,5 +1,6 @@
 //! Finding data sets by their ALF names.
 
+use neuroglot_files::FromIo;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

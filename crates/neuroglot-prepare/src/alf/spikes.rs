@@ -1,5 +1,6 @@
 //! The units of one probe, and their spikes.
 
+use neuroglot_files::FromIo;
 use std::path::Path;
 
 use neuroglot_regions::ccf_from_bregma;

@@ -1,5 +1,6 @@
 //! The TOML file that says what is what.
 
+use neuroglot_files::FromIo;
 use std::io::Read;
 use std::path::Path;
 

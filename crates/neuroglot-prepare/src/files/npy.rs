@@ -1,5 +1,6 @@
 //! NumPy's `.npy` files.
 
+use neuroglot_files::FromIo;
 use std::io::{BufReader, Read};
 use std::path::Path;
 

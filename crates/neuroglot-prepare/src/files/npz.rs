@@ -1,5 +1,6 @@
 //! NumPy's `.npz` archives of arrays.
 
+use neuroglot_files::FromIo;
 use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 

@@ -1,5 +1,6 @@
 //! An open file.
 
+use neuroglot_files::FromIo;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -89,7 +90,7 @@ impl File {
             .with_max_object_header_bytes((1 << 22).min(most))
             .with_filter_registry(filters::registry());
         let inner = open(options).map_err(|error| match error {
-            Error::Io(source) => PrepareError::Io { action: "open", path: path.to_owned(), source },
+            Error::Io(source) => PrepareError::io("open", path)(source),
             Error::InvalidMagic => not_hdf5(head, path).unwrap_or_else(|| PrepareError::Corrupt {
                 file: path.to_owned(),
                 problem: "it is not an HDF5 file".to_owned(),
@@ -271,7 +272,7 @@ impl File {
             }
             Error::Io(source) if source.raw_os_error().is_some() => {
                 let source = std::io::Error::from_raw_os_error(source.raw_os_error().unwrap_or_default());
-                PrepareError::Io { action: "read", path: self.path.clone(), source }
+                PrepareError::io("read", &self.path)(source)
             }
             _ => PrepareError::Corrupt { file: self.path.clone(), problem: format!("{object}: {error}") },
         }

@@ -34,7 +34,7 @@ pub(crate) fn noted<T>(
     notes: &mut Vec<String>,
 ) -> Result<Option<T>, PrepareError> {
     match read {
-        Err(error @ PrepareError::Io { .. }) => Err(error),
+        Err(error @ PrepareError::Io(_)) => Err(error),
         Err(error) => {
             notes.push(format!("passed over: {error}"));
             Ok(None)

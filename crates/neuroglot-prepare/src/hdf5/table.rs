@@ -166,7 +166,7 @@ impl<'f> Table<'f> {
             match self.one_in_each_row(name, purpose, notes) {
                 Ok(Some(column)) => return Ok(Some(((*name).to_owned(), column))),
                 Ok(None) => {}
-                Err(error @ PrepareError::Io { .. }) => return Err(error),
+                Err(error @ PrepareError::Io(_)) => return Err(error),
                 Err(error) => notes.push(format!("column {name} of {} passed over: {error}", self.path())),
             }
         }
@@ -278,7 +278,7 @@ impl<'f> Table<'f> {
                     table.leave_out(name, format!("it has {why}"));
                     skipped.entry(why).or_default().push(name);
                 }
-                Err(error @ PrepareError::Io { .. }) => return Err(error),
+                Err(error @ PrepareError::Io(_)) => return Err(error),
                 Err(error) if needed.contains(&name.as_str()) => return Err(error),
                 Err(error) => {
                     notes.push(format!("column {name} of {} passed over: {error}", self.path()));

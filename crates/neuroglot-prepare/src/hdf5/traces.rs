@@ -111,7 +111,7 @@ impl<'o> TraceSet<'o> {
             TraceSelection::All => false,
             TraceSelection::Chosen(choices) => choices.iter().any(|choice| names(path, &choice.path)),
         };
-        if is_chosen || matches!(error, PrepareError::Io { .. }) {
+        if is_chosen || matches!(error, PrepareError::Io(_)) {
             return Err(error);
         }
         self.passed_over.push(format!("{path} ({error})"));

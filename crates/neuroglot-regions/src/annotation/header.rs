@@ -4,6 +4,7 @@
 //! pairs between them, and an empty line before the data.
 
 use crate::AnnotationError;
+use neuroglot_files::FromIo;
 use std::collections::HashMap;
 use std::io::{BufRead, Read};
 use std::path::Path;
@@ -97,7 +98,7 @@ impl<'a> Fields<'a> {
         loop {
             line.clear();
             if let Err(source) = text.read_until(b'\n', &mut line) {
-                return Err(AnnotationError::Io { action: "read", path: path.to_owned(), source });
+                return Err(AnnotationError::io("read", path)(source));
             }
             if is_first && !line.starts_with(b"NRRD000") {
                 return Err(AnnotationError::NotNrrd { path: path.to_owned() });

@@ -6,6 +6,7 @@ mod runs;
 use crate::bregma::{BREGMA_UM, ccf_from_bregma};
 use crate::{AnnotationError, Atlas};
 use header::Header;
+use neuroglot_files::FromIo;
 use runs::Runs;
 use std::io::BufReader;
 use std::path::Path;
@@ -33,8 +34,10 @@ impl Annotation {
     /// the size of the framework, is cut off or damaged, or holds values that are no Allen ids.
     pub fn read(path: impl AsRef<Path>) -> Result<Annotation, AnnotationError> {
         let path = path.as_ref();
-        let open = |source| AnnotationError::Io { action: "open", path: path.to_owned(), source };
-        let mut file = BufReader::with_capacity(1 << 17, neuroglot_files::open(path).map_err(open)?);
+        let mut file = BufReader::with_capacity(
+            1 << 17,
+            neuroglot_files::open(path).map_err(AnnotationError::io("open", path))?,
+        );
         let header = Header::read(&mut file, path)?;
         let runs = Runs::read(file, &header, path)?;
         Ok(Annotation { shape: header.shape, spacing: header.spacing, runs })

@@ -3,6 +3,7 @@
 use super::header::{Header, Voxel};
 use crate::{AnnotationError, Atlas};
 use flate2::bufread::GzDecoder;
+use neuroglot_files::FromIo;
 use std::io::{BufRead, ErrorKind, Read};
 use std::path::Path;
 
@@ -163,7 +164,7 @@ fn fill(data: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
 fn failed(source: std::io::Error, path: &Path) -> AnnotationError {
     let path = path.to_owned();
     match source.raw_os_error() {
-        Some(_) => AnnotationError::Io { action: "read", path, source },
+        Some(_) => AnnotationError::io("read", path)(source),
         None => AnnotationError::Damaged { path, source },
     }
 }

@@ -16,6 +16,7 @@ use crate::{
 };
 use neuroglot_data::{Session, check_distinct};
 use neuroglot_engine::Device;
+use neuroglot_files::FromIo;
 use neuroglot_files::{OutputLock, StagedFolder, replace_file};
 use neuroglot_model::{Model, ParameterInfo, Role, SessionShape, StitcherPart};
 use rand_chacha::ChaCha8Rng;
@@ -86,7 +87,7 @@ pub fn import_checkpoint(
     let staged = StagedFolder::new(out)?;
     let folder = RunFolder::at(staged.path());
     let best = folder.checkpoint_path(RunFolder::BEST);
-    std::fs::create_dir(&best).map_err(TrainError::write(&best))?;
+    std::fs::create_dir(&best).map_err(TrainError::io("write", &best))?;
     Checkpoint::write(&best, &model, &description)?;
     // Nothing is known of its training.
     replace_file(&folder.path().join(RunFolder::METRICS), b"")?;

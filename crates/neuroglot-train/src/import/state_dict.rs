@@ -2,6 +2,7 @@
 
 use super::pickle::{Element, Node, Pickle, PickleError, Tensor};
 use crate::TrainError;
+use neuroglot_files::FromIo;
 use safetensors::tensor::{Dtype, SafeTensors};
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Cursor, Read};
@@ -35,9 +36,9 @@ impl StateDict {
     /// Reads a file; its content decides what it is.
     ///
     /// # Errors
-    /// [`TrainError::Read`], or [`TrainError::Checkpoint`] for a file that is damaged or holds more than tensors.
+    /// [`TrainError::Io`], or [`TrainError::Checkpoint`] for a file that is damaged or holds more than tensors.
     pub(super) fn read(path: &Path) -> Result<Self, TrainError> {
-        let bytes = neuroglot_files::read(path, MOST_BYTES).map_err(TrainError::read(path))?;
+        let bytes = neuroglot_files::read(path, MOST_BYTES).map_err(TrainError::io("read", path))?;
         let fail = |problem: String| TrainError::Checkpoint { path: path.to_owned(), problem };
         let arrays = if bytes.starts_with(b"PK") {
             of_archive(&bytes).map_err(fail)?

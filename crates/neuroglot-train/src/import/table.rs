@@ -1,6 +1,7 @@
 //! The table that says which stitcher of a checkpoint belongs to which session.
 
 use crate::{DataConfig, TrainError};
+use neuroglot_files::FromIo;
 use neuroglot_masks::MaskPool;
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -50,8 +51,8 @@ impl SessionTable {
     /// # Errors
     /// [`TrainError`] names the file and what is wrong with it.
     pub fn read(path: &Path) -> Result<Self, TrainError> {
-        let text =
-            neuroglot_files::read_text(path, neuroglot_files::SETTINGS).map_err(TrainError::read(path))?;
+        let text = neuroglot_files::read_text(path, neuroglot_files::SETTINGS)
+            .map_err(TrainError::io("read", path))?;
         let is_json = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("json"));
         let table: Result<SessionTable, String> = if is_json {
             serde_json::from_str(&text).map_err(|error| error.to_string())

@@ -6,6 +6,7 @@ use crate::run_folder::LostMetrics;
 use crate::transfer::{Base, NewSession, with_model_of};
 use crate::{Checkpoint, OutputBias, RunConfig, RunFolder, TrainError};
 use neuroglot_data::Session;
+use neuroglot_files::FromIo;
 use neuroglot_files::{OutputLock, RESULTS, recover_folder};
 use std::path::Path;
 
@@ -120,7 +121,7 @@ impl Trainer<'_> {
             }
         }
         let path = last.join(PROGRESS);
-        let text = neuroglot_files::read(&path, RESULTS).map_err(TrainError::read(&path))?;
+        let text = neuroglot_files::read(&path, RESULTS).map_err(TrainError::io("read", &path))?;
         let mut progress: Progress = serde_json::from_slice(&text).map_err(|error| {
             TrainError::Checkpoint { path, problem: format!("{error}; the file is damaged") }
         })?;

@@ -272,7 +272,8 @@ mod tests {
             let pool = read(written.clone()).unwrap();
             assert_eq!(serde_json::to_value(&pool).unwrap(), written);
         }
-        let all = json!(["neuron", "causal", "intra-region", { "scheme": "inter-region", "weight": 1 }]);
+        let all = Scheme::multi_task().into_iter().map(|scheme| json!({ "scheme": scheme, "weight": 1 }));
+        let all = all.collect::<Vec<_>>().into();
         assert_eq!(read(all).unwrap(), MaskPool::multi_task());
         assert_eq!("neuron, causal".parse::<MaskPool>(), read(json!(["neuron", "causal"])));
         let named = json!(["neuron", { "scheme": "causal", "ratio": 0.45, "weight": 2, "prompt": "neuron" }]);
@@ -332,7 +333,10 @@ mod tests {
     #[test]
     fn what_multi_task_masking_lacks_is_told_of_its_parts_alone() {
         let left_out = |pool: &str| pool.parse::<MaskPool>().unwrap().left_out();
-        assert_eq!(left_out("neuron,intra-region,inter-region"), Some(vec![Scheme::Causal]));
+        let mut others = Scheme::multi_task();
+        others.retain(|scheme| *scheme != Scheme::Causal);
+        let others: Vec<&str> = others.into_iter().map(Scheme::name).collect();
+        assert_eq!(left_out(&others.join(",")), Some(vec![Scheme::Causal]));
         assert_eq!(left_out("mtm"), Some(Vec::new()));
         assert_eq!(left_out("neuron"), None);
         assert_eq!(left_out("neuron,temporal"), None);

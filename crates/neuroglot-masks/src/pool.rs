@@ -211,14 +211,17 @@ impl From<MaskPool> for Written {
         if pool.is_multi_task() || (pool.only().is_some() && pool.entries.iter().all(is_plain)) {
             return Written::Name(pool.name());
         }
-        let written = |entry: &PoolEntry| match is_plain(entry) {
-            true => WrittenEntry::Name(entry.scheme.into()),
-            false => WrittenEntry::Table(WrittenTable {
-                scheme: entry.scheme.into(),
-                ratio: entry.ratio,
-                weight: (entry.weight != 1.0).then_some(entry.weight),
-                prompt: (entry.prompt != entry.scheme.prompt()).then(|| entry.prompt.name().to_owned()),
-            }),
+        let written = |entry: &PoolEntry| {
+            if is_plain(entry) {
+                WrittenEntry::Name(entry.scheme.into())
+            } else {
+                WrittenEntry::Table(WrittenTable {
+                    scheme: entry.scheme.into(),
+                    ratio: entry.ratio,
+                    weight: (entry.weight != 1.0).then_some(entry.weight),
+                    prompt: (entry.prompt != entry.scheme.prompt()).then(|| entry.prompt.name().to_owned()),
+                })
+            }
         };
         Written::List(pool.entries.iter().map(written).collect())
     }

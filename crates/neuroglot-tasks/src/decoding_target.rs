@@ -47,10 +47,8 @@ impl<'a> DecodingTarget<'a> {
     /// One line that says why it cannot be decoded: the session does not have it, no training or no test trial does,
     /// or the training trials hold one category alone.
     pub fn of(session: &'a Session, asked: &str) -> Result<Self, String> {
-        let (name, asked_kind) = match session.behaviours().contains_key(asked) {
-            true => (asked, None),
-            false => name_and_kind(asked),
-        };
+        let (name, asked_kind) =
+            if session.behaviours().contains_key(asked) { (asked, None) } else { name_and_kind(asked) };
         let behaviour = session.behaviours().get(name).ok_or("the session does not have it")?;
         let (values, width) = match behaviour {
             Behaviour::PerTrial(values) => (values, 1),

@@ -117,11 +117,10 @@ pub fn check_earlier(earlier: &Evaluation, planned: &Planned<'_>) -> Result<(), 
         sessions.filter_map(of_session).collect()
     };
     if earlier.source != *planned.source {
-        let why = match earlier.source.is_empty() {
-            true => "it does not say which weights and settings it was made from".to_owned(),
-            false => {
-                format!("it was made from other {}", earlier.source.differences(planned.source).join(", "))
-            }
+        let why = if earlier.source.is_empty() {
+            "it does not say which weights and settings it was made from".to_owned()
+        } else {
+            format!("it was made from other {}", earlier.source.differences(planned.source).join(", "))
         };
         return Err(Conflict { why, lost: lost(&mut earlier.sessions.iter()) });
     }

@@ -161,9 +161,10 @@ impl RunFolder {
         let is_beginning = |name: &str| name == Self::INFO && self.info().is_ok();
         let entries = fs::read_dir(&self.path).into_iter().flatten().flatten();
         let mut names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        match names.any(|name| !is_ours(&name) && !is_beginning(&name)) {
-            true => Err(self.wrong("this folder is not empty; choose another --out")),
-            false => Ok(()),
+        if names.any(|name| !is_ours(&name) && !is_beginning(&name)) {
+            Err(self.wrong("this folder is not empty; choose another --out"))
+        } else {
+            Ok(())
         }
     }
 
@@ -171,9 +172,10 @@ impl RunFolder {
     /// one its sessions must be known.
     pub(crate) fn settle(&self, config: &RunConfig, info: &RunInfo) -> Result<(), TrainError> {
         self.write_info(info)?;
-        match self.config_path().exists() {
-            true => Ok(()),
-            false => Ok(replace_file(&self.config_path(), config.to_toml().as_bytes())?),
+        if self.config_path().exists() {
+            Ok(())
+        } else {
+            Ok(replace_file(&self.config_path(), config.to_toml().as_bytes())?)
         }
     }
 

@@ -204,9 +204,12 @@ fn chance_comes_from_training_trials_and_a_rare_class_is_warned_of() {
     // 3 of 160 training trials are 1, and all but 4 of 40 test trials.
     let test = session.trials_in(Split::Test);
     let values: Vec<f64> = (0..200)
-        .map(|trial| match in_test(trial) {
-            true => f64::from(u8::from(!test[..4].contains(&trial))),
-            false => f64::from(u8::from(fitted[..3].contains(&trial))),
+        .map(|trial| {
+            if in_test(trial) {
+                f64::from(u8::from(!test[..4].contains(&trial)))
+            } else {
+                f64::from(u8::from(fitted[..3].contains(&trial)))
+            }
         })
         .collect();
     let session = with_behaviour(&session, "reward", Behaviour::PerTrial(values));

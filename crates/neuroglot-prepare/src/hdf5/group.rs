@@ -18,6 +18,9 @@ pub(crate) struct Group<'f> {
     path: String,
 }
 
+/// A name in a group, and what it leads to.
+type Child<'f> = (String, Result<Found<'f>, PrepareError>);
+
 /// What a name in a group leads to.
 enum Found<'f> {
     Group(Group<'f>),
@@ -84,7 +87,7 @@ impl<'f> Group<'f> {
     ///
     /// # Errors
     /// What is damaged; what is not read, and links that lead nowhere, are the name's own.
-    fn children(&self) -> Result<Vec<(String, Result<Found<'f>, PrepareError>)>, PrepareError> {
+    fn children(&self) -> Result<Vec<Child<'f>>, PrepareError> {
         let mut children = Vec::new();
         for (name, target) in self.links()? {
             let mut links = MOST_LINKS;

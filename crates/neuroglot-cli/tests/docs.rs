@@ -265,7 +265,7 @@ fn the_readme_commands_run_on_a_recording() {
     assert_eq!(commands[0], "cargo run --release -- demo");
     assert_eq!(commands[1], "cargo test --workspace");
     let own_data: Vec<&str> = commands[2].lines().collect();
-    assert_eq!(own_data[0], "cargo install --path crates/neuroglot");
+    assert_eq!(own_data[0], "cargo install --path crates/neuroglot-cli");
     let workplace = Workplace::with_recordings();
     with_one_epoch(&workplace, "examples/small.toml", "epochs = 300");
     let commands: Vec<String> = own_data[1..].iter().map(|line| line.to_string()).collect();

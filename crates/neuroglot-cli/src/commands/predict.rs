@@ -130,8 +130,19 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     let mut run = LoadedRun::open(folder, device)?;
     overlap::warn(&run.checkpoint, &sessions, paths, Warn::OfTestTrials, console)?;
     let pool = &run.checkpoint.mask.pool;
+    let can_be_told = |scheme: &Scheme| {
+        scheme.prompt() == Prompt(*scheme) || pool.entries().iter().any(|entry| entry.scheme == *scheme)
+    };
     let scheme = match arguments.prompt {
-        Some(scheme) => scheme,
+        Some(scheme) if can_be_told(&scheme) => scheme,
+        Some(scheme) => {
+            let names: Vec<&str> =
+                Scheme::ALL.iter().filter(|scheme| can_be_told(scheme)).map(|s| s.name()).collect();
+            return Err(CommandError::Usage(format!(
+                "--prompt {scheme}: the model was not trained with it; choose one of {}",
+                names.join(", ")
+            )));
+        }
         None => {
             let (scheme, why) = hide.implied_scheme()?;
             let prompt = pool.prompt_for(scheme);

@@ -21,7 +21,7 @@ case $report in /*) ;; *) report=$OLDPWD/$report ;; esac
 case ${NEUROGLOT:-/} in /*) ;; *) NEUROGLOT=$OLDPWD/$NEUROGLOT ;; esac
 
 if [ -z "${NEUROGLOT:-}" ]; then
-    cargo build --release --package neuroglot
+    cargo build --release --package neuroglot-cli
     NEUROGLOT=$PWD/target/release/neuroglot
 fi
 

@@ -90,9 +90,8 @@ impl TranslationPage {
     /// a file there is replaced only once the new one is complete.
     ///
     /// # Errors
-    /// [`ReportError::Files`] if `path` has no file name, [`ReportError::Ending`] if it ends otherwise,
-    /// [`ReportError::Write`] if it cannot be written; a file that
-    /// was there before is then unchanged.
+    /// [`ReportError::Ending`] if the name of the file ends otherwise, [`ReportError::Files`] if `path` has no file name or
+    /// cannot be written; a file that was there before is then unchanged.
     pub fn write(&self, path: &Path) -> Result<(), ReportError> {
         write::write_page(path, &self.to_html())
     }

@@ -1,5 +1,7 @@
 //! A group: named groups, data sets and attributes.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use hdf5_reader::messages::link::LinkTarget;
 use hdf5_reader::{Attribute, Datatype};
 
@@ -18,8 +20,13 @@ pub(crate) struct Group<'f> {
     path: String,
 }
 
-/// A name in a group, and what it leads to.
-type Child<'f> = (String, Result<Found<'f>, PrepareError>);
+/// The names in a group, each list sorted.
+pub(crate) struct Members {
+    pub(crate) groups: Vec<String>,
+    pub(crate) datasets: Vec<String>,
+    /// Names that lead to nothing that is read, and why.
+    pub(crate) unreadable: Vec<(String, PrepareError)>,
+}
 
 /// What a name in a group leads to.
 enum Found<'f> {
@@ -63,45 +70,55 @@ impl<'f> Group<'f> {
         (self.file.number(), self.inner.address())
     }
 
-    /// Names of the groups and of the data sets in it, each sorted. What cannot be followed, or is of a kind that is not read,
-    /// is in neither.
+    /// Names of the groups and of the data sets in it, each sorted.
+    ///
+    /// # Errors
+    /// As [`Group::members`].
     pub(crate) fn names(&self) -> Result<(Vec<String>, Vec<String>), PrepareError> {
-        let (mut groups, mut datasets) = (Vec::new(), Vec::new());
-        for (name, found) in self.children()? {
-            match found {
-                Ok(Found::Group(_)) => groups.push(name),
-                Ok(Found::Dataset(_)) => datasets.push(name),
-                Ok(Found::Nothing) | Err(_) => {}
-            }
-        }
+        let Members { groups, datasets, .. } = self.members()?;
         Ok((groups, datasets))
     }
 
-    /// The names in it that lead to nothing that is read, and why, sorted.
-    pub(crate) fn unreadable(&self) -> Result<Vec<(String, PrepareError)>, PrepareError> {
-        let children = self.children()?.into_iter();
-        Ok(children.filter_map(|(name, found)| Some((name, found.err()?))).collect())
-    }
-
-    /// All names in it, sorted, and what they lead to.
+    /// All that is in it.
     ///
     /// # Errors
     /// What is damaged; what is not read, and links that lead nowhere, are the name's own.
-    fn children(&self) -> Result<Vec<Child<'f>>, PrepareError> {
-        let mut children = Vec::new();
+    pub(crate) fn members(&self) -> Result<Members, PrepareError> {
+        // One that is not read keeps the decoder from naming any: then each is looked at by itself.
+        let (groups, datasets) = match self.inner.member_names() {
+            Ok(names) => names,
+            Err(error) => match self.file.error(&self.path, error) {
+                PrepareError::Unread { .. } => (Vec::new(), Vec::new()),
+                error => return Err(error),
+            },
+        };
+        let (mut groups, mut datasets) = (BTreeSet::from_iter(groups), BTreeSet::from_iter(datasets));
+        let mut unreadable = BTreeMap::new();
         for (name, target) in self.links()? {
+            if groups.contains(&name) || datasets.contains(&name) {
+                continue;
+            }
             let mut links = MOST_LINKS;
-            let found = match target {
-                LinkTarget::Hard { .. } => match self.find_here(&name) {
-                    Err(error) if !matches!(error, PrepareError::Unread { .. }) => return Err(error),
-                    found => found,
-                },
-                target => self.follow(&name, &target, &mut links),
+            let found = if is_hard(&target) {
+                self.find_here(&name)
+            } else {
+                self.follow(&name, &target, &mut links)
             };
-            children.push((name, found));
+            match found {
+                Ok(Found::Group(_)) => drop(groups.insert(name)),
+                Ok(Found::Dataset(_)) => drop(datasets.insert(name)),
+                Ok(Found::Nothing) => {}
+                Err(error) if is_hard(&target) && !matches!(error, PrepareError::Unread { .. }) => {
+                    return Err(error);
+                }
+                Err(error) => drop(unreadable.insert(name, error)),
+            }
         }
-        children.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Ok(children)
+        Ok(Members {
+            groups: groups.into_iter().collect(),
+            datasets: datasets.into_iter().collect(),
+            unreadable: unreadable.into_iter().collect(),
+        })
     }
 
     fn child_path(&self, name: &str) -> String {

@@ -17,7 +17,7 @@ mod units;
 
 pub(crate) use dataset::{Dataset, Kind};
 pub(crate) use file::File;
-pub(crate) use group::Group;
+pub(crate) use group::{Group, Members};
 pub(crate) use meaning::Purpose;
 pub(crate) use references::named_places;
 pub(crate) use table::{Column, Table};

@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use super::meaning::{self, Purpose};
-use super::{Dataset, File, Group, Kind};
+use super::{Dataset, File, Group, Kind, Members};
 use crate::{PrepareError, TrialColumn, TrialTable};
 
 /// Most columns that one data set of a table, or one series, is taken apart into: a position has 2 or 3, a video frame
@@ -41,8 +41,8 @@ impl<'f> Table<'f> {
     /// # Errors
     /// [`PrepareError::Missing`] if it has none of them, or why the first could not be read.
     pub(crate) fn open(group: Group<'f>, keys: &[&str]) -> Result<Table<'f>, PrepareError> {
-        let (_, mut names) = group.names()?;
-        names.extend(group.unreadable()?.into_iter().map(|(name, _)| name));
+        let Members { datasets: mut names, unreadable, .. } = group.members()?;
+        names.extend(unreadable.into_iter().map(|(name, _)| name));
         names.sort();
         let mut unread = None;
         for key in keys {

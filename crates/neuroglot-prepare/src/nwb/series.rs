@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::NwbOptions;
-use crate::hdf5::{Dataset, File, Group, Kind, TraceSet, Wanted, in_order, unfit};
+use crate::hdf5::{Dataset, File, Group, Kind, Members, TraceSet, Wanted, in_order, unfit};
 use crate::{Asked, PrepareError, Trace};
 
 /// Groups in groups are followed this deep; files that people have need six.
@@ -54,12 +54,12 @@ fn visit(
     if deep == 0 || !seen.insert(group.identity()) {
         return Ok(());
     }
-    let (groups, datasets, broken) = match group.names().and_then(|names| Ok((names, group.unreadable()?))) {
-        Ok(((groups, datasets), broken)) => (groups, datasets, broken),
+    let Members { groups, datasets, unreadable } = match group.members() {
+        Ok(members) => members,
         Err(error) => return traces.pass_over(group.path(), error, notes),
     };
-    let is_broken = |name: &str| broken.iter().any(|(link, _)| link == name);
-    let has = |name: &str| datasets.iter().any(|dataset| dataset == name) || is_broken(name);
+    let is_unreadable = |name: &str| unreadable.iter().any(|(other, _)| other == name);
+    let has = |name: &str| datasets.iter().any(|dataset| dataset == name) || is_unreadable(name);
     let is_series = has("timestamps") || (has("data") && has("starting_time"));
     if is_series {
         for wanted in traces.wanted(group.path(), group.name()) {
@@ -79,7 +79,7 @@ fn visit(
             Err(error) => traces.pass_over(&format!("{}/{name}", group.path()), error, notes)?,
         }
     }
-    for (name, error) in broken {
+    for (name, error) in unreadable {
         // What belongs to a series was said with it.
         if !is_series {
             traces.pass_over(&format!("{}/{name}", group.path()), error, notes)?;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{TemporaldataOptions, domain};
-use crate::hdf5::{File, Group, TraceSet, Wanted, in_order, unfit};
+use crate::hdf5::{File, Group, Members, TraceSet, Wanted, in_order, unfit};
 use crate::{Asked, Intervals, PrepareError, Trace};
 
 /// What can be done about a series that cannot be read: without a choice it is passed over.
@@ -46,8 +46,8 @@ fn visit(
     };
     match group.text_attribute("object") {
         Ok(Some(object)) if object == "Data" => {
-            let (groups, broken) = match group.names().and_then(|names| Ok((names, group.unreadable()?))) {
-                Ok(((groups, _), broken)) => (groups, broken),
+            let Members { groups, unreadable, .. } = match group.members() {
+                Ok(members) => members,
                 Err(error) => return traces.pass_over(name, error, notes),
             };
             for child in groups {
@@ -57,7 +57,7 @@ fn visit(
                     Err(error) => traces.pass_over(&called(&child), error, notes)?,
                 }
             }
-            for (child, error) in broken {
+            for (child, error) in unreadable {
                 traces.pass_over(&called(&child), error, notes)?;
             }
             Ok(())
@@ -76,9 +76,11 @@ fn series(
     traces: &mut TraceSet<'_>,
     notes: &mut Vec<String>,
 ) -> Result<(), PrepareError> {
-    let fields = match group.names().and_then(|names| Ok((names.1, group.unreadable()?))) {
+    let fields = match group.members() {
         // A field behind a link that leads nowhere is one still.
-        Ok((fields, broken)) => fields.into_iter().chain(broken.into_iter().map(|(name, _)| name)),
+        Ok(Members { datasets, unreadable, .. }) => {
+            datasets.into_iter().chain(unreadable.into_iter().map(|(name, _)| name))
+        }
         Err(error) => return traces.pass_over(name, error, notes),
     };
     let fields: Vec<String> = fields.filter(|field| !is_index(field) && field != "domain").collect();

@@ -1,4 +1,5 @@
 use crate::Baseline;
+use neuroglot_coupling::CouplingError;
 use neuroglot_data::{DataError, Split};
 use neuroglot_fit::FitError;
 use neuroglot_tasks::TaskError;
@@ -32,6 +33,9 @@ pub enum BaselineError {
         /// What is wrong with them.
         source: FitError,
     },
+    /// A coupling cannot be fitted.
+    #[error(transparent)]
+    Coupling(#[from] CouplingError),
     /// The sessions are wrong.
     #[error(transparent)]
     Data(#[from] DataError),

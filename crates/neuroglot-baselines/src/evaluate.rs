@@ -1,12 +1,14 @@
 //! Baselines as evaluations.
 
 use crate::choice::Choice;
-use crate::counts::Splits;
 use crate::decoders::{self, Decoded, linear, mlp};
 use crate::history::History;
-use crate::psth::Psth;
-use crate::regression::{Predicted, RegressionTask, poisson_glm, reduced_rank, ridge};
+use crate::reduced_rank::reduced_rank;
+use crate::regression::{Predicted, Regression, poisson_glm};
+use crate::ridge::ridge;
+use crate::splits::Splits;
 use crate::{Baseline, BaselineError};
+use neuroglot_coupling::Psth;
 use neuroglot_data::{Session, Split};
 use neuroglot_tasks::results::{Evaluation, SessionEvaluation, Skipped};
 use neuroglot_tasks::{
@@ -190,10 +192,10 @@ pub(crate) fn predict(
         Baseline::Linear | Baseline::Mlp => Ok(Vec::new()),
         Baseline::Ridge | Baseline::PoissonGlm | Baseline::ReducedRank => {
             let tasks = recordings.iter().map(|recording| {
-                RegressionTask::new(recording.session, &recording.splits, &recording.test, task)
+                Regression::new(recording.session, &recording.splits, recording.test.regions(), task)
             });
-            let tasks: Vec<RegressionTask> = tasks.collect();
-            let seeing: Vec<&RegressionTask> = tasks.iter().filter(|task| !task.sees_nothing()).collect();
+            let tasks: Vec<Regression> = tasks.collect();
+            let seeing: Vec<&Regression> = tasks.iter().filter(|task| !task.sees_nothing()).collect();
             let predicted = match baseline {
                 Baseline::Ridge => seeing.iter().map(|task| ridge(task, progress)).collect(),
                 Baseline::PoissonGlm => seeing.iter().map(|task| poisson_glm(task, progress)).collect(),
@@ -201,7 +203,7 @@ pub(crate) fn predict(
                 _ => reduced_rank(&seeing, progress),
             };
             let mut predicted = Vec::into_iter(predicted?);
-            let of_task = |task: &RegressionTask<'_>| {
+            let of_task = |task: &Regression<'_>| {
                 let regressed = if task.sees_nothing() { None } else { predicted.next() };
                 regressed.unwrap_or_else(|| task.intercept_alone())
             };
@@ -224,9 +226,13 @@ fn psth(recording: &Recording<'_>, task: Task) -> Predicted {
     let [train, validation, test] = Split::ALL.map(|split| -> Vec<usize> {
         session.trials_in(split).into_iter().map(|trial| conditions.of_trial[trial]).collect()
     });
-    let count = conditions.labels.len();
-    let first_bin = recording.first_scored(task);
-    let psth = Psth::fit(splits, session.bin_seconds(), &train, &validation, count, first_bin);
+    let psth = Psth::fit(
+        (&splits.train, &train),
+        (&splits.validation, &validation),
+        conditions.labels.len(),
+        session.bin_seconds(),
+        recording.first_scored(task),
+    );
     let log_rates = psth.predict(&test, 0).into_iter().map(|rate| rate.ln() as f32).collect();
     Predicted { log_rates, settings: psth.settings }
 }

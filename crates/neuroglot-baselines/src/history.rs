@@ -5,10 +5,8 @@
 //! of which older bins tell less. `b` is the unit's mean or its PSTH over all trials. τ, κ and `b` are chosen on
 //! validation trials.
 
-use crate::choice::{Best, bits, mean_bits, seconds};
-use crate::counts::{Counts, Splits};
-use crate::psth::Psth;
-use crate::time_filter::TimeFilter;
+use crate::splits::Splits;
+use neuroglot_coupling::{Best, Counts, Psth, TimeFilter, bits, mean_bits, seconds};
 
 /// Time constants τ to choose from, s.
 const DECAYS: [f64; 8] = [0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 6.4];
@@ -33,7 +31,7 @@ impl History {
         let (bins, units) = (splits.train.bins, splits.train.units);
         let all: Vec<usize> = (0..units).collect();
         let counts = splits.validation.part(first_bin, &all);
-        let psth = Psth::of_all_trials(splits, bin_seconds);
+        let psth = Psth::of_all_trials(&splits.train, &splits.validation, bin_seconds);
         let bases = [("mean", splits.train.mean().repeat(bins)), ("PSTH", psth.of(0).to_vec())];
         let mut best = Best::none();
         for (name, base) in bases {

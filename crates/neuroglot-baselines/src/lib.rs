@@ -2,16 +2,16 @@
 
 mod baseline;
 mod choice;
-mod counts;
 mod decoders;
 mod error;
 mod evaluate;
 mod history;
 #[cfg(test)]
 mod leakage;
-mod psth;
+mod reduced_rank;
 mod regression;
-mod time_filter;
+mod ridge;
+mod splits;
 
 pub use baseline::Baseline;
 pub use choice::Choice;

@@ -48,6 +48,7 @@
 //! ```
 
 pub use neuroglot_baselines as baselines;
+pub use neuroglot_coupling as coupling;
 pub use neuroglot_data as data;
 pub use neuroglot_engine as engine;
 pub use neuroglot_eval as eval;

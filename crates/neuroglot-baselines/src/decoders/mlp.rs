@@ -8,9 +8,7 @@
 
 use super::standard::Standard;
 use super::{Decoded, check_trials, target};
-use crate::choice::{Best, seconds};
-use crate::counts::Counts;
-use crate::time_filter::TimeFilter;
+use neuroglot_coupling::{Best, Counts, TimeFilter, seconds};
 use neuroglot_data::Session;
 use neuroglot_fit::{Features, Mat, Network, PrincipalScores, SampleProducts};
 use neuroglot_tasks::EvaluationOptions;

@@ -12,8 +12,7 @@
 
 use super::standard::Standard;
 use super::{Decoded, check_trials, target};
-use crate::choice::Best;
-use crate::counts::Counts;
+use neuroglot_coupling::{Best, Counts};
 use neuroglot_data::Session;
 use neuroglot_fit::{SampleSet, SharedBasis};
 use neuroglot_tasks::{DecodingTarget, EvaluationOptions};

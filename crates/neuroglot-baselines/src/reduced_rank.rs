@@ -19,11 +19,10 @@
 //! [`SharedFilters`] finds `U`, `V` and `W`. R and their penalty λ are chosen on validation trials, for all sessions
 //! together.
 
-use super::design::{Design, Intercept, Scale};
-use super::ridge::FLOORS;
-use super::{Block, Predicted, RegressionTask};
 use crate::BaselineError;
-use crate::choice::Best;
+use crate::regression::{Predicted, Regression};
+use crate::ridge::FLOORS;
+use neuroglot_coupling::{Best, Block, Design, Intercept, Scale, mean_bits};
 use neuroglot_fit::{Covariates, Mat, SetMoments, SharedFilters};
 
 /// Numbers of latent variables R to choose from.
@@ -42,7 +41,7 @@ const MOST_STEPS: usize = 40;
 /// Rank and penalty are chosen with the PSTH as intercept; the mean is then tried with the best rank, from the best
 /// penalty on.
 pub(crate) fn reduced_rank(
-    tasks: &[&RegressionTask<'_>],
+    tasks: &[&Regression<'_>],
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Vec<Predicted>, BaselineError> {
     let mut best: Best<Found> = Best::none();
@@ -127,7 +126,7 @@ fn search_penalty(first: usize, mut score: impl FnMut(usize, bool) -> f64) {
 
 /// One session with one intercept.
 struct SessionDesign<'a> {
-    task: &'a RegressionTask<'a>,
+    task: &'a Regression<'a>,
     design: Design,
     /// A set per block.
     sets: Vec<SetMoments>,
@@ -138,22 +137,19 @@ struct SessionDesign<'a> {
 }
 
 impl<'a> SessionDesign<'a> {
-    fn new(task: &'a RegressionTask<'a>, intercept: Intercept) -> Self {
-        let splits = task.splits;
-        let filters = task.filter_basis();
-        let mut design = Design::new(&splits.train, filters, intercept, Scale::Unit, task.first_fitted);
+    fn new(task: &'a Regression<'a>, intercept: Intercept) -> Self {
+        let filters = task.basis().filters;
+        let (design, train) = Design::new(task.train, filters, intercept, Scale::Unit, task.first_fitted);
         let set = |block: &Block| {
-            let covariates = design.train.groups(&block.inputs, design.per_unit());
-            let residuals = task.residuals(design.first_bin(), block, intercept);
+            let covariates = train.groups(&block.inputs, design.per_unit());
+            let residuals = task.residuals(block, intercept);
             SetMoments::new(&covariates, residuals, block.hidden_from_targets(design.per_unit()))
         };
         let sets = task.blocks.iter().map(set).collect();
-        // Moments are all that is needed of the training trials from here on.
-        design.train.values = Vec::new();
         Self {
             sets,
-            validation: design.covariates(&splits.validation, task.first_scored),
-            test: design.covariates(&splits.test, task.first_scored),
+            validation: design.covariates(task.validation, task.first_scored),
+            test: design.covariates(task.test, task.first_scored),
             bases: task
                 .blocks
                 .iter()
@@ -200,7 +196,7 @@ fn score(sessions: &[SessionDesign<'_>], rates: &[Vec<Vec<f64>>], floor: f64) ->
         session.task.validation_bits(&session.bounded(rates.clone(), floor))
     };
     let per_unit: Vec<Option<f64>> = sessions.iter().zip(rates).flat_map(of_session).collect();
-    crate::choice::mean_bits(&per_unit)
+    mean_bits(&per_unit)
 }
 
 #[cfg(test)]

@@ -1,38 +1,43 @@
 //! Ridge regression: `y = b + x · w` with `b` the unit's mean or PSTH, fitted by [`Ridge`]. A rate is kept above a share of the unit's mean, which is chosen too, since a
 //! line knows no sign.
 
-use super::design::{Design, Intercept, Scale};
-use super::{BestFilters, Block, Filters, Predicted, RegressionTask};
 use crate::BaselineError;
+use crate::regression::{Predicted, Regression};
+use neuroglot_coupling::{Best, Block, Design, Filters, Intercept, Scale};
 use neuroglot_fit::{Covariates, Mat, Ridge};
 
 /// Penalties λ to choose from, in the order in which they are tried.
 const PENALTIES: [f64; 8] = [30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01];
 
 /// Floors of rates to choose from, shares of the mean rate.
-pub(super) const FLOORS: [f64; 5] = [0.02, 0.05, 0.1, 0.2, 0.4];
+pub(crate) const FLOORS: [f64; 5] = [0.02, 0.05, 0.1, 0.2, 0.4];
 
 /// Fits all blocks of a task, of which something is seen, and predicts the test trials. A smaller penalty is tried only as
 /// long as the validation score rises.
 pub(crate) fn ridge(
-    task: &RegressionTask<'_>,
+    task: &Regression<'_>,
     progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Predicted, BaselineError> {
-    task.with_best_filters(progress, path)
+    let (rates, settings) =
+        task.with_best_filters(&task.candidates(), progress, |filters, intercept, best| {
+            path(task, filters, intercept, best)
+        })?;
+    Ok(task.predicted(&rates, settings))
 }
 
 /// Fits with one penalty after the other.
 fn path(
-    task: &RegressionTask<'_>,
-    (place, candidate): (usize, &Filters),
+    task: &Regression<'_>,
+    candidate: &Filters,
     intercept: Intercept,
-    best: &mut BestFilters,
+    best: &mut Best<(Vec<Vec<f64>>, String)>,
 ) -> Result<(), BaselineError> {
-    let (train, filters) = (&task.splits.train, candidate.filters.clone());
-    let design = Design::new(train, filters, intercept, Scale::Each, task.first_fitted);
-    let blocks = task.blocks.iter().map(|block| RidgeBlock::new(task, block, &design, intercept));
+    let filters = candidate.filters.clone();
+    let (design, train) = Design::new(task.train, filters, intercept, Scale::Each, task.first_fitted);
+    let per_unit = design.per_unit();
+    let blocks = task.blocks.iter().map(|block| RidgeBlock::new(task, block, &train, per_unit, intercept));
     let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
-    let validation = design.covariates(&task.splits.validation, task.first_scored);
+    let validation = design.covariates(task.validation, task.first_scored);
     let mut before = f64::NEG_INFINITY;
     for penalty in PENALTIES {
         let weights: Vec<Mat<f64>> = blocks.iter().map(|block| block.ridge.weights(penalty)).collect();
@@ -49,13 +54,13 @@ fn path(
             let score = task.validation_score(&bounded(unbounded.clone(), floor));
             highest = highest.max(score);
             best.offer(score, || {
-                let test = design.covariates(&task.splits.test, task.first_scored);
+                let test = design.covariates(task.test, task.first_scored);
                 let settings = format!(
                     "{}, penalty {penalty}, intercept {}, floor {floor} of the mean",
                     candidate.name,
                     intercept.name()
                 );
-                (place, bounded(rates(&test), floor), settings)
+                (bounded(rates(&test), floor), settings)
             });
         }
         if highest < before {
@@ -77,14 +82,14 @@ struct RidgeBlock<'a> {
 
 impl<'a> RidgeBlock<'a> {
     fn new(
-        task: &RegressionTask<'_>,
+        task: &Regression<'_>,
         block: &'a Block,
-        design: &Design,
+        train: &Covariates,
+        per_unit: usize,
         intercept: Intercept,
     ) -> Result<Self, BaselineError> {
-        let per_unit = design.per_unit();
-        let covariates = design.train.groups(&block.inputs, per_unit);
-        let residuals = task.residuals(design.first_bin(), block, intercept);
+        let covariates = train.groups(&block.inputs, per_unit);
+        let residuals = task.residuals(block, intercept);
         let ridge = Ridge::new(&covariates, &residuals, block.hidden_from_targets(per_unit));
         let ridge = ridge.map_err(|error| task.cannot_fit(error))?;
         let base = task.base(intercept, task.first_scored, &block.targets);

@@ -5,7 +5,7 @@ const NEGLIGIBLE: f64 = 1e-6;
 
 /// A linear filter over time: each predicted bin is given a weighted sum over bins that are seen.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct TimeFilter {
+pub struct TimeFilter {
     bins: usize,
     /// `[predicted bin, seen bin]`.
     weights: Vec<f64>,

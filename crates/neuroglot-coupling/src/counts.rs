@@ -1,13 +1,15 @@
-//! Dense counts of the splits of a session.
+//! Dense counts of some trials of a session.
 
-use crate::BaselineError;
 use neuroglot_data::{Session, Split};
 
 /// Counts of some trials, `[trial, bin, unit]`.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Counts {
+pub struct Counts {
+    /// Number of trials.
     pub trials: usize,
+    /// Bins of a trial.
     pub bins: usize,
+    /// Number of units.
     pub units: usize,
     /// Spikes/bin, `[trial, bin, unit]`.
     pub values: Vec<f64>,
@@ -70,32 +72,6 @@ impl Counts {
             largest.iter_mut().zip(row).for_each(|(largest, count)| *largest = f64::max(*largest, *count));
         }
         largest
-    }
-}
-
-/// Counts of the three splits.
-pub(crate) struct Splits {
-    /// What is fitted to.
-    pub train: Counts,
-    /// What settings are chosen on.
-    pub validation: Counts,
-    /// What is predicted.
-    pub test: Counts,
-}
-
-impl Splits {
-    /// The splits of a session.
-    ///
-    /// # Errors
-    /// [`BaselineError::NoTrials`] if there is no training or no validation trial.
-    pub fn of(session: &Session) -> Result<Self, BaselineError> {
-        for split in [Split::Train, Split::Validation] {
-            if session.trials_in(split).is_empty() {
-                return Err(BaselineError::NoTrials { eid: session.eid().to_owned(), split });
-            }
-        }
-        let [train, validation, test] = Split::ALL.map(|split| Counts::of(session, split));
-        Ok(Self { train, validation, test })
     }
 }
 

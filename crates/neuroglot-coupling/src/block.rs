@@ -6,7 +6,7 @@ use neuroglot_tasks::{CaseGroup, PredictedFrom, Task};
 
 /// Units predicted from the same covariates, of which each may see only some.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Block {
+pub struct Block {
     /// Units whose activity makes covariates, ascending.
     pub inputs: Vec<usize>,
     /// Units predicted.

@@ -4,9 +4,8 @@
 //! condition c, `g_σ` a Gaussian, and m the unit's mean rate. σ and κ are chosen on validation trials. A condition
 //! without a training trial (n = 0) gets the unit's mean.
 
-use crate::choice::{Best, bits, mean_bits, seconds};
-use crate::counts::{Counts, Splits};
-use crate::time_filter::TimeFilter;
+use crate::best::{Best, bits, mean_bits, seconds};
+use crate::{Counts, TimeFilter};
 
 /// Widths σ to choose from, s.
 const WIDTHS: [f64; 6] = [0.0, 0.02, 0.04, 0.08, 0.16, 0.32];
@@ -15,33 +14,32 @@ const WIDTHS: [f64; 6] = [0.0, 0.02, 0.04, 0.08, 0.16, 0.32];
 const TRIALS_OF_MEAN: [f64; 4] = [0.3, 1.0, 4.0, 16.0];
 
 /// The rate of each unit in each bin of each condition.
-pub(crate) struct Psth {
+pub struct Psth {
     /// Spikes/bin, `[condition, bin, unit]`.
     rates: Vec<f64>,
     /// Entries of a condition.
     stride: usize,
-    /// What was chosen.
+    /// What was chosen, in words.
     pub settings: String,
 }
 
 impl Psth {
-    /// With the condition of each training and each validation trial, of `conditions`. Settings are chosen for the bins
-    /// from `first_bin` on.
+    /// Of training trials, with settings that are chosen on validation trials for the bins from `first_bin` on. With the
+    /// trials comes the condition of each, of `conditions`.
     pub fn fit(
-        splits: &Splits,
-        bin_seconds: f64,
-        train: &[usize],
-        validation: &[usize],
+        (train, train_conditions): (&Counts, &[usize]),
+        (validation, validation_conditions): (&Counts, &[usize]),
         conditions: usize,
+        bin_seconds: f64,
         first_bin: usize,
     ) -> Self {
-        let (stride, mean) = (splits.train.stride(), splits.train.mean());
-        let (sums, trials) = sums(&splits.train, train, conditions);
-        let units: Vec<usize> = (0..splits.train.units).collect();
-        let counts = splits.validation.part(first_bin, &units);
+        let (stride, mean) = (train.stride(), train.mean());
+        let (sums, trials) = sums(train, train_conditions, conditions);
+        let units: Vec<usize> = (0..train.units).collect();
+        let counts = validation.part(first_bin, &units);
         let mut best = Best::none();
         for width in WIDTHS {
-            let filter = TimeFilter::gaussian(splits.train.bins, width / bin_seconds);
+            let filter = TimeFilter::gaussian(train.bins, width / bin_seconds);
             let smooth: Vec<f64> = sums.chunks(stride).flat_map(|sum| filter.apply(sum)).collect();
             for weight in TRIALS_OF_MEAN {
                 let of_condition = |(sum, trials): (&[f64], &f64)| -> Vec<f64> {
@@ -57,7 +55,7 @@ impl Psth {
                     stride,
                     settings: format!("smoothing {}, mean worth {weight} trials", seconds(width)),
                 };
-                let predicted = psth.predict(validation, first_bin * units.len());
+                let predicted = psth.predict(validation_conditions, first_bin * units.len());
                 let score = mean_bits(&bits(&predicted, &counts, units.len()));
                 best.offer(score, || psth);
             }
@@ -66,9 +64,9 @@ impl Psth {
     }
 
     /// Of all trials alike.
-    pub fn of_all_trials(splits: &Splits, bin_seconds: f64) -> Self {
-        let [train, validation] = [&splits.train, &splits.validation].map(|counts| vec![0; counts.trials]);
-        Self::fit(splits, bin_seconds, &train, &validation, 1, 0)
+    pub fn of_all_trials(train: &Counts, validation: &Counts, bin_seconds: f64) -> Self {
+        let [one, other] = [train, validation].map(|counts| vec![0; counts.trials]);
+        Self::fit((train, &one), (validation, &other), 1, bin_seconds, 0)
     }
 
     /// Rates `[trial, entry]` of trials of these conditions, without the first `skipped` entries of each.
@@ -98,19 +96,15 @@ mod tests {
     use super::*;
 
     /// One unit, 2 bins; condition 0 fires in bin 0, condition 1 in bin 1, condition 2 has no training trial.
-    fn splits() -> Splits {
-        let counts =
-            |trials: &[[f64; 2]]| Counts { trials: trials.len(), bins: 2, units: 1, values: trials.concat() };
-        Splits {
-            train: counts(&[[6.0, 0.0], [0.0, 3.0], [6.0, 0.0]]),
-            validation: counts(&[[6.0, 0.0], [0.0, 3.0]]),
-            test: counts(&[]),
-        }
+    fn counts(trials: &[[f64; 2]]) -> Counts {
+        Counts { trials: trials.len(), bins: 2, units: 1, values: trials.concat() }
     }
 
     #[test]
     fn conditions_are_averaged_apart_and_an_unseen_one_gets_the_mean() {
-        let psth = Psth::fit(&splits(), 0.02, &[0, 1, 0], &[0, 1], 3, 0);
+        let train = counts(&[[6.0, 0.0], [0.0, 3.0], [6.0, 0.0]]);
+        let validation = counts(&[[6.0, 0.0], [0.0, 3.0]]);
+        let psth = Psth::fit((&train, &[0, 1, 0]), (&validation, &[0, 1]), 3, 0.02, 0);
         // 15 spikes in 6 bins: mean 2.5; the validation trials repeat the training trials, so the least of κ is best.
         assert_eq!(psth.settings, "smoothing none, mean worth 0.3 trials");
         let of = |sum: f64, trials: f64| (sum + 0.3 * 2.5) / (trials + 0.3);

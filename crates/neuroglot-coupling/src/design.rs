@@ -1,13 +1,12 @@
 //! Covariates of a regression: filtered counts of units, centred and scaled.
 
-use crate::counts::Counts;
-use crate::time_filter::TimeFilter;
+use crate::{Counts, TimeFilter};
 use neuroglot_fit::Covariates;
 use rayon::prelude::*;
 
 /// What a rate is before covariates tell more, and what covariates are departures from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Intercept {
+pub enum Intercept {
     /// The unit's mean rate.
     Mean,
     /// The unit's PSTH over all training trials.
@@ -15,8 +14,10 @@ pub(crate) enum Intercept {
 }
 
 impl Intercept {
+    /// Both, in the order in which they are tried.
     pub const ALL: [Intercept; 2] = [Intercept::Psth, Intercept::Mean];
 
+    /// Its name in lists of settings.
     pub fn name(self) -> &'static str {
         match self {
             Intercept::Mean => "mean",
@@ -27,7 +28,7 @@ impl Intercept {
 
 /// What covariates are divided by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scale {
+pub enum Scale {
     /// The standard deviation of each.
     Each,
     /// The standard deviation of the unit's first.
@@ -36,7 +37,8 @@ pub(crate) enum Scale {
 
 /// How counts become covariates, as found on training trials: a row per trial and bin, and per unit a column for each filter,
 /// side by side.
-pub(crate) struct Design {
+#[derive(Debug, Clone, PartialEq)]
+pub struct Design {
     filters: Vec<TimeFilter>,
     /// Subtracted, `[bin, column]`.
     centre: Vec<f64>,
@@ -44,44 +46,26 @@ pub(crate) struct Design {
     scale: Vec<f64>,
     /// The first bin that training rows are made of.
     first_bin: usize,
-    /// Covariates of the training trials, from that bin on.
-    pub train: Covariates,
 }
 
 impl Design {
     /// Filters the training trials, and finds what to subtract and what to divide by over their bins from `first_bin`
-    /// on.
+    /// on. With it come the covariates of these bins.
     pub fn new(
         train: &Counts,
         filters: Vec<TimeFilter>,
         intercept: Intercept,
         scale: Scale,
         first_bin: usize,
-    ) -> Self {
-        let (per_unit, columns) = (filters.len(), filters.len() * train.units);
-        let mut design = Self {
-            filters,
-            centre: vec![0.0; train.bins * columns],
-            scale: vec![1.0; columns],
-            first_bin,
-            train: Covariates { rows: 0, columns, values: Vec::new() },
-        };
-        let found = design.covariates(train, first_bin);
+    ) -> (Self, Covariates) {
+        let columns = filters.len() * train.units;
+        let mut design = Self::of_expected(&train.psth(), train.units, filters, intercept, first_bin);
+        let mut found = design.filtered(train, first_bin);
         let bins = train.bins - first_bin;
-        // Filters are linear, so the average of filtered trials is the filtered average.
-        let psth = Counts { trials: 1, values: train.psth(), ..*train };
-        let mut centre = design.covariates(&psth, 0).values;
-        if intercept == Intercept::Mean {
-            let mut mean = vec![0.0; columns];
-            for row in centre[first_bin * columns..].chunks(columns) {
-                mean.iter_mut().zip(row).for_each(|(mean, value)| *mean += value / bins as f64);
-            }
-            centre = mean.repeat(train.bins);
-        }
+        let centre_of = |row: usize| &design.centre[(first_bin + row % bins) * columns..][..columns];
         let mut squares = vec![0.0; columns];
         for (row, values) in found.values.chunks(columns).enumerate() {
-            let centre = &centre[(first_bin + row % bins) * columns..][..columns];
-            for ((square, value), centre) in squares.iter_mut().zip(values).zip(centre) {
+            for ((square, value), centre) in squares.iter_mut().zip(values).zip(centre_of(row)) {
                 *square += (value - centre).powi(2);
             }
         }
@@ -90,15 +74,34 @@ impl Design {
         let inverse = |deviation: f64| if deviation > 1e-9 { 1.0 / deviation } else { 0.0 };
         let of_column = |column: usize| match scale {
             Scale::Each => inverse(deviation[column]),
-            Scale::Unit => inverse(deviation[column - column % per_unit]),
+            Scale::Unit => inverse(deviation[column - column % design.per_unit()]),
         };
         design.scale = (0..columns).map(of_column).collect();
-        design.centre = centre;
-        design.train = found;
-        let (centre, scale) = (&design.centre, &design.scale);
-        design.train.values.par_chunks_mut(columns).enumerate().for_each(|(row, values)| {
-            standardise(values, &centre[(first_bin + row % bins) * columns..][..columns], scale);
-        });
+        design.standardise(&mut found, first_bin);
+        (design, found)
+    }
+
+    /// Departures, not scaled yet, from what is expected of each unit, `[bin, unit]`: of an average trial they are 0 in each bin
+    /// (PSTH), or in the mean over the bins from `first_bin` on.
+    fn of_expected(
+        expected: &[f64],
+        units: usize,
+        filters: Vec<TimeFilter>,
+        intercept: Intercept,
+        first_bin: usize,
+    ) -> Self {
+        let (bins, columns) = (expected.len() / units, filters.len() * units);
+        let mut design = Self { filters, centre: Vec::new(), scale: vec![1.0; columns], first_bin };
+        // Filters are linear, so the average of filtered trials is the filtered average.
+        let expected = Counts { trials: 1, bins, units, values: expected.to_vec() };
+        design.centre = design.filtered(&expected, 0).values;
+        if intercept == Intercept::Mean {
+            let mut mean = vec![0.0; columns];
+            for row in design.centre[first_bin * columns..].chunks(columns) {
+                mean.iter_mut().zip(row).for_each(|(mean, value)| *mean += value / (bins - first_bin) as f64);
+            }
+            design.centre = mean.repeat(bins);
+        }
         design
     }
 
@@ -114,6 +117,13 @@ impl Design {
 
     /// Covariates of trials, of their bins from `first_bin` on.
     pub fn covariates(&self, counts: &Counts, first_bin: usize) -> Covariates {
+        let mut covariates = self.filtered(counts, first_bin);
+        self.standardise(&mut covariates, first_bin);
+        covariates
+    }
+
+    /// Filtered counts.
+    fn filtered(&self, counts: &Counts, first_bin: usize) -> Covariates {
         let (units, per_unit) = (counts.units, self.filters.len());
         let columns = units * per_unit;
         let bins = counts.bins - first_bin;
@@ -130,16 +140,21 @@ impl Design {
                         row[unit * per_unit + place] = *value;
                     }
                 }
-                standardise(row, &self.centre[bin * columns..][..columns], &self.scale);
             }
         });
         Covariates { rows: counts.trials * bins, columns, values }
     }
-}
 
-fn standardise(row: &mut [f64], centre: &[f64], scale: &[f64]) {
-    for ((value, centre), scale) in row.iter_mut().zip(centre).zip(scale) {
-        *value = (*value - centre) * scale;
+    /// Makes covariates of filtered counts, of bins from `first_bin` on.
+    fn standardise(&self, filtered: &mut Covariates, first_bin: usize) {
+        let columns = filtered.columns;
+        let bins = self.centre.len() / columns - first_bin;
+        filtered.values.par_chunks_mut(columns).enumerate().for_each(|(row, values)| {
+            let centre = &self.centre[(first_bin + row % bins) * columns..][..columns];
+            for ((value, centre), scale) in values.iter_mut().zip(centre).zip(&self.scale) {
+                *value = (*value - centre) * scale;
+            }
+        });
     }
 }
 
@@ -154,11 +169,11 @@ mod tests {
 
     #[test]
     fn departures_from_the_mean_have_variance_one_and_what_does_not_vary_is_zero() {
-        let design =
+        let (design, train) =
             Design::new(&counts(), vec![TimeFilter::gaussian(2, 0.0)], Intercept::Mean, Scale::Each, 0);
         // Unit 0: 0, 2, 4, 2: mean 2, variance 2.
         let expected = [-2.0, 0.0, 2.0, 0.0].map(|value: f64| value / 2f64.sqrt());
-        for (row, expected) in design.train.values.chunks(2).zip(expected) {
+        for (row, expected) in train.values.chunks(2).zip(expected) {
             assert!((row[0] - expected).abs() < 1e-12 && row[1] == 0.0);
         }
         // Other trials are seen through what was found on these.
@@ -169,10 +184,10 @@ mod tests {
 
     #[test]
     fn departures_from_the_psth_have_mean_zero_in_each_bin() {
-        let design =
+        let (_, train) =
             Design::new(&counts(), vec![TimeFilter::gaussian(2, 0.0)], Intercept::Psth, Scale::Each, 0);
         // PSTH of unit 0: 2, 2; departures −2, 0, 2, 0.
-        let found: Vec<f64> = design.train.values.chunks(2).map(|row| row[0] * 2f64.sqrt()).collect();
+        let found: Vec<f64> = train.values.chunks(2).map(|row| row[0] * 2f64.sqrt()).collect();
         for (found, expected) in found.iter().zip([-2.0, 0.0, 2.0, 0.0]) {
             assert!((found - expected).abs() < 1e-12, "{found}");
         }
@@ -181,11 +196,11 @@ mod tests {
     #[test]
     fn filters_stand_side_by_side_and_units_can_be_chosen() {
         let filters = vec![TimeFilter::gaussian(2, 0.0), TimeFilter::gaussian(2, 1e6)];
-        let design = Design::new(&counts(), filters, Intercept::Mean, Scale::Unit, 1);
-        assert_eq!((design.train.rows, design.train.columns), (2, 4));
+        let (_, train) = Design::new(&counts(), filters, Intercept::Mean, Scale::Unit, 1);
+        assert_eq!((train.rows, train.columns), (2, 4));
         // Bin 1 of unit 0 does not vary, whatever the mean over time does: scaled by the first filter, both are 0.
-        assert!(design.train.values.iter().all(|value| *value == 0.0));
-        let chosen = design.train.groups(&[1], 2);
+        assert!(train.values.iter().all(|value| *value == 0.0));
+        let chosen = train.groups(&[1], 2);
         assert_eq!((chosen.rows, chosen.columns, chosen.values.len()), (2, 2, 4));
     }
 }

@@ -1,0 +1,33 @@
+//! Coupling between units: Poisson regressions of each on the others or on the past, one for each task, and what every
+//! regression on the activity of a session is made of.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | `counts.rs`, `time_filter.rs`, `psth.rs` | counts of trials, filters over their bins, average responses |
+//! | `best.rs` | the best of candidates by bits/spike of validation trials |
+//! | `block.rs`, `design.rs` | which units see which, and how counts become covariates |
+//! | `regression_task.rs` | a task of a session as regressions, whatever fits them |
+//! | `search.rs` | Poisson regressions with falling penalties |
+//! | `task_coupling.rs` | what is found, and what it predicts |
+
+mod best;
+mod block;
+mod counts;
+mod design;
+mod error;
+mod psth;
+mod regression_task;
+mod search;
+mod task_coupling;
+mod time_filter;
+
+pub use best::{Best, bits, mean_bits, seconds};
+pub use block::Block;
+pub use counts::Counts;
+pub use design::{Design, Intercept, Scale};
+pub use error::CouplingError;
+pub use psth::Psth;
+pub use regression_task::{Filters, RegressionTask};
+pub use search::Judge;
+pub use task_coupling::TaskCoupling;
+pub use time_filter::TimeFilter;

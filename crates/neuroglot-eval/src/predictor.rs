@@ -43,13 +43,15 @@ trait Predict: Sync {
     ) -> Result<(), ModelError>;
 }
 
-/// Every sequence under one holdout.
+/// Every sequence from its counts.
 struct FromCounts<'a> {
     trials: &'a Trials,
     session: usize,
     prompt: Prompt,
-    /// Of one trial.
+    /// Of one trial: what is hidden from every sequence.
     holdout: &'a Holdout,
+    /// Whether a sequence's own units are hidden from it besides.
+    hides_own_units: bool,
 }
 
 impl Predict for FromCounts<'_> {
@@ -60,54 +62,31 @@ impl Predict for FromCounts<'_> {
         units: &[usize],
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
-        let stride = self.trials.stride();
-        let mut inputs = vec![0.0; batch.len() * stride];
-        for (sequence, input) in batch.iter().zip(inputs.chunks_mut(stride)) {
-            self.holdout.apply(&self.trials.counts[sequence.trial * stride..][..stride], input);
-        }
-        model.log_rates_of(self.session, self.prompt, units, batch.len(), &inputs, log_rates)
-    }
-}
-
-/// Every sequence with its units hidden, from its counts.
-struct FromShown<'a> {
-    session: usize,
-    prompt: Prompt,
-    trials: &'a Trials,
-    /// `[trial, bin, unit]`.
-    shown: &'a [f32],
-}
-
-impl Predict for FromShown<'_> {
-    fn predict(
-        &self,
-        model: &mut Model,
-        batch: &[Sequence<'_>],
-        units: &[usize],
-        log_rates: &mut [f32],
-    ) -> Result<(), ModelError> {
-        let stride = self.trials.stride();
-        let mut inputs = Vec::with_capacity(batch.len() * stride);
-        for sequence in batch {
-            let start = inputs.len();
-            inputs.extend_from_slice(&self.shown[sequence.trial * stride..][..stride]);
-            for row in inputs[start..].chunks_mut(self.trials.units) {
-                sequence.units.iter().for_each(|unit| row[*unit] = 0.0);
+        let Trials { bins, units: all, .. } = *self.trials;
+        let mut counts = Vec::with_capacity(batch.len() * self.trials.stride());
+        batch.iter().for_each(|sequence| counts.extend_from_slice(counts_of(self.trials, sequence.trial)));
+        let mut of_batch = Holdout::nothing(0, 0, 0);
+        let mut holdout = self.holdout;
+        if self.hides_own_units {
+            of_batch.clear(batch.len(), bins, all);
+            of_batch.hide(|_, bin, unit| self.holdout.hidden()[bin * all + unit]);
+            for (index, sequence) in batch.iter().enumerate() {
+                sequence.units.iter().for_each(|unit| of_batch.hide_unit_in(index, *unit));
             }
+            holdout = &of_batch;
         }
-        model.log_rates_of(self.session, self.prompt, units, batch.len(), &inputs, log_rates)
+        model.log_rates_of(self.session, self.prompt, units, &counts, holdout, log_rates)
     }
 }
 
-/// Every sequence with its units hidden, from the cached tokens of what is shown otherwise: only tokens of bins in which
-/// one of them fires are computed anew.
+/// Every sequence with its units hidden, of a model that reads what is hidden as it reads silence, from the cached tokens
+/// of what is shown otherwise: only tokens of bins in which one of them fires are computed anew.
 struct WithUnitsHidden<'a> {
+    trials: &'a Trials,
     session: usize,
     prompt: Prompt,
-    bins: usize,
-    units: usize,
-    /// `[trial, bin, unit]`.
-    shown: &'a [f32],
+    /// Of one trial: what is hidden from every sequence.
+    holdout: &'a Holdout,
     /// Tokens of session and prompt.
     prefix: CachedTokens,
     /// Tokens of all bins of all trials.
@@ -122,32 +101,40 @@ impl Predict for WithUnitsHidden<'_> {
         units: &[usize],
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
-        let rows = CachedTokens::PREFIX + self.bins;
-        let (mut changed, mut bins, mut places) = (Vec::new(), Vec::new(), Vec::new());
+        let Trials { bins: of_trial, units: all, .. } = *self.trials;
+        let rows = CachedTokens::PREFIX + of_trial;
+        let (mut counts, mut hidden) = (Vec::new(), Vec::new());
+        let (mut bins, mut places) = (Vec::new(), Vec::new());
         for (index, sequence) in batch.iter().enumerate() {
-            for bin in 0..self.bins {
-                let shown = &self.shown[(sequence.trial * self.bins + bin) * self.units..][..self.units];
-                if sequence.units.iter().any(|unit| shown[*unit] != 0.0) {
-                    let start = changed.len();
-                    changed.extend_from_slice(shown);
-                    sequence.units.iter().for_each(|unit| changed[start + unit] = 0.0);
+            let of_bins = counts_of(self.trials, sequence.trial).chunks(all);
+            for (bin, (row, always)) in of_bins.zip(self.holdout.hidden().chunks(all)).enumerate() {
+                if sequence.units.iter().any(|unit| row[*unit] != 0.0 && !always[*unit]) {
+                    let start = hidden.len();
+                    counts.extend_from_slice(row);
+                    hidden.extend_from_slice(always);
+                    sequence.units.iter().for_each(|unit| hidden[start + unit] = true);
                     bins.push(bin);
                     places.push(index * rows + CachedTokens::PREFIX + bin);
                 }
             }
         }
-        let anew = model.tokens_of_bins(self.session, &bins, &changed)?;
+        let anew = model.tokens_of_bins(self.session, &bins, &counts, &hidden)?;
         let shown = batch.iter().enumerate().flat_map(|(index, sequence)| {
-            let (to, first) = (index * rows, sequence.trial * self.bins);
+            let (to, first) = (index * rows, sequence.trial * of_trial);
             let prefix = CachedTokensPart { tokens: &self.prefix, first: 0, count: CachedTokens::PREFIX, to };
             let to = to + CachedTokens::PREFIX;
-            [prefix, CachedTokensPart { tokens: &self.cached, first, count: self.bins, to }]
+            [prefix, CachedTokensPart { tokens: &self.cached, first, count: of_trial, to }]
         });
         let hidden = places.iter().enumerate();
         let hidden = hidden.map(|(first, to)| CachedTokensPart { tokens: &anew, first, count: 1, to: *to });
         let parts = shown.chain(hidden);
         model.log_rates_of_tokens(self.session, self.prompt, units, batch.len(), parts, log_rates)
     }
+}
+
+/// Counts of one trial, `[bin, unit]`.
+fn counts_of(trials: &Trials, trial: usize) -> &[f32] {
+    &trials.counts[trial * trials.stride()..][..trials.stride()]
 }
 
 fn run_batch<'s>(
@@ -252,7 +239,8 @@ impl Predictor<'_> {
     ) -> Result<(), EvalError> {
         let sequences: Vec<Sequence<'_>> = (0..trials.len()).map(|trial| Sequence { trial, units }).collect();
         let take = |sequence: &Sequence<'_>, log_rates: &[f32]| put(trials, sequence, log_rates, predicted);
-        let predict = FromCounts { trials, session: self.session, prompt, holdout };
+        let session = self.session;
+        let predict = FromCounts { trials, session, prompt, holdout, hides_own_units: false };
         self.run(trials.bins, &sequences, &predict, take)
     }
 
@@ -309,8 +297,8 @@ impl Predictor<'_> {
 
     /// Hides each of `hidden_in_turn` by itself, besides what is always hidden.
     ///
-    /// A trial in which a unit is silent looks the same whether the unit is hidden or not: one pass without anything
-    /// hidden in turn predicts all units in such trials.
+    /// To a model that reads what is hidden as it reads silence, a trial in which a unit is silent looks the same whether
+    /// the unit is hidden or not: one pass without anything hidden in turn predicts all units in such trials.
     fn each_unit(
         &mut self,
         trials: &Trials,
@@ -320,34 +308,35 @@ impl Predictor<'_> {
         predicted: &mut [f32],
         progress: &mut dyn FnMut(usize),
     ) -> Result<(), EvalError> {
-        let (stride, units) = (trials.stride(), trials.units);
-        self.run_trials(trials, hidden_in_turn, prompt, always_hidden, predicted)?;
+        let (stride, units, session) = (trials.stride(), trials.units, self.session);
+        let hides_silence = self.model.config().input.hides_silence();
+        if hides_silence {
+            self.run_trials(trials, hidden_in_turn, prompt, always_hidden, predicted)?;
+        }
         let mut sequences = Vec::new();
         for unit in hidden_in_turn {
             let counts = trials.counts.chunks(stride).enumerate();
             let fires = |counts: &[f32]| counts.iter().skip(*unit).step_by(units).any(|count| *count != 0.0);
-            let trials = counts.filter(|(_, counts)| fires(counts)).map(|(trial, _)| trial);
+            let changed = counts.filter(|(_, counts)| !hides_silence || fires(counts));
             let units = std::slice::from_ref(unit);
-            sequences.extend(trials.map(|trial| Sequence { trial, units }));
+            sequences.extend(changed.map(|(trial, _)| Sequence { trial, units }));
         }
         // Trial by trial, so that what is shown of a trial stays in cache.
         sequences.sort_by_key(|sequence| sequence.trial);
-        let mut shown = trials.counts.clone();
-        shown.chunks_mut(stride).for_each(|trial| always_hidden.hide_in(trial));
-        let session = self.session;
-        let predict: &dyn Predict = if self.model.caches_tokens() {
+        let holdout = always_hidden;
+        let predict: &dyn Predict = if hides_silence && self.model.caches_tokens() {
             let mut cached =
                 CachedTokens::with_capacity(self.model.config().hidden, trials.len() * trials.bins);
             let bins: Vec<usize> = (0..SEQUENCES * trials.bins).map(|row| row % trials.bins).collect();
             // A few trials at a time: what is computed on the way is wide.
-            for shown in shown.chunks(SEQUENCES * stride) {
-                let rows = shown.len() / units;
-                cached.append(self.model.tokens_of_bins(session, &bins[..rows], shown)?);
+            for counts in trials.counts.chunks(SEQUENCES * stride) {
+                let bins = &bins[..counts.len() / units];
+                cached.append(self.model.tokens_of_bins(session, bins, counts, holdout.hidden())?);
             }
             let prefix = self.model.tokens_of_prefix(session, prompt)?;
-            &WithUnitsHidden { session, prompt, bins: trials.bins, units, shown: &shown, prefix, cached }
+            &WithUnitsHidden { trials, session, prompt, holdout, prefix, cached }
         } else {
-            &FromShown { session, prompt, trials, shown: &shown }
+            &FromCounts { trials, session, prompt, holdout, hides_own_units: true }
         };
         let mut done = 0;
         let take = |sequence: &Sequence<'_>, log_rates: &[f32]| {

@@ -95,7 +95,7 @@ impl Holdout {
         self.units
     }
 
-    /// `[trial, bin, unit]`: set to 0 in the model's input.
+    /// `[trial, bin, unit]`: what the model does not see.
     pub fn hidden(&self) -> &[bool] {
         &self.hidden
     }
@@ -131,43 +131,5 @@ impl Holdout {
             });
         }
         (0..self.units).filter(|unit| found[*unit]).collect()
-    }
-
-    /// Writes the model's input, counts with hidden entries set to 0, `[trial, bin, unit]`.
-    ///
-    /// # Panics
-    /// Where a slice does not have this holdout's size.
-    pub fn apply(&self, counts: &[f32], inputs: &mut [f32]) {
-        assert!(
-            counts.len() == self.hidden.len() && inputs.len() == counts.len(),
-            "a holdout of another batch"
-        );
-        for ((input, count), hidden) in inputs.iter_mut().zip(counts).zip(&self.hidden) {
-            *input = if *hidden { 0.0 } else { *count };
-        }
-    }
-
-    /// Sets hidden entries of counts `[trial, bin, unit]` to 0.
-    ///
-    /// # Panics
-    /// Where the slice does not have this holdout's size.
-    pub fn hide_in(&self, counts: &mut [f32]) {
-        assert_eq!(counts.len(), self.hidden.len(), "a holdout of another batch");
-        counts
-            .iter_mut()
-            .zip(&self.hidden)
-            .filter(|(_, hidden)| **hidden)
-            .for_each(|(count, _)| *count = 0.0);
-    }
-
-    /// Writes 1 for entries that are scored and 0 for others, `[trial, bin, unit]`.
-    ///
-    /// # Panics
-    /// Where the slice does not have this holdout's size.
-    pub fn write_scored(&self, target: &mut [f32]) {
-        assert_eq!(target.len(), self.scored.len(), "a holdout of another batch");
-        for (value, scored) in target.iter_mut().zip(&self.scored) {
-            *value = f32::from(u8::from(*scored));
-        }
     }
 }

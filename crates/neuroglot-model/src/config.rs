@@ -20,6 +20,8 @@ const MOST_TOKENS: f64 = 65_536.0;
 pub struct ModelConfig {
     /// Kind of model.
     pub architecture: Architecture,
+    /// How it reads counts.
+    pub input: InputKind,
     /// Width of the tokens.
     pub hidden: usize,
     /// Number of blocks.
@@ -47,6 +49,27 @@ pub struct ModelConfig {
     pub ndt2: Ndt2Settings,
 }
 
+/// How a network reads the counts that it is shown. What is hidden it reads as 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InputKind {
+    /// As they are: a unit that is hidden looks like one that is silent. The published choice.
+    #[default]
+    Counts,
+    /// (count − mean) / deviation, by the [`CountStatistics`](crate::CountStatistics) of each unit.
+    Standardised,
+}
+
+impl InputKind {
+    /// Every kind of input.
+    pub const ALL: [InputKind; 2] = [InputKind::Counts, InputKind::Standardised];
+
+    /// Whether an entry without a spike is read alike whether it is hidden or shown.
+    pub fn hides_silence(self) -> bool {
+        self == InputKind::Counts
+    }
+}
+
 /// A prompt of a model.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PromptRow {
@@ -60,6 +83,7 @@ impl Default for ModelConfig {
     fn default() -> Self {
         Self {
             architecture: Architecture::default(),
+            input: InputKind::default(),
             hidden: 512,
             layers: 5,
             heads: 8,

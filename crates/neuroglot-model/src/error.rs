@@ -28,6 +28,17 @@ pub enum ModelError {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// The mean and deviation of a session's counts, which a model of standardised inputs needs, are missing or wrong.
+    #[error(
+        "session {eid}: {problem}; a model of standardised counts (model.input) needs of each unit a mean, and a deviation \
+         above 0"
+    )]
+    CountStatistics {
+        /// Session id.
+        eid: String,
+        /// What is wrong with them.
+        problem: &'static str,
+    },
     /// A parameter's values have the wrong length.
     #[error(
         "parameter {name} holds {expected} values, not {found}: the weights belong to another configuration"

@@ -1,7 +1,7 @@
 //! Tokens, blocks and log-rates of multi-task-masking models.
 //!
-//! A model reads spike counts `[trial, bin, unit]` of one session with some entries hidden (set to 0) and predicts a
-//! log-rate, ln(spikes/bin), for every entry. `neuroglot-masks` says what is hidden and what the loss counts;
+//! A model reads spike counts `[trial, bin, unit]` of one session, as they are or standardised, with some entries hidden
+//! (read as 0), and predicts a log-rate, ln(spikes/bin), for every entry. `neuroglot-masks` says what is hidden and what the loss counts;
 //! [`ModelConfig`] builds a [`Model`]: NDT1-stitch has a token per bin and a stitcher per session, NDT2 a token per patch
 //! of units and bin.
 //!
@@ -10,6 +10,7 @@
 
 mod config;
 mod context;
+mod count_statistics;
 mod error;
 mod initialisation;
 mod layers;
@@ -21,7 +22,8 @@ mod parameters;
 mod session_shape;
 mod unit_rows;
 
-pub use config::ModelConfig;
+pub use config::{InputKind, ModelConfig};
+pub use count_statistics::CountStatistics;
 pub use error::{AttentionCost, ModelError};
 pub use layers::{NormKind, PatchLayout, PatchTail};
 pub use model::{CachedTokens, CachedTokensPart, Model, ModelWeights, TrainingBatch, Update};

@@ -19,6 +19,11 @@ pub enum Role {
     PromptRows,
     /// Sessions: a row for each, its session token.
     SessionRows,
+    /// One session: a mean or deviation of its units' counts, which is no parameter.
+    CountStatistics {
+        /// Index of the session.
+        session: usize,
+    },
     /// One session: a layer of its own, in front of the trunk or behind it.
     Stitcher {
         /// Index of the session.
@@ -45,7 +50,7 @@ impl Role {
     /// The session that it belongs to alone.
     pub fn session(self) -> Option<usize> {
         match self {
-            Role::Stitcher { session, .. } => Some(session),
+            Role::Stitcher { session, .. } | Role::CountStatistics { session } => Some(session),
             _ => None,
         }
     }

@@ -21,36 +21,34 @@ impl UnitRows<'_> {
         }
     }
 
-    /// Counts `[bin, unit]` as inputs; `rows` is room for them.
-    pub(crate) fn inputs<'v>(&self, counts: &'v [f32], rows: &'v mut Vec<f32>) -> &'v [f32] {
+    /// Inputs `[bin, unit]` as rows; `rows` is room for them.
+    pub(crate) fn inputs<'v>(&self, inputs: &'v [f32], rows: &'v mut Vec<f32>) -> &'v [f32] {
         match self {
-            UnitRows::Units(_) => counts,
+            UnitRows::Units(_) => inputs,
             UnitRows::Patches(layout) => {
-                layout.write_inputs(counts, rows);
+                layout.write_inputs(inputs, rows);
                 rows
             }
         }
     }
 
-    /// Values `[bin, unit]` in the shape of the log-rates; `rows` is room for them.
-    pub(crate) fn like_log_rates<'v>(
+    /// Writes values `[bin, unit]` in the shape of the log-rates.
+    pub(crate) fn write_like_log_rates<T: Copy + Into<f32>>(
         &self,
-        values: &'v [f32],
+        values: &[T],
         wanted: &[usize],
-        rows: &'v mut Vec<f32>,
-    ) -> &'v [f32] {
+        rows: &mut Vec<f32>,
+    ) {
+        rows.clear();
         match self {
-            UnitRows::Units(units) if wanted.len() == *units => values,
+            UnitRows::Units(units) if wanted.len() == *units => {
+                rows.extend(values.iter().map(|value| (*value).into()));
+            }
             UnitRows::Units(units) => {
-                rows.clear();
                 let all = values.chunks_exact(*units);
-                all.for_each(|row| rows.extend(wanted.iter().map(|unit| row[*unit])));
-                rows
+                all.for_each(|row| rows.extend(wanted.iter().map(|unit| row[*unit].into())));
             }
-            UnitRows::Patches(layout) => {
-                layout.write(values, rows);
-                rows
-            }
+            UnitRows::Patches(layout) => layout.write(values, rows),
         }
     }
 

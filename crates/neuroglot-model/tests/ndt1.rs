@@ -1,7 +1,7 @@
 //! What users of the model rely on: trials, sessions, bins, seeds and threads do not mix.
 
 use neuroglot_engine::CpuDevice;
-use neuroglot_masks::{Prompt, Scheme};
+use neuroglot_masks::{Holdout, Prompt, Scheme};
 use neuroglot_model::{
     Model, ModelConfig, ModelError, Ndt1Settings, NormKind, SessionShape, TrainingBatch, Update,
 };
@@ -53,10 +53,25 @@ fn counts(len: usize, seed: u64) -> Vec<f32> {
     (0..len).map(|_| rng.random_range(0..4) as f32).collect()
 }
 
-fn log_rates(model: &mut Model, session: usize, prompt: Prompt, inputs: &[f32]) -> Vec<f32> {
-    let trials = inputs.len() / (model.bins() * model.sessions()[session].units());
-    let mut log_rates = vec![f32::NAN; inputs.len()];
-    model.log_rates(session, prompt, trials, inputs, &mut log_rates).unwrap();
+/// With nothing hidden.
+fn nothing(model: &Model, session: usize) -> Holdout {
+    Holdout::nothing(1, model.bins(), model.sessions()[session].units())
+}
+
+fn log_rates(model: &mut Model, session: usize, prompt: Prompt, counts: &[f32]) -> Vec<f32> {
+    let holdout = nothing(model, session);
+    log_rates_under(model, session, prompt, counts, &holdout)
+}
+
+fn log_rates_under(
+    model: &mut Model,
+    session: usize,
+    prompt: Prompt,
+    counts: &[f32],
+    holdout: &Holdout,
+) -> Vec<f32> {
+    let mut log_rates = vec![f32::NAN; counts.len()];
+    model.log_rates(session, prompt, counts, holdout, &mut log_rates).unwrap();
     assert!(log_rates.iter().all(|l| l.is_finite()));
     log_rates
 }
@@ -164,28 +179,24 @@ fn a_seed_chooses_the_parameters() {
 
 /// Trials of session 0 with every third entry hidden.
 struct Trials {
-    trials: usize,
-    inputs: Vec<f32>,
     counts: Vec<f32>,
-    target: Vec<f32>,
+    holdout: Holdout,
 }
 
 impl Trials {
-    fn draw(trials: usize, entries_per_trial: usize, seed: u64) -> Self {
-        let counts = counts(trials * entries_per_trial, seed);
-        let target: Vec<f32> = (0..counts.len()).map(|i| if i % 3 == 0 { 1.0 } else { 0.0 }).collect();
-        let inputs = counts.iter().zip(&target).map(|(count, target)| count * (1.0 - target)).collect();
-        Self { trials, inputs, counts, target }
+    fn draw(trials: usize, bins: usize, units: usize, seed: u64) -> Self {
+        let mut holdout = Holdout::nothing(trials, bins, units);
+        holdout.hide(|trial, bin, unit| ((trial * bins + bin) * units + unit).is_multiple_of(3));
+        holdout.score_hidden();
+        Self { counts: counts(trials * bins * units, seed), holdout }
     }
 
     fn batch(&self, session: usize, dropout: Option<(u64, u64)>) -> TrainingBatch<'_> {
         TrainingBatch {
             session,
-            trials: self.trials,
             prompt: Prompt(Scheme::Neuron),
-            inputs: &self.inputs,
             counts: &self.counts,
-            target: &self.target,
+            holdout: &self.holdout,
             dropout,
         }
     }
@@ -196,7 +207,7 @@ const UPDATE: Update = Update { rate: 1e-3, beta1: 0.9, beta2: 0.999, epsilon: 1
 #[test]
 fn seed_and_step_choose_the_dropout() {
     let mut model = build(&small(), BINS, &twins(), 2, 10);
-    let trials = Trials::draw(3, BINS * UNITS, 11);
+    let trials = Trials::draw(3, BINS, UNITS, 11);
     let mut run = |dropout| {
         model.loss_and_gradients(&trials.batch(0, dropout)).unwrap();
         (model.loss(), all_gradients(&model))
@@ -228,7 +239,7 @@ fn training_does_not_depend_on_the_number_of_threads() {
         ModelConfig { ndt1_stitch: Ndt1Settings { channels: 64 }, hidden: 64, heads: 4, mlp: 128, ..small() };
     let (bins, units) = (50, 70);
     let shapes = sessions(&[("first", units), ("second", units)]);
-    let batches = [14, 15].map(|seed| Trials::draw(8, bins * units, seed));
+    let batches = [14, 15].map(|seed| Trials::draw(8, bins, units, seed));
     let mut models = [1, 3].map(|threads| build(&config, bins, &shapes, threads, 16));
     let start = all_parameters(&models[0]);
     for (step, trials) in batches.iter().enumerate() {
@@ -310,7 +321,8 @@ fn log_rates_of_some_units_are_those_among_all() {
     let all = log_rates(&mut model, 1, Prompt(Scheme::Neuron), &inputs);
     for units in [vec![UNITS - 1], vec![0, 2], (0..UNITS).collect()] {
         let mut some = vec![f32::NAN; 2 * 6 * units.len()];
-        model.log_rates_of(1, Prompt(Scheme::Neuron), &units, 2, &inputs, &mut some).unwrap();
+        let nothing = nothing(&model, 1);
+        model.log_rates_of(1, Prompt(Scheme::Neuron), &units, &inputs, &nothing, &mut some).unwrap();
         let expected: Vec<f32> =
             all.chunks(UNITS).flat_map(|row| units.iter().map(|unit| row[*unit])).collect();
         for (some, all) in some.iter().zip(&expected) {
@@ -337,7 +349,8 @@ fn log_rates_are_a_linear_map_of_the_activations() {
         let inputs = counts(2 * BINS * UNITS, 2);
         let expected = log_rates(&mut model, 1, Prompt(Scheme::Causal), &inputs);
         let mut activations = vec![f32::NAN; 2 * BINS * 16];
-        model.activations(1, Prompt(Scheme::Causal), 2, &inputs, &mut activations).unwrap();
+        let nothing = nothing(&model, 1);
+        model.activations(1, Prompt(Scheme::Causal), &inputs, &nothing, &mut activations).unwrap();
         let output = |part: &str| {
             let name = format!("stitch_decoder.stitch_decoder_dict.second.{part}");
             let index = model.parameters().iter().position(|info| info.name == name).unwrap();
@@ -363,15 +376,14 @@ fn a_frozen_trunk_counts_no_step_of_its_own_and_moves_nothing_shared() {
         |model: &Model| (0..model.parameters().len()).map(|i| model.read_moments(i)).collect::<Vec<_>>();
     let before = values(&model);
     let inputs = counts(2 * BINS * UNITS, 2);
-    let target = vec![1.0; inputs.len()];
+    let mut holdout = Holdout::nothing(2, BINS, UNITS);
+    holdout.hide_units(|unit| unit > 0).score_hidden();
     for step in 0..3 {
         let batch = TrainingBatch {
             session: 1,
-            trials: 2,
             prompt: Prompt(Scheme::Neuron),
-            inputs: &inputs,
             counts: &inputs,
-            target: &target,
+            holdout: &holdout,
             dropout: Some((1, step)),
         };
         model.loss_and_gradients(&batch).unwrap();

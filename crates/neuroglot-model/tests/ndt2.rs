@@ -2,7 +2,7 @@
 //! predicted.
 
 use neuroglot_engine::CpuDevice;
-use neuroglot_masks::{Prompt, Scheme};
+use neuroglot_masks::{Holdout, Prompt, Scheme};
 use neuroglot_model::{
     Architecture, Model, ModelConfig, Ndt1Settings, Ndt2Settings, NormKind, PatchTail, SessionShape,
     TrainingBatch, Update,
@@ -70,10 +70,25 @@ fn counts(len: usize, seed: u64) -> Vec<f32> {
     (0..len).map(|_| rng.random_range(0..4) as f32).collect()
 }
 
-fn log_rates(model: &mut Model, session: usize, prompt: Prompt, inputs: &[f32]) -> Vec<f32> {
-    let trials = inputs.len() / (BINS * units(model, session));
-    let mut log_rates = vec![f32::NAN; inputs.len()];
-    model.log_rates(session, prompt, trials, inputs, &mut log_rates).unwrap();
+/// With nothing hidden.
+fn nothing(model: &Model, session: usize) -> Holdout {
+    Holdout::nothing(1, model.bins(), model.sessions()[session].units())
+}
+
+fn log_rates(model: &mut Model, session: usize, prompt: Prompt, counts: &[f32]) -> Vec<f32> {
+    let holdout = nothing(model, session);
+    log_rates_under(model, session, prompt, counts, &holdout)
+}
+
+fn log_rates_under(
+    model: &mut Model,
+    session: usize,
+    prompt: Prompt,
+    counts: &[f32],
+    holdout: &Holdout,
+) -> Vec<f32> {
+    let mut log_rates = vec![f32::NAN; counts.len()];
+    model.log_rates(session, prompt, counts, holdout, &mut log_rates).unwrap();
     assert!(log_rates.iter().all(|l| l.is_finite()));
     log_rates
 }
@@ -197,28 +212,25 @@ fn patches_of_a_region_share_its_embedding_in_every_session() {
 /// Trials of a session with every third entry hidden.
 struct Trials {
     session: usize,
-    trials: usize,
-    inputs: Vec<f32>,
     counts: Vec<f32>,
-    target: Vec<f32>,
+    holdout: Holdout,
 }
 
 impl Trials {
     fn draw(session: usize, trials: usize, seed: u64) -> Self {
-        let counts = counts(trials * BINS * sessions()[session].units(), seed);
-        let target: Vec<f32> = (0..counts.len()).map(|i| if i % 3 == 0 { 1.0 } else { 0.0 }).collect();
-        let inputs = counts.iter().zip(&target).map(|(count, target)| count * (1.0 - target)).collect();
-        Self { session, trials, inputs, counts, target }
+        let units = sessions()[session].units();
+        let mut holdout = Holdout::nothing(trials, BINS, units);
+        holdout.hide(|trial, bin, unit| ((trial * BINS + bin) * units + unit).is_multiple_of(3));
+        holdout.score_hidden();
+        Self { session, counts: counts(trials * BINS * units, seed), holdout }
     }
 
     fn batch(&self, dropout: Option<(u64, u64)>) -> TrainingBatch<'_> {
         TrainingBatch {
             session: self.session,
-            trials: self.trials,
             prompt: Prompt(Scheme::Neuron),
-            inputs: &self.inputs,
             counts: &self.counts,
-            target: &self.target,
+            holdout: &self.holdout,
             dropout,
         }
     }
@@ -232,10 +244,11 @@ fn the_loss_counts_every_target_once_and_nothing_that_fills_a_patch() {
         let mut model = build(&config, 1, 8);
         for session in 0..3 {
             let trials = Trials::draw(session, 2, 9);
-            let log_rates = log_rates(&mut model, session, Prompt(Scheme::Neuron), &trials.inputs);
+            let Trials { counts, holdout, .. } = &trials;
+            let log_rates = log_rates_under(&mut model, session, Prompt(Scheme::Neuron), counts, holdout);
             model.loss_and_gradients(&trials.batch(None)).unwrap();
-            let entries = log_rates.iter().zip(&trials.counts).zip(&trials.target);
-            let terms = entries.map(|((l, y), t)| f64::from(*t) * (f64::from(*l).exp() - f64::from(y * l)));
+            let scored = log_rates.iter().zip(counts).zip(holdout.scored()).filter(|(_, scored)| **scored);
+            let terms = scored.map(|((l, y), _)| f64::from(*l).exp() - f64::from(y * l));
             let expected: f64 = terms.sum();
             let loss = f64::from(model.loss());
             assert!(
@@ -356,7 +369,8 @@ fn log_rates_of_some_units_are_those_among_all() {
         let all = log_rates(&mut model, 0, Prompt(Scheme::Neuron), &inputs);
         for units in [vec![width - 1], vec![0, 2], (0..width).collect()] {
             let mut some = vec![f32::NAN; 2 * BINS * units.len()];
-            model.log_rates_of(0, Prompt(Scheme::Neuron), &units, 2, &inputs, &mut some).unwrap();
+            let nothing = nothing(&model, 0);
+            model.log_rates_of(0, Prompt(Scheme::Neuron), &units, &inputs, &nothing, &mut some).unwrap();
             let rows = all.chunks(width);
             let expected: Vec<f32> = rows.flat_map(|row| units.iter().map(|unit| row[*unit])).collect();
             assert_eq!(some, expected);
@@ -454,5 +468,5 @@ fn settings_that_make_no_model_are_named() {
 fn tokens_of_bins_by_themselves_are_refused() {
     let mut model = build(&small(), 1, 0);
     assert!(!model.caches_tokens());
-    let _ = model.tokens_of_bins(0, &[0], &[0.0; 11]);
+    let _ = model.tokens_of_bins(0, &[0], &[0.0; 11], &[false; 11]);
 }

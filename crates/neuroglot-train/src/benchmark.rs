@@ -2,8 +2,10 @@
 
 use crate::{OneCycle, Purpose, TrainError, stream};
 use neuroglot_engine::Device;
-use neuroglot_masks::{Prompt, Regions, Scheme};
-use neuroglot_model::{Architecture, Model, ModelConfig, SessionShape, TrainingBatch, Update};
+use neuroglot_masks::{Holdout, Prompt, Regions, Scheme};
+use neuroglot_model::{
+    Architecture, CountStatistics, Model, ModelConfig, SessionShape, TrainingBatch, Update,
+};
 use rand::RngExt;
 use serde::Serialize;
 use std::time::Instant;
@@ -82,49 +84,46 @@ impl Benchmark {
         let mut model = self.model.init(bins, &[shape], true, training, &mut rng)?;
         let counts: Vec<f32> = (0..batch * bins * units).map(|_| made_up_count(rng.random())).collect();
         let regions = self.model.regions(&acronyms);
-        let mut room = [vec![0.0; counts.len()], vec![0.0; counts.len()]];
-        let step =
-            self.time(self.repetitions, |step| self.step(&mut model, &counts, &regions, &mut room, step))?;
+        // Poisson: the variance is the mean.
+        let of_units = |value: f64| vec![value as f32; units];
+        let statistics =
+            CountStatistics { mean: of_units(MEAN_COUNT), deviation: of_units(MEAN_COUNT.sqrt()) };
+        model.set_count_statistics(0, statistics)?;
+        let step = self.time(self.repetitions, |step| self.step(&mut model, &counts, &regions, step))?;
         let weights = model.weights();
         drop(model);
         let mut model = weights.model_on(predicting)?;
-        let mut log_rates = vec![0.0; counts.len()];
+        let (mut log_rates, nothing) = (vec![0.0; counts.len()], Holdout::nothing(1, bins, units));
         let forward = self.time(self.repetitions, |_| {
-            Ok(model.log_rates(0, Prompt(Scheme::Neuron), batch, &counts, &mut log_rates)?)
+            Ok(model.log_rates(0, Prompt(Scheme::Neuron), &counts, &nothing, &mut log_rates)?)
         })?;
         let one_trial = self.time(3 * self.repetitions, |_| {
             let entries = bins * units;
             Ok(model.log_rates(
                 0,
                 Prompt(Scheme::Neuron),
-                1,
                 &counts[..entries],
+                &nothing,
                 &mut log_rates[..entries],
             )?)
         })?;
         Ok(BenchmarkTimes { step, forward, one_trial })
     }
 
-    /// `room` takes the model's inputs and the mask of the loss.
     fn step(
         &self,
         model: &mut Model,
         counts: &[f32],
         regions: &Regions,
-        [inputs, target]: &mut [Vec<f32>; 2],
         step: u64,
     ) -> Result<(), TrainError> {
         let mut rng = stream(0, Purpose::Masking, step, 0);
         let holdout = Scheme::Neuron.draw(self.batch, self.bins, regions, Scheme::SHARED_RATIO, &mut rng);
-        holdout.apply(counts, inputs);
-        holdout.write_scored(target);
         model.loss_and_gradients(&TrainingBatch {
             session: 0,
-            trials: self.batch,
             prompt: Prompt(Scheme::Neuron),
-            inputs,
             counts,
-            target,
+            holdout: &holdout,
             dropout: Some((0, step)),
         })?;
         let (rate, beta1) = OneCycle::new(1e-4, 10_000).at(step);
@@ -162,12 +161,15 @@ impl Benchmark {
     }
 }
 
-/// Poisson counts with mean 0.1, from a uniform number.
+/// Mean of made-up counts, spikes/bin.
+const MEAN_COUNT: f64 = 0.1;
+
+/// Poisson counts, from a uniform number.
 fn made_up_count(uniform: f64) -> f32 {
-    let (mut count, mut term, mut below) = (0.0, (-0.1f64).exp(), (-0.1f64).exp());
+    let (mut count, mut term, mut below) = (0.0, (-MEAN_COUNT).exp(), (-MEAN_COUNT).exp());
     while uniform > below && count < 10.0 {
         count += 1.0;
-        term *= 0.1 / count;
+        term *= MEAN_COUNT / count;
         below += term;
     }
     count as f32

@@ -8,7 +8,7 @@ use neuroglot_data::Session;
 use neuroglot_engine::Device;
 use neuroglot_files::FromIo;
 use neuroglot_files::{RESULTS, replace_file};
-use neuroglot_model::{Model, ModelConfig, ParameterInfo, SessionShape};
+use neuroglot_model::{CountStatistics, Model, ModelConfig, ParameterInfo, SessionShape};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -196,9 +196,16 @@ impl Checkpoint {
 
     /// Writes a checkpoint into a folder that exists.
     pub(crate) fn write(folder: &Path, model: &Model, config: &CheckpointConfig) -> Result<(), TrainError> {
-        let tensors = model.parameters().iter().enumerate();
-        let tensors = tensors.map(|(index, info)| Tensor::of(info, "", model.read_parameter(index)));
-        write_tensors(&folder.join(Self::MODEL), tensors.collect())?;
+        let parameters = model.parameters().iter().enumerate();
+        let parameters = parameters.map(|(index, info)| Tensor::of(info, "", model.read_parameter(index)));
+        let mut tensors: Vec<Tensor> = parameters.collect();
+        for (session, infos) in model.config().count_statistics(model.sessions()).iter().enumerate() {
+            if let Some(CountStatistics { mean, deviation }) = model.count_statistics(session)?.cloned() {
+                tensors
+                    .extend(infos.iter().zip([mean, deviation]).map(|(info, of)| Tensor::of(info, "", of)));
+            }
+        }
+        write_tensors(&folder.join(Self::MODEL), tensors)?;
         let mut json = serde_json::to_vec_pretty(config).expect("a checkpoint's description is JSON");
         json.push(b'\n');
         Ok(replace_file(&folder.join(Self::CONFIG), &json)?)
@@ -227,7 +234,7 @@ impl Checkpoint {
 
     /// The bytes of a file with the weights, which is no longer than the configuration claims.
     pub(crate) fn read_weights(&self, path: &Path) -> Result<Vec<u8>, TrainError> {
-        read_tensors(path, self.parameter_count()?)
+        read_tensors(path, self.value_count()?)
     }
 
     /// Name, shape and role of every parameter of the model.
@@ -235,13 +242,29 @@ impl Checkpoint {
         Ok(self.config.model.parameters(self.config.bins, &self.shapes())?)
     }
 
-    fn parameter_count(&self) -> Result<u128, TrainError> {
-        Ok(self.config.model.parameter_count(self.config.bins, &self.shapes())?)
+    /// Name and shape of each session's count statistics; none where the model reads counts.
+    pub(crate) fn count_statistics(&self) -> Vec<[ParameterInfo; 2]> {
+        self.config.model.count_statistics(&self.shapes())
+    }
+
+    /// Values of all arrays of the model.
+    fn value_count(&self) -> Result<u128, TrainError> {
+        let parameters = self.config.model.parameter_count(self.config.bins, &self.shapes())?;
+        let statistics = self.count_statistics();
+        Ok(parameters + statistics.iter().flatten().map(|info| info.values() as u128).sum::<u128>())
     }
 
     /// Before anything is allocated: the file must hold as many values as the configuration claims.
     pub(crate) fn check_size(&self, path: &Path, tensors: &Tensors<'_>) -> Result<(), TrainError> {
-        let (claimed, held) = (self.parameter_count()?, tensors.values());
+        let statistics = self.count_statistics();
+        if let Some(info) = statistics.iter().flatten().find(|info| tensors.view(info, "").is_none()) {
+            let (name, config) = (&info.name, Self::CONFIG);
+            return Err(tensors.wrong(format!(
+                "{name} is missing: by {config} the model reads standardised counts (model.input), and what standardises \
+                 them is kept beside its parameters; use the two files as training wrote them"
+            )));
+        }
+        let (claimed, held) = (self.value_count()?, tensors.values());
         if claimed != held {
             let problem = format!(
                 "it holds {held} values and {} asks for {claimed}: the two files do not belong together",
@@ -275,11 +298,20 @@ impl Checkpoint {
         let (config, shapes) = (&self.config, self.shapes());
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let mut model = config.model.init(config.bins, &shapes, training, device, &mut rng)?;
+        self.fill(&mut model, &tensors)?;
+        Ok(model)
+    }
+
+    /// Gives a model of this configuration its parameters, and what standardises counts.
+    pub(crate) fn fill(&self, model: &mut Model, tensors: &Tensors<'_>) -> Result<(), TrainError> {
         for index in 0..model.parameters().len() {
             let values = tensors.read(&model.parameters()[index])?;
             model.write_parameter(index, &values)?;
         }
-        Ok(model)
+        for (session, infos) in self.count_statistics().iter().enumerate() {
+            tensors.read_count_statistics(infos, model, session)?;
+        }
+        Ok(())
     }
 }
 
@@ -359,6 +391,22 @@ impl<'a> Tensors<'a> {
         self.read_what(info, "")
     }
 
+    /// Gives a session of a model the count statistics under the names of a session of this file's model.
+    pub(crate) fn read_count_statistics(
+        &self,
+        infos: &[ParameterInfo; 2],
+        model: &mut Model,
+        session: usize,
+    ) -> Result<(), TrainError> {
+        let [mean, deviation] = infos.each_ref().map(|info| self.read(info));
+        let statistics = CountStatistics { mean: mean?, deviation: deviation? };
+        model.set_count_statistics(session, statistics).map_err(|error| self.wrong(error.to_string()))
+    }
+
+    fn wrong(&self, problem: String) -> TrainError {
+        TrainError::Checkpoint { path: self.path.to_owned(), problem }
+    }
+
     /// First and second moments of a parameter.
     pub(crate) fn read_moments(&self, info: &ParameterInfo) -> Result<[Vec<f32>; 2], TrainError> {
         let [first, second] = MOMENTS.map(|moment| self.read_what(info, moment));
@@ -366,14 +414,13 @@ impl<'a> Tensors<'a> {
     }
 
     fn read_what(&self, info: &ParameterInfo, what: &str) -> Result<Vec<f32>, TrainError> {
-        let fail = |problem: String| TrainError::Checkpoint { path: self.path.to_owned(), problem };
         let (name, shape) = (format!("{what}{}", info.name), info.shape.as_slice());
-        let view = self
-            .view(info, what)
-            .ok_or_else(|| fail(format!("parameter {name} is missing; the file belongs to another model")))?;
+        let view = self.view(info, what).ok_or_else(|| {
+            self.wrong(format!("parameter {name} is missing; the file belongs to another model"))
+        })?;
         if view.dtype() != Dtype::F32 || view.shape() != shape {
             let found = format!("{:?} {:?}", view.dtype(), view.shape());
-            return Err(fail(format!("parameter {name} is {found}, and this model's is F32 {shape:?}")));
+            return Err(self.wrong(format!("parameter {name} is {found}, and this model's is F32 {shape:?}")));
         }
         let words = view.data().chunks_exact(4);
         Ok(words.map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect())

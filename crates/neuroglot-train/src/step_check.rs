@@ -3,21 +3,27 @@
 use crate::{Purpose, TrainError, stream};
 use neuroglot_engine::Device;
 use neuroglot_masks::{Prompt, Scheme};
-use neuroglot_model::{Architecture, Model, ModelConfig, SessionShape, TrainingBatch};
+use neuroglot_model::{
+    Architecture, CountStatistics, InputKind, Model, ModelConfig, SessionShape, TrainingBatch,
+};
 use rand::RngExt;
 
 // A batch is small, and its sizes are no multiples of those in which devices work.
 const TRIALS: usize = 3;
 const BINS: usize = 21;
 const UNITS: usize = 37;
+/// Probability of a spike.
+const FIRING: f32 = 0.2;
 /// A device may run the first pass of a kind, record the second and repeat the record from then on.
 const REPETITIONS: u64 = 3;
 
-/// How far two devices are apart in the training steps of one architecture under one masking scheme.
+/// How far two devices are apart in the training steps of one architecture and kind of input under one masking scheme.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StepDifference {
     /// The architecture.
     pub architecture: Architecture,
+    /// The kind of input.
+    pub input: InputKind,
     /// The scheme.
     pub scheme: Scheme,
     /// Largest difference of the loss, relative to the loss, or of a gradient, relative to the largest gradient of its
@@ -32,11 +38,12 @@ pub struct StepDifference {
 /// [`TrainError::Model`] where a device has no room for some megabytes.
 pub fn compare_steps(
     architecture: Architecture,
+    input: InputKind,
     device: Box<dyn Device>,
     reference: Box<dyn Device>,
 ) -> Result<Vec<StepDifference>, TrainError> {
     let (mut model, mut reference) =
-        (small_model(architecture, device)?, small_model(architecture, reference)?);
+        (small_model(architecture, input, device)?, small_model(architecture, input, reference)?);
     let mut differences = Vec::new();
     for scheme in Scheme::ALL {
         let mut largest = 0.0;
@@ -48,14 +55,19 @@ pub fn compare_steps(
                 largest = f64::max(largest, difference(found, &expected[index], unit));
             }
         }
-        differences.push(StepDifference { architecture, scheme, largest });
+        differences.push(StepDifference { architecture, input, scheme, largest });
     }
     Ok(differences)
 }
 
-fn small_model(architecture: Architecture, device: Box<dyn Device>) -> Result<Model, TrainError> {
+fn small_model(
+    architecture: Architecture,
+    input: InputKind,
+    device: Box<dyn Device>,
+) -> Result<Model, TrainError> {
     let mut config = ModelConfig {
         architecture,
+        input,
         // Each region takes a patch that its units do not fill.
         patch: 16,
         hidden: 64,
@@ -72,7 +84,10 @@ fn small_model(architecture: Architecture, device: Box<dyn Device>) -> Result<Mo
     Prompt::add_rows(&mut config.prompts, Scheme::ALL.map(Scheme::prompt));
     let session = SessionShape::new("check", acronyms());
     let mut rng = stream(0, Purpose::Initialisation, 0, 0);
-    Ok(config.init(BINS, &[session], true, device, &mut rng)?)
+    let mut model = config.init(BINS, &[session], true, device, &mut rng)?;
+    let statistics = CountStatistics { mean: vec![FIRING; UNITS], deviation: vec![0.4; UNITS] };
+    model.set_count_statistics(0, statistics)?;
+    Ok(model)
 }
 
 fn acronyms() -> impl Iterator<Item = &'static str> {
@@ -83,19 +98,14 @@ fn acronyms() -> impl Iterator<Item = &'static str> {
 fn arrays_of_step(model: &mut Model, scheme: Scheme, step: u64) -> Result<Vec<Vec<f32>>, TrainError> {
     let mut rng = stream(0, Purpose::Masking, step, 0);
     let counts: Vec<f32> =
-        (0..TRIALS * BINS * UNITS).map(|_| f32::from(u8::from(rng.random_bool(0.2)))).collect();
+        (0..TRIALS * BINS * UNITS).map(|_| f32::from(u8::from(rng.random_bool(f64::from(FIRING))))).collect();
     let regions = model.config().regions(&model.sessions()[0].regions);
     let holdout = scheme.draw(TRIALS, BINS, &regions, scheme.default_ratio(), &mut rng);
-    let (mut inputs, mut target) = (vec![0.0; counts.len()], vec![0.0; counts.len()]);
-    holdout.apply(&counts, &mut inputs);
-    holdout.write_scored(&mut target);
     model.loss_and_gradients(&TrainingBatch {
         session: 0,
-        trials: TRIALS,
         prompt: scheme.prompt(),
-        inputs: &inputs,
         counts: &counts,
-        target: &target,
+        holdout: &holdout,
         dropout: Some((0, step)),
     })?;
     let gradients = (0..model.parameters().len()).map(|index| model.read_gradient(index));
@@ -135,15 +145,18 @@ mod tests {
     fn threads_change_nothing_and_every_scheme_is_checked() {
         let device = |threads| Box::new(CpuDevice::new(threads).unwrap());
         for architecture in Architecture::ALL {
-            let differences = compare_steps(architecture, device(2), device(1)).unwrap();
-            let equal = Scheme::ALL.map(|scheme| StepDifference { architecture, scheme, largest: 0.0 });
-            assert_eq!(differences, equal);
+            for input in InputKind::ALL {
+                let differences = compare_steps(architecture, input, device(2), device(1)).unwrap();
+                let equal = |scheme| StepDifference { architecture, input, scheme, largest: 0.0 };
+                assert_eq!(differences, Scheme::ALL.map(equal));
+            }
         }
     }
 
     #[test]
     fn biases_of_keys_are_measured_by_their_weights() {
-        let model = small_model(Architecture::Ndt1Stitch, Box::new(CpuDevice::new(1).unwrap())).unwrap();
+        let device = Box::new(CpuDevice::new(1).unwrap());
+        let model = small_model(Architecture::Ndt1Stitch, InputKind::Counts, device).unwrap();
         let name = |index: usize| model.parameters()[index - 1].name.as_str();
         let moved: Vec<(&str, &str)> = (1..=model.parameters().len())
             .filter(|index| scale_array(&model, *index) != *index)

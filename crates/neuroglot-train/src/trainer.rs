@@ -207,15 +207,6 @@ struct Trainer<'a> {
 struct Buffers {
     holdout: Holdout,
     counts: Vec<f32>,
-    inputs: Vec<f32>,
-    target: Vec<f32>,
-}
-
-impl Buffers {
-    fn new() -> Self {
-        let [counts, inputs, target] = [const { Vec::new() }; 3];
-        Self { holdout: Holdout::nothing(0, 0, 0), counts, inputs, target }
-    }
 }
 
 impl<'a> Trainer<'a> {
@@ -265,7 +256,7 @@ impl<'a> Trainer<'a> {
             progress: Progress::default(),
             losses: LateLosses::new(),
             mean_loss: 0.0,
-            buffers: Buffers::new(),
+            buffers: Buffers { holdout: Holdout::nothing(0, 0, 0), counts: Vec::new() },
             started: Instant::now(),
             seconds_before: 0.0,
             saved: Instant::now(),
@@ -343,26 +334,20 @@ impl<'a> Trainer<'a> {
         let entry = config.mask.pool.draw(&mut rng);
         let regions = &self.regions[batch.session];
 
-        let Buffers { holdout, counts, inputs, target } = &mut self.buffers;
+        let Buffers { holdout, counts } = &mut self.buffers;
         entry.scheme.redraw(holdout, trials, bins, regions, config.mask.ratio_of(entry), &mut rng);
-        for buffer in [&mut *counts, inputs, target] {
-            buffer.resize(trials * bins * units, 0.0);
-        }
+        counts.resize(trials * bins * units, 0.0);
         for (trial, out) in batch.trials.iter().zip(counts.chunks_mut(bins * units)) {
             session.write_dense(*trial, out);
             if config.train.time_reversal > 0.0 && rng.random_bool(config.train.time_reversal) {
                 reverse_bins(out, units);
             }
         }
-        holdout.apply(counts, inputs);
-        holdout.write_scored(target);
         self.model.loss_and_gradients(&TrainingBatch {
             session: batch.session,
-            trials,
             prompt: entry.prompt,
-            inputs,
             counts,
-            target,
+            holdout,
             dropout: Some((config.seed, self.progress.step)),
         })?;
         let (rate, beta1) = self.schedule.at(self.progress.step);

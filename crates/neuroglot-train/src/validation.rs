@@ -34,9 +34,8 @@ pub(crate) fn validate(
         for trials in trials.chunks(config.train.batch.min(TRIALS)) {
             let holdout = scheme.draw(trials.len(), bins, regions, config.mask.ratio_of(entry), &mut rng);
             let counts = session.dense(trials);
-            let (mut inputs, mut log_rates) = (vec![0.0; counts.len()], vec![0.0; counts.len()]);
-            holdout.apply(&counts, &mut inputs);
-            model.log_rates(index, entry.prompt, trials.len(), &inputs, &mut log_rates)?;
+            let mut log_rates = vec![0.0; counts.len()];
+            model.log_rates(index, entry.prompt, &counts, &holdout, &mut log_rates)?;
             hidden.log_rates.extend(log_rates);
             hidden.counts.extend(counts);
             hidden.scored.extend(holdout.scored());

@@ -2,7 +2,8 @@
 
 use neuroglot_data::{Session, SimulatorConfig};
 use neuroglot_engine::CpuDevice;
-use neuroglot_masks::{Prompt, Scheme};
+use neuroglot_masks::{Holdout, Prompt, Scheme};
+use neuroglot_model::CountStatistics;
 use neuroglot_train::{Checkpoint, Observer, RunConfig, RunFolder, Start, Step, Summary, TrainError, train};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -43,8 +44,15 @@ fn run(config: &RunConfig, sessions: &[Session], out: &Path, start: Start) -> Re
 
 /// A root folder with a run `base` of the first two sessions.
 fn with_base() -> (tempfile::TempDir, Vec<Session>) {
+    with_base_of("counts")
+}
+
+/// The same of a kind of input.
+fn with_base_of(input: &str) -> (tempfile::TempDir, Vec<Session>) {
     let (root, sessions) = (tempfile::tempdir().unwrap(), sessions());
-    run(&config(&MODEL), &sessions[..2], &root.path().join("base"), Start::Fresh).unwrap();
+    let input = format!("model.input={input}");
+    run(&config(&[&MODEL[..], &[&input]].concat()), &sessions[..2], &root.path().join("base"), Start::Fresh)
+        .unwrap();
     (root, sessions)
 }
 
@@ -74,7 +82,8 @@ fn log_rates(run: &Path, session: &Session) -> Vec<f32> {
     let index = checkpoint.config.sessions.iter().position(|known| known.eid == session.eid()).unwrap();
     let counts = session.dense(&[0, 1, 2]);
     let mut log_rates = vec![0.0; counts.len()];
-    model.log_rates(index, Prompt(Scheme::Neuron), 3, &counts, &mut log_rates).unwrap();
+    let nothing = Holdout::nothing(1, session.bins(), session.units().len());
+    model.log_rates(index, Prompt(Scheme::Neuron), &counts, &nothing, &mut log_rates).unwrap();
     log_rates
 }
 
@@ -180,6 +189,54 @@ fn the_trunk_is_taken_over_and_sessions_get_what_is_theirs() {
     assert!(config.base.unwrap().kept.is_empty());
 }
 
+/// Mean and deviation of the counts of each unit of a session that a checkpoint keeps.
+fn statistics(run: &Path, session: &Session) -> CountStatistics {
+    let folder = RunFolder::open(run).unwrap().checkpoint("last").unwrap();
+    let checkpoint = Checkpoint::open(&folder).unwrap();
+    let model = checkpoint.load(&folder, false, Box::new(CpuDevice::new(1).unwrap())).unwrap();
+    let index = checkpoint.config.sessions.iter().position(|known| known.eid == session.eid()).unwrap();
+    model.count_statistics(index).unwrap().unwrap().clone()
+}
+
+#[test]
+fn known_sessions_keep_what_standardises_them_and_new_ones_get_their_own() {
+    for architecture in ["ndt1-stitch", "ndt2"] {
+        let (root, sessions) = (tempfile::tempdir().unwrap(), sessions());
+        let architecture = format!("model.architecture={architecture}");
+        let model = [&MODEL[..3], &["model.input=standardised", &architecture]].concat();
+        let path = |name: &str| root.path().join(name);
+        // Of few trials, so that all of them have other means.
+        run(
+            &config(&[&model[..], &["data.trials=10"]].concat()),
+            &sessions[..2],
+            &path("base"),
+            Start::Fresh,
+        )
+        .unwrap();
+        run(&config(&[&model[..], &["train.epochs=0"]].concat()), &sessions, &path("all"), Start::Fresh)
+            .unwrap();
+        let given = [&sessions[1], &sessions[2]].map(Session::clone);
+        let start = |name: &str, setting: &str| {
+            let settings = from_base(root.path(), &["train.epochs=0", setting]);
+            run(&settings, &given, &path(name), Start::Fresh).unwrap();
+        };
+        start("kept", "init.keep_stitchers=true");
+        start("renewed", "init.keep_stitchers=false");
+        let [base, all] = ["base", "all"].map(|run| statistics(&path(run), &sessions[1]));
+        assert_ne!(base, all);
+        assert_eq!(statistics(&path("kept"), &sessions[1]), base);
+        assert_eq!(log_rates(&path("kept"), &sessions[1]), log_rates(&path("base"), &sessions[1]));
+        assert_eq!(statistics(&path("renewed"), &sessions[1]), all);
+        for name in ["kept", "renewed"] {
+            assert_eq!(statistics(&path(name), &sessions[2]), statistics(&path("all"), &sessions[2]));
+        }
+        // What was kept is kept after a resumption too.
+        let settings = from_base(root.path(), &["train.epochs=0", "init.keep_stitchers=true"]);
+        run(&settings, &given, &path("kept"), Start::Resume).unwrap();
+        assert_eq!(statistics(&path("kept"), &sessions[1]), base);
+    }
+}
+
 #[test]
 fn a_frozen_trunk_stays_to_the_bit_and_sessions_learn() {
     let (root, sessions) = with_base();
@@ -246,7 +303,13 @@ fn files(run: &Path) -> BTreeMap<String, Vec<u8>> {
 
 #[test]
 fn a_killed_fine_tuning_goes_on_to_the_bit_even_without_its_base() {
-    let (root, sessions) = with_base();
+    for input in ["counts", "standardised"] {
+        assert_resumable(input);
+    }
+}
+
+fn assert_resumable(input: &str) {
+    let (root, sessions) = with_base_of(input);
     let settings = [
         "train.freeze=trunk",
         "train.sampling=balanced",

@@ -2,7 +2,7 @@
 //! which `golden/make.py` computes from the equations alone.
 
 use neuroglot_engine::CpuDevice;
-use neuroglot_masks::{Prompt, Scheme};
+use neuroglot_masks::{Holdout, Prompt, Scheme};
 use neuroglot_model::{Architecture, Model, ModelConfig, Ndt1Settings, SessionShape, TrainingBatch, Update};
 use neuroglot_train::OneCycle;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -81,14 +81,14 @@ fn check(name: &str) {
     let spikes = golden.values("spikes");
     let prompts = [Scheme::Neuron, Scheme::Causal, Scheme::InterRegion, Scheme::IntraRegion];
     for scheme in prompts {
-        let batch = Batch::of(&golden, scheme, &spikes);
+        let holdout = holdout(&golden, scheme, spikes.len());
         let mut log_rates = vec![0.0; spikes.len()];
-        model.log_rates(session, scheme.prompt(), 3, &batch.inputs, &mut log_rates).unwrap();
+        model.log_rates(session, scheme.prompt(), &spikes, &holdout, &mut log_rates).unwrap();
         let expected = golden.values(&format!("{scheme}.log_rates"));
         let worst = largest_difference(&log_rates, &expected);
         assert!(worst <= 1e-5, "{name} {scheme}: log-rates differ by {worst}");
 
-        model.loss_and_gradients(&batch.training(session, scheme.prompt(), &spikes)).unwrap();
+        model.loss_and_gradients(&training(session, scheme.prompt(), &spikes, &holdout)).unwrap();
         let expected = meta["losses"][scheme.name()].as_f64().unwrap();
         let got = f64::from(model.loss());
         assert!((got / expected - 1.0).abs() <= 1e-5, "{name} {scheme}: loss {got}, not {expected}");
@@ -107,10 +107,10 @@ fn check(name: &str) {
         assert_eq!(compared, names.len() - if has_stitchers { 4 } else { 0 });
     }
 
-    let batch = Batch::of(&golden, Scheme::Neuron, &spikes);
+    let holdout = holdout(&golden, Scheme::Neuron, spikes.len());
     let schedule = OneCycle::new(1e-2, 10);
     for step in 0..10 {
-        model.loss_and_gradients(&batch.training(session, Prompt(Scheme::Neuron), &spikes)).unwrap();
+        model.loss_and_gradients(&training(session, Prompt(Scheme::Neuron), &spikes, &holdout)).unwrap();
         let (rate, beta1) = schedule.at(step);
         let close = |got: f64, expected: &serde_json::Value, what: &str| {
             let expected = expected.as_f64().unwrap();
@@ -124,7 +124,7 @@ fn check(name: &str) {
     assert_eq!(model.optimiser_steps(), if has_stitchers { vec![10, 0, 10] } else { vec![10] });
     let run = |model: &mut Model| {
         let mut log_rates = vec![0.0; spikes.len()];
-        model.log_rates(session, Prompt(Scheme::Neuron), 3, &batch.inputs, &mut log_rates).unwrap();
+        model.log_rates(session, Prompt(Scheme::Neuron), &spikes, &holdout, &mut log_rates).unwrap();
         log_rates
     };
     let trained = run(&mut model);
@@ -143,29 +143,24 @@ fn check(name: &str) {
     assert!(worst <= 1e-5, "{name}: with the golden key biases log-rates differ by {worst}");
 }
 
-struct Batch {
-    inputs: Vec<f32>,
-    target: Vec<f32>,
+/// What the golden run hides and counts of three trials of so many entries.
+fn holdout(golden: &Golden<'_>, scheme: Scheme, entries: usize) -> Holdout {
+    let [hidden, target] = ["hidden", "target"].map(|what| golden.values(&format!("{scheme}.{what}")));
+    let (bins, units) = (10, entries / 30);
+    let mut holdout = Holdout::nothing(3, bins, units);
+    holdout.hide(|trial, bin, unit| hidden[(trial * bins + bin) * units + unit] == 1.0);
+    holdout.score_units(|unit| target.iter().skip(unit).step_by(units).any(|target| *target == 1.0));
+    assert!(holdout.scored().iter().zip(&target).all(|(scored, target)| *scored == (*target == 1.0)));
+    holdout
 }
 
-impl Batch {
-    fn of(golden: &Golden<'_>, scheme: Scheme, spikes: &[f32]) -> Self {
-        let hidden = golden.values(&format!("{scheme}.hidden"));
-        let inputs = spikes.iter().zip(&hidden).map(|(y, hidden)| y * (1.0 - hidden)).collect();
-        Self { inputs, target: golden.values(&format!("{scheme}.target")) }
-    }
-
-    fn training<'a>(&'a self, session: usize, prompt: Prompt, counts: &'a [f32]) -> TrainingBatch<'a> {
-        TrainingBatch {
-            session,
-            trials: 3,
-            prompt,
-            inputs: &self.inputs,
-            counts,
-            target: &self.target,
-            dropout: None,
-        }
-    }
+fn training<'a>(
+    session: usize,
+    prompt: Prompt,
+    counts: &'a [f32],
+    holdout: &'a Holdout,
+) -> TrainingBatch<'a> {
+    TrainingBatch { session, prompt, counts, holdout, dropout: None }
 }
 
 #[test]

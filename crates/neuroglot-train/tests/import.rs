@@ -3,7 +3,7 @@
 
 use neuroglot_data::{Session, SessionParts, SimulatorConfig, SpikeCountsBuilder, Split, Unit};
 use neuroglot_engine::CpuDevice;
-use neuroglot_masks::Scheme;
+use neuroglot_masks::{Holdout, Scheme};
 use neuroglot_model::Model;
 use neuroglot_train::{Checkpoint, Imported, RunFolder, SessionTable, TrainError, import_checkpoint};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
@@ -352,9 +352,10 @@ fn the_golden_model_predicts_the_golden_log_rates_once_imported() {
         let (_, mut model) = best(&out);
         for scheme in [Scheme::Neuron, Scheme::Causal, Scheme::InterRegion, Scheme::IntraRegion] {
             let hidden = values(&format!("{scheme}.hidden"));
-            let inputs: Vec<f32> = spikes.iter().zip(hidden).map(|(y, hidden)| y * (1.0 - hidden)).collect();
+            let mut holdout = Holdout::nothing(3, 10, 11);
+            holdout.hide(|trial, bin, unit| hidden[(trial * 10 + bin) * 11 + unit] == 1.0);
             let mut log_rates = vec![0.0; spikes.len()];
-            model.log_rates(0, scheme.prompt(), 3, &inputs, &mut log_rates).unwrap();
+            model.log_rates(0, scheme.prompt(), &spikes, &holdout, &mut log_rates).unwrap();
             let expected = values(&format!("{scheme}.log_rates"));
             let worst = log_rates.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
             assert!(worst <= 1e-5, "{name} {scheme}: log-rates differ by {worst}");

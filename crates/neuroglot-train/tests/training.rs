@@ -2,7 +2,9 @@
 
 use neuroglot_data::{Session, SessionParts, SimulatorConfig, Split, TrialFingerprint};
 use neuroglot_engine::CpuDevice;
+use neuroglot_model::Model;
 use neuroglot_train::{Checkpoint, Observer, RunConfig, RunFolder, Start, Step, Summary, TrainError, train};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
@@ -151,6 +153,93 @@ fn runs_of_ndt2_are_equal_on_any_number_of_threads() {
     assert_eq!(one, three);
 }
 
+const STANDARDISED: &str = "model.input=standardised";
+
+#[test]
+fn runs_of_standardised_counts_go_on_to_the_bit_on_any_number_of_threads() {
+    let root = tempfile::tempdir().unwrap();
+    for (name, settings) in [("ndt1", vec![STANDARDISED]), ("ndt2", [&NDT2[..], &[STANDARDISED]].concat())] {
+        assert_resumable(&settings, |steps| vec![steps / 4 + 1, steps - 1]);
+        let [one, three] = [1, 3].map(|threads| {
+            let out = root.path().join(format!("{name}-{threads}"));
+            run(&config(&settings), &out, Start::Fresh, threads).unwrap();
+            files(&out)
+        });
+        assert_eq!(one, three);
+    }
+}
+
+/// A checkpoint's model.
+fn load(folder: &Path) -> Result<Model, TrainError> {
+    Checkpoint::open(folder)?.load(folder, false, Box::new(CpuDevice::new(1).unwrap()))
+}
+
+#[test]
+fn a_checkpoint_keeps_the_mean_and_deviation_of_each_unit_over_its_training_trials() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("run");
+    run(&config(&[STANDARDISED, "train.epochs=1"]), &out, Start::Fresh, 1).unwrap();
+    for name in ["best", "last"] {
+        let model = load(&out.join(name)).unwrap();
+        for (index, session) in sessions().iter().enumerate() {
+            let found = model.count_statistics(index).unwrap().unwrap();
+            let counts = session.dense(&session.trials_in(Split::Train));
+            for unit in 0..16 {
+                let own: Vec<f64> = counts.iter().skip(unit).step_by(16).map(|y| f64::from(*y)).collect();
+                let mean = own.iter().sum::<f64>() / own.len() as f64;
+                let variance = own.iter().map(|y| (y - mean).powi(2)).sum::<f64>() / own.len() as f64;
+                assert!((f64::from(found.mean[unit]) - mean).abs() < 1e-6);
+                assert!((f64::from(found.deviation[unit]) - variance.sqrt()).abs() < 1e-6);
+            }
+        }
+    }
+    let parameters = RunFolder::open(&out).unwrap().info().unwrap().parameters;
+    run(&config(&["train.epochs=1"]), &root.path().join("counts"), Start::Fresh, 1).unwrap();
+    let of_counts = RunFolder::open(&root.path().join("counts")).unwrap().info().unwrap().parameters;
+    assert_eq!(parameters, of_counts, "means and deviations are no parameters");
+    assert_eq!(load(&root.path().join("counts/last")).unwrap().count_statistics(0).unwrap(), None);
+}
+
+#[test]
+fn a_standardised_model_whose_means_are_missing_or_wrong_is_refused_by_file_and_name() {
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("run");
+    run(&config(&[STANDARDISED, "train.epochs=1"]), &out, Start::Fresh, 1).unwrap();
+    let path = out.join("best/model.safetensors");
+    let whole = std::fs::read(&path).unwrap();
+    let refused = |change: fn(&str, &mut Vec<u8>) -> bool| {
+        let tensors = SafeTensors::deserialize(&whole).unwrap();
+        let kept = tensors.iter().filter_map(|(name, view)| {
+            let mut data = view.data().to_vec();
+            change(name, &mut data).then(|| (name.to_owned(), view.shape().to_vec(), data))
+        });
+        let kept: Vec<(String, Vec<usize>, Vec<u8>)> = kept.collect();
+        let views = kept.iter().map(|(name, shape, data)| {
+            (name.as_str(), TensorView::new(Dtype::F32, shape.clone(), data).unwrap())
+        });
+        std::fs::write(&path, safetensors::serialize(views, None).unwrap()).unwrap();
+        let Err(error) = load(&out.join("best")) else { panic!("it is read") };
+        error.to_string()
+    };
+    for error in [
+        refused(|name, _| !name.starts_with("count_statistics.")),
+        refused(|name, _| !name.ends_with(".deviation")),
+    ] {
+        for words in
+            ["best/model.safetensors: count_statistics.", " is missing", "model.input", "config.json"]
+        {
+            assert!(error.contains(words), "{error}");
+        }
+    }
+    let error = refused(|name, data| {
+        if name.ends_with(".deviation") {
+            data[..4].fill(0);
+        }
+        true
+    });
+    assert!(error.contains("best/model.safetensors: session ") && error.contains("0 or less"), "{error}");
+}
+
 /// Trains for 40 epochs and checks that every scheme's score beats that of an untrained model by `margin` bits/spike.
 fn assert_learns(settings: &[&str], schemes: &[&str], margin: f64) {
     let root = tempfile::tempdir().unwrap();
@@ -191,6 +280,7 @@ const MULTI_TASK: [&str; 4] = ["causal", "inter-region", "intra-region", "neuron
 #[test]
 fn training_improves_the_scores_of_trials_it_never_saw_under_every_scheme() {
     assert_learns(&[], &MULTI_TASK, 0.1);
+    assert_learns(&[STANDARDISED], &MULTI_TASK, 0.1);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::terminal::text_table::TextTable;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use neuroglot::data::number::counted;
-use neuroglot::model::Architecture;
+use neuroglot::model::{Architecture, InputKind};
 use neuroglot::train::{Benchmark, Times};
 use serde_json::{Value, json};
 
@@ -29,6 +29,9 @@ pub struct Arguments {
     /// Trials of a batch
     #[arg(long, value_name = "N", default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..))]
     batch: u16,
+    /// Standardise the counts that the network reads
+    #[arg(long)]
+    standardised: bool,
     /// Train without dropout
     #[arg(long)]
     no_dropout: bool,
@@ -78,6 +81,9 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         benchmark.model.dropout = 0.0;
         benchmark.model.embed_dropout = 0.0;
     }
+    if arguments.standardised {
+        benchmark.model.input = InputKind::Standardised;
+    }
     let choice = arguments.device.with_threads(threads);
     let OpenDevice { device, name, precision } = choice.open(console)?;
     let predicting = choice.open(console)?.device;
@@ -99,6 +105,7 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
             "one_trial_ms": one_trial,
             "peak_mb": peak.map_or(Value::Null, |peak| json!(peak)),
             "dropout": !arguments.no_dropout,
+            "standardised": arguments.standardised,
             "batch": arguments.batch,
             "precision": precision.to_string(),
         }));

@@ -8,14 +8,14 @@ use crate::terminal::text_table::TextTable;
 use clap::Args;
 use neuroglot::engine::cuda::Precision;
 use neuroglot::engine::{CpuDevice, self_test};
-use neuroglot::model::Architecture;
+use neuroglot::model::{Architecture, InputKind};
 use neuroglot::train::compare_steps;
 use serde_json::{Value, json};
 
 /// See what this machine computes on, and whether it computes rightly
 ///
 /// Lists the processor and the GPUs, or why a GPU cannot be used; then runs every operation and training steps of every
-/// architecture and masking scheme on the device and on one thread of the CPU, and compares the numbers.
+/// architecture, kind of input and masking scheme on the device and on one thread of the CPU, and compares the numbers.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  neuroglot doctor\n  neuroglot doctor --device cuda --precision bf16")]
 pub struct Arguments {
@@ -76,9 +76,14 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     }
     drop(device);
     for architecture in Architecture::ALL {
-        let device = compute.open(console)?.device;
-        for step in compare_steps(architecture, device, Box::new(CpuDevice::new(1)?))? {
-            let (name, difference) = (format!("{architecture}, {}", step.scheme), step.largest);
+        let compare = |input| -> Result<_, CommandError> {
+            let device = compute.open(console)?.device;
+            Ok(compare_steps(architecture, input, device, Box::new(CpuDevice::new(1)?))?)
+        };
+        let (counts, standardised) = (compare(InputKind::Counts)?, compare(InputKind::Standardised)?);
+        for (counts, standardised) in counts.into_iter().zip(standardised) {
+            let difference = counts.largest.max(standardised.largest);
+            let name = format!("{architecture}, {}", counts.scheme);
             checks.push(Check { kind: "training step", name, difference, limit: step_limit });
         }
     }

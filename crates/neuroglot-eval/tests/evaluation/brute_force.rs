@@ -2,7 +2,7 @@
 
 use crate::support::dense;
 use neuroglot_data::{Session, Split};
-use neuroglot_masks::Prompt;
+use neuroglot_masks::{Holdout, Prompt};
 use neuroglot_metrics::{bits_per_spike, poisson_d2, psth_r2, single_trial_r2};
 use neuroglot_model::Model;
 use neuroglot_tasks::Task;
@@ -18,15 +18,11 @@ pub fn log_rates(
     prompt: Prompt,
     hides: impl Fn(usize, usize) -> bool,
 ) -> Vec<f32> {
-    let units = session.units().len();
-    let mut input = dense(session, trial);
-    for (entry, count) in input.iter_mut().enumerate() {
-        if hides(entry / units, entry % units) {
-            *count = 0.0;
-        }
-    }
-    let mut found = vec![0.0; input.len()];
-    model.log_rates(place, prompt, 1, &input, &mut found).unwrap();
+    let mut holdout = Holdout::nothing(1, session.bins(), session.units().len());
+    holdout.hide(|_, bin, unit| hides(bin, unit));
+    let counts = dense(session, trial);
+    let mut found = vec![0.0; counts.len()];
+    model.log_rates(place, prompt, &counts, &holdout, &mut found).unwrap();
     found
 }
 

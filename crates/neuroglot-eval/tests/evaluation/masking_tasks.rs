@@ -6,7 +6,7 @@ use neuroglot_data::{Session, SimulatorConfig, Split};
 use neuroglot_eval::evaluate;
 use neuroglot_masks::{MaskPool, Prompt, Scheme};
 use neuroglot_metrics::bootstrap_mean;
-use neuroglot_model::Model;
+use neuroglot_model::{Architecture, Model};
 use neuroglot_tasks::results::{Evaluation, Scores, UnitScores};
 use neuroglot_tasks::{EvaluationOptions, Task, TestTrials};
 
@@ -149,6 +149,16 @@ fn scores_of_ndt2_are_those_of_one_prediction_per_unit_and_trial() {
 }
 
 #[test]
+fn scores_of_standardised_counts_are_those_of_one_prediction_per_unit_and_trial() {
+    // Unit 5 is silent: to these models it looks another when it is hidden.
+    let sessions = two_sessions();
+    for architecture in Architecture::ALL {
+        let mut model = standardised(&sessions, 1, architecture);
+        check_all_tasks(&mut model, &sessions, MaskPool::multi_task(), MULTI_TASK);
+    }
+}
+
+#[test]
 fn forward_prediction_scores_one_bin_of_a_short_trial() {
     let session = simulated(1, 6, 30, 9).remove(0);
     let mut model = model(std::slice::from_ref(&session), 1);
@@ -206,8 +216,11 @@ fn recordings_have_no_ceiling() {
 fn the_number_of_threads_changes_nothing() {
     let sessions = two_sessions();
     let options = options(&Task::ALL, &["choice", "wheel-speed"]);
-    let models: [fn(&[Session], usize) -> Model; 2] =
-        [model, |sessions, threads| ndt2(sessions, threads, true)];
+    let models: [fn(&[Session], usize) -> Model; 3] = [
+        model,
+        |sessions, threads| ndt2(sessions, threads, true),
+        |sessions, threads| standardised(sessions, threads, Architecture::Ndt1Stitch),
+    ];
     for build in models {
         let [one, three] = [1, 3].map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

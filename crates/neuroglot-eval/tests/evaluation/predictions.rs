@@ -8,7 +8,7 @@ use arrow_array::{Array, RecordBatch};
 use neuroglot_data::Session;
 use neuroglot_eval::{EvalError, holdout_of, predict};
 use neuroglot_masks::{Holdout, MaskPool, Prompt, Scheme};
-use neuroglot_model::Model;
+use neuroglot_model::{Architecture, Model};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use std::path::Path;
 
@@ -88,6 +88,10 @@ fn rates_are_those_of_a_model_that_does_not_see_what_is_hidden() {
     let first = &two_sessions()[..1];
     check_table(model(first, 1), MaskPool::multi_task(), Prompt(Scheme::InterRegion));
     check_table(ndt2(first, 1, true), MaskPool::multi_task(), Prompt(Scheme::InterRegion));
+    for architecture in Architecture::ALL {
+        let model = standardised(first, 1, architecture);
+        check_table(model, MaskPool::multi_task(), Prompt(Scheme::InterRegion));
+    }
 }
 
 #[test]

@@ -6,7 +6,9 @@ use neuroglot_data::{
 use neuroglot_engine::CpuDevice;
 use neuroglot_eval::{EvalError, evaluate};
 use neuroglot_masks::MaskPool;
-use neuroglot_model::{Architecture, Model, ModelConfig, Ndt1Settings, Ndt2Settings, SessionShape};
+use neuroglot_model::{
+    Architecture, CountStatistics, InputKind, Model, ModelConfig, Ndt1Settings, Ndt2Settings, SessionShape,
+};
 use neuroglot_tasks::results::{Evaluation, SessionEvaluation, TaskResult};
 use neuroglot_tasks::{EvaluationOptions, Task, TaskSelection};
 use neuroglot_train::{CheckpointConfig, CheckpointSession, MaskConfig, session_shape};
@@ -96,22 +98,35 @@ pub fn dense(session: &Session, trial: usize) -> Vec<f32> {
 ///
 /// The weights of the output are larger than initial ones, so that what is hidden makes a difference.
 pub fn model(sessions: &[Session], threads: usize) -> Model {
-    let config = ModelConfig {
+    model_of(&ndt1_sizes(), sessions, threads)
+}
+
+fn ndt1_sizes() -> ModelConfig {
+    ModelConfig {
         hidden: 16,
         layers: 2,
         heads: 2,
         ndt1_stitch: Ndt1Settings { channels: 8 },
         ..ModelConfig::default()
-    };
-    model_of(&config, sessions, threads)
+    }
 }
 
 /// The same of patches of 5 units, which no session of the tests fills.
 pub fn ndt2(sessions: &[Session], threads: usize, region_patches: bool) -> Model {
+    model_of(&ndt2_sizes(region_patches), sessions, threads)
+}
+
+/// Either of them, but it reads standardised counts.
+pub fn standardised(sessions: &[Session], threads: usize, architecture: Architecture) -> Model {
+    let sizes = if architecture.has_patches() { ndt2_sizes(true) } else { ndt1_sizes() };
+    model_of(&ModelConfig { input: InputKind::Standardised, ..sizes }, sessions, threads)
+}
+
+fn ndt2_sizes(region_patches: bool) -> ModelConfig {
     let architecture = Architecture::Ndt2;
     let sizes = ModelConfig { hidden: 16, layers: 2, heads: 2, patch: 5, ..ModelConfig::default() };
     let ndt2 = Ndt2Settings { region_patches, ..Ndt2Settings::default() };
-    model_of(&ModelConfig { architecture, ndt2, ..sizes }, sessions, threads)
+    ModelConfig { architecture, ndt2, ..sizes }
 }
 
 fn model_of(config: &ModelConfig, sessions: &[Session], threads: usize) -> Model {
@@ -124,7 +139,10 @@ fn model_of(config: &ModelConfig, sessions: &[Session], threads: usize) -> Model
     for (index, session) in sessions.iter().enumerate() {
         let rates = session.unit_rates_hz(&session.trials_in(Split::Train));
         let log_rates = rates.iter().map(|hz| (hz * session.bin_seconds()).max(1e-3).ln() as f32);
-        biases.push((index, log_rates.collect()));
+        biases.push((index, log_rates.collect::<Vec<f32>>()));
+        let mean: Vec<f32> = rates.iter().map(|hz| (hz * session.bin_seconds()) as f32).collect();
+        let deviation = mean.iter().map(|mean| 0.1 + mean.sqrt()).collect();
+        model.set_count_statistics(index, CountStatistics { mean, deviation }).unwrap();
     }
     model.set_output_bias(&biases);
     model

@@ -115,13 +115,13 @@ impl PatchLayout {
     }
 
     /// Writes values `[row, unit]` as `[row, patch, place]`, 0 in every place without a unit of its own.
-    pub(crate) fn write(&self, values: &[f32], places: &mut Vec<f32>) {
+    pub(crate) fn write<T: Copy + Into<f32>>(&self, values: &[T], places: &mut Vec<f32>) {
         places.clear();
         places.resize(values.len() / self.places.len() * self.sources.len(), 0.0);
         let rows = values.chunks_exact(self.places.len()).zip(places.chunks_exact_mut(self.sources.len()));
         for (values, out) in rows {
             for (place, value) in self.places.iter().zip(values) {
-                out[*place] = *value;
+                out[*place] = (*value).into();
             }
         }
     }

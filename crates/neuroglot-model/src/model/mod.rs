@@ -12,10 +12,10 @@ use crate::context::Context;
 use crate::network::{Network, TokenMemory};
 use crate::parameters::{Layout, Parameters, Part};
 use crate::session_shape::check_sessions;
-use crate::{ModelConfig, ModelError, ParameterInfo, SessionShape, networks};
+use crate::{CountStatistics, InputKind, ModelConfig, ModelError, ParameterInfo, SessionShape, networks};
 use losses::Losses;
 use neuroglot_engine::{Device, MemoryPlan};
-use neuroglot_masks::Prompt;
+use neuroglot_masks::{Holdout, Prompt};
 use passes::{Buffers, PlannedPass};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
@@ -25,16 +25,12 @@ use std::sync::Arc;
 pub struct TrainingBatch<'a> {
     /// Index of the session.
     pub session: usize,
-    /// Number of trials.
-    pub trials: usize,
     /// Prompt of the masking scheme.
     pub prompt: Prompt,
-    /// Counts with hidden entries set to 0, `[trial, bin, unit]`.
-    pub inputs: &'a [f32],
     /// Counts, `[trial, bin, unit]`.
     pub counts: &'a [f32],
-    /// 1 for entries that the loss counts, 0 for others, `[trial, bin, unit]`.
-    pub target: &'a [f32],
+    /// What is hidden of them, and what the loss counts.
+    pub holdout: &'a Holdout,
     /// Seed and step that choose the dropout bits; `None` drops nothing.
     pub dropout: Option<(u64, u64)>,
 }
@@ -59,6 +55,8 @@ pub struct Model {
     config: ModelConfig,
     bins: usize,
     sessions: Vec<SessionShape>,
+    /// Of each session; `None` until they are given, and where the network reads counts.
+    count_statistics: Vec<Option<CountStatistics>>,
     device: Box<dyn Device>,
     parameters: Parameters,
     network: Arc<dyn Network>,
@@ -143,6 +141,7 @@ impl ModelConfig {
             config: self.clone(),
             bins,
             sessions: sessions.to_vec(),
+            count_statistics: vec![None; sessions.len()],
             device,
             parameters,
             network: network.into(),
@@ -168,6 +167,38 @@ impl Model {
             assert_eq!(log_rates.len(), self.sessions[*session].units(), "one log-rate per unit");
         }
         self.network.clone().set_output_bias(&mut self.context(), log_rates);
+    }
+
+    /// Sets the statistics that standardise the counts of a session. Where the network reads counts, nothing is done.
+    ///
+    /// # Errors
+    /// [`ModelError::CountStatistics`] where there are not as many as units, or some standardise nothing.
+    pub fn set_count_statistics(
+        &mut self,
+        session: usize,
+        statistics: CountStatistics,
+    ) -> Result<(), ModelError> {
+        if self.config.input == InputKind::Standardised {
+            let SessionShape { eid, regions } = &self.sessions[session];
+            if let Some(problem) = statistics.problem(regions.len()) {
+                return Err(ModelError::CountStatistics { eid: eid.clone(), problem });
+            }
+            self.count_statistics[session] = Some(statistics);
+        }
+        Ok(())
+    }
+
+    /// What standardises the counts of a session; `None` where the network reads them as they are.
+    ///
+    /// # Errors
+    /// [`ModelError::CountStatistics`] where it reads them standardised and has not been told by what.
+    pub fn count_statistics(&self, session: usize) -> Result<Option<&CountStatistics>, ModelError> {
+        let statistics = self.count_statistics[session].as_ref();
+        if statistics.is_none() && self.config.input == InputKind::Standardised {
+            let eid = self.sessions[session].eid.clone();
+            return Err(ModelError::CountStatistics { eid, problem: "it has been given none" });
+        }
+        Ok(statistics)
     }
 
     /// What computes outside of batches, without dropout.

@@ -4,10 +4,11 @@ use super::{Model, TrainingBatch};
 use crate::ModelError;
 use crate::config::PromptRow;
 use crate::context::{Context, DropoutKey};
+use crate::count_statistics::write_inputs;
 use crate::network::{Pass, PassShape, Use};
 use neuroglot_engine::ops::PoissonLoss;
 use neuroglot_engine::{MemoryPlan, Slot};
-use neuroglot_masks::Prompt;
+use neuroglot_masks::{Holdout, Prompt};
 use std::sync::Arc;
 
 /// A pass with what the host adds to it: the loss.
@@ -25,7 +26,8 @@ pub(super) struct PlannedPass {
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     units: Vec<usize>,
-    is_target: Vec<bool>,
+    /// `[row, unit]`, as the network reads them.
+    inputs: Vec<f32>,
     rows: Vec<f32>,
 }
 
@@ -64,65 +66,66 @@ impl Model {
 
     /// Log-rates of one batch in evaluation mode (no dropout), written to `log_rates`, `[trial, bin, unit]`.
     ///
-    /// `inputs` are counts with hidden entries set to 0, `[trial, bin, unit]`.
+    /// The holdout says what is hidden of the counts `[trial, bin, unit]`: that of one trial is of all of them.
     ///
     /// # Errors
-    /// [`ModelError::Engine`] where the device has too little memory for the batch, [`ModelError::Prompt`].
+    /// [`ModelError::Engine`] where the device has too little memory for the batch, [`ModelError::Prompt`],
+    /// [`ModelError::CountStatistics`].
     ///
     /// # Panics
-    /// Where a slice has the wrong length.
+    /// Where a slice has the wrong length, or the holdout is of other trials.
     pub fn log_rates(
         &mut self,
         session: usize,
         prompt: Prompt,
-        trials: usize,
-        inputs: &[f32],
+        counts: &[f32],
+        holdout: &Holdout,
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
         self.buffers.units.clear();
         self.buffers.units.extend(0..self.sessions[session].units());
-        self.predict(session, prompt, trials, inputs, log_rates)
+        self.predict(session, prompt, counts, holdout, log_rates)
     }
 
     /// [`Model::log_rates`] of some units only, given in rising order, `[trial, bin, given unit]`.
     ///
     /// # Errors
-    /// [`ModelError::Engine`] where the device has too little memory for the batch, [`ModelError::Prompt`].
+    /// As [`Model::log_rates`].
     ///
     /// # Panics
-    /// Where a slice has the wrong length, the session has no such unit, or units do not rise.
+    /// As [`Model::log_rates`], and where the session has no such unit, or units do not rise.
     pub fn log_rates_of(
         &mut self,
         session: usize,
         prompt: Prompt,
         units: &[usize],
-        trials: usize,
-        inputs: &[f32],
+        counts: &[f32],
+        holdout: &Holdout,
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
         self.ask_for(session, units);
-        self.predict(session, prompt, trials, inputs, log_rates)
+        self.predict(session, prompt, counts, holdout, log_rates)
     }
 
     /// What the decoder reads, `[trial, bin, hidden]` (of a model of several tokens a bin: `[trial, token, hidden]`), in
     /// evaluation mode: the activations behind the last normalisation, of which log-rates are a linear map.
     ///
     /// # Errors
-    /// [`ModelError::Engine`] where the device has too little memory for the batch, [`ModelError::Prompt`].
+    /// As [`Model::log_rates`].
     ///
     /// # Panics
-    /// Where a slice has the wrong length.
+    /// As [`Model::log_rates`].
     pub fn activations(
         &mut self,
         session: usize,
         prompt: Prompt,
-        trials: usize,
-        inputs: &[f32],
+        counts: &[f32],
+        holdout: &Holdout,
         activations: &mut [f32],
     ) -> Result<(), ModelError> {
         // A pass has at least one output; one unit's costs next to nothing.
-        let mut first_unit = vec![0.0; trials * self.bins];
-        self.log_rates_of(session, prompt, &[0], trials, inputs, &mut first_unit)?;
+        let mut first_unit = vec![0.0; counts.len() / self.sessions[session].units()];
+        self.log_rates_of(session, prompt, &[0], counts, holdout, &mut first_unit)?;
         if let Some(index) = self.pass_in_use {
             self.device.read(self.passes[index].pass.slots().activations, activations);
         }
@@ -148,13 +151,14 @@ impl Model {
         &mut self,
         session: usize,
         prompt: Prompt,
-        trials: usize,
-        inputs: &[f32],
+        counts: &[f32],
+        holdout: &Holdout,
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
         let prompt = self.config.prompt_row(prompt)?;
+        let trials = counts.len() / (self.bins * self.sessions[session].units());
         let pass = self.pass_of_prediction(session, trials, Use::Prediction)?;
-        self.write_inputs(&pass, inputs);
+        self.write_inputs(&pass, counts, holdout)?;
         self.run_prediction(&pass, prompt, log_rates);
         Ok(())
     }
@@ -189,10 +193,36 @@ impl Model {
         self.network.unit_rows(session).outputs(self.buffers.units.len())
     }
 
-    /// Writes counts `[trial, bin, unit]` as the rows that the network reads.
-    fn write_inputs(&mut self, pass: &PlannedPass, counts: &[f32]) {
-        let unit_rows = self.network.unit_rows(pass.shape.session);
-        self.device.write(pass.pass.slots().inputs, unit_rows.inputs(counts, &mut self.buffers.rows));
+    /// Writes counts `[trial, bin, unit]` under a holdout as the rows that the network reads.
+    fn write_inputs(
+        &mut self,
+        pass: &PlannedPass,
+        counts: &[f32],
+        holdout: &Holdout,
+    ) -> Result<(), ModelError> {
+        let PassShape { session, trials, .. } = pass.shape;
+        let [bins, units] = [self.bins, self.sessions[session].units()];
+        assert_eq!([holdout.bins(), holdout.units()], [bins, units], "a holdout of other trials");
+        assert!([1, trials].contains(&holdout.trials()), "a holdout of one trial or of all");
+        assert_eq!(counts.len(), trials * bins * units, "counts of whole trials");
+        self.write_rows(session, counts, holdout.hidden(), pass.pass.slots().inputs)
+    }
+
+    /// Writes counts `[row, unit]` to the start of a slot as the rows that the network reads. `hidden` repeats until all
+    /// rows are told.
+    pub(super) fn write_rows(
+        &mut self,
+        session: usize,
+        counts: &[f32],
+        hidden: &[bool],
+        slot: Slot,
+    ) -> Result<(), ModelError> {
+        let mut inputs = std::mem::take(&mut self.buffers.inputs);
+        write_inputs(self.count_statistics(session)?, counts, hidden, &mut inputs);
+        let rows = self.network.unit_rows(session).inputs(&inputs, &mut self.buffers.rows);
+        self.device.write(slot.part(0, rows.len()), rows);
+        self.buffers.inputs = inputs;
+        Ok(())
     }
 
     fn write_wanted_units(&mut self, pass: &PlannedPass) {
@@ -206,30 +236,31 @@ impl Model {
     }
 
     /// Writes values `[trial, bin, unit]` in the shape of the log-rates.
-    fn write_outputs(&mut self, pass: &PlannedPass, values: &[f32], slot: Slot) {
+    fn write_outputs<T: Copy + Into<f32>>(&mut self, pass: &PlannedPass, values: &[T], slot: Slot) {
         let Buffers { units, rows, .. } = &mut self.buffers;
-        let unit_rows = self.network.unit_rows(pass.shape.session);
-        self.device.write(slot, unit_rows.like_log_rates(values, units, rows));
+        self.network.unit_rows(pass.shape.session).write_like_log_rates(values, units, rows);
+        self.device.write(slot, rows);
     }
 
     /// Runs a batch forward and backward. The loss is read by [`Model::loss`] or [`Model::take_losses`], gradients are
     /// ready for [`Model::update`].
     ///
     /// # Errors
-    /// [`ModelError::Engine`] where the device has too little memory for the batch, [`ModelError::Prompt`].
+    /// As [`Model::log_rates`].
     ///
     /// # Panics
-    /// Where a slice has the wrong length, or the model was built without `training`.
+    /// Where counts and holdout are not of the same trials, or the model was built without `training`.
     pub fn loss_and_gradients(&mut self, batch: &TrainingBatch<'_>) -> Result<(), ModelError> {
         assert!(self.parameters.is_training(), "the model was built for inference only");
-        self.find_target_units(batch);
-        let TrainingBatch { session, trials, .. } = *batch;
+        self.ask_for_target_units(batch);
+        let TrainingBatch { session, holdout, .. } = *batch;
+        let trials = holdout.trials();
         let prompt = self.config.prompt_row(batch.prompt)?;
         let shape = PassShape { session, trials, outputs: self.outputs(session), use_of: Use::Training };
         let planned = self.pass(shape)?;
-        self.write_inputs(&planned, batch.inputs);
+        self.write_inputs(&planned, batch.counts, holdout)?;
         self.write_outputs(&planned, batch.counts, planned.counts);
-        self.write_outputs(&planned, batch.target, planned.target);
+        self.write_outputs(&planned, holdout.scored(), planned.target);
         self.write_wanted_units(&planned);
         let dropout = batch.dropout.map(|(seed, step)| DropoutKey { seed, step });
         let (p, network) = (&self.parameters, &self.network);
@@ -252,23 +283,14 @@ impl Model {
         Ok(())
     }
 
-    /// Finds the units that the loss counts in any bin; all units where leaving some out would save little.
-    fn find_target_units(&mut self, batch: &TrainingBatch<'_>) {
-        let count = self.sessions[batch.session].units();
-        let Buffers { units, is_target, .. } = &mut self.buffers;
-        is_target.clear();
-        is_target.resize(count, false);
-        for row in batch.target.chunks_exact(count) {
-            for (is_target, target) in is_target.iter_mut().zip(row) {
-                *is_target |= *target != 0.0;
-            }
+    /// Asks for the units that the loss counts in any bin; all units where leaving some out would save little.
+    fn ask_for_target_units(&mut self, batch: &TrainingBatch<'_>) {
+        let all = self.sessions[batch.session].units();
+        let mut units = batch.holdout.units_scored();
+        if units.is_empty() || 4 * units.len() > 3 * all {
+            units = (0..all).collect();
         }
-        units.clear();
-        units.extend((0..count).filter(|unit| is_target[*unit]));
-        if units.is_empty() || 4 * units.len() > 3 * count {
-            units.clear();
-            units.extend(0..count);
-        }
+        self.buffers.units = units;
     }
 
     /// The loss of the last [`Model::loss_and_gradients`]: Σ over target entries of eˡ − y·l (nats).

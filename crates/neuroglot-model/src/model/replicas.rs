@@ -1,7 +1,7 @@
 //! Copies of a model that predict side by side.
 
 use super::{Model, ModelConfig};
-use crate::{ModelError, SessionShape};
+use crate::{CountStatistics, ModelError, SessionShape};
 use neuroglot_engine::{Device, Replicas};
 
 /// The parameters of a model on the host, from which copies are made.
@@ -9,6 +9,7 @@ pub struct ModelWeights {
     config: ModelConfig,
     bins: usize,
     sessions: Vec<SessionShape>,
+    count_statistics: Vec<Option<CountStatistics>>,
     values: Vec<Vec<f32>>,
 }
 
@@ -24,6 +25,7 @@ impl Model {
             config: self.config().clone(),
             bins: self.bins(),
             sessions: self.sessions.clone(),
+            count_statistics: self.count_statistics.clone(),
             values: (0..self.parameters().len()).map(|index| self.read_parameter(index)).collect(),
         }
     }
@@ -39,6 +41,7 @@ impl ModelWeights {
         for (index, values) in self.values.iter().enumerate() {
             model.write_parameter(index, values)?;
         }
+        model.count_statistics.clone_from(&self.count_statistics);
         Ok(model)
     }
 }

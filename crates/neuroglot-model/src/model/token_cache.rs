@@ -59,10 +59,11 @@ impl Model {
         self.network.token_cache().is_some()
     }
 
-    /// Tokens of bins by themselves: counts `[row, unit]` of the bins `bins` of any trials.
+    /// Tokens of bins by themselves: counts `[row, unit]` of the bins `bins` of any trials, and which of them are hidden,
+    /// `[row, unit]`, which repeats until all rows are told.
     ///
     /// # Errors
-    /// [`ModelError::Engine`] where the device has too little memory.
+    /// [`ModelError::Engine`] where the device has too little memory, [`ModelError::CountStatistics`].
     ///
     /// # Panics
     /// Where there is not one bin per row, or no such bin, or [`Model::caches_tokens`] is false.
@@ -70,15 +71,18 @@ impl Model {
         &mut self,
         session: usize,
         bins: &[usize],
-        inputs: &[f32],
+        counts: &[f32],
+        hidden: &[bool],
     ) -> Result<CachedTokens, ModelError> {
         let units = self.sessions[session].units();
-        assert_eq!(inputs.len(), bins.len() * units, "one bin for each row of counts");
+        assert_eq!(counts.len(), bins.len() * units, "one bin for each row of counts");
+        let whole = hidden.len().is_multiple_of(units) && counts.len().is_multiple_of(hidden.len());
+        assert!(whole, "rows of units that are hidden or not");
         assert!(bins.iter().all(|bin| *bin < self.bins()), "bins of a trial");
         let plan = self.plan_tokens(session, bins.len())?;
-        let counts = plan.spikes.inputs;
-        self.device.write(counts.part(0, inputs.len()), inputs);
-        self.device.fill(counts.part(inputs.len(), counts.len() - inputs.len()), 0.0);
+        let inputs = plan.spikes.inputs;
+        self.write_rows(session, counts, hidden, inputs)?;
+        self.device.fill(inputs.part(counts.len(), inputs.len() - counts.len()), 0.0);
         let mut places: Vec<f32> = bins.iter().map(|bin| *bin as f32).collect();
         places.resize(plan.rows, 0.0);
         self.device.write(plan.places, &places);

@@ -8,7 +8,11 @@ use crate::{Checkpoint, OutputBias, RunConfig, RunFolder, TrainError};
 use neuroglot_data::Session;
 use neuroglot_files::FromIo;
 use neuroglot_files::{OutputLock, RESULTS, recover_folder};
+use neuroglot_model::CountStatistics;
 use std::path::Path;
+
+/// Of a unit's counts, spikes/bin: that of one spike in a million bins.
+const LEAST_DEVIATION: f64 = 1e-3;
 
 /// The settings of a new run: those of the model are the ones of the model that it starts from.
 pub(super) fn settled(config: &RunConfig, sessions: &[Session]) -> Result<RunConfig, TrainError> {
@@ -71,6 +75,9 @@ impl Trainer<'_> {
             .zip(&self.training_trials)
             .map(|(session, trials)| mean_log_rates(session, trials))
             .collect();
+        for (index, (session, trials)) in self.sessions.iter().zip(&self.training_trials).enumerate() {
+            self.model.set_count_statistics(index, count_statistics(session, trials))?;
+        }
         if let Some(base) = Base::of(&self.config.init)? {
             let new = |index: usize| NewSession {
                 index,
@@ -126,15 +133,15 @@ impl Trainer<'_> {
             TrainError::Checkpoint { path, problem: format!("{error}; the file is damaged") }
         })?;
         let (weights_path, moments_path) = (last.join(Checkpoint::MODEL), last.join(MOMENTS));
-        let values = self.model.parameters().iter().map(|info| info.values() as u128).sum();
-        let weights = read_tensors(&weights_path, values)?;
+        let values: u128 = self.model.parameters().iter().map(|info| info.values() as u128).sum();
+        let weights = checkpoint.read_weights(&weights_path)?;
         // Two moments of each.
         let moments = read_tensors(&moments_path, 2 * values)?;
         let (weights, moments) =
             (Tensors::of(&weights_path, &weights)?, Tensors::of(&moments_path, &moments)?);
+        checkpoint.fill(&mut self.model, &weights)?;
         for index in 0..self.model.parameters().len() {
             let info = self.model.parameters()[index].clone();
-            self.model.write_parameter(index, &weights.read(&info)?)?;
             let [first, second] = moments.read_moments(&info)?;
             self.model.write_moments(index, [&first, &second])?;
         }
@@ -164,4 +171,51 @@ fn mean_log_rates(session: &Session, trials: &[usize]) -> Vec<f32> {
     }
     let entries = (trials.len() * session.bins()) as f64;
     spikes.into_iter().map(|spikes| (spikes / entries).ln() as f32).collect()
+}
+
+/// Mean and deviation of each unit's counts per bin over some trials, of half a spike at least.
+fn count_statistics(session: &Session, trials: &[usize]) -> CountStatistics {
+    let mut sums = vec![[0.0f64; 2]; session.units().len()];
+    for trial in trials {
+        for (_, unit, count) in session.entries(*trial) {
+            let count = f64::from(count);
+            let [spikes, squares] = &mut sums[unit];
+            *spikes += count;
+            *squares += count * count;
+        }
+    }
+    let entries = (trials.len() * session.bins()) as f64;
+    let deviation = |[spikes, squares]: &[f64; 2]| {
+        let mean = spikes / entries;
+        (squares / entries - mean * mean).max(0.0).sqrt().max(LEAST_DEVIATION) as f32
+    };
+    CountStatistics {
+        mean: sums.iter().map(|[spikes, _]| (spikes.max(0.5) / entries) as f32).collect(),
+        deviation: sums.iter().map(deviation).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use neuroglot_data::SimulatorConfig;
+
+    #[test]
+    fn a_silent_unit_has_half_a_spike_and_a_deviation_to_divide_by() {
+        let simulator =
+            SimulatorConfig { units: 12, trials: 20, bins: 4, seed: 5, ..SimulatorConfig::default() };
+        let session = &simulator.simulate().unwrap()[0];
+        let counts = session.dense(&[3]);
+        let spikes = |unit: usize| counts.iter().skip(unit).step_by(12).sum::<f32>();
+        let CountStatistics { mean, deviation } = count_statistics(session, &[3]);
+        let silent: Vec<usize> = (0..12).filter(|unit| spikes(*unit) == 0.0).collect();
+        assert!(!silent.is_empty() && silent.len() < 12);
+        for unit in 0..12 {
+            if silent.contains(&unit) {
+                assert_eq!((mean[unit], deviation[unit]), (0.5 / 4.0, 1e-3));
+            } else {
+                assert!(mean[unit] == spikes(unit) / 4.0 && deviation[unit] > 0.1);
+            }
+        }
+    }
 }

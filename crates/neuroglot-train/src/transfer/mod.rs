@@ -89,6 +89,12 @@ impl Base {
         };
         let places: Vec<Option<usize>> = sessions.iter().map(kept).collect();
         trained.hand_over_trunk(model, &places)?;
+        let statistics = self.checkpoint.count_statistics();
+        for (session, place) in places.iter().enumerate() {
+            if let Some(infos) = place.and_then(|place| statistics.get(place)) {
+                trained.tensors.read_count_statistics(infos, model, session)?;
+            }
+        }
         let start = config.init.stitcher;
         if start != StitcherStart::Random && places.contains(&None) {
             let known = KnownUnits::of(&trained)?;
@@ -136,7 +142,7 @@ impl Trained<'_> {
             let values = match info.role {
                 Role::Trunk | Role::BinRows => self.tensors.read(&info)?,
                 Role::Stitcher { session, .. } if places[session].is_some() => self.tensors.read(&info)?,
-                Role::Stitcher { .. } => continue,
+                Role::Stitcher { .. } | Role::CountStatistics { .. } => continue,
                 Role::SessionRows => {
                     let known = self.session_rows()?;
                     let mut rows = model.read_parameter(index);

@@ -75,10 +75,8 @@ fn masked_rows(
                 let ratio = config.mask.ratio_of(entry);
                 let holdout = scheme.draw(trials.len(), bins, new.regions, ratio, &mut rng);
                 let counts = new.session.dense(trials);
-                let mut inputs = vec![0.0; counts.len()];
-                holdout.apply(&counts, &mut inputs);
                 let mut activations = vec![0.0; trials.len() * bins * model.config().hidden];
-                model.activations(new.index, entry.prompt, trials.len(), &inputs, &mut activations)?;
+                model.activations(new.index, entry.prompt, &counts, &holdout, &mut activations)?;
                 rows.activations.extend(activations);
                 rows.counts.extend(counts);
                 rows.target.extend(holdout.scored());

@@ -40,10 +40,14 @@ pub enum Scale {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Design {
     filters: Vec<TimeFilter>,
+    units: usize,
+    intercept: Intercept,
+    /// The average count over training trials, `[bin, unit]`.
+    pub(crate) expected: Vec<f64>,
     /// Subtracted, `[bin, column]`.
     centre: Vec<f64>,
     /// Multiplied by, `[column]`; 0 for a covariate that does not vary.
-    scale: Vec<f64>,
+    pub(crate) scale: Vec<f64>,
     /// The first bin that training rows are made of.
     first_bin: usize,
 }
@@ -59,7 +63,7 @@ impl Design {
         first_bin: usize,
     ) -> (Self, Covariates) {
         let columns = filters.len() * train.units;
-        let mut design = Self::of_expected(&train.psth(), train.units, filters, intercept, first_bin);
+        let mut design = Self::of_expected(train.psth(), train.units, filters, intercept, first_bin);
         let mut found = design.filtered(train, first_bin);
         let bins = train.bins - first_bin;
         let centre_of = |row: usize| &design.centre[(first_bin + row % bins) * columns..][..columns];
@@ -83,21 +87,22 @@ impl Design {
 
     /// Departures, not scaled yet, from what is expected of each unit, `[bin, unit]`: of an average trial they are 0 in each bin
     /// (PSTH), or in the mean over the bins from `first_bin` on.
-    fn of_expected(
-        expected: &[f64],
+    pub(crate) fn of_expected(
+        expected: Vec<f64>,
         units: usize,
         filters: Vec<TimeFilter>,
         intercept: Intercept,
         first_bin: usize,
     ) -> Self {
         let (bins, columns) = (expected.len() / units, filters.len() * units);
-        let mut design = Self { filters, centre: Vec::new(), scale: vec![1.0; columns], first_bin };
+        let scale = vec![1.0; columns];
+        let mut design = Self { filters, units, intercept, expected, centre: Vec::new(), scale, first_bin };
         // Filters are linear, so the average of filtered trials is the filtered average.
-        let expected = Counts { trials: 1, bins, units, values: expected.to_vec() };
-        design.centre = design.filtered(&expected, 0).values;
+        let average = Counts { trials: 1, bins, units, values: design.expected.clone() };
+        design.centre = design.filtered(&average, 0).values;
         if intercept == Intercept::Mean {
             let mut mean = vec![0.0; columns];
-            for row in design.centre[first_bin * columns..].chunks(columns) {
+            for row in design.centre[first_bin * columns..].chunks(columns.max(1)) {
                 mean.iter_mut().zip(row).for_each(|(mean, value)| *mean += value / (bins - first_bin) as f64);
             }
             design.centre = mean.repeat(bins);
@@ -110,9 +115,21 @@ impl Design {
         self.filters.len()
     }
 
+    /// The intercept of the regressions that it is made for.
+    pub(crate) fn intercept(&self) -> Intercept {
+        self.intercept
+    }
+
     /// The first bin that training rows are made of.
-    pub fn first_bin(&self) -> usize {
+    pub(crate) fn first_bin(&self) -> usize {
         self.first_bin
+    }
+
+    /// The same of other numbers that were found on training trials.
+    pub(crate) fn with(&self, expected: Vec<f64>, scale: Vec<f64>) -> Self {
+        let filters = self.filters.clone();
+        let design = Self::of_expected(expected, self.units, filters, self.intercept, self.first_bin);
+        Self { scale, ..design }
     }
 
     /// Covariates of trials, of their bins from `first_bin` on.
@@ -148,8 +165,8 @@ impl Design {
     /// Makes covariates of filtered counts, of bins from `first_bin` on.
     fn standardise(&self, filtered: &mut Covariates, first_bin: usize) {
         let columns = filtered.columns;
-        let bins = self.centre.len() / columns - first_bin;
-        filtered.values.par_chunks_mut(columns).enumerate().for_each(|(row, values)| {
+        let bins = self.expected.len() / self.units - first_bin;
+        filtered.values.par_chunks_mut(columns.max(1)).enumerate().for_each(|(row, values)| {
             let centre = &self.centre[(first_bin + row % bins) * columns..][..columns];
             for ((value, centre), scale) in values.iter_mut().zip(centre).zip(&self.scale) {
                 *value = (*value - centre) * scale;

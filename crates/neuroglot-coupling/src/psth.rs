@@ -1,7 +1,7 @@
 //! The PSTH of a unit: its average response over the training trials of a condition.
 //!
 //! `rate(c, t) = (n · (g_σ ∗ p_c)(t) + κ · m) / (n + κ)`, where `p_c` is the average over the `n` training trials of
-//! condition c, `g_σ` a Gaussian, and m the unit's mean rate. σ and κ are chosen on validation trials. A condition
+//! condition c, `g_σ` a Gaussian, and m the unit's mean rate. σ and κ are chosen on validation trials, if there are any. A condition
 //! without a training trial (n = 0) gets the unit's mean.
 
 use crate::best::{Best, bits, mean_bits, seconds};
@@ -12,6 +12,9 @@ const WIDTHS: [f64; 6] = [0.0, 0.02, 0.04, 0.08, 0.16, 0.32];
 
 /// Weights κ of the mean to choose from, trials.
 const TRIALS_OF_MEAN: [f64; 4] = [0.3, 1.0, 4.0, 16.0];
+
+/// σ and κ where there is no validation trial: those that are chosen most often.
+const USUAL: (f64, f64) = (0.08, 4.0);
 
 /// The rate of each unit in each bin of each condition.
 pub struct Psth {
@@ -37,11 +40,15 @@ impl Psth {
         let (sums, trials) = sums(train, train_conditions, conditions);
         let units: Vec<usize> = (0..train.units).collect();
         let counts = validation.part(first_bin, &units);
+        let (widths, weights): (&[f64], &[f64]) = match validation.trials {
+            0 => (&[USUAL.0], &[USUAL.1]),
+            _ => (&WIDTHS, &TRIALS_OF_MEAN),
+        };
         let mut best = Best::none();
-        for width in WIDTHS {
+        for width in widths {
             let filter = TimeFilter::gaussian(train.bins, width / bin_seconds);
             let smooth: Vec<f64> = sums.chunks(stride).flat_map(|sum| filter.apply(sum)).collect();
-            for weight in TRIALS_OF_MEAN {
+            for weight in weights {
                 let of_condition = |(sum, trials): (&[f64], &f64)| -> Vec<f64> {
                     let mean = mean.iter().cycle();
                     sum.iter()
@@ -53,7 +60,7 @@ impl Psth {
                 let psth = Self {
                     rates,
                     stride,
-                    settings: format!("smoothing {}, mean worth {weight} trials", seconds(width)),
+                    settings: format!("smoothing {}, mean worth {weight} trials", seconds(*width)),
                 };
                 let predicted = psth.predict(validation_conditions, first_bin * units.len());
                 let score = mean_bits(&bits(&predicted, &counts, units.len()));

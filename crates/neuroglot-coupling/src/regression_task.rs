@@ -45,6 +45,8 @@ pub struct RegressionTask<'a> {
 pub struct Filters {
     /// In words, such as `smoothing 0.02 s and 0.12 s`.
     pub name: String,
+    /// Standard deviations or time constants, s.
+    pub times: Vec<f64>,
     /// The filters.
     pub filters: Vec<TimeFilter>,
 }
@@ -74,7 +76,8 @@ impl Filters {
             PredictedFrom::OtherUnits => "smoothing",
         };
         let words: Vec<String> = times.iter().map(|time| seconds(*time)).collect();
-        Self { name: format!("{what} {}", words.join(" and ")), filters: times.iter().map(filter).collect() }
+        let name = format!("{what} {}", words.join(" and "));
+        Self { name, times: times.to_vec(), filters: times.iter().map(filter).collect() }
     }
 }
 
@@ -91,21 +94,36 @@ impl<'a> RegressionTask<'a> {
         let first_scored = task.scored(regions, bins).bins.start;
         let is_forward = task.predicted_from() == PredictedFrom::ThePast;
         let sees_something = |bin: &usize| !is_forward || seen_before(bins, bins - first_scored, *bin) > 0;
-        let blocks = Block::of_task(task, regions, bins);
-        Self {
+        let new = Self {
             eid: session.eid(),
             task,
             train,
             validation,
-            scored: blocks.iter().map(|block| validation.part(first_scored, &block.targets)).collect(),
-            blocks,
+            scored: Vec::new(),
+            blocks: Vec::new(),
             first_scored,
             first_fitted: (0..bins).find(sees_something).unwrap_or(bins),
             bin_seconds: session.bin_seconds(),
             mean: train.mean().repeat(bins),
             psth: Psth::of_all_trials(train, validation, session.bin_seconds()).of(0).to_vec(),
             largest: train.largest(),
-        }
+        };
+        new.with_blocks(Block::of_task(task, regions, bins))
+    }
+
+    fn with_blocks(mut self, blocks: Vec<Block>) -> Self {
+        let scored_of = |block: &Block| self.validation.part(self.first_scored, &block.targets);
+        self.scored = blocks.iter().map(scored_of).collect();
+        self.blocks = blocks;
+        self
+    }
+
+    /// With no more inputs of each target than so many, the most active of those that it sees; 0 leaves all.
+    pub fn with_most_inputs(mut self, most: usize) -> Self {
+        let activity: Vec<f64> = self.train.mean();
+        let blocks = std::mem::take(&mut self.blocks).into_iter();
+        let blocks = blocks.flat_map(|block| block.with_most_inputs(most, &activity)).collect();
+        self.with_blocks(blocks)
     }
 
     /// Whether nothing at all is seen of any bin, so that there is nothing to regress on.

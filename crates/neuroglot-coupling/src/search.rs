@@ -49,13 +49,51 @@ impl TaskCoupling {
             Ok(())
         })
     }
+
+    /// The coupling with these filters, this start and this penalty.
+    ///
+    /// # Errors
+    /// [`CouplingError::Fit`].
+    pub(crate) fn with_penalty(
+        task: &RegressionTask<'_>,
+        filters: &Filters,
+        intercept: Intercept,
+        penalty: f64,
+    ) -> Result<Self, CouplingError> {
+        let mut path = Path::new(task, filters, intercept)?;
+        path.fit(penalty);
+        Ok(path.coupling(penalty))
+    }
+
+    /// The coupling of a task that sees nothing.
+    pub(crate) fn of_intercept(task: &RegressionTask<'_>, intercept: Intercept) -> Self {
+        let of_block = |Block { targets, .. }: &Block| FittedBlock {
+            inputs: Vec::new(),
+            log_base: log_base(task, intercept, targets),
+            targets: targets.clone(),
+            weights: PoissonWeights::zero(0, targets.len()),
+        };
+        Self {
+            task: task.task,
+            filters: Filters { name: "no covariate".to_owned(), times: Vec::new(), filters: Vec::new() },
+            penalty: 0.0,
+            first_scored: task.first_scored,
+            design: Design::of_expected(task.train.psth(), task.train.units, Vec::new(), intercept, 0),
+            blocks: task.blocks.iter().map(of_block).collect(),
+            largest: task.largest.clone(),
+        }
+    }
+}
+
+/// `ln b`, `[bin, target]`.
+fn log_base(task: &RegressionTask<'_>, intercept: Intercept, targets: &[usize]) -> Vec<f64> {
+    task.base(intercept, 0, targets).into_iter().map(f64::ln).collect()
 }
 
 /// Fits with one design, each from where the last one ended.
 struct Path<'a> {
     task: &'a RegressionTask<'a>,
     filters: &'a Filters,
-    intercept: Intercept,
     design: Design,
     /// Covariates of the training rows.
     train: Covariates,
@@ -83,7 +121,6 @@ impl<'a> Path<'a> {
             let per_unit = design.per_unit();
             let covariates = train.groups(&block.inputs, per_unit);
             let cannot_fit = |source| CouplingError::Fit { eid: task.eid.to_owned(), source };
-            let log_base = task.base(intercept, 0, &block.targets).into_iter().map(f64::ln).collect();
             Ok(BlockPath {
                 gram: Gram::of(&covariates).map_err(cannot_fit)?,
                 hidden: block.hidden_from_targets(per_unit),
@@ -91,13 +128,13 @@ impl<'a> Path<'a> {
                 fitted: FittedBlock {
                     inputs: block.inputs.clone(),
                     targets: block.targets.clone(),
-                    log_base,
+                    log_base: log_base(task, intercept, &block.targets),
                     weights: PoissonWeights::zero(covariates.columns, block.targets.len()),
                 },
             })
         };
         let blocks = task.blocks.iter().map(new).collect::<Result<_, _>>()?;
-        Ok(Self { task, filters, intercept, design, train, blocks })
+        Ok(Self { task, filters, design, train, blocks })
     }
 
     fn fit(&mut self, penalty: f64) {
@@ -128,7 +165,6 @@ impl<'a> Path<'a> {
         TaskCoupling {
             task: task.task,
             filters: self.filters.clone(),
-            intercept: self.intercept,
             penalty,
             first_scored: task.first_scored,
             design: self.design.clone(),

@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::text::listed;
 use crate::{DataError, Session, Split};
 
 /// Which units and trials of a session are kept. The default keeps all.
@@ -168,8 +169,8 @@ impl Filter {
             }
             let small = |region: &str| sizes[region] < self.min_units_per_region;
             let names: Vec<&str> = sizes.keys().copied().filter(|region| small(region)).collect();
-            let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
-            let reason = format!("regions with fewer than {} units: {names}", self.min_units_per_region);
+            let least = self.min_units_per_region;
+            let reason = format!("regions with fewer than {least} units: {}", listed(&names, "none"));
             let largest = sizes.values().max().copied().unwrap_or(0);
             let cure = format!("the largest region has {largest} units; lower min_units_per_region");
             step("min_units_per_region", &mut units, &|unit| !small(&all[unit].region), reason, cure)?;

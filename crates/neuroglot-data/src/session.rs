@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use crate::origin::Origin;
-use crate::text::{is_unprintable, printable};
+use crate::text::{is_unprintable, listed, printable};
 use crate::{DataError, SpikeCounts, Split, TrueRates};
 
 /// One recorded (or simulated) unit: the spikes that spike sorting assigned to one source.
@@ -433,11 +433,10 @@ impl Session {
             .filter(|(_, behaviour)| matches!(behaviour, Behaviour::PerBin(_)) == (per == "bin"))
             .map(|(name, _)| name.as_str())
             .collect();
-        let usable = if usable.is_empty() { "none".to_owned() } else { usable.join(", ") };
         DataError::Invalid {
             eid: self.eid.clone(),
             field: format!("behaviour {name}"),
-            problem: format!("is not recorded per {per}; per {per} there are: {usable}"),
+            problem: format!("is not recorded per {per}; per {per} there are: {}", listed(&usable, "none")),
         }
     }
 

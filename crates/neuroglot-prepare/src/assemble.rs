@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use neuroglot_data::text::listed;
 use neuroglot_data::{Behaviour, Session, SessionParts, SharedTime, SpikeCounts, TrialWindows, Unit};
 use neuroglot_regions::{Annotation, is_region};
 use serde::{Deserialize, Serialize};
@@ -96,7 +97,7 @@ pub fn assemble(
     annotation: Option<&Annotation>,
     place: &Path,
 ) -> Result<Prepared, PrepareError> {
-    let option = |problem: String| PrepareError::Option { place: place.to_owned(), problem };
+    let option = |problem: String| PrepareError::option(place, problem);
     match content.into() {
         Content::Recording(recording) => {
             let mut activity = Continuous::new(*recording, options).map_err(option)?;
@@ -116,7 +117,7 @@ fn cut(
     annotation: Option<&Annotation>,
     place: &Path,
 ) -> Result<Prepared, PrepareError> {
-    let option = |problem: String| PrepareError::Option { place: place.to_owned(), problem };
+    let option = |problem: String| PrepareError::option(place, problem);
     let Known { units, trials: table, notes, .. } = activity.known();
     let mut notes = notes.to_vec();
     let mut reasons: Reasons = vec![None; table.rows()];
@@ -358,6 +359,6 @@ fn nothing_left(place: &Path, what: &'static str, selection: &Selection) -> Prep
         place: place.to_owned(),
         what,
         found: selection.found,
-        reasons: if reasons.is_empty() { "there are none".to_owned() } else { reasons.join(", ") },
+        reasons: listed(&reasons, "there are none"),
     }
 }

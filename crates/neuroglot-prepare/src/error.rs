@@ -128,12 +128,33 @@ fn identifiers(eid: &str, other: &str) -> String {
 }
 
 impl PrepareError {
+    pub(crate) fn field(
+        file: &Path,
+        field: impl Into<String>,
+        problem: impl Into<String>,
+        cure: &'static str,
+    ) -> PrepareError {
+        PrepareError::Field { file: file.to_owned(), field: field.into(), problem: problem.into(), cure }
+    }
+
+    pub(crate) fn missing(place: &Path, what: impl Into<String>, cure: impl Into<String>) -> PrepareError {
+        PrepareError::Missing { place: place.to_owned(), what: what.into(), cure: cure.into() }
+    }
+
+    pub(crate) fn corrupt(file: &Path, problem: impl Into<String>) -> PrepareError {
+        PrepareError::Corrupt { file: file.to_owned(), problem: problem.into() }
+    }
+
+    pub(crate) fn option(place: &Path, problem: impl Into<String>) -> PrepareError {
+        PrepareError::Option { place: place.to_owned(), problem: problem.into() }
+    }
+
     /// For `map_err` on reads of a file that may be damaged: what the system refuses is nothing that the file is to blame for.
     pub(crate) fn damaged(path: &Path) -> impl Fn(std::io::Error) -> PrepareError {
         let file = path.to_owned();
         move |error| match system_error(&error) {
             Some(source) => PrepareError::io("read", &file)(source),
-            None => PrepareError::Corrupt { file: file.clone(), problem: error.to_string() },
+            None => PrepareError::corrupt(&file, error.to_string()),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::assemble::kept_of;
 use crate::{Intervals, RecordedUnit, Recording, SpikeStream};
 
 /// A silence of all units before the first spike or after the last of this many mean intervals between spikes is taken for
@@ -80,7 +81,7 @@ pub(crate) fn leave_out_unobserved(
     }
 
     notes.extend(contradiction(recording));
-    let left: Vec<usize> = (0..trials.len()).filter(|&trial| trials[trial].is_none()).collect();
+    let left = kept_of(trials);
     let probes = probes_that_end(recording, whole, windows.bin_seconds);
     for (probe, stretch) in &probes {
         let missing = left.iter().filter(|&&trial| {
@@ -100,7 +101,7 @@ pub(crate) fn leave_out_unobserved(
         }
     }
     let mut groups: BTreeMap<Vec<[u64; 2]>, Group<'_>> = BTreeMap::new();
-    for unit in (0..units.len()).filter(|&unit| units[unit].is_none()) {
+    for unit in kept_of(units) {
         let own = recording.observed.units.get(unit).and_then(Option::as_ref);
         let stretches = own.or_else(|| probes.get(recording.units[unit].probe.as_str()));
         let key = stretches.map_or(&[][..], Intervals::stretches).iter();
@@ -137,18 +138,7 @@ fn contradiction(recording: &Recording) -> Option<String> {
         outside += usize::from(!is_inside);
         spikes += 1;
     };
-    for stream in &recording.spikes {
-        match stream {
-            SpikeStream::Interleaved { times, units } => {
-                times.iter().zip(units).for_each(|(&time, &unit)| look(time, unit as usize));
-            }
-            SpikeStream::PerUnit { first_unit, times, ends } => {
-                for (unit, own) in of_each_unit(ends) {
-                    times[own].iter().for_each(|&time| look(time, *first_unit as usize + unit));
-                }
-            }
-        }
-    }
+    recording.spikes.iter().for_each(|stream| stream.each_spike(&mut look));
     let percent = 100.0 * outside as f64 / spikes.max(1) as f64;
     (percent > FEW).then(|| {
         format!(
@@ -177,10 +167,7 @@ pub(crate) fn leave_out_unobserved_counts(
     if lost > 0 {
         notes.push(format!("{lost} of {} trials left out: no unit was observed in them", trials.len()));
     }
-    let kept = |reasons: &[Option<String>]| -> Vec<usize> {
-        (0..reasons.len()).filter(|&place| reasons[place].is_none()).collect()
-    };
-    let (left, candidates, count) = (kept(trials), kept(units), units.len());
+    let (left, candidates, count) = (kept_of(trials), kept_of(units), units.len());
     let groups: Vec<&[usize]> = candidates.chunks(1).collect();
     let is_observed = |group: usize, trial: usize| observed[trial * count + candidates[group]];
     notes.extend(choose(&groups, &left, is_observed, least, trials, units));
@@ -266,14 +253,7 @@ impl Span {
 
     fn of(streams: &[SpikeStream]) -> Span {
         let mut span = Span::NONE;
-        for stream in streams {
-            match stream {
-                SpikeStream::Interleaved { times, .. } => span.widen(times),
-                SpikeStream::PerUnit { times, ends, .. } => {
-                    of_each_unit(ends).for_each(|(_, own)| span.widen(&times[own]));
-                }
-            }
-        }
+        streams.iter().for_each(|stream| stream.each_run(|times, _| span.widen(times)));
         span
     }
 
@@ -306,12 +286,6 @@ impl Span {
     }
 }
 
-/// Units of spikes that lie unit by unit, counted from 0, and where theirs are.
-fn of_each_unit(ends: &[usize]) -> impl Iterator<Item = (usize, std::ops::Range<usize>)> + '_ {
-    let starts = std::iter::once(0).chain(ends.iter().copied());
-    starts.zip(ends).map(|(start, &end)| start..end).enumerate()
-}
-
 /// Probes, of several, whose spikes begin later or end earlier than those of all, with when they have them. A silence of
 /// all units of a probe is no chance where it is longer than every other one of theirs.
 fn probes_that_end(recording: &Recording, whole: Span, bin_seconds: f64) -> BTreeMap<&str, Intervals> {
@@ -326,19 +300,7 @@ fn probes_that_end(recording: &Recording, whole: Span, bin_seconds: f64) -> BTre
     let of_unit: Vec<usize> = recording.units.iter().map(|unit| places[unit.probe.as_str()]).collect();
     let mut activities: Vec<Activity> = vec![Activity::new(whole, bin_seconds); places.len()];
     for stream in &recording.spikes {
-        match stream {
-            SpikeStream::Interleaved { times, units } => {
-                for (&time, &unit) in times.iter().zip(units) {
-                    activities[of_unit[unit as usize]].add(time);
-                }
-            }
-            SpikeStream::PerUnit { first_unit, times, ends } => {
-                for (unit, own) in of_each_unit(ends) {
-                    let activity = &mut activities[of_unit[*first_unit as usize + unit]];
-                    times[own].iter().for_each(|&time| activity.add(time));
-                }
-            }
-        }
+        stream.each_spike(|time, unit| activities[of_unit[unit]].add(time));
     }
     let ends = places.into_iter().filter_map(|(probe, place)| {
         let activity = &activities[place];

@@ -167,10 +167,8 @@ pub(crate) fn session_folder(out: &Path, eid: &str, place: &Path) -> Result<Path
     let is_safe = |c: char| !c.is_control() && !matches!(c, '/' | '\\' | ':');
     let name: String = eid.chars().map(|c| if is_safe(c) { c } else { '_' }).collect();
     if name.trim().is_empty() || name.len() > 200 || name.starts_with('.') {
-        Err(PrepareError::Option {
-            place: place.to_owned(),
-            problem: format!("session identifier {eid:?} cannot name a folder: give another with --eid"),
-        })
+        let problem = format!("session identifier {eid:?} cannot name a folder: give another with --eid");
+        Err(PrepareError::option(place, problem))
     } else {
         Ok(out.join(format!("{name}_aligned")))
     }
@@ -181,13 +179,12 @@ fn check_same_session(folder: &Path, eid: &str, place: &Path) -> Result<(), Prep
     let there = Provenance::read(folder).ok().flatten().map(|provenance| provenance.eid);
     match there.filter(|there| there != eid) {
         None => Ok(()),
-        Some(there) => Err(PrepareError::Option {
-            place: place.to_owned(),
-            problem: format!(
-                "session {eid:?} would replace session {there:?} in {}: give it another identifier with --eid",
-                folder.display()
-            ),
-        }),
+        Some(there) => {
+            let folder = folder.display();
+            let cure = "give it another identifier with --eid";
+            let problem = format!("session {eid:?} would replace session {there:?} in {folder}: {cure}");
+            Err(PrepareError::option(place, problem))
+        }
     }
 }
 

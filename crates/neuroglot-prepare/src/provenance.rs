@@ -159,7 +159,7 @@ impl Provenance {
         handle.take(MAX_BYTES).read_to_end(&mut text).map_err(PrepareError::io("read", &path))?;
         serde_json::from_slice(&text)
             .map(Some)
-            .map_err(|error| PrepareError::Corrupt { file: path, problem: error.to_string() })
+            .map_err(|error| PrepareError::corrupt(&path, error.to_string()))
     }
 
     /// The file's content.

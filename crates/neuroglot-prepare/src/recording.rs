@@ -1,6 +1,7 @@
 //! A recording as a source holds it: continuous in time, not yet cut into trials.
 
 use crate::{Condition, Intervals, PrepareError, Species, TimeUnit, TrialRule};
+use neuroglot_data::text::listed;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -140,6 +141,29 @@ pub enum TrialColumn {
     Text(Vec<String>),
 }
 
+impl SpikeStream {
+    /// Calls `each` with the spikes of each unit, or with those of all where they lie together: times in order, and the
+    /// unit of each.
+    pub(crate) fn each_run(&self, mut each: impl FnMut(&[f64], &dyn Fn(usize) -> usize)) {
+        match self {
+            SpikeStream::Interleaved { times, units } => each(times, &|spike| units[spike] as usize),
+            SpikeStream::PerUnit { first_unit, times, ends } => {
+                let starts = std::iter::once(0).chain(ends.iter().copied());
+                for (unit, (start, &end)) in starts.zip(ends).enumerate() {
+                    each(&times[start..end], &|_| *first_unit as usize + unit);
+                }
+            }
+        }
+    }
+
+    /// Calls `each` with the time and the unit of each spike.
+    pub(crate) fn each_spike(&self, mut each: impl FnMut(f64, usize)) {
+        self.each_run(|times, unit_of| {
+            times.iter().enumerate().for_each(|(spike, &time)| each(time, unit_of(spike)));
+        });
+    }
+}
+
 impl TrialColumn {
     /// Number of trials.
     pub fn len(&self) -> usize {
@@ -178,8 +202,7 @@ impl TrialTable {
 
     /// Why a column is not there: it could not be read, and for what reason, or there is none of that name, and what there is.
     pub fn lack_of(&self, name: &str) -> String {
-        let names: Vec<&str> = self.names().collect();
-        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let names = listed(&self.names().collect::<Vec<_>>(), "none");
         match self.left_out.get(name) {
             Some(why) => {
                 format!("column {name} of the trials could not be read (those that could: {names}): {why}")
@@ -213,12 +236,9 @@ impl TrialTable {
     ) -> Result<(), PrepareError> {
         let name = name.into();
         if column.len() != self.rows {
-            return Err(PrepareError::Field {
-                file: file.to_owned(),
-                field: name,
-                problem: format!("has {} values for {} trials", column.len(), self.rows),
-                cure: "copy the file again, or leave the column out",
-            });
+            let problem = format!("has {} values for {} trials", column.len(), self.rows);
+            let cure = "copy the file again, or leave the column out";
+            return Err(PrepareError::field(file, name, problem, cure));
         }
         self.columns.insert(name, column);
         Ok(())

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use neuroglot_data::text::listed;
 use neuroglot_data::{
     Behaviour, Session, SharedTime, Split, SplitKind, SplitPlan, TrialWindows, copied_trials,
 };
@@ -38,7 +39,7 @@ impl PrepareOptions {
                 return Err(format!(
                     "a stratified split is by {name}, which the trials have not; name another one with --split-by, there \
                      are: {}",
-                    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
+                    listed(&names, "none")
                 ));
             }
         };
@@ -80,13 +81,11 @@ pub(crate) fn check_shared(
             first.of
         );
         if !options.identical_trials {
-            return Err(PrepareError::Option {
-                place: place.to_owned(),
-                problem: format!(
-                    "{said}: what is tested would be trained on; align to a column of different times (--align), leave \
-                     them out (--rule), or keep them with --allow-identical-trials"
-                ),
-            });
+            let problem = format!(
+                "{said}: what is tested would be trained on; align to a column of different times (--align), leave \
+                 them out (--rule), or keep them with --allow-identical-trials"
+            );
+            return Err(PrepareError::option(place, problem));
         }
         notes.push(said);
     }

@@ -87,10 +87,7 @@ impl From<Session> for Content {
 /// [`PrepareError::Option`] if it is no source of any kind, [`PrepareError::Missing`] if it lacks what its kind has.
 pub fn open_source(path: &Path, options: &SourceOptions) -> Result<Box<dyn Source>, PrepareError> {
     if !path.exists() {
-        return Err(PrepareError::Option {
-            place: path.to_owned(),
-            problem: "there is no such file or folder, check the path".to_owned(),
-        });
+        return Err(PrepareError::option(path, "there is no such file or folder, check the path"));
     }
     let eid = options.eid.as_deref();
     if path.is_dir() {
@@ -108,12 +105,11 @@ pub fn open_source(path: &Path, options: &SourceOptions) -> Result<Box<dyn Sourc
         "nwb" => Ok(Box::new(NwbSource::open(path, &options.nwb)?)),
         "h5" | "hdf5" => Ok(Box::new(TemporaldataSource::open(path, &options.temporaldata)?)),
         "toml" => Ok(Box::new(ArraysSource::open(path)?.named(eid))),
-        _ => Err(PrepareError::Option {
-            place: path.to_owned(),
-            problem: "no kind of recording has such a name: sources are IBL session folders, aligned sessions, .nwb files, .h5 \
-                      files of temporaldata, and .toml files that describe arrays"
-                .to_owned(),
-        }),
+        _ => Err(PrepareError::option(
+            path,
+            "no kind of recording has such a name: sources are IBL session folders, aligned sessions, .nwb files, .h5 \
+             files of temporaldata, and .toml files that describe arrays",
+        )),
     }
 }
 

@@ -129,28 +129,13 @@ impl Fired {
     fn of(streams: &[SpikeStream], units: usize) -> Option<Fired> {
         let mut fired = Fired { first: f64::INFINITY, last: f64::NEG_INFINITY, spikes: 0, units: 0 };
         let mut has_fired = vec![false; units];
-        let mut widen = |times: &[f64]| {
-            if let (Some(&first), Some(&last)) = (times.first(), times.last()) {
-                fired.first = fired.first.min(first);
-                fired.last = fired.last.max(last);
-                fired.spikes += times.len();
-            }
-        };
         for stream in streams {
-            match stream {
-                SpikeStream::Interleaved { times, units } => {
-                    widen(times);
-                    units.iter().for_each(|&unit| has_fired[unit as usize] = true);
-                }
-                SpikeStream::PerUnit { first_unit, times, ends } => {
-                    let mut begin = 0;
-                    for (unit, &end) in ends.iter().enumerate() {
-                        widen(&times[begin..end]);
-                        has_fired[*first_unit as usize + unit] |= end > begin;
-                        begin = end;
-                    }
-                }
-            }
+            stream.each_spike(|time, unit| {
+                fired.first = fired.first.min(time);
+                fired.last = fired.last.max(time);
+                fired.spikes += 1;
+                has_fired[unit] = true;
+            });
         }
         fired.units = has_fired.into_iter().filter(|fired| *fired).count();
         (fired.spikes > 0).then_some(fired)

@@ -111,10 +111,10 @@ impl Collection {
     /// # Errors
     /// [`PrepareError::Missing`].
     pub(super) fn required(&self, dataset: Dataset) -> Result<&Path, PrepareError> {
-        self.get(dataset).ok_or_else(|| PrepareError::Missing {
-            place: self.folder.clone(),
-            what: format!("{}.{}.{}", dataset.object, dataset.attributes[0], dataset.extensions[0]),
-            cure: "download the data set with ONE, or give the folder that holds it".to_owned(),
+        self.get(dataset).ok_or_else(|| {
+            let what = format!("{}.{}.{}", dataset.object, dataset.attributes[0], dataset.extensions[0]);
+            let cure = "download the data set with ONE, or give the folder that holds it";
+            PrepareError::missing(&self.folder, what, cure)
         })
     }
 

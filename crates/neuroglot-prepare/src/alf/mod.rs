@@ -15,10 +15,11 @@ use std::path::{Path, PathBuf};
 
 use arrow_array::cast::AsArray;
 use arrow_schema::DataType;
+use neuroglot_data::text::listed;
 use rayon::prelude::*;
 
 use crate::files::npy::read_npy;
-use crate::{Asked, Content, Observed, PrepareError, Recording, Source, Species, Trace};
+use crate::{Asked, Content, PrepareError, Recording, Source, Species, Trace};
 use datasets::{Collection, Dataset, entries};
 use spikes::Probe;
 
@@ -64,11 +65,6 @@ impl AlfSource {
         let folder = if inner.is_dir() { inner } else { folder.to_owned() };
         let revision = options.revision.as_deref();
         let mut notes = Vec::new();
-        let missing = |place: &Path, what: String, cure: String| PrepareError::Missing {
-            place: place.to_owned(),
-            what,
-            cure,
-        };
         let mut sortings = Vec::new();
         let mut probes = Vec::new();
         for (name, path) in entries(&folder)? {
@@ -82,13 +78,12 @@ impl AlfSource {
             sortings.push((name.clone(), sorting_of(&path, &name, options, &mut notes)?));
         }
         if let Some(asked) = options.probes.iter().flatten().find(|asked| !probes.contains(asked)) {
-            let cure =
-                format!("it has {}", if probes.is_empty() { "none".to_owned() } else { probes.join(", ") });
-            return Err(missing(&folder, format!("probe {asked}"), cure));
+            let cure = format!("it has {}", listed(&probes, "none"));
+            return Err(PrepareError::missing(&folder, format!("probe {asked}"), cure));
         }
         if sortings.is_empty() {
-            let cure = "give the session folder that holds alf/probe00/…/spikes.times.npy".to_owned();
-            return Err(missing(&folder, "folder of a probe (probe00, …)".to_owned(), cure));
+            let cure = "give the session folder that holds alf/probe00/…/spikes.times.npy";
+            return Err(PrepareError::missing(&folder, "folder of a probe (probe00, …)", cure));
         }
         let datasets =
             [trials::datasets(), cameras::datasets(), wheel::DATASETS.into(), vec![LICKS]].concat();
@@ -119,12 +114,11 @@ impl AlfSource {
                     && let Some(Trace::Regular { start, rate, values }) =
                         wheel::velocity(&self.alf, &mut notes)?
                 {
-                    if asked.has("wheel-speed") {
-                        let values = values.iter().map(|value| value.abs()).collect();
-                        traces.insert("wheel-speed".to_owned(), Trace::Regular { start, rate, values });
-                    }
-                    if asked.has("wheel-velocity") {
-                        traces.insert("wheel-velocity".to_owned(), Trace::Regular { start, rate, values });
+                    let speeds = values.iter().map(|value| value.abs()).collect();
+                    for (name, values) in [("wheel-speed", speeds), ("wheel-velocity", values)] {
+                        if asked.has(name) {
+                            traces.insert(name.to_owned(), Trace::Regular { start, rate, values });
+                        }
                     }
                 }
                 if asked.has("licks")
@@ -143,19 +137,16 @@ impl AlfSource {
         let (mut units, mut streams) = (Vec::new(), Vec::new());
         for mut probe in probes? {
             notes.append(&mut probe.notes);
-            let first =
-                u32::try_from(units.len() + probe.units.len()).map(|_| units.len() as u32).map_err(|_| {
-                    PrepareError::Option {
-                        place: self.folder.clone(),
-                        problem: "has more than 4294967295 clusters: leave out probes (--probes)".to_owned(),
-                    }
-                })?;
-            let (more, stream) = probe.into_stream(first);
+            let first = units.len();
+            if u32::try_from(first + probe.units.len()).is_err() {
+                let problem = "has more than 4294967295 clusters: leave out probes (--probes)";
+                return Err(PrepareError::option(&self.folder, problem));
+            }
+            let (more, stream) = probe.into_stream(first as u32);
             units.extend(more);
             streams.push(stream);
         }
-        let usual = trials::usual(&trials)
-            .map_err(|problem| PrepareError::Option { place: self.folder.clone(), problem })?;
+        let usual = trials::usual(&trials).map_err(|problem| PrepareError::option(&self.folder, problem))?;
         Ok(Recording {
             eid: self.eid.clone(),
             subject: self.subject.clone(),
@@ -164,10 +155,8 @@ impl AlfSource {
             species: Species::Mouse,
             units,
             spikes: streams,
-            spike_time_unit: None,
             trials,
             traces,
-            observed: Observed::default(),
             usual,
             notes,
             ..Recording::default()
@@ -222,22 +211,15 @@ fn sorting_of(
     let chosen = match &options.sorter {
         None => 0,
         Some(asked) => {
-            names.iter().position(|sorter| sorter == asked).ok_or_else(|| PrepareError::Missing {
-                place: probe.to_owned(),
-                what: format!("spike sorting of {asked}"),
-                cure: format!(
-                    "it has {}",
-                    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
-                ),
-            })?
+            let cure = || format!("it has {}", listed(&names, "none"));
+            let what = || format!("spike sorting of {asked}");
+            let place = names.iter().position(|sorter| sorter == asked);
+            place.ok_or_else(|| PrepareError::missing(probe, what(), cure()))?
         }
     };
     if chosen >= found.len() {
-        return Err(PrepareError::Missing {
-            place: probe.to_owned(),
-            what: "spikes.times.npy".to_owned(),
-            cure: "download the spike sorting with ONE, or leave the probe out (--probes)".to_owned(),
-        });
+        let cure = "download the spike sorting with ONE, or leave the probe out (--probes)";
+        return Err(PrepareError::missing(probe, "spikes.times.npy", cure));
     }
     if names.len() > 1 {
         notes.push(format!("{name} has spike sortings of {}; {} is taken", names.join(", "), names[chosen]));
@@ -308,13 +290,8 @@ impl Named {
             &mut |batch| {
                 let text = |name: &str| -> Option<Vec<String>> {
                     let column = arrow_cast::cast(batch.column_by_name(name)?, &DataType::Utf8).ok()?;
-                    Some(
-                        column
-                            .as_string::<i32>()
-                            .iter()
-                            .map(|text| text.unwrap_or_default().to_owned())
-                            .collect(),
-                    )
+                    let texts = column.as_string::<i32>().iter();
+                    Some(texts.map(|text| text.unwrap_or_default().to_owned()).collect())
                 };
                 let (Some(subjects), Some(dates), Some(numbers)) =
                     (text("subject"), text("date"), text("number"))

@@ -48,33 +48,21 @@ impl Probe {
             || read_npy::<u32>(clusters_file).map(|array| array.values),
         );
         let (mut times, mut clusters) = (times?, clusters?);
+        let cure = "take both of one revision (--revision), or download them again";
+        let wrong = |problem: String| PrepareError::field(clusters_file, "spikes.clusters", problem, cure);
         if times.len() != clusters.len() {
-            return Err(PrepareError::Field {
-                file: clusters_file.to_owned(),
-                field: "spikes.clusters".to_owned(),
-                problem: format!("has {} values for {} spikes.times", clusters.len(), times.len()),
-                cure: "take both of one revision (--revision), or download them again",
-            });
+            return Err(wrong(format!("has {} values for {} spikes.times", clusters.len(), times.len())));
         }
         let channels = read_npy::<i64>(channels_file)?.values;
         if let Some(&cluster) = clusters.iter().find(|&&cluster| cluster as usize >= channels.len()) {
-            return Err(PrepareError::Field {
-                file: clusters_file.to_owned(),
-                field: "spikes.clusters".to_owned(),
-                problem: format!("names cluster {cluster}, clusters.channels has {}", channels.len()),
-                cure: "take both of one revision (--revision), or download them again",
-            });
+            return Err(wrong(format!("names cluster {cluster}, clusters.channels has {}", channels.len())));
         }
         let mut notes = Vec::new();
         put_in_order(&mut times, &mut clusters, times_file, &mut notes);
 
         let locations = locations(sorting, &channels, &mut notes)?;
-        let depths = match sorting.get(DEPTHS) {
-            Some(file) => {
-                Some(of_units(read_npy::<f64>(file)?.values, channels.len(), file, "clusters.depths")?)
-            }
-            None => None,
-        };
+        let depths = |file| of_units(read_npy::<f64>(file)?.values, channels.len(), file, "clusters.depths");
+        let depths = sorting.get(DEPTHS).map(depths).transpose()?;
         let uuids = match sorting.get(UUIDS) {
             Some(file) => Some(of_units(read_uuids(file)?, channels.len(), file, "clusters.uuids")?),
             None => {
@@ -116,12 +104,11 @@ fn locations(
     let of_channel = |count: usize, file: &Path, name: &str| -> Result<(), PrepareError> {
         match channels.iter().find(|&&channel| channel < 0 || channel as usize >= count) {
             None => Ok(()),
-            Some(channel) => Err(PrepareError::Field {
-                file: file.to_owned(),
-                field: name.to_owned(),
-                problem: format!("has {count} channels, a cluster is on channel {channel}"),
-                cure: "take clusters and channels of one spike sorting",
-            }),
+            Some(channel) => {
+                let problem = format!("has {count} channels, a cluster is on channel {channel}");
+                let cure = "take clusters and channels of one spike sorting";
+                Err(PrepareError::field(file, name, problem, cure))
+            }
         }
     };
     if let Some(file) = sorting.get(LOCATION_IDS) {
@@ -133,12 +120,8 @@ fn locations(
         // µm from bregma.
         let NpyArray { shape, values } = read_npy::<f64>(file)?;
         if shape.len() != 2 || shape[1] != 3 {
-            return Err(PrepareError::Field {
-                file: file.to_owned(),
-                field: "channels.mlapdv".to_owned(),
-                problem: format!("has shape {shape:?}, expected [channels, 3]"),
-                cure: "download it again",
-            });
+            let problem = format!("has shape {shape:?}, expected [channels, 3]");
+            return Err(PrepareError::field(file, "channels.mlapdv", problem, "download it again"));
         }
         of_channel(shape[0], file, "channels.mlapdv")?;
         let location = |&channel: &i64| {
@@ -195,12 +178,8 @@ fn of_units<T>(values: Vec<T>, units: usize, file: &Path, field: &str) -> Result
     if values.len() == units {
         Ok(values)
     } else {
-        Err(PrepareError::Field {
-            file: file.to_owned(),
-            field: field.to_owned(),
-            problem: format!("has {} values for {units} clusters", values.len()),
-            cure: "take all data sets of one revision (--revision)",
-        })
+        let problem = format!("has {} values for {units} clusters", values.len());
+        Err(PrepareError::field(file, field, problem, "take all data sets of one revision (--revision)"))
     }
 }
 

@@ -73,19 +73,12 @@ pub(super) fn read(alf: &Collection) -> Result<TrialTable, PrepareError> {
         }
     }
     let Some((_, first, file)) = columns.first() else {
-        return Err(PrepareError::Missing {
-            place: alf.folder().to_owned(),
-            what: "_ibl_trials.table.pqt".to_owned(),
-            cure: "download the trials with ONE, or give a session with a task".to_owned(),
-        });
+        let cure = "download the trials with ONE, or give a session with a task";
+        return Err(PrepareError::missing(alf.folder(), "_ibl_trials.table.pqt", cure));
     };
     if first.len() > MAX_TRIALS {
-        return Err(PrepareError::Field {
-            file: file.to_owned(),
-            field: "the table".to_owned(),
-            problem: format!("has {} trials, more than any session has", first.len()),
-            cure: "download it again",
-        });
+        let problem = format!("has {} trials, more than any session has", first.len());
+        return Err(PrepareError::field(file, "the table", problem, "download it again"));
     }
     let mut trials = TrialTable::new(first.len());
     for (name, column, file) in columns {
@@ -97,25 +90,18 @@ pub(super) fn read(alf: &Collection) -> Result<TrialTable, PrepareError> {
 
 /// Adds the columns that sessions on the hub have and the table has not.
 fn derive(trials: &mut TrialTable, folder: &Path) -> Result<(), PrepareError> {
-    let map =
-        |values: &[f64], to: fn(f64) -> f64| TrialColumn::Numbers(values.iter().map(|&v| to(v)).collect());
     // Reward is water of more than 1 µl.
     let reward = |volume: f64| if volume.is_nan() { volume } else { f64::from(u8::from(volume > 1.0)) };
-    let derived = [
-        ("reward", trials.numbers("rewardVolume").map(|volume| map(volume, reward))),
-        // The side without a stimulus has no contrast.
-        (
-            "contrast-left",
-            trials.numbers("contrastLeft").map(|c| map(c, |c| if c.is_nan() { 0.0 } else { c })),
-        ),
-        (
-            "contrast-right",
-            trials.numbers("contrastRight").map(|c| map(c, |c| if c.is_nan() { 0.0 } else { c })),
-        ),
-    ];
-    for (name, column) in derived {
-        if let Some(column) = column {
-            trials.insert(name, column, folder)?;
+    // The side without a stimulus has no contrast.
+    let contrast = |contrast: f64| if contrast.is_nan() { 0.0 } else { contrast };
+    for (name, column, derive) in [
+        ("reward", "rewardVolume", reward as fn(f64) -> f64),
+        ("contrast-left", "contrastLeft", contrast),
+        ("contrast-right", "contrastRight", contrast),
+    ] {
+        if let Some(values) = trials.numbers(column) {
+            let values = values.iter().map(|&value| derive(value)).collect();
+            trials.insert(name, TrialColumn::Numbers(values), folder)?;
         }
     }
     Ok(())

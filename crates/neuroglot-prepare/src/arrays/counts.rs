@@ -16,8 +16,6 @@ const MAX_BINS: usize = 100_000;
 /// Memory that a count which is not 0 takes on its way, bytes.
 const BYTES_OF_SPIKE: usize = 24;
 
-const SAVE_UNPACKED: &str = "save it with numpy.save, unpacked, if it is right";
-
 /// Reads counts, units and trials.
 ///
 /// # Errors
@@ -62,7 +60,11 @@ pub(super) fn read(
 
 /// Counts `[trial, bin, unit]`. Most are 0, so they are kept as they are read and never lie in memory all together.
 fn counts(array: &ArrayValue) -> Result<SpikeCounts, PrepareError> {
-    let read = array.open(|open| {
+    if array.array_file().is_none() {
+        let NpyArray { shape, values } = array.numbers::<u32>()?;
+        return of_dense(&values, check_shape(&shape, array)?);
+    }
+    array.with_array(|open| {
         let shape = check_shape(open.shape(), array)?;
         if !open.is_in_c_order() {
             return of_dense(&open.numbers::<u32>()?.values, shape);
@@ -70,7 +72,8 @@ fn counts(array: &ArrayValue) -> Result<SpikeCounts, PrepareError> {
         let [trials, bins, units] = shape;
         let most = open.most_values(BYTES_OF_SPIKE);
         if open.most_values(size_of::<usize>()) < trials * bins {
-            return Err(array.wrong(format!("has shape {shape:?}, many times what is stored"), SAVE_UNPACKED));
+            let problem = format!("has shape {shape:?}, many times what is stored");
+            return Err(array.wrong(problem, "save it with numpy.save, unpacked, if it is right"));
         }
         let mut builder = SpikeCountsBuilder::new(bins, units);
         let (mut starts, mut places, mut values) = (vec![0i64], Vec::new(), Vec::new());
@@ -99,14 +102,7 @@ fn counts(array: &ArrayValue) -> Result<SpikeCounts, PrepareError> {
             Ok(())
         })?;
         Ok(builder.finish())
-    })?;
-    match read {
-        Some(counts) => Ok(counts),
-        None => {
-            let NpyArray { shape, values } = array.numbers::<u32>()?;
-            of_dense(&values, check_shape(&shape, array)?)
-        }
-    }
+    })
 }
 
 fn of_dense(values: &[u32], [_, bins, units]: [usize; 3]) -> Result<SpikeCounts, PrepareError> {

@@ -81,12 +81,8 @@ impl Description {
         let handle = neuroglot_files::open(file).map_err(PrepareError::io("open", file))?;
         let mut text = Vec::new();
         handle.take(MAX_BYTES + 1).read_to_end(&mut text).map_err(PrepareError::io("read", file))?;
-        let broken = |problem: String| PrepareError::Field {
-            file: file.to_owned(),
-            field: "the text".to_owned(),
-            problem,
-            cure: "correct it, docs/arrays.md shows how it is written",
-        };
+        let cure = "correct it, docs/arrays.md shows how it is written";
+        let broken = |problem: String| PrepareError::field(file, "the text", problem, cure);
         if text.len() as u64 > MAX_BYTES {
             return Err(broken(format!("is longer than {MAX_BYTES} bytes")));
         }
@@ -104,11 +100,8 @@ impl Description {
         let activity = match (counts, spikes) {
             (Some(counts), None) => {
                 if table.contains_key("align") {
-                    return Err(keys.wrong(
-                        "align",
-                        "is for spikes: counts are aligned already".to_owned(),
-                        "leave it out",
-                    ));
+                    let problem = "is for spikes: counts are aligned already";
+                    return Err(keys.wrong("align", problem, "leave it out"));
                 }
                 Activity::Counts {
                     counts: keys.array(counts, "counts.", "file")?,
@@ -129,8 +122,7 @@ impl Description {
                 })?,
             },
             (Some(_), Some(_)) => {
-                let problem = "stands beside [spikes]".to_owned();
-                return Err(keys.wrong("[counts]", problem, "leave one of them out"));
+                return Err(keys.wrong("[counts]", "stands beside [spikes]", "leave one of them out"));
             }
             (None, None) => {
                 let cure = "give counts [trial, bin, unit] as [counts], or times and clusters as [spikes]";
@@ -169,15 +161,13 @@ impl Description {
             }
         }
         if let (Activity::Counts { .. }, Some(_)) = (&activity, &units.observed) {
-            let problem = "is for spikes: counts have trials already".to_owned();
+            let problem = "is for spikes: counts have trials already";
             return Err(keys.wrong("units.observed", problem, "give counts.observed, [trial, unit]"));
         }
         if let (Activity::Counts { .. }, Some((name, _))) = (&activity, traces.first()) {
-            return Err(keys.wrong(
-                &format!("traces.{name}"),
-                "is for spikes: counts have bins already".to_owned(),
-                "give an array [trial, bin] in [trials]",
-            ));
+            let problem = "is for spikes: counts have bins already";
+            let cure = "give an array [trial, bin] in [trials]";
+            return Err(keys.wrong(&format!("traces.{name}"), problem, cure));
         }
         let eid = keys.text(table, "eid")?;
         Ok(Description {
@@ -227,12 +217,12 @@ struct Keys<'a> {
 }
 
 impl Keys<'_> {
-    fn wrong(&self, key: &str, problem: String, cure: &'static str) -> PrepareError {
-        PrepareError::Field { file: self.file.to_owned(), field: key.to_owned(), problem, cure }
+    fn wrong(&self, key: &str, problem: impl Into<String>, cure: &'static str) -> PrepareError {
+        PrepareError::field(self.file, key, problem, cure)
     }
 
     fn missing(&self, key: &str, cure: &str) -> PrepareError {
-        PrepareError::Missing { place: self.file.to_owned(), what: key.to_owned(), cure: cure.to_owned() }
+        PrepareError::missing(self.file, key, cure)
     }
 
     /// Refuses keys that there are not, and names the nearest.
@@ -240,8 +230,8 @@ impl Keys<'_> {
         let Some(key) = table.keys().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
         let name = format!("{place}{key}");
         if !place.is_empty() && TOP.contains(&key.as_str()) {
-            let problem = "belongs to the top of the file".to_owned();
-            return Err(self.wrong(&name, problem, "write it above the first [table]"));
+            let cure = "write it above the first [table]";
+            return Err(self.wrong(&name, "belongs to the top of the file", cure));
         }
         let score = |known: &&&str| strsim::jaro_winkler(key, known);
         let nearest = known.iter().max_by(|a, b| score(a).total_cmp(&score(b))).unwrap_or(&"");
@@ -295,8 +285,9 @@ impl Keys<'_> {
 
     fn seconds(&self, table: &Table, place: &str, key: &str) -> Result<f64, PrepareError> {
         let key_name = format!("{place}{key}");
+        let cure = "give the width of a bin in seconds, such as 0.02";
         let seconds = match table.get(key) {
-            None => return Err(self.missing(&key_name, "give the width of a bin in seconds, such as 0.02")),
+            None => return Err(self.missing(&key_name, cure)),
             Some(Value::Float(seconds)) => *seconds,
             Some(Value::Integer(seconds)) => *seconds as f64,
             Some(_) => f64::NAN,
@@ -304,11 +295,7 @@ impl Keys<'_> {
         if seconds.is_finite() && seconds > 0.0 {
             Ok(seconds)
         } else {
-            Err(self.wrong(
-                &key_name,
-                "is no positive number".to_owned(),
-                "give the width of a bin in seconds, such as 0.02",
-            ))
+            Err(self.wrong(&key_name, "is no positive number", cure))
         }
     }
 
@@ -338,11 +325,10 @@ impl Keys<'_> {
         };
         self.check(table, &place, &TRACE)?;
         match table.contains_key("events") {
-            true if table.contains_key("times") || table.contains_key("values") => Err(self.wrong(
-                &format!("{place}events"),
-                "stands beside samples".to_owned(),
-                "give events, or times and values",
-            )),
+            true if table.contains_key("times") || table.contains_key("values") => {
+                let cure = "give events, or times and values";
+                Err(self.wrong(&format!("{place}events"), "stands beside samples", cure))
+            }
             true => self.array(table, &place, "events").map(TraceArrays::Events),
             false => Ok(TraceArrays::Samples {
                 times: self.array(table, &place, "times")?,

@@ -17,15 +17,12 @@ pub(super) fn read_table(
 ) -> Result<TrialTable, PrepareError> {
     let Some(times) = columns.iter().find(|column| column.name() == align) else {
         let names: Vec<&str> = columns.iter().map(ArrayValue::name).collect();
-        return Err(PrepareError::Missing {
-            place: file.to_owned(),
-            what: format!("column {align} in [trials], which align names"),
-            cure: if names.is_empty() {
-                "give the times of an event in each trial".to_owned()
-            } else {
-                format!("it has {}", names.join(", "))
-            },
-        });
+        let cure = match &names[..] {
+            [] => "give the times of an event in each trial".to_owned(),
+            names => format!("it has {}", names.join(", ")),
+        };
+        let what = format!("column {align} in [trials], which align names");
+        return Err(PrepareError::missing(file, what, cure));
     };
     let times_field = times.field();
     let mut table = TrialTable::new(times.list()?.len());
@@ -65,7 +62,7 @@ pub(super) fn read_beside_counts(
                 per_bin.insert(column.name().to_owned(), values);
             }
             TrialColumn::Text(_) if shape == [trials, bins] => {
-                return Err(column.wrong("holds a text for each bin".to_owned(), "give numbers"));
+                return Err(column.wrong("holds a text for each bin", "give numbers"));
             }
             _ => {
                 return Err(column.wrong(

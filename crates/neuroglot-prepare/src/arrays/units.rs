@@ -4,7 +4,8 @@ use std::collections::{HashMap, HashSet};
 
 use super::description::UnitLists;
 use super::value::ArrayValue;
-use crate::files::npy::{NpyArray, NpyNumber};
+use crate::files::npy::NpyArray;
+use crate::files::number::FileNumber;
 use crate::{Location, PrepareError, RecordedUnit, TrialColumn, quality};
 
 /// More units than any session has.
@@ -34,9 +35,9 @@ impl UnitLists {
             }
         }
         let locations = self.locations(found)?;
-        let numbers = |list: &Option<ArrayValue>| match list {
-            Some(list) => of_units(list.list_of_numbers::<f64>()?, found, list).map(Some),
-            None => Ok(None),
+        let numbers = |list: &Option<ArrayValue>| {
+            let numbers = |list: &ArrayValue| of_units(list.list_of_numbers::<f64>()?, found, list);
+            list.as_ref().map(numbers).transpose()
         };
         let (depths, channels) = (numbers(&self.depths)?, numbers(&self.channels)?);
         let mut whole_channels = vec![None; found];
@@ -121,7 +122,7 @@ impl UnitLists {
             }
             let units: HashMap<i64, u32> = ids.iter().zip(0u32..).map(|(&id, unit)| (id, unit)).collect();
             if units.len() < ids.len() {
-                return Err(list.wrong("lists a cluster twice".to_owned(), "list each cluster once"));
+                return Err(list.wrong("lists a cluster twice", "list each cluster once"));
             }
             return Ok((spikes.iter().map(|cluster| units.get(cluster).copied()).collect(), ids.len()));
         }

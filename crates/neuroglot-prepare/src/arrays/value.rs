@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use toml::Value as Toml;
 
-use crate::files::npy::{NpyArray, NpyNumber, OpenNpy, with_npy_file};
+use crate::files::npy::{NpyArray, OpenNpy, with_npy_file};
 use crate::files::npz::with_npz_array;
+use crate::files::number::FileNumber;
 use crate::{PrepareError, TrialColumn};
 
 /// A value that is a list or an array, and what it is called.
@@ -45,12 +46,7 @@ impl ArrayValue {
     /// # Errors
     /// [`PrepareError::Field`], if it is neither a list nor the name of an array.
     pub(super) fn parse(value: &Toml, key: String, toml: &Path) -> Result<ArrayValue, PrepareError> {
-        let wrong = |problem: String, cure| PrepareError::Field {
-            file: toml.to_owned(),
-            field: key.clone(),
-            problem,
-            cure,
-        };
+        let wrong = |problem: String, cure| PrepareError::field(toml, &key, problem, cure);
         let folder = toml.parent().unwrap_or(Path::new(""));
         let (file, content) = match value {
             Toml::String(name) => {
@@ -98,15 +94,15 @@ impl ArrayValue {
     }
 
     /// An error about it.
-    pub(super) fn wrong(&self, problem: String, cure: &'static str) -> PrepareError {
-        PrepareError::Field { file: self.file.clone(), field: self.field(), problem, cure }
+    pub(super) fn wrong(&self, problem: impl Into<String>, cure: &'static str) -> PrepareError {
+        PrepareError::field(&self.file, self.field(), problem, cure)
     }
 
     /// Numbers, in any shape.
     ///
     /// # Errors
     /// [`PrepareError`], if they cannot be read or are not what `T` holds.
-    pub(super) fn numbers<T: NpyNumber>(&self) -> Result<NpyArray<T>, PrepareError> {
+    pub(super) fn numbers<T: FileNumber>(&self) -> Result<NpyArray<T>, PrepareError> {
         match &self.content {
             Content::Numbers(NpyArray { shape, values }) => {
                 let number = |&value: &f64| {
@@ -128,7 +124,7 @@ impl ArrayValue {
     ///
     /// # Errors
     /// As [`ArrayValue::numbers`], and if it has several dimensions.
-    pub(super) fn list_of_numbers<T: NpyNumber>(&self) -> Result<Vec<T>, PrepareError> {
+    pub(super) fn list_of_numbers<T: FileNumber>(&self) -> Result<Vec<T>, PrepareError> {
         let NpyArray { shape, values } = self.numbers()?;
         self.check_list(&shape)?;
         Ok(values)
@@ -160,21 +156,11 @@ impl ArrayValue {
         Ok(values)
     }
 
-    /// Calls `read` with the array; `None` where the values lie in the TOML file.
+    /// Calls `read` with the array, which must not lie in the TOML file.
     ///
     /// # Errors
     /// What `read` returns, and [`PrepareError`], if the array cannot be opened.
-    pub(super) fn open<T>(
-        &self,
-        read: impl FnOnce(OpenNpy) -> Result<T, PrepareError>,
-    ) -> Result<Option<T>, PrepareError> {
-        match self.array_file() {
-            Some(_) => self.with_array(read).map(Some),
-            None => Ok(None),
-        }
-    }
-
-    fn with_array<T>(
+    pub(super) fn with_array<T>(
         &self,
         read: impl FnOnce(OpenNpy) -> Result<T, PrepareError>,
     ) -> Result<T, PrepareError> {

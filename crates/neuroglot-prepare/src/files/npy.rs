@@ -6,6 +6,7 @@ use std::path::Path;
 
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar, TypeStr};
 
+use super::number::{FileNumber, Kind, Stored};
 use super::unread::unread;
 use crate::PrepareError;
 
@@ -25,53 +26,6 @@ pub(crate) struct NpyArray<T> {
     pub shape: Vec<usize>,
     /// The elements.
     pub values: Vec<T>,
-}
-
-/// Numbers that arrays of any numeric type are read as.
-pub(crate) trait NpyNumber: Sized + Copy {
-    /// From a whole number; `None` where it does not fit.
-    fn from_whole(value: i128) -> Option<Self>;
-    /// From a float; `None` where it does not fit.
-    fn from_float(value: f64) -> Option<Self>;
-    /// What is asked for, for messages.
-    const NAME: &'static str;
-}
-
-impl NpyNumber for f64 {
-    fn from_whole(value: i128) -> Option<f64> {
-        Some(value as f64)
-    }
-
-    fn from_float(value: f64) -> Option<f64> {
-        Some(value)
-    }
-
-    const NAME: &'static str = "numbers";
-}
-
-impl NpyNumber for i64 {
-    fn from_whole(value: i128) -> Option<i64> {
-        i64::try_from(value).ok()
-    }
-
-    fn from_float(value: f64) -> Option<i64> {
-        // Beyond 2^53 floats no longer tell whole numbers apart.
-        (value.fract() == 0.0 && value.abs() <= 9_007_199_254_740_992.0).then_some(value as i64)
-    }
-
-    const NAME: &'static str = "whole numbers";
-}
-
-impl NpyNumber for u32 {
-    fn from_whole(value: i128) -> Option<u32> {
-        u32::try_from(value).ok()
-    }
-
-    fn from_float(value: f64) -> Option<u32> {
-        i64::from_float(value).and_then(|value| u32::try_from(value).ok())
-    }
-
-    const NAME: &'static str = "whole numbers from 0 to 4294967295";
 }
 
 /// Bytes of an `.npy` file, and what messages call them.
@@ -101,7 +55,7 @@ pub(crate) struct OpenNpy<'a> {
 ///
 /// # Errors
 /// [`PrepareError::Io`] and [`PrepareError::Corrupt`]; [`PrepareError::Field`] if its elements are not what `T` holds.
-pub(crate) fn read_npy<T: NpyNumber>(file: &Path) -> Result<NpyArray<T>, PrepareError> {
+pub(crate) fn read_npy<T: FileNumber>(file: &Path) -> Result<NpyArray<T>, PrepareError> {
     with_npy_file(file, "the array", |source| source.open()?.numbers())
 }
 
@@ -126,7 +80,7 @@ impl<'a> NpySource<'a> {
     /// [`PrepareError::Corrupt`]; [`PrepareError::Field`] for arrays of records.
     pub(crate) fn open(self) -> Result<OpenNpy<'a>, PrepareError> {
         let (file, size) = (self.file, self.size);
-        let corrupt = |problem: String| PrepareError::Corrupt { file: file.to_owned(), problem };
+        let corrupt = |problem: String| PrepareError::corrupt(file, problem);
         let start = read_header(self.reader).map_err(PrepareError::damaged(file))?;
         let header = NpyHeader::from_reader(&start[..]).map_err(|error| corrupt(error.to_string()))?;
         let DType::Plain(kind) = header.dtype() else {
@@ -160,18 +114,8 @@ impl<'a> NpySource<'a> {
     }
 
     fn wrong(&self, problem: String, cure: &'static str) -> PrepareError {
-        PrepareError::Field { file: self.file.to_owned(), field: self.field.to_owned(), problem, cure }
+        PrepareError::field(self.file, self.field, problem, cure)
     }
-}
-
-/// Why the elements of an array were not read to the end.
-enum Stop {
-    /// The bytes cannot be read.
-    Io(std::io::Error),
-    /// They are no numbers.
-    Type,
-    /// One of them is not what it should be.
-    Element(String),
 }
 
 impl OpenNpy<'_> {
@@ -194,7 +138,7 @@ impl OpenNpy<'_> {
     ///
     /// # Errors
     /// [`PrepareError::Corrupt`]; [`PrepareError::Field`] if its elements are not what `T` holds.
-    pub(crate) fn numbers<T: NpyNumber>(self) -> Result<NpyArray<T>, PrepareError> {
+    pub(crate) fn numbers<T: FileNumber>(self) -> Result<NpyArray<T>, PrepareError> {
         self.check_memory(size_of::<T>())?;
         let mut values = Vec::with_capacity(self.capacity());
         let (shape, in_order) = (self.shape.clone(), self.is_in_c_order());
@@ -206,22 +150,30 @@ impl OpenNpy<'_> {
         Ok(NpyArray { shape, values })
     }
 
-    /// Calls `each` with the elements, as they lie in the file.
+    /// Calls `each` with the elements, as they lie in the file. This is not left to `npyz`, which takes them one by one:
+    /// spike times are tens of millions.
     ///
     /// # Errors
     /// [`PrepareError::Corrupt`]; [`PrepareError::Field`] if an element is not what `T` holds, or `each` has a problem with
     /// it.
-    pub(crate) fn visit<T: NpyNumber>(
+    pub(crate) fn visit<T: FileNumber>(
         self,
-        each: impl FnMut(T) -> Result<(), String>,
+        mut each: impl FnMut(T) -> Result<(), String>,
     ) -> Result<(), PrepareError> {
-        let OpenNpy { kind, elements, source, .. } = self;
-        let reader = &mut *source.reader;
-        visit_elements(reader, elements, &kind, each).map_err(|stop| match stop {
-            Stop::Io(error) => PrepareError::damaged(source.file)(error),
-            Stop::Type => source.wrong(format!("is of type {kind}"), "save numbers, with numpy.save"),
-            Stop::Element(problem) => source.wrong(problem, "copy the file again, or correct it"),
-        })
+        let OpenNpy { kind, elements: mut left, source, .. } = self;
+        let Some(stored) = stored(&kind) else {
+            return Err(source.wrong(format!("is of type {kind}"), "save numbers, with numpy.save"));
+        };
+        let mut piece = vec![0; PIECE];
+        while left > 0 {
+            let length = left.min(PIECE / stored.width());
+            let bytes = &mut piece[..length * stored.width()];
+            source.reader.read_exact(bytes).map_err(PrepareError::damaged(source.file))?;
+            let read = stored.each(bytes, &mut each);
+            read.map_err(|problem| source.wrong(problem, "copy the file again, or correct it"))?;
+            left -= length;
+        }
+        Ok(())
     }
 
     /// The array, of texts in UTF-8 (`|S…`) or UTF-32 (`<U…`); the zeros that fill them up are left out.
@@ -250,12 +202,8 @@ impl OpenNpy<'_> {
                 TypeChar::ByteStr => utf8(&bytes),
                 _ => utf32(&bytes, kind.endianness()),
             };
-            values.push(text.ok_or_else(|| PrepareError::Field {
-                file: file.to_owned(),
-                field: field.to_owned(),
-                problem: format!("holds bytes that are no text at {place}"),
-                cure,
-            })?);
+            let problem = || format!("holds bytes that are no text at {place}");
+            values.push(text.ok_or_else(|| PrepareError::field(file, field, problem(), cure))?);
         }
         let values = if in_order { values } else { in_c_order(&values, &shape) };
         Ok(NpyArray { shape, values })
@@ -370,67 +318,16 @@ fn check_shape(header: &[u8]) -> Result<(), String> {
 /// Elements are converted in pieces of this many bytes, which stay in cache; a multiple of every element's width.
 const PIECE: usize = 1 << 16;
 
-/// Reads the elements behind the header. This is not left to `npyz`, which takes them one by one: spike times are tens of
-/// millions.
-fn visit_elements<T: NpyNumber>(
-    reader: &mut dyn Read,
-    count: usize,
-    kind: &TypeStr,
-    mut each: impl FnMut(T) -> Result<(), String>,
-) -> Result<(), Stop> {
-    let held = |value: Option<T>, found: &dyn std::fmt::Display| {
-        value.ok_or_else(|| format!("holds {found} where {} are needed", T::NAME))
+/// How elements of a type are stored, where they are numbers.
+fn stored(kind: &TypeStr) -> Option<Stored> {
+    let number = match kind.type_char() {
+        TypeChar::Bool => Kind::Truth,
+        TypeChar::Int => Kind::Signed,
+        TypeChar::Uint => Kind::Unsigned,
+        TypeChar::Float => Kind::Float,
+        _ => return None,
     };
-    macro_rules! all {
-        ($type:ty, $convert:expr) => {
-            match kind.endianness() {
-                Endianness::Big => pieces(reader, count, <$type>::from_be_bytes, $convert),
-                _ => pieces(reader, count, <$type>::from_le_bytes, $convert),
-            }
-        };
-    }
-    let (letter, width) = (kind.type_char(), kind.size_field());
-    if letter == TypeChar::Float {
-        let mut float = |value: f64| each(held(T::from_float(value), &value)?);
-        return match width {
-            2 => all!(half::f16, |value| float(value.into())),
-            4 => all!(f32, |value| float(value.into())),
-            8 => all!(f64, float),
-            _ => Err(Stop::Type),
-        };
-    }
-    let mut whole = |value: i128| each(held(T::from_whole(value), &value)?);
-    match (letter, width) {
-        (TypeChar::Bool, 1) => all!(u8, |value| whole((value != 0).into())),
-        (TypeChar::Int, 1) => all!(i8, |value| whole(value.into())),
-        (TypeChar::Int, 2) => all!(i16, |value| whole(value.into())),
-        (TypeChar::Int, 4) => all!(i32, |value| whole(value.into())),
-        (TypeChar::Int, 8) => all!(i64, |value| whole(value.into())),
-        (TypeChar::Uint, 1) => all!(u8, |value| whole(value.into())),
-        (TypeChar::Uint, 2) => all!(u16, |value| whole(value.into())),
-        (TypeChar::Uint, 4) => all!(u32, |value| whole(value.into())),
-        (TypeChar::Uint, 8) => all!(u64, |value| whole(value.into())),
-        _ => Err(Stop::Type),
-    }
-}
-
-fn pieces<S, const WIDTH: usize>(
-    reader: &mut dyn Read,
-    mut count: usize,
-    decode: impl Fn([u8; WIDTH]) -> S,
-    mut visit: impl FnMut(S) -> Result<(), String>,
-) -> Result<(), Stop> {
-    let mut piece = vec![0; PIECE];
-    while count > 0 {
-        let length = count.min(PIECE / WIDTH);
-        let bytes = &mut piece[..length * WIDTH];
-        reader.read_exact(bytes).map_err(Stop::Io)?;
-        for element in bytes.as_chunks::<WIDTH>().0 {
-            visit(decode(*element)).map_err(Stop::Element)?;
-        }
-        count -= length;
-    }
-    Ok(())
+    Stored::new(number, kind.size_field() as usize, kind.endianness() == Endianness::Big)
 }
 
 fn in_c_order<T: Clone>(values: &[T], shape: &[usize]) -> Vec<T> {
@@ -472,7 +369,7 @@ mod tests {
         file
     }
 
-    fn read<T: NpyNumber>(bytes: &[u8]) -> Result<NpyArray<T>, String> {
+    fn read<T: FileNumber>(bytes: &[u8]) -> Result<NpyArray<T>, String> {
         open(bytes, |array| array.numbers())
     }
 

@@ -10,6 +10,7 @@ use zip::{CompressionMethod, ZipArchive};
 use super::npy::NpySource;
 use super::unread::unread;
 use crate::PrepareError;
+use neuroglot_data::text::listed;
 
 /// Most that deflate makes of a byte.
 const MOST_DEFLATED: u64 = 1032;
@@ -51,10 +52,7 @@ pub(crate) fn with_array_of<T>(
     field: &str,
     read: impl FnOnce(NpySource<'_>) -> Result<T, PrepareError>,
 ) -> Result<T, PrepareError> {
-    let corrupt = |problem: String| PrepareError::Corrupt {
-        file: file.to_owned(),
-        problem: format!("array {name}: {problem}"),
-    };
+    let corrupt = |problem: String| PrepareError::corrupt(file, format!("array {name}: {problem}"));
     let refused = |error: ZipError| match error {
         ZipError::UnsupportedArchive(_) | ZipError::CompressionMethodNotSupported(_) => unread(
             file,
@@ -69,14 +67,8 @@ pub(crate) fn with_array_of<T>(
     let mut archive = ZipArchive::new(archive).map_err(refused)?;
     let own = format!("{name}.npy");
     let Some(place) = archive.index_for_name(&own).or_else(|| archive.index_for_name(name)) else {
-        return Err(PrepareError::Missing {
-            place: file.to_owned(),
-            what: format!("array {name}"),
-            cure: match array_names(&archive) {
-                names if names.is_empty() => "it has none".to_owned(),
-                names => format!("it has {}", names.join(", ")),
-            },
-        });
+        let cure = format!("it has {}", listed(&array_names(&archive), "none"));
+        return Err(PrepareError::missing(file, format!("array {name}"), cure));
     };
     let mut member = archive.by_index(place).map_err(refused)?;
     let length = member.size();

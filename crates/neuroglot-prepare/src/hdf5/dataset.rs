@@ -6,9 +6,9 @@ use hdf5_reader::messages::HdfMessage;
 use hdf5_reader::messages::layout::DataLayout;
 use hdf5_reader::{Attribute, Datatype, ReferenceType, StringSize, VarLenKind};
 
-use super::file::is_absence;
 use super::{File, Group, decode, filters, group};
 use crate::PrepareError;
+use crate::files::number::FileNumber;
 use crate::files::unread::unread;
 
 /// Bytes of a contiguous data set that are read at a time.
@@ -74,6 +74,11 @@ impl<'f> Dataset<'f> {
         self.file
     }
 
+    /// Notes what should be known, of the file that was given.
+    pub(super) fn note(&self, note: String) {
+        self.main.note(note);
+    }
+
     /// The group that holds all others of its file.
     pub(super) fn root(&self) -> Result<Group<'f>, PrepareError> {
         self.file.root_among(self.main)
@@ -120,7 +125,7 @@ impl<'f> Dataset<'f> {
         let mut names = BTreeMap::new();
         for member in members {
             let mut value = Vec::new();
-            decode::integers(&member.value, base, &mut value);
+            decode::stored(base)?.append(&member.value, &mut value).ok()?;
             names.insert(*value.first()?, member.name.clone());
         }
         (!is_truth(&names)).then_some(names)
@@ -132,19 +137,13 @@ impl<'f> Dataset<'f> {
     }
 
     fn attribute(&self, name: &str) -> Result<Option<Attribute>, PrepareError> {
-        match self.inner.attribute(name) {
-            Ok(attribute) => Ok(Some(attribute)),
-            Err(error) if is_absence(&error) => Ok(None),
-            Err(error) => Err(self.error(error)),
-        }
+        self.file.unless_absent(&self.path, self.inner.attribute(name))
     }
 
     /// An attribute of one number, if it is there.
     pub(crate) fn number_attribute(&self, name: &str) -> Result<Option<f64>, PrepareError> {
-        let Some(attribute) = self.attribute(name)? else { return Ok(None) };
-        group::number(&attribute)
-            .map(Some)
-            .map_err(|error| self.file.error(&format!("{}, attribute {name}", self.path), error))
+        let number = self.attribute(name)?.map(|attribute| attribute.read_as_f64()).transpose();
+        number.map_err(|error| self.file.error(&format!("{}, attribute {name}", self.path), error))
     }
 
     /// An attribute as text, if it is there and not empty.
@@ -173,13 +172,7 @@ impl<'f> Dataset<'f> {
     /// # Errors
     /// [`PrepareError::Field`] if they are not numbers, or more than the file can hold; [`PrepareError::Corrupt`].
     pub(crate) fn numbers(&self) -> Result<Vec<f64>, PrepareError> {
-        let width = decode::width(self.inner.dtype())
-            .filter(|_| self.kind() == Kind::Number)
-            .ok_or_else(|| self.field("has no numbers", "choose a data set of numbers"))?;
-        let claim = self.claim(width as u64)?;
-        let mut numbers = Vec::with_capacity(claim.room);
-        self.blocks(&claim, &mut |block| decode::floats(block, self.inner.dtype(), &mut numbers))?;
-        Ok(numbers)
+        self.values("choose a data set of numbers")
     }
 
     /// All values as integers, row by row.
@@ -187,20 +180,23 @@ impl<'f> Dataset<'f> {
     /// # Errors
     /// As [`Dataset::numbers`], and for values that are not whole or need more than 63 bits.
     pub(crate) fn integers(&self) -> Result<Vec<i64>, PrepareError> {
-        let width = decode::width(self.inner.dtype())
+        self.values("choose a data set of whole numbers")
+    }
+
+    fn values<T: FileNumber>(&self, cure: &'static str) -> Result<Vec<T>, PrepareError> {
+        let stored = decode::stored(self.inner.dtype())
             .filter(|_| self.kind() == Kind::Number)
-            .ok_or_else(|| self.field("has no numbers", "choose a data set of whole numbers"))?;
-        let claim = self.claim(width as u64)?;
-        let mut integers = Vec::with_capacity(claim.room);
-        let mut whole = true;
+            .ok_or_else(|| self.field("has no numbers", cure))?;
+        let claim = self.claim(stored.width() as u64)?;
+        let mut values = Vec::with_capacity(claim.room);
+        let mut read = Ok(());
         self.blocks(&claim, &mut |block| {
-            whole &= decode::integers(block, self.inner.dtype(), &mut integers);
+            if read.is_ok() {
+                read = stored.append(block, &mut values);
+            }
         })?;
-        if whole {
-            Ok(integers)
-        } else {
-            Err(self.field("has values that are not whole numbers", "choose a data set of whole numbers"))
-        }
+        read.map_err(|_| self.field("has values that are not whole numbers", cure))?;
+        Ok(values)
     }
 
     /// All values as texts, row by row: of a fixed length or of any.

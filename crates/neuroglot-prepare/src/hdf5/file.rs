@@ -43,6 +43,8 @@ pub(crate) struct File {
     absent: Mutex<BTreeSet<PathBuf>>,
     /// Paths of its objects by address.
     objects: OnceLock<BTreeMap<u64, String>>,
+    /// What whoever reads it wants said, of the file that was given.
+    notes: Mutex<Vec<String>>,
 }
 
 impl File {
@@ -91,17 +93,14 @@ impl File {
             .with_filter_registry(filters::registry());
         let inner = open(options).map_err(|error| match error {
             Error::Io(source) => PrepareError::io("open", path)(source),
-            Error::InvalidMagic => not_hdf5(head, path).unwrap_or_else(|| PrepareError::Corrupt {
-                file: path.to_owned(),
-                problem: "it is not an HDF5 file".to_owned(),
-            }),
-            error => PrepareError::Corrupt { file: path.to_owned(), problem: error.to_string() },
+            Error::InvalidMagic => {
+                not_hdf5(head, path).unwrap_or_else(|| PrepareError::corrupt(path, "it is not an HDF5 file"))
+            }
+            error => PrepareError::corrupt(path, error.to_string()),
         })?;
-        let end = end_of(&inner)
-            .map_err(|error| PrepareError::Corrupt { file: path.to_owned(), problem: error.to_string() })?;
+        let end = end_of(&inner).map_err(|error| PrepareError::corrupt(path, error.to_string()))?;
         if end > length {
-            let problem = format!("it has {length} of {end} bytes");
-            return Err(PrepareError::Corrupt { file: path.to_owned(), problem });
+            return Err(PrepareError::corrupt(path, format!("it has {length} of {end} bytes")));
         }
         Ok(File {
             inner,
@@ -113,12 +112,13 @@ impl File {
             folders: Vec::new(),
             absent: Mutex::default(),
             objects: OnceLock::new(),
+            notes: Mutex::default(),
         })
     }
 
     /// The file that a link in `from` calls `name`; both belong to this file, which was given.
     pub(super) fn linked(&self, from: &File, name: &str) -> Result<&File, NotFollowed> {
-        let refused = |problem: String, cure: String| Err(NotFollowed { problem, cure });
+        let refused = |problem: String, cure: String| Err((problem, cure));
         let path = from.path.parent().unwrap_or(Path::new("")).join(name);
         let beside = format!("put {} into the folder of {}", path.display(), self.path.display());
         if self.folders.is_empty() {
@@ -227,12 +227,12 @@ impl File {
 
     /// A group by its path, if there is one.
     pub(crate) fn group(&self, path: &str) -> Result<Option<Group<'_>>, PrepareError> {
-        self.root()?.group_below(path)
+        self.root()?.group(path)
     }
 
     /// A data set by its path, if there is one.
     pub(crate) fn dataset(&self, path: &str) -> Result<Option<Dataset<'_>>, PrepareError> {
-        self.root()?.dataset_below(path)
+        self.root()?.dataset(path)
     }
 
     /// The text of a data set of one text, trimmed, if it is there and not empty.
@@ -240,6 +240,19 @@ impl File {
         let Some(dataset) = self.dataset(path)? else { return Ok(None) };
         let text = dataset.texts()?.into_iter().next().unwrap_or_default();
         Ok(Some(text.trim().to_owned()).filter(|text| !text.is_empty()))
+    }
+
+    /// What the decoder found of an object, if it is there.
+    pub(super) fn unless_absent<T>(
+        &self,
+        object: &str,
+        found: hdf5_reader::error::Result<T>,
+    ) -> Result<Option<T>, PrepareError> {
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if is_absence(&error) => Ok(None),
+            Err(error) => Err(self.error(object, error)),
+        }
     }
 
     /// What the decoder says, with the file and the object that it says it of.
@@ -274,23 +287,52 @@ impl File {
                 let source = std::io::Error::from_raw_os_error(source.raw_os_error().unwrap_or_default());
                 PrepareError::io("read", &self.path)(source)
             }
-            _ => PrepareError::Corrupt { file: self.path.clone(), problem: format!("{object}: {error}") },
+            _ => PrepareError::corrupt(&self.path, format!("{object}: {error}")),
         }
+    }
+
+    /// Notes what should be known of what was read.
+    pub(crate) fn note(&self, note: impl Into<String>) {
+        self.notes.lock().unwrap_or_else(PoisonError::into_inner).push(note.into());
+    }
+
+    /// All that was noted since this was last asked, in order.
+    pub(crate) fn take_notes(&self) -> Vec<String> {
+        std::mem::take(&mut self.notes.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// What is good to have and can be done without: where it cannot be read, a note says why.
+    pub(crate) fn noted<T>(&self, read: Result<Option<T>, PrepareError>) -> Result<Option<T>, PrepareError> {
+        match read {
+            Err(error) if !matches!(error, PrepareError::Io(_)) => {
+                self.note(format!("passed over: {error}"));
+                Ok(None)
+            }
+            read => read,
+        }
+    }
+
+    /// The animal, as far as it can be read; a note says where `object`, which names it, is not there.
+    pub(crate) fn noted_subject(
+        &self,
+        read: Result<Option<String>, PrepareError>,
+        object: &str,
+    ) -> Result<String, PrepareError> {
+        let subject = self.noted(read)?;
+        if subject.is_none() {
+            self.note(format!("{object} is not there: the animal is not known"));
+        }
+        Ok(subject.unwrap_or_default())
     }
 
     /// Something is wrong with an object of this file.
     pub(crate) fn field(&self, object: &str, problem: impl Into<String>, cure: &'static str) -> PrepareError {
-        PrepareError::Field {
-            file: self.path.clone(),
-            field: object.to_owned(),
-            problem: problem.into(),
-            cure,
-        }
+        PrepareError::field(&self.path, object, problem, cure)
     }
 
     /// Something is not in this file.
     pub(crate) fn missing(&self, what: impl Into<String>, cure: impl Into<String>) -> PrepareError {
-        PrepareError::Missing { place: self.path.clone(), what: what.into(), cure: cure.into() }
+        PrepareError::missing(&self.path, what, cure)
     }
 }
 
@@ -310,7 +352,7 @@ fn end_of(file: &Hdf5File) -> hdf5_reader::error::Result<u64> {
 }
 
 /// Whether an error says that nothing of that name is there.
-pub(super) fn is_absence(error: &Error) -> bool {
+fn is_absence(error: &Error) -> bool {
     match error {
         Error::GroupNotFound(_) | Error::DatasetNotFound(_) | Error::AttributeNotFound(_) => true,
         Error::Context { source, .. } => is_absence(source),

@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use hdf5_reader::messages::link::LinkTarget;
 use hdf5_reader::{Attribute, Datatype};
 
-use super::file::is_absence;
 use super::links::{MOST_LINKS, NotFollowed, links_of};
 use super::{Dataset, File};
 use crate::PrepareError;
@@ -28,11 +27,10 @@ pub(crate) struct Members {
     pub(crate) unreadable: Vec<(String, PrepareError)>,
 }
 
-/// What a name in a group leads to.
-enum Found<'f> {
+/// What a name in a group, or a reference, leads to.
+pub(super) enum Object<'f> {
     Group(Group<'f>),
     Dataset(Box<Dataset<'f>>),
-    Nothing,
 }
 
 impl<'f> Group<'f> {
@@ -55,6 +53,11 @@ impl<'f> Group<'f> {
         self.file.root_among(self.main)
     }
 
+    /// Notes what should be known, of the file that was given.
+    pub(crate) fn note(&self, note: String) {
+        self.main.note(note);
+    }
+
     /// Its absolute path; that of the root is empty.
     pub(crate) fn path(&self) -> &str {
         &self.path
@@ -68,15 +71,6 @@ impl<'f> Group<'f> {
     /// What tells it from all other groups, by whatever path it is reached: its file and its place there.
     pub(crate) fn identity(&self) -> (usize, u64) {
         (self.file.number(), self.inner.address())
-    }
-
-    /// Names of the groups and of the data sets in it, each sorted.
-    ///
-    /// # Errors
-    /// As [`Group::members`].
-    pub(crate) fn names(&self) -> Result<(Vec<String>, Vec<String>), PrepareError> {
-        let Members { groups, datasets, .. } = self.members()?;
-        Ok((groups, datasets))
     }
 
     /// All that is in it.
@@ -102,12 +96,12 @@ impl<'f> Group<'f> {
             let found = if is_hard(&target) {
                 self.find_here(&name)
             } else {
-                self.follow(&name, &target, &mut links)
+                self.follow(&name, &target, &mut links).map(Some)
             };
             match found {
-                Ok(Found::Group(_)) => drop(groups.insert(name)),
-                Ok(Found::Dataset(_)) => drop(datasets.insert(name)),
-                Ok(Found::Nothing) => {}
+                Ok(Some(Object::Group(_))) => drop(groups.insert(name)),
+                Ok(Some(Object::Dataset(_))) => drop(datasets.insert(name)),
+                Ok(None) => {}
                 Err(error) if is_hard(&target) && !matches!(error, PrepareError::Unread { .. }) => {
                     return Err(error);
                 }
@@ -125,88 +119,62 @@ impl<'f> Group<'f> {
         format!("{}/{name}", self.path)
     }
 
-    /// A group in it, if there is one of that name.
+    /// A group in it by its name, or below it by its path from here, if there is one.
     ///
     /// # Errors
     /// [`PrepareError::Link`] if the name is a link that cannot be followed.
-    pub(crate) fn group(&self, name: &str) -> Result<Option<Group<'f>>, PrepareError> {
-        let mut links = MOST_LINKS;
-        match self.find(name, &mut links)? {
-            Found::Group(group) => Ok(Some(group)),
+    pub(crate) fn group(&self, path: &str) -> Result<Option<Group<'f>>, PrepareError> {
+        match self.object(path)? {
+            Some(Object::Group(group)) => Ok(Some(group)),
             _ => Ok(None),
         }
     }
 
-    /// A data set in it, if there is one of that name.
+    /// A data set in it by its name, or below it by its path from here, if there is one.
     ///
     /// # Errors
     /// As [`Group::group`].
-    pub(crate) fn dataset(&self, name: &str) -> Result<Option<Dataset<'f>>, PrepareError> {
-        let mut links = MOST_LINKS;
-        match self.find(name, &mut links)? {
-            Found::Dataset(dataset) => Ok(Some(*dataset)),
+    pub(crate) fn dataset(&self, path: &str) -> Result<Option<Dataset<'f>>, PrepareError> {
+        match self.object(path)? {
+            Some(Object::Dataset(dataset)) => Ok(Some(*dataset)),
             _ => Ok(None),
         }
     }
 
-    /// A group by its path from here.
-    pub(super) fn group_below(&self, path: &str) -> Result<Option<Group<'f>>, PrepareError> {
-        let mut links = MOST_LINKS;
-        match self.descend(path, &mut links)? {
-            Found::Group(group) => Ok(Some(group)),
-            _ => Ok(None),
-        }
-    }
-
-    /// A data set by its path from here.
-    pub(super) fn dataset_below(&self, path: &str) -> Result<Option<Dataset<'f>>, PrepareError> {
-        let mut links = MOST_LINKS;
-        match self.descend(path, &mut links)? {
-            Found::Dataset(dataset) => Ok(Some(*dataset)),
-            _ => Ok(None),
-        }
+    /// What a path from here leads to.
+    pub(super) fn object(&self, path: &str) -> Result<Option<Object<'f>>, PrepareError> {
+        self.descend(path, &mut { MOST_LINKS })
     }
 
     /// What a path from here leads to, over at most so many links.
-    fn descend(&self, path: &str, links: &mut u32) -> Result<Found<'f>, PrepareError> {
-        let mut found = Found::Group(self.clone());
+    fn descend(&self, path: &str, links: &mut u32) -> Result<Option<Object<'f>>, PrepareError> {
+        let mut found = Some(Object::Group(self.clone()));
         for name in path.split('/').filter(|name| !name.is_empty() && *name != ".") {
-            found = match found {
-                Found::Group(group) => group.find(name, links)?,
-                _ => return Ok(Found::Nothing),
-            };
+            let Some(Object::Group(group)) = found else { return Ok(None) };
+            found = group.find(name, links)?;
         }
         Ok(found)
     }
 
     /// What a name leads to, over at most so many links.
-    fn find(&self, name: &str, links: &mut u32) -> Result<Found<'f>, PrepareError> {
-        match self.find_here(name)? {
-            // It is not there, or behind a link that the decoder does not follow.
-            Found::Nothing => {
-                let link = self.links()?.into_iter().find(|(link, target)| link == name && !is_hard(target));
-                link.map_or(Ok(Found::Nothing), |(_, target)| self.follow(name, &target, links))
-            }
-            found => Ok(found),
+    fn find(&self, name: &str, links: &mut u32) -> Result<Option<Object<'f>>, PrepareError> {
+        if let Some(found) = self.find_here(name)? {
+            return Ok(Some(found));
         }
+        // It is not there, or behind a link that the decoder does not follow.
+        let link = self.links()?.into_iter().find(|(link, target)| link == name && !is_hard(target));
+        link.map_or(Ok(None), |(_, target)| self.follow(name, &target, links).map(Some))
     }
 
     /// What a name leads to, as far as the decoder follows it.
-    fn find_here(&self, name: &str) -> Result<Found<'f>, PrepareError> {
+    fn find_here(&self, name: &str) -> Result<Option<Object<'f>>, PrepareError> {
         let path = self.child_path(name);
-        match self.inner.group(name) {
-            Ok(inner) => return Ok(Found::Group(Group::new(self.file, self.main, inner, path))),
-            Err(error) if is_absence(&error) => {}
-            Err(error) => return Err(self.file.error(&path, error)),
+        if let Some(inner) = self.file.unless_absent(&path, self.inner.group(name))? {
+            return Ok(Some(Object::Group(Group { inner, path, ..*self })));
         }
-        match self.inner.dataset(name) {
-            Ok(inner) => {
-                let dataset = Dataset::new(self.file, self.main, inner, path);
-                Ok(Found::Dataset(Box::new(dataset)))
-            }
-            Err(error) if is_absence(&error) => Ok(Found::Nothing),
-            Err(error) => Err(self.file.error(&path, error)),
-        }
+        let inner = self.file.unless_absent(&path, self.inner.dataset(name))?;
+        let dataset = inner.map(|inner| Dataset::new(self.file, self.main, inner, path));
+        Ok(dataset.map(|dataset| Object::Dataset(Box::new(dataset))))
     }
 
     /// All that is linked into it.
@@ -215,9 +183,9 @@ impl<'f> Group<'f> {
     }
 
     /// What the link `name` leads to, under the path of the link.
-    fn follow(&self, name: &str, target: &LinkTarget, links: &mut u32) -> Result<Found<'f>, PrepareError> {
+    fn follow(&self, name: &str, target: &LinkTarget, links: &mut u32) -> Result<Object<'f>, PrepareError> {
         let link = self.child_path(name);
-        let not_followed = |NotFollowed { problem, cure }| PrepareError::Link {
+        let not_followed = |(problem, cure): NotFollowed| PrepareError::Link {
             file: self.file.path().to_owned(),
             link: link.clone(),
             target: match target {
@@ -228,15 +196,11 @@ impl<'f> Group<'f> {
             problem: problem.into(),
             cure,
         };
-        let circle = || {
-            not_followed(NotFollowed {
-                problem: "and leads in a circle".to_owned(),
-                cure: "choose something else".to_owned(),
-            })
-        };
+        let circle =
+            || not_followed(("and leads in a circle".to_owned(), "choose something else".to_owned()));
         *links = links.checked_sub(1).ok_or_else(circle)?;
         let found = match target {
-            LinkTarget::Hard { .. } => Found::Nothing,
+            LinkTarget::Hard { .. } => None,
             LinkTarget::Soft { path } if path.starts_with('/') => self.root()?.descend(path, links)?,
             LinkTarget::Soft { path } => self.descend(path, links)?,
             LinkTarget::External { filename, path } => {
@@ -245,21 +209,17 @@ impl<'f> Group<'f> {
             }
         };
         match found {
-            Found::Group(group) => Ok(Found::Group(Group { path: link, ..group })),
-            Found::Dataset(dataset) => Ok(Found::Dataset(Box::new(dataset.called(link)))),
-            Found::Nothing => Err(not_followed(NotFollowed {
-                problem: "where nothing is".to_owned(),
-                cure: "choose something else, or a copy of the file that has it".to_owned(),
-            })),
+            Some(Object::Group(group)) => Ok(Object::Group(Group { path: link, ..group })),
+            Some(Object::Dataset(dataset)) => Ok(Object::Dataset(Box::new(dataset.called(link)))),
+            None => {
+                let cure = "choose something else, or a copy of the file that has it";
+                Err(not_followed(("where nothing is".to_owned(), cure.to_owned())))
+            }
         }
     }
 
     fn attribute(&self, name: &str) -> Result<Option<Attribute>, PrepareError> {
-        match self.inner.attribute(name) {
-            Ok(attribute) => Ok(Some(attribute)),
-            Err(error) if is_absence(&error) => Ok(None),
-            Err(error) => Err(self.file.error(&self.path, error)),
-        }
+        self.file.unless_absent(&self.path, self.inner.attribute(name))
     }
 
     /// An attribute as text, numbers written out; nothing if it is not there, empty, or neither.
@@ -274,21 +234,14 @@ impl<'f> Group<'f> {
 
     /// An attribute of one number, if it is there.
     pub(crate) fn number_attribute(&self, name: &str) -> Result<Option<f64>, PrepareError> {
-        let Some(attribute) = self.attribute(name)? else { return Ok(None) };
-        number(&attribute)
-            .map(Some)
-            .map_err(|error| self.file.error(&format!("{}, attribute {name}", self.path), error))
+        let number = self.attribute(name)?.map(|attribute| attribute.read_as_f64()).transpose();
+        number.map_err(|error| self.file.error(&format!("{}, attribute {name}", self.path), error))
     }
 }
 
 /// Whether a link leads to an object of this file by its place, not by a path.
 fn is_hard(target: &LinkTarget) -> bool {
     matches!(target, LinkTarget::Hard { .. })
-}
-
-/// The value of an attribute of one number.
-pub(super) fn number(attribute: &Attribute) -> hdf5_reader::error::Result<f64> {
-    attribute.read_as_f64()
 }
 
 /// The value of an attribute as text, trimmed, numbers written out; nothing if it is empty or neither.

@@ -114,10 +114,7 @@ fn dense_links(file: &Hdf5File, info: &LinkInfoMessage) -> Result<Vec<(String, L
 }
 
 /// Why a link was not followed, and what can be done about it.
-pub(super) struct NotFollowed {
-    pub(super) problem: String,
-    pub(super) cure: String,
-}
+pub(super) type NotFollowed = (String, String);
 
 /// A folder that links may lead into.
 #[derive(Debug, Clone)]

@@ -3,8 +3,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::references::Object;
-use super::table::{Column, Table, listed};
+use neuroglot_data::text::listed;
+
+use super::group::Object;
+use super::table::{Column, Table};
 use super::units::{QUALITIES, REGIONS};
 use super::{Dataset, Group, Kind};
 use crate::PrepareError;
@@ -49,9 +51,8 @@ impl<'f> Table<'f> {
         name: &str,
         dataset: &Dataset<'f>,
         purpose: Purpose,
-        notes: &mut Vec<String>,
     ) -> Result<Column, PrepareError> {
-        self.meaning_within(name, dataset, purpose, MOST_TABLES, notes)
+        self.meaning_within(name, dataset, purpose, MOST_TABLES)
     }
 
     fn meaning_within(
@@ -60,7 +61,6 @@ impl<'f> Table<'f> {
         dataset: &Dataset<'f>,
         purpose: Purpose,
         tables: usize,
-        notes: &mut Vec<String>,
     ) -> Result<Column, PrepareError> {
         match dataset.kind() {
             Kind::Text => return Ok(Column::Texts(dataset.texts()?)),
@@ -78,9 +78,9 @@ impl<'f> Table<'f> {
             if tables == 0 {
                 return Err(unknown(dataset, "refers to tables that refer to each other"));
             }
-            return self.rows_of(name, dataset, other, purpose, tables - 1, notes);
+            return self.rows_of(name, dataset, other, purpose, tables - 1);
         }
-        if let Some((labels, list)) = self.labels(name, dataset, notes)? {
+        if let Some((labels, list)) = self.labels(name, dataset)? {
             let label = |code: i64| labels.get(usize::try_from(code).ok()?).cloned();
             return labelled(dataset, label, &format!("{list} has {}", labels.len())).map(Column::Texts);
         }
@@ -95,11 +95,8 @@ impl<'f> Table<'f> {
         other: Group<'f>,
         purpose: Purpose,
         tables: usize,
-        notes: &mut Vec<String>,
     ) -> Result<Column, PrepareError> {
-        let (_, names) = other.names()?;
-        let keys: Vec<&str> = std::iter::once("id").chain(names.iter().map(String::as_str)).collect();
-        let other = Table::open(other, &keys)?;
+        let other = Table::open_any(other)?;
         let plain = other.plain_names()?;
         let usual: &[&str] = match purpose {
             Purpose::Region => &REGIONS,
@@ -116,7 +113,7 @@ impl<'f> Table<'f> {
                 let problem = format!(
                     "is rows of {}, which has no column that says what they are: it has {}",
                     other.path(),
-                    listed(&columns)
+                    listed(&columns, "nothing")
                 );
                 return Err(unknown(dataset, &problem));
             }
@@ -124,17 +121,14 @@ impl<'f> Table<'f> {
         let Some(values) = other.dataset(&chosen)? else {
             return Err(unknown(dataset, &format!("is rows of {}, which has no {chosen}", other.path())));
         };
-        let values = other.meaning_within(&chosen, &values, purpose, tables, notes)?;
-        notes.push(format!("{} is rows of {}: read as its column {chosen}", dataset.path(), other.path()));
+        let values = other.meaning_within(&chosen, &values, purpose, tables)?;
+        dataset.note(format!("{} is rows of {}: read as its column {chosen}", dataset.path(), other.path()));
         rows(dataset, &values, other.path())
     }
 
     /// The table whose rows a data set of this one names, if it does.
     pub(crate) fn other_table(&self, dataset: &Dataset<'f>) -> Result<Option<Table<'f>>, PrepareError> {
-        let Some(other) = other_table(dataset)? else { return Ok(None) };
-        let (_, names) = other.names()?;
-        let keys: Vec<&str> = std::iter::once("id").chain(names.iter().map(String::as_str)).collect();
-        Table::open(other, &keys).map(Some)
+        other_table(dataset)?.map(Table::open_any).transpose()
     }
 
     /// The list of labels of the codes of a column, and what it is called.
@@ -142,7 +136,6 @@ impl<'f> Table<'f> {
         &self,
         name: &str,
         dataset: &Dataset<'f>,
-        notes: &mut Vec<String>,
     ) -> Result<Option<(Vec<String>, String)>, PrepareError> {
         if let Some(address) = dataset.reference_attribute("elements")? {
             return match Object::at(&dataset.root()?, address)? {
@@ -168,7 +161,7 @@ impl<'f> Table<'f> {
             let fits = codes.iter().all(|code| code.is_nan() || code.fract() == 0.0)
                 && places.iter().all(|&code| code >= -1 && code < labels.len() as i64);
             if !fits {
-                notes.push(format!(
+                dataset.note(format!(
                     "{} is not read as places in {path}: its numbers are not 0 to {}",
                     dataset.path(),
                     labels.len().saturating_sub(1)
@@ -180,7 +173,7 @@ impl<'f> Table<'f> {
             if is_column && (distinct.len() < labels.len() || places.len() == codes.len()) {
                 continue;
             }
-            notes.push(format!("{} is read as places in {path}, from 0", dataset.path()));
+            dataset.note(format!("{} is read as places in {path}, from 0", dataset.path()));
             return Ok(Some((labels, path)));
         }
         Ok(None)

@@ -22,32 +22,6 @@ pub(crate) use meaning::Purpose;
 pub(crate) use references::named_places;
 pub(crate) use table::{Column, Table};
 pub use traces::{TraceChoice, TraceSelection};
-pub(crate) use traces::{TraceSet, Wanted, in_order, unfit};
+pub(crate) use traces::{TraceSet, Wanted, unfit};
 pub use units::UnitColumns;
-pub(crate) use units::{UnitTable, location, locations, numbers, texts, unique_uuids};
-
-use crate::PrepareError;
-
-/// What is good to have and can be done without: where it cannot be read, `notes` say why.
-pub(crate) fn noted<T>(
-    read: Result<Option<T>, PrepareError>,
-    notes: &mut Vec<String>,
-) -> Result<Option<T>, PrepareError> {
-    match read {
-        Err(error @ PrepareError::Io(_)) => Err(error),
-        Err(error) => {
-            notes.push(format!("passed over: {error}"));
-            Ok(None)
-        }
-        read => read,
-    }
-}
-
-/// What is good to have, as [`noted`], unless it `is_asked_for`.
-pub(crate) fn noted_unless<T>(
-    is_asked_for: bool,
-    read: Result<Option<T>, PrepareError>,
-    notes: &mut Vec<String>,
-) -> Result<Option<T>, PrepareError> {
-    if is_asked_for { read } else { noted(read, notes) }
-}
+pub(crate) use units::{UnitTable, finish_units, location, locations, numbers, texts};

@@ -6,6 +6,7 @@ use hdf5_reader::Hdf5File;
 use hdf5_reader::messages::HdfMessage;
 use hdf5_reader::messages::link::LinkTarget;
 
+use super::group::Object;
 use super::links::links_of;
 use super::{Dataset, Group, Kind};
 use crate::PrepareError;
@@ -16,23 +17,13 @@ const MOST_OBJECTS: usize = 1 << 16;
 /// Longest path of an object, bytes.
 const MOST_PATH: usize = 1 << 10;
 
-/// Something that a reference names.
-pub(super) enum Object<'f> {
-    Group(Group<'f>),
-    Dataset(Box<Dataset<'f>>),
-}
-
 /// What an object is called, and the place in the brain that it says it is in.
 type NamedPlace = (String, Option<String>);
 
 impl<'f> Object<'f> {
     /// The object at `address` in the file of which `root` holds all groups.
     pub(super) fn at(root: &Group<'f>, address: u64) -> Result<Option<Object<'f>>, PrepareError> {
-        let Some(path) = root.file().path_of(address) else { return Ok(None) };
-        if let Some(group) = root.group_below(path)? {
-            return Ok(Some(Object::Group(group)));
-        }
-        Ok(root.dataset_below(path)?.map(|dataset| Object::Dataset(Box::new(dataset))))
+        root.file().path_of(address).map_or(Ok(None), |path| root.object(path))
     }
 
     /// What stands for it in a column: the text of a data set that is one, else its name.

@@ -3,6 +3,8 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
+use neuroglot_data::text::listed;
+
 use super::meaning::{self, Purpose};
 use super::{Dataset, File, Group, Kind, Members};
 use crate::{PrepareError, TrialColumn, TrialTable};
@@ -59,7 +61,17 @@ impl<'f> Table<'f> {
             return Err(error);
         }
         let what = format!("column {} in {}", keys.join(" or "), group.path());
-        Err(group.file().missing(what, format!("it has: {}", listed(&names))))
+        Err(group.file().missing(what, format!("it has: {}", listed(&names, "nothing"))))
+    }
+
+    /// The table in a group, as long as its `id`, or as any of its data sets if it has none.
+    ///
+    /// # Errors
+    /// As [`Table::open`].
+    pub(crate) fn open_any(group: Group<'f>) -> Result<Table<'f>, PrepareError> {
+        let names = group.members()?.datasets;
+        let keys: Vec<&str> = std::iter::once("id").chain(names.iter().map(String::as_str)).collect();
+        Table::open(group, &keys)
     }
 
     /// The file it is in.
@@ -85,12 +97,12 @@ impl<'f> Table<'f> {
     /// The group that it lies in, if there is one.
     pub(super) fn group_above(&self) -> Option<Group<'f>> {
         let (above, _) = self.path().rsplit_once('/')?;
-        self.group.root().ok()?.group_below(above).ok()?
+        self.group.root().ok()?.group(above).ok()?
     }
 
     /// Whether there is a data set of that name beside it.
     pub(super) fn group_above_has(&self, name: &str) -> bool {
-        let names = || Some(self.group_above()?.names().ok()?.1);
+        let names = || Some(self.group_above()?.members().ok()?.datasets);
         self.beside.get_or_init(|| names().unwrap_or_default()).iter().any(|other| other == name)
     }
 
@@ -142,7 +154,7 @@ impl<'f> Table<'f> {
     }
 
     /// The column that the user chose, else the first of the usual names that is one; its name, and its values as what they
-    /// stand for. A usual one that cannot be read is said in `notes`.
+    /// stand for. A usual one that cannot be read is noted.
     ///
     /// # Errors
     /// [`PrepareError::Missing`] if the chosen one is not there, naming those that are, or why it cannot be read.
@@ -151,23 +163,26 @@ impl<'f> Table<'f> {
         chosen: Option<&str>,
         usual: &[&str],
         purpose: Purpose,
-        notes: &mut Vec<String>,
     ) -> Result<Option<(String, Column)>, PrepareError> {
         if let Some(name) = chosen {
-            return match self.one_in_each_row(name, purpose, notes)? {
+            return match self.one_in_each_row(name, purpose)? {
                 Some(column) => Ok(Some((name.to_owned(), column))),
                 None => {
                     let what = format!("column {name} in {} with one value in each row", self.path());
-                    Err(self.file().missing(what, format!("it has: {}", listed(&self.plain_names()?))))
+                    Err(self
+                        .file()
+                        .missing(what, format!("it has: {}", listed(&self.plain_names()?, "nothing"))))
                 }
             };
         }
         for name in usual {
-            match self.one_in_each_row(name, purpose, notes) {
+            match self.one_in_each_row(name, purpose) {
                 Ok(Some(column)) => return Ok(Some(((*name).to_owned(), column))),
                 Ok(None) => {}
                 Err(error @ PrepareError::Io(_)) => return Err(error),
-                Err(error) => notes.push(format!("column {name} of {} passed over: {error}", self.path())),
+                Err(error) => {
+                    self.group.note(format!("column {name} of {} passed over: {error}", self.path()));
+                }
             }
         }
         Ok(None)
@@ -175,21 +190,16 @@ impl<'f> Table<'f> {
 
     /// The values of a column as what they stand for, where it has one in each row: also one of any number of values that are
     /// one in each row, or, for a region, the one that most of a row's are.
-    fn one_in_each_row(
-        &self,
-        name: &str,
-        purpose: Purpose,
-        notes: &mut Vec<String>,
-    ) -> Result<Option<Column>, PrepareError> {
+    fn one_in_each_row(&self, name: &str, purpose: Purpose) -> Result<Option<Column>, PrepareError> {
         let Some(dataset) = self.dataset(name)? else { return Ok(None) };
         if self.is_plain(name, &dataset) {
-            return self.meaning(name, &dataset, purpose, notes).map(Some);
+            return self.meaning(name, &dataset, purpose).map(Some);
         }
         let is_list = matches!(dataset.kind(), Kind::Number | Kind::Text | Kind::Reference);
         if !self.is_ragged(name) || !is_list || dataset.columns() != 1 {
             return Ok(None);
         }
-        let values = self.meaning(name, &dataset, purpose, notes)?;
+        let values = self.meaning(name, &dataset, purpose)?;
         let ends = self.ends(name, values.len())?;
         Ok(match values {
             Column::Texts(texts) => one_of_each(&texts, &ends, purpose, String::new()).map(Column::Texts),
@@ -227,7 +237,7 @@ impl<'f> Table<'f> {
         let index = format!("{name}_index");
         let dataset = self.dataset(&index)?.ok_or_else(|| {
             let what = format!("column {index} in {}", self.path());
-            self.file().missing(what, format!("it has: {}", listed(&self.names)))
+            self.file().missing(what, format!("it has: {}", listed(&self.names, "nothing")))
         })?;
         let integers = dataset.integers()?;
         if integers.len() as u64 != self.rows {
@@ -257,12 +267,8 @@ impl<'f> Table<'f> {
     /// The table as one of trials: every column of numbers or texts, as what they stand for; one of a few numbers in each row as
     /// `name_0`, …, one of rows of another table also as the columns of that, `name.column`.
     ///
-    /// What else there is, and what cannot be read, is said in `notes`; what cannot be read of `needed` is an error.
-    pub(crate) fn trials(
-        &self,
-        needed: &[&str],
-        notes: &mut Vec<String>,
-    ) -> Result<TrialTable, PrepareError> {
+    /// What else there is, and what cannot be read, is noted; what cannot be read of `needed` is an error.
+    pub(crate) fn trials(&self, needed: &[&str]) -> Result<TrialTable, PrepareError> {
         // A table of n rows has at least n values somewhere, so the file's length bounds them.
         let rows = usize::try_from(self.rows).unwrap_or(usize::MAX);
         let mut table = TrialTable::new(rows);
@@ -272,7 +278,7 @@ impl<'f> Table<'f> {
             if is_index || name == "id" {
                 continue;
             }
-            match self.trial_column(name, &mut table, notes) {
+            match self.trial_column(name, &mut table) {
                 Ok(None) => {}
                 Ok(Some(why)) => {
                     table.leave_out(name, format!("it has {why}"));
@@ -281,13 +287,13 @@ impl<'f> Table<'f> {
                 Err(error @ PrepareError::Io(_)) => return Err(error),
                 Err(error) if needed.contains(&name.as_str()) => return Err(error),
                 Err(error) => {
-                    notes.push(format!("column {name} of {} passed over: {error}", self.path()));
+                    self.group.note(format!("column {name} of {} passed over: {error}", self.path()));
                     table.leave_out(name, error.to_string());
                 }
             }
         }
         for (why, names) in skipped {
-            notes.push(format!(
+            self.group.note(format!(
                 "columns of {} passed over, they have {why}: {}",
                 self.path(),
                 names.join(", ")
@@ -297,18 +303,13 @@ impl<'f> Table<'f> {
     }
 
     /// Adds a column to a table of trials, or says why it is none.
-    fn trial_column(
-        &self,
-        name: &str,
-        table: &mut TrialTable,
-        notes: &mut Vec<String>,
-    ) -> Result<Option<&'static str>, PrepareError> {
+    fn trial_column(&self, name: &str, table: &mut TrialTable) -> Result<Option<&'static str>, PrepareError> {
         let path = self.file().path();
         let Some(dataset) = self.dataset(name)? else { return Ok(None) };
         let is_list = || self.names.iter().any(|other| meaning::lists_of(other).any(|list| list == name));
         if self.is_ragged(name) {
             // Numbers of which there are any are events, even where no trial happens to have two.
-            let Some(Column::Texts(texts)) = self.one_in_each_row(name, Purpose::Other, notes)? else {
+            let Some(Column::Texts(texts)) = self.one_in_each_row(name, Purpose::Other)? else {
                 return Ok(Some("any number of values in each row"));
             };
             table.insert(name, TrialColumn::Text(texts), path)?;
@@ -316,9 +317,9 @@ impl<'f> Table<'f> {
             return Ok((dataset.kind() != Kind::Text || !is_list()).then_some("another number of rows"));
         } else if self.is_plain(name, &dataset) {
             if let Some(other) = self.other_table(&dataset)? {
-                self.columns_of_other(name, &dataset, &other, table, notes)?;
+                self.columns_of_other(name, &dataset, &other, table)?;
             }
-            table.insert(name, self.meaning(name, &dataset, Purpose::Other, notes)?.into_trials(), path)?;
+            table.insert(name, self.meaning(name, &dataset, Purpose::Other)?.into_trials(), path)?;
         } else if dataset.kind() != Kind::Number {
             return Ok(Some("neither numbers nor texts"));
         } else if dataset.columns() == 0 || dataset.columns() > MOST_COLUMNS {
@@ -341,11 +342,10 @@ impl<'f> Table<'f> {
         dataset: &Dataset<'f>,
         other: &Table<'f>,
         table: &mut TrialTable,
-        notes: &mut Vec<String>,
     ) -> Result<(), PrepareError> {
         for column in other.plain_names()?.iter().filter(|column| *column != "id") {
             let Some(values) = other.dataset(column)? else { continue };
-            let values = other.meaning(column, &values, Purpose::Other, notes)?;
+            let values = other.meaning(column, &values, Purpose::Other)?;
             let values = meaning::rows(dataset, &values, other.path())?.into_trials();
             table.insert(format!("{name}.{column}"), values, self.file().path())?;
         }
@@ -394,15 +394,6 @@ fn one_of_each<T: Clone + PartialEq>(
         known.max_by_key(|value| count(value)).filter(|_| purpose == Purpose::Region).cloned()
     };
     starts.zip(ends).map(one).collect()
-}
-
-/// Names for a message.
-pub(crate) fn listed<S: AsRef<str>>(names: &[S]) -> String {
-    if names.is_empty() {
-        "nothing".to_owned()
-    } else {
-        names.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(", ")
-    }
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 
 use neuroglot_data::number::counted;
+use neuroglot_data::text::listed;
 
-use super::table::{MOST_COLUMNS, listed};
+use super::table::MOST_COLUMNS;
 use super::{Dataset, File, Kind};
 use crate::{Asked, Intervals, PrepareError, Trace};
 
@@ -59,6 +60,7 @@ pub enum TraceSelection {
 
 /// The traces of a recording as they are collected.
 pub(crate) struct TraceSet<'o> {
+    file: &'o File,
     selection: &'o TraceSelection,
     asked: Asked<'o>,
     found: Vec<String>,
@@ -81,12 +83,14 @@ pub(crate) struct Wanted {
 }
 
 impl<'o> TraceSet<'o> {
-    pub(crate) fn new(selection: &'o TraceSelection, asked: Asked<'o>) -> TraceSet<'o> {
+    /// None of `file` yet.
+    pub(crate) fn new(file: &'o File, selection: &'o TraceSelection, asked: Asked<'o>) -> TraceSet<'o> {
         let taken = match selection {
             TraceSelection::All => Vec::new(),
             TraceSelection::Chosen(choices) => vec![0; choices.len()],
         };
         TraceSet {
+            file,
             selection,
             asked,
             found: Vec::new(),
@@ -101,12 +105,7 @@ impl<'o> TraceSet<'o> {
     ///
     /// # Errors
     /// The one that is given.
-    pub(crate) fn pass_over(
-        &mut self,
-        path: &str,
-        error: PrepareError,
-        notes: &mut Vec<String>,
-    ) -> Result<(), PrepareError> {
+    pub(crate) fn pass_over(&mut self, path: &str, error: PrepareError) -> Result<(), PrepareError> {
         let is_chosen = match self.selection {
             TraceSelection::All => false,
             TraceSelection::Chosen(choices) => choices.iter().any(|choice| names(path, &choice.path)),
@@ -115,7 +114,7 @@ impl<'o> TraceSet<'o> {
             return Err(error);
         }
         self.passed_over.push(format!("{path} ({error})"));
-        notes.push(format!("{path} passed over: {error}"));
+        self.file.note(format!("{path} passed over: {error}"));
         Ok(())
     }
 
@@ -128,11 +127,10 @@ impl<'o> TraceSet<'o> {
         wanted: &Wanted,
         path: &str,
         read: Result<(), PrepareError>,
-        notes: &mut Vec<String>,
     ) -> Result<(), PrepareError> {
         match read {
             Err(error) if wanted.chosen => Err(error),
-            Err(error) => self.pass_over(path, error, notes),
+            Err(error) => self.pass_over(path, error),
             Ok(()) => Ok(()),
         }
     }
@@ -180,7 +178,12 @@ impl<'o> TraceSet<'o> {
         self.traces.insert(name, (path.to_owned(), trace));
     }
 
-    /// Adds samples of `columns` values each, as one trace or as many.
+    /// Samples in order of time, without those of no time.
+    pub(crate) fn in_order(&self, times: Vec<f64>, values: Vec<f64>, path: &str) -> (Vec<f64>, Vec<f64>) {
+        in_order(times, values, path, |note| self.file.note(note))
+    }
+
+    /// Adds samples of `columns` values each, as one trace or as many. `file` is that which holds them.
     pub(crate) fn insert_samples(
         &mut self,
         file: &File,
@@ -189,7 +192,6 @@ impl<'o> TraceSet<'o> {
         times: &[f64],
         values: &[f64],
         columns: usize,
-        notes: &mut Vec<String>,
     ) -> Result<(), PrepareError> {
         if let Some(column) = wanted.column
             && column >= columns
@@ -202,7 +204,7 @@ impl<'o> TraceSet<'o> {
                 continue;
             }
             let one = values.iter().skip(column).step_by(columns).copied().collect();
-            let (times, values) = in_order(times.to_vec(), one, path, notes);
+            let (times, values) = self.in_order(times.to_vec(), one, path);
             let name = match wanted.column {
                 None if columns > 1 => format!("{}_{column}", wanted.name),
                 _ => wanted.name.clone(),
@@ -217,21 +219,21 @@ impl<'o> TraceSet<'o> {
     /// # Errors
     /// [`PrepareError::Missing`] if one that was chosen is not in the file, or [`PrepareError::Field`] if its name is that of
     /// several.
-    pub(crate) fn finish(self, file: &File) -> Result<BTreeMap<String, Trace>, PrepareError> {
+    pub(crate) fn finish(self) -> Result<BTreeMap<String, Trace>, PrepareError> {
         if let TraceSelection::Chosen(choices) = self.selection {
             for (choice, taken) in choices.iter().zip(&self.taken) {
                 if *taken == 0 {
-                    let mut cure = format!("it has: {}", listed(&self.found));
+                    let mut cure = format!("it has: {}", listed(&self.found, "nothing"));
                     if !self.passed_over.is_empty() {
                         cure = format!("{cure}; passed over were: {}", self.passed_over.join("; "));
                     }
-                    return Err(file.missing(format!("series {}", choice.path), cure));
+                    return Err(self.file.missing(format!("series {}", choice.path), cure));
                 }
                 if *taken > 1 {
                     let matches: Vec<&String> =
                         self.found.iter().filter(|path| names(path, &choice.path)).collect();
-                    let problem = format!("is the name of several series ({})", listed(&matches));
-                    return Err(file.field(&choice.path, problem, "give the whole path"));
+                    let problem = format!("is the name of several series ({})", listed(&matches, "nothing"));
+                    return Err(self.file.field(&choice.path, problem, "give the whole path"));
                 }
             }
         }
@@ -257,13 +259,7 @@ pub(crate) fn unfit(data: &Dataset<'_>, columns: u64, wanted: &Wanted) -> Option
     }
 }
 
-/// Samples in order of time, without those of no time.
-pub(crate) fn in_order(
-    times: Vec<f64>,
-    values: Vec<f64>,
-    path: &str,
-    notes: &mut Vec<String>,
-) -> (Vec<f64>, Vec<f64>) {
+fn in_order(times: Vec<f64>, values: Vec<f64>, path: &str, note: impl Fn(String)) -> (Vec<f64>, Vec<f64>) {
     if times.iter().all(|time| time.is_finite()) && times.is_sorted() {
         return (times, values);
     }
@@ -271,11 +267,11 @@ pub(crate) fn in_order(
     samples.retain(|(time, _)| time.is_finite());
     if samples.len() < times.len() {
         let lost = counted(times.len() - samples.len(), "sample");
-        notes.push(format!("{lost} of {path} without a time left out"));
+        note(format!("{lost} of {path} without a time left out"));
     }
     if !samples.is_sorted_by(|a, b| a.0 <= b.0) {
         samples.sort_by(|a, b| a.0.total_cmp(&b.0));
-        notes.push(format!("the samples of {path} were not in order of time and were sorted"));
+        note(format!("the samples of {path} were not in order of time and were sorted"));
     }
     samples.into_iter().unzip()
 }
@@ -309,10 +305,11 @@ mod tests {
 
     #[test]
     fn samples_are_put_in_order() {
-        let mut notes = Vec::new();
+        let notes = std::cell::RefCell::new(Vec::new());
+        let note = |note| notes.borrow_mut().push(note);
         let (times, values) =
-            in_order(vec![2.0, f64::NAN, 1.0, 3.0], vec![20.0, 0.0, 10.0, 30.0], "/a", &mut notes);
+            in_order(vec![2.0, f64::NAN, 1.0, 3.0], vec![20.0, 0.0, 10.0, 30.0], "/a", note);
         assert_eq!((times, values), (vec![1.0, 2.0, 3.0], vec![10.0, 20.0, 30.0]));
-        assert_eq!(notes.len(), 2, "{notes:?}");
+        assert_eq!(notes.borrow().len(), 2, "{notes:?}");
     }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::{Column, Purpose, Table};
-use crate::{Location, PrepareError, quality};
+use super::{Column, File, Purpose, Table};
+use crate::{Location, PrepareError, RecordedUnit, quality};
 
 /// Columns of the table of units that mean something; where one is not given, the usual names are tried.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -61,14 +61,9 @@ pub(crate) struct UnitTable {
 
 impl UnitTable {
     /// Reads the columns that `chosen` names, or those of the usual names.
-    pub(crate) fn read(
-        table: &Table<'_>,
-        chosen: &UnitColumns,
-        notes: &mut Vec<String>,
-    ) -> Result<UnitTable, PrepareError> {
-        let mut pick = |chosen: &Option<String>, usual: &[&str], purpose| {
-            table.pick(chosen.as_deref(), usual, purpose, notes)
-        };
+    pub(crate) fn read(table: &Table<'_>, chosen: &UnitColumns) -> Result<UnitTable, PrepareError> {
+        let pick =
+            |chosen: &Option<String>, usual: &[&str], purpose| table.pick(chosen.as_deref(), usual, purpose);
         let uuids = pick(
             &chosen.uuid,
             &["uuid", "uuids", "cluster_uuid", "cluster_uuids", "unit_uuid", "unit_uuids"],
@@ -87,7 +82,7 @@ impl UnitTable {
             &["channel", "peak_channel", "peak_channel_id", "max_electrode", "channel_id"],
             Purpose::Other,
         )?;
-        let (good, quality_unknown) = match verdicts(table, quality, &chosen.good_values, notes)? {
+        let (good, quality_unknown) = match verdicts(table, quality, &chosen.good_values)? {
             Ok(good) => (Some(good), None),
             Err(why) => (None, Some(why)),
         };
@@ -140,7 +135,6 @@ fn verdicts(
     table: &Table<'_>,
     quality: Option<(String, Column)>,
     good_values: &[String],
-    notes: &mut Vec<String>,
 ) -> Result<Result<Vec<Option<bool>>, String>, PrepareError> {
     let Some((name, column)) = quality else {
         return Ok(Err(format!(
@@ -157,7 +151,7 @@ fn verdicts(
     match verdict {
         Ok(verdict) => {
             if let Some(rule) = verdict.rule {
-                notes.push(format!("column {name} of {} {rule}", table.path()));
+                table.group().note(format!("column {name} of {} {rule}", table.path()));
             }
             Ok(Ok(verdict.good))
         }
@@ -166,7 +160,7 @@ fn verdicts(
             let cure = "say which of them are good with --good-values, or name another column with \
                         --unit-quality";
             let problem = format!("column {name} of {}{described} {problem}", table.path());
-            notes.push(format!("which units are good is not known: {problem}"));
+            table.group().note(format!("which units are good is not known: {problem}"));
             Ok(Err(format!("{problem}: {cure}")))
         }
     }
@@ -227,8 +221,22 @@ pub(crate) fn location(name: &str) -> Location {
     }
 }
 
-/// Makes identifiers unique, with a note if some were not.
-pub(crate) fn unique_uuids<'a>(uuids: impl Iterator<Item = &'a mut String>, notes: &mut Vec<String>) {
+/// Makes identifiers of units unique, and notes how many had one that was not, and how many have no region.
+pub(crate) fn finish_units(file: &File, units: &mut [RecordedUnit]) {
+    let repeated = make_unique(units.iter_mut().map(|unit| &mut unit.uuid));
+    if repeated > 0 {
+        file.note(format!(
+            "{repeated} units have the identifier of another one; they got a number behind it"
+        ));
+    }
+    let unknown = units.iter().filter(|unit| unit.location == Location::Unknown).count();
+    if unknown > 0 {
+        file.note(format!("{unknown} of {} units have no region", units.len()));
+    }
+}
+
+/// Makes identifiers unique; returns how many were not.
+fn make_unique<'a>(uuids: impl Iterator<Item = &'a mut String>) -> usize {
     // How many units have had each identifier.
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let mut repeated = 0;
@@ -245,11 +253,7 @@ pub(crate) fn unique_uuids<'a>(uuids: impl Iterator<Item = &'a mut String>, note
         }
         seen.insert(uuid.clone(), 1);
     }
-    if repeated > 0 {
-        notes.push(format!(
-            "{repeated} units have the identifier of another one; they got a number behind it"
-        ));
-    }
+    repeated
 }
 
 #[cfg(test)]
@@ -264,10 +268,8 @@ mod tests {
 
     #[test]
     fn repeated_identifiers_become_unique() {
-        let mut notes = Vec::new();
         let mut uuids = ["a", "a", "a_2", "a"].map(str::to_owned);
-        unique_uuids(uuids.iter_mut(), &mut notes);
+        assert_eq!(make_unique(uuids.iter_mut()), 3);
         assert_eq!(uuids, ["a", "a_2", "a_2_2", "a_3"]);
-        assert_eq!(notes.len(), 1);
     }
 }

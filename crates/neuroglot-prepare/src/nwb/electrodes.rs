@@ -27,7 +27,6 @@ impl Electrodes {
         file: &File,
         units: &Table<'_>,
         options: &NwbOptions,
-        notes: &mut Vec<String>,
     ) -> Result<Option<Electrodes>, PrepareError> {
         let of_units = match units.dataset("electrodes") {
             // Where the table that is referred to is not there, the standard says where it is.
@@ -44,11 +43,10 @@ impl Electrodes {
             options.electrode_region.as_deref(),
             &["location", "brain_area", "region"],
             Purpose::Region,
-            notes,
         )?;
         let regions = regions.map(|(name, column)| locations(&table, &name, column)).transpose()?;
-        let mut column = |names: &[&str]| {
-            let column = table.pick(None, names, Purpose::Other, notes)?;
+        let column = |names: &[&str]| {
+            let column = table.pick(None, names, Purpose::Other)?;
             Ok::<_, PrepareError>(column.map(|(_, column)| column))
         };
         let ids = column(&["id"])?.and_then(numbers);

@@ -7,7 +7,7 @@ mod units;
 
 use std::path::{Path, PathBuf};
 
-use crate::hdf5::{File, Table, TraceSelection, UnitColumns, noted};
+use crate::hdf5::{File, Table, TraceSelection, UnitColumns};
 use crate::{Asked, Content, PrepareError, Recording, Source, Species, UsualTrials};
 
 /// What is read of an NWB file, and how; the default takes what the standard and most laboratories have.
@@ -125,24 +125,19 @@ fn read(file: &File, options: &NwbOptions, asked: Asked<'_>) -> Result<Recording
         ));
     }
     recording.eid = eid(file, options)?;
-    recording.subject = match noted(file.text("/general/subject/subject_id"), &mut recording.notes)? {
-        Some(subject) => subject,
-        None => {
-            recording
-                .notes
-                .push("/general/subject/subject_id is not there: the animal is not known".to_owned());
-            String::new()
-        }
-    };
-    recording.species = noted(file.text("/general/subject/species"), &mut recording.notes)?
+    let subject = "/general/subject/subject_id";
+    recording.subject = file.noted_subject(file.text(subject), subject)?;
+    recording.species = file
+        .noted(file.text("/general/subject/species"))?
         .map_or(Species::Unknown, |text| Species::named(&text));
-    recording.lab = match noted(file.text("/general/lab"), &mut recording.notes)? {
+    recording.lab = match file.noted(file.text("/general/lab"))? {
         Some(lab) => lab,
-        None => noted(file.text("/general/institution"), &mut recording.notes)?.unwrap_or_default(),
+        None => file.noted(file.text("/general/institution"))?.unwrap_or_default(),
     };
     read_trials(file, options, &mut recording)?;
     units::read(file, options, &mut recording)?;
-    recording.traces = series::read(file, options, asked, &mut recording.notes)?;
+    recording.traces = series::read(file, options, asked)?;
+    recording.notes = file.take_notes();
     recording.links = file.links();
     Ok(recording)
 }
@@ -151,7 +146,7 @@ fn read_trials(file: &File, options: &NwbOptions, recording: &mut Recording) -> 
     let path = format!("/intervals/{}", options.intervals);
     let Some(group) = file.group(&path)? else {
         let there = match file.group("/intervals")? {
-            Some(intervals) => intervals.names()?.0.join(", "),
+            Some(intervals) => intervals.members()?.groups.join(", "),
             None => String::new(),
         };
         let cure = if there.is_empty() {
@@ -163,7 +158,7 @@ fn read_trials(file: &File, options: &NwbOptions, recording: &mut Recording) -> 
     };
     let needed = ["start_time"];
     let table = Table::open(group, &needed)?;
-    recording.trials = table.trials(&needed, &mut recording.notes)?;
+    recording.trials = table.trials(&needed)?;
     if recording.trials.numbers("start_time").is_none() {
         let cure = "choose another table of intervals with --intervals";
         return Err(file.field(&format!("{path}/start_time"), "is no column of numbers", cure));

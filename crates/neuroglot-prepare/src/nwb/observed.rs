@@ -1,22 +1,15 @@
 //! When units were observed (`obs_intervals` of `/units`), and which times are invalid (`/intervals/invalid_times`).
 
-use crate::hdf5::{File, Kind, Purpose, Table, noted, numbers};
+use crate::hdf5::{File, Kind, Purpose, Table, numbers};
 use neuroglot_data::number::counted;
 
 use crate::{Intervals, Observed, PrepareError, RecordedUnit};
 
 /// What the file says of when it was recorded. `units` are those of the table of units.
-pub(super) fn read(
-    file: &File,
-    table: &Table<'_>,
-    units: &[RecordedUnit],
-    notes: &mut Vec<String>,
-) -> Result<Observed, PrepareError> {
-    let of_units = of_units(table, units.len(), notes).map(Some);
-    let of_units = noted(of_units, notes)?.unwrap_or_default();
+pub(super) fn read(file: &File, table: &Table<'_>, units: &[RecordedUnit]) -> Result<Observed, PrepareError> {
+    let of_units = file.noted(of_units(file, table, units.len()).map(Some))?.unwrap_or_default();
     let mut observed = Observed { units: of_units, ..Observed::default() };
-    let invalid = invalid_times(file, notes).map(Some);
-    let invalid = noted(invalid, notes)?.unwrap_or_default();
+    let invalid = file.noted(invalid_times(file).map(Some))?.unwrap_or_default();
     let (mut of_all, mut count) = (Vec::new(), 0);
     for Invalid { stretch, tags } in invalid {
         count += 1;
@@ -38,7 +31,7 @@ pub(super) fn read(
         observed.recording = Some(Intervals::new(of_all).complement());
     }
     if count > 0 {
-        notes.push(format!(
+        file.note(format!(
             "/intervals/invalid_times lists {}, which count as not recorded",
             counted(count, "interval")
         ));
@@ -47,14 +40,10 @@ pub(super) fn read(
 }
 
 /// `obs_intervals`, one or any number for each unit.
-fn of_units(
-    table: &Table<'_>,
-    units: usize,
-    notes: &mut Vec<String>,
-) -> Result<Vec<Option<Intervals>>, PrepareError> {
+fn of_units(file: &File, table: &Table<'_>, units: usize) -> Result<Vec<Option<Intervals>>, PrepareError> {
     let Some(dataset) = table.dataset("obs_intervals")? else { return Ok(Vec::new()) };
-    let mut passed_over = |why: &str| {
-        notes.push(format!("/units/obs_intervals passed over: {why}; spikes tell when it was recorded"));
+    let passed_over = |why: &str| {
+        file.note(format!("/units/obs_intervals passed over: {why}; spikes tell when it was recorded"));
         Ok(Vec::new())
     };
     if dataset.kind() != Kind::Number || dataset.columns() != 2 {
@@ -80,7 +69,7 @@ fn of_units(
     });
     let observed: Vec<Option<Intervals>> = observed.collect();
     if unsaid > 0 {
-        notes.push(format!(
+        file.note(format!(
             "{unsaid} of {units} units have no obs_intervals: they are taken to be observed while their probe has spikes"
         ));
     }
@@ -93,16 +82,16 @@ struct Invalid {
     tags: Vec<String>,
 }
 
-fn invalid_times(file: &File, notes: &mut Vec<String>) -> Result<Vec<Invalid>, PrepareError> {
+fn invalid_times(file: &File) -> Result<Vec<Invalid>, PrepareError> {
     let Some(group) = file.group("/intervals/invalid_times")? else { return Ok(Vec::new()) };
     let path = group.path().to_owned();
     let table = Table::open(group, &["start_time", "id"])?;
-    let mut edge = |name: &str| {
-        let column = table.pick(None, &[name], Purpose::Other, notes)?;
+    let edge = |name: &str| {
+        let column = table.pick(None, &[name], Purpose::Other)?;
         Ok::<_, PrepareError>(column.and_then(|(_, column)| numbers(column)))
     };
     let (Some(starts), Some(stops)) = (edge("start_time")?, edge("stop_time")?) else {
-        notes.push(format!("{path} passed over: it has no numbers start_time and stop_time"));
+        file.note(format!("{path} passed over: it has no numbers start_time and stop_time"));
         return Ok(Vec::new());
     };
     let mut tags = vec![Vec::new(); starts.len()];
@@ -124,7 +113,7 @@ fn invalid_times(file: &File, notes: &mut Vec<String>) -> Result<Vec<Invalid>, P
     let found = invalid.len();
     invalid.retain(|row| row.stretch[0] <= row.stretch[1]);
     if invalid.len() < found {
-        notes.push(format!(
+        file.note(format!(
             "{} rows of {path} do not end after they begin and are passed over",
             found - invalid.len()
         ));

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::NwbOptions;
-use crate::hdf5::{Dataset, File, Group, Kind, Members, TraceSet, Wanted, in_order, unfit};
+use crate::hdf5::{Dataset, File, Group, Kind, Members, TraceSet, Wanted, unfit};
 use crate::{Asked, PrepareError, Trace};
 
 /// Groups in groups are followed this deep; files that people have need six.
@@ -29,18 +29,17 @@ pub(super) fn read(
     file: &File,
     options: &NwbOptions,
     asked: Asked<'_>,
-    notes: &mut Vec<String>,
 ) -> Result<BTreeMap<String, Trace>, PrepareError> {
-    let mut traces = TraceSet::new(&options.traces, asked);
+    let mut traces = TraceSet::new(file, &options.traces, asked);
     let mut seen = BTreeSet::new();
     for part in ["processing", "acquisition", "events"] {
         match file.group(part) {
-            Ok(Some(group)) => visit(&group, MOST_DEEP, &mut seen, &mut traces, notes)?,
+            Ok(Some(group)) => visit(&group, MOST_DEEP, &mut seen, &mut traces)?,
             Ok(None) => {}
-            Err(error) => traces.pass_over(&format!("/{part}"), error, notes)?,
+            Err(error) => traces.pass_over(&format!("/{part}"), error)?,
         }
     }
-    traces.finish(file)
+    traces.finish()
 }
 
 /// Looks for series in a group and those below. A group is looked at once, by whatever links it is reached.
@@ -49,51 +48,45 @@ fn visit(
     deep: usize,
     seen: &mut BTreeSet<(usize, u64)>,
     traces: &mut TraceSet<'_>,
-    notes: &mut Vec<String>,
 ) -> Result<(), PrepareError> {
     if deep == 0 || !seen.insert(group.identity()) {
         return Ok(());
     }
     let Members { groups, datasets, unreadable } = match group.members() {
         Ok(members) => members,
-        Err(error) => return traces.pass_over(group.path(), error, notes),
+        Err(error) => return traces.pass_over(group.path(), error),
     };
     let is_unreadable = |name: &str| unreadable.iter().any(|(other, _)| other == name);
     let has = |name: &str| datasets.iter().any(|dataset| dataset == name) || is_unreadable(name);
     let is_series = has("timestamps") || (has("data") && has("starting_time"));
     if is_series {
         for wanted in traces.wanted(group.path(), group.name()) {
-            let read = series(group, &wanted, traces, notes);
-            traces.unless_chosen(&wanted, group.path(), read, notes)?;
+            let read = series(group, &wanted, traces);
+            traces.unless_chosen(&wanted, group.path(), read)?;
         }
     } else if has("timestamp") {
         for wanted in traces.wanted(group.path(), group.name()) {
-            let read = events(group, "timestamp", &wanted, traces, notes);
-            traces.unless_chosen(&wanted, group.path(), read, notes)?;
+            let read = events(group, "timestamp", &wanted, traces);
+            traces.unless_chosen(&wanted, group.path(), read)?;
         }
     }
     for name in groups {
         match group.group(&name) {
-            Ok(Some(child)) => visit(&child, deep - 1, seen, traces, notes)?,
+            Ok(Some(child)) => visit(&child, deep - 1, seen, traces)?,
             Ok(None) => {}
-            Err(error) => traces.pass_over(&format!("{}/{name}", group.path()), error, notes)?,
+            Err(error) => traces.pass_over(&format!("{}/{name}", group.path()), error)?,
         }
     }
     for (name, error) in unreadable {
         // What belongs to a series was said with it.
         if !is_series {
-            traces.pass_over(&format!("{}/{name}", group.path()), error, notes)?;
+            traces.pass_over(&format!("{}/{name}", group.path()), error)?;
         }
     }
     Ok(())
 }
 
-fn series(
-    group: &Group<'_>,
-    wanted: &Wanted,
-    traces: &mut TraceSet<'_>,
-    notes: &mut Vec<String>,
-) -> Result<(), PrepareError> {
+fn series(group: &Group<'_>, wanted: &Wanted, traces: &mut TraceSet<'_>) -> Result<(), PrepareError> {
     let path = group.path();
     let kind = group.text_attribute("neurodata_type")?.unwrap_or_default();
     if !wanted.chosen && RAW.contains(&kind.as_str()) {
@@ -102,13 +95,13 @@ fn series(
     let Some(data) = group.dataset("data")? else {
         // Events have no values.
         if kind == "TimeSeries" {
-            notes.push(format!("{path} has times and no values: the times are counted as events"));
+            group.note(format!("{path} has times and no values: the times are counted as events"));
         }
-        return events(group, "timestamps", wanted, traces, notes);
+        return events(group, "timestamps", wanted, traces);
     };
     // Or names and labels that say which kind they are of.
     if data.kind() == Kind::Text || kind == "LabeledEvents" || kind == "AnnotationSeries" {
-        return events(group, "timestamps", wanted, traces, notes);
+        return events(group, "timestamps", wanted, traces);
     }
     match unfit(&data, columns_of(group, &data)?, wanted) {
         Some(why) if wanted.chosen => {
@@ -116,10 +109,10 @@ fn series(
             Err(group.file().field(data.path(), problem, "choose another series, or one column of it"))
         }
         Some(why) => {
-            notes.push(format!("{path} passed over: {why}"));
+            group.note(format!("{path} passed over: {why}"));
             Ok(())
         }
-        None => samples(group, &data, wanted, traces, notes),
+        None => samples(group, &data, wanted, traces),
     }
 }
 
@@ -128,14 +121,13 @@ fn events(
     column: &str,
     wanted: &Wanted,
     traces: &mut TraceSet<'_>,
-    notes: &mut Vec<String>,
 ) -> Result<(), PrepareError> {
     let Some(timestamps) = group.dataset(column)? else {
-        notes.push(format!("{} passed over: its events have no timestamps", group.path()));
+        group.note(format!("{} passed over: its events have no timestamps", group.path()));
         return Ok(());
     };
     let times = timestamps.numbers()?;
-    let (times, _) = in_order(times.clone(), times, group.path(), notes);
+    let (times, _) = traces.in_order(times.clone(), times, group.path());
     traces.insert(wanted.name.clone(), group.path(), Trace::Events(times));
     Ok(())
 }
@@ -146,7 +138,6 @@ fn samples(
     data: &Dataset<'_>,
     wanted: &Wanted,
     traces: &mut TraceSet<'_>,
-    notes: &mut Vec<String>,
 ) -> Result<(), PrepareError> {
     let file = group.file();
     let columns = usize::try_from(columns_of(group, data)?).unwrap_or(usize::MAX);
@@ -179,7 +170,7 @@ fn samples(
             return Err(file.field(group.path(), "has neither timestamps nor a rate", OTHER_SERIES));
         }
     };
-    traces.insert_samples(file, wanted, group.path(), &times, &values, columns, notes)
+    traces.insert_samples(file, wanted, group.path(), &times, &values, columns)
 }
 
 /// Number of values of each sample. A list is one of samples, also where it lies in one row, unless there is but one time.

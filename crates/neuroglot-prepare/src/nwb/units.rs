@@ -2,14 +2,12 @@
 
 use super::electrodes::Electrodes;
 use super::{NwbOptions, observed};
-use crate::hdf5::{
-    Column, File, Group, Kind, Table, UnitTable, location, named_places, noted, noted_unless, unique_uuids,
-};
+use crate::hdf5::{Column, File, Group, Kind, Table, UnitTable, finish_units, location, named_places};
 use crate::{Location, PrepareError, RecordedUnit, Recording, SpikeStream};
 
 /// Reads the units into `recording`, whose `eid` is set.
 pub(super) fn read(file: &File, options: &NwbOptions, recording: &mut Recording) -> Result<(), PrepareError> {
-    let Some(group) = units_group(file, &mut recording.notes)? else {
+    let Some(group) = units_group(file)? else {
         return Err(
             file.missing("/units", "it has no sorted spikes; choose a file with units, or sort it first")
         );
@@ -27,36 +25,31 @@ pub(super) fn read(file: &File, options: &NwbOptions, recording: &mut Recording)
     let mut ends = table.ends("spike_times", times.len())?;
     let of_units = ends.last().copied().unwrap_or(0);
     if of_units < times.len() {
-        recording.notes.push(format!(
+        file.note(format!(
             "{} spikes are behind those of the last unit, belong to none and were left out",
             times.len() - of_units
         ));
         times.truncate(of_units);
     }
-    put_in_order(&mut times, &mut ends, &mut recording.notes);
+    put_in_order(&mut times, &mut ends, |note| file.note(note));
 
     recording.units = describe(file, options, &table, recording, ends.len())?;
-    unique_uuids(recording.units.iter_mut().map(|unit| &mut unit.uuid), &mut recording.notes);
-    let unknown = recording.units.iter().filter(|unit| unit.location == Location::Unknown).count();
-    if unknown > 0 {
-        let note = format!("{unknown} of {} units have no region", recording.units.len());
-        recording.notes.push(note);
-    }
+    finish_units(file, &mut recording.units);
     recording.spikes = vec![SpikeStream::PerUnit { first_unit: 0, times, ends }];
-    recording.observed = observed::read(file, &table, &recording.units, &mut recording.notes)?;
+    recording.observed = observed::read(file, &table, &recording.units)?;
     Ok(())
 }
 
 /// The table of units: `/units`, else a table with spike times of `/processing`, where some laboratories have it.
-fn units_group<'f>(file: &'f File, notes: &mut Vec<String>) -> Result<Option<Group<'f>>, PrepareError> {
+fn units_group(file: &File) -> Result<Option<Group<'_>>, PrepareError> {
     if let Some(group) = file.group("/units")? {
         return Ok(Some(group));
     }
     let Some(processing) = file.group("/processing")? else { return Ok(None) };
     let mut tables = Vec::new();
-    for module in processing.names()?.0 {
+    for module in processing.members()?.groups {
         let Some(module) = processing.group(&module)? else { continue };
-        for name in module.names()?.0 {
+        for name in module.members()?.groups {
             let Some(group) = module.group(&name)? else { continue };
             if group.dataset("spike_times")?.is_some() {
                 tables.push(group);
@@ -66,7 +59,7 @@ fn units_group<'f>(file: &'f File, notes: &mut Vec<String>) -> Result<Option<Gro
     let chosen = tables.iter().position(|table| table.name().eq_ignore_ascii_case("units")).unwrap_or(0);
     if let Some(table) = tables.get(chosen) {
         let others: Vec<&str> = tables.iter().map(Group::path).filter(|path| *path != table.path()).collect();
-        notes.push(if others.is_empty() {
+        file.note(if others.is_empty() {
             format!("units are those of {}", table.path())
         } else {
             format!("units are those of {}, not of {}", table.path(), others.join(", "))
@@ -76,7 +69,7 @@ fn units_group<'f>(file: &'f File, notes: &mut Vec<String>) -> Result<Option<Gro
 }
 
 /// Leaves out spikes of no time, and sorts those of each unit where they are not.
-fn put_in_order(times: &mut Vec<f64>, ends: &mut [usize], notes: &mut Vec<String>) {
+fn put_in_order(times: &mut Vec<f64>, ends: &mut [usize], mut note: impl FnMut(String)) {
     if times.iter().any(|time| !time.is_finite()) {
         let before = times.len();
         let mut kept = 0;
@@ -92,7 +85,7 @@ fn put_in_order(times: &mut Vec<f64>, ends: &mut [usize], notes: &mut Vec<String
             *end = kept;
         }
         times.truncate(kept);
-        notes.push(format!("{} spikes have no time and were left out", before - kept));
+        note(format!("{} spikes have no time and were left out", before - kept));
     }
     let mut sorted = 0;
     let mut start = 0;
@@ -105,7 +98,7 @@ fn put_in_order(times: &mut Vec<f64>, ends: &mut [usize], notes: &mut Vec<String
         start = end;
     }
     if sorted > 0 {
-        notes.push(format!("the spikes of {sorted} units were not in order of time and were sorted"));
+        note(format!("the spikes of {sorted} units were not in order of time and were sorted"));
     }
 }
 
@@ -117,16 +110,17 @@ fn describe(
     recording: &mut Recording,
     units: usize,
 ) -> Result<Vec<RecordedUnit>, PrepareError> {
-    let Recording { eid, notes, quality_unknown, .. } = recording;
-    let columns = UnitTable::read(table, &options.units, notes)?;
+    let Recording { eid, quality_unknown, .. } = recording;
+    let columns = UnitTable::read(table, &options.units)?;
     quality_unknown.clone_from(&columns.quality_unknown);
-    let ids = match noted(table.column("id"), notes)? {
+    let ids = match file.noted(table.column("id"))? {
         Some(Column::Numbers(ids)) => ids,
         _ => Vec::new(),
     };
     let is_asked_for = options.coordinates || options.electrode_region.is_some();
-    let electrodes = Electrodes::read(file, table, options, notes);
-    let electrodes = noted_unless(is_asked_for, electrodes, notes)?;
+    // What is asked for must be there.
+    let electrodes = Electrodes::read(file, table, options);
+    let electrodes = if is_asked_for { electrodes? } else { file.noted(electrodes)? };
     if options.coordinates && electrodes.is_none() {
         return Err(file.missing(
             "/general/extracellular_ephys/electrodes",
@@ -136,7 +130,7 @@ fn describe(
     let rows = match &electrodes {
         Some(electrodes) if table.has("electrodes") => {
             let rows = electrodes_of_units(file, table, electrodes.rows(), units).map(Some);
-            noted_unless(is_asked_for, rows, notes)?.unwrap_or_default()
+            if is_asked_for { rows? } else { file.noted(rows)? }.unwrap_or_default()
         }
         // Files of the Allen Institute have no region references, but the electrode's number.
         Some(electrodes) => (0..units)
@@ -144,7 +138,7 @@ fn describe(
             .collect(),
         None => Vec::new(),
     };
-    let groups = noted(groups_of_units(table, units).map(Some), notes)?.unwrap_or_default();
+    let groups = file.noted(groups_of_units(table, units).map(Some))?.unwrap_or_default();
     Ok((0..units)
         .map(|unit| {
             let rows = rows.get(unit).map_or(&[][..], Vec::as_slice);
@@ -242,7 +236,7 @@ mod tests {
         let mut times = vec![1.0, f64::NAN, 2.0, 5.0, 4.0];
         let mut ends = vec![3, 3, 5];
         let mut notes = Vec::new();
-        put_in_order(&mut times, &mut ends, &mut notes);
+        put_in_order(&mut times, &mut ends, |note| notes.push(note));
         assert_eq!(times, [1.0, 2.0, 4.0, 5.0]);
         assert_eq!(ends, [2, 2, 4]);
         assert_eq!(notes.len(), 2, "{notes:?}");

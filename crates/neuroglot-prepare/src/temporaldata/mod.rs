@@ -6,7 +6,7 @@ mod units;
 
 use std::path::{Path, PathBuf};
 
-use crate::hdf5::{File, Table, TraceSelection, UnitColumns, noted};
+use crate::hdf5::{File, Table, TraceSelection, UnitColumns};
 use crate::{Asked, Content, PrepareError, Recording, Source, Species, UsualTrials};
 
 /// What is read of a temporaldata file, and how; the default takes what brainsets have.
@@ -114,21 +114,16 @@ fn read(file: &File, options: &TemporaldataOptions, asked: Asked<'_>) -> Result<
         ));
     }
     recording.eid = eid(file, options)?;
-    recording.subject = match noted(described(file, "subject"), &mut recording.notes)? {
-        Some(subject) => subject,
-        None => {
-            recording.notes.push("subject.id is not there: the animal is not known".to_owned());
-            String::new()
-        }
-    };
-    recording.species = noted(property(file, "subject", "species"), &mut recording.notes)?
+    recording.subject = file.noted_subject(described(file, "subject"), "subject.id")?;
+    recording.species = file
+        .noted(property(file, "subject", "species"))?
         .map_or(Species::Unknown, |text| Species::named(&text));
-    recording.lab = noted(described(file, "brainset"), &mut recording.notes)?.unwrap_or_default();
+    recording.lab = file.noted(described(file, "brainset"))?.unwrap_or_default();
     read_trials(file, options, &mut recording)?;
     units::read(file, options, &mut recording)?;
-    recording.observed.recording =
-        noted(domain::of_recording(file, &recording.spikes), &mut recording.notes)?;
-    (recording.traces, recording.observed.traces) = series::read(file, options, asked, &mut recording.notes)?;
+    recording.observed.recording = file.noted(domain::of_recording(file, &recording.spikes))?;
+    (recording.traces, recording.observed.traces) = series::read(file, options, asked)?;
+    recording.notes = file.take_notes();
     recording.links = file.links();
     Ok(recording)
 }
@@ -162,7 +157,7 @@ fn read_trials(
     let mut intervals = Vec::new();
     let mut splits = Vec::new();
     let root = file.root()?;
-    for name in root.names()?.0 {
+    for name in root.members()?.groups {
         let Some(group) = root.group(&name)? else { continue };
         if group.text_attribute("object")?.as_deref() == Some("Interval") {
             if ["train_domain", "valid_domain", "test_domain"].contains(&name.as_str()) {
@@ -173,8 +168,7 @@ fn read_trials(
         }
     }
     if !splits.is_empty() {
-        let note = format!("the file's own splits are not used: {}", splits.join(", "));
-        recording.notes.push(note);
+        file.note(format!("the file's own splits are not used: {}", splits.join(", ")));
     }
     let Some(group) = file.group(&options.intervals)? else {
         let cure = if intervals.is_empty() {
@@ -186,7 +180,7 @@ fn read_trials(
     };
     let needed = ["start", "end"];
     let table = Table::open(group, &["start"])?;
-    recording.trials = table.trials(&needed, &mut recording.notes)?;
+    recording.trials = table.trials(&needed)?;
     for edge in needed {
         if recording.trials.numbers(edge).is_none() {
             let what = format!("numbers {edge} in {}", options.intervals);

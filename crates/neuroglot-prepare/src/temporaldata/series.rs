@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{TemporaldataOptions, domain};
-use crate::hdf5::{File, Group, Members, TraceSet, Wanted, in_order, unfit};
+use crate::hdf5::{File, Group, Members, TraceSet, Wanted, unfit};
 use crate::{Asked, Intervals, PrepareError, Trace};
 
 /// What can be done about a series that cannot be read: without a choice it is passed over.
@@ -20,12 +20,11 @@ pub(super) fn read(
     file: &File,
     options: &TemporaldataOptions,
     asked: Asked<'_>,
-    notes: &mut Vec<String>,
 ) -> Result<Traces, PrepareError> {
-    let mut traces = TraceSet::new(&options.traces, asked);
-    visit(&file.root()?, "", MOST_DEEP, &mut BTreeSet::new(), &mut traces, notes)?;
+    let mut traces = TraceSet::new(file, &options.traces, asked);
+    visit(&file.root()?, "", MOST_DEEP, &mut BTreeSet::new(), &mut traces)?;
     let observed = traces.observed();
-    Ok((traces.finish(file)?, observed))
+    Ok((traces.finish()?, observed))
 }
 
 /// Looks for series in a group and those below; `name` is its path with dots.
@@ -35,7 +34,6 @@ fn visit(
     deep: usize,
     seen: &mut BTreeSet<(usize, u64)>,
     traces: &mut TraceSet<'_>,
-    notes: &mut Vec<String>,
 ) -> Result<(), PrepareError> {
     if deep == 0 || name == "spikes" || !seen.insert(group.identity()) {
         return Ok(());
@@ -48,24 +46,24 @@ fn visit(
         Ok(Some(object)) if object == "Data" => {
             let Members { groups, unreadable, .. } = match group.members() {
                 Ok(members) => members,
-                Err(error) => return traces.pass_over(name, error, notes),
+                Err(error) => return traces.pass_over(name, error),
             };
             for child in groups {
                 match group.group(&child) {
-                    Ok(Some(below)) => visit(&below, &called(&child), deep - 1, seen, traces, notes)?,
+                    Ok(Some(below)) => visit(&below, &called(&child), deep - 1, seen, traces)?,
                     Ok(None) => {}
-                    Err(error) => traces.pass_over(&called(&child), error, notes)?,
+                    Err(error) => traces.pass_over(&called(&child), error)?,
                 }
             }
             for (child, error) in unreadable {
-                traces.pass_over(&called(&child), error, notes)?;
+                traces.pass_over(&called(&child), error)?;
             }
             Ok(())
         }
-        Ok(Some(object)) if object == "IrregularTimeSeries" => series(group, name, true, traces, notes),
-        Ok(Some(object)) if object == "RegularTimeSeries" => series(group, name, false, traces, notes),
+        Ok(Some(object)) if object == "IrregularTimeSeries" => series(group, name, true, traces),
+        Ok(Some(object)) if object == "RegularTimeSeries" => series(group, name, false, traces),
         Ok(_) => Ok(()),
-        Err(error) => traces.pass_over(name, error, notes),
+        Err(error) => traces.pass_over(name, error),
     }
 }
 
@@ -74,20 +72,19 @@ fn series(
     name: &str,
     irregular: bool,
     traces: &mut TraceSet<'_>,
-    notes: &mut Vec<String>,
 ) -> Result<(), PrepareError> {
     let fields = match group.members() {
         // A field behind a link that leads nowhere is one still.
         Ok(Members { datasets, unreadable, .. }) => {
             datasets.into_iter().chain(unreadable.into_iter().map(|(name, _)| name))
         }
-        Err(error) => return traces.pass_over(name, error, notes),
+        Err(error) => return traces.pass_over(name, error),
     };
     let fields: Vec<String> = fields.filter(|field| !is_index(field) && field != "domain").collect();
     if fields.is_empty() && irregular {
         for wanted in traces.wanted(name, name) {
-            let read = events(group, name, &wanted, traces, notes);
-            traces.unless_chosen(&wanted, name, read, notes)?;
+            let read = events(group, name, &wanted, traces);
+            traces.unless_chosen(&wanted, name, read)?;
         }
     }
     let mut irregular_times = None;
@@ -99,8 +96,8 @@ fn series(
         }
         for wanted in traces.wanted(&path, &path) {
             let times = if irregular { Some(&mut irregular_times) } else { None };
-            let read = samples(group, &field, &path, &wanted, times, traces, notes);
-            traces.unless_chosen(&wanted, &path, read, notes)?;
+            let read = samples(group, &field, &path, &wanted, times, traces);
+            traces.unless_chosen(&wanted, &path, read)?;
         }
     }
     Ok(())
@@ -112,10 +109,9 @@ fn events(
     name: &str,
     wanted: &Wanted,
     traces: &mut TraceSet<'_>,
-    notes: &mut Vec<String>,
 ) -> Result<(), PrepareError> {
     let times = timestamps(group)?;
-    let (times, _) = in_order(times.clone(), times, name, notes);
+    let (times, _) = traces.in_order(times.clone(), times, name);
     if let Some(domain) = domain::of(group)?
         && !domain::is_span_of(&domain, times.first(), times.last())
     {
@@ -133,7 +129,6 @@ fn samples(
     wanted: &Wanted,
     times: Option<&mut Option<Vec<f64>>>,
     traces: &mut TraceSet<'_>,
-    notes: &mut Vec<String>,
 ) -> Result<(), PrepareError> {
     let file = group.file();
     let Some(data) = group.dataset(field)? else { return Ok(()) };
@@ -143,7 +138,7 @@ fn samples(
             return Err(file.field(data.path(), problem, "choose another field, or one column of it"));
         }
         Some(why) => {
-            notes.push(format!("{path} passed over: {why}"));
+            group.note(format!("{path} passed over: {why}"));
             return Ok(());
         }
         None => {}
@@ -172,7 +167,7 @@ fn samples(
         let earlier = domain.stretches().iter().map(|stretch| stretch.map(|edge| edge - half));
         traces.observe(path, Intervals::new(earlier));
     }
-    traces.insert_samples(file, wanted, path, times, &values, columns, notes)
+    traces.insert_samples(file, wanted, path, times, &values, columns)
 }
 
 /// Whether a data set of a series says when its samples are, not what.

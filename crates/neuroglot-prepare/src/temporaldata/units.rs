@@ -1,7 +1,7 @@
 //! `spikes` and `units`.
 
 use super::TemporaldataOptions;
-use crate::hdf5::{File, Purpose, Table, UnitTable, texts, unique_uuids};
+use crate::hdf5::{File, Purpose, Table, UnitTable, finish_units, texts};
 use crate::{Location, PrepareError, RecordedUnit, Recording, SpikeStream};
 
 /// What can be done about spikes that cannot be told apart.
@@ -16,14 +16,13 @@ pub(super) fn read(
     let Some(group) = file.group("units")? else {
         return Err(file.missing("group units", "it has no sorted units; choose a file with spikes of units"));
     };
-    let (_, fields) = group.names()?;
+    let fields = group.members()?.datasets;
     let keys: Vec<&str> =
         ["id", "unit_id", "unit_number"].into_iter().chain(fields.iter().map(String::as_str)).collect();
     let table = Table::open(group, &keys)?;
     let usual = ["id", "unit_id", "unit_name", "unit_number"];
-    let names =
-        table.pick(None, &usual, Purpose::Other, &mut recording.notes)?.map(|(_, names)| texts(names));
-    let columns = UnitTable::read(&table, &options.units, &mut recording.notes)?;
+    let names = table.pick(None, &usual, Purpose::Other)?.map(|(_, names)| texts(names));
+    let columns = UnitTable::read(&table, &options.units)?;
     recording.quality_unknown.clone_from(&columns.quality_unknown);
     let units = match &names {
         Some(names) => names.len(),
@@ -50,16 +49,12 @@ pub(super) fn read(
             }
         })
         .collect();
-    unique_uuids(recording.units.iter_mut().map(|unit| &mut unit.uuid), &mut recording.notes);
-    let unknown = recording.units.iter().filter(|unit| unit.location == Location::Unknown).count();
-    if unknown > 0 {
-        recording.notes.push(format!("{unknown} of {units} units have no region"));
-    }
-    recording.spikes = vec![spikes(file, units, &mut recording.notes)?];
+    finish_units(file, &mut recording.units);
+    recording.spikes = vec![spikes(file, units)?];
     Ok(())
 }
 
-fn spikes(file: &File, units: usize, notes: &mut Vec<String>) -> Result<SpikeStream, PrepareError> {
+fn spikes(file: &File, units: usize) -> Result<SpikeStream, PrepareError> {
     let (Some(timestamps), Some(index)) =
         (file.dataset("spikes/timestamps")?, file.dataset("spikes/unit_index")?)
     else {
@@ -89,7 +84,7 @@ fn spikes(file: &File, units: usize, notes: &mut Vec<String>) -> Result<SpikeStr
         let mut spikes: Vec<(f64, u32)> = times.into_iter().zip(of_units).collect();
         spikes.retain(|(time, _)| time.is_finite());
         spikes.sort_by(|a, b| a.0.total_cmp(&b.0));
-        notes.push(format!(
+        file.note(format!(
             "spikes were not in order of time and were sorted; {} of no time were left out",
             before - spikes.len()
         ));

@@ -55,6 +55,34 @@ impl From<u64> for Argument {
     }
 }
 
+/// The arguments of a kernel, in its order.
+#[derive(Debug, Clone)]
+pub(super) struct Arguments(pub Vec<Argument>);
+
+impl Arguments {
+    /// Those that addresses alone make up, such as where slots begin.
+    pub fn of<const N: usize>(addresses: [Address; N]) -> Self {
+        Self(addresses.map(Argument::from).into())
+    }
+
+    /// Followed by one more.
+    pub fn and(mut self, argument: impl Into<Argument>) -> Self {
+        self.0.push(argument.into());
+        self
+    }
+
+    /// Followed by sizes, of 32 bits.
+    pub fn sizes<const N: usize>(mut self, sizes: [usize; N]) -> Self {
+        self.0.extend(sizes.map(|size| Argument::from(size as u32)));
+        self
+    }
+
+    /// Followed by a number of elements, of 64 bits.
+    pub fn length(self, elements: usize) -> Self {
+        self.and(elements as u64)
+    }
+}
+
 /// `struct Dropout` of the kernels.
 #[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
 #[repr(C)]

@@ -1,5 +1,6 @@
 //! Attention, and the rotation of its queries and keys.
 
+use super::argument::Arguments;
 use super::device::{CudaDevice, FLOAT, per_element};
 use super::driver::{Driver, THREADS};
 use super::product::Precision;
@@ -48,8 +49,10 @@ impl Kernels {
 /// Rows of a block of the kernels with tensor cores: 16 per warp.
 const TENSOR_ROWS: usize = THREADS as usize / 32 * 16;
 
-fn scale(shape: &AttentionShape) -> f32 {
-    1.0 / (shape.head_width as f32).sqrt()
+/// Arguments followed by the sizes, the scale and the rule of an attention.
+fn with_shape(arguments: Arguments, shape: &AttentionShape) -> Arguments {
+    let scale = 1.0 / (shape.head_width as f32).sqrt();
+    arguments.sizes([shape.tokens, shape.heads, shape.head_width]).and(scale).and(shape.rule)
 }
 
 impl<D: Driver> CudaDevice<D> {
@@ -57,17 +60,7 @@ impl<D: Driver> CudaDevice<D> {
         let shape = &op.shape;
         let kernels = Kernels::of(shape, self.precision());
         let dropout = self.dropout_argument(shape.dropout);
-        let arguments = [
-            self.at(op.qkv).into(),
-            self.at(op.y).into(),
-            self.at(op.log_sums).into(),
-            (shape.tokens as u32).into(),
-            (shape.heads as u32).into(),
-            (shape.head_width as u32).into(),
-            scale(shape).into(),
-            shape.rule.into(),
-            dropout.into(),
-        ];
+        let arguments = with_shape(self.slots([op.qkv, op.y, op.log_sums]), shape).and(dropout);
         self.launch_of(kernels.program, "attention", kernels.blocks, kernels.shared_bytes[0], &arguments);
     }
 
@@ -76,19 +69,8 @@ impl<D: Driver> CudaDevice<D> {
         let kernels = Kernels::of(shape, self.precision());
         let dropout = self.dropout_argument(shape.dropout);
         let deltas = self.scratch_room(shape.batch * shape.heads * shape.tokens * FLOAT);
-        let arguments = [
-            self.at(op.qkv).into(),
-            self.at(op.log_sums).into(),
-            self.at(op.y_gradient).into(),
-            self.at(op.qkv_gradient).into(),
-            deltas.into(),
-            (shape.tokens as u32).into(),
-            (shape.heads as u32).into(),
-            (shape.head_width as u32).into(),
-            scale(shape).into(),
-            shape.rule.into(),
-            dropout.into(),
-        ];
+        let slots = self.slots([op.qkv, op.log_sums, op.y_gradient, op.qkv_gradient]);
+        let arguments = with_shape(slots.and(deltas), shape).and(dropout);
         // The queries' kernel makes the deltas that the keys' one reads.
         for kernel in ["attention_query_gradients", "attention_key_gradients"] {
             self.launch_of(kernels.program, kernel, kernels.blocks, kernels.shared_bytes[1], &arguments);
@@ -98,15 +80,8 @@ impl<D: Driver> CudaDevice<D> {
     pub(super) fn run_rope(&mut self, op: &Rope) {
         let rows = op.batch * op.tokens;
         let pairs_per_row = 2 * op.heads * (op.head_width / 2);
-        let arguments = [
-            self.at(op.table).into(),
-            self.at(op.qkv).into(),
-            (rows as u32).into(),
-            (op.tokens as u32).into(),
-            (op.heads as u32).into(),
-            (op.head_width as u32).into(),
-            (if op.inverse { -1.0f32 } else { 1.0 }).into(),
-        ];
+        let arguments = self.slots([op.table, op.qkv]).sizes([rows, op.tokens, op.heads, op.head_width]);
+        let arguments = arguments.and(if op.inverse { -1.0f32 } else { 1.0 });
         self.launch("rope", per_element(rows * pairs_per_row), &arguments);
     }
 }

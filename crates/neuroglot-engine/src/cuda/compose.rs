@@ -11,7 +11,7 @@ impl<D: Driver> CudaDevice<D> {
     /// it: bf16 is not for them.
     fn multiply_parameters(
         &mut self,
-        [rows, columns, inner]: [usize; 3],
+        shape: [usize; 3],
         a: Factor,
         b: Factor,
         to: Address,
@@ -21,7 +21,7 @@ impl<D: Driver> CudaDevice<D> {
             Precision::F32 => Precision::F32,
             Precision::Tf32 | Precision::Bf16 => Precision::Tf32,
         };
-        self.multiply(&Product { rows, columns, inner, a, b, to, addend, bias: None, precision });
+        self.multiply(&Product { addend, ..Product::new(shape, a, b, to, precision) });
     }
 
     pub(super) fn run_compose(&mut self, op: &Compose) {

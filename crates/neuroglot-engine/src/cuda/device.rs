@@ -1,6 +1,6 @@
 //! The device: an arena on the GPU, scratch room for operations, and passes recorded once.
 
-use super::argument::{Argument, DropoutArgument};
+use super::argument::{Arguments, DropoutArgument};
 use super::driver::{Address, Driver, Launch, THREADS};
 use super::product::{Factor, Precision, Product};
 use super::programs::Program;
@@ -100,6 +100,11 @@ impl<D: Driver> CudaDevice<D> {
         self.arena.address().after(slot.offset() * FLOAT)
     }
 
+    /// Arguments that begin with where slots begin.
+    pub(super) fn slots<const N: usize>(&self, slots: [Slot; N]) -> Arguments {
+        Arguments::of(slots.map(|slot| self.at(slot)))
+    }
+
     /// Scratch room of `bytes` bytes until the operation ends; what it holds is not defined.
     pub(super) fn scratch_room(&mut self, bytes: usize) -> Address {
         self.grow(|device| &mut device.scratch, bytes)
@@ -143,7 +148,7 @@ impl<D: Driver> CudaDevice<D> {
     }
 
     /// Runs a kernel of the general program. A grid without blocks is no work.
-    pub(super) fn launch(&mut self, kernel: &'static str, blocks: [u32; 2], arguments: &[Argument]) {
+    pub(super) fn launch(&mut self, kernel: &'static str, blocks: [u32; 2], arguments: &Arguments) {
         self.launch_of(Program::General, kernel, blocks, 0, arguments);
     }
 
@@ -154,8 +159,9 @@ impl<D: Driver> CudaDevice<D> {
         kernel: &'static str,
         blocks: [u32; 2],
         shared_bytes: usize,
-        arguments: &[Argument],
+        arguments: &Arguments,
     ) {
+        let arguments = &arguments.0;
         if !blocks.contains(&0) {
             or_end(self.driver.launch(&Launch { program, kernel, blocks, shared_bytes, arguments }));
         }
@@ -176,17 +182,9 @@ impl<D: Driver> CudaDevice<D> {
             let factor = Factor { address: next, stride: stride(columns), transposed: false };
             next = next.after(size(rows, columns));
             let length = rows * columns;
-            self.launch(
-                "to_bfloat16",
-                per_element(length),
-                &[
-                    from.into(),
-                    factor.address.into(),
-                    (length as u64).into(),
-                    (columns as u32).into(),
-                    (factor.stride as u32).into(),
-                ],
-            );
+            let arguments = Arguments::of([from, factor.address]).length(length);
+            let arguments = arguments.sizes([columns, factor.stride]);
+            self.launch("to_bfloat16", per_element(length), &arguments);
             factor
         })
     }
@@ -199,16 +197,9 @@ impl<D: Driver> CudaDevice<D> {
             return;
         }
         let nothing = Address(0);
-        let arguments = [
-            (a, precision).into(),
-            (b, precision).into(),
-            to.into(),
-            addend.unwrap_or(nothing).into(),
-            bias.unwrap_or(nothing).into(),
-            (rows as u32).into(),
-            (columns as u32).into(),
-            (inner as u32).into(),
-        ];
+        let arguments = Arguments::of([]).and((a, precision)).and((b, precision)).and(to);
+        let arguments = arguments.and(addend.unwrap_or(nothing)).and(bias.unwrap_or(nothing));
+        let arguments = arguments.sizes([rows, columns, inner]);
         self.launch("thin_product", per_element(rows * columns), &arguments);
     }
 
@@ -241,17 +232,9 @@ impl<D: Driver> CudaDevice<D> {
         sums: Address,
     ) {
         let rows_per_chunk = if chunks == 1 { rows } else { ROWS_PER_CHUNK };
-        self.launch(
-            "column_sums",
-            [width.div_ceil(SUM_COLUMNS) as u32, chunks as u32],
-            &[
-                values.into(),
-                sums.into(),
-                (rows as u32).into(),
-                (width as u32).into(),
-                (rows_per_chunk as u32).into(),
-            ],
-        );
+        let blocks = [width.div_ceil(SUM_COLUMNS) as u32, chunks as u32];
+        let arguments = Arguments::of([values, sums]).sizes([rows, width, rows_per_chunk]);
+        self.launch("column_sums", blocks, &arguments);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Linear layers: products with what stands before and behind them.
 
+use super::argument::Arguments;
 use super::device::{CudaDevice, FLOAT, per_eight_elements, per_element};
 use super::driver::{Address, Driver};
 use super::product::Product;
@@ -19,27 +20,20 @@ impl<D: Driver> CudaDevice<D> {
         };
         let [a, b] = self.factors([(x, rows, inputs), (self.at(op.weight), outputs, inputs)]);
         self.multiply(&Product {
-            rows,
-            columns: outputs,
-            inner: inputs,
-            a,
-            b: b.transpose(),
-            to: y,
             // Without a dropout the product itself adds the residual.
             addend: residual.filter(|_| behind.is_none()),
             bias: Some(self.at(op.bias)),
-            precision: self.precision(),
+            ..Product::new([rows, outputs, inputs], a, b.transpose(), y, self.precision())
         });
         let length = rows * outputs;
         match op.then {
             Then::Gelu { activated } => {
                 let activated = if activated.is_empty() { y } else { self.at(activated) };
-                let arguments = [y.into(), activated.into(), (length as u64).into()];
-                self.launch("gelu", per_element(length), &arguments);
+                self.launch("gelu", per_element(length), &Arguments::of([y, activated]).length(length));
             }
             Then::Residual { x, .. } if behind.is_some() => {
                 let dropout = self.dropout_argument(behind);
-                let arguments = [self.at(x).into(), y.into(), (length as u64).into(), dropout.into()];
+                let arguments = Arguments::of([self.at(x), y]).length(length).and(dropout);
                 self.launch("residual", per_eight_elements(length), &arguments);
             }
             Then::Nothing | Then::Residual { .. } => {}
@@ -65,39 +59,20 @@ impl<D: Driver> CudaDevice<D> {
         let matrices = [(dz, rows, outputs), (self.at(op.weight), outputs, inputs), (x, rows, inputs)];
         let [dz, weight, x_factor] = self.factors(matrices);
         let precision = self.precision();
-        self.multiply(&Product {
-            rows,
-            columns: inputs,
-            inner: outputs,
-            a: dz,
-            b: weight,
-            to: dx,
-            addend: None,
-            bias: None,
-            precision,
-        });
+        self.multiply(&Product::new([rows, inputs, outputs], dz, weight, dx, precision));
         if op.is_trained() {
-            self.multiply(&Product {
-                rows: outputs,
-                columns: inputs,
-                inner: rows,
-                a: dz.transpose(),
-                b: x_factor,
-                to: self.at(op.weight_gradient),
-                addend: None,
-                bias: None,
-                precision,
-            });
+            let (shape, dw) = ([outputs, inputs, rows], self.at(op.weight_gradient));
+            self.multiply(&Product::new(shape, dz.transpose(), x_factor, dw, precision));
         }
         let length = rows * inputs;
         match op.before {
             Before::Nothing => {}
             Before::Gelu { z } => {
-                let arguments = [self.at(z).into(), dx.into(), (length as u64).into()];
+                let arguments = Arguments::of([self.at(z), dx]).length(length);
                 self.launch("gelu_backward", per_element(length), &arguments);
             }
             Before::Softsign => {
-                let arguments = [x.into(), dx.into(), (length as u64).into()];
+                let arguments = Arguments::of([x, dx]).length(length);
                 self.launch("softsign_backward", per_element(length), &arguments);
             }
             Before::Dropout(dropout) => self.drop_elements(dx, dx, length, Some(dropout)),
@@ -108,19 +83,10 @@ impl<D: Driver> CudaDevice<D> {
         let CountsLinear { rows, units, outputs, .. } = *op;
         let y = self.at(op.y);
         let [a, b] = self.factors([(self.at(op.x), rows, units), (self.at(op.weight), units, outputs)]);
-        self.multiply(&Product {
-            rows,
-            columns: outputs,
-            inner: units,
-            a,
-            b,
-            to: y,
-            addend: None,
-            bias: Some(self.at(op.bias)),
-            precision: self.precision(),
-        });
+        let product = Product::new([rows, outputs, units], a, b, y, self.precision());
+        self.multiply(&Product { bias: Some(self.at(op.bias)), ..product });
         let length = rows * outputs;
-        self.launch("softsign", per_element(length), &[y.into(), (length as u64).into()]);
+        self.launch("softsign", per_element(length), &Arguments::of([y]).length(length));
     }
 
     pub(super) fn run_counts_linear_backward(&mut self, op: &CountsLinearBackward) {
@@ -128,17 +94,8 @@ impl<D: Driver> CudaDevice<D> {
         let dz = self.at(op.z_gradient);
         self.column_sums(dz, rows, outputs, self.at(op.bias_gradient), 0);
         let [x, dz] = self.factors([(self.at(op.x), rows, units), (dz, rows, outputs)]);
-        self.multiply(&Product {
-            rows: units,
-            columns: outputs,
-            inner: rows,
-            a: x.transpose(),
-            b: dz,
-            to: self.at(op.weight_gradient),
-            addend: None,
-            bias: None,
-            precision: self.precision(),
-        });
+        let (shape, dw) = ([units, outputs, rows], self.at(op.weight_gradient));
+        self.multiply(&Product::new(shape, x.transpose(), dz, dw, self.precision()));
     }
 
     /// to = m∘from; nothing without a dropout. Both may be the same.
@@ -151,7 +108,7 @@ impl<D: Driver> CudaDevice<D> {
     ) {
         let Some(dropout) = dropout.filter(Dropout::is_active) else { return };
         let dropout = self.dropout_argument(Some(dropout));
-        let arguments = [from.into(), to.into(), (length as u64).into(), dropout.into()];
+        let arguments = Arguments::of([from, to]).length(length).and(dropout);
         self.launch("dropout", per_eight_elements(length), &arguments);
     }
 }

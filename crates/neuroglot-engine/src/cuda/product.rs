@@ -67,6 +67,19 @@ pub struct Product {
     pub precision: Precision,
 }
 
+impl Product {
+    /// D = A·B, of `[rows, columns, inner]`.
+    pub fn new(
+        [rows, columns, inner]: [usize; 3],
+        a: Factor,
+        b: Factor,
+        to: Address,
+        precision: Precision,
+    ) -> Self {
+        Self { rows, columns, inner, a, b, to, addend: None, bias: None, precision }
+    }
+}
+
 /// A product as column-major libraries take it: D (`m` × `n`) = op(first) · op(second) + C + bias of each column.
 ///
 /// A row-major matrix read column by column is its transpose, and Dᵀ = Bᵀ·Aᵀ: the factors change places, and neither

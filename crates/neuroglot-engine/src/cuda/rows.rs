@@ -15,17 +15,8 @@ impl<D: Driver> CudaDevice<D> {
     pub(super) fn run_token_rows(&mut self, op: &TokenRows) {
         let length = op.batch * (op.bins_per_sequence + PREFIX) * op.width;
         let dropout = self.dropout_argument(op.dropout);
-        let arguments = [
-            self.at(op.bins).into(),
-            self.at(op.positions).into(),
-            self.at(op.first).into(),
-            self.at(op.second).into(),
-            self.at(op.tokens).into(),
-            (length as u64).into(),
-            (op.bins_per_sequence as u32).into(),
-            (op.width as u32).into(),
-            dropout.into(),
-        ];
+        let arguments = self.slots([op.bins, op.positions, op.first, op.second, op.tokens]).length(length);
+        let arguments = arguments.sizes([op.bins_per_sequence, op.width]).and(dropout);
         self.launch("token_rows", per_eight_elements(length), &arguments);
     }
 
@@ -33,102 +24,52 @@ impl<D: Driver> CudaDevice<D> {
         let sequence = (op.bins_per_sequence + PREFIX) * op.width;
         let dtokens = self.at(op.tokens_gradient);
         self.drop_elements(dtokens, dtokens, op.batch * sequence, op.dropout);
-        let arguments = [
-            dtokens.into(),
-            self.at(op.bins_gradient).into(),
-            self.at(op.positions_gradient).into(),
-            self.at(op.first_gradient).into(),
-            self.at(op.second_gradient).into(),
-            (op.batch as u32).into(),
-            (op.bins_per_sequence as u32).into(),
-            (op.width as u32).into(),
-        ];
+        let TokenRowsBackward { tokens_gradient: tokens, bins_gradient: bins, .. } = *op;
+        let slots = [tokens, bins, op.positions_gradient, op.first_gradient, op.second_gradient];
+        let arguments = self.slots(slots).sizes([op.batch, op.bins_per_sequence, op.width]);
         self.launch("token_rows_backward", per_element(sequence), &arguments);
     }
 
     pub(super) fn run_drop_prefix(&mut self, op: &DropPrefix) {
         let (prefix, bins) = (op.prefix * op.width, op.bins_per_sequence * op.width);
         let length = op.batch * bins;
-        let arguments = [
-            self.at(op.tokens).into(),
-            self.at(op.bins).into(),
-            (length as u64).into(),
-            (prefix as u32).into(),
-            (bins as u32).into(),
-        ];
+        let arguments = self.slots([op.tokens, op.bins]).length(length).sizes([prefix, bins]);
         self.launch("drop_prefix", per_element(length), &arguments);
     }
 
     pub(super) fn run_drop_prefix_backward(&mut self, op: &DropPrefix) {
         let (prefix, bins) = (op.prefix * op.width, op.bins_per_sequence * op.width);
         let length = op.batch * (prefix + bins);
-        let arguments = [
-            self.at(op.bins).into(),
-            self.at(op.tokens).into(),
-            (length as u64).into(),
-            (prefix as u32).into(),
-            (bins as u32).into(),
-        ];
+        let arguments = self.slots([op.bins, op.tokens]).length(length).sizes([prefix, bins]);
         self.launch("drop_prefix_backward", per_element(length), &arguments);
     }
 
     pub(super) fn run_patch_positions(&mut self, op: &PatchPositions) {
         let length = op.bins * op.patches * op.width;
-        let arguments = [
-            self.at(op.time).into(),
-            self.at(op.space).into(),
-            self.at(op.region).into(),
-            self.at(op.region_of_patch).into(),
-            self.at(op.y).into(),
-            (length as u64).into(),
-            (op.patches as u32).into(),
-            (op.width as u32).into(),
-            (op.regions as u32).into(),
-        ];
+        let arguments = self.slots([op.time, op.space, op.region, op.region_of_patch, op.y]).length(length);
+        let arguments = arguments.sizes([op.patches, op.width, op.regions]);
         self.launch("patch_positions", per_element(length), &arguments);
     }
 
     pub(super) fn run_patch_positions_backward(&mut self, op: &PatchPositionsBackward) {
-        let arguments = [
-            self.at(op.y_gradient).into(),
-            self.at(op.region_of_patch).into(),
-            self.at(op.time_gradient).into(),
-            self.at(op.space_gradient).into(),
-            self.at(op.region_gradient).into(),
-            (op.bins as u32).into(),
-            (op.patches as u32).into(),
-            (op.width as u32).into(),
-            (op.regions as u32).into(),
-        ];
+        let PatchPositionsBackward { y_gradient: y, region_of_patch: of_patch, .. } = *op;
+        let slots = [y, of_patch, op.time_gradient, op.space_gradient, op.region_gradient];
+        let arguments = self.slots(slots).sizes([op.bins, op.patches, op.width, op.regions]);
         let rows = op.bins + op.patches + op.regions;
         self.launch("patch_positions_backward", per_element(rows * op.width), &arguments);
     }
 
     pub(super) fn run_select_rows(&mut self, op: &SelectRows) {
         let length = op.selected * op.width;
-        let arguments = [
-            self.at(op.x).into(),
-            self.at(op.indices).into(),
-            self.at(op.y).into(),
-            (length as u64).into(),
-            (op.rows as u32).into(),
-            (op.width as u32).into(),
-        ];
+        let arguments = self.slots([op.x, op.indices, op.y]).length(length).sizes([op.rows, op.width]);
         self.launch("select_rows", per_element(length), &arguments);
     }
 
     pub(super) fn run_select_rows_backward(&mut self, op: &SelectRowsBackward) {
         let length = op.selected * op.width;
-        let dx = self.at(op.x_gradient);
         self.fill(op.x_gradient, 0.0);
-        let arguments = [
-            self.at(op.y_gradient).into(),
-            self.at(op.indices).into(),
-            dx.into(),
-            (length as u64).into(),
-            (op.rows as u32).into(),
-            (op.width as u32).into(),
-        ];
+        let arguments = self.slots([op.y_gradient, op.indices, op.x_gradient]).length(length);
+        let arguments = arguments.sizes([op.rows, op.width]);
         self.launch("select_rows_backward", per_element(length), &arguments);
     }
 }

@@ -18,6 +18,8 @@ mod select_rows;
 mod token_rows;
 
 pub use adamw::AdamW;
+#[cfg(feature = "cuda")]
+pub(crate) use adamw::AdamWFactors;
 pub use around_linear::{Before, Then};
 pub use attention::{Attention, AttentionBackward, AttentionShape};
 pub use compose::{Compose, ComposeBackward};

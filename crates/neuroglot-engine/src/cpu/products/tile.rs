@@ -255,50 +255,59 @@ mod plain {
     tiles!([f32; 4], 4, 2, 1);
 }
 
+/// A vector register of the processor as [`Lanes`], by the instructions for what each method does.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! lanes {
+    ($lanes:ty, $width:literal, zero: $zero:expr, splat: $splat:ident, load: $load:ident, store: $store:ident,
+     add: $add:ident, add_product: |$sum:ident, $x:ident, $y:ident| $add_product:expr
+     $(, prefetch: |$from:ident| $prefetch:expr)?) => {
+        // SAFETY of all methods: by the promise of their callers the processor has the instructions of the type, and as
+        // many floats as a register holds can be read or written. A prefetch never faults.
+        impl Lanes for $lanes {
+            const WIDTH: usize = $width;
+            #[inline(always)]
+            unsafe fn zero() -> Self {
+                unsafe { $zero }
+            }
+            #[inline(always)]
+            unsafe fn splat(value: f32) -> Self {
+                unsafe { $splat(value) }
+            }
+            #[inline(always)]
+            unsafe fn load(from: *const f32) -> Self {
+                unsafe { $load(from) }
+            }
+            #[inline(always)]
+            unsafe fn store(self, to: *mut f32) {
+                unsafe { $store(to, self) }
+            }
+            #[inline(always)]
+            unsafe fn add(self, other: Self) -> Self {
+                unsafe { $add(self, other) }
+            }
+            #[inline(always)]
+            unsafe fn add_product(self, $x: Self, $y: Self) -> Self {
+                let $sum = self;
+                unsafe { $add_product }
+            }
+            $(#[inline(always)]
+            unsafe fn prefetch($from: *const f32) {
+                unsafe { $prefetch }
+            })?
+        }
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
     use super::*;
     use std::arch::x86_64::*;
 
-    impl Lanes for __m256 {
-        const WIDTH: usize = 8;
-        #[inline(always)]
-        unsafe fn zero() -> Self {
-            // SAFETY: the processor has AVX by the caller's promise.
-            unsafe { _mm256_setzero_ps() }
-        }
-        #[inline(always)]
-        unsafe fn splat(value: f32) -> Self {
-            // SAFETY: as above.
-            unsafe { _mm256_set1_ps(value) }
-        }
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            // SAFETY: eight floats can be read by the caller's promise.
-            unsafe { _mm256_loadu_ps(from) }
-        }
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            // SAFETY: eight floats can be written by the caller's promise.
-            unsafe { _mm256_storeu_ps(to, self) }
-        }
-        #[inline(always)]
-        unsafe fn add(self, other: Self) -> Self {
-            // SAFETY: the processor has AVX by the caller's promise.
-            unsafe { _mm256_add_ps(self, other) }
-        }
-        #[inline(always)]
-        unsafe fn add_product(self, a: Self, b: Self) -> Self {
-            // SAFETY: the processor has FMA by the caller's promise.
-            unsafe { _mm256_fmadd_ps(a, b, self) }
-        }
-        #[inline(always)]
-        unsafe fn prefetch(from: *const f32) {
-            // SAFETY: a prefetch never faults.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
-        }
-    }
-
+    lanes!(
+        __m256, 8, zero: _mm256_setzero_ps(), splat: _mm256_set1_ps, load: _mm256_loadu_ps,
+        store: _mm256_storeu_ps, add: _mm256_add_ps, add_product: |sum, x, y| _mm256_fmadd_ps(x, y, sum),
+        prefetch: |from| _mm_prefetch::<_MM_HINT_T0>(from.cast())
+    );
     tiles!(__m256, 6, 2, 1, "avx2,fma");
 }
 
@@ -307,45 +316,11 @@ mod avx512 {
     use super::*;
     use std::arch::x86_64::*;
 
-    impl Lanes for __m512 {
-        const WIDTH: usize = 16;
-        #[inline(always)]
-        unsafe fn zero() -> Self {
-            // SAFETY: the processor has AVX-512 by the caller's promise.
-            unsafe { _mm512_setzero_ps() }
-        }
-        #[inline(always)]
-        unsafe fn splat(value: f32) -> Self {
-            // SAFETY: as above.
-            unsafe { _mm512_set1_ps(value) }
-        }
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            // SAFETY: sixteen floats can be read by the caller's promise.
-            unsafe { _mm512_loadu_ps(from) }
-        }
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            // SAFETY: sixteen floats can be written by the caller's promise.
-            unsafe { _mm512_storeu_ps(to, self) }
-        }
-        #[inline(always)]
-        unsafe fn add(self, other: Self) -> Self {
-            // SAFETY: the processor has AVX-512 by the caller's promise.
-            unsafe { _mm512_add_ps(self, other) }
-        }
-        #[inline(always)]
-        unsafe fn add_product(self, a: Self, b: Self) -> Self {
-            // SAFETY: as above.
-            unsafe { _mm512_fmadd_ps(a, b, self) }
-        }
-        #[inline(always)]
-        unsafe fn prefetch(from: *const f32) {
-            // SAFETY: a prefetch never faults.
-            unsafe { _mm_prefetch::<_MM_HINT_T0>(from.cast()) }
-        }
-    }
-
+    lanes!(
+        __m512, 16, zero: _mm512_setzero_ps(), splat: _mm512_set1_ps, load: _mm512_loadu_ps,
+        store: _mm512_storeu_ps, add: _mm512_add_ps, add_product: |sum, x, y| _mm512_fmadd_ps(x, y, sum),
+        prefetch: |from| _mm_prefetch::<_MM_HINT_T0>(from.cast())
+    );
     tiles!(__m512, 13, 2, 1, "avx512f");
 }
 
@@ -354,39 +329,9 @@ mod neon {
     use super::*;
     use std::arch::aarch64::*;
 
-    impl Lanes for float32x4_t {
-        const WIDTH: usize = 4;
-        #[inline(always)]
-        unsafe fn zero() -> Self {
-            // SAFETY: every processor of this architecture has NEON.
-            unsafe { vdupq_n_f32(0.0) }
-        }
-        #[inline(always)]
-        unsafe fn splat(value: f32) -> Self {
-            // SAFETY: as above.
-            unsafe { vdupq_n_f32(value) }
-        }
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            // SAFETY: four floats can be read by the caller's promise.
-            unsafe { vld1q_f32(from) }
-        }
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            // SAFETY: four floats can be written by the caller's promise.
-            unsafe { vst1q_f32(to, self) }
-        }
-        #[inline(always)]
-        unsafe fn add(self, other: Self) -> Self {
-            // SAFETY: as for `zero`.
-            unsafe { vaddq_f32(self, other) }
-        }
-        #[inline(always)]
-        unsafe fn add_product(self, a: Self, b: Self) -> Self {
-            // SAFETY: as for `zero`.
-            unsafe { vfmaq_f32(self, a, b) }
-        }
-    }
-
+    lanes!(
+        float32x4_t, 4, zero: vdupq_n_f32(0.0), splat: vdupq_n_f32, load: vld1q_f32, store: vst1q_f32,
+        add: vaddq_f32, add_product: |sum, x, y| vfmaq_f32(sum, x, y)
+    );
     tiles!(float32x4_t, 6, 4, 2);
 }

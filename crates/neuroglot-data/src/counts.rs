@@ -78,11 +78,7 @@ impl SpikeCounts {
 
     /// Number of spikes of the session.
     pub fn total(&self) -> u64 {
-        match &self.values {
-            Values::U8(values) => values.iter().map(|&v| u64::from(v)).sum(),
-            Values::U16(values) => values.iter().map(|&v| u64::from(v)).sum(),
-            Values::U32(values) => values.iter().map(|&v| u64::from(v)).sum(),
-        }
+        (0..self.nonzero()).map(|at| u64::from(self.values.get(at))).sum()
     }
 
     /// `(unit, count)` of the units that fire in a bin of a trial, units ascending.
@@ -165,10 +161,7 @@ impl SpikeCounts {
         let mut builder = SpikeCountsBuilder::new(self.bins, self.units);
         for &trial in trials {
             for bin in 0..self.bins {
-                builder
-                    .scratch
-                    .extend(self.row(trial, bin).map(|(unit, count)| (unit as u32, u64::from(count))));
-                builder.end_row();
+                builder.push_row(self.row(trial, bin).map(|(unit, count)| (unit as u32, count)));
             }
         }
         builder.finish()
@@ -180,16 +173,7 @@ impl SpikeCounts {
     /// If the parts differ in bins or units.
     pub(crate) fn concatenate(bins: usize, units: usize, parts: &[SpikeCounts]) -> SpikeCounts {
         let mut whole = SpikeCountsBuilder::new(bins, units);
-        for part in parts {
-            assert_eq!((part.bins, part.units), (bins, units), "parts of one session share bins and units");
-            let offset = whole.unit_indices.len();
-            whole.row_starts.extend(part.row_starts[1..].iter().map(|&start| start + offset));
-            whole.unit_indices.extend_from_slice(&part.unit_indices);
-            match (&mut whole.values, &part.values) {
-                (Values::U8(all), Values::U8(some)) => all.extend_from_slice(some),
-                (all, _) => (0..part.nonzero()).for_each(|at| all.push(part.values.get(at))),
-            }
-        }
+        parts.iter().for_each(|part| whole.append(part));
         whole.finish()
     }
 }

@@ -171,6 +171,12 @@ pub enum DataError {
     },
 }
 
+impl DataError {
+    pub(crate) fn invalid(eid: &str, field: impl Into<String>, problem: impl Into<String>) -> DataError {
+        DataError::Invalid { eid: eid.to_owned(), field: field.into(), problem: problem.into() }
+    }
+}
+
 /// What is wrong with one row (one trial) of a file, or with one trial's counts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

@@ -97,9 +97,7 @@ impl Session {
     /// # Errors
     /// [`DataError::Invalid`] if there is not one for each trial, or two are alike.
     pub fn with_trial_ids(mut self, ids: Vec<String>) -> Result<Session, DataError> {
-        let invalid = |problem| {
-            Err(DataError::Invalid { eid: self.eid().to_owned(), field: "trial ids".to_owned(), problem })
-        };
+        let invalid = |problem: String| Err(DataError::invalid(self.eid(), "trial ids", problem));
         if ids.len() != self.trials() {
             return invalid(format!("are {}, but there are {} trials", ids.len(), self.trials()));
         }

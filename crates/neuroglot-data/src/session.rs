@@ -135,11 +135,7 @@ impl Session {
             parts.with_printable_names();
         let (trials, bins) = (counts.trials(), counts.bins());
         let check = |holds: bool, field: &str, problem: &dyn Fn() -> String| {
-            if holds {
-                Ok(())
-            } else {
-                Err(DataError::Invalid { eid: eid.clone(), field: field.to_owned(), problem: problem() })
-            }
+            if holds { Ok(()) } else { Err(DataError::invalid(&eid, field, problem())) }
         };
         check(!eid.trim().is_empty(), "eid", &|| "is blank: every session needs a name of its own".into())?;
         check(bin_seconds.is_finite() && bin_seconds > 0.0, "bin size", &|| {
@@ -204,11 +200,8 @@ impl Session {
         let values = self.behaviour_per_trial(name)?;
         let has_text = |value: &f64| value.fract() == 0.0 && *value >= 0.0 && *value < texts.len() as f64;
         if let Some(value) = values.iter().find(|value| !value.is_nan() && !has_text(value)) {
-            return Err(DataError::Invalid {
-                eid: self.eid.clone(),
-                field: format!("behaviour {name}"),
-                problem: format!("holds {value}, which stands for none of its {} texts", texts.len()),
-            });
+            let problem = format!("holds {value}, which stands for none of its {} texts", texts.len());
+            return Err(DataError::invalid(&self.eid, format!("behaviour {name}"), problem));
         }
         self.texts.insert(name.to_owned(), texts);
         Ok(self)
@@ -252,11 +245,8 @@ impl Session {
     /// [`DataError::Invalid`] if it is blank.
     pub fn with_eid(self, eid: &str) -> Result<Session, DataError> {
         if eid.trim().is_empty() {
-            Err(DataError::Invalid {
-                eid: self.eid,
-                field: "the new eid".to_owned(),
-                problem: "is blank: every session needs a name of its own".to_owned(),
-            })
+            let problem = "is blank: every session needs a name of its own";
+            Err(DataError::invalid(&self.eid, "the new eid", problem))
         } else {
             Ok(Session { eid: eid.to_owned(), ..self })
         }
@@ -274,7 +264,7 @@ impl Session {
             }
             true => "must be finite".to_owned(),
         };
-        Err(DataError::Invalid { eid: self.eid, field: "window starts".to_owned(), problem })
+        Err(DataError::invalid(&self.eid, "window starts", problem))
     }
 
     /// Begin of each trial's window, s in the recording, `[trial]`; `None` if it is not known.
@@ -433,11 +423,9 @@ impl Session {
             .filter(|(_, behaviour)| matches!(behaviour, Behaviour::PerBin(_)) == (per == "bin"))
             .map(|(name, _)| name.as_str())
             .collect();
-        DataError::Invalid {
-            eid: self.eid.clone(),
-            field: format!("behaviour {name}"),
-            problem: format!("is not recorded per {per}; per {per} there are: {}", listed(&usable, "none")),
-        }
+        let usable = listed(&usable, "none");
+        let problem = format!("is not recorded per {per}; per {per} there are: {usable}");
+        DataError::invalid(&self.eid, format!("behaviour {name}"), problem)
     }
 
     /// Whether the expected counts are known, as in simulated sessions.
@@ -544,8 +532,7 @@ impl Session {
     }
 
     fn check_selection(&self, field: &str, chosen: &[usize], available: usize) -> Result<(), DataError> {
-        let invalid =
-            |problem| Err(DataError::Invalid { eid: self.eid.clone(), field: field.to_owned(), problem });
+        let invalid = |problem: String| Err(DataError::invalid(&self.eid, field, problem));
         let mut seen = vec![false; available];
         for &index in chosen {
             match seen.get_mut(index) {

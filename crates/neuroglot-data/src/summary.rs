@@ -6,6 +6,7 @@ use std::fmt;
 use neuroglot_regions::is_region;
 use serde::Serialize;
 
+use crate::number::counted;
 use crate::text::printable;
 use crate::{Behaviour, BehaviourKind, Categories, LeftOutColumn, Session, SharedTime, Split, copied_trials};
 
@@ -184,8 +185,8 @@ impl SessionSummary {
                     "{units} units are in {region}, which is no brain region: filter with regions"
                 ));
             } else if *units < FEW_UNITS {
-                let unit = if *units == 1 { "unit" } else { "units" };
-                warnings.push(format!("{region} has only {units} {unit}: filter with min_units_per_region"));
+                let units = counted(*units, "unit");
+                warnings.push(format!("{region} has only {units}: filter with min_units_per_region"));
             }
         }
         if self.units_per_region.len() == 1 {

@@ -4,11 +4,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{
-    ArrowPrimitiveType, Float16Type, Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type,
-    UInt8Type, UInt16Type, UInt32Type, UInt64Type,
-};
-use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_array::types::{Float64Type, Int64Type, UInt64Type};
+use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 
 use crate::RowProblem;
@@ -76,39 +73,21 @@ impl<'a> Integers<'a> {
             let values = Cow::Borrowed(array.as_primitive::<Int64Type>().values().as_ref());
             return Some(Integers { values, bad: null });
         }
-        if let DataType::UInt64 | DataType::Float16 | DataType::Float32 | DataType::Float64 =
-            array.data_type()
-        {
-            let exact: Vec<Option<i64>> = match array.data_type() {
-                DataType::UInt64 => array
-                    .as_primitive::<UInt64Type>()
-                    .values()
-                    .iter()
-                    .map(|&v| i64::try_from(v).ok())
-                    .collect(),
-                // A double is exact up to 2^53; no count or index is larger.
-                _ => floats(array)?
-                    .iter()
-                    .map(|&v| (v.fract() == 0.0 && v.abs() <= 2f64.powi(53)).then_some(v as i64))
-                    .collect(),
-            };
-            let bad = exact
+        let exact: Vec<Option<i64>> = match array.data_type() {
+            // A double is exact up to 2^53; no count or index is larger.
+            kind if kind.is_floating() => floats(array)?
                 .iter()
-                .position(Option::is_none)
-                .map(|at| (at, RowProblem::NotWhole(display(array, at))));
-            let values = exact.into_iter().map(Option::unwrap_or_default).collect();
-            return Some(Integers { values: Cow::Owned(values), bad: null.or(bad) });
-        }
-        let values = match array.data_type() {
-            DataType::Int8 => widened::<Int8Type, i64>(array),
-            DataType::Int16 => widened::<Int16Type, i64>(array),
-            DataType::Int32 => widened::<Int32Type, i64>(array),
-            DataType::UInt8 => widened::<UInt8Type, i64>(array),
-            DataType::UInt16 => widened::<UInt16Type, i64>(array),
-            DataType::UInt32 => widened::<UInt32Type, i64>(array),
+                .map(|&v| (v.fract() == 0.0 && v.abs() <= 2f64.powi(53)).then_some(v as i64))
+                .collect(),
+            kind if kind.is_integer() => {
+                arrow_cast::cast(array, &DataType::Int64).ok()?.as_primitive::<Int64Type>().iter().collect()
+            }
             _ => return None,
         };
-        Some(Integers { values: Cow::Owned(values), bad: null })
+        let bad = exact.iter().position(Option::is_none);
+        let bad = bad.map(|at| (at, RowProblem::NotWhole(display(array, at))));
+        let values = exact.into_iter().map(Option::unwrap_or_default).collect();
+        Some(Integers { values: Cow::Owned(values), bad: null.or(bad) })
     }
 
     /// A range of the numbers, or what is wrong with it.
@@ -125,34 +104,16 @@ impl<'a> Integers<'a> {
 
 /// Numbers or truth values (0 and 1) of an array, NaN where null; `None` if the array holds neither.
 pub(super) fn floats(array: &ArrayRef) -> Option<Cow<'_, [f64]>> {
-    let mut values: Vec<f64> = match array.data_type() {
-        DataType::Float64 if array.null_count() == 0 => {
-            return Some(Cow::Borrowed(array.as_primitive::<Float64Type>().values().as_ref()));
-        }
-        DataType::Float64 => array.as_primitive::<Float64Type>().values().to_vec(),
-        DataType::Float32 => widened::<Float32Type, f64>(array),
-        DataType::Float16 => {
-            array.as_primitive::<Float16Type>().values().iter().map(|v| v.to_f64()).collect()
-        }
-        DataType::Int8 => widened::<Int8Type, f64>(array),
-        DataType::Int16 => widened::<Int16Type, f64>(array),
-        DataType::Int32 => widened::<Int32Type, f64>(array),
-        DataType::Int64 => array.as_primitive::<Int64Type>().values().iter().map(|&v| v as f64).collect(),
-        DataType::UInt8 => widened::<UInt8Type, f64>(array),
-        DataType::UInt16 => widened::<UInt16Type, f64>(array),
-        DataType::UInt32 => widened::<UInt32Type, f64>(array),
-        DataType::UInt64 => array.as_primitive::<UInt64Type>().values().iter().map(|&v| v as f64).collect(),
-        DataType::Boolean => truths(array.as_boolean()),
-        _ => return None,
-    };
-    if array.null_count() > 0 {
-        for (at, value) in values.iter_mut().enumerate() {
-            if array.is_null(at) {
-                *value = f64::NAN;
-            }
-        }
+    let kind = array.data_type();
+    if *kind == DataType::Float64 && array.null_count() == 0 {
+        return Some(Cow::Borrowed(array.as_primitive::<Float64Type>().values().as_ref()));
     }
-    Some(Cow::Owned(values))
+    if !(kind.is_integer() || kind.is_floating() || *kind == DataType::Boolean) {
+        return None;
+    }
+    let numbers = arrow_cast::cast(array, &DataType::Float64).ok()?;
+    let numbers = numbers.as_primitive::<Float64Type>().iter();
+    Some(Cow::Owned(numbers.map(|number| number.unwrap_or(f64::NAN)).collect()))
 }
 
 /// Whether an array holds strings, or nothing but nulls.
@@ -177,18 +138,6 @@ pub(super) fn string(array: &ArrayRef, at: usize) -> Option<Option<&str>> {
         _ => return None,
     };
     Some(text)
-}
-
-fn widened<From, To>(array: &ArrayRef) -> Vec<To>
-where
-    From: ArrowPrimitiveType,
-    From::Native: Into<To>,
-{
-    array.as_primitive::<From>().values().iter().map(|&value| value.into()).collect()
-}
-
-fn truths(array: &BooleanArray) -> Vec<f64> {
-    array.values().iter().map(|truth| f64::from(u8::from(truth))).collect()
 }
 
 fn display(array: &ArrayRef, at: usize) -> String {

@@ -58,11 +58,8 @@ impl Session {
     pub fn stage(&self, folder: impl AsRef<Path>, overwrite: bool) -> Result<StagedSession, DataError> {
         let folder = folder.as_ref();
         if let Some(name) = self.behaviours().keys().find(|name| !may_be_behaviour(name)) {
-            return Err(DataError::Invalid {
-                eid: self.eid().to_owned(),
-                field: format!("behaviour {name}"),
-                problem: "has the name of another column of the schema: rename it".to_owned(),
-            });
+            let problem = "has the name of another column of the schema: rename it";
+            return Err(DataError::invalid(self.eid(), format!("behaviour {name}"), problem));
         }
         let lock = OutputLock::beside(folder)?;
         if folder.symlink_metadata().is_ok() {
@@ -107,8 +104,7 @@ impl StagedSession {
     /// [`DataError::Io`].
     pub fn add(&self, name: &str, content: &[u8]) -> Result<(), DataError> {
         let file = self.staged.path().join(name);
-        let mut handle = File::create(&file).map_err(DataError::io("create", &file))?;
-        handle.write_all(content).and_then(|()| handle.sync_all()).map_err(DataError::io("write", &file))
+        write_file(&file, content)
     }
 
     /// Puts the session in its place.
@@ -119,6 +115,11 @@ impl StagedSession {
         let Self { staged, overwrite, _lock } = self;
         Ok(if overwrite { staged.replace() } else { staged.create() }?)
     }
+}
+
+fn write_file(file: &Path, content: &[u8]) -> Result<(), DataError> {
+    let mut handle = File::create(file).map_err(DataError::io("create", file))?;
+    handle.write_all(content).and_then(|()| handle.sync_all()).map_err(DataError::io("write", file))
 }
 
 /// Makes the names in a folder durable, where the system can.
@@ -201,8 +202,7 @@ impl<'a> Columns<'a> {
             group.close().map_err(failed)?;
         }
         let content = writer.into_inner().and_then(with_checksums).map_err(failed)?;
-        let mut handle = File::create(file).map_err(DataError::io("create", file))?;
-        handle.write_all(&content).and_then(|()| handle.sync_all()).map_err(DataError::io("write", file))
+        write_file(file, &content)
     }
 
     fn encode(

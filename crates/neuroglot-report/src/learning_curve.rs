@@ -2,11 +2,10 @@
 
 use crate::compare::unique;
 use crate::document::{Section, document};
-use crate::plot::legend::{self, Entry, Sample};
-use crate::plot::palette::Marker;
+use crate::plot::legend;
 use crate::plot::steps::{self, Curve, Point};
 use crate::sections::{WIDTH, facts};
-use crate::{Report, ReportError, page, write};
+use crate::{ReportError, page, write};
 use std::path::Path;
 
 /// What the page shows.
@@ -72,11 +71,7 @@ impl LearningCurve {
             let curves: Vec<Curve> = of_panel.map(curve).collect();
             steps::figure(panel, &curves, &ticks, ("calibration trials", &self.score), 420.0)
         };
-        let entry = |(index, label): (usize, &&str)| Entry {
-            sample: Sample::Line { colour: index, dash: index, marker: Some(Marker::of(index)) },
-            label: (*label).to_owned(),
-        };
-        let entries: Vec<Entry> = labels.iter().enumerate().map(entry).collect();
+        let entries = legend::of_lines(&labels);
         let has_intervals = self.points().any(|point| point.interval.is_some());
         let bars = if has_intervals { "Bars: 95 % interval over units. " } else { "" };
         let pictures: String = panels.into_iter().map(panel).collect();
@@ -85,16 +80,9 @@ impl LearningCurve {
              scale.</figcaption></figure>\n",
             legend::row_figure(&entries, WIDTH)
         );
-        let about = Report {
-            title: self.title.clone(),
-            subtitle: self.subtitle.clone(),
-            facts: self.facts.clone(),
-            commands: self.commands.clone(),
-            runs: Vec::new(),
-        };
         let sections = [Section { id: "curves", heading: "Scores over calibration trials", body: figures }];
-        let (facts, commands) = (facts::list(&about), facts::commands(&about));
-        document(&self.title, &self.subtitle, &facts, &commands, &sections, &page::footer(&about))
+        let (facts, commands) = (facts::list(&self.facts), facts::commands(&self.commands));
+        document(&self.title, &self.subtitle, &facts, &commands, &sections, &page::footer(&[]))
     }
 
     fn points(&self) -> impl Iterator<Item = &ScoredPoint> {

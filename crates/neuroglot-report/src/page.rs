@@ -1,6 +1,5 @@
 //! The page as a whole: its head, its sections in order, its table of contents.
 
-use crate::Report;
 use crate::compare::{self, ComparedSession};
 use crate::document::{Section, document};
 use crate::sections::{
@@ -8,6 +7,7 @@ use crate::sections::{
     skipped, units,
 };
 use crate::text::escape;
+use crate::{Report, RunSection};
 
 /// The HTML document.
 pub(crate) fn render(report: &Report) -> String {
@@ -33,11 +33,18 @@ pub(crate) fn render(report: &Report) -> String {
     .filter(|section| !section.body.is_empty())
     .collect();
 
-    let mut main = facts::runs(report) + &facts::commands(report);
+    let mut main = facts::runs(report) + &facts::commands(&report.commands);
     if sessions.len() > 1 {
         main.push_str(&contents(&sections, &sessions));
     }
-    document(&report.title, &report.subtitle, &facts::list(report), &main, &sections, &footer(report))
+    document(
+        &report.title,
+        &report.subtitle,
+        &facts::list(&report.facts),
+        &main,
+        &sections,
+        &footer(&report.runs),
+    )
 }
 
 /// Links to every section and, within it, to every session it shows.
@@ -61,13 +68,9 @@ fn contents(sections: &[Section], sessions: &[ComparedSession]) -> String {
     out
 }
 
-pub(crate) fn footer(report: &Report) -> String {
-    let versions: Vec<&str> = report
-        .runs
-        .iter()
-        .filter_map(|run| run.evaluation.as_ref())
-        .map(|found| found.version.as_str())
-        .collect();
+pub(crate) fn footer(runs: &[RunSection]) -> String {
+    let evaluations = runs.iter().filter_map(|run| run.evaluation.as_ref());
+    let versions: Vec<&str> = evaluations.map(|found| found.version.as_str()).collect();
     let evaluated = match compare::unique(versions).as_slice() {
         [] => String::new(),
         versions => format!("; evaluated by version {}", escape(&versions.join(", "))),

@@ -2,7 +2,9 @@
 
 use crate::ReportError;
 use crate::style::FIGURE_CSS;
+use crate::text::escape;
 use neuroglot_files::FilesError;
+use roxmltree::{Document, ParsingOptions};
 use std::path::Path;
 
 /// What a page is kept as, told by the ending of its file's name.
@@ -37,43 +39,32 @@ impl PageFormat {
 const MARGIN: f64 = 20.0;
 const HEADING: f64 = 26.0;
 
-/// A figure of a page, and the heading before it where it is the first under that.
-struct Figure<'a> {
-    headings: Vec<&'a str>,
-    /// The element, from behind `<svg`.
-    element: &'a str,
-    width: f64,
-    height: f64,
-}
-
-/// All figures of a page that this crate made, as one SVG document; `None` if there is none.
+/// All figures of a page that this crate made, each with the headings that it is the first under, as one SVG document;
+/// `None` if there is none.
 pub(crate) fn figures_of(html: &str) -> Option<String> {
-    let mut figures: Vec<Figure> = Vec::new();
-    let mut headings = Vec::new();
-    let mut rest = html;
-    while let Some(start) = rest.find('<') {
-        rest = &rest[start..];
-        if let Some(element) = rest.strip_prefix("<svg ") {
-            let Some(length) = length_of_svg(rest) else { break };
-            let element = &element[..length - "<svg ".len()];
-            let size = |name: &str| attribute(element, name).and_then(|value| value.parse().ok());
-            if let (Some(width), Some(height)) = (size("width"), size("height")) {
-                figures.push(Figure { headings: std::mem::take(&mut headings), element, width, height });
+    let options = ParsingOptions { allow_dtd: true, ..ParsingOptions::default() };
+    let page = Document::parse_with_options(html, options).ok()?;
+    let mut figures = Vec::new();
+    let mut headings: Vec<String> = Vec::new();
+    for node in page.descendants() {
+        match node.tag_name().name() {
+            // Without elements within it.
+            "h2" | "h3" | "h4" => headings
+                .extend(node.text().filter(|_| !node.children().any(|child| child.is_element())).map(escape)),
+            "svg" if node.ancestors().skip(1).all(|above| above.tag_name().name() != "svg") => {
+                let size = |name: &str| node.attribute(name)?.parse::<f64>().ok();
+                let element = html[node.range()].strip_prefix("<svg ")?;
+                figures.push((std::mem::take(&mut headings), element, size("width")?, size("height")?));
             }
-            rest = &rest[length..];
-        } else if let Some((heading, after)) = heading(rest) {
-            headings.push(heading);
-            rest = after;
-        } else {
-            rest = &rest[1..];
+            _ => {}
         }
     }
     if figures.is_empty() {
         return None;
     }
-    let width = figures.iter().map(|figure| figure.width).fold(0.0, f64::max) + 2.0 * MARGIN;
+    let width = figures.iter().map(|(_, _, width, _)| *width).fold(0.0, f64::max) + 2.0 * MARGIN;
     let (mut body, mut y) = (String::new(), MARGIN);
-    for Figure { headings, element, height, .. } in figures {
+    for (headings, element, _, height) in figures {
         for heading in headings {
             y += HEADING;
             body.push_str(&format!(
@@ -91,50 +82,15 @@ pub(crate) fn figures_of(html: &str) -> Option<String> {
     ))
 }
 
-/// Length of the `<svg …>…</svg>` that a text begins with, others within it.
-fn length_of_svg(text: &str) -> Option<usize> {
-    let (mut depth, mut at) = (0usize, 0);
-    loop {
-        let next = at + text[at..].find('<')?;
-        at = next + 1;
-        if text[next..].starts_with("<svg") {
-            depth += 1;
-        } else if text[next..].starts_with("</svg>") {
-            depth -= 1;
-            if depth == 0 {
-                return Some(next + "</svg>".len());
-            }
-        }
-    }
-}
-
-/// The first value of an attribute in an element's text.
-fn attribute<'a>(element: &'a str, name: &str) -> Option<&'a str> {
-    let start = element.find(&format!("{name}=\""))? + name.len() + 2;
-    element[start..].split('"').next()
-}
-
-/// The text of a heading that a text begins with, and what follows it.
-fn heading(text: &str) -> Option<(&str, &str)> {
-    for level in ["h2", "h3", "h4"] {
-        let is_heading = text.starts_with(&format!("<{level}>")) || text.starts_with(&format!("<{level} "));
-        if is_heading {
-            let (_, inside) = text.split_once('>')?;
-            return inside.split_once(&format!("</{level}>")).filter(|(heading, _)| !heading.contains('<'));
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn figures_come_one_below_the_other_under_their_headings() {
-        let page = "<h2 id=\"a\">Units &amp; more</h2><figure><svg xmlns=\"x\" width=\"100\" height=\"50\">\
+        let page = "<html><h2 id=\"a\">Units &amp; more</h2><figure><svg xmlns=\"x\" width=\"100\" height=\"50\">\
                     <svg x=\"1\"><g/></svg></svg></figure><p>text</p><svg width=\"300\" height=\"20.5\"><g/></svg>\
-                    <h3>Without a figure</h3>";
+                    <h3>Without a figure</h3></html>";
         let picture = figures_of(page).unwrap();
         let document = roxmltree::Document::parse(&picture).unwrap();
         let root = document.root_element();
@@ -151,7 +107,7 @@ mod tests {
             .filter_map(|node| node.text())
             .collect();
         assert_eq!(texts, ["Units & more"]);
-        assert_eq!(figures_of("<h2>Scores</h2><table></table>"), None);
+        assert_eq!(figures_of("<html><h2>Scores</h2><table></table></html>"), None);
     }
 
     #[test]

@@ -31,10 +31,22 @@ impl Frame {
         self
     }
 
+    /// Draws what panels have in common: the title above the area, the line at zero and the vertical axis.
+    pub fn draw_panel(&self, svg: &mut Svg, title: &str, y_label: &str) {
+        svg.text((self.area.left, 14.0), Anchor::Start, "panel", title);
+        self.draw_zero(svg);
+        self.draw_y(svg, &Ticks::between(self.y.domain.0, self.y.domain.1, 5), y_label);
+    }
+
+    /// Draws the line below the area, without ticks.
+    pub fn draw_base(&self, svg: &mut Svg) {
+        svg.line((self.area.left, self.area.bottom()), (self.area.right(), self.area.bottom()), "axis");
+    }
+
     /// Draws the horizontal axis below the area: line, ticks, tick labels and, if not empty, the axis label.
     pub fn draw_x(&self, svg: &mut Svg, ticks: &Ticks, label: &str) {
         let bottom = self.area.bottom();
-        svg.line((self.area.left, bottom), (self.area.right(), bottom), "axis");
+        self.draw_base(svg);
         for value in &ticks.values {
             let x = self.x.at(*value);
             svg.line((x, bottom), (x, bottom + 4.0), "axis");

@@ -4,7 +4,6 @@ use super::axis::Frame;
 use super::limits;
 use super::palette::{Marker, colour};
 use super::svg::{Anchor, Area, Svg, px};
-use super::ticks::Ticks;
 use crate::text::told_apart;
 
 /// What stands in one band, such as the methods scored in one task.
@@ -35,10 +34,8 @@ pub(crate) fn figure(title: &str, y_label: &str, bands: &[Band], width: f64) -> 
     let ends = limits::full(values.chain([0.0]));
     let frame = Frame::new(area, (0.0, bands.len().max(1) as f64), ends);
     let mut svg = Svg::new(width, area.bottom() + 26.0, title);
-    svg.text((area.left, 14.0), Anchor::Start, "panel", title);
-    frame.draw_zero(&mut svg);
-    frame.draw_y(&mut svg, &Ticks::between(ends.0, ends.1, 5), y_label);
-    svg.line((area.left, area.bottom()), (area.right(), area.bottom()), "axis");
+    frame.draw_panel(&mut svg, title, y_label);
+    frame.draw_base(&mut svg);
     let labels: Vec<&str> = bands.iter().map(|band| band.label.as_str()).collect();
     let labels = told_apart(&labels, 24);
     for (index, band) in bands.iter().enumerate() {

@@ -30,6 +30,13 @@ pub(crate) struct Entry {
     pub label: String,
 }
 
+/// Entries of lines that differ in colour, dash and marker.
+pub(crate) fn of_lines(labels: &[&str]) -> Vec<Entry> {
+    let sample = |index| Sample::Line { colour: index, dash: index, marker: Some(Marker::of(index)) };
+    let entry = |(index, label): (usize, &&str)| Entry { sample: sample(index), label: (*label).to_owned() };
+    labels.iter().enumerate().map(entry).collect()
+}
+
 /// Labels as they are drawn.
 fn short_labels(entries: &[Entry]) -> Vec<String> {
     let labels: Vec<&str> = entries.iter().map(|entry| entry.label.as_str()).collect();

@@ -1,6 +1,7 @@
 //! Scores of region × region as a map with the number in every cell.
 
 use super::colour_map::{diverging, hex, wants_dark_text};
+use super::heatmap::draw_colours;
 use super::region_styles::RegionStyles;
 use super::svg::{Anchor, Area, Svg, text_width};
 use super::ticks::Ticks;
@@ -120,15 +121,7 @@ fn draw_cell(svg: &mut Svg, area: Area, score: Option<f64>, reach: f64) {
 }
 
 fn draw_bar(svg: &mut Svg, bar: Area, reach: f64) {
-    let steps = 40;
-    let height = bar.height / f64::from(steps);
-    for index in 0..steps {
-        let value = (f64::from(index) + 0.5) / f64::from(steps) * 2.0 - 1.0;
-        let top = bar.bottom() - height * f64::from(index + 1);
-        let overlap = if index == 0 { 0.0 } else { 0.6 };
-        svg.rect(Area { top, height: height + overlap, ..bar }, "", &hex(diverging(value)), "");
-    }
-    svg.rect(bar, "border", "none", "");
+    draw_colours(svg, bar, 40, |part| diverging(part * 2.0 - 1.0));
     let ticks = Ticks::between(-reach, reach, 5);
     for value in &ticks.values {
         let y = bar.top + (1.0 - value / reach) / 2.0 * bar.height;

@@ -4,7 +4,7 @@ use super::axis::Frame;
 use super::ink::Ink;
 use super::limits;
 use super::palette::Marker;
-use super::svg::{Anchor, Area, Svg, px};
+use super::svg::{Anchor, Area, Marks, Svg, px};
 use super::ticks::Ticks;
 
 /// One unit.
@@ -71,18 +71,13 @@ pub(crate) fn figure(
 
     let mut outside = 0;
     for (index, class) in classes.iter().enumerate() {
-        let (mut inner, mut edge) = (String::new(), String::new());
+        let mut marks = Marks::default();
         for point in points.iter().filter(|point| point.class == index) {
             let at = (frame.x.clamped(point.x), frame.y.clamped(point.y));
-            if frame.x.holds(point.x) && frame.y.holds(point.y) {
-                inner.push_str(&class.marker.path(at));
-            } else {
-                outside += 1;
-                edge.push_str(&class.marker.path(at));
-            }
+            marks.add(&class.marker.path(at), frame.x.holds(point.x) && frame.y.holds(point.y));
         }
-        svg.path(&inner, &format!("class=\"mark\" {}", class.ink.filled()));
-        svg.path(&edge, &format!("class=\"edge\" stroke=\"{}\"", class.ink.edge));
+        marks.draw(&mut svg, &class.ink);
+        outside += marks.outside;
     }
     for (index, line) in note.iter().enumerate() {
         svg.text((area.left, 14.0 + NOTE_LINE * (index + 1) as f64), Anchor::Start, "note", line);

@@ -4,7 +4,6 @@ use super::axis::Frame;
 use super::limits;
 use super::palette::{Marker, colour, dash};
 use super::svg::{Anchor, Area, Svg, px};
-use super::ticks::Ticks;
 
 /// One score.
 #[derive(Debug, Clone, Copy)]
@@ -40,11 +39,9 @@ pub(crate) fn figure(
     let ends = limits::full(values);
     let frame = Frame::new(area, (-0.5, ticks.len().max(1) as f64 - 0.5), ends);
     let mut svg = Svg::new(width, area.bottom() + 42.0, title);
-    svg.text((area.left, 14.0), Anchor::Start, "panel", title);
-    frame.draw_zero(&mut svg);
-    frame.draw_y(&mut svg, &Ticks::between(ends.0, ends.1, 5), labels.1);
+    frame.draw_panel(&mut svg, title, labels.1);
+    frame.draw_base(&mut svg);
     let bottom = area.bottom();
-    svg.line((area.left, bottom), (area.right(), bottom), "axis");
     for (place, tick) in ticks.iter().enumerate() {
         let x = frame.x.at(place as f64);
         svg.line((x, bottom), (x, bottom + 4.0), "axis");

@@ -3,8 +3,7 @@
 use super::axis::Frame;
 use super::limits;
 use super::region_styles::RegionStyles;
-use super::svg::{Anchor, Area, Svg, px};
-use super::ticks::Ticks;
+use super::svg::{Anchor, Area, Marks, Svg, px};
 use crate::text::told_apart;
 
 /// The units of one region: `(score, ceiling)`.
@@ -37,10 +36,8 @@ pub(crate) fn figure(
     let frame = Frame::new(area, (0.0, 1.0), ends);
 
     let mut svg = Svg::new(width, area.bottom() + 56.0, title);
-    svg.text((area.left, 14.0), Anchor::Start, "panel", title);
-    frame.draw_zero(&mut svg);
-    frame.draw_y(&mut svg, &Ticks::between(ends.0, ends.1, 5), y_label);
-    svg.line((area.left, area.bottom()), (area.right(), area.bottom()), "axis");
+    frame.draw_panel(&mut svg, title, y_label);
+    frame.draw_base(&mut svg);
 
     // Every region gets what its name needs, and shares the rest by its number of units.
     let count = strips.len() as f64;
@@ -56,23 +53,17 @@ pub(crate) fn figure(
         sorted.retain(|(score, _)| score.is_finite());
         sorted.sort_by(|one, other| one.0.total_cmp(&other.0));
         let step = strip_width / sorted.len().max(1) as f64;
-        let (mut ceilings, mut inner, mut edge) = (String::new(), String::new(), String::new());
+        let (mut ceilings, mut marks) = (String::new(), Marks::default());
         for (index, (score, ceiling)) in sorted.iter().enumerate() {
             let x = left + step * (index as f64 + 0.5);
             if let Some(ceiling) = ceiling.filter(|ceiling| frame.y.holds(*ceiling)) {
                 ceilings.push_str(&format!("M{} {}h4", px(x - 2.0), px(frame.y.at(ceiling))));
             }
-            let mark = marker.path((x, frame.y.clamped(*score)));
-            if frame.y.holds(*score) {
-                inner.push_str(&mark);
-            } else {
-                outside += 1;
-                edge.push_str(&mark);
-            }
+            marks.add(&marker.path((x, frame.y.clamped(*score))), frame.y.holds(*score));
         }
         svg.path(&ceilings, "class=\"ceiling\"");
-        svg.path(&inner, &format!("class=\"mark\" {}", ink.filled()));
-        svg.path(&edge, &format!("class=\"edge\" stroke=\"{}\"", ink.edge));
+        marks.draw(&mut svg, &ink);
+        outside += marks.outside;
         if !sorted.is_empty() {
             let mean = sorted.iter().map(|(score, _)| score).sum::<f64>() / sorted.len() as f64;
             if frame.y.holds(mean) {

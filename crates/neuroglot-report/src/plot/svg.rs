@@ -1,5 +1,6 @@
 //! Builds one SVG figure element by element.
 
+use super::ink::Ink;
 use crate::text::escape;
 use std::fmt::Write;
 
@@ -165,6 +166,32 @@ impl Svg {
              viewBox=\"0 0 {width} {height}\" role=\"img\" aria-label=\"{label}\"><title>{label}</title>\n{}</svg>\n",
             self.body
         )
+    }
+}
+
+/// Marks of one kind: those inside of the axes, and those drawn hollow at their edge.
+#[derive(Default)]
+pub(crate) struct Marks {
+    inner: String,
+    edge: String,
+    /// How many are at the edge.
+    pub outside: usize,
+}
+
+impl Marks {
+    /// Adds a mark's path.
+    pub fn add(&mut self, path: &str, is_inside: bool) {
+        if is_inside {
+            self.inner.push_str(path);
+        } else {
+            self.outside += 1;
+            self.edge.push_str(path);
+        }
+    }
+
+    pub fn draw(&self, svg: &mut Svg, ink: &Ink) {
+        svg.path(&self.inner, &format!("class=\"mark\" {}", ink.filled()));
+        svg.path(&self.edge, &format!("class=\"edge\" stroke=\"{}\"", ink.edge));
     }
 }
 

@@ -7,12 +7,11 @@ use crate::{Report, RunSection};
 use neuroglot_data::number::counted;
 
 /// Facts of the report as a list of names and values.
-pub(crate) fn list(report: &Report) -> String {
-    if report.facts.is_empty() {
+pub(crate) fn list(facts: &[(String, String)]) -> String {
+    if facts.is_empty() {
         return String::new();
     }
-    let facts: String = report
-        .facts
+    let facts: String = facts
         .iter()
         .map(|(name, value)| format!("<div><dt>{}</dt><dd>{}</dd></div>\n", escape(name), escape(value)))
         .collect();
@@ -20,11 +19,11 @@ pub(crate) fn list(report: &Report) -> String {
 }
 
 /// The commands that make the report again.
-pub(crate) fn commands(report: &Report) -> String {
-    if report.commands.is_empty() {
+pub(crate) fn commands(commands: &[String]) -> String {
+    if commands.is_empty() {
         return String::new();
     }
-    let lines: Vec<String> = report.commands.iter().map(|command| escape(command)).collect();
+    let lines: Vec<String> = commands.iter().map(|command| escape(command)).collect();
     format!("<h3>To make this report again</h3>\n<pre><code>{}</code></pre>\n", lines.join("\n"))
 }
 

@@ -1,7 +1,7 @@
 //! Scores over the number of sessions in pretraining, and over the number of training trials.
 
-use crate::plot::legend::{self, Entry, Sample};
-use crate::plot::palette::Marker;
+use crate::compare::unique;
+use crate::plot::legend;
 use crate::plot::steps::{self, Curve, Point};
 use crate::sections::WIDTH;
 use crate::text::escape;
@@ -27,12 +27,7 @@ fn figure(table: &ScoreTable, x_label: &str, at: impl Fn(&ScoreRow) -> (u64, Str
     places.sort();
     places.dedup();
     let ticks: Vec<String> = places.iter().map(|(_, label)| label.clone()).collect();
-    let mut names: Vec<&str> = Vec::new();
-    for row in &table.rows {
-        if !names.contains(&row.curve.as_str()) {
-            names.push(&row.curve);
-        }
-    }
+    let names = unique(table.rows.iter().map(|row| row.curve.as_str()));
     let panel = |column: usize| {
         let point = |row: &ScoreRow| {
             let score = row.cells[column].as_ref()?.score;
@@ -55,16 +50,11 @@ fn figure(table: &ScoreTable, x_label: &str, at: impl Fn(&ScoreRow) -> (u64, Str
         steps::figure(table.columns[column].name(), &curves, &ticks, (x_label, y_label), 420.0)
     };
     let panels: String = (0..table.columns.len()).map(panel).collect();
-    let entry = |(index, name): (usize, &&str)| Entry {
-        sample: Sample::Line { colour: index, dash: index, marker: Some(Marker::of(index)) },
-        label: (*name).to_owned(),
-    };
-    let entries: Vec<Entry> = names.iter().enumerate().map(entry).collect();
     format!(
         "<h3>{}</h3>\n<figure>{}<div class=\"pairs\">{panels}</div><figcaption>{} Bars: 95 % interval over sessions and \
          units, or over units where there is one session. Numbers along the axis are not to scale.</figcaption></figure>\n",
         escape(&table.title),
-        legend::row_figure(&entries, WIDTH),
+        legend::row_figure(&legend::of_lines(&names), WIDTH),
         escape(&table.caption)
     )
 }

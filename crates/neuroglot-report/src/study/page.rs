@@ -34,8 +34,8 @@ pub(crate) fn render(study: &StudyReport) -> String {
     ];
     let lead = "Models that were trained to predict what was hidden from them in recordings of spikes, and baselines, \
                 scored on trials that they never saw.";
-    let head = facts::list(&report);
-    let main = facts::commands(&report) + &contents(&sections);
+    let head = facts::list(&report.facts);
+    let main = facts::commands(&report.commands) + &contents(&sections);
     let footer = format!(
         "Made by neuroglot {}; studied by version {}.",
         env!("CARGO_PKG_VERSION"),

@@ -77,6 +77,22 @@ fn a_training_that_was_too_short_is_told_at_its_end_by_evaluate_and_by_the_repor
 }
 
 #[test]
+fn a_run_in_which_no_score_chooses_is_not_called_too_short() {
+    let workplace = Workplace::with_sessions();
+    let options = format!("--epochs 2 --set train.validate_every=1 --set train.select=last {SMALL}");
+    let said = workplace.succeed(&format!("train {FIRST} --out run --quiet {options}"));
+    assert!(said.contains("best    the last epoch, as train.select = \"last\" asks"), "{said}");
+    assert!(!said.contains("trained too shortly"), "{said}");
+    let json = workplace.succeed_json("train --resume --out run --json");
+    assert_eq!((&json["too_short"], &json["best"]), (&false.into(), &serde_json::Value::Null));
+    let output = workplace.run("evaluate run --tasks co-smoothing");
+    assert!(!output.stderr.contains("validation still rose"), "{output}");
+    workplace.succeed("report run --out r.html");
+    let page = fs::read_to_string(workplace.path("r.html")).unwrap();
+    assert!(page.contains("the last: train.select") && !page.contains("validation still rose"));
+}
+
+#[test]
 fn a_finished_run_is_not_lengthened_and_says_what_to_do() {
     let workplace = trained(2);
     let refused = workplace.run("train --resume --out run --epochs 5");

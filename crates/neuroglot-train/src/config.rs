@@ -60,7 +60,7 @@ pub struct TrainConfig {
     pub time_reversal: f64,
     /// Epochs between validations; 0 makes about fifty over the run.
     pub validate_every: u64,
-    /// Which validation score chooses the best checkpoint.
+    /// What chooses the best checkpoint.
     pub select: SelectBy,
     /// Stop after this many validations without a better score; 0 never stops early.
     pub patience: u64,
@@ -113,14 +113,16 @@ pub enum Freeze {
     Trunk,
 }
 
-/// A validation score.
+/// What chooses the best checkpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SelectBy {
-    /// Pooled bits/spike of the hidden entries, averaged over schemes and sessions.
+    /// The highest validation score: pooled bits/spike of the hidden entries, averaged over schemes and sessions.
     BitsPerSpike,
-    /// R² of the hidden entries over the 50 most active units, averaged likewise (the published choice).
+    /// The highest R² of the hidden entries over the 50 most active units, averaged likewise (the published choice).
     R2,
+    /// No score: it is the last model. Validation is recorded all the same.
+    Last,
 }
 
 /// Masking.
@@ -221,7 +223,7 @@ impl Default for InitConfig {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum FromCheckpoint {
-    /// The one with the best validation score.
+    /// The best, which `train.select` chooses.
     Best,
     /// The last.
     Last,
@@ -294,6 +296,10 @@ impl RunConfig {
             if !(0.0..=1.0).contains(&value) {
                 return fail(key, format!("{value} must lie between 0 and 1"));
             }
+        }
+        if t.select == SelectBy::Last && t.patience > 0 {
+            let problem = "with train.select=last no score says when to stop: leave this out".to_owned();
+            return fail("train.patience", problem);
         }
         if !(0.0..1.0).contains(&t.beta2) {
             return fail("train.beta2", format!("{} must be at least 0 and below 1", t.beta2));

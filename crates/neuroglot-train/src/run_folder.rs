@@ -63,7 +63,7 @@ pub struct EpochRecord {
     /// Scores by session and scheme, in epochs with a validation.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub validation: BTreeMap<String, BTreeMap<String, SchemeScores>>,
-    /// The score that chooses the best checkpoint.
+    /// The score that chooses the best checkpoint; `None` where no score does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub score: Option<f64>,
 }
@@ -108,7 +108,7 @@ fn whole_lines(file: &fs::File) -> std::io::Result<u64> {
 }
 
 impl RunFolder {
-    /// Name of the checkpoint with the best validation score.
+    /// Name of the best checkpoint, by `train.select`.
     pub const BEST: &str = "best";
     /// Name of the last checkpoint.
     pub const LAST: &str = "last";

@@ -71,13 +71,13 @@ pub struct Summary {
     pub epochs: u64,
     /// Steps done.
     pub steps: u64,
-    /// Epoch of the best checkpoint and its score, where there was a validation.
+    /// Epoch of the best checkpoint and its score, where a score chose it.
     pub best: Option<(u64, f64)>,
     /// Seconds spent, over all resumptions.
     pub seconds: f64,
     /// Whether early stopping ended it.
     pub stopped_early: bool,
-    /// Validation trials of all sessions; without them, or without a spike in them, no checkpoint is the best.
+    /// Validation trials of all sessions; without them, or without a spike in them, no score chooses.
     pub validation_trials: usize,
 }
 
@@ -294,7 +294,7 @@ impl<'a> Trainer<'a> {
             }
         }
         if !self.folder.checkpoint_path(RunFolder::BEST).exists() {
-            // Without validation trials the last model is the only choice.
+            // The last model is asked for, or is the only choice without validation trials.
             self.save_best(None)?;
         }
         if !self.folder.checkpoint_path(RunFolder::LAST).exists() {
@@ -445,6 +445,7 @@ impl<'a> Trainer<'a> {
             chosen.extend(scores.iter().filter_map(|(_, scores)| match self.config.train.select {
                 SelectBy::BitsPerSpike => scores.bps_pooled,
                 SelectBy::R2 => scores.r2,
+                SelectBy::Last => None,
             }));
             if !scores.is_empty() {
                 record.validation.insert(session.eid().to_owned(), scores.into_iter().collect());

@@ -3,7 +3,9 @@
 use neuroglot_data::{Session, SessionParts, SimulatorConfig, Split, TrialFingerprint};
 use neuroglot_engine::CpuDevice;
 use neuroglot_model::Model;
-use neuroglot_train::{Checkpoint, Observer, RunConfig, RunFolder, Start, Step, Summary, TrainError, train};
+use neuroglot_train::{
+    Checkpoint, Observer, RunConfig, RunFolder, Start, Step, Summary, TrainError, late_rise, train,
+};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -315,6 +317,31 @@ fn early_stopping_stops_and_says_so() {
     let summary = run(&config(&settings), &out, Start::Fresh, 1).unwrap();
     assert!(summary.stopped_early && summary.epochs < 200, "{summary:?}");
     assert_eq!(RunFolder::open(&out).unwrap().metrics().unwrap().len() as u64, summary.epochs);
+}
+
+#[test]
+fn the_last_model_is_the_best_where_no_score_is_asked_to_choose() {
+    const LAST: &str = "train.select=last";
+    let root = tempfile::tempdir().unwrap();
+    let (out, scored) = (root.path().join("last"), root.path().join("scored"));
+    // Steps this long lose what was learned: a score chooses an earlier model.
+    let settings = ["train.learning_rate=0.3", "train.epochs=6"];
+    let summary = run(&config(&[LAST, settings[0], settings[1]]), &out, Start::Fresh, 1).unwrap();
+    let (best, _) = run(&config(&settings), &scored, Start::Fresh, 1).unwrap().best.unwrap();
+    assert!(best < 6 && summary.best.is_none(), "{best}, {summary:?}");
+    let read = |file: &str| std::fs::read(out.join(file)).unwrap();
+    assert!(read("best/model.safetensors") == read("last/model.safetensors"));
+    assert_eq!(Checkpoint::open(&out.join("best")).unwrap().config.score, None);
+    let [last, scored] = [&out, &scored].map(|run| RunFolder::open(run).unwrap().metrics().unwrap());
+    for (last, scored) in last.iter().zip(&scored) {
+        assert_eq!(last.validation, scored.validation, "recorded all the same");
+        assert_eq!((last.score, scored.score.is_some()), (None, true));
+    }
+    assert_eq!(late_rise(&last), None);
+    assert_resumable(&[LAST], |steps| vec![steps / 4 + 1, steps]);
+    let settings = [LAST, "train.patience=3"].map(str::to_owned);
+    let error = RunConfig::load(None, &settings).unwrap_err().to_string();
+    assert!(error.starts_with("setting train.patience: with train.select=last"), "{error}");
 }
 
 #[test]

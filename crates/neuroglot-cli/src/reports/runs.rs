@@ -12,7 +12,7 @@ use neuroglot::data::number::counted;
 use neuroglot::model::ModelConfig;
 use neuroglot::report::{Curve, Report, RunSection};
 use neuroglot::tasks::results::Evaluation;
-use neuroglot::train::{EpochRecord, ModelFolder, RunConfig, RunFolder, RunInfo, late_rise};
+use neuroglot::train::{EpochRecord, ModelFolder, RunConfig, RunFolder, RunInfo, SelectBy, late_rise};
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -146,7 +146,10 @@ fn facts(config: &RunConfig, info: &RunInfo, records: &[EpochRecord]) -> Vec<(St
         ("sessions", info.sessions.len().to_string()),
         ("epochs", progress),
         ("steps", steps.to_string()),
-        ("best epoch", best.map_or_else(|| without_best(records).to_owned(), |(epoch, _)| epoch.to_string())),
+        (
+            "best epoch",
+            best.map_or_else(|| without_best(config, records).to_owned(), |(epoch, _)| epoch.to_string()),
+        ),
         ("learning rate", config.train.learning_rate.to_string()),
         ("batch", counted(config.train.batch, "trial")),
         ("lowest rate of a unit", format!("{} Hz", config.data.min_rate)),
@@ -207,8 +210,10 @@ fn curves(records: &[EpochRecord]) -> Vec<Curve> {
 }
 
 /// Why no epoch is the best.
-fn without_best(records: &[EpochRecord]) -> &'static str {
-    if records.iter().any(|record| !record.validation.is_empty()) {
+fn without_best(config: &RunConfig, records: &[EpochRecord]) -> &'static str {
+    if config.train.select == SelectBy::Last {
+        "the last: train.select = \"last\""
+    } else if records.iter().any(|record| !record.validation.is_empty()) {
         "none: nothing in the validation trials can be scored"
     } else {
         "none: there are no validation trials"

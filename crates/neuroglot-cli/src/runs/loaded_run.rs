@@ -10,7 +10,7 @@ use std::path::Path;
 /// Which checkpoint of a run is meant.
 #[derive(Debug, Args)]
 pub struct CheckpointOption {
-    /// Which checkpoint of a run: the best by validation score, or the last [default: best]
+    /// Which checkpoint of a run: the best by train.select, or the last [default: best]
     #[arg(long, value_parser = [RunFolder::BEST, RunFolder::LAST])]
     checkpoint: Option<String>,
 }

@@ -30,13 +30,14 @@ pub fn in_words(
 ) -> String {
     let Summary { epochs, steps, best, seconds, stopped_early, validation_trials } = *summary;
     let score = match config.train.select {
-        SelectBy::BitsPerSpike => "validation bits/spike",
+        SelectBy::BitsPerSpike | SelectBy::Last => "validation bits/spike",
         SelectBy::R2 => "validation R²",
     };
     let best = match best {
         Some((epoch, value)) => format!("epoch {epoch}, {} {score}", decimal(Some(value))),
         None if epochs == 0 => "as it began: no epoch was asked for".to_owned(),
         None => match (validation_trials, config.train.select) {
+            (_, SelectBy::Last) => "the last epoch, as train.select = \"last\" asks".to_owned(),
             (0, _) => "the last epoch: there are no validation trials".to_owned(),
             (trials, SelectBy::BitsPerSpike) => {
                 let have = if trials == 1 { "has" } else { "have" };

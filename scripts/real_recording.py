@@ -17,6 +17,7 @@ RUNS = {
     "temporal": ("temporal", ["--mask", "temporal"]),
     "MtM, rates from 1 spike/bin": ("mtm-zero", ["--mask", "mtm", "--set", "init.output_bias=zero"]),
 }
+SETTINGS = ["--set", "model.dropout=0.2", "--set", "train.learning_rate=5e-4"]
 TASKS = ["co-smoothing", "forward", "intra-region", "inter-region"]
 BEHAVIOURS = [("choice", "accuracy"), ("wheel-speed", "r2"), ("whisker-motion-energy", "r2")]
 
@@ -27,13 +28,15 @@ def main():
     parser.add_argument("out", type=pathlib.Path)
     parser.add_argument("--neuroglot", default="neuroglot")
     parser.add_argument("--config", default="examples/small.toml")
+    parser.add_argument("--epochs", default="300")
     parser.add_argument("--checkpoint", default="last", help="last (default, as the compared runs had it) or best")
     options = parser.parse_args()
 
     scores, seconds = {}, {}
     for name, (folder, settings) in RUNS.items():
         run = options.out / folder
-        train = [options.neuroglot, "train", options.session, "--out", run, "--config", options.config, *settings]
+        train = [options.neuroglot, "train", options.session, "--out", run, "--config", options.config, "--epochs", options.epochs,
+                 *SETTINGS, *settings]
         if (run / "config.toml").exists():
             train.append("--resume")
         subprocess.run(train, check=True, stdout=subprocess.DEVNULL)

@@ -380,7 +380,7 @@ fn recipes_lie_under_what_is_asked_for() {
     let paper = config("paper");
     assert_eq!(paper.init.output_bias, neuroglot::train::OutputBias::Zero);
     assert_eq!((paper.mask.ratio, paper.train.epochs), (0.3, 1));
-    let other = "--recipe neuroglot --set mask.ratio=0.2 --set train.batch=4";
+    let other = "--recipe neuroglot --epochs 1 --set mask.ratio=0.2 --set train.batch=4";
     workplace.succeed(&format!("--quiet finetune paper data/simulated-1-01_aligned --out tuned {other}"));
     let tuned = config("tuned");
     assert_eq!(tuned.init.output_bias, neuroglot::train::OutputBias::Rate);

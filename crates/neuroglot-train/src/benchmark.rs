@@ -56,7 +56,7 @@ impl Benchmark {
         Self { model, batch: 16, bins: 100, units: 300, repetitions: 8 }
     }
 
-    /// A model of the size of `examples/small.toml` on the same batches.
+    /// A model of the size of the recipe `neuroglot` on the same batches.
     pub fn small(architecture: Architecture) -> Self {
         let paper = Self::paper(architecture);
         let mut model = ModelConfig { hidden: 128, layers: 4, heads: 4, ..paper.model };

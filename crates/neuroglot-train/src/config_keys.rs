@@ -84,14 +84,18 @@ impl RunConfig {
 /// Settings that change each other in turn.
 struct Layers {
     settings: Table,
-    /// Settings of one architecture that a file has as earlier ones do: beside those of all.
-    earlier: BTreeSet<String>,
+    /// Settings of one architecture that are left out where another is chosen: those that a recipe begins with, and those
+    /// that a file has as earlier ones do, beside those of all.
+    optional: BTreeSet<String>,
 }
 
 impl Layers {
     fn over(config: &RunConfig) -> Self {
         let settings = Table::try_from(config).expect("settings are TOML");
-        Self { settings, earlier: BTreeSet::new() }
+        let tables = Architecture::ALL.map(|architecture| format!("model.{architecture}."));
+        let keys = leaves(&settings).into_iter().map(|(key, _)| key);
+        let optional = keys.filter(|key| tables.iter().any(|table| key.starts_with(table))).collect();
+        Self { settings, optional }
     }
 
     fn change_by_file(&mut self, file: Option<&Path>) -> Result<(), TrainError> {
@@ -106,7 +110,8 @@ impl Layers {
     fn change(&mut self, changes: &Table) -> Result<(), TrainError> {
         for (key, value) in leaves(changes) {
             let today = key_of_today(&key);
-            self.earlier.extend(today.clone());
+            self.optional.remove(&key);
+            self.optional.extend(today.clone());
             set(&mut self.settings, &today.unwrap_or(key), value)?;
         }
         Ok(())
@@ -118,7 +123,7 @@ impl Layers {
             return Err(TrainError::Setting { key: setting.to_owned(), problem });
         };
         let key = key_of_today(key.trim()).unwrap_or(key.trim().to_owned());
-        self.earlier.remove(&key);
+        self.optional.remove(&key);
         set(&mut self.settings, &key, parse_value(value.trim()))
     }
 
@@ -126,7 +131,8 @@ impl Layers {
         settings.iter().try_for_each(|setting| self.set(setting))
     }
 
-    /// Leaves out what only architectures have that are not chosen: settings of some of them, and of earlier files all.
+    /// Leaves out what only architectures have that are not chosen: settings of some of them, and of all those that are
+    /// optional.
     fn leave_out_settings_of(&mut self, architectures: &[Architecture]) {
         let defaults = Table::try_from(ModelConfig::default()).expect("the defaults are TOML");
         let Some(Value::Table(model)) = self.settings.get_mut("model") else { return };
@@ -138,8 +144,8 @@ impl Layers {
                 continue;
             };
             for (name, value) in own {
-                let is_left_out =
-                    architectures.contains(&other) || self.earlier.contains(&format!("model.{other}.{name}"));
+                let is_left_out = architectures.contains(&other)
+                    || self.optional.contains(&format!("model.{other}.{name}"));
                 if let Some(default) = defaults.get(name).filter(|_| is_left_out) {
                     *value = default.clone();
                 }

@@ -23,9 +23,20 @@ const RECIPES: [(Recipe, &[&str]); 2] = [
         Recipe::Neuroglot,
         &[
             "init.output_bias=rate",
-            "train.select=bits-per-spike",
             "model.rope=true",
+            "model.input=standardised",
+            "model.hidden=128",
+            "model.layers=4",
+            "model.heads=4",
+            "model.ndt1-stitch.channels=256",
+            "model.dropout=0.4",
+            "model.embed_dropout=0.3",
             "mask.causal_ratio=0.45",
+            "train.batch=16",
+            "train.epochs=300",
+            "train.learning_rate=1e-3",
+            "train.weight_decay=0.01",
+            "train.select=last",
         ],
     ),
 ];
@@ -82,6 +93,7 @@ impl std::str::FromStr for Recipe {
 mod tests {
     use super::*;
     use crate::{OutputBias, SelectBy};
+    use neuroglot_model::{Architecture, Ndt1Settings};
 
     #[test]
     fn recipes_set_what_they_say_and_leave_the_rest() {
@@ -98,6 +110,22 @@ mod tests {
             "papr".parse::<Recipe>(),
             Err("there is no recipe `papr`: choose paper or neuroglot".into())
         );
+    }
+
+    #[test]
+    fn a_recipe_is_for_each_architecture() {
+        let load = |settings: &[&str]| {
+            let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
+            Recipe::Neuroglot.defaults().changed(None, &settings).map(|config| config.model)
+        };
+        let ndt1 = load(&[]).unwrap();
+        assert_eq!((ndt1.hidden, ndt1.ndt1_stitch.channels), (128, 256));
+        let ndt2 = load(&["model.architecture=ndt2"]).unwrap();
+        assert_eq!((ndt2.architecture, ndt2.hidden), (Architecture::Ndt2, 128));
+        assert_eq!(ndt2.ndt1_stitch, Ndt1Settings::default());
+        // What is asked for besides must have an effect, as ever.
+        let own = ["model.architecture=ndt2", "model.ndt1-stitch.channels=256"];
+        assert!(load(&own).unwrap_err().to_string().contains("has no such setting"));
     }
 
     #[test]

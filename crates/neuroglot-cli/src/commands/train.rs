@@ -24,7 +24,7 @@ use std::path::PathBuf;
                         win: the defaults, --recipe, --config, --mask and the like, --set.\n\n\
                         Example:\n  \
                         neuroglot train data/*_aligned --out mtm --epochs 200 --min-rate 0.5\n  \
-                        neuroglot train data/*_aligned --out small --recipe neuroglot --set model.hidden=128\n  \
+                        neuroglot train data/*_aligned --out small --recipe neuroglot --min-rate 0.5\n  \
                         neuroglot train --resume --out mtm"
 )]
 pub struct Arguments {

@@ -16,12 +16,13 @@ use neuroglot::train::{Recipe, Start};
 use std::path::Path;
 
 /// What is changed of the recipe: small enough for a laptop, long enough for multi-task masking to pay.
-const SETTINGS: [&str; 7] = [
+const SETTINGS: [&str; 8] = [
     "model.hidden=64",
     "model.ndt1-stitch.channels=64",
     "model.layers=2",
     "model.heads=4",
     "model.dropout=0.1",
+    "model.embed_dropout=0.2",
     "train.epochs=120",
     "train.learning_rate=2e-3",
 ];

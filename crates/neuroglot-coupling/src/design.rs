@@ -3,9 +3,11 @@
 use crate::{Counts, TimeFilter};
 use neuroglot_fit::Covariates;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 /// What a rate is before covariates tell more, and what covariates are departures from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Intercept {
     /// The unit's mean rate.
     Mean,
@@ -125,11 +127,16 @@ impl Design {
         self.first_bin
     }
 
-    /// The same of other numbers that were found on training trials.
-    pub(crate) fn with(&self, expected: Vec<f64>, scale: Vec<f64>) -> Self {
-        let filters = self.filters.clone();
-        let design = Self::of_expected(expected, self.units, filters, self.intercept, self.first_bin);
-        Self { scale, ..design }
+    /// With departures multiplied by other numbers, `[column]`.
+    pub(crate) fn with_scale(self, scale: Vec<f64>) -> Self {
+        Self { scale, ..self }
+    }
+
+    /// With every number rounded to f32.
+    pub(crate) fn rounded(self) -> Self {
+        let [expected, scale] = [&self.expected, &self.scale].map(|values| rounded(values));
+        Self::of_expected(expected, self.units, self.filters, self.intercept, self.first_bin)
+            .with_scale(scale)
     }
 
     /// Covariates of trials, of their bins from `first_bin` on.
@@ -173,6 +180,11 @@ impl Design {
             }
         });
     }
+}
+
+/// Numbers of f64, as precise as f32.
+pub(crate) fn rounded(values: &[f64]) -> Vec<f64> {
+    values.iter().map(|value| f64::from(*value as f32)).collect()
 }
 
 #[cfg(test)]

@@ -15,8 +15,9 @@ fn regions(session: &Session) -> Regions {
 
 /// What the penalty times the number of training rows, trials · bins, is where no validation trial can choose it.
 ///
-/// These are the geometric means of what validation trials chose in ten sessions (IBL, nine of Steinmetz et al., 20 ms bins);
-/// the largest of a task was about three times the smallest.
+/// These are the geometric means of what validation trials chose in ten sessions (IBL, nine of Steinmetz et al., 20 ms bins) for
+/// the average of coupling and network; the largest of a task was about three times the smallest. Such a penalty is lower
+/// than the best one for the coupling alone, whose errors the network evens out.
 fn penalty_times_rows(task: Task) -> f64 {
     match task {
         Task::CoSmoothing => 850.0,
@@ -24,6 +25,16 @@ fn penalty_times_rows(task: Task) -> f64 {
         Task::IntraRegion => 370.0,
         Task::InterRegion => 1200.0,
     }
+}
+
+/// The most bins of a trial: a filter has a weight for each pair of them.
+const MOST_BINS: usize = 8192;
+
+pub(crate) fn check_bins(eid: &str, bins: usize) -> Result<(), CouplingError> {
+    if bins > MOST_BINS {
+        return Err(CouplingError::Bins { eid: eid.to_owned(), bins, most: MOST_BINS });
+    }
+    Ok(())
 }
 
 impl TaskCoupling {
@@ -38,7 +49,7 @@ impl TaskCoupling {
     /// a trial of one bin, the coupling is its start.
     ///
     /// # Errors
-    /// [`CouplingError`]: settings out of range, no training trial, or counts that cannot be regressed on.
+    /// [`CouplingError`]: settings out of range, no training trial, trials too long, or counts that cannot be regressed on.
     ///
     /// # Panics
     /// If the session has no such trial.
@@ -52,6 +63,7 @@ impl TaskCoupling {
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Option<Self>, CouplingError> {
         settings.check()?;
+        check_bins(session.eid(), session.bins())?;
         if training.is_empty() {
             return Err(CouplingError::NoTrainingTrials { eid: session.eid().to_owned() });
         }

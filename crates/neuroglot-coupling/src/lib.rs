@@ -10,6 +10,8 @@
 //! | `settings.rs`, `fit.rs` | fitting with a run's settings, with validation trials and without |
 //! | `search.rs` | Poisson regressions with falling penalties |
 //! | `task_coupling.rs` | what is found, and what it predicts |
+//! | `session_coupling.rs` | the couplings of all tasks of a session, and how they are kept |
+//! | `matrix.rs` | the coupling of units × units, and units that look like one neuron sorted twice |
 //! | `average.rs` | a network and a coupling as one |
 
 mod average;
@@ -19,9 +21,11 @@ mod counts;
 mod design;
 mod error;
 mod fit;
+mod matrix;
 mod psth;
 mod regression_task;
 mod search;
+mod session_coupling;
 mod settings;
 mod task_coupling;
 mod time_filter;
@@ -33,9 +37,11 @@ pub use counts::Counts;
 pub use design::{Design, Intercept, Scale};
 pub use error::CouplingError;
 pub use fit::task_score;
+pub use matrix::{CoupledPair, CouplingMatrix, SuspectedDuplicate};
 pub use psth::Psth;
 pub use regression_task::{Filters, RegressionTask};
 pub use search::Judge;
+pub use session_coupling::{CouplingArray, SessionCoupling, SessionDescription, TaskDescription, TaskJudge};
 pub use settings::CouplingSettings;
 pub use task_coupling::TaskCoupling;
 pub use time_filter::TimeFilter;

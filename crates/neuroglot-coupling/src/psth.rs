@@ -13,8 +13,8 @@ const WIDTHS: [f64; 6] = [0.0, 0.02, 0.04, 0.08, 0.16, 0.32];
 /// Weights κ of the mean to choose from, trials.
 const TRIALS_OF_MEAN: [f64; 4] = [0.3, 1.0, 4.0, 16.0];
 
-/// σ and κ where there is no validation trial: those that are chosen most often.
-const USUAL: (f64, f64) = (0.08, 4.0);
+/// σ (s) and κ where there is no validation trial: the middle of what is chosen for recordings of many regions.
+const USUAL: (f64, f64) = (0.06, 4.0);
 
 /// The rate of each unit in each bin of each condition.
 pub struct Psth {

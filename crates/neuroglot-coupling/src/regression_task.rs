@@ -47,6 +47,8 @@ pub struct Filters {
     pub name: String,
     /// Standard deviations or time constants, s.
     pub times: Vec<f64>,
+    /// Width of a bin, s.
+    pub(crate) bin_seconds: f64,
     /// The filters.
     pub filters: Vec<TimeFilter>,
 }
@@ -76,8 +78,22 @@ impl Filters {
             PredictedFrom::OtherUnits => "smoothing",
         };
         let words: Vec<String> = times.iter().map(|time| seconds(*time)).collect();
-        let name = format!("{what} {}", words.join(" and "));
-        Self { name, times: times.to_vec(), filters: times.iter().map(filter).collect() }
+        let name = match times {
+            [] => "no covariate".to_owned(),
+            _ => format!("{what} {}", words.join(" and ")),
+        };
+        Self { name, times: times.to_vec(), bin_seconds, filters: times.iter().map(filter).collect() }
+    }
+}
+
+/// The first bin of which something is seen, or as many as there are bins.
+pub(crate) fn first_fitted(from: PredictedFrom, bins: usize, first_scored: usize) -> usize {
+    match from {
+        PredictedFrom::OtherUnits => 0,
+        PredictedFrom::ThePast => {
+            let sees_something = |bin: &usize| seen_before(bins, bins - first_scored, *bin) > 0;
+            (0..bins).find(sees_something).unwrap_or(bins)
+        }
     }
 }
 
@@ -92,8 +108,6 @@ impl<'a> RegressionTask<'a> {
     ) -> Self {
         let bins = session.bins();
         let first_scored = task.scored(regions, bins).bins.start;
-        let is_forward = task.predicted_from() == PredictedFrom::ThePast;
-        let sees_something = |bin: &usize| !is_forward || seen_before(bins, bins - first_scored, *bin) > 0;
         let new = Self {
             eid: session.eid(),
             task,
@@ -102,7 +116,7 @@ impl<'a> RegressionTask<'a> {
             scored: Vec::new(),
             blocks: Vec::new(),
             first_scored,
-            first_fitted: (0..bins).find(sees_something).unwrap_or(bins),
+            first_fitted: first_fitted(task.predicted_from(), bins, first_scored),
             bin_seconds: session.bin_seconds(),
             mean: train.mean().repeat(bins),
             psth: Psth::of_all_trials(train, validation, session.bin_seconds()).of(0).to_vec(),

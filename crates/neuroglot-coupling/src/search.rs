@@ -75,7 +75,7 @@ impl TaskCoupling {
         };
         Self {
             task: task.task,
-            filters: Filters { name: "no covariate".to_owned(), times: Vec::new(), filters: Vec::new() },
+            filters: task.filters(&[], &[]),
             penalty: 0.0,
             first_scored: task.first_scored,
             design: Design::of_expected(task.train.psth(), task.train.units, Vec::new(), intercept, 0),

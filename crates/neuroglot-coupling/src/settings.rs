@@ -1,6 +1,7 @@
 //! Settings of a coupling.
 
 use crate::CouplingError;
+use neuroglot_tasks::PredictedFrom;
 use serde::{Deserialize, Serialize};
 
 /// How a model's predictions are averaged with those of a coupling, and how the coupling is fitted: the table `[coupling]` of a
@@ -37,10 +38,19 @@ impl Default for CouplingSettings {
     }
 }
 
-impl CouplingSettings {
-    /// The most filters that a unit is passed through.
-    const MOST_FILTERS: usize = 8;
+/// The most filters that a unit is passed through.
+const MOST_FILTERS: usize = 8;
 
+/// Whether filters can have these standard deviations or time constants, s. An hour is longer than any trial.
+pub(crate) fn are_times(times: &[f64], from: PredictedFrom) -> bool {
+    let is_time = |time: &f64| match from {
+        PredictedFrom::OtherUnits => (0.0..=3600.0).contains(time),
+        PredictedFrom::ThePast => *time > 0.0 && *time <= 3600.0,
+    };
+    (1..=MOST_FILTERS).contains(&times.len()) && times.iter().all(is_time)
+}
+
+impl CouplingSettings {
     /// Checks every value.
     ///
     /// # Errors
@@ -50,16 +60,12 @@ impl CouplingSettings {
         if !(0.0..=1.0).contains(&self.weight) {
             return fail("coupling.weight", format!("{} must lie between 0 and 1", self.weight));
         }
-        // An hour is longer than any trial.
-        let is_time = |time: &f64| (0.0..=3600.0).contains(time);
-        let is_decay = |time: &f64| is_time(time) && *time > 0.0;
-        for (key, times, are_right, must) in [
-            ("coupling.widths", &self.widths, self.widths.iter().all(is_time), "from 0"),
-            ("coupling.decays", &self.decays, self.decays.iter().all(is_decay), "above 0"),
+        for (key, times, from, must) in [
+            ("coupling.widths", &self.widths, PredictedFrom::OtherUnits, "from 0"),
+            ("coupling.decays", &self.decays, PredictedFrom::ThePast, "above 0"),
         ] {
-            if !are_right || times.is_empty() || times.len() > Self::MOST_FILTERS {
-                let most = Self::MOST_FILTERS;
-                return fail(key, format!("{times:?} must be 1 to {most} times {must} to 3600 (s)"));
+            if !are_times(times, from) {
+                return fail(key, format!("{times:?} must be 1 to {MOST_FILTERS} times {must} to 3600 (s)"));
             }
         }
         let are_falling = self.penalties.is_sorted_by(|one, next| one > next);

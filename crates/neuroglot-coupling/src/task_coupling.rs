@@ -1,5 +1,6 @@
 //! A solved coupling, and what it predicts.
 
+use crate::design::rounded;
 use crate::{Counts, Design, Filters};
 use neuroglot_fit::{Covariates, Mat, PoissonWeights};
 use neuroglot_masks::Holdout;
@@ -146,8 +147,7 @@ impl TaskCoupling {
 
     /// The same with every number rounded to f32.
     pub(crate) fn rounded(mut self) -> Self {
-        let rounded = |values: &[f64]| values.iter().map(|value| f64::from(*value as f32)).collect();
-        self.design = self.design.with(rounded(&self.design.expected), rounded(&self.design.scale));
+        self.design = self.design.rounded();
         for FittedBlock { log_base, weights: PoissonWeights { intercepts, weights }, .. } in &mut self.blocks
         {
             *log_base = rounded(log_base);

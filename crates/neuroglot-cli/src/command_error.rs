@@ -3,6 +3,7 @@
 use neuroglot::baselines::BaselineError;
 use neuroglot::data::DataError;
 use neuroglot::engine::EngineError;
+use neuroglot::ensemble::EnsembleError;
 use neuroglot::eval::EvalError;
 #[cfg(feature = "network")]
 use neuroglot::fetch::FetchError;
@@ -43,6 +44,9 @@ pub enum CommandError {
     /// Training or a run folder is wrong.
     #[error(transparent)]
     Train(#[from] TrainError),
+    /// An ensemble cannot be trained or asked.
+    #[error(transparent)]
+    Ensemble(#[from] EnsembleError),
     /// Evaluation or prediction is wrong.
     #[error(transparent)]
     Eval(#[from] EvalError),

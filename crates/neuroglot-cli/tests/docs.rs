@@ -50,7 +50,9 @@ fn check_settings(page: &str, at_least: usize) {
     for row in rows.take_while(|line| line.starts_with('|')) {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
         let keys = cells[1].split(", ").map(|key| key.trim_matches('`'));
-        for (key, value) in keys.zip(cells[2].split(", ")) {
+        let is_list = cells[2].starts_with("`[");
+        let values: Vec<&str> = if is_list { vec![cells[2]] } else { cells[2].split(", ").collect() };
+        for (key, value) in keys.zip(values) {
             let mut found = Some(toml::Value::Table(defaults.clone()));
             for part in key.split('.') {
                 found = found.and_then(|table| table.get(part).cloned());
@@ -61,7 +63,7 @@ fn check_settings(page: &str, at_least: usize) {
                 toml::Value::Integer(number) => value.parse() == Ok(*number),
                 toml::Value::Boolean(is_set) => value.parse() == Ok(*is_set),
                 toml::Value::String(text) => value.trim_matches('`') == text,
-                toml::Value::Array(list) => list.is_empty() && value == "`[]`",
+                list @ toml::Value::Array(_) => list.to_string() == value.trim_matches('`'),
                 _ => false,
             };
             assert!(same, "{key} is {found} by default, not {value}");
@@ -75,6 +77,25 @@ fn check_settings(page: &str, at_least: usize) {
 fn with_one_epoch(workplace: &Workplace, name: &str) {
     std::fs::create_dir_all(workplace.path("examples")).unwrap();
     std::fs::write(workplace.path(name), format!("{}\n[train]\nepochs = 1\n", page(name))).unwrap();
+}
+
+/// What makes the model of the recipe small enough for a test.
+const SMALL: &str = "--recipe neuroglot --epochs 1 --set model.hidden=16 --set model.heads=2 --set model.layers=1 \
+                     --set model.ndt1-stitch.channels=8";
+
+#[test]
+fn the_page_on_couplings_runs_from_top_to_bottom() {
+    let text = page("docs/coupling.md");
+    let commands: Vec<String> =
+        blocks(&text, "sh").iter().map(|block| block.replace("--recipe neuroglot", SMALL)).collect();
+    assert_eq!(commands.len(), 1, "blocks of commands");
+    let workplace = Workplace::new();
+    workplace.succeed("simulate recordings --sessions 1 --units 12 --trials 60 --bins 20");
+    run_all(&workplace, &commands);
+    let best = |run: &str, file: &str| workplace.path(&format!("runs/{run}/best/{file}")).is_file();
+    assert!(best("mtm", "coupling.safetensors") && !best("mtm", "member-2.safetensors"));
+    assert!(best("mtm3", "coupling.safetensors") && best("mtm3", "member-3.safetensors"));
+    check_settings(&text, 6);
 }
 
 #[test]

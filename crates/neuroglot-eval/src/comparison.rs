@@ -279,6 +279,7 @@ mod tests {
                 scores,
                 ceiling: None,
                 state_ceiling: None,
+                alone: None,
                 per_unit: units.iter().map(of_unit).collect(),
             }],
             decoding: Vec::new(),

@@ -1,6 +1,6 @@
 use neuroglot_data::DataError;
+use neuroglot_ensemble::EnsembleError;
 use neuroglot_files::FilesError;
-use neuroglot_model::ModelError;
 use neuroglot_tasks::TaskError;
 use neuroglot_train::TrainError;
 use std::path::PathBuf;
@@ -55,26 +55,15 @@ pub enum EvalError {
         /// The file.
         path: PathBuf,
     },
-    /// A prediction is no rate.
-    #[error(
-        "session {eid}: the model predicts a log-rate of {log_rate}, so its training has diverged: use another \
-         checkpoint, or train again with a lower train.learning_rate"
-    )]
-    Diverged {
-        /// Session id.
-        eid: String,
-        /// The prediction, ln(spikes/bin).
-        log_rate: f32,
-    },
     /// Results cannot be written, or another process writes them.
     #[error(transparent)]
     Files(#[from] FilesError),
     /// The data are wrong.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The model is wrong.
+    /// The ensemble is wrong.
     #[error(transparent)]
-    Model(#[from] ModelError),
+    Ensemble(#[from] EnsembleError),
     /// The run is wrong.
     #[error(transparent)]
     Train(#[from] TrainError),

@@ -2,23 +2,20 @@
 
 use crate::EvalError;
 use crate::decoding::decode;
-use crate::predictor::Predictor;
 use crate::region_matrix::region_matrix;
 use crate::work::{decoding_work, matrix_work, session_work, task_work};
 use neuroglot_data::Session;
-use neuroglot_masks::MaskPool;
-use neuroglot_model::Model;
-use neuroglot_tasks::results::{Evaluation, SessionEvaluation, Skipped, TaskResult};
+use neuroglot_ensemble::{Ensemble, Predictor};
+use neuroglot_tasks::results::{AloneScores, Evaluation, SessionEvaluation, Skipped, TaskResult};
 use neuroglot_tasks::{EvaluationOptions, EvaluationProgress, Source, Task, TestTrials, WorkMeter};
 use neuroglot_train::{CheckpointConfig, named_in_short};
 
-/// Evaluates a model on the test trials of sessions, which have passed the run's filters.
+/// Evaluates what a run predicts with on the test trials of sessions, which have passed the run's filters.
 ///
 /// # Errors
 /// [`EvalError`]: a session that the model does not know or whose units have changed, or one without test trials.
 pub fn evaluate(
-    model: &mut Model,
-    config: &CheckpointConfig,
+    ensemble: &mut Ensemble,
     checkpoint: &str,
     sessions: &[Session],
     options: &EvaluationOptions,
@@ -28,20 +25,18 @@ pub fn evaluate(
     let mut total = 0.0;
     // All that stands in the way comes to light before any work is done.
     for session in sessions {
-        session_index(config, session)?;
+        session_index(ensemble.config(), session)?;
         let behaviours = options.selection.behaviours_of(session).len();
         total += session_work(session, &TestTrials::of(session)?, &options.selection.tasks, behaviours);
     }
     let mut meter = WorkMeter::new(total);
     for session in sessions {
-        let index = session_index(config, session)?;
-        let predictor = Predictor { model, session: index };
-        let pool = &config.mask.pool;
-        results.push(evaluate_session(predictor, pool, session, options, &mut meter, progress)?);
+        let index = session_index(ensemble.config(), session)?;
+        results.push(evaluate_session(ensemble.about(index), session, options, &mut meter, progress)?);
     }
     Ok(Evaluation {
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        mask: config.mask.pool.name(),
+        mask: ensemble.config().mask.pool.name(),
         checkpoint: checkpoint.to_owned(),
         source: Source::default(),
         sessions: results,
@@ -79,7 +74,6 @@ pub(crate) fn session_index(config: &CheckpointConfig, session: &Session) -> Res
 
 fn evaluate_session(
     mut predictor: Predictor<'_>,
-    pool: &MaskPool,
     session: &Session,
     options: &EvaluationOptions,
     meter: &mut WorkMeter,
@@ -99,23 +93,25 @@ fn evaluate_session(
             let share = meter.share(done, total);
             progress(EvaluationProgress { eid, task: task.name(), done, total, share });
         };
-        let prompt = pool.prompt_for(task.scheme());
-        let log_rates = predictor.of_task(*task, test.trials(), regions, prompt, &mut report)?;
-        let (result, shown) = test.score(*task, &log_rates, options);
+        let found = predictor.of_task(*task, test.trials(), regions, &mut report)?;
+        let (mut result, shown) = test.score(*task, &found.average, options);
+        result.alone = found.alone.map(|alone| {
+            let [networks, coupling] = alone.map(|log_rates| test.scores(*task, &log_rates, options));
+            AloneScores { networks, coupling }
+        });
         tasks.push(result);
         examples.extend(shown);
     }
     let of = |task: Task| tasks.iter().find(|result: &&TaskResult| result.task == task.name());
     let matrix = match (of(Task::IntraRegion), of(Task::InterRegion)) {
         (Some(intra), Some(inter)) => {
-            let prompt = pool.prompt_for(Task::InterRegion.scheme());
             let scores = (&intra.per_unit[..], &inter.per_unit[..]);
             meter.begin(matrix_work(regions.names().len()) * trials);
             let mut report = |done: usize, total: usize| {
                 let share = meter.share(done, total);
                 progress(EvaluationProgress { eid, task: "region from region", done, total, share });
             };
-            Some(region_matrix(&mut predictor, &test, prompt, scores, options, &mut report)?)
+            Some(region_matrix(&mut predictor, &test, scores, options, &mut report)?)
         }
         _ => None,
     };
@@ -123,7 +119,7 @@ fn evaluate_session(
         meter.begin(decoding_work(session) * trials);
         progress(EvaluationProgress { eid, task, done: 0, total: 1, share: meter.share(0, 1) });
     };
-    let (decoding, missing) = decode(&mut predictor, pool, session, options, &mut report)?;
+    let (decoding, missing) = decode(&mut predictor, session, options, &mut report)?;
     skipped.extend(missing);
     Ok(SessionEvaluation { tasks, decoding, skipped, examples, region_matrix: matrix, ..test.nothing_yet() })
 }

@@ -12,7 +12,6 @@ mod error;
 mod evaluate;
 mod files;
 mod predict;
-mod predictor;
 mod region_matrix;
 mod summary;
 mod tables;

@@ -2,15 +2,13 @@
 
 use crate::EvalError;
 use crate::evaluate::session_index;
-use crate::predictor::Predictor;
 use crate::tables::{TableFormat, write_table};
 use arrow_array::builder::{Float32Builder, ListBuilder, UInt32Builder};
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray, UInt32Array};
 use neuroglot_data::Session;
+use neuroglot_ensemble::Ensemble;
 use neuroglot_masks::{Holdout, Scheme};
-use neuroglot_model::Model;
 use neuroglot_tasks::Trials;
-use neuroglot_train::CheckpointConfig;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -83,8 +81,7 @@ fn unit_of(session: &Session, name: &str) -> Result<usize, EvalError> {
 /// [`EvalError`]: a session that the model does not know, a holdout of other units or bins, or a file that cannot
 /// be written.
 pub fn predict(
-    model: &mut Model,
-    config: &CheckpointConfig,
+    ensemble: &mut Ensemble,
     session: &Session,
     scheme: Scheme,
     holdout: &Holdout,
@@ -93,17 +90,15 @@ pub fn predict(
     if TableFormat::of(out).is_none() {
         return Err(EvalError::Ending { path: out.to_owned() });
     }
-    let index = session_index(config, session)?;
+    let index = session_index(ensemble.config(), session)?;
     let shape = [session.bins(), session.units().len()];
     if [holdout.bins(), holdout.units()] != shape || holdout.trials() != 1 {
         let problem = format!("{} has {} bins and {} units", session.eid(), shape[0], shape[1]);
         return Err(EvalError::Hide { what: "entries of another session", problem });
     }
     let trials = Trials::of(session, (0..session.trials()).collect());
-    let mut log_rates = vec![0.0; trials.counts.len()];
-    let prompt = config.mask.pool.prompt_for(scheme);
     let all: Vec<usize> = (0..trials.units).collect();
-    Predictor { model, session: index }.run_trials(&trials, &all, prompt, holdout, &mut log_rates)?;
+    let log_rates = ensemble.about(index).under(holdout, scheme, &trials, &all)?;
     write_table(&table(session, &trials, holdout, &log_rates), out)
 }
 

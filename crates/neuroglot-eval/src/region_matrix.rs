@@ -1,11 +1,11 @@
 //! How well each region is predicted from each other region alone, from all others and from itself.
 
 use crate::EvalError;
-use crate::predictor::Predictor;
-use neuroglot_masks::{Holdout, Prompt};
+use neuroglot_ensemble::Predictor;
+use neuroglot_masks::Holdout;
 use neuroglot_metrics::{bits_per_spike, bootstrap_mean};
 use neuroglot_tasks::results::{IntervalValue, RegionMatrix, UnitScores};
-use neuroglot_tasks::{EvaluationOptions, TestTrials};
+use neuroglot_tasks::{EvaluationOptions, Task, TestTrials};
 
 /// Predicts from one region at a time, all others hidden.
 ///
@@ -14,7 +14,6 @@ use neuroglot_tasks::{EvaluationOptions, TestTrials};
 pub(crate) fn region_matrix(
     predictor: &mut Predictor<'_>,
     test: &TestTrials<'_>,
-    prompt: Prompt,
     (intra, inter): (&[UnitScores], &[UnitScores]),
     options: &EvaluationOptions,
     progress: &mut dyn FnMut(usize, usize),
@@ -30,10 +29,9 @@ pub(crate) fn region_matrix(
     let (intra, inter) = (bits(intra), bits(inter));
     let mut from_one = Vec::new();
     for source in 0..count {
-        let mut predicted = vec![0.0; trials.counts.len()];
         let mut others = Holdout::nothing(1, trials.bins, units);
         others.hide_units(|unit| regions.of_unit(unit) != Some(source));
-        predictor.run_trials(trials, &all, prompt, &others, &mut predicted)?;
+        let predicted = predictor.under(&others, Task::InterRegion.scheme(), trials, &all)?;
         let scores = bits_per_spike(&predicted, &trials.counts, units).per_unit;
         let row = (0..count).map(|target| mean_in(target, if target == source { &intra } else { &scores }));
         from_one.push(row.collect());

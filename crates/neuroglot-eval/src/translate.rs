@@ -2,15 +2,13 @@
 
 use crate::EvalError;
 use crate::evaluate::session_index;
-use crate::predictor::Predictor;
 use crate::region_matrix::region_matrix;
 use crate::tables::TableColumns;
 use crate::work::{matrix_work, task_work};
 use neuroglot_data::Session;
-use neuroglot_model::Model;
+use neuroglot_ensemble::Ensemble;
 use neuroglot_tasks::results::{IntervalValue, RegionMatrix, UnitScores};
 use neuroglot_tasks::{EvaluationOptions, EvaluationProgress, Task, TestTrials, WorkMeter};
-use neuroglot_train::CheckpointConfig;
 use serde_json::{Value, json};
 
 /// How well a model predicts the regions of one session from each other, on the test trials.
@@ -32,20 +30,18 @@ pub struct Translation {
 /// # Errors
 /// [`EvalError`]: a session that the model does not know, one without test trials, or with fewer than two regions.
 pub fn translate(
-    model: &mut Model,
-    config: &CheckpointConfig,
+    ensemble: &mut Ensemble,
     session: &Session,
     options: &EvaluationOptions,
     progress: &mut dyn FnMut(EvaluationProgress<'_>),
 ) -> Result<Translation, EvalError> {
-    let index = session_index(config, session)?;
+    let index = session_index(ensemble.config(), session)?;
     let test = TestTrials::of(session)?;
     let eid = session.eid();
     if let Some(why) = Task::InterRegion.why_not(test.regions()) {
         return Err(EvalError::Regions { eid: eid.to_owned(), why });
     }
-    let mut predictor = Predictor { model, session: index };
-    let pool = &config.mask.pool;
+    let mut predictor = ensemble.about(index);
     let work = |task| task_work(task, &test);
     let regions = test.regions().names().len();
     let mut meter = WorkMeter::new(work(Task::IntraRegion) + work(Task::InterRegion) + matrix_work(regions));
@@ -55,9 +51,8 @@ pub fn translate(
             let share = meter.share(done, total);
             progress(EvaluationProgress { eid, task: task.name(), done, total, share });
         };
-        let prompt = pool.prompt_for(task.scheme());
-        let log_rates = predictor.of_task(task, test.trials(), test.regions(), prompt, &mut report)?;
-        Ok(test.score(task, &log_rates, options).0.per_unit)
+        let log_rates = predictor.of_task(task, test.trials(), test.regions(), &mut report)?;
+        Ok(test.score(task, &log_rates.average, options).0.per_unit)
     };
     let (intra, inter) = (scores_of(Task::IntraRegion)?, scores_of(Task::InterRegion)?);
     meter.begin(matrix_work(regions));
@@ -65,8 +60,7 @@ pub fn translate(
         let share = meter.share(done, total);
         progress(EvaluationProgress { eid, task: "region from region", done, total, share });
     };
-    let prompt = pool.prompt_for(Task::InterRegion.scheme());
-    let matrix = region_matrix(&mut predictor, &test, prompt, (&intra, &inter), options, &mut report)?;
+    let matrix = region_matrix(&mut predictor, &test, (&intra, &inter), options, &mut report)?;
     let (eid, subject) = (eid.to_owned(), session.subject().to_owned());
     Ok(Translation { eid, subject, trials: test.trials().len(), matrix })
 }

@@ -42,6 +42,7 @@ fn trained_on(sessions: &[Session], base: Option<CheckpointConfig>) -> Checkpoin
         sessions: sessions.iter().map(known).collect(),
         settings: None,
         base: base.map(|model| BaseModel { kept: Vec::new(), model: Box::new(model) }),
+        ensemble: None,
     }
 }
 

@@ -68,7 +68,7 @@ pub struct StudyFile {
     /// Fine-tuning of each pretrained model on each held-out session.
     #[serde(default)]
     pub finetune: Stage,
-    /// `model`, `train`, `mask`, `data` and `init` of every run.
+    /// `model`, `train`, `mask`, `data`, `init` and `coupling` of every run.
     #[serde(flatten)]
     pub settings: Table,
 }
@@ -96,7 +96,7 @@ pub struct Stage {
     /// Training trials of the held-out session; 0 takes all. A run is made for each.
     #[serde(default = "default_trials")]
     pub trials: Vec<u64>,
-    /// `model`, `train`, `mask`, `data` and `init`, over those of all runs.
+    /// `model`, `train`, `mask`, `data`, `init` and `coupling`, over those of all runs.
     #[serde(flatten)]
     pub settings: Table,
 }
@@ -125,7 +125,7 @@ pub struct Pretraining {
     /// Masks to pretrain with; all if there are none.
     #[serde(default)]
     pub masks: Vec<MaskPool>,
-    /// `model`, `train`, `mask`, `data` and `init`, over those of all runs.
+    /// `model`, `train`, `mask`, `data`, `init` and `coupling`, over those of all runs.
     #[serde(flatten)]
     pub settings: Table,
 }

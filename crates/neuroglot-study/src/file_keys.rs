@@ -4,9 +4,9 @@ use neuroglot_train::nearest_name;
 use toml::{Table, Value};
 
 /// Tables of settings, as a run's `config.toml` has them.
-const SETTINGS: [&str; 5] = ["model", "train", "mask", "data", "init"];
+const SETTINGS: [&str; 6] = ["model", "train", "mask", "data", "init", "coupling"];
 /// Those that may differ between a pretraining and its fine-tunings, which share their model.
-const WITHOUT_MODEL: [&str; 4] = ["train", "mask", "data", "init"];
+const WITHOUT_MODEL: [&str; 5] = ["train", "mask", "data", "init", "coupling"];
 
 const STUDY: [&str; 15] = [
     "name",

@@ -12,7 +12,7 @@ pub struct StudyRecipe {
     pub name: String,
     /// The recipe that it changes; `None` changes the plain defaults.
     pub from: Option<Recipe>,
-    /// `model`, `train`, `mask`, `data` and `init`, over those of `from` and under those of the file.
+    /// `model`, `train`, `mask`, `data`, `init` and `coupling`, over those of `from` and under those of the file.
     pub settings: Table,
 }
 

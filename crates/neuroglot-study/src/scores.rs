@@ -161,6 +161,7 @@ pub(crate) mod tests {
                 scores: Scores { bps: None, bps_pooled: None, d2: None, r2: None, psth_r2: None },
                 ceiling: None,
                 state_ceiling: None,
+                alone: None,
                 per_unit: units.iter().map(of_unit).collect(),
             }],
             decoding: vec![DecodingResult {

@@ -195,6 +195,7 @@ mod tests {
             scores: Scores { bps: None, bps_pooled: Some(*score), d2: None, r2: None, psth_r2: None },
             ceiling: None,
             state_ceiling: None,
+            alone: None,
             per_unit: Vec::new(),
         };
         SessionEvaluation {

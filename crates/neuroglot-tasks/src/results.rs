@@ -112,8 +112,20 @@ pub struct TaskResult {
     /// hidden, the latents of all regions; for the future, the whole past. Known of simulated sessions.
     #[serde(default)]
     pub state_ceiling: Option<Scores>,
+    /// The parts of an average scored alone, where the model is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alone: Option<AloneScores>,
     /// Per unit, in the order of [`SessionEvaluation::units`].
     pub per_unit: Vec<UnitScores>,
+}
+
+/// Scores of what a model averages.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct AloneScores {
+    /// Of its networks without the coupling of units.
+    pub networks: Scores,
+    /// Of the coupling without the networks.
+    pub coupling: Scores,
 }
 
 /// Scores of one unit in one task; `None` where undefined (no spike, no variance).

@@ -3,10 +3,10 @@
 use crate::conditions::Conditions;
 use crate::examples::examples;
 use crate::merging::fingerprint;
-use crate::results::{Example, SessionEvaluation, TaskResult, UnitLabel, UnitScores};
+use crate::results::{Example, Scores, SessionEvaluation, TaskResult, UnitLabel, UnitScores};
 use crate::scoring::Scored;
 use crate::trials::{Trials, part};
-use crate::{EvaluationOptions, PredictedFrom, Task, TaskError};
+use crate::{EvaluationOptions, PredictedFrom, ScoredPart, Task, TaskError};
 use neuroglot_data::{Session, Split};
 use neuroglot_masks::Regions;
 
@@ -56,20 +56,8 @@ impl<'a> TestTrials<'a> {
         options: &EvaluationOptions,
     ) -> (TaskResult, Vec<Example>) {
         let Self { trials, regions, conditions, .. } = self;
-        assert_eq!(log_rates.len(), trials.counts.len(), "a log-rate per test trial, bin and unit");
         let scored = task.scored(regions, trials.bins);
-        let cut = |values: &[f32]| part(values, trials.bins, trials.units, &scored);
-        let counts = cut(&trials.counts);
-        let scores_of = |log_rates: &[f32]| {
-            let predicted = Scored {
-                log_rates: &cut(log_rates),
-                counts: &counts,
-                bins: scored.bins.len(),
-                units: scored.units.len(),
-                conditions: conditions.exist().then_some(conditions.of_trial.as_slice()),
-            };
-            predicted.scores(options.resamples, options.seed)
-        };
+        let scores_of = |log_rates: &[f32]| self.scores_of(&scored, log_rates, options);
         let (scores, of_scored) = scores_of(log_rates);
         let state = match task.predicted_from() {
             PredictedFrom::ThePast => &trials.log_rates_given_past,
@@ -85,7 +73,35 @@ impl<'a> TestTrials<'a> {
         }
         let shown = examples(task.name(), trials, conditions, log_rates, scored.bins, &per_unit);
         let [ceiling, state_ceiling] = [ceiling, state_ceiling].map(|known| known.map(|(scores, _)| scores));
-        (TaskResult { task: task.name().to_owned(), scores, ceiling, state_ceiling, per_unit }, shown)
+        let task = task.name().to_owned();
+        (TaskResult { task, scores, ceiling, state_ceiling, alone: None, per_unit }, shown)
+    }
+
+    /// The scores over all units of log-rates `[test trial, bin, unit]` of a task.
+    ///
+    /// # Panics
+    /// As [`TestTrials::score`].
+    pub fn scores(&self, task: Task, log_rates: &[f32], options: &EvaluationOptions) -> Scores {
+        self.scores_of(&task.scored(&self.regions, self.trials.bins), log_rates, options).0
+    }
+
+    fn scores_of(
+        &self,
+        scored: &ScoredPart,
+        log_rates: &[f32],
+        options: &EvaluationOptions,
+    ) -> (Scores, Vec<UnitScores>) {
+        let Self { trials, conditions, .. } = self;
+        assert_eq!(log_rates.len(), trials.counts.len(), "a log-rate per test trial, bin and unit");
+        let cut = |values: &[f32]| part(values, trials.bins, trials.units, scored);
+        let predicted = Scored {
+            log_rates: &cut(log_rates),
+            counts: &cut(&trials.counts),
+            bins: scored.bins.len(),
+            units: scored.units.len(),
+            conditions: conditions.exist().then_some(conditions.of_trial.as_slice()),
+        };
+        predicted.scores(options.resamples, options.seed)
     }
 
     /// The session without any result, to be filled in.

@@ -7,7 +7,7 @@ use rand::seq::SliceRandom;
 /// The training trials of a session that are used, ascending: the first `wanted` of a permutation that depends on the
 /// seed alone, so that the trials of a smaller number are among those of a larger one; all where `wanted` is 0 or more
 /// than there are.
-pub(crate) fn training_trials(session: &Session, wanted: usize, seed: u64) -> Vec<usize> {
+pub fn training_trials(session: &Session, wanted: usize, seed: u64) -> Vec<usize> {
     let mut trials = session.trials_in(Split::Train);
     if wanted > 0 && wanted < trials.len() {
         trials.shuffle(&mut stream(seed, Purpose::Calibration, 0, 0));

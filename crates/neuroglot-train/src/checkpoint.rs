@@ -1,9 +1,11 @@
 //! Saving and loading a model: `model.safetensors` with published parameter names, and `config.json`.
 
+use crate::members::{EnsembleContents, NetworkValues};
 use crate::{
     DataConfig, InitConfig, MaskConfig, RunConfig, TrainConfig, TrainError, TrialRecord, checksum,
     earlier_settings,
 };
+use neuroglot_coupling::CouplingSettings;
 use neuroglot_data::Session;
 use neuroglot_engine::Device;
 use neuroglot_files::FromIo;
@@ -54,6 +56,9 @@ pub struct CheckpointConfig {
     /// The trained model that the run started from, if it did not start at random.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub base: Option<BaseModel>,
+    /// What the folder holds beside the first network, if anything.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ensemble: Option<EnsembleContents>,
 }
 
 /// Settings of a run that its checkpoints do not say elsewhere.
@@ -65,14 +70,17 @@ pub struct CheckpointSettings {
     pub train: TrainConfig,
     /// How parameters started.
     pub init: InitConfig,
+    /// Couplings beside the networks; none in checkpoints written before there were any.
+    #[serde(default)]
+    pub coupling: CouplingSettings,
 }
 
 impl CheckpointConfig {
     /// All settings of the run that wrote the checkpoint; `None` where it was written before they were kept.
     pub fn run_config(&self) -> Option<RunConfig> {
-        let CheckpointSettings { data, train, init } = self.settings.clone()?;
+        let CheckpointSettings { data, train, init, coupling } = self.settings.clone()?;
         let (model, mask) = (self.model.clone(), self.mask.clone());
-        Some(RunConfig { seed: self.seed, model, train, mask, data, init })
+        Some(RunConfig { seed: self.seed, model, train, mask, data, init, coupling })
     }
 }
 
@@ -189,8 +197,10 @@ impl Checkpoint {
                 data: config.data.clone(),
                 train: config.train.clone(),
                 init: config.init.clone(),
+                coupling: config.coupling.clone(),
             }),
             base: None,
+            ensemble: None,
         }
     }
 
@@ -206,6 +216,11 @@ impl Checkpoint {
             }
         }
         write_tensors(&folder.join(Self::MODEL), tensors)?;
+        Self::write_config(folder, config)
+    }
+
+    /// Writes `config.json` into a folder that exists.
+    pub(crate) fn write_config(folder: &Path, config: &CheckpointConfig) -> Result<(), TrainError> {
         let mut json = serde_json::to_vec_pretty(config).expect("a checkpoint's description is JSON");
         json.push(b'\n');
         Ok(replace_file(&folder.join(Self::CONFIG), &json)?)
@@ -313,6 +328,18 @@ impl Checkpoint {
         }
         Ok(())
     }
+
+    /// The values of all parameters of another network like `model`, from the bytes of its file.
+    pub(crate) fn values(
+        &self,
+        path: &Path,
+        bytes: &[u8],
+        model: &Model,
+    ) -> Result<NetworkValues, TrainError> {
+        let tensors = Tensors::of(path, bytes)?;
+        self.check_size(path, &tensors)?;
+        model.parameters().iter().map(|info| tensors.read(info)).collect()
+    }
 }
 
 /// The names of parameters' moments in `optimiser.safetensors` begin with what they are.
@@ -320,9 +347,9 @@ pub(crate) const MOMENTS: [&str; 2] = ["first_moment.", "second_moment."];
 
 /// An array as files keep it.
 pub(crate) struct Tensor {
-    name: String,
-    shape: Vec<usize>,
-    values: Vec<f32>,
+    pub name: String,
+    pub shape: Vec<usize>,
+    pub values: Vec<f32>,
 }
 
 impl Tensor {
@@ -381,6 +408,12 @@ impl<'a> Tensors<'a> {
         }
     }
 
+    /// Shape and values of an array of any name; `None` where there is none of f32.
+    pub(crate) fn array(&self, name: &str) -> Option<(Vec<usize>, Vec<f32>)> {
+        let view = self.tensors.tensor(name).ok().filter(|view| view.dtype() == Dtype::F32)?;
+        Some((view.shape().to_vec(), numbers(view.data())))
+    }
+
     /// Values of all arrays together.
     fn values(&self) -> u128 {
         self.tensors.tensors().iter().map(|(_, view)| view.data().len() as u128 / 4).sum()
@@ -422,9 +455,12 @@ impl<'a> Tensors<'a> {
             let found = format!("{:?} {:?}", view.dtype(), view.shape());
             return Err(self.wrong(format!("parameter {name} is {found}, and this model's is F32 {shape:?}")));
         }
-        let words = view.data().chunks_exact(4);
-        Ok(words.map(|bytes| f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])).collect())
+        Ok(numbers(view.data()))
     }
+}
+
+fn numbers(bytes: &[u8]) -> Vec<f32> {
+    bytes.chunks_exact(4).map(|word| f32::from_le_bytes([word[0], word[1], word[2], word[3]])).collect()
 }
 
 #[cfg(test)]
@@ -448,6 +484,7 @@ mod tests {
             sessions: Vec::new(),
             settings: None,
             base: None,
+            ensemble: None,
         };
         let mut json = serde_json::to_value(config).unwrap();
         change(&mut json);

@@ -1,6 +1,7 @@
 //! Every setting of a run, with the published values as defaults.
 
 use crate::{TrainError, earlier_settings};
+use neuroglot_coupling::CouplingSettings;
 use neuroglot_data::Filter;
 use neuroglot_masks::{MaskPool, PoolEntry, Prompt, Scheme};
 use neuroglot_model::ModelConfig;
@@ -23,6 +24,8 @@ pub struct RunConfig {
     pub data: DataConfig,
     /// How parameters start.
     pub init: InitConfig,
+    /// Couplings of units beside the networks.
+    pub coupling: CouplingSettings,
 }
 
 impl Default for RunConfig {
@@ -34,6 +37,7 @@ impl Default for RunConfig {
             mask: MaskConfig::default(),
             data: DataConfig::default(),
             init: InitConfig::default(),
+            coupling: CouplingSettings::default(),
         }
     }
 }
@@ -70,6 +74,8 @@ pub struct TrainConfig {
     pub sampling: Sampling,
     /// What stays as it starts.
     pub freeze: Freeze,
+    /// Networks that are trained alike, from seeds that follow each other, and whose rates are averaged.
+    pub members: usize,
 }
 
 impl Default for TrainConfig {
@@ -89,6 +95,7 @@ impl Default for TrainConfig {
             checkpoint_seconds: 30,
             sampling: Sampling::Proportional,
             freeze: Freeze::Nothing,
+            members: 1,
         }
     }
 }
@@ -277,6 +284,15 @@ impl RunConfig {
         if t.batch == 0 || t.batch > 100_000 {
             return fail("train.batch", format!("{} must lie between 1 and 100000", t.batch));
         }
+        if !(1..=64).contains(&t.members) {
+            return fail("train.members", format!("{} must lie between 1 and 64", t.members));
+        }
+        if t.members > 1 && self.data.trials > 0 {
+            let problem =
+                "each network would be trained on other trials: leave data.trials at 0, or train one network";
+            return fail("train.members", problem.to_owned());
+        }
+        self.coupling.check()?;
         let positive = [("train.learning_rate", t.learning_rate), ("train.epsilon", t.epsilon)];
         for (key, value) in positive {
             if !(value > 0.0 && value.is_finite()) {
@@ -323,6 +339,11 @@ impl RunConfig {
     /// Gives the model a row for each prompt of the pool that it has none for.
     pub(crate) fn add_prompts(&mut self) {
         Prompt::add_rows(&mut self.model.prompts, self.mask.pool.prompts());
+    }
+
+    /// Whether there is more to a run than one network.
+    pub fn is_ensemble(&self) -> bool {
+        self.train.members > 1 || self.coupling.weight > 0.0
     }
 
     /// Whether the run starts from a trained model.

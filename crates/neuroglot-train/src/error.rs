@@ -1,3 +1,4 @@
+use neuroglot_coupling::CouplingError;
 use neuroglot_data::DataError;
 use neuroglot_files::FilesError;
 use neuroglot_model::ModelError;
@@ -66,6 +67,9 @@ pub enum TrainError {
     /// The run folder cannot be written, or another process writes it.
     #[error(transparent)]
     Files(#[from] FilesError),
+    /// A setting of the couplings is wrong.
+    #[error(transparent)]
+    Coupling(#[from] CouplingError),
     /// The data are wrong.
     #[error(transparent)]
     Data(#[from] DataError),

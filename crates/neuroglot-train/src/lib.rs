@@ -16,6 +16,7 @@ mod earlier_settings;
 mod error;
 mod import;
 mod late_losses;
+mod members;
 mod model_folder;
 mod recipe;
 mod run_folder;
@@ -29,6 +30,7 @@ mod trial_record;
 mod validation;
 
 pub use benchmark::{Benchmark, BenchmarkTimes, Times};
+pub use calibration::training_trials;
 pub use checkpoint::{
     BaseModel, Checkpoint, CheckpointConfig, CheckpointSession, CheckpointSettings, CheckpointUnit,
 };
@@ -40,6 +42,7 @@ pub use config_keys::nearest_name;
 pub use course::{LateRise, late_rise};
 pub use error::TrainError;
 pub use import::{Imported, SessionTable, TableSession, import_checkpoint};
+pub use members::{EnsembleContents, LoadedModel, NetworkValues, complete_checkpoint};
 pub use model_folder::{ModelFolder, named_in_short};
 pub use recipe::Recipe;
 pub use run_folder::{EpochRecord, ImportSource, RunFolder, RunInfo, SchemeScores};

@@ -1,9 +1,6 @@
 //! A trained model on disk: a run folder of which one checkpoint is meant, or a checkpoint folder, in its run or alone.
 
 use crate::{Checkpoint, CheckpointConfig, RunConfig, RunFolder, TrainError};
-use neuroglot_engine::Device;
-use neuroglot_model::Model;
-use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
 /// A checkpoint folder, with the run that it lies in, if it lies in one.
@@ -85,6 +82,10 @@ impl ModelFolder {
         &self.checkpoint.config
     }
 
+    pub(crate) fn checkpoint(&self) -> &Checkpoint {
+        &self.checkpoint
+    }
+
     /// The checkpoint itself.
     pub fn into_checkpoint(self) -> Checkpoint {
         self.checkpoint
@@ -130,18 +131,6 @@ impl ModelFolder {
                 named_in_short(&known)
             ),
         })
-    }
-
-    /// Loads the model for prediction, with the first 64 bits of the SHA-256 of its file of weights, in hexadecimal.
-    ///
-    /// # Errors
-    /// As [`Checkpoint::load`].
-    pub fn load(&self, device: Box<dyn Device>) -> Result<(Model, String), TrainError> {
-        let path = self.path.join(Checkpoint::MODEL);
-        let bytes = self.checkpoint.read_weights(&path)?;
-        let digest = Sha256::digest(&bytes);
-        let digest = digest[..8].iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok((self.checkpoint.load_bytes(&path, &bytes, false, device)?, digest))
     }
 }
 

@@ -37,6 +37,7 @@ const RECIPES: [(Recipe, &[&str]); 2] = [
             "train.learning_rate=1e-3",
             "train.weight_decay=0.01",
             "train.select=last",
+            "coupling.weight=0.5",
         ],
     ),
 ];

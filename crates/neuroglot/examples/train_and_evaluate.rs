@@ -6,9 +6,10 @@
 
 use neuroglot::data::SimulatorConfig;
 use neuroglot::engine::CpuDevice;
+use neuroglot::ensemble::Ensemble;
 use neuroglot::eval::evaluate;
 use neuroglot::tasks::{EvaluationOptions, TaskSelection};
-use neuroglot::train::{Checkpoint, RunConfig, RunFolder, Start, train};
+use neuroglot::train::{ModelFolder, RunConfig, RunFolder, Start, train};
 use std::error::Error;
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -29,12 +30,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         train(&config, &sessions, &[], &folder, Start::Fresh, Box::new(CpuDevice::new(0)?), &mut ())?;
     println!("{} steps in {:.0} s", summary.steps, summary.seconds);
 
-    let best = RunFolder::open(&folder)?.checkpoint("best")?;
-    let checkpoint = Checkpoint::open(&best)?;
-    let mut model = checkpoint.load(&best, false, Box::new(CpuDevice::new(0)?))?;
+    let (mut ensemble, _) =
+        Ensemble::open(&ModelFolder::open(&folder, RunFolder::BEST)?, Box::new(CpuDevice::new(0)?))?;
     let selection = TaskSelection::parse(["co-smoothing"], &[])?;
     let options = EvaluationOptions { selection, ..EvaluationOptions::default() };
-    let found = evaluate(&mut model, &checkpoint.config, "best", &sessions, &options, &mut |_| ())?;
+    let found = evaluate(&mut ensemble, "best", &sessions, &options, &mut |_| ())?;
     for session in &found.sessions {
         let task = &session.tasks[0];
         let bits = task.scores.bps.ok_or("no unit fired")?;

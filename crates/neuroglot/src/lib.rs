@@ -15,8 +15,10 @@
 //! | [`regions`] | brain regions: the Allen structure tree and its parcellations |
 //! | [`engine`] | operations with gradients, on a device |
 //! | [`model`] | masks and models |
+//! | [`coupling`] | how the units of a session predict each other without a network |
 //! | [`metrics`] | bits per spike, Poisson D², R², bootstrap intervals |
 //! | [`train`] | settings, training, checkpoints, run folders |
+//! | [`ensemble`] | networks and couplings of units, trained and asked as one model |
 //! | [`eval`] | tasks on held-out trials, behaviour decoders, predictions |
 //! | [`study`] | a grid of models and baselines, and its tables |
 //! | [`baselines`] | what a model has to beat: PSTH, history, regressions on other units, decoders of counts |
@@ -51,6 +53,7 @@ pub use neuroglot_baselines as baselines;
 pub use neuroglot_coupling as coupling;
 pub use neuroglot_data as data;
 pub use neuroglot_engine as engine;
+pub use neuroglot_ensemble as ensemble;
 pub use neuroglot_eval as eval;
 #[cfg(feature = "network")]
 pub use neuroglot_fetch as fetch;

@@ -20,7 +20,8 @@ use std::path::PathBuf;
 ///
 /// Tasks: co-smoothing (each unit from all others), forward (the last tenth of the bins from those before),
 /// intra-region (each unit from its region), inter-region (each region from the others), and decoding of behaviour.
-/// Scores are bits/spike over a unit's own mean rate; 0 is no better than knowing that mean. Beside the accuracy of a
+/// Scores are bits/spike over a unit's own mean rate; 0 is no better than knowing that mean. Where a model averages networks
+/// with a coupling of units, each is also scored alone. Beside the accuracy of a
 /// decoded behaviour stands chance, that of always answering what is most frequent in the training trials; balanced
 /// accuracy and AUC do not depend on how frequent answers are.
 #[derive(Debug, Args)]
@@ -145,9 +146,11 @@ fn assumptions(decoding: &[DecodingResult]) -> String {
 fn task_table(tasks: &[TaskResult]) -> TextTable {
     let has_ceiling = tasks.iter().any(|task| task.ceiling.is_some());
     let has_state = tasks.iter().any(|task| task.state_ceiling.is_some());
+    let has_parts = tasks.iter().any(|task| task.alone.is_some());
     let has_conditions = tasks.iter().any(|task| task.scores.psth_r2.is_some());
     let mut heads = vec!["task", "bits/spike", "[95 %]", "pooled", "D²", "R²"];
     heads.extend(has_conditions.then_some("PSTH R²"));
+    heads.extend(has_parts.then_some(["networks", "coupling"]).into_iter().flatten());
     heads.extend(has_ceiling.then_some(ceilings::TRUE_RATES));
     heads.extend(has_state.then_some(ceilings::TRUE_STATE));
     let mut table = TextTable::new(heads.into_iter().map(str::to_owned).collect(), 1);
@@ -159,7 +162,15 @@ fn task_table(tasks: &[TaskResult]) -> TextTable {
         let mut row = vec![task.task.clone(), decimal(scores.bps.map(|bps| bps.mean)), interval];
         row.extend([scores.bps_pooled, scores.d2, scores.r2].map(decimal));
         row.extend(has_conditions.then(|| decimal(scores.psth_r2)));
-        for (is_shown, ceiling) in [(has_ceiling, task.ceiling), (has_state, task.state_ceiling)] {
+        let [networks, coupling] =
+            [task.alone.map(|alone| alone.networks), task.alone.map(|alone| alone.coupling)];
+        let beside = [
+            (has_parts, networks),
+            (has_parts, coupling),
+            (has_ceiling, task.ceiling),
+            (has_state, task.state_ceiling),
+        ];
+        for (is_shown, ceiling) in beside {
             let mean = ceiling.and_then(|ceiling| ceiling.bps).map(|bps| bps.mean);
             row.extend(is_shown.then(|| decimal(mean)));
         }

@@ -127,9 +127,9 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     let paths = std::slice::from_ref(&arguments.session);
     let sessions = sessions::read_known(paths, &folder, console)?;
     let device = arguments.device.with_threads(threads).open(console)?.device;
-    let mut run = LoadedRun::open(folder, device)?;
-    overlap::warn(&run.checkpoint, &sessions, paths, Warn::OfTestTrials, console)?;
-    let pool = &run.checkpoint.mask.pool;
+    let mut run = LoadedRun::open(folder, device, console)?;
+    overlap::warn(run.ensemble.config(), &sessions, paths, Warn::OfTestTrials, console)?;
+    let pool = &run.ensemble.config().mask.pool.clone();
     let can_be_told = |scheme: &Scheme| {
         scheme.prompt() == Prompt(*scheme) || pool.entries().iter().any(|entry| entry.scheme == *scheme)
     };
@@ -158,7 +158,7 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     let HideLists { units, regions, bins } = &hide;
     for session in &sessions {
         let holdout = holdout_of(session, units, regions, bins)?;
-        predict(&mut run.model, &run.checkpoint, session, scheme, &holdout, &arguments.out)?;
+        predict(&mut run.ensemble, session, scheme, &holdout, &arguments.out)?;
     }
     console.result(arguments.out.display())
 }

@@ -52,6 +52,9 @@ pub struct Arguments {
     /// Leave out units that fire less over the training trials [default: 0]
     #[arg(long, value_name = "HZ")]
     min_rate: Option<f64>,
+    /// Train so many networks alike, from seeds that follow each other, and average their rates [default: 1]
+    #[arg(long, value_name = "N")]
+    members: Option<usize>,
     /// Change any setting; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
     settings: Vec<String>,
@@ -93,6 +96,7 @@ impl Arguments {
             self.epochs.map(|epochs| format!("train.epochs={epochs}")),
             self.seed.map(|seed| format!("seed={seed}")),
             self.min_rate.map(|rate| format!("data.min_rate={rate}")),
+            self.members.map(|members| format!("train.members={members}")),
         ];
         named.into_iter().flatten().chain(self.settings.iter().cloned()).collect()
     }

@@ -68,11 +68,10 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     let paths = std::slice::from_ref(&arguments.session);
     let session = sessions::read_known(paths, &folder, console)?.remove(0);
     let device = arguments.device.with_threads(threads).open(console)?.device;
-    let mut run = LoadedRun::open(folder, device)?;
+    let mut run = LoadedRun::open(folder, device, console)?;
     let mut bar = EvaluationBar::new("", console);
     let options = EvaluationOptions::default();
-    let translation =
-        translate(&mut run.model, &run.checkpoint, &session, &options, &mut |at| bar.show(&at))?;
+    let translation = translate(&mut run.ensemble, &session, &options, &mut |at| bar.show(&at))?;
     drop(bar);
     let scores = translation_json(&translation);
     let text = format!("{scores:#}\n");

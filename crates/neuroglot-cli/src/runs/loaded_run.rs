@@ -1,10 +1,11 @@
 //! A trained model in memory, and how commands are told which one.
 
 use crate::CommandError;
+use crate::terminal::console::Console;
 use clap::Args;
 use neuroglot::engine::Device;
-use neuroglot::model::Model;
-use neuroglot::train::{CheckpointConfig, ModelFolder, RunConfig, RunFolder};
+use neuroglot::ensemble::Ensemble;
+use neuroglot::train::{ModelFolder, RunConfig, RunFolder};
 use std::path::Path;
 
 /// Which checkpoint of a run is meant.
@@ -38,28 +39,37 @@ pub fn open_model(path: &Path, checkpoint: Option<&str>) -> Result<ModelFolder, 
     Ok(found)
 }
 
-/// A model, and what is known of how it was made.
+/// A model in memory, and what is known of how it was made.
 pub struct LoadedRun {
     /// Where it lies.
     pub folder: ModelFolder,
     /// Settings of its run.
     pub config: RunConfig,
-    /// What the model was trained on.
-    pub checkpoint: CheckpointConfig,
-    /// The model, for prediction only.
-    pub model: Model,
+    /// What it predicts with.
+    pub ensemble: Ensemble,
     /// A checksum of its weights.
     pub weights: String,
 }
 
 impl LoadedRun {
-    /// Loads a model onto a device.
+    /// Loads a model onto a device; that it lacks what its settings ask for is said.
     ///
     /// # Errors
     /// A damaged checkpoint, or one alone that does not say its settings.
-    pub fn open(folder: ModelFolder, device: Box<dyn Device>) -> Result<Self, CommandError> {
+    pub fn open(
+        folder: ModelFolder,
+        device: Box<dyn Device>,
+        console: &Console,
+    ) -> Result<Self, CommandError> {
         let config = folder.settings()?;
-        let (model, weights) = folder.load(device)?;
-        Ok(Self { config, checkpoint: folder.config().clone(), model, weights, folder })
+        let (ensemble, weights) = Ensemble::open(&folder, device)?;
+        if config.is_ensemble() && folder.config().ensemble.is_none() {
+            console.warning(format!(
+                "{} holds one network and no coupling, though the settings of its run ask for more: these are added to the \
+                 best checkpoint when all training is done (`neuroglot train --resume` goes on with it)",
+                folder.path().display()
+            ));
+        }
+        Ok(Self { config, ensemble, weights, folder })
     }
 }

@@ -6,7 +6,8 @@ use crate::terminal::stop_notice::{StopNotice, say_when_stopped};
 use indicatif::{ProgressBar, ProgressStyle};
 use neuroglot::data::number::counted;
 use neuroglot::data::text::printable;
-use neuroglot::tasks::EvaluationProgress;
+use neuroglot::ensemble::EnsembleObserver;
+use neuroglot::tasks::{EvaluationProgress, Task};
 use neuroglot::train::{EpochRecord, Observer, Step};
 use std::io::IsTerminal;
 use std::path::Path;
@@ -114,6 +115,25 @@ impl Observer for TrainingProgress {
         if is_due || step.done == step.total {
             self.console.note(self.message(&step));
             self.last_line = Some(Instant::now());
+        }
+    }
+}
+
+impl EnsembleObserver for TrainingProgress {
+    fn network(&mut self, number: usize, of: usize) {
+        self.finish();
+        self.console.note(format!("{}network {number} of {of}", self.title));
+    }
+
+    fn coupling(&mut self, eid: &str, task: Task, done: usize, total: usize) {
+        let message = format!("{}coupling of {eid}  {}", self.title, task.name());
+        let message = printable(&message).into_owned();
+        if let Some(bar) = &self.bar {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+            bar.set_message(message);
+        } else if done == 0 {
+            self.console.note(message);
         }
     }
 }

@@ -56,10 +56,10 @@ impl ModelEvaluation<'_> {
         let paths = if self.sessions.is_empty() { folder.session_folders()? } else { self.sessions.to_vec() };
         let sessions = sessions::read_known(&paths, &folder, console)?;
         let options = evaluation_options(self.tasks, &sessions)?;
-        let mut run = LoadedRun::open(folder, self.compute.open(console)?.device)?;
+        let mut run = LoadedRun::open(folder, self.compute.open(console)?.device, console)?;
         let source = kept_scores::source(&run.config.data, &options).with("weights", &run.weights);
         kept_scores::check(&out, self.earlier, &source, &sessions, &options, console)?;
-        overlap::warn(&run.checkpoint, &sessions, &paths, Warn::OfBase, console)?;
+        overlap::warn(run.ensemble.config(), &sessions, &paths, Warn::OfBase, console)?;
         let _notice = say_when_stopped(format!(
             "nothing of this evaluation is kept, and what was in {} is as it was",
             out.display()
@@ -67,7 +67,7 @@ impl ModelEvaluation<'_> {
         let mut bar = EvaluationBar::new("", console);
         let mut progress = |at: neuroglot::tasks::EvaluationProgress<'_>| bar.show(&at);
         let name = run.folder.checkpoint_name();
-        let found = evaluate(&mut run.model, &run.checkpoint, &name, &sessions, &options, &mut progress)?;
+        let found = evaluate(&mut run.ensemble, &name, &sessions, &options, &mut progress)?;
         drop(bar);
         let mut evaluation = Evaluation { source, ..found };
         beside_psth::add(&mut evaluation, &sessions, &options);

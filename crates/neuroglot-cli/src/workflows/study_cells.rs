@@ -11,6 +11,7 @@ use crate::workflows::baseline_fit::BaselineFit;
 use crate::workflows::model_evaluation::{ModelEvaluation, check_replaceable};
 use crate::workflows::training_run::TrainingRun;
 use neuroglot::baselines::Baseline;
+use neuroglot::coupling::CouplingSettings;
 use neuroglot::study::{Cell, Method, State, StudyFile, StudyFolder, finetuning_settings};
 use neuroglot::train::{RunConfig, RunFolder, Start};
 use std::path::{Path, PathBuf};
@@ -185,12 +186,18 @@ impl StudyCells<'_> {
     /// The settings of a cell's run; those of a fine-tuning say what it starts from. A run that is begun has started from
     /// it already, and keeps the words in which it was told, however the study's folder is called by now.
     fn config(&self, cell: &Cell, begun: Option<&RunFolder>) -> Result<RunConfig, CommandError> {
-        let Some(needed) = &cell.needs else { return Ok(cell.settings.clone()) };
+        let mut settings = cell.settings.clone();
+        if !cell.is_scored() {
+            // Others start from its first network alone.
+            settings.train.members = 1;
+            settings.coupling = CouplingSettings::default();
+        }
+        let Some(needed) = &cell.needs else { return Ok(settings) };
         let from = match begun {
             Some(folder) => PathBuf::from(folder.config()?.init.from),
             None => self.folder.cell(&needed.id),
         };
-        Ok(cell.settings.changed(None, &finetuning_settings(&from, &self.file.checkpoint))?)
+        Ok(settings.changed(None, &finetuning_settings(&from, &self.file.checkpoint))?)
     }
 
     fn fit(

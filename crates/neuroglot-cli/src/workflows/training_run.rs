@@ -5,7 +5,8 @@ use crate::machine::compute::Compute;
 use crate::terminal::console::Console;
 use crate::terminal::progress::{Kept, TrainingProgress};
 use neuroglot::data::Session;
-use neuroglot::train::{RunConfig, RunFolder, Start, Summary, train};
+use neuroglot::ensemble::train_ensemble;
+use neuroglot::train::{RunConfig, RunFolder, Start, Summary};
 use std::path::{Path, PathBuf};
 
 /// What to train, and where.
@@ -34,18 +35,20 @@ impl TrainingRun<'_> {
     /// # Errors
     /// Those of [`train`], and a device that cannot be opened.
     pub fn run(&self, console: &Console) -> Result<Summary, CommandError> {
-        let device = self.compute.open(console)?.device;
         let mut progress =
             TrainingProgress::new(self.title, Kept::nothing(self.out, self.resume_command), console);
         let TrainingRun { config, sessions, paths, out, start, .. } = *self;
-        Ok(train(config, sessions, paths, out, start, device, &mut progress)?)
+        let mut device = || self.compute.open(console).map(|open| open.device);
+        train_ensemble(config, sessions, paths, out, start, &mut device, &mut progress)
     }
 }
 
 /// Says of a run that is to go on that there is nothing left to do.
 pub fn note_if_finished(run: &Path, console: &Console) {
-    let info = RunFolder::open(run).and_then(|folder| folder.info());
-    if info.is_ok_and(|info| info.finished) {
+    let is_finished = RunFolder::open(run)
+        .and_then(|folder| Ok(folder.info()?.finished && folder.is_complete()?))
+        .unwrap_or(false);
+    if is_finished {
         let run = run.display();
         console.note(format!(
             "{run} is finished already; `neuroglot finetune {run}` starts another run from it"

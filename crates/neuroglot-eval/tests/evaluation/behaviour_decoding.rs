@@ -280,11 +280,13 @@ fn every_behaviour_of_a_session_is_decoded_and_none_that_it_lacks() {
     let session = with_behaviour(&session, "rule", Behaviour::PerTrial(vec![2.0; 200]));
     let mut options = options(&[], &["block:categories"]);
     options.selection.every_behaviour = true;
-    let mut model = model(std::slice::from_ref(&session), 1);
+    let model = model(std::slice::from_ref(&session), 1);
     let config = checkpoint(&model, std::slice::from_ref(&session), MaskPool::multi_task());
     let sessions = std::slice::from_ref(&session);
-    let found =
-        evaluate(&mut model, &config, "best", sessions, &options, &mut |_| ()).unwrap().sessions.remove(0);
+    let found = evaluate(&mut ensemble(&model, config), "best", sessions, &options, &mut |_| ())
+        .unwrap()
+        .sessions
+        .remove(0);
     let decoded: Vec<(&str, &str)> =
         found.decoding.iter().map(|result| (result.behaviour.as_str(), result.metric.as_str())).collect();
     let expected = [

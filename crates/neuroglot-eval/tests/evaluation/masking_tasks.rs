@@ -235,11 +235,11 @@ fn the_number_of_threads_changes_nothing() {
 #[test]
 fn progress_of_each_task_ends_with_all_that_is_hidden_in_turn() {
     let sessions = &two_sessions()[..1];
-    let mut model = model(sessions, 1);
+    let model = model(sessions, 1);
     let config = checkpoint(&model, sessions, MaskPool::multi_task());
     let mut last = std::collections::BTreeMap::new();
     let options = options(&Task::ALL, &["choice"]);
-    evaluate(&mut model, &config, "last", sessions, &options, &mut |progress| {
+    evaluate(&mut ensemble(&model, config), "last", sessions, &options, &mut |progress| {
         assert_eq!(progress.eid, sessions[0].eid());
         assert!(progress.done <= progress.total);
         let before = last.insert(progress.task.to_owned(), (progress.done, progress.total));

@@ -40,7 +40,7 @@ fn check_table(mut model: Model, pool: MaskPool, prompt: Prompt) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("predictions.parquet");
     let hidden = parse(session, &["3"], &["PO"], &["7", "15-19"]).unwrap();
-    predict(&mut model, &config, session, Scheme::InterRegion, &hidden, &path).unwrap();
+    predict(&mut ensemble(&model, config.clone()), session, Scheme::InterRegion, &hidden, &path).unwrap();
 
     let table = read_table(&path);
     let names: Vec<String> = table.schema().fields().iter().map(|field| field.name().clone()).collect();
@@ -134,11 +134,12 @@ fn what_filters_leave_out_moves_no_number() {
     let message = parse(&session, &["14"], &[], &[]).unwrap_err().to_string();
     assert!(message.contains("indices in the session from 0 to 13"), "{message}");
 
-    let mut model = model(std::slice::from_ref(&session), 1);
+    let model = model(std::slice::from_ref(&session), 1);
     let config = checkpoint(&model, std::slice::from_ref(&session), MaskPool::multi_task());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("rates.parquet");
-    predict(&mut model, &config, &session, Scheme::Neuron, &nothing(&session), &path).unwrap();
+    predict(&mut ensemble(&model, config.clone()), &session, Scheme::Neuron, &nothing(&session), &path)
+        .unwrap();
     let table = read_table(&path);
     let numbers = |name: &str| {
         let column = table.column_by_name(name).unwrap().as_primitive::<UInt32Type>();
@@ -150,7 +151,8 @@ fn what_filters_leave_out_moves_no_number() {
     assert_eq!(text(&table, "uuid", 4), uuid);
     // A name that says nothing of the kind of table is refused before the work, and nothing is written.
     let path = folder.path().join("rates.xls");
-    let refused = predict(&mut model, &config, &session, Scheme::Neuron, &nothing(&session), &path);
+    let refused =
+        predict(&mut ensemble(&model, config.clone()), &session, Scheme::Neuron, &nothing(&session), &path);
     assert!(refused.is_err() && !path.exists());
 }
 
@@ -175,11 +177,12 @@ fn what_is_not_there_cannot_be_hidden() {
 #[test]
 fn a_prediction_that_cannot_be_made_leaves_no_file() {
     let sessions = two_sessions();
-    let mut model = model(&sessions[..1], 1);
+    let model = model(&sessions[..1], 1);
     let config = checkpoint(&model, &sessions[..1], MaskPool::multi_task());
     let folder = tempfile::tempdir().unwrap();
-    let mut refused = |session: &Session, hidden: &Holdout, path: &Path| {
-        let error = predict(&mut model, &config, session, Scheme::Neuron, hidden, path).unwrap_err();
+    let refused = |session: &Session, hidden: &Holdout, path: &Path| {
+        let error = predict(&mut ensemble(&model, config.clone()), session, Scheme::Neuron, hidden, path)
+            .unwrap_err();
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
         error.to_string()
     };

@@ -9,10 +9,11 @@ use neuroglot_tasks::{Task, TaskError};
 /// Evaluates, with a model of two sessions, a changed copy of the second.
 fn refused(change: impl FnOnce(&Session) -> Session) -> EvalError {
     let sessions = simulated(2, 6, 30, 10);
-    let mut model = model(&sessions, 1);
+    let model = model(&sessions, 1);
     let config = checkpoint(&model, &sessions, MaskPool::multi_task());
     let changed = [sessions[0].clone(), change(&sessions[1])];
-    evaluate(&mut model, &config, "best", &changed, &options(&[Task::Forward], &[]), &mut |_| ()).unwrap_err()
+    evaluate(&mut ensemble(&model, config), "best", &changed, &options(&[Task::Forward], &[]), &mut |_| ())
+        .unwrap_err()
 }
 
 #[track_caller]

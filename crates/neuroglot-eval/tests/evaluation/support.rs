@@ -4,6 +4,7 @@ use neuroglot_data::{
     Behaviour, Session, SessionParts, SimulatorConfig, SpikeCountsBuilder, Split, TrueRates,
 };
 use neuroglot_engine::CpuDevice;
+use neuroglot_ensemble::Ensemble;
 use neuroglot_eval::{EvalError, evaluate};
 use neuroglot_masks::MaskPool;
 use neuroglot_model::{
@@ -182,6 +183,7 @@ pub fn checkpoint(model: &Model, sessions: &[Session], pool: MaskPool) -> Checkp
         sessions: sessions.iter().map(CheckpointSession::of).collect(),
         settings: None,
         base: None,
+        ensemble: None,
     }
 }
 
@@ -201,8 +203,15 @@ pub fn evaluated(
     pool: MaskPool,
     options: &EvaluationOptions,
 ) -> Result<Evaluation, EvalError> {
-    let config = checkpoint(model, sessions, pool);
-    evaluate(model, &config, "best", sessions, options, &mut |_| ())
+    let mut ensemble = ensemble(model, checkpoint(model, sessions, pool));
+    evaluate(&mut ensemble, "best", sessions, options, &mut |_| ())
+}
+
+/// An ensemble of a copy of one network, on as many threads.
+pub fn ensemble(model: &Model, config: CheckpointConfig) -> Ensemble {
+    let threads = model.replicas().map_or(1, |replicas| replicas.count);
+    let device = Box::new(CpuDevice::new(threads).unwrap());
+    Ensemble::of_one(model.weights().model_on(device).unwrap(), config)
 }
 
 /// Evaluates a model with multi-task prompts on its only session.

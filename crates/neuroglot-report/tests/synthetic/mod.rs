@@ -193,6 +193,7 @@ fn task_result(task: &str, quality: f64, ceilings: &[f64], rng: &mut ChaCha8Rng)
         scores: scores(mean(&known)),
         ceiling: Some(scores(mean(ceilings))),
         state_ceiling: Some(scores(0.8 * mean(ceilings))),
+        alone: None,
         per_unit,
     }
 }

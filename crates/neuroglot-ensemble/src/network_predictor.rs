@@ -1,6 +1,6 @@
 //! Predictions of hidden units, regions and bins, in batches across everything that is hidden in turn.
 
-use crate::EvalError;
+use crate::EnsembleError;
 use neuroglot_masks::{Holdout, Prompt, Regions};
 use neuroglot_model::{CachedTokens, CachedTokensPart, Model, ModelError};
 use neuroglot_tasks::{Task, Trials};
@@ -10,8 +10,8 @@ use std::sync::mpsc::sync_channel;
 /// Sequences run at once: few enough for their activations to stay in a core's cache.
 const SEQUENCES: usize = 8;
 
-/// A model asked about one session.
-pub(crate) struct Predictor<'a> {
+/// A network asked about one session.
+pub(crate) struct NetworkPredictor<'a> {
     pub model: &'a mut Model,
     pub session: usize,
 }
@@ -143,7 +143,7 @@ fn run_batch<'s>(
     model: &mut Model,
     session: usize,
     batch: &'s [Sequence<'s>],
-) -> Result<Predicted<'s>, EvalError> {
+) -> Result<Predicted<'s>, EnsembleError> {
     let mut units: Vec<usize> = batch.iter().flat_map(|sequence| sequence.units).copied().collect();
     units.sort_unstable();
     units.dedup();
@@ -152,7 +152,7 @@ fn run_batch<'s>(
     let is_rate = |log_rate: &&f32| log_rate.is_finite() && log_rate.exp().is_finite();
     if let Some(log_rate) = log_rates.iter().find(|log_rate| !is_rate(log_rate)) {
         let eid = model.sessions()[session].eid.clone();
-        return Err(EvalError::Diverged { eid, log_rate: *log_rate });
+        return Err(EnsembleError::Diverged { eid, log_rate: *log_rate });
     }
     Ok(Predicted { batch, units, log_rates })
 }
@@ -179,7 +179,7 @@ impl Predicted<'_> {
     }
 }
 
-impl Predictor<'_> {
+impl NetworkPredictor<'_> {
     /// Runs sequences in batches, on all replicas of the model's device. `take` receives the prediction
     /// `[bin, unit of the sequence]` of each, in any order.
     fn run(
@@ -188,7 +188,7 @@ impl Predictor<'_> {
         sequences: &[Sequence<'_>],
         predict: &dyn Predict,
         mut take: impl FnMut(&Sequence<'_>, &[f32]),
-    ) -> Result<(), EvalError> {
+    ) -> Result<(), EnsembleError> {
         let session = self.session;
         let batches: Vec<&[Sequence<'_>]> = sequences.chunks(SEQUENCES).collect();
         // Copying the model pays where each copy has several batches.
@@ -236,25 +236,12 @@ impl Predictor<'_> {
         prompt: Prompt,
         holdout: &Holdout,
         predicted: &mut [f32],
-    ) -> Result<(), EvalError> {
+    ) -> Result<(), EnsembleError> {
         let sequences: Vec<Sequence<'_>> = (0..trials.len()).map(|trial| Sequence { trial, units }).collect();
         let take = |sequence: &Sequence<'_>, log_rates: &[f32]| put(trials, sequence, log_rates, predicted);
         let session = self.session;
         let predict = FromCounts { trials, session, prompt, holdout, hides_own_units: false };
         self.run(trials.bins, &sequences, &predict, take)
-    }
-
-    /// Log-rates with nothing hidden, `[trial, bin, unit]`.
-    pub(crate) fn with_nothing_hidden(
-        &mut self,
-        trials: &Trials,
-        prompt: Prompt,
-    ) -> Result<Vec<f32>, EvalError> {
-        let mut predicted = vec![0.0; trials.counts.len()];
-        let all: Vec<usize> = (0..trials.units).collect();
-        let nothing = Holdout::nothing(1, trials.bins, trials.units);
-        self.run_trials(trials, &all, prompt, &nothing, &mut predicted)?;
-        Ok(predicted)
     }
 
     /// Log-rates of a task, `[trial, bin, unit]`; entries that the task does not score stay 0.
@@ -267,7 +254,7 @@ impl Predictor<'_> {
         regions: &Regions,
         prompt: Prompt,
         progress: &mut dyn FnMut(usize, usize),
-    ) -> Result<Vec<f32>, EvalError> {
+    ) -> Result<Vec<f32>, EnsembleError> {
         let mut predicted = vec![0.0; trials.counts.len()];
         let groups = task.cases(regions, trials.bins);
         let total = groups.iter().map(|group| group.count()).sum();
@@ -307,7 +294,7 @@ impl Predictor<'_> {
         always_hidden: &Holdout,
         predicted: &mut [f32],
         progress: &mut dyn FnMut(usize),
-    ) -> Result<(), EvalError> {
+    ) -> Result<(), EnsembleError> {
         let (stride, units, session) = (trials.stride(), trials.units, self.session);
         let hides_silence = self.model.config().input.hides_silence();
         if hides_silence {

@@ -15,7 +15,19 @@ impl TimeFilter {
     /// A Gaussian of standard deviation `width` bins around the predicted bin, normalised to a weighted mean also at
     /// the ends of the trial; 0 leaves the counts as they are.
     pub fn gaussian(bins: usize, width: f64) -> Self {
-        let weight = |distance: f64| {
+        let mut filter = Self::around(bins, 0.0, width);
+        for row in filter.weights.chunks_mut(bins) {
+            let sum: f64 = row.iter().sum();
+            row.iter_mut().for_each(|weight| *weight /= sum);
+        }
+        filter
+    }
+
+    /// A Gaussian of standard deviation `width` bins around the bin that is `offset` bins after the predicted one, with 1 at
+    /// its centre; what lies outside of the trial counts as 0.
+    pub fn around(bins: usize, offset: f64, width: f64) -> Self {
+        let weight = |place: usize| {
+            let distance = (place % bins) as f64 - (place / bins) as f64 - offset;
             let weight = (-0.5 * (distance / width).powi(2)).exp();
             if distance == 0.0 {
                 1.0
@@ -25,13 +37,7 @@ impl TimeFilter {
                 0.0
             }
         };
-        let mut weights: Vec<f64> =
-            (0..bins * bins).map(|place| weight((place / bins).abs_diff(place % bins) as f64)).collect();
-        for row in weights.chunks_mut(bins) {
-            let sum: f64 = row.iter().sum();
-            row.iter_mut().for_each(|weight| *weight /= sum);
-        }
-        Self { bins, weights }
+        Self { bins, weights: (0..bins * bins).map(weight).collect() }
     }
 
     /// An exponential of time constant `decay` bins over the past, as forward prediction sees it. The trial is cut from
@@ -105,6 +111,14 @@ mod tests {
                 && (smoothed[4] - far / (1.0 + near + far)).abs() < 1e-15
         );
         assert!([1, 3, 5].iter().all(|place| (smoothed[*place] - 2.0).abs() < 1e-15));
+    }
+
+    #[test]
+    fn a_gaussian_around_a_later_bin_sees_nothing_beyond_the_end() {
+        let filter = TimeFilter::around(3, 1.0, 2.0);
+        let (next, second) = ((-0.125f64).exp(), (-0.5f64).exp());
+        assert_eq!(filter.row(0), [next, 1.0, next]);
+        assert_eq!(filter.row(2), [(-9.0f64 / 8.0).exp(), second, next]);
     }
 
     #[test]

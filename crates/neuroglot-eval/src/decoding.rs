@@ -1,47 +1,182 @@
-//! Decoding behaviour from the log-rates that a model predicts with nothing hidden.
+//! Decoding behaviour from a model: from its log-rates with nothing hidden, and from the counts that it was shown, by
+//! decoders of their own, whose outputs are averaged. They err differently, so that their average errs less than any.
+//!
+//! Numbers and categories of trials are decoded from whole trials ([`DecodingFeatures`]). Traces, with a value per bin, are
+//! decoded from what is around each bin ([`decode_trace`]), and from the counts of whole trials besides, which tell what
+//! differs from trial to trial.
 
 use crate::EvalError;
+use crate::trace_decoder::decode_trace;
+use neuroglot_coupling::TimeFilter;
 use neuroglot_data::{Behaviour, Session};
 use neuroglot_ensemble::Predictor;
+use neuroglot_fit::{Criterion, softmax};
 use neuroglot_masks::Scheme;
-use neuroglot_tasks::results::{DecodingResult, Skipped};
-use neuroglot_tasks::{DecodingFeatures, DecodingTarget, EvaluationOptions, behaviour_name};
+use neuroglot_tasks::results::{DecoderUsed, DecodingResult, Skipped};
+use neuroglot_tasks::{Decoded, DecodingFeatures, DecodingTarget, EvaluationOptions, Trials, behaviour_name};
 
-/// Decodes each behaviour in turn; what a session lacks is skipped with a word.
+/// Standard deviation of the smoothing of counts from which numbers and categories of trials are decoded, s.
+const SMOOTHING: f64 = 0.04;
+
+/// What is decoded of a session.
+#[derive(Default)]
+pub(crate) struct SessionDecoding {
+    pub results: Vec<DecodingResult>,
+    pub predictions: Vec<DecodedTrials>,
+    /// What it lacks, with a word.
+    pub skipped: Vec<Skipped>,
+}
+
+/// A behaviour as it was and as it was decoded, in the test trials that have it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DecodedTrials {
+    /// Its name.
+    pub behaviour: String,
+    /// Test trials, ascending, as places in the session.
+    pub trials: Vec<usize>,
+    /// Names of the categories; `None` of numbers.
+    pub classes: Option<Vec<String>>,
+    /// `[trial, bin]` or `[trial]`: numbers, or places among the categories.
+    pub truth: Vec<f64>,
+    /// As the truth; of categories the one decided for.
+    pub decoded: Vec<f64>,
+    /// Of categories, the probability of each, `[trial, category]`.
+    pub probabilities: Vec<f64>,
+}
+
+/// Decodes each behaviour in turn.
 pub(crate) fn decode(
     predictor: &mut Predictor<'_>,
     session: &Session,
     options: &EvaluationOptions,
     progress: &mut dyn FnMut(&str),
-) -> Result<(Vec<DecodingResult>, Vec<Skipped>), EvalError> {
-    let (mut results, mut skipped) = (Vec::new(), Vec::new());
-    let mut made: Option<(Scheme, DecodingFeatures)> = None;
+) -> Result<SessionDecoding, EvalError> {
+    let mut found = SessionDecoding::default();
+    let mut readings = None;
     for asked in &options.selection.behaviours_of(session) {
         let name = behaviour_name(asked);
         progress(name);
-        let scheme = match session.behaviours().get(name) {
-            Some(Behaviour::PerBin(_)) => Scheme::Causal,
-            _ => Scheme::Neuron,
-        };
         let result = match DecodingTarget::of(session, asked) {
             Ok(target) => {
-                let target = target.with_bootstrap(options.resamples, options.seed);
-                if made.as_ref().is_none_or(|(made_with, _)| *made_with != scheme) {
-                    let features = DecodingFeatures::made_of(session, |trials| {
-                        predictor.with_nothing_hidden(trials, scheme)
-                    });
-                    made = Some((scheme, features?));
+                if readings.is_none() {
+                    readings = Some(Readings::of(session, predictor)?);
                 }
-                let (_, features) = made.as_ref().expect("set above");
-                features.decode(&target)
+                let readings = readings.as_ref().expect("set above");
+                readings.decode(session, &target.with_bootstrap(options.resamples, options.seed))
             }
             Err(why) => Err(why),
         };
         match result {
-            Ok(result) => results.push(result),
+            Ok((result, predictions)) => {
+                found.results.push(result);
+                found.predictions.push(predictions);
+            }
             // Too few trials of a choice, say: the other results stand.
-            Err(why) => skipped.push(Skipped { what: name.to_owned(), why }),
+            Err(why) => found.skipped.push(Skipped { what: name.to_owned(), why }),
         }
     }
-    Ok((results, skipped))
+    Ok(found)
+}
+
+/// What decoders read of a session's trials.
+struct Readings {
+    log_rates: DecodingFeatures,
+    counts: DecodingFeatures,
+    smooth_counts: DecodingFeatures,
+}
+
+impl Readings {
+    fn of(session: &Session, predictor: &mut Predictor<'_>) -> Result<Self, EvalError> {
+        let trials = Trials::of(session, (0..session.trials()).collect());
+        let log_rates = predictor.with_nothing_hidden(&trials, Scheme::Neuron)?;
+        let filter = TimeFilter::gaussian(session.bins(), SMOOTHING / session.bin_seconds());
+        let smooth = |trial: &[f32]| {
+            let counts: Vec<f64> = trial.iter().copied().map(f64::from).collect();
+            filter.apply(&counts).into_iter().map(|value| value as f32)
+        };
+        let smooth_counts = trials.counts.chunks(trials.stride()).flat_map(smooth).collect();
+        Ok(Self {
+            log_rates: DecodingFeatures::new(session, log_rates),
+            smooth_counts: DecodingFeatures::new(session, smooth_counts),
+            counts: DecodingFeatures::new(session, trials.counts),
+        })
+    }
+
+    fn decode(
+        &self,
+        session: &Session,
+        target: &DecodingTarget<'_>,
+    ) -> Result<(DecodingResult, DecodedTrials), String> {
+        let is_trace = matches!(session.behaviours().get(target.name()), Some(Behaviour::PerBin(_)));
+        let whole_trials = |features: &DecodingFeatures| features.predict(target, Criterion::Likelihood);
+        let used: Vec<(&str, Decoded)> = if is_trace {
+            vec![
+                ("log-rates around each bin", decode_trace(session, &self.log_rates, target)?),
+                ("counts around each bin", decode_trace(session, &self.counts, target)?),
+                ("counts", whole_trials(&self.smooth_counts)?),
+            ]
+        } else {
+            vec![
+                ("log-rates", whole_trials(&self.log_rates)?),
+                ("counts", whole_trials(&self.smooth_counts)?),
+            ]
+        };
+        let predictions = average(target, &used);
+        let mut result = target.score(&predictions, used[0].1.regularisation)?;
+        let weight = 1.0 / used.len() as f64;
+        result.decoders = used
+            .iter()
+            .map(|(features, decoded)| DecoderUsed {
+                features: (*features).to_owned(),
+                weight,
+                regularisation: decoded.regularisation,
+            })
+            .collect();
+        // All were fitted to the same trials.
+        result.notes.extend(used[0].1.notes.iter().cloned());
+        Ok((result, decoded_trials(target, &predictions)))
+    }
+}
+
+/// The mean of numbers and of log-odds; of probabilities of several classes, of their logarithms.
+fn average(target: &DecodingTarget<'_>, used: &[(&str, Decoded)]) -> Vec<f64> {
+    let of_classes = target.classes().is_some_and(|classes| classes.len() > 2);
+    let mut averages = vec![0.0; used[0].1.predictions.len()];
+    for (_, decoded) in used {
+        for (sum, value) in averages.iter_mut().zip(&decoded.predictions) {
+            *sum += if of_classes { value.ln() } else { *value };
+        }
+    }
+    averages.iter_mut().for_each(|sum| *sum /= used.len() as f64);
+    if of_classes {
+        averages.chunks_mut(target.outputs()).for_each(|row| {
+            softmax(row);
+        });
+    }
+    averages
+}
+
+fn decoded_trials(target: &DecodingTarget<'_>, predictions: &[f64]) -> DecodedTrials {
+    let trials = target.test().to_vec();
+    let behaviour = target.name().to_owned();
+    let Some(classes) = target.classes() else {
+        let (truth, decoded) = (target.values(&trials), predictions.to_vec());
+        return DecodedTrials { behaviour, trials, classes: None, truth, decoded, probabilities: Vec::new() };
+    };
+    let probabilities: Vec<f64> = match target.outputs() {
+        1 => predictions.iter().flat_map(|log_odds| [-log_odds, *log_odds].map(probability)).collect(),
+        _ => predictions.to_vec(),
+    };
+    DecodedTrials {
+        behaviour,
+        classes: Some(classes.to_vec()),
+        truth: target.classes_of(&trials).into_iter().map(|class| class as f64).collect(),
+        decoded: target.decide(predictions).into_iter().map(|class| class as f64).collect(),
+        probabilities,
+        trials,
+    }
+}
+
+fn probability(log_odds: f64) -> f64 {
+    1.0 / (1.0 + (-log_odds).exp())
 }

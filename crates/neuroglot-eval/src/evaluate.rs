@@ -1,7 +1,7 @@
 //! All tasks on the test trials of the sessions of a run.
 
 use crate::EvalError;
-use crate::decoding::decode;
+use crate::decoding::{SessionDecoding, decode};
 use crate::region_matrix::region_matrix;
 use crate::work::{decoding_work, matrix_work, session_work, task_work};
 use neuroglot_data::Session;
@@ -119,7 +119,8 @@ fn evaluate_session(
         meter.begin(decoding_work(session) * trials);
         progress(EvaluationProgress { eid, task, done: 0, total: 1, share: meter.share(0, 1) });
     };
-    let (decoding, missing) = decode(&mut predictor, session, options, &mut report)?;
+    let SessionDecoding { results: decoding, skipped: missing, .. } =
+        decode(&mut predictor, session, options, &mut report)?;
     skipped.extend(missing);
     Ok(SessionEvaluation { tasks, decoding, skipped, examples, region_matrix: matrix, ..test.nothing_yet() })
 }

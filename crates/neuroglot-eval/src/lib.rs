@@ -15,6 +15,7 @@ mod predict;
 mod region_matrix;
 mod summary;
 mod tables;
+mod trace_decoder;
 mod translate;
 mod work;
 

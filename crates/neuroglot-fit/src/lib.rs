@@ -78,3 +78,4 @@ pub use reduced_rank::{SampleSet, SetMoments, SharedBasis, SharedFilters};
 pub use ridge::Ridge;
 pub use ridge_cv::{RidgeCv, RidgeFit};
 pub use sample_products::SampleProducts;
+pub use selection::Criterion;

@@ -8,7 +8,7 @@ use crate::lbfgs::minimise;
 use crate::loss::logistic_loss;
 use crate::principal_scores::PrincipalScores;
 use crate::selection::{check_grid, first_best, mean_scores};
-use crate::{FitError, SampleProducts};
+use crate::{Criterion, FitError, SampleProducts};
 
 /// Relative distance to the minimum at which a fit has converged. The curvature of the penalty is 1, so the gradient
 /// bounds the error of the weights.
@@ -20,7 +20,7 @@ const ACCEPTABLE: f64 = 1e-5;
 const MAX_STEPS: usize = 10_000;
 
 /// Two-class logistic regression that minimises `½ ‖w‖² + C Σ ln(1 + exp(−s (x·w + b)))`, where `s` is 1 for samples
-/// labelled true and −1 for the others, with the intercept `b` unpenalised; C chosen by cross-validated accuracy over
+/// labelled true and −1 for the others, with the intercept `b` unpenalised; C chosen by cross-validation over
 /// stratified folds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogisticCv {
@@ -28,6 +28,8 @@ pub struct LogisticCv {
     pub inverse_penalties: Vec<f64>,
     /// Number of cross-validation folds.
     pub folds: usize,
+    /// What C is chosen by.
+    pub criterion: Criterion,
 }
 
 /// The penalty chosen, and what it predicts.
@@ -35,16 +37,17 @@ pub struct LogisticCv {
 pub struct LogisticFit {
     /// The inverse penalty C with the best mean score, used for the predictions.
     pub inverse_penalty: f64,
-    /// Mean cross-validated accuracy of each inverse penalty, in the order of the grid.
+    /// Mean cross-validated score of each inverse penalty, in the order of the grid.
     pub mean_scores: Vec<f64>,
     /// Log-odds of true, of which a probability may be rounded to 0 or 1: `[test sample]`.
     pub margins: Vec<f64>,
 }
 
 impl Default for LogisticCv {
-    /// The grid that MtM reports: C of 1e-4, 1e-3, … 1e4, 4 folds.
+    /// The grid that MtM reports: C of 1e-4, 1e-3, … 1e4, 4 folds, by accuracy.
     fn default() -> Self {
-        Self { inverse_penalties: vec![1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4], folds: 4 }
+        let inverse_penalties = vec![1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2, 1e3, 1e4];
+        Self { inverse_penalties, folds: 4, criterion: Criterion::Accuracy }
     }
 }
 
@@ -68,7 +71,11 @@ impl LogisticCv {
             let truth = pick(&split.test);
             let score = |penalty: &f64| {
                 regression.fit(*penalty)?;
-                Ok(accuracy(&truth, &regression.margins()))
+                let margins = regression.margins();
+                Ok(match self.criterion {
+                    Criterion::Accuracy => accuracy(&truth, &margins),
+                    Criterion::Likelihood => log_likelihood(&truth, &margins),
+                })
             };
             self.inverse_penalties.iter().map(score).collect()
         })?;
@@ -164,6 +171,12 @@ fn accuracy(truth: &[bool], margins: &[f64]) -> f64 {
     right as f64 / truth.len() as f64
 }
 
+/// The mean over samples.
+fn log_likelihood(truth: &[bool], margins: &[f64]) -> f64 {
+    let signed = truth.iter().zip(margins).map(|(&truth, &margin)| if truth { margin } else { -margin });
+    -signed.map(logistic_loss).sum::<f64>() / truth.len() as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,13 +188,24 @@ mod tests {
         SampleProducts::new(train, test).unwrap()
     }
 
+    #[test]
+    fn the_likelihood_prefers_what_is_sure_where_all_are_right() {
+        let products = products(&[-2.0, -1.9, -1.8, -1.7, 2.0, 1.9, 1.8, 1.7], &[0.0]);
+        let chosen = |criterion| {
+            let search = LogisticCv { criterion, ..LogisticCv::default() };
+            search.fit_predict(&products, &HALVES).unwrap().inverse_penalty
+        };
+        // Any penalty decides rightly, and the first of equals is the strongest.
+        assert_eq!((chosen(Criterion::Accuracy), chosen(Criterion::Likelihood)), (1e-4, 1e4));
+    }
+
     const HALVES: [bool; 8] = [false, false, false, false, true, true, true, true];
 
     #[test]
     fn one_feature_satisfies_the_optimality_condition() {
         // x = ±1, labels by sign, b = 0 by symmetry: w = C · 8 · 1 / (1 + e^w), a scalar equation; C = 1 here.
         let x = [-1.0, -1.0, -1.0, -1.0, 1.0, 1.0, 1.0, 1.0];
-        let search = LogisticCv { inverse_penalties: vec![1.0], folds: 4 };
+        let search = LogisticCv { inverse_penalties: vec![1.0], folds: 4, ..LogisticCv::default() };
         let fit = search.fit_predict(&products(&x, &[1.0, -2.0]), &HALVES).unwrap();
         let weight = fit.margins[0];
         assert!((weight - 8.0 / (1.0 + weight.exp())).abs() < 1e-7, "{weight}");
@@ -193,7 +217,7 @@ mod tests {
     fn the_intercept_is_not_penalised() {
         // Features that say nothing: the probability is the share of true, however strong the penalty.
         let labels = [true, false, true, true, true, false, true, true];
-        let search = LogisticCv { inverse_penalties: vec![1e-4], folds: 2 };
+        let search = LogisticCv { inverse_penalties: vec![1e-4], folds: 2, ..LogisticCv::default() };
         let fit = search.fit_predict(&products(&[3.0; 8], &[3.0]), &labels).unwrap();
         assert!((probability(fit.margins[0]) - 0.75).abs() < 1e-8);
     }
@@ -216,7 +240,7 @@ mod tests {
             FitError::TooFewOfClass { samples: 3, label: "false".to_owned(), folds: 4 }
         );
         assert_eq!(fit(&HALVES[..7]), FitError::TargetCount { values: 7, samples: 8, outputs: 1 });
-        let none = LogisticCv { inverse_penalties: vec![0.0], folds: 4 };
+        let none = LogisticCv { inverse_penalties: vec![0.0], folds: 4, ..LogisticCv::default() };
         assert!(matches!(
             none.fit_predict(&products(&[0.0; 8], &[]), &HALVES),
             Err(FitError::GridValue { grid: "inverse_penalties", .. })

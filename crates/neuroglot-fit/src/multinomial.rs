@@ -7,7 +7,7 @@ use crate::lbfgs::minimise;
 use crate::principal_scores::PrincipalScores;
 use crate::row_major::{add_product, rows};
 use crate::selection::{check_grid, first_best, mean_scores};
-use crate::{FitError, SampleProducts};
+use crate::{Criterion, FitError, SampleProducts};
 
 /// Relative distance to the minimum at which a fit has converged.
 const TOLERANCE: f64 = 1e-7;
@@ -18,14 +18,15 @@ const ACCEPTABLE: f64 = 1e-4;
 const MAX_STEPS: usize = 10_000;
 
 /// Logistic regression between any number of classes, which minimises `½ ‖W‖² − C Σ ln p(class of sample)` with
-/// `p = softmax(x·W + b)` and the intercepts `b` unpenalised; C chosen by cross-validated accuracy over stratified
-/// folds.
+/// `p = softmax(x·W + b)` and the intercepts `b` unpenalised; C chosen by cross-validation over stratified folds.
 #[derive(Clone, Debug, PartialEq)]
 pub struct MultinomialCv {
     /// The inverse penalties C to choose from, each positive; the first of equally good ones wins.
     pub inverse_penalties: Vec<f64>,
     /// Number of cross-validation folds.
     pub folds: usize,
+    /// What C is chosen by.
+    pub criterion: Criterion,
 }
 
 /// The penalty chosen, and what it predicts.
@@ -38,9 +39,10 @@ pub struct MultinomialFit {
 }
 
 impl Default for MultinomialCv {
-    /// C of 1e-4, 1e-3, … 1e2, 4 folds.
+    /// C of 1e-4, 1e-3, … 1e2, 4 folds, by accuracy.
     fn default() -> Self {
-        Self { inverse_penalties: vec![1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2], folds: 4 }
+        let inverse_penalties = vec![1e-4, 1e-3, 1e-2, 1e-1, 1e0, 1e1, 1e2];
+        Self { inverse_penalties, folds: 4, criterion: Criterion::Accuracy }
     }
 }
 
@@ -83,7 +85,11 @@ impl MultinomialCv {
             let truth = pick(&split.test);
             let score = |penalty: &f64| {
                 regression.fit(*penalty)?;
-                Ok(accuracy(&truth, &regression.probabilities(), occurring.len()))
+                let probabilities = regression.probabilities();
+                Ok(match self.criterion {
+                    Criterion::Accuracy => accuracy(&truth, &probabilities, occurring.len()),
+                    Criterion::Likelihood => log_likelihood(&truth, &probabilities, occurring.len()),
+                })
             };
             self.inverse_penalties.iter().map(score).collect()
         })?;
@@ -191,6 +197,12 @@ fn accuracy(truth: &[usize], probabilities: &[f64], classes: usize) -> f64 {
         / truth.len() as f64
 }
 
+/// The mean over samples; no probability counts as less than what a double can hold.
+fn log_likelihood(truth: &[usize], probabilities: &[f64], classes: usize) -> f64 {
+    let own = truth.iter().zip(probabilities.chunks(classes)).map(|(class, row)| row[*class]);
+    own.map(|probability| probability.max(f64::MIN_POSITIVE).ln()).sum::<f64>() / truth.len() as f64
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -236,7 +248,7 @@ mod tests {
         let products =
             SampleProducts::new(Features::new(&train, 2).unwrap(), Features::new(&test, 2).unwrap()).unwrap();
         let classes: Vec<usize> = (0..12).map(|sample| sample % 3).collect();
-        let search = MultinomialCv { inverse_penalties: vec![2.0], folds: 2 };
+        let search = MultinomialCv { inverse_penalties: vec![2.0], folds: 2, ..MultinomialCv::default() };
         let fit = search.fit_predict(&products, &classes, 3).unwrap();
         for (found, expected) in fit.probabilities.iter().zip(expected) {
             assert!((found - expected).abs() < 1e-6, "{:?}", fit.probabilities);
@@ -254,10 +266,10 @@ mod tests {
         let test = [-1.0, 0.2, 1.0];
         let products =
             SampleProducts::new(Features::new(&train, 1).unwrap(), Features::new(&test, 1).unwrap()).unwrap();
-        let two = LogisticCv { inverse_penalties: vec![2.0], folds: 2 };
+        let two = LogisticCv { inverse_penalties: vec![2.0], folds: 2, ..LogisticCv::default() };
         let two = two.fit_predict(&products, &labels).unwrap();
         let classes: Vec<usize> = labels.iter().map(|label| usize::from(*label)).collect();
-        let many = MultinomialCv { inverse_penalties: vec![1.0], folds: 2 };
+        let many = MultinomialCv { inverse_penalties: vec![1.0], folds: 2, ..MultinomialCv::default() };
         let many = many.fit_predict(&products, &classes, 2).unwrap();
         for (sample, margin) in two.margins.iter().enumerate() {
             let (probability, found) = (1.0 / (1.0 + (-margin).exp()), many.probabilities[2 * sample + 1]);

@@ -39,6 +39,17 @@ impl PrincipalAxes {
         Ok(Self { mean: all.mean, directions, variance: variance[first..].to_vec() })
     }
 
+    /// The strongest of the axes, at most so many.
+    pub fn strongest(self, most: usize) -> Self {
+        let left_out = self.variance.len().saturating_sub(most);
+        let kept = self.variance.len() - left_out;
+        Self {
+            directions: self.directions.subcols(left_out, kept).to_owned(),
+            variance: self.variance[left_out..].to_vec(),
+            ..self
+        }
+    }
+
     /// Mean of each feature, `[feature]`.
     pub fn mean(&self) -> &[f64] {
         &self.mean
@@ -103,6 +114,8 @@ mod tests {
             |share| PrincipalAxes::of(Features::new(&VALUES, 3).unwrap(), share).unwrap().variance.len();
         // The strongest holds 2 / 2.125 = 94 %.
         assert_eq!((axes(0.95), axes(0.94)), (2, 1));
+        let strongest = PrincipalAxes::of(Features::new(&VALUES, 3).unwrap(), 1.0).unwrap().strongest(1);
+        assert!(strongest.variance.len() == 1 && (strongest.variance[0] - 2.0).abs() < 1e-6);
         let constant = Features::new(&[1.0; 6], 2).unwrap();
         assert!(PrincipalAxes::of(constant, 0.999).unwrap().variance.is_empty());
     }

@@ -4,6 +4,15 @@ use crate::folds::Split;
 use crate::{FitError, PrincipalScores, SampleProducts};
 use rayon::prelude::*;
 
+/// What a decision's penalty is chosen by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Criterion {
+    /// The share of samples that are decided rightly, as MtM reports.
+    Accuracy,
+    /// The mean log-likelihood of the true classes, so that probabilities can be trusted.
+    Likelihood,
+}
+
 /// Refuses an empty grid and values that `allowed` refuses; `range` says in words what it allows.
 pub(crate) fn check_grid(
     grid: &'static str,

@@ -91,7 +91,8 @@ fn check_logistic(shape: &str) {
         .into_iter()
         .zip(problem["probabilities_by_inverse_penalty"].as_array().unwrap())
     {
-        let search = LogisticCv { inverse_penalties: vec![inverse_penalty], folds: 4 };
+        let search =
+            LogisticCv { inverse_penalties: vec![inverse_penalty], folds: 4, ..LogisticCv::default() };
         let fit = search.fit_predict(&products, &labels).unwrap();
         let probabilities: Vec<f64> =
             fit.margins.iter().map(|margin| 1.0 / (1.0 + (-margin).exp())).collect();

@@ -1,102 +1,106 @@
 //! Decoding behaviour from features of whole trials: log-rates with nothing hidden, or the counts themselves.
 
+use crate::DecodingTarget;
 use crate::results::DecodingResult;
-use crate::{DecodingTarget, Trials};
-use neuroglot_data::{Session, Split};
-use neuroglot_fit::{Features, LogisticCv, MultinomialCv, RidgeCv, SampleProducts};
-use std::convert::Infallible;
+use neuroglot_data::Session;
+use neuroglot_fit::{Criterion, Features, LogisticCv, MultinomialCv, RidgeCv, SampleProducts};
 
-/// Features `[trial, bin · unit]` of the trials that a decoder is fitted on (training and validation) and tested on.
+/// Features of all trials of a session, `[trial, bin · unit]`.
 pub struct DecodingFeatures {
     width: usize,
-    fit: Vec<usize>,
-    test: Vec<usize>,
-    fit_features: Vec<f32>,
-    test_features: Vec<f32>,
+    values: Vec<f32>,
+}
+
+/// What a decoder predicts of a behaviour in the test trials that have it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Decoded {
+    /// `[trial, output]`, as [`DecodingTarget::score`] takes it.
+    pub predictions: Vec<f64>,
+    /// The penalty that was chosen: α or λ of a ridge regression, C of a logistic one.
+    pub regularisation: f64,
+    /// What kept the penalty from being chosen as usual.
+    pub notes: Vec<String>,
 }
 
 impl DecodingFeatures {
-    /// The spike counts.
-    pub fn counts(session: &Session) -> Self {
-        let counts = |trials: &Trials| Ok::<_, Infallible>(trials.counts.clone());
-        let Ok(features) = Self::made_of(session, counts);
-        features
+    /// Values `[trial, bin, unit]` of all trials of a session.
+    ///
+    /// # Panics
+    /// If there are not as many for each trial.
+    pub fn new(session: &Session, values: Vec<f32>) -> Self {
+        let width = values.len() / session.trials();
+        assert_eq!(values.len(), width * session.trials(), "values of every trial");
+        Self { width, values }
     }
 
-    /// What `features` makes of trials, `[trial, bin, unit]`: of those for fitting, then of those for testing.
+    /// The spike counts.
+    pub fn counts(session: &Session) -> Self {
+        let all: Vec<usize> = (0..session.trials()).collect();
+        Self::new(session, session.dense(&all))
+    }
+
+    /// The values of some trials, `[trial, bin · unit]`.
+    pub fn of_trials(&self, trials: &[usize]) -> Vec<f32> {
+        trials.iter().flat_map(|trial| &self.values[trial * self.width..][..self.width]).copied().collect()
+    }
+
+    /// Fits a decoder, its penalty chosen by accuracy or R², and scores it on the test trials.
     ///
     /// # Errors
-    /// That of `features`.
-    pub fn made_of<E>(
-        session: &Session,
-        mut features: impl FnMut(&Trials) -> Result<Vec<f32>, E>,
-    ) -> Result<Self, E> {
-        let (fit, test) = trials(session);
-        let fit_features = features(&fit)?;
-        let test_features = features(&test)?;
-        Ok(Self { width: fit.stride(), fit: fit.indices, test: test.indices, fit_features, test_features })
+    /// As [`DecodingFeatures::predict`].
+    pub fn decode(&self, target: &DecodingTarget<'_>) -> Result<DecodingResult, String> {
+        let Decoded { predictions, regularisation, notes } = self.predict(target, Criterion::Accuracy)?;
+        let mut result = target.score(&predictions, regularisation)?;
+        result.notes.extend(notes);
+        Ok(result)
     }
 
     /// Fits a decoder on the training and validation trials that have the behaviour, with the penalty chosen by
-    /// cross-validation, and scores it on the test trials: logistic regression for categories, ridge regression for all
-    /// else. A class with fewer trials than there are folds makes them fewer; one with a single trial is not learned.
+    /// cross-validation, of a decision by `criterion`, and predicts the test trials: logistic regression for categories, ridge
+    /// regression for all else. A class with fewer trials than there are folds makes them fewer; one with a single trial
+    /// is not learned.
     ///
     /// # Errors
     /// One line that says why it cannot be decoded: too few trials, a behaviour that does not vary.
-    pub fn decode(&self, target: &DecodingTarget<'_>) -> Result<DecodingResult, String> {
-        let mut learned = target.fitted();
+    pub fn predict(&self, target: &DecodingTarget<'_>, criterion: Criterion) -> Result<Decoded, String> {
+        let mut fit = [target.training(), target.validation()].concat();
         let mut rarest = usize::MAX;
         if target.classes().is_some() {
-            let counts = target.class_counts(&learned);
-            learned.retain(|trial| counts[target.classes_of(&[*trial])[0]] > 1);
+            let counts = target.class_counts(&fit);
+            fit.retain(|trial| counts[target.classes_of(&[*trial])[0]] > 1);
             rarest = counts.into_iter().filter(|count| *count > 1).min().unwrap_or(0);
         }
-        let keep = |trials: &[usize], features: &[f32], kept: &[usize]| {
-            let pairs = trials
-                .iter()
-                .zip(features.chunks(self.width))
-                .filter(|(trial, _)| kept.binary_search(trial).is_ok());
-            let (kept, rows): (Vec<usize>, Vec<&[f32]>) = pairs.map(|(trial, row)| (*trial, row)).unzip();
-            (kept, rows.concat())
-        };
-        let (fit, fit_features) = keep(&self.fit, &self.fit_features, &learned);
-        let (_, test_features) = keep(&self.test, &self.test_features, target.test());
         let in_words = |error: neuroglot_fit::FitError| error.to_string();
+        let [fit_features, test_features] = [&fit, target.test()].map(|trials| self.of_trials(trials));
         let fit_features = Features::new(&fit_features, self.width).map_err(in_words)?;
         let test_features = Features::new(&test_features, self.width).map_err(in_words)?;
         let products = SampleProducts::new(fit_features, test_features).map_err(in_words)?;
         let folds = LogisticCv::default().folds.min(rarest);
-        let mut result = match target.classes().map(<[String]>::len) {
+        let (predictions, regularisation) = match target.classes().map(<[String]>::len) {
             None => {
                 let values = target.values(&fit);
                 let found = RidgeCv::default().fit_predict(&products, &values, target.outputs());
-                let found = found.map_err(in_words)?;
-                target.score(&found.predictions, found.alpha)
+                found.map(|found| (found.predictions, found.alpha))
             }
             Some(2) => {
                 let labels: Vec<bool> = target.classes_of(&fit).iter().map(|class| *class == 1).collect();
-                let decoder = LogisticCv { folds, ..LogisticCv::default() };
-                let found = decoder.fit_predict(&products, &labels).map_err(in_words)?;
-                target.score(&found.margins, found.inverse_penalty)
+                let decoder = LogisticCv { folds, criterion, ..LogisticCv::default() };
+                let found = decoder.fit_predict(&products, &labels);
+                found.map(|found| (found.margins, found.inverse_penalty))
             }
             Some(classes) => {
-                let class_of = target.classes_of(&fit);
-                let decoder = MultinomialCv { folds, ..MultinomialCv::default() };
-                let found = decoder.fit_predict(&products, &class_of, classes).map_err(in_words)?;
-                target.score(&found.probabilities, found.inverse_penalty)
+                let decoder = MultinomialCv { folds, criterion, ..MultinomialCv::default() };
+                let found = decoder.fit_predict(&products, &target.classes_of(&fit), classes);
+                found.map(|found| (found.probabilities, found.inverse_penalty))
             }
-        }?;
+        }
+        .map_err(in_words)?;
+        let mut notes = Vec::new();
         if folds < LogisticCv::default().folds {
-            result.notes.push(format!(
+            notes.push(format!(
                 "the rarest category has {rarest} training trials: the penalty was chosen with {folds} folds"
             ));
         }
-        Ok(result)
+        Ok(Decoded { predictions, regularisation, notes })
     }
-}
-
-/// The trials that a decoder is fitted on, and those it is tested on.
-fn trials(session: &Session) -> (Trials, Trials) {
-    let fit = [Split::Train, Split::Validation].into_iter().flat_map(|split| session.trials_in(split));
-    (Trials::of(session, fit.collect()), Trials::of(session, session.trials_in(Split::Test)))
 }

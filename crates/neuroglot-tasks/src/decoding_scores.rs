@@ -16,6 +16,12 @@ pub(crate) struct ScoredCategories {
     pub right: Vec<usize>,
 }
 
+/// The class of each trial that predictions `[trial, output]` decide for.
+pub(crate) fn decide(predictions: &[f64], outputs: usize) -> Vec<usize> {
+    let of_trial = |row: &[f64]| if outputs == 1 { usize::from(row[0] > 0.0) } else { most_probable(row) };
+    predictions.chunks(outputs).map(of_trial).collect()
+}
+
 /// Scores predictions of trials `[trial, output]`, one output of two classes and else one per class, whose true classes
 /// are known; `training` are the training trials of each class.
 ///
@@ -29,8 +35,7 @@ pub(crate) fn score_categories(
 ) -> ScoredCategories {
     let classes = training.len();
     let outputs = predictions.len() / truth.len();
-    let decide = |row: &[f64]| if outputs == 1 { usize::from(row[0] > 0.0) } else { most_probable(row) };
-    let decided: Vec<usize> = predictions.chunks(outputs).map(decide).collect();
+    let decided = decide(predictions, outputs);
     let pick = |trials: &[usize], of: &[usize]| trials.iter().map(|trial| of[*trial]).collect::<Vec<usize>>();
     let strata: Vec<Vec<usize>> =
         (0..classes).map(|class| (0..truth.len()).filter(|trial| truth[*trial] == class).collect()).collect();

@@ -1,6 +1,6 @@
 //! One behaviour of a session as decoders see it.
 
-use crate::decoding_scores::{ScoredCategories, score_categories, score_numbers};
+use crate::decoding_scores::{ScoredCategories, decide, score_categories, score_numbers};
 use crate::results::{ClassResult, DecodingResult};
 use neuroglot_data::{Behaviour, BehaviourKind, Categories, Session, Split};
 
@@ -196,6 +196,12 @@ impl<'a> DecodingTarget<'a> {
         let categories = self.categories.as_ref().expect("a decision between classes");
         let class = |trial: &usize| categories.place(self.values[*trial]).expect("trials that have a value");
         trials.iter().map(class).collect()
+    }
+
+    /// The class that predictions `[trial, output]` decide for: of two classes the second where the prediction is positive, of
+    /// more the one with the largest.
+    pub fn decide(&self, predictions: &[f64]) -> Vec<usize> {
+        decide(predictions, self.outputs())
     }
 
     /// Trials of each class among some trials.

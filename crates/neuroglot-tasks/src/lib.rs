@@ -21,7 +21,7 @@ mod test_trials;
 mod trials;
 
 pub use conditions::Conditions;
-pub use decoding_features::DecodingFeatures;
+pub use decoding_features::{Decoded, DecodingFeatures};
 pub use decoding_target::{DecodingTarget, behaviour_name};
 pub use error::TaskError;
 pub use merging::{Conflict, Planned, PlannedSession, Source, check_earlier, fingerprint, merge};

@@ -159,8 +159,11 @@ pub struct DecodingResult {
     pub score: f64,
     /// The score of always answering with the class that most training trials are of, or 0 for R².
     pub chance: f64,
-    /// The regularisation that cross-validation chose (C for logistic regression, α for ridge).
+    /// The penalty that was chosen (C of logistic regression, α of ridge regression); of several decoders, that of the first.
     pub regularisation: f64,
+    /// The decoders whose outputs were averaged; empty where there was one alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decoders: Vec<DecoderUsed>,
     /// The score with its interval over test trials; like all below `None` or empty in evaluations made before it was
     /// recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -180,6 +183,17 @@ pub struct DecodingResult {
     /// What keeps a class from being learned or scored.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub notes: Vec<String>,
+}
+
+/// One of the decoders whose outputs were averaged.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DecoderUsed {
+    /// What it reads, such as `log-rates` or `counts`.
+    pub features: String,
+    /// Its share of the average.
+    pub weight: f64,
+    /// The penalty that was chosen (C of logistic regression, α of ridge regression, λ of one with temporal filters).
+    pub regularisation: f64,
 }
 
 /// One class of a decoded behaviour.

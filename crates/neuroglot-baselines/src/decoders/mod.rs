@@ -21,7 +21,7 @@ pub(crate) struct Decoded {
 }
 
 /// Ridge or logistic regression on the counts of the whole trial, `[bin · unit]`, with the penalty chosen by
-/// cross-validation, exactly as the evaluation decodes a model's rates.
+/// cross-validation, as MtM decodes a model's rates.
 ///
 /// # Errors
 /// One line that says why the behaviour cannot be decoded.

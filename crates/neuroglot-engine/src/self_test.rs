@@ -36,8 +36,6 @@ pub(crate) struct Sizes {
     pub units: usize,
 }
 
-type Work = Box<dyn Fn(&mut dyn Device, &[Slot])>;
-
 /// One or more operations on slots.
 pub(crate) struct Case {
     pub name: &'static str,
@@ -45,10 +43,19 @@ pub(crate) struct Case {
     inputs: Vec<Vec<f32>>,
     /// Lengths of the slots behind them, which hold zeros before.
     outputs: Vec<usize>,
-    work: Work,
+    work: Box<dyn Fn(&mut dyn Device, &[Slot])>,
 }
 
 impl Case {
+    fn new(
+        name: &'static str,
+        inputs: impl Into<Vec<Vec<f32>>>,
+        outputs: impl Into<Vec<usize>>,
+        work: impl Fn(&mut dyn Device, &[Slot]) + 'static,
+    ) -> Self {
+        Self { name, inputs: inputs.into(), outputs: outputs.into(), work: Box::new(work) }
+    }
+
     /// What all slots hold afterwards, and the gaps between them, which must stay 0.
     pub fn run(&self, device: &mut dyn Device) -> Result<Vec<Vec<f32>>, EngineError> {
         const GAP: usize = 16;
@@ -111,6 +118,11 @@ impl Draws {
         (0..len).map(|_| 2.0 * self.unit() - 1.0).collect()
     }
 
+    /// Arrays of [`Draws::values`].
+    fn arrays<const N: usize>(&mut self, lengths: [usize; N]) -> [Vec<f32>; N] {
+        lengths.map(|length| self.values(length))
+    }
+
     /// Spike counts, mostly 0.
     fn counts(&mut self, len: usize) -> Vec<f32> {
         (0..len).map(|_| (4.0 * self.unit() - 2.5).max(0.0).ceil()).collect()
@@ -132,25 +144,22 @@ pub(crate) fn cases(sizes: &Sizes) -> Vec<Case> {
     cases
 }
 
+/// The slot of a parameter's gradient, which is empty where the parameter is not trained.
+fn wanted(trained: bool, slot: Slot) -> Slot {
+    if trained { slot } else { Slot::default() }
+}
+
 fn linear_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     let draws = &mut Draws(1);
     let rows = sizes.sequences * sizes.bins;
     let (inputs, outputs) = (sizes.heads * sizes.head_width, sizes.units);
+    let (of_x, of_weight, of_y) = (rows * inputs, outputs * inputs, rows * outputs);
     let mut forward = |name, dropout: Option<Dropout>, then: fn(&[Slot]) -> Then| {
-        cases.push(Case {
-            name,
-            inputs: vec![
-                draws.values(rows * inputs),
-                draws.values(outputs * inputs),
-                draws.values(outputs),
-                draws.values(rows * outputs),
-            ],
-            outputs: vec![rows * outputs; 2],
-            work: Box::new(move |device, s| {
-                let (x, weight, bias, y) = (s[0], s[1], s[2], s[4]);
-                device.linear(&Linear { rows, inputs, outputs, x, dropout, weight, bias, y, then: then(s) });
-            }),
-        });
+        let arrays = draws.arrays([of_x, of_weight, outputs, of_y]);
+        cases.push(Case::new(name, arrays, [of_y; 2], move |device, s| {
+            let (x, weight, bias, y) = (s[0], s[1], s[2], s[4]);
+            device.linear(&Linear { rows, inputs, outputs, x, dropout, weight, bias, y, then: then(s) });
+        }));
     };
     forward("linear", None, |_| Then::Nothing);
     forward("dropout, linear", Some(DROPOUT), |_| Then::Nothing);
@@ -162,32 +171,22 @@ fn linear_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
 
     let draws = &mut Draws(2);
     let mut backward = |name, dropout: Option<Dropout>, trained: bool, before: fn(&[Slot]) -> Before| {
-        let wanted = move |slot| if trained { slot } else { Slot::default() };
-        cases.push(Case {
-            name,
-            inputs: vec![
-                draws.values(rows * inputs),
-                draws.values(outputs * inputs),
-                draws.values(rows * outputs),
-                draws.values(rows * inputs),
-            ],
-            outputs: vec![rows * inputs, outputs * inputs, outputs],
-            work: Box::new(move |device, s| {
-                device.linear_backward(&LinearBackward {
-                    rows,
-                    inputs,
-                    outputs,
-                    x: s[0],
-                    weight: s[1],
-                    y_gradient: s[2],
-                    dropout,
-                    x_gradient: s[4],
-                    before: before(s),
-                    weight_gradient: wanted(s[5]),
-                    bias_gradient: wanted(s[6]),
-                });
-            }),
-        });
+        let arrays = draws.arrays([of_x, of_weight, of_y, of_x]);
+        cases.push(Case::new(name, arrays, [of_x, of_weight, outputs], move |device, s| {
+            device.linear_backward(&LinearBackward {
+                rows,
+                inputs,
+                outputs,
+                x: s[0],
+                weight: s[1],
+                y_gradient: s[2],
+                dropout,
+                x_gradient: s[4],
+                before: before(s),
+                weight_gradient: wanted(trained, s[5]),
+                bias_gradient: wanted(trained, s[6]),
+            });
+        }));
     };
     backward("gradient of linear", None, true, |_| Before::Nothing);
     backward("gradient of linear, dropout, residual", Some(DROPOUT), true, |_| Before::Nothing);
@@ -201,20 +200,17 @@ fn count_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     let draws = &mut Draws(3);
     let rows = sizes.sequences * sizes.bins;
     let (units, outputs) = (sizes.units, sizes.heads * sizes.head_width);
-    cases.push(Case {
-        name: "counts linear, softsign",
-        inputs: vec![draws.counts(rows * units), draws.values(units * outputs), draws.values(outputs)],
-        outputs: vec![rows * outputs],
-        work: Box::new(move |device, s| {
-            let (x, weight, bias, y) = (s[0], s[1], s[2], s[3]);
-            device.counts_linear(&CountsLinear { rows, units, outputs, x, weight, bias, y });
-        }),
-    });
-    cases.push(Case {
-        name: "gradient of counts linear",
-        inputs: vec![draws.counts(rows * units), draws.values(rows * outputs)],
-        outputs: vec![units * outputs, outputs],
-        work: Box::new(move |device, s| {
+    let arrays = [draws.counts(rows * units), draws.values(units * outputs), draws.values(outputs)];
+    cases.push(Case::new("counts linear, softsign", arrays, [rows * outputs], move |device, s| {
+        let (x, weight, bias, y) = (s[0], s[1], s[2], s[3]);
+        device.counts_linear(&CountsLinear { rows, units, outputs, x, weight, bias, y });
+    }));
+    let arrays = [draws.counts(rows * units), draws.values(rows * outputs)];
+    cases.push(Case::new(
+        "gradient of counts linear",
+        arrays,
+        [units * outputs, outputs],
+        move |device, s| {
             let (x, z_gradient, weight_gradient, bias_gradient) = (s[0], s[1], s[2], s[3]);
             device.counts_linear_backward(&CountsLinearBackward {
                 rows,
@@ -225,53 +221,44 @@ fn count_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
                 weight_gradient,
                 bias_gradient,
             });
-        }),
-    });
+        },
+    ));
     let (inputs, middle) = (units, sizes.bins);
-    cases.push(Case {
-        name: "composed layers",
-        inputs: [middle * inputs, middle, outputs * middle, outputs].map(|n| draws.values(n)).to_vec(),
-        outputs: vec![inputs * outputs, outputs],
-        work: Box::new(move |device, s| {
-            device.compose(&Compose {
+    let arrays = draws.arrays([middle * inputs, middle, outputs * middle, outputs]);
+    cases.push(Case::new("composed layers", arrays, [inputs * outputs, outputs], move |device, s| {
+        device.compose(&Compose {
+            inputs,
+            middle,
+            outputs,
+            inner_weight: s[0],
+            inner_bias: s[1],
+            outer_weight: s[2],
+            outer_bias: s[3],
+            weight: s[4],
+            bias: s[5],
+        });
+    }));
+    for (name, trained) in
+        [("gradient of composed layers", true), ("gradient of a frozen outer layer", false)]
+    {
+        let arrays = draws.arrays([middle * inputs, middle, outputs * middle, inputs * outputs, outputs]);
+        let lengths = [middle * inputs, middle, outputs * middle, outputs];
+        cases.push(Case::new(name, arrays, lengths, move |device, s| {
+            device.compose_backward(&ComposeBackward {
                 inputs,
                 middle,
                 outputs,
                 inner_weight: s[0],
                 inner_bias: s[1],
                 outer_weight: s[2],
-                outer_bias: s[3],
-                weight: s[4],
-                bias: s[5],
+                weight_gradient: s[3],
+                bias_gradient: s[4],
+                inner_weight_gradient: s[5],
+                inner_bias_gradient: s[6],
+                outer_weight_gradient: wanted(trained, s[7]),
+                outer_bias_gradient: wanted(trained, s[8]),
             });
-        }),
-    });
-    let lengths = [middle * inputs, middle, outputs * middle, inputs * outputs, outputs];
-    for (name, trained) in
-        [("gradient of composed layers", true), ("gradient of a frozen outer layer", false)]
-    {
-        let wanted = move |slot| if trained { slot } else { Slot::default() };
-        cases.push(Case {
-            name,
-            inputs: lengths.map(|n| draws.values(n)).to_vec(),
-            outputs: vec![middle * inputs, middle, outputs * middle, outputs],
-            work: Box::new(move |device, s| {
-                device.compose_backward(&ComposeBackward {
-                    inputs,
-                    middle,
-                    outputs,
-                    inner_weight: s[0],
-                    inner_bias: s[1],
-                    outer_weight: s[2],
-                    weight_gradient: s[3],
-                    bias_gradient: s[4],
-                    inner_weight_gradient: s[5],
-                    inner_bias_gradient: s[6],
-                    outer_weight_gradient: wanted(s[7]),
-                    outer_bias_gradient: wanted(s[8]),
-                });
-            }),
-        });
+        }));
     }
 }
 
@@ -279,72 +266,56 @@ fn norm_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     let draws = &mut Draws(4);
     let rows = sizes.sequences * sizes.bins;
     let width = sizes.units;
-    cases.push(Case {
-        name: "LayerNorm and its gradient",
-        inputs: [rows * width, width, width, rows * width, rows * width].map(|n| draws.values(n)).to_vec(),
-        outputs: vec![rows * width, 2 * rows, width, width],
-        work: Box::new(move |device, s| {
-            let (x, gain, bias, y, statistics) = (s[0], s[1], s[2], s[5], s[6]);
-            device.layer_norm(&LayerNorm { rows, width, x, gain, bias, y, statistics });
-            device.layer_norm_backward(&LayerNormBackward {
-                rows,
-                width,
-                x,
-                gain,
-                statistics,
-                y_gradient: s[3],
-                x_gradient: s[4],
-                gain_gradient: s[7],
-                bias_gradient: s[8],
-            });
-        }),
-    });
-    cases.push(Case {
-        name: "ScaleNorm and its gradient",
-        inputs: [rows * width, 1, rows * width, rows * width].map(|n| draws.values(n)).to_vec(),
-        outputs: vec![rows * width, 2 * rows, 1],
-        work: Box::new(move |device, s| {
-            let (x, gain, y, statistics) = (s[0], s[1], s[4], s[5]);
-            device.scale_norm(&ScaleNorm { rows, width, x, gain, y, statistics });
-            device.scale_norm_backward(&ScaleNormBackward {
-                rows,
-                width,
-                x,
-                gain,
-                statistics,
-                y_gradient: s[2],
-                x_gradient: s[3],
-                gain_gradient: s[6],
-            });
-        }),
-    });
+    let of_x = rows * width;
+    let arrays = draws.arrays([of_x, width, width, of_x, of_x]);
+    let lengths = [of_x, 2 * rows, width, width];
+    cases.push(Case::new("LayerNorm and its gradient", arrays, lengths, move |device, s| {
+        let (x, gain, bias, y, statistics) = (s[0], s[1], s[2], s[5], s[6]);
+        device.layer_norm(&LayerNorm { rows, width, x, gain, bias, y, statistics });
+        device.layer_norm_backward(&LayerNormBackward {
+            rows,
+            width,
+            x,
+            gain,
+            statistics,
+            y_gradient: s[3],
+            x_gradient: s[4],
+            gain_gradient: s[7],
+            bias_gradient: s[8],
+        });
+    }));
+    let arrays = draws.arrays([of_x, 1, of_x, of_x]);
+    cases.push(Case::new("ScaleNorm and its gradient", arrays, [of_x, 2 * rows, 1], move |device, s| {
+        let (x, gain, y, statistics) = (s[0], s[1], s[4], s[5]);
+        device.scale_norm(&ScaleNorm { rows, width, x, gain, y, statistics });
+        device.scale_norm_backward(&ScaleNormBackward {
+            rows,
+            width,
+            x,
+            gain,
+            statistics,
+            y_gradient: s[2],
+            x_gradient: s[3],
+            gain_gradient: s[6],
+        });
+    }));
 }
 
 fn attention_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     let draws = &mut Draws(5);
     let Sizes { sequences: batch, heads, head_width, .. } = *sizes;
     let tokens = sizes.bins + 2;
-    let hidden = heads * head_width;
+    let hidden = batch * tokens * heads * head_width;
     let causal = AttentionRule { prefix: 2, tokens_per_bin: 1, used_per_bin: 1, causal: true };
     let patches = AttentionRule { prefix: 2, tokens_per_bin: 3, used_per_bin: 2, causal: true };
     let mut attention = |name, rule, dropout| {
         let shape = AttentionShape { batch, tokens, heads, head_width, rule, dropout };
-        cases.push(Case {
-            name,
-            inputs: vec![draws.values(batch * tokens * 3 * hidden), draws.values(batch * tokens * hidden)],
-            outputs: vec![batch * tokens * hidden, batch * heads * tokens, batch * tokens * 3 * hidden],
-            work: Box::new(move |device, s| {
-                let (qkv, y_gradient, y, log_sums, qkv_gradient) = (s[0], s[1], s[2], s[3], s[4]);
-                device.attention(&Attention { shape, qkv, y, log_sums });
-                device.attention_backward(&AttentionBackward {
-                    shape,
-                    qkv,
-                    log_sums,
-                    y_gradient,
-                    qkv_gradient,
-                });
-            }),
-        });
+        let lengths = [hidden, batch * heads * tokens, 3 * hidden];
+        cases.push(Case::new(name, draws.arrays([3 * hidden, hidden]), lengths, move |device, s| {
+            let (qkv, y_gradient, y, log_sums, qkv_gradient) = (s[0], s[1], s[2], s[3], s[4]);
+            device.attention(&Attention { shape, qkv, y, log_sums });
+            device.attention_backward(&AttentionBackward { shape, qkv, log_sums, y_gradient, qkv_gradient });
+        }));
     };
     attention("attention and its gradient", AttentionRule::full(), None);
     attention("causal attention and its gradient", causal, Some(DROPOUT));
@@ -353,15 +324,11 @@ fn attention_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     attention("attention of unused patches and its gradient", unused, Some(DROPOUT));
 
     for (name, inverse) in [("rotary positions", false), ("gradient of rotary positions", true)] {
-        cases.push(Case {
-            name,
-            inputs: vec![rope_table(tokens, head_width), draws.values(batch * tokens * 3 * hidden)],
-            outputs: vec![],
-            work: Box::new(move |device, s| {
-                let (table, qkv) = (s[0], s[1]);
-                device.rope(&Rope { batch, tokens, heads, head_width, table, qkv, inverse });
-            }),
-        });
+        let arrays = [rope_table(tokens, head_width), draws.values(3 * hidden)];
+        cases.push(Case::new(name, arrays, [], move |device, s| {
+            let (table, qkv) = (s[0], s[1]);
+            device.rope(&Rope { batch, tokens, heads, head_width, table, qkv, inverse });
+        }));
     }
 }
 
@@ -370,154 +337,116 @@ fn row_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     let Sizes { sequences: batch, bins: bins_per_sequence, .. } = *sizes;
     let width = sizes.heads * sizes.head_width;
     let (bins, tokens) = (batch * bins_per_sequence * width, batch * (bins_per_sequence + 2) * width);
+    let of_positions = bins_per_sequence * width;
     for (name, dropout) in [("token rows and their gradient", None), ("token rows, dropout", Some(DROPOUT))] {
-        cases.push(Case {
-            name,
-            inputs: [bins, bins_per_sequence * width, width, width, tokens].map(|n| draws.values(n)).to_vec(),
-            outputs: vec![tokens, bins, bins_per_sequence * width, width, width],
-            work: Box::new(move |device, s| {
-                device.token_rows(&TokenRows {
-                    batch,
-                    bins_per_sequence,
-                    width,
-                    bins: s[0],
-                    positions: s[1],
-                    first: s[2],
-                    second: s[3],
-                    tokens: s[5],
-                    dropout,
-                });
-                device.token_rows_backward(&TokenRowsBackward {
-                    batch,
-                    bins_per_sequence,
-                    width,
-                    tokens_gradient: s[4],
-                    dropout,
-                    bins_gradient: s[6],
-                    positions_gradient: s[7],
-                    first_gradient: s[8],
-                    second_gradient: s[9],
-                });
-            }),
-        });
+        let arrays = draws.arrays([bins, of_positions, width, width, tokens]);
+        cases.push(Case::new(name, arrays, [tokens, bins, of_positions, width, width], move |device, s| {
+            device.token_rows(&TokenRows {
+                batch,
+                bins_per_sequence,
+                width,
+                bins: s[0],
+                positions: s[1],
+                first: s[2],
+                second: s[3],
+                tokens: s[5],
+                dropout,
+            });
+            device.token_rows_backward(&TokenRowsBackward {
+                batch,
+                bins_per_sequence,
+                width,
+                tokens_gradient: s[4],
+                dropout,
+                bins_gradient: s[6],
+                positions_gradient: s[7],
+                first_gradient: s[8],
+                second_gradient: s[9],
+            });
+        }));
     }
-    cases.push(Case {
-        name: "prefix dropped and its gradient",
-        inputs: vec![draws.values(tokens), draws.values(bins)],
-        outputs: vec![bins, tokens],
-        work: Box::new(move |device, s| {
-            let op = DropPrefix { batch, prefix: 2, bins_per_sequence, width, tokens: s[0], bins: s[2] };
-            device.drop_prefix(&op);
-            device.drop_prefix_backward(&DropPrefix { tokens: s[3], bins: s[1], ..op });
-        }),
-    });
+    let arrays = draws.arrays([tokens, bins]);
+    cases.push(Case::new("prefix dropped and its gradient", arrays, [bins, tokens], move |device, s| {
+        let op = DropPrefix { batch, prefix: 2, bins_per_sequence, width, tokens: s[0], bins: s[2] };
+        device.drop_prefix(&op);
+        device.drop_prefix_backward(&DropPrefix { tokens: s[3], bins: s[1], ..op });
+    }));
     let patches = 3;
     for (name, regions) in [("patch positions and their gradient", 0), ("patch positions with regions", 4)] {
         // The first and the last patch share a region, and two regions have no patch.
         let of_patch = if regions == 0 { vec![] } else { vec![2.0, 0.0, 2.0] };
-        cases.push(Case {
-            name,
-            inputs: vec![
-                draws.values(bins_per_sequence * width),
-                draws.values(patches * width),
-                draws.values(regions * width),
-                of_patch,
-                draws.values(bins_per_sequence * patches * width),
-            ],
-            outputs: vec![
-                bins_per_sequence * patches * width,
-                bins_per_sequence * width,
-                patches * width,
-                regions * width,
-            ],
-            work: Box::new(move |device, s| {
-                device.patch_positions(&PatchPositions {
-                    bins: bins_per_sequence,
-                    patches,
-                    width,
-                    regions,
-                    time: s[0],
-                    space: s[1],
-                    region: s[2],
-                    region_of_patch: s[3],
-                    y: s[5],
-                });
-                device.patch_positions_backward(&PatchPositionsBackward {
-                    bins: bins_per_sequence,
-                    patches,
-                    width,
-                    regions,
-                    region_of_patch: s[3],
-                    y_gradient: s[4],
-                    time_gradient: s[6],
-                    space_gradient: s[7],
-                    region_gradient: s[8],
-                });
-            }),
-        });
+        let of_places = [of_positions, patches * width, regions * width];
+        let [time, space, region, y_gradient] =
+            draws.arrays([of_places[0], of_places[1], of_places[2], patches * of_positions]);
+        let arrays = [time, space, region, of_patch, y_gradient];
+        let lengths = [&[patches * of_positions], &of_places[..]].concat();
+        cases.push(Case::new(name, arrays, lengths, move |device, s| {
+            device.patch_positions(&PatchPositions {
+                bins: bins_per_sequence,
+                patches,
+                width,
+                regions,
+                time: s[0],
+                space: s[1],
+                region: s[2],
+                region_of_patch: s[3],
+                y: s[5],
+            });
+            device.patch_positions_backward(&PatchPositionsBackward {
+                bins: bins_per_sequence,
+                patches,
+                width,
+                regions,
+                region_of_patch: s[3],
+                y_gradient: s[4],
+                time_gradient: s[6],
+                space_gradient: s[7],
+                region_gradient: s[8],
+            });
+        }));
     }
     // Every second row from the last on, then a number that selects nothing.
     let rows = sizes.units;
     let mut indices: Vec<f32> = (0..rows).rev().step_by(2).map(|row| row as f32).collect();
     indices.push(rows as f32);
     let selected = indices.len();
-    cases.push(Case {
-        name: "rows selected and their gradient",
-        inputs: vec![draws.values(rows * width), indices, draws.values(selected * width)],
-        outputs: vec![selected * width, rows * width],
-        work: Box::new(move |device, s| {
-            let (x, indices, y_gradient, y, x_gradient) = (s[0], s[1], s[2], s[3], s[4]);
-            device.select_rows(&SelectRows { rows, width, selected, x, indices, y });
-            let op = SelectRowsBackward { rows, width, selected, indices, y_gradient, x_gradient };
-            device.select_rows_backward(&op);
-        }),
-    });
+    let arrays = [draws.values(rows * width), indices, draws.values(selected * width)];
+    let lengths = [selected * width, rows * width];
+    cases.push(Case::new("rows selected and their gradient", arrays, lengths, move |device, s| {
+        let (x, indices, y_gradient, y, x_gradient) = (s[0], s[1], s[2], s[3], s[4]);
+        device.select_rows(&SelectRows { rows, width, selected, x, indices, y });
+        let op = SelectRowsBackward { rows, width, selected, indices, y_gradient, x_gradient };
+        device.select_rows_backward(&op);
+    }));
 }
 
 fn training_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     let draws = &mut Draws(7);
     let length = sizes.sequences * sizes.bins * sizes.units;
     let target = (0..length).map(|_| f32::from(u8::from(draws.unit() < 0.3))).collect();
-    cases.push(Case {
-        name: "Poisson loss and its gradient",
-        inputs: vec![draws.values(length), draws.counts(length), target],
-        outputs: vec![length, 1],
-        work: Box::new(move |device, s| {
-            let (log_rates, counts, target, gradient, loss) = (s[0], s[1], s[2], s[3], s[4]);
-            device.poisson_loss(&PoissonLoss { log_rates, counts, target, gradient, loss });
-        }),
-    });
-    cases.push(Case {
-        name: "AdamW",
-        inputs: vec![
-            draws.values(length),
-            draws.values(length),
-            draws.values(length),
-            draws.values(length).iter().map(|v| v.abs()).collect(),
-        ],
-        outputs: vec![],
-        work: Box::new(move |device, s| {
-            device.adamw(&AdamW {
-                values: s[0],
-                gradients: s[1],
-                first_moments: s[2],
-                second_moments: s[3],
-                rate: 1e-2,
-                beta1: 0.9,
-                beta2: 0.999,
-                epsilon: 1e-8,
-                decay: 0.01,
-                step: 7,
-            });
-        }),
-    });
-    cases.push(Case {
-        name: "fill and copy",
-        inputs: vec![draws.values(length)],
-        outputs: vec![length; 2],
-        work: Box::new(move |device, s| {
-            device.copy(s[0], s[1]);
-            device.fill(s[2], 0.25);
-        }),
-    });
+    let arrays = [draws.values(length), draws.counts(length), target];
+    cases.push(Case::new("Poisson loss and its gradient", arrays, [length, 1], |device, s| {
+        let (log_rates, counts, target, gradient, loss) = (s[0], s[1], s[2], s[3], s[4]);
+        device.poisson_loss(&PoissonLoss { log_rates, counts, target, gradient, loss });
+    }));
+    let mut arrays = draws.arrays([length; 4]);
+    arrays[3].iter_mut().for_each(|second_moment| *second_moment = second_moment.abs());
+    cases.push(Case::new("AdamW", arrays, [], |device, s| {
+        device.adamw(&AdamW {
+            values: s[0],
+            gradients: s[1],
+            first_moments: s[2],
+            second_moments: s[3],
+            rate: 1e-2,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            decay: 0.01,
+            step: 7,
+        });
+    }));
+    cases.push(Case::new("fill and copy", [draws.values(length)], [length; 2], |device, s| {
+        device.copy(s[0], s[1]);
+        device.fill(s[2], 0.25);
+    }));
 }

@@ -268,6 +268,15 @@ pub(super) fn per_row(rows: usize) -> [u32; 2] {
     per_element(rows * 32)
 }
 
+/// Methods of [`Device`] that launch an operation, which the file of its kind does.
+macro_rules! launch {
+    ($($name:ident($op:ty) => $run:ident;)*) => {
+        $(fn $name(&mut self, op: &$op) {
+            self.$run(op);
+        })*
+    };
+}
+
 impl<D: Driver> Device for CudaDevice<D> {
     fn description(&self) -> String {
         format!("{}, {} products", self.driver.description(), self.precision)
@@ -334,95 +343,29 @@ impl<D: Driver> Device for CudaDevice<D> {
         self.passes.insert(key, pass);
     }
 
-    fn counts_linear(&mut self, op: &CountsLinear) {
-        self.run_counts_linear(op);
-    }
-
-    fn counts_linear_backward(&mut self, op: &CountsLinearBackward) {
-        self.run_counts_linear_backward(op);
-    }
-
-    fn compose(&mut self, op: &Compose) {
-        self.run_compose(op);
-    }
-
-    fn compose_backward(&mut self, op: &ComposeBackward) {
-        self.run_compose_backward(op);
-    }
-
-    fn select_rows(&mut self, op: &SelectRows) {
-        self.run_select_rows(op);
-    }
-
-    fn select_rows_backward(&mut self, op: &SelectRowsBackward) {
-        self.run_select_rows_backward(op);
-    }
-
-    fn linear(&mut self, op: &Linear) {
-        self.run_linear(op);
-    }
-
-    fn linear_backward(&mut self, op: &LinearBackward) {
-        self.run_linear_backward(op);
-    }
-
-    fn layer_norm(&mut self, op: &LayerNorm) {
-        self.run_layer_norm(op);
-    }
-
-    fn layer_norm_backward(&mut self, op: &LayerNormBackward) {
-        self.run_layer_norm_backward(op);
-    }
-
-    fn scale_norm(&mut self, op: &ScaleNorm) {
-        self.run_scale_norm(op);
-    }
-
-    fn scale_norm_backward(&mut self, op: &ScaleNormBackward) {
-        self.run_scale_norm_backward(op);
-    }
-
-    fn attention(&mut self, op: &Attention) {
-        self.run_attention(op);
-    }
-
-    fn attention_backward(&mut self, op: &AttentionBackward) {
-        self.run_attention_backward(op);
-    }
-
-    fn rope(&mut self, op: &Rope) {
-        self.run_rope(op);
-    }
-
-    fn token_rows(&mut self, op: &TokenRows) {
-        self.run_token_rows(op);
-    }
-
-    fn token_rows_backward(&mut self, op: &TokenRowsBackward) {
-        self.run_token_rows_backward(op);
-    }
-
-    fn drop_prefix(&mut self, op: &DropPrefix) {
-        self.run_drop_prefix(op);
-    }
-
-    fn drop_prefix_backward(&mut self, op: &DropPrefix) {
-        self.run_drop_prefix_backward(op);
-    }
-
-    fn patch_positions(&mut self, op: &PatchPositions) {
-        self.run_patch_positions(op);
-    }
-
-    fn patch_positions_backward(&mut self, op: &PatchPositionsBackward) {
-        self.run_patch_positions_backward(op);
-    }
-
-    fn poisson_loss(&mut self, op: &PoissonLoss) {
-        self.run_poisson_loss(op);
-    }
-
-    fn adamw(&mut self, op: &AdamW) {
-        self.run_adamw(op);
+    launch! {
+        counts_linear(CountsLinear) => run_counts_linear;
+        counts_linear_backward(CountsLinearBackward) => run_counts_linear_backward;
+        compose(Compose) => run_compose;
+        compose_backward(ComposeBackward) => run_compose_backward;
+        select_rows(SelectRows) => run_select_rows;
+        select_rows_backward(SelectRowsBackward) => run_select_rows_backward;
+        linear(Linear) => run_linear;
+        linear_backward(LinearBackward) => run_linear_backward;
+        layer_norm(LayerNorm) => run_layer_norm;
+        layer_norm_backward(LayerNormBackward) => run_layer_norm_backward;
+        scale_norm(ScaleNorm) => run_scale_norm;
+        scale_norm_backward(ScaleNormBackward) => run_scale_norm_backward;
+        attention(Attention) => run_attention;
+        attention_backward(AttentionBackward) => run_attention_backward;
+        rope(Rope) => run_rope;
+        token_rows(TokenRows) => run_token_rows;
+        token_rows_backward(TokenRowsBackward) => run_token_rows_backward;
+        drop_prefix(DropPrefix) => run_drop_prefix;
+        drop_prefix_backward(DropPrefix) => run_drop_prefix_backward;
+        patch_positions(PatchPositions) => run_patch_positions;
+        patch_positions_backward(PatchPositionsBackward) => run_patch_positions_backward;
+        poisson_loss(PoissonLoss) => run_poisson_loss;
+        adamw(AdamW) => run_adamw;
     }
 }

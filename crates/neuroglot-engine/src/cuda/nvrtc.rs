@@ -10,9 +10,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 type Images = HashMap<(Program, (u32, u32)), Arc<[u8]>>;
 
 /// The machine code of a program for a compute capability.
-///
-/// # Errors
-/// [`EngineError::CudaKernels`] with the compiler's words.
 pub(super) fn compile(program: Program, capability: (u32, u32)) -> Result<Arc<[u8]>, EngineError> {
     static IMAGES: Mutex<Option<Images>> = Mutex::new(None);
     let mut images = IMAGES.lock().unwrap_or_else(PoisonError::into_inner);

@@ -1,7 +1,7 @@
 //! The DANDI archive: dandisets, their versions and the files in them (<https://api.dandiarchive.org/swagger/>).
 
 use crate::download::{Expected, HttpSource};
-use crate::http::{MOST_ENTRIES, MOST_PAGES, bearer};
+use crate::http::{Pages, bearer};
 use crate::{Downloader, FetchError, Result, paths};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -172,18 +172,11 @@ impl DandiClient {
         }
         let mut assets = Vec::new();
         let mut next = Some(url.clone());
-        let mut seen = std::collections::HashSet::new();
+        let mut pages = Pages::default();
         while let Some(address) = next {
             let problem = |problem: String| FetchError::Index { url: address.to_string(), problem };
-            if !seen.insert(address.clone()) {
-                return Err(problem("its next page is one that was read already".to_string()));
-            }
-            if seen.len() > MOST_PAGES || assets.len() > MOST_ENTRIES {
-                let shorter = "give a version of the dandiset that is whole, or a pattern by --path";
-                return Err(problem(format!(
-                    "the list has more than {MOST_PAGES} pages or {MOST_ENTRIES} files: {shorter}"
-                )));
-            }
+            let cure = "give a version of the dandiset that is whole, or a pattern by --path";
+            pages.check(&address, assets.len(), cure)?;
             let page: Page = self.json(&address)?;
             assets.extend(
                 page.results

@@ -1,14 +1,14 @@
 //! One file by its address.
 
 use crate::error::Refusal;
-use crate::http::{Http, check_status, get};
+use crate::http::{Http, check_status, get, header_text};
 use crate::record::{Files, Record};
 use crate::retry::RetryPolicy;
-use crate::transfer::{Answer, Source, Transfer};
+use crate::transfer::{Answer, Transfer};
 use crate::{Clock, FetchError, Result, SystemClock};
 use std::path::Path;
 use std::sync::Arc;
-use ureq::http::{Response, StatusCode, header};
+use ureq::http::{StatusCode, header};
 
 /// Fetches files over HTTP; cheap to clone, as clones share their connections.
 ///
@@ -108,12 +108,9 @@ pub(crate) struct HttpSource<'a> {
     pub access: &'a str,
 }
 
-impl Source for HttpSource<'_> {
-    fn url(&self) -> &str {
-        self.url
-    }
-
-    fn open(&self, from: u64, etag: Option<&str>) -> std::result::Result<Answer, Refusal> {
+impl HttpSource<'_> {
+    /// Asks for the bytes from `from` on, of the version with the validator `etag` only.
+    pub fn open(&self, from: u64, etag: Option<&str>) -> std::result::Result<Answer, Refusal> {
         let mut request = get(self.url, self.authorization.as_deref()).map_err(Refusal::Fatal)?;
         if from > 0 {
             let headers = request.headers_mut();
@@ -128,12 +125,12 @@ impl Source for HttpSource<'_> {
             |problem| Refusal::Doubtful(FetchError::Range { url: self.url.to_string(), problem });
         let total = match status {
             StatusCode::RANGE_NOT_SATISFIABLE if from > 0 => {
-                let length = text(&response, header::CONTENT_RANGE)
+                let length = header_text(&response, header::CONTENT_RANGE)
                     .and_then(|range| range.strip_prefix("bytes */")?.parse().ok());
                 return Err(Refusal::RangeNotSatisfiable(length));
             }
             StatusCode::PARTIAL_CONTENT if from > 0 => {
-                let said = text(&response, header::CONTENT_RANGE).unwrap_or("no Content-Range");
+                let said = header_text(&response, header::CONTENT_RANGE).unwrap_or("no Content-Range");
                 let Some((first, total)) = content_range(said).filter(|(first, _)| *first == from) else {
                     return Err(wrong_range(format!("asked for bytes from {from} on, got {said}")));
                 };
@@ -143,7 +140,9 @@ impl Source for HttpSource<'_> {
             StatusCode::PARTIAL_CONTENT => {
                 return Err(wrong_range("asked for the whole file, got a part".to_string()));
             }
-            StatusCode::OK => text(&response, header::CONTENT_LENGTH).and_then(|length| length.parse().ok()),
+            StatusCode::OK => {
+                header_text(&response, header::CONTENT_LENGTH).and_then(|length| length.parse().ok())
+            }
             _ => {
                 check_status(self.url, status, self.access).map_err(Refusal::Fatal)?;
                 return Err(Refusal::Fatal(FetchError::Status {
@@ -152,8 +151,8 @@ impl Source for HttpSource<'_> {
                 }));
             }
         };
-        let is_chunked = text(&response, header::TRANSFER_ENCODING).is_some();
-        let etag = text(&response, header::ETAG).map(str::to_string);
+        let is_chunked = header_text(&response, header::TRANSFER_ENCODING).is_some();
+        let etag = header_text(&response, header::ETAG).map(str::to_string);
         Ok(Answer {
             from: if status == StatusCode::PARTIAL_CONTENT { from } else { 0 },
             total,
@@ -162,10 +161,6 @@ impl Source for HttpSource<'_> {
             body: Box::new(response.into_body().into_reader()),
         })
     }
-}
-
-fn text<B>(response: &Response<B>, name: header::HeaderName) -> Option<&str> {
-    response.headers().get(name)?.to_str().ok()
 }
 
 /// First byte and length of the file in a `Content-Range` such as `bytes 5-9/10` or `bytes 5-9/*`.

@@ -172,13 +172,13 @@ pub enum FetchError {
         /// Why the hub was not asked.
         problem: String,
     },
-    /// The object store's client refused something that no other variant names.
-    #[error("{url}: {source}; check AWS_ENDPOINT_URL and AWS_REGION if they are set")]
+    /// The object store answers with another status than those that are understood.
+    #[error("{url} answers {status}; check AWS_ENDPOINT_URL and AWS_REGION if they are set")]
     Store {
         /// The object or bucket.
         url: String,
-        /// What the client said.
-        source: Box<dyn std::error::Error + Send + Sync>,
+        /// The status, such as 301 where the bucket lies in another region.
+        status: u16,
     },
 }
 
@@ -207,4 +207,10 @@ pub(crate) enum Refusal {
     Doubtful(FetchError),
     /// Trying again cannot help.
     Fatal(FetchError),
+}
+
+impl Refusal {
+    pub fn transient(problem: String) -> Refusal {
+        Refusal::Transient { problem, retry_after: None }
+    }
 }

@@ -4,6 +4,7 @@ use crate::error::Refusal;
 use crate::retry::{RetryPolicy, retry_after};
 use crate::{Clock, FetchError, Result, SystemClock};
 use serde::de::DeserializeOwned;
+use std::collections::HashSet;
 use std::io::Read;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,13 +14,13 @@ use ureq::{Agent, Body};
 use url::Url;
 
 /// Longest list of files in bytes that is read: the largest dandisets need a few MB a page.
-pub(crate) const LONGEST_INDEX: u64 = 64 << 20;
+const LONGEST_INDEX: u64 = 64 << 20;
 
 /// Most pages of one list that are asked for, so that a list without an end is one that ends with an error.
-pub(crate) const MOST_PAGES: usize = 2_000;
+const MOST_PAGES: usize = 2_000;
 
 /// Most entries of one list that are kept: more files than any archive has in one place.
-pub(crate) const MOST_ENTRIES: usize = 1_000_000;
+const MOST_ENTRIES: usize = 1_000_000;
 
 /// Redirections that one request follows.
 const MOST_REDIRECTS: usize = 10;
@@ -75,7 +76,7 @@ impl Http {
         let response = self.agent.run(request).map_err(|error| refusal(&url, error))?;
         let status = response.status();
         if matches!(status.as_u16(), 408 | 425 | 429 | 500 | 502 | 503 | 504) {
-            let asked = response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok());
+            let asked = header_text(&response, header::RETRY_AFTER);
             return Err(Refusal::Transient {
                 problem: format!("the server answers {status}"),
                 retry_after: asked.and_then(|value| retry_after(value, self.clock.now())),
@@ -101,20 +102,22 @@ impl Http {
         authorization: Option<&str>,
         access: &str,
     ) -> Result<T> {
-        let request = get(url, authorization)?;
-        let text = self.repeat(url, || {
-            let response = self.once(request.clone())?;
-            check_status(url, response.status(), access).map_err(Refusal::Fatal)?;
-            let mut text = Vec::new();
-            let mut body = response.into_body().into_with_config().limit(LONGEST_INDEX).reader();
-            body.read_to_end(&mut text).map_err(|error| Refusal::Transient {
-                problem: format!("the answer was cut: {error}"),
-                retry_after: None,
-            })?;
-            Ok(text)
-        })?;
+        let text = self.whole(&get(url, authorization)?, |status| check_status(url, status, access))?;
         serde_json::from_slice(&text)
             .map_err(|error| FetchError::Index { url: url.to_string(), problem: error.to_string() })
+    }
+
+    /// The body of an answer whose status passes `check`, with attempts until it is whole.
+    pub fn whole(&self, request: &Request<()>, check: impl Fn(StatusCode) -> Result<()>) -> Result<Vec<u8>> {
+        self.repeat(&request.uri().to_string(), || {
+            let response = self.once(request.clone())?;
+            check(response.status()).map_err(Refusal::Fatal)?;
+            let mut text = Vec::new();
+            let mut body = response.into_body().into_with_config().limit(LONGEST_INDEX).reader();
+            body.read_to_end(&mut text)
+                .map_err(|error| Refusal::transient(format!("the answer was cut: {error}")))?;
+            Ok(text)
+        })
     }
 
     fn repeat<T>(
@@ -158,6 +161,30 @@ impl Default for Http {
     fn default() -> Self {
         Http::new(RetryPolicy::default(), Arc::new(SystemClock))
     }
+}
+
+/// The pages of a list that were asked for.
+#[derive(Debug, Default)]
+pub(crate) struct Pages(HashSet<Url>);
+
+impl Pages {
+    /// Refuses a page that was asked for already, and one too many of a list with so many entries so far; `cure` says how
+    /// the list becomes shorter.
+    pub fn check(&mut self, page: &Url, entries: usize, cure: &str) -> Result<()> {
+        let problem = if !self.0.insert(page.clone()) {
+            "its next page is one that was read already".to_string()
+        } else if self.0.len() > MOST_PAGES || entries > MOST_ENTRIES {
+            format!("the list has more than {MOST_PAGES} pages or {MOST_ENTRIES} files: {cure}")
+        } else {
+            return Ok(());
+        };
+        Err(FetchError::Index { url: page.to_string(), problem })
+    }
+}
+
+/// A header that is text.
+pub(crate) fn header_text<B>(response: &Response<B>, name: header::HeaderName) -> Option<&str> {
+    response.headers().get(name)?.to_str().ok()
 }
 
 /// A GET request for `url`, with the value of its `Authorization` header if there is one.
@@ -244,7 +271,7 @@ fn refusal(url: &str, error: ureq::Error) -> Refusal {
     if hopeless {
         Refusal::Fatal(FetchError::Unreachable { url: url.to_string(), problem })
     } else {
-        Refusal::Transient { problem, retry_after: None }
+        Refusal::transient(problem)
     }
 }
 

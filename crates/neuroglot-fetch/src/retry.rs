@@ -1,5 +1,6 @@
 //! When to try again, and how time passes.
 
+use chrono::DateTime;
 use std::time::{Duration, SystemTime};
 
 /// Time as downloads see it: tests replace it, so that waits cost nothing.
@@ -72,31 +73,9 @@ pub(crate) fn retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     if let Ok(seconds) = value.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
-    let until = http_date(value)?;
+    let until = u64::try_from(DateTime::parse_from_rfc2822(value).ok()?.timestamp()).ok()?;
     let now = now.duration_since(SystemTime::UNIX_EPOCH).ok()?.as_secs();
     Some(Duration::from_secs(until.saturating_sub(now)))
-}
-
-/// Seconds since 1970 of a date as HTTP writes it (RFC 9110, section 5.6.7, the form that servers must send).
-fn http_date(text: &str) -> Option<u64> {
-    const MONTHS: [&str; 12] =
-        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let words: Vec<&str> = text.split_once(", ")?.1.split(' ').collect();
-    let [day, month, year, time, "GMT"] = words[..] else { return None };
-    let month = MONTHS.iter().position(|name| *name == month)? as i64 + 1;
-    let (day, year): (i64, i64) = (day.parse().ok()?, year.parse().ok()?);
-    let clock: Vec<i64> = time.split(':').map(|part| part.parse().ok()).collect::<Option<_>>()?;
-    let [hour, minute, second] = clock[..] else { return None };
-    if !(1970..=9999).contains(&year) || !(1..=31).contains(&day) {
-        return None;
-    }
-    // Days from the civil calendar, with years that begin in March so that the leap day comes last.
-    let (shifted_year, shifted_month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let era_year = shifted_year.rem_euclid(400);
-    let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
-    let day_of_era = era_year * 365 + era_year / 4 - era_year / 100 + day_of_year;
-    let days = shifted_year.div_euclid(400) * 146_097 + day_of_era - 719_468;
-    u64::try_from(days * 86_400 + hour * 3600 + minute * 60 + second).ok()
 }
 
 #[cfg(test)]
@@ -122,7 +101,8 @@ mod tests {
         assert_eq!(retry_after("Wed, 21 Oct 2015 07:28:00 GMT", now), Some(Duration::from_secs(30)));
         assert_eq!(retry_after("Thu, 01 Jan 1970 00:00:00 GMT", now), Some(Duration::ZERO));
         // 951782400 is 2000-02-29 00:00:00 UTC.
-        assert_eq!(http_date("Tue, 29 Feb 2000 00:00:00 GMT"), Some(951_782_400));
+        let before = SystemTime::UNIX_EPOCH + Duration::from_secs(951_782_395);
+        assert_eq!(retry_after("Tue, 29 Feb 2000 00:00:00 GMT", before), Some(Duration::from_secs(5)));
         for bad in ["soon", "", "-3", "Wed, 21 Foo 2015 07:28:00 GMT", "Wed, 21 Oct 99999999999 07:28:00 GMT"]
         {
             assert_eq!(retry_after(bad, now), None, "{bad}");

@@ -1,28 +1,23 @@
-//! Objects of public S3 buckets, unsigned, through `object_store`.
+//! Objects of public S3 buckets, unsigned.
+//!
+//! A list is a page of XML, an object an ordinary file: without signatures both are plain requests, which go through the
+//! loop and the agent of all others (<https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html>).
 
 mod address;
-mod connector;
 
 pub use address::S3Address;
 
-use crate::error::Refusal;
-use crate::http::{Http, MOST_ENTRIES};
+use crate::download::HttpSource;
+use crate::http::{Http, Pages, check_status, get, header_text};
 use crate::record::{Files, Record};
-use crate::transfer::{Answer, Source, Transfer};
+use crate::transfer::Transfer;
 use crate::{Downloader, FetchError, Result, paths};
-use bytes::Bytes;
-use connector::{Connector, LastAnswer};
-use futures_util::StreamExt;
-use futures_util::stream::BoxStream;
-use object_store::aws::{AmazonS3, AmazonS3Builder};
-use object_store::path::Path as Key;
-use object_store::{ClientOptions, GetOptions, GetRange, ObjectStore, ObjectStoreExt, RetryConfig};
-use std::collections::{HashMap, HashSet};
-use std::io::Read;
+use roxmltree::{Document, Node};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::runtime::Runtime;
-use ureq::http::Request;
+use ureq::http::{Method, Request, StatusCode, header};
+use url::Url;
 
 /// How one gets access to a bucket.
 const ACCESS: &str = "only public buckets are read, without signature: check the name of the bucket, and fetch \
@@ -30,6 +25,9 @@ const ACCESS: &str = "only public buckets are read, without signature: check the
 
 /// Where any bucket says in which region it is.
 const REGION_OF: &str = "https://s3.amazonaws.com";
+
+/// The region of buckets that do not say theirs.
+const USUAL_REGION: &str = "us-east-1";
 
 /// One object of a bucket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,54 +94,76 @@ impl S3Client {
     /// If the pattern is not one, the server cannot be asked or refuses, or there is no such object.
     pub fn list(&self, address: &S3Address, glob: Option<&str>) -> Result<Vec<S3Object>> {
         let pattern = glob.map(paths::pattern).transpose()?;
-        let bucket = self.open(&address.bucket)?;
-        let url = address.to_string();
-        let prefix = bucket.key(&address.key)?;
-        let mut found = Vec::new();
-        if !address.key.is_empty() && !address.key.ends_with('/') {
-            match bucket.runtime.block_on(bucket.store.head(&prefix)) {
-                Ok(object) => found.push(object),
-                Err(object_store::Error::NotFound { .. }) => {}
-                Err(error) => return Err(bucket.error(&url, error)),
-            }
+        let folder = address.key.trim_matches('/');
+        if !folder.is_empty() && folder.split('/').any(|part| ["", ".", ".."].contains(&part)) {
+            return Err(FetchError::Name {
+                text: address.to_string(),
+                expected: "an object whose key is a plain path, without empty parts, such as s3://bucket/folder/file.h5",
+            });
         }
-        if found.is_empty() {
-            let mut objects = bucket.store.list(Some(&prefix));
-            while let Some(object) = bucket.runtime.block_on(objects.next()) {
-                if found.len() >= MOST_ENTRIES {
-                    let problem = format!("it lists more than {MOST_ENTRIES} objects: give a longer prefix");
-                    return Err(FetchError::Index { url, problem });
-                }
-                found.push(object.map_err(|error| bucket.error(&url, error))?);
-            }
-        }
-        // Consoles make empty objects for folders, whose names the store gives without the slash at their end.
-        let folders: HashSet<String> = found
-            .iter()
-            .flat_map(|object| {
-                object.location.as_ref().match_indices('/').map(|(end, _)| &object.location.as_ref()[..end])
-            })
-            .map(str::to_string)
-            .collect();
-        let mut objects: Vec<S3Object> = found
-            .into_iter()
-            .filter(|object| object.size > 0 || !folders.contains(object.location.as_ref()))
-            .map(|object| S3Object {
-                bucket: address.bucket.clone(),
-                key: object.location.to_string(),
-                size: object.size,
-                etag: object.e_tag,
-            })
-            .filter(|object| pattern.as_ref().is_none_or(|pattern| pattern.matches(&object.key)))
-            .collect();
+        let is_object = !folder.is_empty() && !address.key.ends_with('/');
+        let object = if is_object { self.object(address)? } else { None };
+        let mut objects = object.map_or_else(|| self.folder(address, folder), |object| Ok(vec![object]))?;
+        objects.retain(|object| pattern.as_ref().is_none_or(|pattern| pattern.matches(&object.key)));
         if objects.is_empty() {
             return Err(FetchError::Nothing {
-                place: url,
+                place: address.to_string(),
                 wanted: glob.map_or("object".to_string(), |glob| format!("object that matches {glob:?}")),
                 cure: "give the key of an object, or a whole folder such as s3://bucket/folder".to_string(),
             });
         }
         objects.sort_by(|a, b| a.key.cmp(&b.key));
+        Ok(objects)
+    }
+
+    /// The object with the key of the address, if there is one.
+    fn object(&self, address: &S3Address) -> Result<Option<S3Object>> {
+        let url = self.url(&address.bucket, &address.key)?;
+        let answer = self.downloader.http.patiently(&head(url.as_str())?)?;
+        match check(address, answer.status()) {
+            Err(FetchError::NotFound { .. }) => return Ok(None),
+            result => result?,
+        }
+        let size = header_text(&answer, header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
+        let S3Address { bucket, key } = address.clone();
+        let etag = header_text(&answer, header::ETAG).map(str::to_string);
+        let size = size.ok_or_else(|| FetchError::NoLength { url: url.to_string() })?;
+        Ok(Some(S3Object { bucket, key, size, etag }))
+    }
+
+    /// All objects in a folder, page after page.
+    fn folder(&self, address: &S3Address, folder: &str) -> Result<Vec<S3Object>> {
+        let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        let mut first = self.url(&address.bucket, "")?;
+        first.query_pairs_mut().append_pair("list-type", "2").append_pair("prefix", &prefix);
+        let (mut objects, mut pages) = (Vec::new(), Pages::default());
+        let mut next = Some(first.clone());
+        while let Some(page) = next {
+            pages.check(&page, objects.len(), "give a longer prefix")?;
+            let request = get(page.as_str(), None)?;
+            let text = self.downloader.http.whole(&request, |status| check(address, status))?;
+            let problem = |problem: String| FetchError::Index { url: page.to_string(), problem };
+            let text = String::from_utf8(text).map_err(|error| problem(error.to_string()))?;
+            let document = Document::parse(&text).map_err(|error| problem(error.to_string()))?;
+            let list = document.root_element();
+            for entry in list.children().filter(|node| node.has_tag_name("Contents")) {
+                let size = text_of(entry, "Size").and_then(|size| size.parse().ok());
+                let (Some(key), Some(size)) = (text_of(entry, "Key"), size) else {
+                    return Err(problem("an object has no key or no size".to_string()));
+                };
+                // Consoles make empty objects for folders.
+                if size > 0 || !key.ends_with('/') {
+                    let etag = text_of(entry, "ETag").map(str::to_string);
+                    let (bucket, key) = (address.bucket.clone(), key.to_string());
+                    objects.push(S3Object { bucket, key, size, etag });
+                }
+            }
+            next = text_of(list, "NextContinuationToken").map(|token| {
+                let mut page = first.clone();
+                page.query_pairs_mut().append_pair("continuation-token", token);
+                page
+            });
+        }
         Ok(objects)
     }
 
@@ -161,46 +181,41 @@ impl S3Client {
         folder: &Path,
         progress: &mut dyn FnMut(u64, Option<u64>),
     ) -> Result<PathBuf> {
-        let target = paths::inside(&paths::inside(folder, &object.bucket)?, &object.key)?;
-        let bucket = self.open(&object.bucket)?;
-        let url = format!("s3://{}/{}", object.bucket, object.key);
-        let key = bucket.key(&object.key)?;
+        let S3Object { bucket, key, size, etag } = object;
+        let target = paths::inside(&paths::inside(folder, bucket)?, key)?;
+        let url = self.url(bucket, key)?;
+        let http = &self.downloader.http;
+        let source = HttpSource { http, url: url.as_str(), authorization: None, access: ACCESS };
         let wanted = Record {
-            url: url.clone(),
-            etag: object.etag.clone(),
-            size: Some(object.size),
+            url: format!("s3://{bucket}/{key}"),
+            etag: etag.clone(),
+            size: Some(*size),
             ..Record::default()
         };
-        let source = ObjectSource { bucket: &bucket, key, url, etag: object.etag.clone() };
         let files = Files::new(&target)?;
-        let http = &self.downloader.http;
         Transfer { http, source: &source, files, wanted, named_by_content: false }.run(progress)?;
         Ok(target)
     }
 
-    /// A client for one bucket and one call.
-    fn open(&self, name: &str) -> Result<Bucket> {
-        let failed = |source| FetchError::Store { url: format!("s3://{name}"), source };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .map_err(|error| failed(error.into()))?;
-        let last = LastAnswer::default();
-        let mut builder = AmazonS3Builder::new()
-            .with_bucket_name(name)
-            .with_skip_signature(true)
-            .with_client_options(ClientOptions::new().with_allow_http(true))
-            // Attempts are counted in one place only, by the connector and by the transfer.
-            .with_retry(RetryConfig { max_retries: 0, ..RetryConfig::default() })
-            .with_http_connector(Connector { http: self.downloader.http.clone(), last: last.clone() });
-        if let Some(region) = self.region_of(name)? {
-            builder = builder.with_region(region);
-        }
-        if let Some(endpoint) = &self.endpoint {
-            builder = builder.with_endpoint(endpoint);
-        }
-        let store = builder.build().map_err(|error| failed(error.into()))?;
-        Ok(Bucket { name: name.to_string(), store, runtime: Arc::new(runtime), last })
+    /// Where an object lies, or its bucket without a key.
+    fn url(&self, bucket: &str, key: &str) -> Result<Url> {
+        let server = match &self.endpoint {
+            Some(endpoint) => endpoint.clone(),
+            None => {
+                let region = self.region_of(bucket)?;
+                format!("https://s3.{}.amazonaws.com", region.as_deref().unwrap_or(USUAL_REGION))
+            }
+        };
+        let failed = |problem: String| FetchError::Unreachable { url: server.clone(), problem };
+        let mut url = Url::parse(&server).map_err(|error| failed(error.to_string()))?;
+        url.path_segments_mut()
+            .map_err(|()| failed("it is no address of a service".to_string()))?
+            .pop_if_empty()
+            .push(bucket)
+            .extend(key.split('/').filter(|part| !part.is_empty()));
+        // To S3 a plus is a blank.
+        url.set_path(&url.path().replace('+', "%2B"));
+        Ok(url)
     }
 
     fn region_of(&self, bucket: &str) -> Result<Option<String>> {
@@ -226,117 +241,34 @@ impl Default for S3Client {
     }
 }
 
+/// Refuses every status but success.
+fn check(address: &S3Address, status: StatusCode) -> Result<()> {
+    match check_status(&address.to_string(), status, ACCESS) {
+        Err(FetchError::Status { url, status }) => Err(FetchError::Store { url, status }),
+        result => result,
+    }
+}
+
+/// The text of an element inside another.
+fn text_of<'a>(node: Node<'a, '_>, name: &str) -> Option<&'a str> {
+    node.children().find(|child| child.has_tag_name(name))?.text()
+}
+
+/// A request for what is said of a file, without the file.
+fn head(url: &str) -> Result<Request<()>> {
+    let mut request = get(url, None)?;
+    *request.method_mut() = Method::HEAD;
+    Ok(request)
+}
+
 /// The region of a bucket: S3 tells it whatever else it answers.
 fn ask_region(http: &Http, server: &str, bucket: &str) -> Result<Option<String>> {
-    let url = format!("{server}/{bucket}");
-    let request = Request::head(&url)
-        .body(())
-        .map_err(|error| FetchError::Unreachable { url: url.clone(), problem: error.to_string() })?;
-    let answer = http.patiently_without_redirects(&request)?;
+    let answer = http.patiently_without_redirects(&head(&format!("{server}/{bucket}"))?)?;
     let region = answer.headers().get("x-amz-bucket-region").and_then(|region| region.to_str().ok());
     let is_name = |name: &&str| {
         !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
     Ok(region.filter(is_name).map(str::to_string))
-}
-
-/// A bucket for the length of one call.
-struct Bucket {
-    name: String,
-    store: AmazonS3,
-    runtime: Arc<Runtime>,
-    last: LastAnswer,
-}
-
-impl Bucket {
-    fn key(&self, key: &str) -> Result<Key> {
-        Key::parse(key).map_err(|_| FetchError::Name {
-            text: format!("s3://{}/{key}", self.name),
-            expected: "an object whose key is a plain path, without empty parts, such as s3://bucket/folder/file.h5",
-        })
-    }
-
-    /// The error behind one of the store.
-    fn error(&self, url: &str, error: object_store::Error) -> FetchError {
-        if let Some(error) = self.last.take_error() {
-            return error;
-        }
-        let url = url.to_string();
-        match self.last.status() {
-            Some(status @ (401 | 403)) => FetchError::Denied { url, status, cure: ACCESS.to_string() },
-            Some(status @ 404) => FetchError::NotFound { url, status },
-            Some(412) => FetchError::Changed { url },
-            _ => FetchError::Store { url, source: Box::new(error) },
-        }
-    }
-}
-
-/// An object as the transfer sees it.
-struct ObjectSource<'a> {
-    bucket: &'a Bucket,
-    key: Key,
-    url: String,
-    /// The version that was listed.
-    etag: Option<String>,
-}
-
-impl Source for ObjectSource<'_> {
-    fn url(&self) -> &str {
-        &self.url
-    }
-
-    fn open(&self, from: u64, etag: Option<&str>) -> std::result::Result<Answer, Refusal> {
-        let Bucket { store, runtime, last, .. } = self.bucket;
-        let options = GetOptions {
-            range: (from > 0).then_some(GetRange::Offset(from)),
-            if_match: etag.map(str::to_string).or_else(|| self.etag.clone()),
-            ..GetOptions::default()
-        };
-        let answer = runtime.block_on(store.get_opts(&self.key, options)).map_err(|error| {
-            match last.status() {
-                // A server that does not know ranges sends the whole object, which is read from its start.
-                Some(200) if from > 0 => Refusal::RangeNotSatisfiable(None),
-                Some(206) => Refusal::Doubtful(FetchError::Range {
-                    url: self.url.clone(),
-                    problem: format!("asked for bytes from {from} on: {error}"),
-                }),
-                Some(416) => Refusal::RangeNotSatisfiable(None),
-                _ => Refusal::Fatal(self.bucket.error(&self.url, error)),
-            }
-        })?;
-        Ok(Answer {
-            from: answer.range.start,
-            total: Some(answer.meta.size),
-            etag: answer.meta.e_tag.clone(),
-            has_end: true,
-            body: Box::new(BlockingBody {
-                runtime: runtime.clone(),
-                stream: answer.into_stream(),
-                block: Bytes::new(),
-            }),
-        })
-    }
-}
-
-/// A stream of blocks as a reader.
-struct BlockingBody {
-    runtime: Arc<Runtime>,
-    stream: BoxStream<'static, object_store::Result<Bytes>>,
-    block: Bytes,
-}
-
-impl Read for BlockingBody {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        while self.block.is_empty() {
-            match self.runtime.block_on(self.stream.next()) {
-                None => return Ok(0),
-                Some(block) => self.block = block.map_err(std::io::Error::other)?,
-            }
-        }
-        let count = self.block.len().min(buffer.len());
-        buffer[..count].copy_from_slice(&self.block.split_to(count));
-        Ok(count)
-    }
 }
 
 #[cfg(test)]

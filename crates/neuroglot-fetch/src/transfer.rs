@@ -1,12 +1,12 @@
 //! The loop behind every download.
 
+use crate::download::HttpSource;
 use crate::error::Refusal;
 use crate::http::Http;
 use crate::record::{Files, Record, stamp, sync_folder};
 use crate::{FetchError, Result};
 use neuroglot_files::FromIo;
 use neuroglot_files::remove_leftovers;
-use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -16,15 +16,6 @@ const DOUBTS: u32 = 3;
 
 /// Bytes that are read at once, and after which progress is told.
 const BLOCK: usize = 128 << 10;
-
-/// Where bytes come from.
-pub(crate) trait Source {
-    /// The address, for messages.
-    fn url(&self) -> &str;
-
-    /// Asks for the bytes from `from` on, of the version with the validator `etag` only.
-    fn open(&self, from: u64, etag: Option<&str>) -> std::result::Result<Answer, Refusal>;
-}
 
 /// A server's answer.
 pub(crate) struct Answer {
@@ -42,7 +33,7 @@ pub(crate) struct Answer {
 /// One file on its way.
 pub(crate) struct Transfer<'a> {
     pub http: &'a Http,
-    pub source: &'a dyn Source,
+    pub source: &'a HttpSource<'a>,
     pub files: Files,
     /// What the index says of the file; the record of what comes must agree with it.
     pub wanted: Record,
@@ -118,10 +109,7 @@ impl Transfer<'_> {
         let (Some(wanted), Some((length, modified))) = (&self.wanted.sha256, stamp(target)) else {
             return Ok(false);
         };
-        if self.wanted.size.is_some_and(|size| size != length)
-            || &digest(neuroglot_files::open(target).map_err(FetchError::io("open", target))?, target)?
-                != wanted
-        {
+        if self.wanted.size.is_some_and(|size| size != length) || digest(target)? != *wanted {
             return Ok(false);
         }
         let record = Record { size: Some(length), complete: Some(modified), ..self.wanted.clone() };
@@ -174,7 +162,7 @@ impl Transfer<'_> {
                 },
                 Err(refusal) => refusal,
             };
-            let url = self.source.url();
+            let url = self.source.url;
             let (problem, asked) = match refusal {
                 Refusal::Fatal(error) => return Err(error),
                 Refusal::Doubtful(error) => {
@@ -207,7 +195,7 @@ impl Transfer<'_> {
         was_answered: &mut bool,
         progress: &mut dyn FnMut(u64, Option<u64>),
     ) -> std::result::Result<bool, Refusal> {
-        let url = self.source.url().to_string();
+        let url = self.source.url.to_string();
         if part.length > 0 && part.record.as_ref().and_then(|record| record.size) == Some(part.length) {
             return Ok(true);
         }
@@ -244,10 +232,7 @@ impl Transfer<'_> {
             part.record = Some(record);
         } else if !part.record.as_ref().is_some_and(|record| record.agrees_with(&seen)) {
             part.clear(&self.files).map_err(fatal)?;
-            return Err(Refusal::Transient {
-                problem: "the file changed on the server".to_string(),
-                retry_after: None,
-            });
+            return Err(Refusal::transient("the file changed on the server".to_string()));
         }
         let total = part.record.as_ref().and_then(|record| record.size);
         if total.is_none() && !answer.has_end {
@@ -255,10 +240,10 @@ impl Transfer<'_> {
         }
         self.copy(part, answer.body, total, progress)?;
         match total {
-            Some(total) if part.length < total => Err(Refusal::Transient {
-                problem: format!("the connection was cut after {} of {total} bytes", part.length),
-                retry_after: None,
-            }),
+            Some(total) if part.length < total => {
+                let length = part.length;
+                Err(Refusal::transient(format!("the connection was cut after {length} of {total} bytes")))
+            }
             _ => {
                 part.record.get_or_insert_default().size = Some(part.length);
                 Ok(true)
@@ -268,7 +253,7 @@ impl Transfer<'_> {
 
     /// Compares what the server says with what the index said.
     fn compare(&self, seen: &Record) -> std::result::Result<(), Refusal> {
-        let url = || self.source.url().to_string();
+        let url = || self.source.url.to_string();
         match (self.wanted.size, seen.size) {
             (Some(said), Some(found)) if said != found => {
                 return Err(Refusal::Doubtful(FetchError::Length { url: url(), said, found }));
@@ -300,16 +285,15 @@ impl Transfer<'_> {
                 Ok(count) => count,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
                 Err(error) => {
-                    return Err(Refusal::Transient {
-                        problem: format!("the connection was cut after {} bytes: {error}", part.length),
-                        retry_after: None,
-                    });
+                    let length = part.length;
+                    let problem = format!("the connection was cut after {length} bytes: {error}");
+                    return Err(Refusal::transient(problem));
                 }
             };
             let length = part.length + count as u64;
             if let Some(said) = total.filter(|total| length > *total) {
                 part.clear(&self.files).map_err(Refusal::Fatal)?;
-                let url = self.source.url().to_string();
+                let url = self.source.url.to_string();
                 return Err(Refusal::Doubtful(FetchError::Length { url, said, found: length }));
             }
             part.file.write_all(&block[..count]).map_err(write_failed)?;
@@ -324,13 +308,12 @@ impl Transfer<'_> {
 
     /// Compares the whole part with what the index says of it.
     fn check(&self, part: &Part) -> Result<()> {
-        let url = || self.source.url().to_string();
+        let url = || self.source.url.to_string();
         if let Some(said) = self.wanted.size.filter(|said| *said != part.length) {
             return Err(FetchError::Length { url: url(), said, found: part.length });
         }
         let Some(said) = &self.wanted.sha256 else { return Ok(()) };
-        let path = &self.files.part;
-        let found = digest(neuroglot_files::open(path).map_err(FetchError::io("open", path))?, path)?;
+        let found = digest(&self.files.part)?;
         if &found == said {
             return Ok(());
         }
@@ -356,14 +339,6 @@ impl Transfer<'_> {
 }
 
 /// The SHA-256 of a file, in hexadecimal digits.
-fn digest(mut file: File, path: &Path) -> Result<String> {
-    let mut hasher = Sha256::new();
-    let mut block = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut block).map_err(FetchError::io("read", path))? {
-            0 => break,
-            count => hasher.update(&block[..count]),
-        }
-    }
-    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+fn digest(path: &Path) -> Result<String> {
+    neuroglot_files::sha256(path).map_err(FetchError::io("read", path))
 }

@@ -1,5 +1,6 @@
 //! Reading that ends, whatever lies at a path.
 
+use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
@@ -56,6 +57,22 @@ pub fn open(path: impl AsRef<Path>) -> io::Result<File> {
     let file = File::open(path)?;
     check_kind(&file.metadata()?)?;
     Ok(file)
+}
+
+/// The SHA-256 of a file, of any length, in hexadecimal digits.
+///
+/// # Errors
+/// Those of [`open`], and what the system says.
+pub fn sha256(path: impl AsRef<Path>) -> io::Result<String> {
+    let (mut file, mut hash, mut block) = (open(path)?, Sha256::new(), vec![0; 1 << 20]);
+    loop {
+        match file.read(&mut block) {
+            Ok(0) => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            Ok(count) => hash.update(&block[..count]),
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// The bytes of a plain file of at most `most` bytes.

@@ -2,14 +2,12 @@
 
 use neuroglot_files::FromIo;
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use neuroglot_data::SharedTime;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use crate::{BehaviourNotes, PrepareError, PrepareOptions, Selection, SourceOptions, Species};
 
@@ -131,16 +129,7 @@ fn size_and_time(file: &Path) -> Result<(u64, u128), PrepareError> {
 }
 
 fn sha256(file: &Path) -> Result<String, PrepareError> {
-    let mut handle = neuroglot_files::open(file).map_err(PrepareError::io("open", file))?;
-    let (mut hash, mut buffer) = (Sha256::new(), vec![0; 1 << 18]);
-    loop {
-        let read = handle.read(&mut buffer).map_err(PrepareError::io("read", file))?;
-        if read == 0 {
-            break;
-        }
-        hash.update(&buffer[..read]);
-    }
-    Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    neuroglot_files::sha256(file).map_err(PrepareError::io("read", file))
 }
 
 impl Provenance {
@@ -150,13 +139,11 @@ impl Provenance {
     /// [`PrepareError::Io`], and [`PrepareError::Corrupt`] if it is none.
     pub fn read(session: &Path) -> Result<Option<Provenance>, PrepareError> {
         let path = session.join(PROVENANCE_FILE);
-        let handle = match neuroglot_files::open(&path) {
-            Ok(handle) => handle,
+        let text = match neuroglot_files::read(&path, MAX_BYTES) {
+            Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(PrepareError::io("open", &path)(error)),
+            Err(error) => return Err(PrepareError::io("read", &path)(error)),
         };
-        let mut text = Vec::new();
-        handle.take(MAX_BYTES).read_to_end(&mut text).map_err(PrepareError::io("read", &path))?;
         serde_json::from_slice(&text)
             .map(Some)
             .map_err(|error| PrepareError::corrupt(&path, error.to_string()))

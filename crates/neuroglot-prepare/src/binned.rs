@@ -46,9 +46,6 @@ pub(crate) struct Binned<'a> {
 
 impl<'a> Binned<'a> {
     /// Checks that the options fit.
-    ///
-    /// # Errors
-    /// In words: an option that cannot be meant.
     pub(crate) fn new(mut binned: BinnedRecording, options: &'a PrepareOptions) -> Result<Self, String> {
         options.bins()?;
         if let Some(align) = &options.align {

@@ -15,9 +15,6 @@ pub(crate) struct Verdict {
 pub(crate) const NO_MEANING: &str = "whose meaning is not said";
 
 /// By words: `good` in any case, or a truth value, unless `chosen` names the good ones. An empty one is not known.
-///
-/// # Errors
-/// As [`of_numbers`], where all words are numbers.
 pub(crate) fn of_words(words: &[String], chosen: &[String]) -> Result<Verdict, String> {
     let word = |text: &str| text.trim().to_lowercase();
     let is_known = |text: &str| !text.is_empty() && text != "nan";

@@ -24,9 +24,6 @@ impl From<Recipe> for StudyRecipe {
 
 impl StudyRecipe {
     /// What settings start from.
-    ///
-    /// # Errors
-    /// As [`RunConfig::layered`].
     pub(crate) fn defaults(&self) -> Result<RunConfig, TrainError> {
         self.from.map_or_else(RunConfig::default, Recipe::defaults).layered(&[&self.settings], &[], &[])
     }

@@ -41,18 +41,9 @@ struct SlurmArguments {
     /// What is launched.
     #[command(flatten)]
     what: What,
-    /// Longest time of one task
-    #[arg(long, value_name = "TIME", default_value = "24:00:00")]
-    time: String,
-    /// Partition to run in
-    #[arg(long, value_name = "NAME")]
-    partition: Option<String>,
-    /// Account to run under
-    #[arg(long, value_name = "NAME")]
-    account: Option<String>,
-    /// A further option of sbatch, such as --qos=high; may be given several times
-    #[arg(long = "option", value_name = "OPTION", allow_hyphen_values = true)]
-    options: Vec<String>,
+    /// What it asks for.
+    #[command(flatten)]
+    slurm: Slurm,
 }
 
 /// Print an Indexed Job with a pod per share
@@ -65,21 +56,9 @@ struct KubernetesArguments {
     /// What is launched.
     #[command(flatten)]
     what: What,
-    /// Container image with the binary neuroglot
-    #[arg(long, value_name = "IMAGE")]
-    image: String,
-    /// Persistent volume claim with the file, the data and room for results
-    #[arg(long, value_name = "NAME")]
-    claim: String,
-    /// Where it is mounted, and where the command runs
-    #[arg(long, value_name = "PATH", default_value = "/work")]
-    mount: String,
-    /// Namespace of the Job
-    #[arg(long, value_name = "NAME")]
-    namespace: Option<String>,
-    /// Pods at a time [default: all]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
-    parallelism: Option<u32>,
+    /// Where it runs.
+    #[command(flatten)]
+    kubernetes: Kubernetes,
 }
 
 /// What is launched, and how large.
@@ -151,9 +130,9 @@ impl What {
 impl Arguments {
     /// A job file is made of lines; nothing that is put into them may begin another.
     fn check(&self) -> Result<(), CommandError> {
-        let what = match &self.scheduler {
-            Scheduler::Slurm(slurm) => &slurm.what,
-            Scheduler::Kubernetes(kubernetes) => &kubernetes.what,
+        let (what, mut texts) = match &self.scheduler {
+            Scheduler::Slurm(SlurmArguments { what, slurm }) => (what, slurm.texts()),
+            Scheduler::Kubernetes(KubernetesArguments { what, .. }) => (what, Vec::new()),
         };
         if matches!(what.command, Launched::Prepare) && what.data.is_some() {
             return Err(CommandError::Usage(
@@ -161,13 +140,6 @@ impl Arguments {
             ));
         }
         let is_broken = |text: &String| text.contains(|c: char| c.is_control());
-        let (what, mut texts) = match &self.scheduler {
-            Scheduler::Slurm(slurm) => {
-                let named = [Some(&slurm.time), slurm.partition.as_ref(), slurm.account.as_ref()];
-                (&slurm.what, named.into_iter().flatten().chain(&slurm.options).cloned().collect::<Vec<_>>())
-            }
-            Scheduler::Kubernetes(kubernetes) => (&kubernetes.what, Vec::new()),
-        };
         texts.extend(what.memory.clone());
         texts.extend(what.command().words);
         match texts.iter().find(|text| is_broken(text)) {
@@ -186,23 +158,10 @@ impl Arguments {
 pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError> {
     arguments.check()?;
     let job = match &arguments.scheduler {
-        Scheduler::Slurm(SlurmArguments { what, time, partition, account, options }) => {
-            let slurm = Slurm {
-                time: time.clone(),
-                partition: partition.clone(),
-                account: account.clone(),
-                options: options.clone(),
-            };
+        Scheduler::Slurm(SlurmArguments { what, slurm }) => {
             slurm.script(&what.command(), &what.resources("16G"))
         }
-        Scheduler::Kubernetes(KubernetesArguments { what, image, claim, mount, namespace, parallelism }) => {
-            let kubernetes = Kubernetes {
-                image: image.clone(),
-                namespace: namespace.clone(),
-                claim: claim.clone(),
-                mount: mount.clone(),
-                parallelism: *parallelism,
-            };
+        Scheduler::Kubernetes(KubernetesArguments { what, kubernetes }) => {
             kubernetes.job(&what.command(), &what.resources("16Gi"))
         }
     };

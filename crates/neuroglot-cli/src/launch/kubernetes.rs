@@ -1,21 +1,28 @@
 //! A Kubernetes Indexed Job: pods that each make one share.
 
 use super::{Resources, ShardedCommand};
+use clap::Args;
 use std::fmt::Write;
 
 /// Where the pods of a Job run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Args)]
 pub struct Kubernetes {
-    /// Container image with the binary `neuroglot`.
-    pub image: String,
-    /// Namespace.
-    pub namespace: Option<String>,
-    /// Persistent volume claim with the file and the sessions, and room for results; all pods must be able to write it.
-    pub claim: String,
-    /// Where it is mounted, and where commands run.
-    pub mount: String,
-    /// Pods at a time; `None` for all.
-    pub parallelism: Option<u32>,
+    /// Container image with the binary neuroglot
+    #[arg(long, value_name = "IMAGE")]
+    image: String,
+    // All pods must be able to write it.
+    /// Persistent volume claim with the file, the data and room for results
+    #[arg(long, value_name = "NAME")]
+    claim: String,
+    /// Where it is mounted, and where the command runs
+    #[arg(long, value_name = "PATH", default_value = "/work")]
+    mount: String,
+    /// Namespace of the Job
+    #[arg(long, value_name = "NAME")]
+    namespace: Option<String>,
+    /// Pods at a time [default: all]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    parallelism: Option<u32>,
 }
 
 impl Kubernetes {

@@ -2,22 +2,33 @@
 
 use super::{Resources, ShardedCommand};
 use crate::terminal::shell::word;
+use clap::Args;
 use std::fmt::Write;
 
 /// What a Slurm job asks for besides cores and memory.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Args)]
 pub struct Slurm {
-    /// Longest time of one task, as `sbatch --time` takes it.
-    pub time: String,
-    /// Partition.
-    pub partition: Option<String>,
-    /// Account.
-    pub account: Option<String>,
-    /// Further `#SBATCH` options, such as `--qos=high`.
-    pub options: Vec<String>,
+    /// Longest time of one task
+    #[arg(long, value_name = "TIME", default_value = "24:00:00")]
+    time: String,
+    /// Partition to run in
+    #[arg(long, value_name = "NAME")]
+    partition: Option<String>,
+    /// Account to run under
+    #[arg(long, value_name = "NAME")]
+    account: Option<String>,
+    /// A further option of sbatch, such as --qos=high; may be given several times
+    #[arg(long = "option", value_name = "OPTION", allow_hyphen_values = true)]
+    options: Vec<String>,
 }
 
 impl Slurm {
+    /// All that comes into lines of the script as it is.
+    pub fn texts(&self) -> Vec<String> {
+        let named = [Some(&self.time), self.partition.as_ref(), self.account.as_ref()];
+        named.into_iter().flatten().chain(&self.options).cloned().collect()
+    }
+
     /// The script, for `sbatch`.
     pub fn script(&self, command: &ShardedCommand, resources: &Resources) -> String {
         let name = command.job_name();

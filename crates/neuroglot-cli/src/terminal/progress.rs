@@ -22,9 +22,8 @@ const WHOLE: u64 = 1000;
 /// Shows epoch, loss, validation bits/spike and the time left of a training run.
 pub struct TrainingProgress {
     console: Console,
-    /// What is trained, in front of each line; empty where there is only one run.
     title: String,
-    bar: Option<ProgressBar>,
+    bar: Option<Bar>,
     started: Instant,
     /// Steps done before this process.
     done_before: u64,
@@ -39,7 +38,7 @@ impl TrainingProgress {
     pub fn new(title: &str, kept: Kept, console: &Console) -> Self {
         Self {
             console: *console,
-            title: if title.is_empty() { String::new() } else { format!("{title}  ") },
+            title: in_front(title),
             bar: None,
             started: Instant::now(),
             done_before: 0,
@@ -47,13 +46,6 @@ impl TrainingProgress {
             last_line: None,
             bits_per_spike: None,
             kept,
-        }
-    }
-
-    /// Takes the bar away.
-    pub fn finish(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
         }
     }
 
@@ -85,17 +77,15 @@ impl Observer for TrainingProgress {
             self.console.note(format!("going on from step {done} of {total}"));
             self.kept.say(&format!("all up to step {done}"));
         }
-        if !self.console.is_quiet() && std::io::stderr().is_terminal() {
-            let bar = ProgressBar::new(total).with_position(done);
-            let style = ProgressStyle::with_template("{bar:24} {msg}");
-            bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-            self.bar = Some(bar);
+        self.bar = Bar::on_a_terminal(total, &self.console);
+        if let Some(Bar(bar)) = &self.bar {
+            bar.set_position(done);
         }
     }
 
     fn step(&mut self, step: &Step) {
         self.last_step = Some(*step);
-        if let Some(bar) = &self.bar {
+        if let Some(Bar(bar)) = &self.bar {
             bar.set_position(step.done);
             bar.set_message(self.message(step));
         }
@@ -108,11 +98,10 @@ impl Observer for TrainingProgress {
     fn epoch(&mut self, record: &EpochRecord) {
         self.bits_per_spike = bits_per_spike(record).or(self.bits_per_spike);
         let Some(step) = self.last_step else { return };
-        if let Some(bar) = &self.bar {
+        if let Some(Bar(bar)) = &self.bar {
             return bar.set_message(self.message(&step));
         }
-        let is_due = self.last_line.is_none_or(|last| last.elapsed() >= BETWEEN_LINES);
-        if is_due || step.done == step.total {
+        if is_due(self.last_line) || step.done == step.total {
             self.console.note(self.message(&step));
             self.last_line = Some(Instant::now());
         }
@@ -121,14 +110,14 @@ impl Observer for TrainingProgress {
 
 impl EnsembleObserver for TrainingProgress {
     fn network(&mut self, number: usize, of: usize) {
-        self.finish();
+        self.bar = None;
         self.console.note(format!("{}network {number} of {of}", self.title));
     }
 
     fn coupling(&mut self, eid: &str, task: Task, done: usize, total: usize) {
         let message = format!("{}coupling of {eid}  {}", self.title, task.name());
         let message = printable(&message).into_owned();
-        if let Some(bar) = &self.bar {
+        if let Some(Bar(bar)) = &self.bar {
             bar.set_length(total as u64);
             bar.set_position(done as u64);
             bar.set_message(message);
@@ -160,13 +149,6 @@ impl Kept {
     }
 }
 
-impl Drop for TrainingProgress {
-    /// An error must not leave half a bar on the terminal.
-    fn drop(&mut self) {
-        self.finish();
-    }
-}
-
 /// Mean over sessions and schemes of the pooled validation bits/spike, in epochs with a validation.
 fn bits_per_spike(record: &EpochRecord) -> Option<f64> {
     let schemes = record.validation.values().flat_map(|schemes| schemes.values());
@@ -177,10 +159,9 @@ fn bits_per_spike(record: &EpochRecord) -> Option<f64> {
 /// Shows which task of which session an evaluation is at, and the time left.
 pub struct EvaluationBar {
     console: Console,
-    /// What is evaluated, in front of each line; empty where there is only one thing.
     title: String,
     started: Instant,
-    bar: Option<ProgressBar>,
+    bar: Option<Bar>,
     shown: String,
     last_line: Option<Instant>,
 }
@@ -188,11 +169,7 @@ pub struct EvaluationBar {
 impl EvaluationBar {
     /// Shows nothing yet.
     pub fn new(title: &str, console: &Console) -> Self {
-        let title = if title.is_empty() { String::new() } else { format!("{title}  ") };
-        let bar = (!console.is_quiet() && std::io::stderr().is_terminal()).then(|| {
-            let style = ProgressStyle::with_template("{bar:24} {msg}");
-            ProgressBar::new(WHOLE).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-        });
+        let (title, bar) = (in_front(title), Bar::on_a_terminal(WHOLE, console));
         Self { console: *console, title, started: Instant::now(), bar, shown: String::new(), last_line: None }
     }
 
@@ -202,13 +179,12 @@ impl EvaluationBar {
             .map_or(String::new(), |left| format!("  {left} left"));
         let message = format!("{}{}  {}{left}", self.title, at.eid, at.task);
         let message = printable(&message).into_owned();
-        if let Some(bar) = &self.bar {
+        if let Some(Bar(bar)) = &self.bar {
             bar.set_position((at.share * WHOLE as f64) as u64);
             bar.set_message(message);
             return;
         }
-        let is_due = self.last_line.is_none_or(|last| last.elapsed() >= BETWEEN_LINES);
-        if is_due && message != self.shown {
+        if is_due(self.last_line) && message != self.shown {
             self.console.note(format!("evaluating {message}"));
             (self.shown, self.last_line) = (message, Some(Instant::now()));
         }
@@ -221,11 +197,30 @@ fn time_left(elapsed: Duration, share: f64) -> Option<String> {
     is_telling.then(|| duration(elapsed.as_secs_f64() / share * (1.0 - share)))
 }
 
-impl Drop for EvaluationBar {
+/// What is worked on, in front of each line; empty where there is only one thing.
+fn in_front(title: &str) -> String {
+    if title.is_empty() { String::new() } else { format!("{title}  ") }
+}
+
+fn is_due(last_line: Option<Instant>) -> bool {
+    last_line.is_none_or(|last| last.elapsed() >= BETWEEN_LINES)
+}
+
+/// A bar that goes away when it is dropped: an error must not leave half a bar on the terminal.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn on_a_terminal(length: u64, console: &Console) -> Option<Self> {
+        let style = ProgressStyle::with_template("{bar:24} {msg}");
+        let bar =
+            || ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        (!console.is_quiet() && std::io::stderr().is_terminal()).then(|| Self(bar()))
+    }
+}
+
+impl Drop for Bar {
     fn drop(&mut self) {
-        if let Some(bar) = self.bar.take() {
-            bar.finish_and_clear();
-        }
+        self.0.finish_and_clear();
     }
 }
 

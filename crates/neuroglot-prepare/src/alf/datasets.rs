@@ -45,9 +45,6 @@ pub(super) struct Collection {
 impl Collection {
     /// Looks for data sets in a folder and its revisions. Of each the newest revision is taken, or, with `revision`, the last
     /// that is not newer than it.
-    ///
-    /// # Errors
-    /// [`PrepareError::Io`].
     pub(super) fn open(
         folder: &Path,
         revision: Option<&str>,
@@ -107,9 +104,6 @@ impl Collection {
     }
 
     /// The file of a data set that must be there.
-    ///
-    /// # Errors
-    /// [`PrepareError::Missing`].
     pub(super) fn required(&self, dataset: Dataset) -> Result<&Path, PrepareError> {
         self.get(dataset).ok_or_else(|| {
             let what = format!("{}.{}.{}", dataset.object, dataset.attributes[0], dataset.extensions[0]);

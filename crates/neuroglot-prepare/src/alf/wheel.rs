@@ -32,9 +32,6 @@ const SPARSEST: f64 = 10.0;
 ///
 /// Positions are linearly interpolated to 1 kHz, low-pass filtered without delay (Butterworth of order 8 with a corner at
 /// 20 Hz, forward and backward), and differentiated, as `brainbox.behavior.wheel.velocity_filtered` of the IBL does.
-///
-/// # Errors
-/// Data sets that cannot be read.
 pub(super) fn velocity(alf: &Collection, notes: &mut Vec<String>) -> Result<Option<Trace>, PrepareError> {
     let (Some(times_file), Some(position_file)) = (alf.get(TIMESTAMPS), alf.get(POSITION)) else {
         return Ok(None);

@@ -17,9 +17,6 @@ const MAX_BINS: usize = 100_000;
 const BYTES_OF_SPIKE: usize = 24;
 
 /// Reads counts, units and trials.
-///
-/// # Errors
-/// [`PrepareError`] of an array that cannot be read or contradicts the others.
 pub(super) fn read(
     description: &Description,
     array: &ArrayValue,

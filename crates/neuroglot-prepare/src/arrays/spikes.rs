@@ -11,9 +11,6 @@ use crate::spike_order::put_in_order;
 use crate::{Asked, Condition, Observed, PrepareError, Recording, SpikeStream, Trace, UsualTrials};
 
 /// Reads spikes, units, trials and the traces that are asked for.
-///
-/// # Errors
-/// [`PrepareError`] of an array that cannot be read or contradicts the others.
 pub(super) fn read(
     description: &Description,
     [times_array, clusters_array]: [&ArrayValue; 2],
@@ -78,9 +75,6 @@ pub(super) fn read(
 }
 
 /// When what was recorded, of a recording whose spikes were recorded when `of_spikes` says.
-///
-/// # Errors
-/// As [`read`].
 pub(super) fn observed(
     description: &Description,
     of_spikes: Option<&ArrayValue>,

@@ -99,9 +99,6 @@ impl ArrayValue {
     }
 
     /// Numbers, in any shape.
-    ///
-    /// # Errors
-    /// [`PrepareError`], if they cannot be read or are not what `T` holds.
     pub(super) fn numbers<T: FileNumber>(&self) -> Result<NpyArray<T>, PrepareError> {
         match &self.content {
             Content::Numbers(NpyArray { shape, values }) => {
@@ -121,9 +118,6 @@ impl ArrayValue {
     }
 
     /// A list of numbers. Shapes such as `[n, 1]` are lists too.
-    ///
-    /// # Errors
-    /// As [`ArrayValue::numbers`], and if it has several dimensions.
     pub(super) fn list_of_numbers<T: FileNumber>(&self) -> Result<Vec<T>, PrepareError> {
         let NpyArray { shape, values } = self.numbers()?;
         self.check_list(&shape)?;
@@ -131,9 +125,6 @@ impl ArrayValue {
     }
 
     /// Numbers or texts, in any shape.
-    ///
-    /// # Errors
-    /// [`PrepareError`], if they cannot be read, or are neither.
     pub(super) fn column(&self) -> Result<Column, PrepareError> {
         let numbers = |NpyArray { shape, values }| Column { shape, values: TrialColumn::Numbers(values) };
         let texts = |NpyArray { shape, values }| Column { shape, values: TrialColumn::Text(values) };
@@ -147,9 +138,6 @@ impl ArrayValue {
     }
 
     /// A list of numbers or texts.
-    ///
-    /// # Errors
-    /// As [`ArrayValue::column`], and if it has several dimensions.
     pub(super) fn list(&self) -> Result<TrialColumn, PrepareError> {
         let Column { shape, values } = self.column()?;
         self.check_list(&shape)?;
@@ -157,9 +145,6 @@ impl ArrayValue {
     }
 
     /// Calls `read` with the array, which must not lie in the TOML file.
-    ///
-    /// # Errors
-    /// What `read` returns, and [`PrepareError`], if the array cannot be opened.
     pub(super) fn with_array<T>(
         &self,
         read: impl FnOnce(OpenNpy) -> Result<T, PrepareError>,

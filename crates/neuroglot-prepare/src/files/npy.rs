@@ -60,9 +60,6 @@ pub(crate) fn read_npy<T: FileNumber>(file: &Path) -> Result<NpyArray<T>, Prepar
 }
 
 /// Calls `read` with the content of a file; `field` is what messages call it.
-///
-/// # Errors
-/// [`PrepareError::Io`], and what `read` returns.
 pub(crate) fn with_npy_file<T>(
     file: &Path,
     field: &str,

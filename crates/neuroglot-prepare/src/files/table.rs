@@ -11,9 +11,6 @@ use arrow_schema::DataType;
 use crate::{PrepareError, TrialColumn};
 
 /// Reads the columns of numbers, truth values and text that `wanted` names; others are left out. Nulls are NaN or empty.
-///
-/// # Errors
-/// [`PrepareError::Data`] if the file cannot be read.
 pub(crate) fn read_table(
     file: &Path,
     wanted: &dyn Fn(&str) -> bool,

@@ -200,9 +200,6 @@ impl<'f> Dataset<'f> {
     }
 
     /// All values as texts, row by row: of a fixed length or of any.
-    ///
-    /// # Errors
-    /// As [`Dataset::numbers`].
     pub(crate) fn texts(&self) -> Result<Vec<String>, PrepareError> {
         let mut texts = Vec::new();
         match self.inner.dtype() {

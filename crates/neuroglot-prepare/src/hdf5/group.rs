@@ -131,9 +131,6 @@ impl<'f> Group<'f> {
     }
 
     /// A data set in it by its name, or below it by its path from here, if there is one.
-    ///
-    /// # Errors
-    /// As [`Group::group`].
     pub(crate) fn dataset(&self, path: &str) -> Result<Option<Dataset<'f>>, PrepareError> {
         match self.object(path)? {
             Some(Object::Dataset(dataset)) => Ok(Some(*dataset)),

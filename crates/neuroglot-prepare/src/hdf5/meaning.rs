@@ -43,9 +43,6 @@ pub(super) fn lists_of(name: &str) -> impl Iterator<Item = String> {
 
 impl<'f> Table<'f> {
     /// The values of a data set of this table as what they stand for.
-    ///
-    /// # Errors
-    /// [`PrepareError`], if they cannot be read, or what they refer to is not there.
     pub(super) fn meaning(
         &self,
         name: &str,

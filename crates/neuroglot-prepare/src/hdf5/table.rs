@@ -65,9 +65,6 @@ impl<'f> Table<'f> {
     }
 
     /// The table in a group, as long as its `id`, or as any of its data sets if it has none.
-    ///
-    /// # Errors
-    /// As [`Table::open`].
     pub(crate) fn open_any(group: Group<'f>) -> Result<Table<'f>, PrepareError> {
         let names = group.members()?.datasets;
         let keys: Vec<&str> = std::iter::once("id").chain(names.iter().map(String::as_str)).collect();

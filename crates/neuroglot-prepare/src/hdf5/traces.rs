@@ -102,9 +102,6 @@ impl<'o> TraceSet<'o> {
     }
 
     /// Says that what is at `path` could not be looked at: it is an error if it was chosen by that path, else it is noted.
-    ///
-    /// # Errors
-    /// The one that is given.
     pub(crate) fn pass_over(&mut self, path: &str, error: PrepareError) -> Result<(), PrepareError> {
         let is_chosen = match self.selection {
             TraceSelection::All => false,
@@ -119,9 +116,6 @@ impl<'o> TraceSet<'o> {
     }
 
     /// What came of reading a series: where it failed it is an error if it was chosen, else it is passed over.
-    ///
-    /// # Errors
-    /// The one of `read`.
     pub(crate) fn unless_chosen(
         &mut self,
         wanted: &Wanted,

@@ -7,7 +7,7 @@ use crate::terminal::console::one_line;
 use clap::Args;
 use neuroglot::data::SplitKind;
 use neuroglot::prepare::{
-    AlfOptions, Condition, FileRecord, Limits, Preparation, PrepareOptions, SourceOptions, Species, TimeUnit,
+    Condition, FileRecord, Limits, Preparation, PrepareOptions, SourceOptions, Species, TimeUnit,
     TraceChoice, TraceSelection, TrialRule, UnitColumns,
 };
 use neuroglot::regions::{Annotation, Parcellation};
@@ -239,65 +239,42 @@ impl Arguments {
             }
         };
         let ConfigFile { prepare: mut options, mut reading } = file;
-        let CutOptions { bin_seconds, window, align, rules, no_usual_rules, conditions, .. } = &self.cut;
-        set(&mut options.bin_seconds, bin_seconds);
-        set(&mut options.window, window);
-        if align.is_some() {
-            options.align.clone_from(align);
-        }
-        if *no_usual_rules {
+        let cut = &self.cut;
+        set(&mut options.bin_seconds, &cut.bin_seconds);
+        set(&mut options.window, &cut.window);
+        set_some(&mut options.align, &cut.align);
+        if cut.no_usual_rules {
             options.rules = Some(Vec::new());
         }
-        options.further_rules.extend(rules.iter().cloned());
-        options.conditions.extend(conditions.iter().cloned());
-        if self.cut.behaviours.is_some() {
-            options.behaviours.clone_from(&self.cut.behaviours);
-        }
-        options.complete_behaviours |= self.cut.complete_behaviours;
-        set(&mut options.max_gap, &self.cut.max_gap);
-        if let Some(SplitArgument { kind, shares }) = &self.cut.split {
+        options.further_rules.extend(cut.rules.iter().cloned());
+        options.conditions.extend(cut.conditions.iter().cloned());
+        set_some(&mut options.behaviours, &cut.behaviours);
+        options.complete_behaviours |= cut.complete_behaviours;
+        set(&mut options.max_gap, &cut.max_gap);
+        if let Some(SplitArgument { kind, shares }) = &cut.split {
             set(&mut options.split_kind, kind);
             set(&mut options.split, shares);
         }
-        for (option, given) in [
-            (&mut options.spike_time_unit, &self.cut.spike_time_unit),
-            (&mut options.trial_time_unit, &self.cut.trial_time_unit),
-        ] {
-            *option = given.or(*option);
-        }
-        options.split_gap = self.cut.split_gap.or(options.split_gap);
-        if self.cut.split_by.is_some() {
-            options.split_by.clone_from(&self.cut.split_by);
-        }
-        options.identical_trials |= self.cut.allow_identical_trials;
-        if self.units.species.is_some() {
-            options.species.clone_from(&self.units.species);
-        }
-        set(&mut options.seed, &self.cut.seed);
-        set(&mut options.parcellation, &self.units.parcellation);
-        options.outside_is_region |= self.units.outside_is_region;
-        options.good_units |= self.units.good_units;
-        if self.units.least_observed.is_some() {
-            options.least_observed = self.units.least_observed;
-        }
-        options.region_codes.extend(self.units.region_codes.iter().cloned());
+        set_some(&mut options.spike_time_unit, &cut.spike_time_unit);
+        set_some(&mut options.trial_time_unit, &cut.trial_time_unit);
+        set_some(&mut options.split_gap, &cut.split_gap);
+        set_some(&mut options.split_by, &cut.split_by);
+        options.identical_trials |= cut.allow_identical_trials;
+        set(&mut options.seed, &cut.seed);
+        let units = &self.units;
+        set_some(&mut options.species, &units.species);
+        set(&mut options.parcellation, &units.parcellation);
+        options.outside_is_region |= units.outside_is_region;
+        options.good_units |= units.good_units;
+        set_some(&mut options.least_observed, &units.least_observed);
+        options.region_codes.extend(units.region_codes.iter().cloned());
         options.bins().map_err(CommandError::Usage)?;
-        let AlfArguments { revision, sorter, probes } = &self.alf;
-        let eid = &self.eid;
-        let alf: &mut AlfOptions = &mut reading.alf;
-        for (option, given) in [(&mut alf.revision, revision), (&mut alf.sorter, sorter), (&mut alf.eid, eid)]
-        {
-            if given.is_some() {
-                option.clone_from(given);
-            }
-        }
-        if probes.is_some() {
-            alf.probes.clone_from(probes);
-        }
-        if eid.is_some() {
-            reading.eid.clone_from(eid);
-            reading.nwb.eid.clone_from(eid);
-            reading.temporaldata.eid.clone_from(eid);
+        set_some(&mut reading.alf.revision, &self.alf.revision);
+        set_some(&mut reading.alf.sorter, &self.alf.sorter);
+        set_some(&mut reading.alf.probes, &self.alf.probes);
+        let SourceOptions { eid, alf, nwb, temporaldata, .. } = &mut reading;
+        for eid in [eid, &mut alf.eid, &mut nwb.eid, &mut temporaldata.eid] {
+            set_some(eid, &self.eid);
         }
         self.hdf5.set(&mut reading);
         let annotation = match &self.units.annotation {
@@ -328,9 +305,7 @@ impl Hdf5Arguments {
                 good_values.clone_from(&self.good_values);
             }
             for (column, given) in [uuid, region, quality, depth, probe, channel].into_iter().zip(given) {
-                if given.is_some() {
-                    column.clone_from(given);
-                }
+                set_some(column, given);
             }
         }
         if !self.traces.is_empty() {
@@ -339,9 +314,7 @@ impl Hdf5Arguments {
         }
         set(&mut reading.nwb.intervals, &self.intervals);
         set(&mut reading.temporaldata.intervals, &self.intervals);
-        if self.electrode_region.is_some() {
-            reading.nwb.electrode_region.clone_from(&self.electrode_region);
-        }
+        set_some(&mut reading.nwb.electrode_region, &self.electrode_region);
         reading.nwb.coordinates |= self.coordinates;
         reading.nwb.link_folders.extend(self.link_folders.iter().cloned());
         reading.temporaldata.link_folders.extend(self.link_folders.iter().cloned());
@@ -365,6 +338,12 @@ impl ManyOptions {
 
 fn set<T: Clone>(option: &mut T, given: &Option<T>) {
     if let Some(given) = given {
+        option.clone_from(given);
+    }
+}
+
+fn set_some<T: Clone>(option: &mut Option<T>, given: &Option<T>) {
+    if given.is_some() {
         option.clone_from(given);
     }
 }

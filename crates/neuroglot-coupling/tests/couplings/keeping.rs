@@ -1,11 +1,12 @@
 //! Couplings that are kept and read again, whole and damaged.
 
-use crate::simulated::{BINS, driven, log_rates};
+use crate::simulated::{BINS, driven, fit_with, log_rates, session};
 use neuroglot_coupling::{
-    CouplingArray, CouplingError, CouplingSettings, SessionCoupling, SessionDescription,
+    Counts, CouplingArray, CouplingError, CouplingSettings, RegressionTask, SessionCoupling,
+    SessionDescription, TaskCoupling,
 };
 use neuroglot_data::Split;
-use neuroglot_masks::Scheme;
+use neuroglot_masks::{Regions, Scheme};
 use neuroglot_tasks::Task;
 use std::collections::BTreeMap;
 
@@ -54,6 +55,42 @@ fn what_is_kept_predicts_the_same_to_the_bit() {
     assert!(found.of_scheme(Scheme::Temporal).is_none());
     assert_eq!(found.arrays(), coupling.arrays());
     assert_eq!(found.description(), description);
+}
+
+#[test]
+fn what_sees_nothing_is_kept_too() {
+    let session = session(&vec![vec![1, 0, 2]; 10], &["CA1", "CA1", "PO"]);
+    let trials: Vec<usize> = (0..10).collect();
+    let settings = CouplingSettings::default();
+    let coupling = SessionCoupling::fit(&session, &trials, &[], &settings, None, &mut |_, _, _| ()).unwrap();
+    let arrays = coupling.arrays().into_iter().map(|array| (array.name.clone(), array)).collect();
+    let found = read(&coupling.description(), &arrays, 1, 3).unwrap();
+    let [before, after] = [&coupling, &found].map(|coupling| {
+        let forward = coupling.of_task(Task::Forward).unwrap();
+        assert_eq!(forward.settings(), "no covariate, penalty 0, intercept PSTH");
+        log_rates(forward, &[3.0, 4.0, 5.0], |_, _| false)
+    });
+    assert_eq!(before, after);
+}
+
+#[test]
+fn rounding_moves_no_log_rate_by_more_than_a_millionth() {
+    let session = driven(60);
+    let [training, validation] = [Split::Train, Split::Validation].map(|split| session.trials_in(split));
+    let [train, chosen_on] = [&training, &validation].map(|trials| Counts::of_trials(&session, trials));
+    let regions = Regions::new(session.units().iter().map(|unit| unit.region.as_str()));
+    let (settings, counts) = (CouplingSettings::default(), session.dense(&validation));
+    for task in Task::ALL {
+        let regression = RegressionTask::new(&session, &regions, task, &train, &chosen_on);
+        let filters = regression.filters(&settings.widths, &settings.decays);
+        let exact =
+            TaskCoupling::search(&regression, &[filters], &settings.penalties, None, &mut |_, _| ()).unwrap();
+        let rounded = fit_with(&session, task, &settings).unwrap();
+        let [exact, rounded] = [exact, rounded].map(|coupling| log_rates(&coupling, &counts, |_, _| false));
+        let differences = exact.iter().zip(&rounded).filter(|(exact, _)| !exact.is_nan());
+        let largest = differences.map(|(exact, rounded)| (exact - rounded).abs()).fold(0.0, f32::max);
+        assert!(largest < 1e-6, "{task:?}: {largest}");
+    }
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! The verbs and the options they share.
 
 use crate::commands::{
-    audit, baseline, bench, compare, demo, doctor, evaluate, finetune, import_checkpoint, inspect, launch,
-    learning_curve, predict, prepare, report, simulate, study, train, translate,
+    audit, baseline, bench, compare, decode, demo, doctor, evaluate, finetune, import_checkpoint, inspect,
+    launch, learning_curve, predict, prepare, report, simulate, study, train, translate,
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -56,6 +56,7 @@ pub enum Command {
     ImportCheckpoint(import_checkpoint::Arguments),
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
+    Decode(decode::Arguments),
     Translate(translate::Arguments),
     Audit(audit::Arguments),
     Baseline(baseline::Arguments),

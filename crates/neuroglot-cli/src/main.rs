@@ -51,6 +51,7 @@ fn run(cli: Cli, console: &Console) -> Result<(), CommandError> {
         }
         Command::Evaluate(arguments) => commands::evaluate::run(&arguments, threads, console),
         Command::Predict(arguments) => commands::predict::run(&arguments, threads, console),
+        Command::Decode(arguments) => commands::decode::run(&arguments, threads, console),
         Command::Translate(arguments) => commands::translate::run(&arguments, threads, console),
         Command::Audit(arguments) => commands::audit::run(&arguments, console),
         Command::Baseline(arguments) => commands::baseline::run(&arguments, console),

@@ -42,6 +42,15 @@ fn the_page_on_baselines_runs_and_names_them_all() {
     }
 }
 
+#[test]
+fn the_page_on_decoding_runs() {
+    let commands = blocks(&page("docs/decoding.md"), "sh");
+    assert_eq!(commands.len(), 1, "blocks of commands");
+    let workplace = Workplace::new();
+    run_all(&workplace, &commands);
+    assert!(workplace.path("decoded.csv").is_file());
+}
+
 /// The table of settings names real settings with their real defaults.
 fn check_settings(page: &str, at_least: usize) {
     let defaults = neuroglot::train::RunConfig::default().to_toml().parse::<toml::Table>().unwrap();

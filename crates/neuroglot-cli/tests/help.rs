@@ -4,7 +4,7 @@ mod common;
 
 use common::Workplace;
 
-const COMMANDS: [&str; 21] = [
+const COMMANDS: [&str; 22] = [
     "demo",
     "simulate",
     "prepare",
@@ -15,6 +15,7 @@ const COMMANDS: [&str; 21] = [
     "import-checkpoint",
     "evaluate",
     "predict",
+    "decode",
     "translate",
     "audit",
     "baseline",

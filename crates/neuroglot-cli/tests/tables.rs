@@ -141,3 +141,57 @@ fn a_session_without_the_usual_behaviours_gives_no_warning() {
     let output = workplace.run(&format!("baseline linear {FIRST} --out asked --tasks choice"));
     assert!(output.stderr.contains("choice is left out: the session does not have it"), "{output}");
 }
+
+#[test]
+fn what_was_decoded_is_a_table_of_test_trials_and_scores_as_evaluate_does() {
+    let (workplace, session) = with_run();
+    let decode = "decode run --target choice --target wheel-speed --threads 1";
+    let scores: serde_json::Value =
+        serde_json::from_str(&workplace.succeed(&format!("{decode} --out decoded.csv --json"))).unwrap();
+    workplace.succeed("evaluate run --tasks choice,wheel-speed --threads 1");
+    let summary = std::fs::read_to_string(workplace.path("run/evaluation/summary.json")).unwrap();
+    assert_eq!(scores, serde_json::from_str::<serde_json::Value>(&summary).unwrap());
+    let scores = &scores[session.eid()];
+    assert_eq!(scores["wheel-speed"]["decoders"].as_array().unwrap().len(), 3);
+    assert_eq!(scores["choice"]["decoders"][1]["features"], "counts");
+
+    let found = rows(&workplace, "decoded.csv");
+    let of = |name: &str| found.iter().filter(|row| row["behaviour"] == name).collect::<Vec<_>>();
+    let wheel = of("wheel-speed");
+    assert_eq!(wheel.len(), 8 * 20);
+    let (mut residual, mut truth) = (0.0, Vec::new());
+    for (place, row) in wheel.iter().enumerate() {
+        // Test trials come last.
+        let (trial, bin) = (32 + place / 20, place % 20);
+        assert_eq!((&row["trial"], &row["bin"]), (&trial.to_string(), &bin.to_string()));
+        assert_eq!(row["trial_id"], format!("trial {}", 3 * trial));
+        let [value, decoded] = ["value", "decoded"].map(|name| row[name].parse::<f64>().unwrap());
+        assert_eq!(value, session.behaviours()["wheel-speed"].values()[trial * 20 + bin]);
+        residual += (value - decoded).powi(2);
+        truth.push(value);
+        assert!(row["category"].is_empty() && row["probability"].is_empty());
+    }
+    let mean = truth.iter().sum::<f64>() / truth.len() as f64;
+    let r2 = 1.0 - residual / truth.iter().map(|value| (value - mean).powi(2)).sum::<f64>();
+    assert!((r2 - scores["wheel-speed"]["r2"].as_f64().unwrap()).abs() < 1e-9);
+    let choice = of("choice");
+    let right = choice.iter().filter(|row| row["category"] == row["decoded_category"]).count();
+    let accuracy = right as f64 / choice.len() as f64;
+    assert!((accuracy - scores["choice"]["accuracy"].as_f64().unwrap()).abs() < 1e-9);
+    for row in choice {
+        let probability = row["probability"].parse::<f64>().unwrap();
+        assert!((0.5..=1.0).contains(&probability) && row["bin"].is_empty() && row["value"].is_empty());
+    }
+
+    for (command, words) in [
+        (
+            "decode run --target lick",
+            "--target lick: no session has a behaviour of this name; choose one of block,",
+        ),
+        ("decode run --target choice --out decoded.xlsx", ".csv, .parquet or .npz"),
+    ] {
+        let output = workplace.run(command);
+        assert_eq!(output.code, Some(2), "{output}");
+        assert!(output.stderr.contains(words), "{output}");
+    }
+}

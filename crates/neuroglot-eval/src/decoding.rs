@@ -45,7 +45,7 @@ pub struct DecodedTrials {
 }
 
 /// Decodes each behaviour in turn.
-pub(crate) fn decode(
+pub(crate) fn decode_session(
     predictor: &mut Predictor<'_>,
     session: &Session,
     options: &EvaluationOptions,

@@ -1,7 +1,7 @@
 //! All tasks on the test trials of the sessions of a run.
 
 use crate::EvalError;
-use crate::decoding::{SessionDecoding, decode};
+use crate::decoding::{SessionDecoding, decode_session};
 use crate::region_matrix::region_matrix;
 use crate::work::{decoding_work, matrix_work, session_work, task_work};
 use neuroglot_data::Session;
@@ -120,7 +120,7 @@ fn evaluate_session(
         progress(EvaluationProgress { eid, task, done: 0, total: 1, share: meter.share(0, 1) });
     };
     let SessionDecoding { results: decoding, skipped: missing, .. } =
-        decode(&mut predictor, session, options, &mut report)?;
+        decode_session(&mut predictor, session, options, &mut report)?;
     skipped.extend(missing);
     Ok(SessionEvaluation { tasks, decoding, skipped, examples, region_matrix: matrix, ..test.nothing_yet() })
 }

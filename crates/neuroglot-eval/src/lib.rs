@@ -1,12 +1,14 @@
 //! Evaluation of trained models: tasks on held-out trials and behaviour decoders.
 //!
 //! [`evaluate`] scores a model on the test trials of its sessions: co-smoothing, forward prediction, intra- and
-//! inter-region prediction in bits per spike, and decoding of behaviour. [`predict`] writes the log-rates of one
+//! inter-region prediction in bits per spike, and decoding of behaviour; [`decode`] does the latter alone, and tells what was
+//! decoded of every trial. [`predict`] writes the log-rates of one
 //! session with chosen units, regions or bins hidden, [`translate`] predicts regions from each other. [`audit`] says what
 //! of all that the model has seen in training. What the tasks are and how they are scored is in `neuroglot-tasks`.
 
 pub mod audit;
 pub mod comparison;
+mod decode;
 mod decoding;
 mod error;
 mod evaluate;
@@ -19,6 +21,8 @@ mod trace_decoder;
 mod translate;
 mod work;
 
+pub use decode::{Decoding, decode, decoding_table};
+pub use decoding::DecodedTrials;
 pub use error::EvalError;
 pub use evaluate::{check_known, evaluate};
 pub use files::{read_evaluation, write_evaluation};

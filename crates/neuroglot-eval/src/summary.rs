@@ -7,7 +7,8 @@ use serde_json::{Map, Value, json};
 /// …, "choice": {"accuracy", "accuracy_low", "accuracy_high", "chance", "balanced_accuracy", …, "auc", …},
 /// "wheel-speed": {"r2", "r2_low", "r2_high"}}}`.
 ///
-/// A score that is undefined is `null`; `ceiling` and `state_ceiling` are there where the true rates are known.
+/// Where a behaviour was decoded by several decoders, `decoders` lists them, each with its `features`, its `weight` and its
+/// `regularisation`. A score that is undefined is `null`; `ceiling` and `state_ceiling` are there where the true rates are known.
 pub fn summary_json(evaluation: &Evaluation) -> Value {
     let sessions = evaluation.sessions.iter().map(|session| (session.eid.clone(), of_session(session)));
     Value::Object(sessions.collect())
@@ -34,6 +35,9 @@ fn of_session(session: &SessionEvaluation) -> Value {
                 scores.insert(name.to_owned(), json!(value.map(|value| value.mean)));
                 put_ends(&mut scores, name, value);
             }
+        }
+        if !decoded.decoders.is_empty() {
+            scores.insert("decoders".to_owned(), json!(decoded.decoders));
         }
         object.insert(decoded.behaviour.clone(), Value::Object(scores));
     }

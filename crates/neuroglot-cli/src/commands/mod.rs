@@ -4,6 +4,7 @@ pub mod audit;
 pub mod baseline;
 pub mod bench;
 pub mod compare;
+pub mod decode;
 pub mod demo;
 pub mod doctor;
 pub mod evaluate;

@@ -74,16 +74,21 @@ impl ModelEvaluation<'_> {
         if self.advises {
             advise(run.folder.run(), &evaluation, console);
         }
-        for session in &evaluation.sessions {
-            for skipped in &session.skipped {
-                console.warning(format!("{}: {} is left out: {}", session.eid, skipped.what, skipped.why));
-            }
-            for (behaviour, note) in decoding_notes(session) {
-                console.warning(format!("{}: {behaviour}: {note}", session.eid));
-            }
-        }
+        warn_of_decoding(&evaluation, console);
         kept_scores::keep(&evaluation, &out, self.earlier, console)?;
         Ok(evaluation)
+    }
+}
+
+/// Says what was left out, and what keeps classes of decoded behaviours from being learned or scored.
+pub fn warn_of_decoding(evaluation: &Evaluation, console: &Console) {
+    for session in &evaluation.sessions {
+        for skipped in &session.skipped {
+            console.warning(format!("{}: {} is left out: {}", session.eid, skipped.what, skipped.why));
+        }
+        for (behaviour, note) in decoding_notes(session) {
+            console.warning(format!("{}: {behaviour}: {note}", session.eid));
+        }
     }
 }
 

@@ -1,0 +1,127 @@
+//! `neuroglot decode`
+
+use crate::CommandError;
+use crate::commands::evaluate::in_words;
+use crate::machine::compute::DeviceOptions;
+use crate::runs::loaded_run::{CheckpointOption, LoadedRun, open_model};
+use crate::runs::output_format;
+use crate::runs::overlap::{self, Warn};
+use crate::runs::sessions;
+use crate::terminal::console::Console;
+use crate::terminal::progress::EvaluationBar;
+use crate::workflows::model_evaluation::warn_of_decoding;
+use clap::Args;
+use neuroglot::data::Session;
+use neuroglot::eval::{decode, decoding_table, summary_json};
+use neuroglot::files::OutputLock;
+use neuroglot::tasks::{EvaluationOptions, TaskSelection, behaviour_name};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// Decode behaviour from a trained model, trial by trial
+///
+/// What a session has beside its spikes is decoded from the model's log-rates with nothing hidden and from the counts: by
+/// decoders of each, fitted to training and validation trials, whose outputs are averaged. Scores on test trials are those of
+/// `neuroglot evaluate`: accuracy beside chance, balanced accuracy and AUC of categories, R² of numbers, each with a
+/// bootstrap 95 % interval over test trials. --out keeps what was decoded: a row per test trial, and of traces per bin, with
+/// eid, behaviour, trial, trial_id and bin; of numbers value and decoded; of categories category, decoded_category and the
+/// probability of the latter.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  \
+                        neuroglot decode mtm data/a_aligned --target choice --target wheel-speed --out decoded.csv\n  \
+                        neuroglot decode mtm --target block:categories --json")]
+pub struct Arguments {
+    /// A run folder, or one of its checkpoints
+    #[arg(value_name = "RUN")]
+    run: PathBuf,
+    /// Session folders [default: those the run was trained on]
+    #[arg(value_name = "SESSION")]
+    sessions: Vec<PathBuf>,
+    /// A behaviour to decode, by the name of its column; may be given several times [default: all that vary]
+    ///
+    /// Texts and whole numbers of at most 10 different values are decoded as categories, all else as numbers;
+    /// `block:categories` or `reward:continuous` says which.
+    #[arg(long, value_name = "COLUMN")]
+    target: Vec<String>,
+    /// A table of what was decoded to write: .csv, .parquet or .npz
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Which checkpoint.
+    #[command(flatten)]
+    checkpoint: CheckpointOption,
+    /// Print the scores as JSON, an object per session and in it one per behaviour
+    #[arg(long)]
+    json: bool,
+    /// Where to compute.
+    #[command(flatten)]
+    device: DeviceOptions,
+}
+
+/// Decodes, writes what was decoded, and prints the scores.
+///
+/// # Errors
+/// A run, checkpoint or session that cannot be used, a column that no session has, nothing that can be decoded, a file that
+/// cannot be written.
+pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
+    let out = arguments.out.as_deref();
+    let _lock = match out {
+        Some(out) => {
+            output_format::check_table(out)?;
+            Some(OutputLock::beside(out)?)
+        }
+        None => None,
+    };
+    let folder = open_model(&arguments.run, arguments.checkpoint.name())?;
+    let paths =
+        if arguments.sessions.is_empty() { folder.session_folders()? } else { arguments.sessions.clone() };
+    let sessions = sessions::read_known(&paths, &folder, console)?;
+    let selection = selection(&arguments.target, &sessions)?;
+    let options = EvaluationOptions { selection, ..EvaluationOptions::default() };
+    let device = arguments.device.with_threads(threads).open(console)?.device;
+    let mut run = LoadedRun::open(folder, device, console)?;
+    overlap::warn(run.ensemble.config(), &sessions, &paths, Warn::OfTestTrials, console)?;
+    let mut bar = EvaluationBar::new("", console);
+    let name = run.folder.checkpoint_name();
+    let decoding = decode(&mut run.ensemble, &name, &sessions, &options, &mut |at| bar.show(&at))?;
+    drop(bar);
+    let evaluation = &decoding.evaluation;
+    warn_of_decoding(evaluation, console);
+    if evaluation.sessions.iter().all(|session| session.decoding.is_empty()) {
+        return Err(CommandError::Failed(
+            "nothing could be decoded: `neuroglot inspect SESSION` lists what a session has".to_owned(),
+        ));
+    }
+    if let Some(out) = out {
+        decoding_table(&decoding, &sessions).write(out)?;
+        console.note(format!("kept in {}", out.display()));
+    }
+    if arguments.json {
+        return console.json(&summary_json(evaluation));
+    }
+    let blocks: Vec<String> = evaluation.sessions.iter().map(in_words).collect();
+    console.result(blocks.join("\n"))
+}
+
+/// The columns that are asked for, or all that vary.
+fn selection(targets: &[String], sessions: &[Session]) -> Result<TaskSelection, CommandError> {
+    let known: BTreeSet<&String> = sessions.iter().flat_map(|session| session.behaviours().keys()).collect();
+    let is_known = |name: &str| known.iter().any(|known| *known == name);
+    if let Some(target) = targets.iter().find(|name| !is_known(name) && !is_known(behaviour_name(name))) {
+        let known: Vec<&str> = known.iter().map(|name| name.as_str()).collect();
+        let cure = match known.len() {
+            0 => "they have none at all".to_owned(),
+            _ => format!("choose one of {}", known.join(", ")),
+        };
+        return Err(CommandError::Usage(format!(
+            "--target {target}: no session has a behaviour of this name; {cure}"
+        )));
+    }
+    let mut behaviours: Vec<String> = Vec::new();
+    for target in targets {
+        if !behaviours.contains(target) {
+            behaviours.push(target.clone());
+        }
+    }
+    let every_behaviour = behaviours.is_empty();
+    Ok(TaskSelection { tasks: Vec::new(), behaviours, every_behaviour })
+}

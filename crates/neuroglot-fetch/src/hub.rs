@@ -17,7 +17,6 @@ use crate::http::bearer;
 use crate::{Downloader, FetchError, Result, paths};
 use cache::RepositoryCache;
 use hf_hub::Cache;
-use hf_hub::api::sync::{ApiBuilder, ApiRepo};
 use std::path::{Path, PathBuf};
 
 /// The public hub.
@@ -166,7 +165,9 @@ impl HubClient {
         let snapshot = cache.snapshot(&session.commit);
         let total: u64 = session.files.iter().map(|file| file.size).sum();
         // Addresses name the commit, so that all files are of one version though a branch may move.
-        let remote = self.remote(&repository.at(&session.commit))?;
+        let repo = repository.at(&session.commit).repo();
+        let endpoint = self.endpoint.trim_end_matches('/');
+        let remote = format!("{endpoint}/{}/resolve/{}", repo.url(), repo.url_revision());
         let mut before = 0;
         for file in &session.files {
             let pointer = paths::inside(&snapshot, &file.path)?;
@@ -178,7 +179,7 @@ impl HubClient {
                         problem: format!("{} was there when the session was listed", file.path),
                     });
                 }
-                let url = remote.url(&listing::escape(&file.path));
+                let url = format!("{remote}/{}", listing::escape(&file.path));
                 let source = HttpSource {
                     http: &self.downloader.http,
                     url: &url,
@@ -205,17 +206,6 @@ impl HubClient {
         let listing: listing::Listing = self.downloader.http.json(&url, authorization.as_deref(), ACCESS)?;
         listing.check().map_err(|problem| FetchError::Index { url, problem })?;
         Ok(listing)
-    }
-
-    fn remote(&self, repository: &HubRepository) -> Result<ApiRepo> {
-        let api = ApiBuilder::from_cache(Cache::new(self.cache.clone()))
-            .with_endpoint(self.endpoint.trim_end_matches('/').to_string())
-            .build()
-            .map_err(|error| FetchError::Unreachable {
-                url: self.endpoint.clone(),
-                problem: error.to_string(),
-            })?;
-        Ok(api.repo(repository.repo()))
     }
 }
 

@@ -1,8 +1,8 @@
 //! The record beside a file: which version its bytes belong to.
 
 use crate::{FetchError, Result};
-use neuroglot_files::FromIo;
-use neuroglot_files::{FilesError, replace_file};
+use neuroglot_files::{FilesError, FromIo, replace_file};
+use same_file::Handle;
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -129,25 +129,7 @@ pub(crate) fn stamp(path: &Path) -> Option<(u64, u64)> {
 }
 
 /// Whether the open file is the one that lies at `path`.
-#[cfg(unix)]
 fn is_at(file: &File, path: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
-    match (file.metadata(), fs::metadata(path)) {
-        (Ok(open), Ok(there)) => identity(open) == identity(there),
-        _ => false,
-    }
-}
-
-/// Whether something lies at `path`; elsewhere a file that is open under a lock is not replaced.
-#[cfg(not(unix))]
-fn is_at(_: &File, path: &Path) -> bool {
-    path.exists()
-}
-
-/// Makes a folder's entries last through a loss of power, where the operating system has a way to say so.
-pub(crate) fn sync_folder(folder: &Path) {
-    if let Ok(handle) = File::open(folder) {
-        let _ = handle.sync_all();
-    }
+    let open = file.try_clone().and_then(Handle::from_file);
+    open.is_ok_and(|open| Handle::from_path(path).is_ok_and(|there| there == open))
 }

@@ -3,10 +3,9 @@
 use crate::download::HttpSource;
 use crate::error::Refusal;
 use crate::http::Http;
-use crate::record::{Files, Record, stamp, sync_folder};
+use crate::record::{Files, Record, stamp};
 use crate::{FetchError, Result};
-use neuroglot_files::FromIo;
-use neuroglot_files::remove_leftovers;
+use neuroglot_files::{FromIo, remove_leftovers};
 use std::fs::{self, File};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
@@ -328,7 +327,8 @@ impl Transfer<'_> {
         #[cfg(not(unix))]
         drop(part.file);
         fs::rename(&self.files.part, target).map_err(FetchError::io("write", target))?;
-        sync_folder(target.parent().unwrap_or(Path::new("")));
+        // The file is there, whether its name would outlive a loss of power or not.
+        let _ = neuroglot_files::sync_folder(target.parent().unwrap_or(Path::new("")));
         if self.named_by_content {
             self.files.remove_record();
         } else if let (Some(record), Some((_, modified))) = (part.record, stamp(target)) {

@@ -213,8 +213,11 @@ pub(crate) fn parent(path: &Path) -> &Path {
     path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Makes the names in a folder durable.
-pub(crate) fn sync_folder(path: &Path) -> Result<(), FilesError> {
+/// Makes the names in a folder last through a loss of power, where the system can.
+///
+/// # Errors
+/// [`FilesError::Io`].
+pub fn sync_folder(path: &Path) -> Result<(), FilesError> {
     // Windows cannot open a folder as a file; its renames are durable without.
     if cfg!(unix) {
         File::open(path).and_then(|folder| folder.sync_all()).map_err(FilesError::io("write", path))?;

@@ -233,10 +233,10 @@ fn choose(
 
 /// First and last of some spikes, s, and their number.
 #[derive(Debug, Clone, Copy)]
-struct Span {
-    first: f64,
-    last: f64,
-    spikes: usize,
+pub(crate) struct Span {
+    pub first: f64,
+    pub last: f64,
+    pub spikes: usize,
 }
 
 impl Span {
@@ -251,10 +251,14 @@ impl Span {
         }
     }
 
-    fn of(streams: &[SpikeStream]) -> Span {
+    pub(crate) fn of(streams: &[SpikeStream]) -> Span {
         let mut span = Span::NONE;
         streams.iter().for_each(|stream| stream.each_run(|times, _| span.widen(times)));
         span
+    }
+
+    pub(crate) fn seconds(&self) -> f64 {
+        self.last - self.first
     }
 
     fn stretch(&self) -> Intervals {
@@ -267,7 +271,7 @@ impl Span {
 
     /// A silence at the edge that may be chance, s.
     fn mean_silence(&self) -> f64 {
-        MEAN_INTERVALS * (self.last - self.first) / self.spikes.max(1) as f64
+        MEAN_INTERVALS * self.seconds() / self.spikes.max(1) as f64
     }
 
     /// When it was recorded: as the source says; where it says nothing of the beginning or the end, the spikes tell.
@@ -329,7 +333,7 @@ struct Activity {
 
 impl Activity {
     fn new(whole: Span, bin_seconds: f64) -> Activity {
-        let seconds = whole.last - whole.first;
+        let seconds = whole.seconds();
         let pieces = ((seconds / bin_seconds).ceil() as usize).clamp(1, MOST_PIECES);
         let piece = seconds / pieces as f64;
         Activity { span: Span::NONE, start: whole.first, piece, active: vec![false; pieces] }

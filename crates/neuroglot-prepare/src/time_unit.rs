@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 
 use crate::SpikeStream;
+use crate::observed::Span;
 
 /// What times of a source count.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -114,46 +115,32 @@ const LEAST_RATE: f64 = 0.1;
 /// Few spikes say little about rates and spans.
 const LEAST_SPIKES: usize = 100;
 
-/// Span and number of spikes.
+/// Spikes, and the number of units that have some.
 #[derive(Debug, Clone, Copy)]
 struct Fired {
-    first: f64,
-    last: f64,
-    spikes: usize,
-    /// Units with a spike.
+    span: Span,
     units: usize,
 }
 
 impl Fired {
     /// `None` if there is no spike.
     fn of(streams: &[SpikeStream], units: usize) -> Option<Fired> {
-        let mut fired = Fired { first: f64::INFINITY, last: f64::NEG_INFINITY, spikes: 0, units: 0 };
+        let span = Span::of(streams);
         let mut has_fired = vec![false; units];
-        for stream in streams {
-            stream.each_spike(|time, unit| {
-                fired.first = fired.first.min(time);
-                fired.last = fired.last.max(time);
-                fired.spikes += 1;
-                has_fired[unit] = true;
-            });
-        }
-        fired.units = has_fired.into_iter().filter(|fired| *fired).count();
-        (fired.spikes > 0).then_some(fired)
-    }
-
-    fn seconds(self) -> f64 {
-        self.last - self.first
+        streams.iter().for_each(|stream| stream.each_spike(|_, unit| has_fired[unit] = true));
+        let units = has_fired.into_iter().filter(|fired| *fired).count();
+        (span.spikes > 0).then_some(Fired { span, units })
     }
 
     /// Mean rate of the units that fire, Hz.
     fn rate(self) -> f64 {
-        self.spikes as f64 / self.units as f64 / self.seconds()
+        self.span.spikes as f64 / self.units as f64 / self.span.seconds()
     }
 
     /// Number of windows that have a part in the span, with times of spikes divided by `spikes` and those of events by
     /// `trials`.
     fn inside(self, events: &[f64], window: [f64; 2], spikes: f64, trials: f64) -> usize {
-        let [first, last] = [self.first / spikes, self.last / spikes];
+        let [first, last] = [self.span.first / spikes, self.span.last / spikes];
         let meets =
             |event: &&f64| **event / trials + window[1] >= first && **event / trials + window[0] <= last;
         events.iter().filter(meets).count()
@@ -174,14 +161,14 @@ pub(crate) fn compare_spans(
     let Some(fired) = Fired::of(streams, units).filter(|_| !events.is_empty()) else { return Ok(None) };
     let first = events.iter().copied().fold(f64::INFINITY, f64::min) + window[0];
     let last = events.iter().copied().fold(f64::NEG_INFINITY, f64::max) + window[1];
-    let longer = fired.seconds() / (last - first);
+    let longer = fired.span.seconds() / (last - first);
     let spans = format!(
         "spikes lie between {:.6} and {:.6} s, windows of trials between {first:.6} and {last:.6} s",
-        fired.first, fired.last
+        fired.span.first, fired.span.last
     );
     let half = events.len().div_ceil(2);
     let outside = events.len() - fired.inside(&events, window, 1.0, 1.0);
-    let enough = fired.spikes >= LEAST_SPIKES;
+    let enough = fired.span.spikes >= LEAST_SPIKES;
 
     // Spans that differ by a usual factor, and fit once they are divided by it.
     let fits = |ratio: f64, spikes: f64, trials: f64, least: f64, most: f64| {

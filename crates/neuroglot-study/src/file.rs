@@ -3,8 +3,7 @@
 use crate::file_keys::{check_keys, located};
 use crate::{StudyError, StudyRecipe};
 use neuroglot_baselines::Baseline;
-use neuroglot_files::FromIo;
-use neuroglot_files::SETTINGS;
+use neuroglot_files::{FromIo, SETTINGS};
 use neuroglot_masks::MaskPool;
 use neuroglot_model::Architecture;
 use neuroglot_tasks::Task;

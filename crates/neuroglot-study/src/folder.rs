@@ -3,8 +3,9 @@
 use crate::cell::{Cell, Method, Needed, Stage};
 use crate::{StudyError, StudyFile};
 use neuroglot_eval::read_evaluation;
-use neuroglot_files::FromIo;
-use neuroglot_files::{FilesError, OutputLock, RESULTS, recover_folder, remove_leftovers, replace_file};
+use neuroglot_files::{
+    FilesError, FromIo, OutputLock, RESULTS, recover_folder, remove_leftovers, replace_file,
+};
 use neuroglot_tasks::results::Evaluation;
 use neuroglot_train::RunConfig;
 use serde::{Deserialize, Serialize};

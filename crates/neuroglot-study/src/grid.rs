@@ -94,6 +94,32 @@ impl Line<'_> {
         })
     }
 
+    /// The cell that is scored on a session: from scratch, or from what is pretrained in another cell.
+    fn scored(
+        &self,
+        session: &StudySession,
+        trials: u64,
+        base: Option<(&Pretrained, &Needed)>,
+        settings: &RunConfig,
+    ) -> Cell {
+        let stage = if base.is_some() { Stage::Finetune } else { Stage::Scratch };
+        let pretraining = base.map(|(pretrained, _)| pretrained);
+        let first = pretraining.map(|pretrained| pretrained.name.clone());
+        let mut names: Vec<String> = first.into_iter().chain(self.names()).collect();
+        names.extend((trials > 0).then(|| format!("t{trials}")));
+        names.push(session.eid.clone());
+        Cell {
+            id: id(stage, &names),
+            stage,
+            method: self.method(pretraining, trials),
+            seed: Some(self.seed),
+            sessions: vec![session.clone()],
+            scored: vec![session.eid.clone()],
+            needs: base.map(|(_, needed)| needed.clone()),
+            settings: settings.clone(),
+        }
+    }
+
     fn own_settings(&self, trials: u64) -> Vec<String> {
         glue::own_settings(self.model, self.mask, self.seed, trials)
     }
@@ -133,16 +159,7 @@ fn scratch(file: &StudyFile, sessions: &StudySessions, line: &Line<'_>) -> Resul
         }
         let tables = [&file.settings, &file.scratch.settings];
         let settings = settings(file, line.recipe, &tables, &line.own_settings(trials))?;
-        cells.extend(sessions.scored.iter().map(|session| Cell {
-            id: scored_id(Stage::Scratch, None, line, trials, session),
-            stage: Stage::Scratch,
-            method: line.method(None, trials),
-            seed: Some(line.seed),
-            sessions: vec![session.clone()],
-            scored: vec![session.eid.clone()],
-            needs: None,
-            settings: settings.clone(),
-        }));
+        cells.extend(sessions.scored.iter().map(|session| line.scored(session, trials, None, &settings)));
     }
     Ok(cells)
 }
@@ -222,16 +239,8 @@ fn pretrained(
         // Where the study lies is not part of what a cell is: its pretraining's id stands for the folder.
         own.extend(glue::finetuning_settings(Path::new(&needed.id), &file.checkpoint));
         let settings = settings(file, line.recipe, &tables, &own)?;
-        cells.extend(sessions.scored.iter().map(|session| Cell {
-            id: scored_id(Stage::Finetune, Some(&pretrained.name), line, trials, session),
-            stage: Stage::Finetune,
-            method: line.method(Some(pretrained), trials),
-            seed: Some(line.seed),
-            sessions: vec![session.clone()],
-            scored: vec![session.eid.clone()],
-            needs: Some(needed.clone()),
-            settings: settings.clone(),
-        }));
+        let base = Some((pretrained, &needed));
+        cells.extend(sessions.scored.iter().map(|session| line.scored(session, trials, base, &settings)));
     }
     Ok(cells)
 }
@@ -246,19 +255,6 @@ fn settings(
         .map_or_else(|| Ok(RunConfig::default()), StudyRecipe::defaults)
         .and_then(|defaults| defaults.layered(tables, own, &file.models))
         .map_err(|error| file.wrong(error.to_string()))
-}
-
-fn scored_id(
-    stage: Stage,
-    pretraining: Option<&str>,
-    line: &Line<'_>,
-    trials: u64,
-    session: &StudySession,
-) -> String {
-    let mut names: Vec<String> = pretraining.map(str::to_owned).into_iter().chain(line.names()).collect();
-    names.extend((trials > 0).then(|| format!("t{trials}")));
-    names.push(session.eid.clone());
-    id(stage, &names)
 }
 
 /// A folder of one name per stage. Names that cannot be part of a path on every system are changed, and told apart by a

@@ -2,6 +2,7 @@
 
 use crate::cell::{Cell, Method};
 use crate::{State, StudyError, StudyFile, StudyFolder};
+use indexmap::IndexMap;
 use neuroglot_metrics::mean_defined;
 use neuroglot_tasks::Source;
 use neuroglot_tasks::results::{Evaluation, SessionEvaluation};
@@ -82,12 +83,9 @@ pub fn gather(
 }
 
 fn by_session(evaluations: Vec<SessionEvaluation>) -> Vec<SessionScores> {
-    let mut by_eid: Vec<(String, Vec<SessionEvaluation>)> = Vec::new();
+    let mut by_eid: IndexMap<String, Vec<SessionEvaluation>> = IndexMap::new();
     for evaluation in evaluations {
-        match by_eid.iter_mut().find(|(eid, _)| *eid == evaluation.eid) {
-            Some((_, of_session)) => of_session.push(evaluation),
-            None => by_eid.push((evaluation.eid.clone(), vec![evaluation])),
-        }
+        by_eid.entry(evaluation.eid.clone()).or_default().push(evaluation);
     }
     by_eid.into_iter().map(|(eid, seeds)| averaged(eid, seeds)).collect()
 }

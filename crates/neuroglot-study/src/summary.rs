@@ -5,8 +5,7 @@ use crate::results::{CellSummary, StudyResults};
 use crate::scores::MethodScores;
 use crate::tables::tables;
 use crate::{Stage, State, StudyError, StudyFile, StudyFolder, StudySessions};
-use neuroglot_files::FromIo;
-use neuroglot_files::{remove_leftovers, replace_file};
+use neuroglot_files::{FromIo, remove_leftovers, replace_file};
 use neuroglot_train::{RunFolder, late_rise};
 
 impl StudyResults {

@@ -4,6 +4,7 @@ use crate::cell::{Method, TrainedMethod};
 use crate::estimate::{Column, SharedUnits};
 use crate::results::{ScoreCell, ScoreRow, ScoreTable};
 use crate::scores::{MethodScores, SessionScores};
+use indexmap::IndexMap;
 use std::collections::HashSet;
 
 /// A trained method and its scores.
@@ -35,13 +36,9 @@ pub(crate) fn lines<'a>(
     name: impl Fn(&TrainedMethod) -> String,
     is_reference: impl Fn(&TrainedMethod) -> bool,
 ) -> Vec<Line<'a>> {
-    let mut groups: Vec<(String, Vec<Trained>)> = Vec::new();
+    let mut groups: IndexMap<String, Vec<Trained>> = IndexMap::new();
     for entry in trained {
-        let group = group(entry.method);
-        match groups.iter_mut().find(|(known, _)| *known == group) {
-            Some((_, members)) => members.push(entry),
-            None => groups.push((group, vec![entry])),
-        }
+        groups.entry(group(entry.method)).or_default().push(entry);
     }
     let mut lines: Vec<Line> = Vec::new();
     for (group, mut members) in groups {

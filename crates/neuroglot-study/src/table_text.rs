@@ -80,6 +80,18 @@ impl Column {
     }
 }
 
+impl Estimate {
+    /// Its intervals as they are written: over units in square, over sessions and units in curly brackets.
+    pub fn ranges(&self) -> Vec<String> {
+        let text = |Range { low, high }: Range, open: char, close: char| {
+            format!("{open}{}, {}{close}", decimal(low, 3), decimal(high, 3))
+        };
+        let units = self.over_units.map(|range| text(range, '[', ']'));
+        let sessions = self.over_sessions.map(|range| text(range, '{', '}'));
+        units.into_iter().chain(sessions).collect()
+    }
+}
+
 /// How intervals are written.
 pub const SCORES: &str = "Mean over sessions of the mean over units; 95 % intervals over units [ ] with the sessions as \
                           they are, and over sessions and units { }.";
@@ -101,12 +113,7 @@ fn difference_text(difference: &Difference) -> String {
 }
 
 fn intervals(estimate: &Estimate) -> String {
-    let text = |range: Option<Range>, open: char, close: char| {
-        range.map_or(String::new(), |Range { low, high }| {
-            format!(" {open}{}, {}{close}", decimal(low, 3), decimal(high, 3))
-        })
-    };
-    text(estimate.over_units, '[', ']') + &text(estimate.over_sessions, '{', '}')
+    estimate.ranges().iter().map(|range| format!(" {range}")).collect()
 }
 
 fn ends(estimate: &Estimate) -> Vec<String> {

@@ -6,6 +6,7 @@ use crate::results::ScoreTable;
 use crate::scores::MethodScores;
 use crate::table_rows::{Line, Trained, lines, table};
 use crate::{StudyFile, labels};
+use indexmap::IndexSet;
 use neuroglot_baselines::Baseline;
 use neuroglot_masks::MaskPool;
 use neuroglot_model::Architecture;
@@ -254,12 +255,8 @@ impl<'a> Maker<'a> {
     /// Every session by itself.
     fn sessions(&self) -> Option<ScoreTable> {
         let trained = self.main(self.scratch_and_most());
-        let mut eids: Vec<&str> = Vec::new();
-        for session in trained.iter().flat_map(|entry| &entry.scores.sessions) {
-            if !eids.contains(&session.eid.as_str()) {
-                eids.push(&session.eid);
-            }
-        }
+        let sessions = trained.iter().flat_map(|entry| &entry.scores.sessions);
+        let eids: IndexSet<&str> = sessions.map(|session| session.eid.as_str()).collect();
         let kind =
             |method: &TrainedMethod| format!("{}, {}", labels::architecture(method), labels::start(method));
         let name = |method: &TrainedMethod| labels::mask(&method.mask);

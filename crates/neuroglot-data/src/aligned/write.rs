@@ -1,6 +1,6 @@
 //! Writing a session to a folder.
 
-use neuroglot_files::FromIo;
+use neuroglot_files::{FromIo, OutputLock, StagedFolder};
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
@@ -11,7 +11,6 @@ use arrow_array::builder::{
 };
 use arrow_array::{ArrayRef, Float64Array, StringArray};
 use arrow_schema::{DataType, Field, Schema};
-use neuroglot_files::{OutputLock, StagedFolder};
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves};
 use parquet::basic::{Compression, Encoding};
@@ -83,7 +82,7 @@ impl Session {
             let file = data.join(format!("{}-00000-of-00001.parquet", split.file_name()));
             columns.write(&file, &self.trials_in(*split))
         })?;
-        sync_folder(data)
+        Ok(neuroglot_files::sync_folder(data)?)
     }
 }
 
@@ -120,14 +119,6 @@ impl StagedSession {
 fn write_file(file: &Path, content: &[u8]) -> Result<(), DataError> {
     let mut handle = File::create(file).map_err(DataError::io("create", file))?;
     handle.write_all(content).and_then(|()| handle.sync_all()).map_err(DataError::io("write", file))
-}
-
-/// Makes the names in a folder durable, where the system can.
-fn sync_folder(folder: &Path) -> Result<(), DataError> {
-    if !cfg!(unix) {
-        return Ok(());
-    }
-    File::open(folder).and_then(|handle| handle.sync_all()).map_err(DataError::io("write", folder))
 }
 
 /// The columns that a session is written with.

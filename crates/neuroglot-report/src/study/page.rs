@@ -1,11 +1,10 @@
 //! The sections of the page, in order.
 
 use super::{StudyReport, cells, curves, reading, tables};
-use crate::compare;
 use crate::document::{Section, document};
 use crate::sections::{examples, facts, region_styles, regions, units};
 use crate::text::escape;
-use crate::{Report, RunSection};
+use crate::{Report, RunSection, compare};
 
 /// The HTML document.
 pub(crate) fn render(study: &StudyReport) -> String {

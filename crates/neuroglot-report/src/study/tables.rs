@@ -8,7 +8,7 @@ use crate::sections::WIDTH;
 use crate::table::{Cell, Group, Row, Table};
 use crate::text::escape;
 use neuroglot_data::number::{decimal, signed};
-use neuroglot_study::{Column, DIFFERENCES, Estimate, Mark, Range, ScoreCell, ScoreTable, StudyResults};
+use neuroglot_study::{Column, DIFFERENCES, Mark, Range, ScoreCell, ScoreTable, StudyResults};
 
 /// Rows drawn in one picture at most.
 const MOST_ROWS: usize = 7;
@@ -40,7 +40,7 @@ fn scores(table: &ScoreTable) -> String {
         data(table)
     );
     let cell =
-        |cell: &ScoreCell| Cell { asides: ranges(&cell.score), ..Cell::plain(decimal(cell.score.mean, 3)) };
+        |cell: &ScoreCell| Cell { asides: cell.score.ranges(), ..Cell::plain(decimal(cell.score.mean, 3)) };
     markup(table, caption, |_| true, |scored| Some(cell(scored)))
 }
 
@@ -52,7 +52,7 @@ fn differences(table: &ScoreTable) -> String {
         let is_decided = matches!(difference.mark, Mark::Better | Mark::Worse);
         Some(Cell {
             text: text.trim_end().to_owned(),
-            asides: ranges(&difference.estimate),
+            asides: difference.estimate.ranges(),
             bold: is_decided,
         })
     };
@@ -111,15 +111,6 @@ fn data(table: &ScoreTable) -> String {
     } else {
         format!(" Sessions: {least} to {most}, as far as they could be scored; units: up to {units}.")
     }
-}
-
-fn ranges(estimate: &Estimate) -> Vec<String> {
-    let text = |Range { low, high }: Range, open: char, close: char| {
-        format!("{open}{}, {}{close}", decimal(low, 3), decimal(high, 3))
-    };
-    let units = estimate.over_units.map(|range| text(range, '[', ']'));
-    let sessions = estimate.over_sessions.map(|range| text(range, '{', '}'));
-    units.into_iter().chain(sessions).collect()
 }
 
 /// Bits/spike of a table of one group and few rows, task by task.

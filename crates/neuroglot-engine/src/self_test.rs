@@ -36,6 +36,8 @@ pub(crate) struct Sizes {
     pub units: usize,
 }
 
+type Work = Box<dyn Fn(&mut dyn Device, &[Slot])>;
+
 /// One or more operations on slots.
 pub(crate) struct Case {
     pub name: &'static str,
@@ -43,7 +45,7 @@ pub(crate) struct Case {
     inputs: Vec<Vec<f32>>,
     /// Lengths of the slots behind them, which hold zeros before.
     outputs: Vec<usize>,
-    work: Box<dyn Fn(&mut dyn Device, &[Slot])>,
+    work: Work,
 }
 
 impl Case {

@@ -236,10 +236,10 @@ fn a_benchmark_has_the_keys_that_scripts_read() {
         (&"small".into(), &"cpu".into(), &1.into())
     );
     assert_eq!(
-        (&found["dropout"], &found["batch"], &found["precision"]),
-        (&true.into(), &3.into(), &"f32".into())
+        (&found["dropout"], &found["standardised"], &found["batch"], &found["precision"]),
+        (&true.into(), &false.into(), &3.into(), &"f32".into())
     );
-    assert_eq!((found.as_object().unwrap().len(), &found["model"]), (11, &"ndt1-stitch".into()));
+    assert_eq!((found.as_object().unwrap().len(), &found["model"]), (12, &"ndt1-stitch".into()));
     for (time, keys) in [
         ("step_ms", vec!["median", "min", "max"]),
         ("forward_ms", vec!["median", "min", "max"]),

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 /// "wheel-speed": {"r2", "r2_low", "r2_high"}}}`.
 ///
 /// Where a behaviour was decoded by several decoders, `decoders` lists them, each with its `features`, its `weight` and its
-/// `regularisation`. A score that is undefined is `null`; `ceiling` and `state_ceiling` are there where the true rates are known.
+/// `regularisation`. A score that is undefined is `null`; `ceiling` and `state_ceiling` are there where the true rates are known, `networks` and `coupling`, each alone, where they are averaged.
 pub fn summary_json(evaluation: &Evaluation) -> Value {
     let sessions = evaluation.sessions.iter().map(|session| (session.eid.clone(), of_session(session)));
     Value::Object(sessions.collect())
@@ -18,9 +18,12 @@ fn of_session(session: &SessionEvaluation) -> Value {
     let mut object = Map::new();
     for task in &session.tasks {
         let mut scores = of_scores(&task.scores);
-        for (name, ceiling) in [("ceiling", &task.ceiling), ("state_ceiling", &task.state_ceiling)] {
-            if let Some(ceiling) = ceiling {
-                scores.insert(name.to_owned(), Value::Object(of_scores(ceiling)));
+        let [networks, coupling] =
+            [task.alone.map(|alone| alone.networks), task.alone.map(|alone| alone.coupling)];
+        let ceilings = [("ceiling", task.ceiling), ("state_ceiling", task.state_ceiling)];
+        for (name, beside) in ceilings.into_iter().chain([("networks", networks), ("coupling", coupling)]) {
+            if let Some(beside) = beside {
+                scores.insert(name.to_owned(), Value::Object(of_scores(&beside)));
             }
         }
         object.insert(task.task.clone(), Value::Object(scores));

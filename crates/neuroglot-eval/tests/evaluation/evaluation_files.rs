@@ -158,8 +158,9 @@ fn the_summary_has_the_documented_keys() {
     let of_choice = ["accuracy", "accuracy_low", "accuracy_high", "chance"];
     let balanced = ["balanced_accuracy", "balanced_accuracy_low", "balanced_accuracy_high"];
     let area = ["auc", "auc_low", "auc_high"];
-    assert_eq!(keys(&simulated["choice"]), [&of_choice[..], &balanced, &area].concat());
-    assert_eq!(keys(&simulated["wheel-speed"]), ["r2", "r2_low", "r2_high"]);
+    assert_eq!(keys(&simulated["choice"]), [&of_choice[..], &balanced, &area, &["decoders"]].concat());
+    assert_eq!(keys(&simulated["wheel-speed"]), ["r2", "r2_low", "r2_high", "decoders"]);
+    assert_eq!(keys(&simulated["choice"]["decoders"][0]), ["features", "weight", "regularisation"]);
 
     let session = &evaluation.sessions[0];
     let Scores { bps, bps_pooled, d2, r2, psth_r2 } = task(session, Task::Forward).scores;
@@ -180,6 +181,6 @@ fn the_summary_has_the_documented_keys() {
     let interval = wheel.interval.unwrap();
     assert_eq!(
         simulated["wheel-speed"],
-        json!({ "r2": wheel.score, "r2_low": interval.low, "r2_high": interval.high })
+        json!({ "r2": wheel.score, "r2_low": interval.low, "r2_high": interval.high, "decoders": wheel.decoders })
     );
 }

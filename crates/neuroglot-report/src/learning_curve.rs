@@ -93,7 +93,7 @@ impl LearningCurve {
     /// a file there is replaced only once the new one is complete.
     ///
     /// # Errors
-    /// As [`Report::write`].
+    /// As [`Report::write`](crate::Report::write).
     pub fn write(&self, path: &Path) -> Result<(), ReportError> {
         write::write_page(path, &self.to_html())
     }

@@ -38,7 +38,7 @@ impl Ensemble {
         Ok((Self { model: loaded.model, networks, couplings, config, weight }, loaded.digest))
     }
 
-    /// Networks that were trained and are asked by now, before any coupling is solved beside them.
+    /// Trained networks, before couplings are solved beside them.
     pub(crate) fn of_networks(model: Model, networks: Vec<NetworkValues>, config: CheckpointConfig) -> Self {
         Self { networks, ..Self::of_one(model, config) }
     }

@@ -104,6 +104,8 @@ fn the_page_on_couplings_runs_from_top_to_bottom() {
     let best = |run: &str, file: &str| workplace.path(&format!("runs/{run}/best/{file}")).is_file();
     assert!(best("mtm", "coupling.safetensors") && !best("mtm", "member-2.safetensors"));
     assert!(best("mtm3", "coupling.safetensors") && best("mtm3", "member-3.safetensors"));
+    let report = std::fs::read_to_string(workplace.path("report.html")).unwrap();
+    assert!(report.contains("co-smoothing, parts alone (bits/spike)"));
     check_settings(&text, 6);
 }
 

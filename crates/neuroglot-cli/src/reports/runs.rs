@@ -6,12 +6,13 @@ use crate::reports::command_lines::{commands_of_run, evaluation_command, was_imp
 use crate::runs::beside_psth;
 use crate::runs::named_run::{NamedRun, ScoredFolder};
 use crate::runs::run_summary::rise_in_words;
-use crate::terminal::number::duration;
+use crate::terminal::number::{decimal, duration};
 use crate::terminal::shell::word;
 use neuroglot::data::number::counted;
 use neuroglot::model::ModelConfig;
 use neuroglot::report::{Curve, Report, RunSection};
-use neuroglot::tasks::results::Evaluation;
+use neuroglot::tasks::Task;
+use neuroglot::tasks::results::{AloneScores, Evaluation, Scores};
 use neuroglot::train::{EpochRecord, ModelFolder, RunConfig, RunFolder, RunInfo, SelectBy, late_rise};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -78,6 +79,7 @@ fn section(run: &NamedRun, folder: &RunFolder) -> Result<RunSection, CommandErro
         .map(|rise| ("too short".to_owned(), rise_in_words(&rise)));
     facts.extend(short);
     facts.extend(below_psth(evaluation.as_ref()));
+    facts.extend(parts_alone(evaluation.as_ref()));
     Ok(RunSection { name: run.name.clone(), facts, curves: curves(&records), evaluation })
 }
 
@@ -111,7 +113,25 @@ fn checkpoint_section(run: &NamedRun, folder: &ModelFolder) -> Result<RunSection
     let mut facts: Vec<(String, String)> = facts.map(|(name, value)| (name.to_owned(), value)).into();
     facts.push(evaluated(evaluation.as_ref()));
     facts.extend(below_psth(evaluation.as_ref()));
+    facts.extend(parts_alone(evaluation.as_ref()));
     Ok(RunSection { name: run.name.clone(), facts, curves: Vec::new(), evaluation })
+}
+
+/// What networks and couplings reach alone in each task, in the mean over sessions, where a model averages them.
+fn parts_alone(evaluation: Option<&Evaluation>) -> Vec<(String, String)> {
+    let tasks = Task::ALL.into_iter().filter_map(|task| {
+        let results = evaluation?.sessions.iter().flat_map(|session| &session.tasks);
+        let of_task = results.filter(|result| result.task == task.name());
+        let alone: Vec<AloneScores> = of_task.filter_map(|result| result.alone).collect();
+        let mean = |of: fn(&AloneScores) -> &Scores| {
+            let scores: Vec<f64> = alone.iter().filter_map(|alone| Some(of(alone).bps?.mean)).collect();
+            (!scores.is_empty()).then(|| decimal(Some(scores.iter().sum::<f64>() / scores.len() as f64)))
+        };
+        let (networks, coupling) = (mean(|alone| &alone.networks)?, mean(|alone| &alone.coupling)?);
+        let name = format!("{}, parts alone (bits/spike)", task.title());
+        Some((name, format!("networks {networks}, coupling {coupling}")))
+    });
+    tasks.collect()
 }
 
 fn facts(config: &RunConfig, info: &RunInfo, records: &[EpochRecord]) -> Vec<(String, String)> {

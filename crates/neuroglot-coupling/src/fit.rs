@@ -4,14 +4,8 @@ use crate::{
     Counts, CouplingError, CouplingSettings, Intercept, Judge, RegressionTask, TaskCoupling, mean_bits,
 };
 use neuroglot_data::Session;
-use neuroglot_masks::Regions;
 use neuroglot_metrics::bits_per_spike;
-use neuroglot_tasks::Task;
-
-/// The regions of a session's units, as tasks divide them.
-fn regions(session: &Session) -> Regions {
-    Regions::new(session.units().iter().map(|unit| unit.region.as_str()))
-}
+use neuroglot_tasks::{Task, regions_of};
 
 /// What the penalty times the number of training rows, trials · bins, is where no validation trial can choose it.
 ///
@@ -67,7 +61,7 @@ impl TaskCoupling {
         if training.is_empty() {
             return Err(CouplingError::NoTrainingTrials { eid: session.eid().to_owned() });
         }
-        let regions = regions(session);
+        let regions = regions_of(session);
         if task.why_not(&regions).is_some() {
             return Ok(None);
         }
@@ -93,14 +87,11 @@ impl TaskCoupling {
 /// # Panics
 /// If there is not one log-rate per trial, bin and unit, or the session has no such trial.
 pub fn task_score(session: &Session, trials: &[usize], task: Task, log_rates: &[f32]) -> f64 {
-    let scored = task.scored(&regions(session), session.bins());
+    let (bins, units) = (session.bins(), session.units().len());
+    let scored = task.scored(&regions_of(session), bins);
     let counts = session.dense(trials);
     assert_eq!(counts.len(), log_rates.len(), "a log-rate per trial, bin and unit");
-    let cut = |values: &[f32]| -> Vec<f32> {
-        let rows = values.chunks(session.units().len()).enumerate();
-        let rows = rows.filter(|(row, _)| scored.bins.contains(&(row % session.bins())));
-        rows.flat_map(|(_, row)| scored.units.iter().map(|unit| row[*unit])).collect()
-    };
+    let cut = |values: &[f32]| scored.cut(values, bins, units);
     match scored.units.len() {
         0 => 0.0,
         units => mean_bits(&bits_per_spike(&cut(log_rates), &cut(&counts), units).per_unit),

@@ -5,8 +5,7 @@ use neuroglot_coupling::{
     CouplingSettings, SessionCoupling, TaskJudge, average_log_rates, most_log_rates, task_score,
 };
 use neuroglot_data::{Session, Split};
-use neuroglot_masks::Regions;
-use neuroglot_tasks::{Task, Trials};
+use neuroglot_tasks::{Task, Trials, regions_of};
 use std::collections::HashMap;
 
 /// Solves the coupling of one session for every task that it allows, on its training trials. Its penalty is the one with which
@@ -24,7 +23,7 @@ pub(crate) fn solve_coupling(
     progress: &mut dyn FnMut(Task, usize, usize),
 ) -> Result<SessionCoupling, EnsembleError> {
     let validation = session.trials_in(Split::Validation);
-    let regions = Regions::new(session.units().iter().map(|unit| unit.region.as_str()));
+    let regions = regions_of(session);
     let mut networks = HashMap::new();
     if !validation.is_empty() {
         let trials = Trials::of(session, validation.clone());

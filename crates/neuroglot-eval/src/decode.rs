@@ -2,12 +2,12 @@
 
 use crate::EvalError;
 use crate::decoding::{DecodedTrials, SessionDecoding, decode_session};
-use crate::evaluate::session_index;
+use crate::evaluate::{evaluation_of, session_index};
 use crate::tables::TableColumns;
 use neuroglot_data::Session;
 use neuroglot_ensemble::Ensemble;
 use neuroglot_tasks::results::{Evaluation, SessionEvaluation};
-use neuroglot_tasks::{EvaluationOptions, EvaluationProgress, Source, TestTrials, WorkMeter};
+use neuroglot_tasks::{EvaluationOptions, EvaluationProgress, TestTrials, WorkMeter};
 
 /// Behaviours decoded from a model.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,14 +46,7 @@ pub fn decode(
         results.push(SessionEvaluation { decoding, skipped, ..test.nothing_yet() });
         trials.push(predictions);
     }
-    let evaluation = Evaluation {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        mask: ensemble.config().mask.pool.name(),
-        checkpoint: checkpoint.to_owned(),
-        source: Source::default(),
-        sessions: results,
-    };
-    Ok(Decoding { evaluation, trials })
+    Ok(Decoding { evaluation: evaluation_of(ensemble, checkpoint, results), trials })
 }
 
 /// One value of a decoded behaviour.

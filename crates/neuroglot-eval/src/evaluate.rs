@@ -34,13 +34,22 @@ pub fn evaluate(
         let index = session_index(ensemble.config(), session)?;
         results.push(evaluate_session(ensemble.about(index), session, options, &mut meter, progress)?);
     }
-    Ok(Evaluation {
+    Ok(evaluation_of(ensemble, checkpoint, results))
+}
+
+/// What was found of sessions with a checkpoint, without what was asked of it.
+pub(crate) fn evaluation_of(
+    ensemble: &Ensemble,
+    checkpoint: &str,
+    sessions: Vec<SessionEvaluation>,
+) -> Evaluation {
+    Evaluation {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         mask: ensemble.config().mask.pool.name(),
         checkpoint: checkpoint.to_owned(),
         source: Source::default(),
-        sessions: results,
-    })
+        sessions,
+    }
 }
 
 /// The place of a session among those of a model, which is all that can be told before it is filtered.

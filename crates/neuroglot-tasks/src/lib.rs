@@ -30,4 +30,4 @@ pub use progress::{EvaluationProgress, WorkMeter};
 pub use selection::TaskSelection;
 pub use tasks::{CaseGroup, PredictedFrom, ScoredPart, Task};
 pub use test_trials::TestTrials;
-pub use trials::Trials;
+pub use trials::{Trials, regions_of};

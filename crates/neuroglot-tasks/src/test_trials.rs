@@ -5,7 +5,7 @@ use crate::examples::examples;
 use crate::merging::fingerprint;
 use crate::results::{Example, Scores, SessionEvaluation, TaskResult, UnitLabel, UnitScores};
 use crate::scoring::Scored;
-use crate::trials::{Trials, part};
+use crate::trials::{Trials, regions_of};
 use crate::{EvaluationOptions, PredictedFrom, ScoredPart, Task, TaskError};
 use neuroglot_data::{Session, Split};
 use neuroglot_masks::Regions;
@@ -28,7 +28,7 @@ impl<'a> TestTrials<'a> {
         if trials.len() == 0 {
             return Err(TaskError::NoTestTrials { eid: session.eid().to_owned() });
         }
-        let regions = Regions::new(session.units().iter().map(|unit| unit.region.as_str()));
+        let regions = regions_of(session);
         let conditions = Conditions::of(session, &trials.indices);
         Ok(Self { session, trials, regions, conditions })
     }
@@ -93,7 +93,7 @@ impl<'a> TestTrials<'a> {
     ) -> (Scores, Vec<UnitScores>) {
         let Self { trials, conditions, .. } = self;
         assert_eq!(log_rates.len(), trials.counts.len(), "a log-rate per test trial, bin and unit");
-        let cut = |values: &[f32]| part(values, trials.bins, trials.units, scored);
+        let cut = |values: &[f32]| scored.cut(values, trials.bins, trials.units);
         let predicted = Scored {
             log_rates: &cut(log_rates),
             counts: &cut(&trials.counts),

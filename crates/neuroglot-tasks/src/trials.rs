@@ -1,7 +1,7 @@
 //! Dense counts of some trials of a session.
 
-use crate::ScoredPart;
 use neuroglot_data::Session;
+use neuroglot_masks::Regions;
 
 /// Counts of some trials, `[trial, bin, unit]`, with what belongs to them.
 #[derive(Debug, Clone)]
@@ -50,8 +50,7 @@ impl Trials {
     }
 }
 
-/// The scored part of `values` `[trial, bin, unit]`.
-pub(crate) fn part(values: &[f32], bins: usize, units: usize, scored: &ScoredPart) -> Vec<f32> {
-    let rows = values.chunks(units).enumerate().filter(|(row, _)| scored.bins.contains(&(row % bins)));
-    rows.flat_map(|(_, row)| scored.units.iter().map(|unit| row[*unit])).collect()
+/// The regions of a session's units, as tasks divide them.
+pub fn regions_of(session: &Session) -> Regions {
+    Regions::new(session.units().iter().map(|unit| unit.region.as_str()))
 }

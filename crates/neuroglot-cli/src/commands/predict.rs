@@ -129,7 +129,7 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     let device = arguments.device.with_threads(threads).open(console)?.device;
     let mut run = LoadedRun::open(folder, device, console)?;
     overlap::warn(run.ensemble.config(), &sessions, paths, Warn::OfTestTrials, console)?;
-    let pool = &run.ensemble.config().mask.pool.clone();
+    let pool = &run.ensemble.config().mask.pool;
     let can_be_told = |scheme: &Scheme| {
         scheme.prompt() == Prompt(*scheme) || pool.entries().iter().any(|entry| entry.scheme == *scheme)
     };

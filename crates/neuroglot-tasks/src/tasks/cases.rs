@@ -73,6 +73,12 @@ pub struct ScoredPart {
 }
 
 impl ScoredPart {
+    /// What lies in it of `values` `[trial, bin, unit]`, of so many bins and units.
+    pub fn cut(&self, values: &[f32], bins: usize, units: usize) -> Vec<f32> {
+        let rows = values.chunks(units).enumerate().filter(|(row, _)| self.bins.contains(&(row % bins)));
+        rows.flat_map(|(_, row)| self.units.iter().map(|unit| row[*unit])).collect()
+    }
+
     /// What is scored in any case of some groups.
     pub(super) fn of(groups: &[CaseGroup]) -> Self {
         let (mut units, mut bins) = (BTreeSet::new(), BTreeSet::new());

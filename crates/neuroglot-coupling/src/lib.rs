@@ -76,7 +76,7 @@ pub use counts::Counts;
 pub use design::{Design, Intercept, Scale};
 pub use error::CouplingError;
 pub use fit::task_score;
-pub use matrix::{CoupledPair, CouplingMatrix, SuspectedDuplicate};
+pub use matrix::CouplingMatrix;
 pub use psth::Psth;
 pub use regression_task::{Filters, RegressionTask};
 pub use search::Judge;

@@ -2,6 +2,7 @@
 
 use crate::{Counts, TaskCoupling};
 use neuroglot_data::Session;
+use neuroglot_tasks::results::{CoupledPair, SuspectedDuplicate};
 
 /// The weights of a coupling, summed over filters.
 #[derive(Debug, Clone, PartialEq)]
@@ -10,35 +11,6 @@ pub struct CouplingMatrix {
     /// `[input, target]`.
     per_count: Vec<f32>,
     per_deviation: Vec<f32>,
-}
-
-/// How one unit predicts another.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct CoupledPair {
-    /// The unit whose activity predicts.
-    pub input: usize,
-    /// The unit that is predicted.
-    pub target: usize,
-    /// Change of the target's log-rate when all filtered counts of the input are higher by one spike/bin.
-    pub per_count: f32,
-    /// Change of the target's log-rate when all filtered counts of the input are higher by their standard deviation over
-    /// training trials.
-    pub per_deviation: f32,
-}
-
-/// Two units that look like one neuron that was sorted twice.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct SuspectedDuplicate {
-    /// The units, the one with the lower number first.
-    pub units: [usize; 2],
-    /// The weaker of the couplings in both directions, [`CoupledPair::per_deviation`].
-    pub coupling: f32,
-    /// The strongest coupling of a usual target: the median over units.
-    pub usual_coupling: f32,
-    /// Correlation of their counts in the same bin, as departures from the average over trials.
-    pub bin_correlation: f64,
-    /// Correlation of their numbers of spikes in a trial; 1 for two copies of the same spikes, even if the copies are shifted in time.
-    pub trial_correlation: f64,
 }
 
 /// How much stronger than usual the coupling of a suspected pair is, in both directions.
@@ -81,6 +53,11 @@ impl CouplingMatrix {
     /// for an input that the target does not see.
     pub fn per_count(&self) -> &[f32] {
         &self.per_count
+    }
+
+    /// The same when they are higher by their standard deviation over training trials.
+    pub fn per_deviation(&self) -> &[f32] {
+        &self.per_deviation
     }
 
     /// How a unit predicts another.

@@ -287,6 +287,7 @@ mod tests {
             examples: Vec::new(),
             beside_psth: None,
             region_matrix: None,
+            coupling: None,
         }
     }
 

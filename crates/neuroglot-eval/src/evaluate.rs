@@ -1,6 +1,7 @@
 //! All tasks on the test trials of the sessions of a run.
 
 use crate::EvalError;
+use crate::coupled_units::coupled_units;
 use crate::decoding::{SessionDecoding, decode_session};
 use crate::region_matrix::region_matrix;
 use crate::work::{decoding_work, matrix_work, session_work, task_work};
@@ -32,7 +33,8 @@ pub fn evaluate(
     let mut meter = WorkMeter::new(total);
     for session in sessions {
         let index = session_index(ensemble.config(), session)?;
-        results.push(evaluate_session(ensemble.about(index), session, options, &mut meter, progress)?);
+        let found = evaluate_session(ensemble.about(index), session, options, &mut meter, progress)?;
+        results.push(SessionEvaluation { coupling: coupled_units(ensemble.couplings(), session), ..found });
     }
     Ok(evaluation_of(ensemble, checkpoint, results))
 }

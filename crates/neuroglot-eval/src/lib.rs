@@ -8,6 +8,7 @@
 
 pub mod audit;
 pub mod comparison;
+mod coupled_units;
 mod decode;
 mod decoding;
 mod error;

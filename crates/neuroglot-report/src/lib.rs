@@ -27,6 +27,6 @@ mod write;
 pub use error::ReportError;
 pub use learning_curve::{LearningCurve, ScoredCurve, ScoredPoint};
 pub use picture::PageFormat;
-pub use report::{Curve, Report, RunSection};
+pub use report::{CouplingMap, Curve, Report, RunSection};
 pub use study::StudyReport;
 pub use translation::TranslationPage;

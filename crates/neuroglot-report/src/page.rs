@@ -3,8 +3,8 @@
 use crate::compare::{self, ComparedSession};
 use crate::document::{Section, document};
 use crate::sections::{
-    MOST_PICTURED_SESSIONS, curves, examples, facts, reading, region_styles, regions, scores, session_name,
-    skipped, units,
+    MOST_PICTURED_SESSIONS, couplings, curves, examples, facts, reading, region_styles, regions, scores,
+    session_name, skipped, units,
 };
 use crate::text::escape;
 use crate::{Report, RunSection};
@@ -27,6 +27,7 @@ pub(crate) fn render(report: &Report) -> String {
         section("examples", "Example units", examples::html(report, &sessions, &styles)),
         section("curves", "Training", curves::html(report)),
         section("regions", "Region by region", regions::html(report, &sessions, &styles)),
+        section("couplings", "Coupling of units", couplings::html(report, &sessions, &styles)),
         section("skipped", "Not evaluated", skipped::html(report, &sessions)),
     ]
     .into_iter()

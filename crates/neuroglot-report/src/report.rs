@@ -30,6 +30,18 @@ pub struct RunSection {
     pub curves: Vec<Curve>,
     /// What its evaluation found, if it was evaluated.
     pub evaluation: Option<Evaluation>,
+    /// How the units of its sessions predict each other, where it has couplings.
+    pub couplings: Vec<CouplingMap>,
+}
+
+/// How the units of a session predict each other in co-smoothing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CouplingMap {
+    /// Session id.
+    pub eid: String,
+    /// Change of the log-rate of each target when the activity of each input is higher by a standard deviation, `[input, target]`,
+    /// over the units of the session's evaluation.
+    pub per_deviation: Vec<f32>,
 }
 
 /// One line of a training-curve panel.

@@ -2,8 +2,8 @@
 
 mod synthetic;
 
-use neuroglot_report::{Curve, Report, ReportError, RunSection};
-use neuroglot_tasks::results::{Evaluation, IntervalValue};
+use neuroglot_report::{CouplingMap, Curve, Report, ReportError, RunSection};
+use neuroglot_tasks::results::{CoupledPair, CoupledUnits, Evaluation, IntervalValue, SuspectedDuplicate};
 use roxmltree::{Document, Node, ParsingOptions};
 use synthetic::Size;
 
@@ -300,7 +300,8 @@ fn a_report_of_nothing_is_still_a_page() {
         runs: vec![],
     };
     parsed(&nothing.to_html());
-    let run = RunSection { name: "MtM".into(), facts: vec![], curves: vec![], evaluation: None };
+    let run =
+        RunSection { name: "MtM".into(), facts: vec![], curves: vec![], evaluation: None, couplings: vec![] };
     let html = Report { runs: vec![run], ..nothing }.to_html();
     parsed(&html);
     assert!(html.contains("No run has been evaluated yet."));
@@ -364,4 +365,51 @@ fn failing_to_write_names_the_file_and_leaves_nothing() {
     assert!(report.write(&taken).is_err());
     assert_eq!(std::fs::read_dir(folder.path()).expect("listed").count(), 1);
     assert!(matches!(report.write(std::path::Path::new("..")), Err(ReportError::Files(_))));
+}
+
+/// A coupling in which unit 3 doubles the rate of unit 5, and units 0 and 1 look like one neuron.
+fn with_coupling(report: &mut Report) {
+    let session = &mut evaluation(report, 0).sessions[0];
+    let (units, eid) = (session.units.len(), session.eid.clone());
+    session.units[3].region = "<CA1>".to_owned();
+    let pair = CoupledPair { input: 3, target: 5, per_count: 9.0, per_deviation: std::f32::consts::LN_2 };
+    let duplicate = SuspectedDuplicate {
+        units: [0, 1],
+        coupling: 0.5,
+        usual_coupling: 0.1,
+        bin_correlation: 0.75,
+        trial_correlation: 1.0,
+    };
+    session.coupling = Some(CoupledUnits { strongest: vec![pair], suspected_duplicates: vec![duplicate] });
+    let mut per_deviation = vec![0.0; units * units];
+    per_deviation[3 * units + 5] = std::f32::consts::LN_2;
+    report.runs[0].couplings.push(CouplingMap { eid, per_deviation });
+}
+
+#[test]
+fn couplings_are_drawn_and_their_strongest_pairs_and_suspected_duplicates_listed() {
+    let mut report = synthetic::report(&TWO, SMALL);
+    assert!(!report.to_html().contains("id=\"couplings\""));
+    with_coupling(&mut report);
+    let html = report.to_html();
+    let document = parsed(&html);
+    let table = |caption: &str| {
+        let table = named(&document, "table").find(|table| text_of(*table).starts_with(caption));
+        let table = table.unwrap_or_else(|| panic!("no table {caption}"));
+        let row = table.descendants().filter(|node| node.has_tag_name("tr")).nth(1).expect("a row");
+        row.children().map(text_of).collect::<Vec<String>>()
+    };
+    let regions: Vec<String> = {
+        let session = &report.runs[0].evaluation.as_ref().expect("evaluated").sessions[0];
+        session.units.iter().map(|unit| unit.region.clone()).collect()
+    };
+    let unit = |place: usize| format!("unit {place} in {}", regions[place]);
+    assert_eq!(table("MtM: strongest pairs"), [unit(3), unit(5), "× 2.00".to_owned()]);
+    let duplicates = table("MtM: 1 pair of units that may be one neuron, sorted twice");
+    assert_eq!(duplicates, [unit(0), unit(1), "0.75".to_owned(), "1.00".to_owned()]);
+    let bars = named(&document, "title").filter(|title| text_of(*title).starts_with("<CA1>, 1 unit"));
+    assert_eq!(bars.count(), 2, "the region's bars beside and below the map");
+    // A map of other units than those that were scored is not drawn.
+    report.runs[0].couplings[0].per_deviation.pop();
+    assert_eq!(report.to_html().matches("<CA1>, 1 unit").count(), 0);
 }

@@ -174,6 +174,7 @@ pub(crate) mod tests {
             examples: Vec::new(),
             beside_psth: None,
             region_matrix: None,
+            coupling: None,
         }
     }
 

@@ -182,6 +182,7 @@ fn merge_session(known: &mut SessionEvaluation, new: SessionEvaluation) {
     known.examples.sort_by_key(|example| place(&example.task));
     known.beside_psth = new.beside_psth.or(known.beside_psth);
     known.region_matrix = new.region_matrix.or(known.region_matrix.take());
+    known.coupling = new.coupling.or(known.coupling.take());
 }
 
 #[cfg(test)]
@@ -212,6 +213,7 @@ mod tests {
             examples: Vec::new(),
             beside_psth: None,
             region_matrix: None,
+            coupling: None,
         }
     }
 

@@ -53,6 +53,9 @@ pub struct SessionEvaluation {
     pub beside_psth: Option<IntervalValue>,
     /// Region × region prediction, where it was computed.
     pub region_matrix: Option<RegionMatrix>,
+    /// What the coupling of a model says about pairs of units, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub coupling: Option<CoupledUnits>,
 }
 
 /// Who a unit is.
@@ -272,4 +275,43 @@ impl RegionMatrix {
         let diagonal = |region: usize| self.from_one.get(region)?.get(region).copied().flatten();
         (0..self.regions.len()).map(diagonal).collect()
     }
+}
+
+/// What the coupling of a session for co-smoothing says about pairs of units; they are indices into
+/// [`SessionEvaluation::units`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CoupledUnits {
+    /// The strongest pairs, the first ahead.
+    pub strongest: Vec<CoupledPair>,
+    /// Pairs that look like one neuron that was sorted twice.
+    pub suspected_duplicates: Vec<SuspectedDuplicate>,
+}
+
+/// How one unit predicts another.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CoupledPair {
+    /// The unit whose activity predicts.
+    pub input: usize,
+    /// The unit that is predicted.
+    pub target: usize,
+    /// Change of the target's log-rate when all filtered counts of the input are higher by one spike/bin.
+    pub per_count: f32,
+    /// Change of the target's log-rate when all filtered counts of the input are higher by their standard deviation over
+    /// training trials.
+    pub per_deviation: f32,
+}
+
+/// Two units that look like one neuron that was sorted twice.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct SuspectedDuplicate {
+    /// The units, the one with the lower number first.
+    pub units: [usize; 2],
+    /// The weaker of the couplings in both directions, [`CoupledPair::per_deviation`].
+    pub coupling: f32,
+    /// The strongest coupling of a usual target: the median over units.
+    pub usual_coupling: f32,
+    /// Correlation of their counts in the same bin, as departures from the average over trials.
+    pub bin_correlation: f64,
+    /// Correlation of their numbers of spikes in a trial; 1 for two copies of the same spikes, even if the copies are shifted in time.
+    pub trial_correlation: f64,
 }

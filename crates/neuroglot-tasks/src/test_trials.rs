@@ -126,6 +126,7 @@ impl<'a> TestTrials<'a> {
             examples: Vec::new(),
             beside_psth: None,
             region_matrix: None,
+            coupling: None,
         }
     }
 }

@@ -81,15 +81,33 @@ impl ModelFolder {
             digest.update(&bytes);
             networks.push(self.checkpoint().values(&file, &bytes, &model)?);
         }
-        let mut couplings = Vec::new();
-        if let Some(contents) = contents.filter(|contents| !contents.couplings.is_empty()) {
-            let path = self.path().join(COUPLINGS);
-            let bytes = read(&path, MOST_BYTES).map_err(TrainError::io("read", &path))?;
-            digest.update(&bytes);
-            couplings = couplings_of(&path, &bytes, self.config(), &contents.couplings)?;
-        }
+        let couplings = self.read_couplings(contents.as_ref(), |bytes| digest.update(bytes))?;
         let digest = digest.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
         Ok(LoadedModel { model, networks, couplings, digest })
+    }
+}
+
+impl ModelFolder {
+    /// The couplings of a checkpoint, without its networks.
+    ///
+    /// # Errors
+    /// [`TrainError`] names the file and what is wrong with it.
+    pub fn couplings(&self) -> Result<Vec<SessionCoupling>, TrainError> {
+        self.read_couplings(self.config().ensemble.as_ref(), |_| ())
+    }
+
+    fn read_couplings(
+        &self,
+        contents: Option<&EnsembleContents>,
+        mut see: impl FnMut(&[u8]),
+    ) -> Result<Vec<SessionCoupling>, TrainError> {
+        let Some(contents) = contents.filter(|contents| !contents.couplings.is_empty()) else {
+            return Ok(Vec::new());
+        };
+        let path = self.path().join(COUPLINGS);
+        let bytes = read(&path, MOST_BYTES).map_err(TrainError::io("read", &path))?;
+        see(&bytes);
+        couplings_of(&path, &bytes, self.config(), &contents.couplings)
     }
 }
 

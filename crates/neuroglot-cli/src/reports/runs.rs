@@ -8,9 +8,10 @@ use crate::runs::named_run::{NamedRun, ScoredFolder};
 use crate::runs::run_summary::rise_in_words;
 use crate::terminal::number::{decimal, duration};
 use crate::terminal::shell::word;
+use neuroglot::coupling::SessionCoupling;
 use neuroglot::data::number::counted;
 use neuroglot::model::ModelConfig;
-use neuroglot::report::{Curve, Report, RunSection};
+use neuroglot::report::{CouplingMap, Curve, Report, RunSection};
 use neuroglot::tasks::Task;
 use neuroglot::tasks::results::{AloneScores, Evaluation, Scores};
 use neuroglot::train::{EpochRecord, ModelFolder, RunConfig, RunFolder, RunInfo, SelectBy, late_rise};
@@ -49,6 +50,7 @@ pub fn report_of_runs(runs: &[NamedRun], title: Option<&str>, out: &Path) -> Res
                     facts: baseline::facts(&info),
                     curves: Vec::new(),
                     evaluation: Some(run.folder.scores()?),
+                    couplings: Vec::new(),
                 });
             }
         }
@@ -80,7 +82,23 @@ fn section(run: &NamedRun, folder: &RunFolder) -> Result<RunSection, CommandErro
     facts.extend(short);
     facts.extend(below_psth(evaluation.as_ref()));
     facts.extend(parts_alone(evaluation.as_ref()));
-    Ok(RunSection { name: run.name.clone(), facts, curves: curves(&records), evaluation })
+    // Scores may outlive the weights that they are of.
+    let evaluated =
+        evaluation.as_ref().filter(|evaluation| folder.checkpoint(&evaluation.checkpoint).is_ok());
+    let couplings = match evaluated {
+        Some(evaluation) => coupling_maps(&ModelFolder::open(folder.path(), &evaluation.checkpoint)?)?,
+        None => Vec::new(),
+    };
+    Ok(RunSection { name: run.name.clone(), facts, curves: curves(&records), evaluation, couplings })
+}
+
+/// The couplings of a checkpoint for co-smoothing.
+fn coupling_maps(folder: &ModelFolder) -> Result<Vec<CouplingMap>, CommandError> {
+    let map = |coupling: &SessionCoupling| {
+        let matrix = coupling.of_scheme(Task::CoSmoothing.scheme())?.matrix();
+        Some(CouplingMap { eid: coupling.eid().to_owned(), per_deviation: matrix.per_deviation().to_vec() })
+    };
+    Ok(folder.couplings()?.iter().filter_map(map).collect())
 }
 
 fn evaluated(evaluation: Option<&Evaluation>) -> (String, String) {
@@ -114,7 +132,8 @@ fn checkpoint_section(run: &NamedRun, folder: &ModelFolder) -> Result<RunSection
     facts.push(evaluated(evaluation.as_ref()));
     facts.extend(below_psth(evaluation.as_ref()));
     facts.extend(parts_alone(evaluation.as_ref()));
-    Ok(RunSection { name: run.name.clone(), facts, curves: Vec::new(), evaluation })
+    let couplings = coupling_maps(folder)?;
+    Ok(RunSection { name: run.name.clone(), facts, curves: Vec::new(), evaluation, couplings })
 }
 
 /// What networks and couplings reach alone in each task, in the mean over sessions, where a model averages them.
@@ -285,6 +304,7 @@ mod tests {
             facts: vec![fact("masking", mask), fact("seed", "42")],
             curves: Vec::new(),
             evaluation: None,
+            couplings: Vec::new(),
         };
         let mut sections = [section("mtm"), section("temporal")];
         assert_eq!(take_shared_facts(&mut sections), [fact("seed", "42")]);

@@ -59,5 +59,6 @@ fn section(scores: &MethodScores) -> RunSection {
         facts: Vec::new(),
         curves: Vec::new(),
         evaluation: Some(scores.first_evaluation()),
+        couplings: Vec::new(),
     }
 }

@@ -74,6 +74,7 @@ impl ModelEvaluation<'_> {
         if self.advises {
             advise(run.folder.run(), &evaluation, console);
         }
+        warn_of_duplicates(&evaluation, console);
         warn_of_decoding(&evaluation, console);
         kept_scores::keep(&evaluation, &out, self.earlier, console)?;
         Ok(evaluation)
@@ -88,6 +89,26 @@ pub fn warn_of_decoding(evaluation: &Evaluation, console: &Console) {
         }
         for (behaviour, note) in decoding_notes(session) {
             console.warning(format!("{}: {behaviour}: {note}", session.eid));
+        }
+    }
+}
+
+/// Says which units look like one neuron that was sorted twice.
+fn warn_of_duplicates(evaluation: &Evaluation, console: &Console) {
+    for session in &evaluation.sessions {
+        let pairs = session.coupling.iter().flat_map(|coupled| &coupled.suspected_duplicates);
+        let name = |unit: usize| {
+            let label = &session.units[unit];
+            format!("{} ({})", label.index.unwrap_or(unit), label.region)
+        };
+        let pairs: Vec<String> = pairs.map(|pair| pair.units.map(name).join(" and ")).collect();
+        if !pairs.is_empty() {
+            console.warning(format!(
+                "{}: units that may be one neuron, sorted twice, which makes scores look better than they are: {} \
+                 (numbered from 0)",
+                session.eid,
+                pairs.join(", ")
+            ));
         }
     }
 }

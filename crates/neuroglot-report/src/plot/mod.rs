@@ -18,3 +18,4 @@ pub(crate) mod steps;
 pub(crate) mod strip;
 pub(crate) mod svg;
 pub(crate) mod ticks;
+pub(crate) mod unit_matrix;

@@ -1,6 +1,6 @@
 //! Small images as PNG inside the page.
 
-use super::colour_map::{Rgb, sequential};
+use super::colour_map::{Rgb, diverging, sequential};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -21,6 +21,8 @@ pub(crate) struct Raster {
     width: usize,
     height: usize,
     pixels: Vec<u8>,
+    /// The colour of a part of the way from the first shade, 0, to the last, 1.
+    colour: fn(f64) -> Rgb,
 }
 
 impl Raster {
@@ -38,7 +40,33 @@ impl Raster {
                 pixels.push(shade(row.get(column * pooled..end).unwrap_or(&[]), top));
             }
         }
-        Some(Raster { width, height: rows.len(), pixels })
+        Some(Raster { width, height: rows.len(), pixels, colour: sequential })
+    }
+
+    /// A square of values of both signs, `[row, column]`, shaded by the square root of their size from −`reach` to `reach`. Where
+    /// there are more than [`MOST_COLUMNS`] rows, a pixel stands for several, and shows the value furthest from 0.
+    pub fn of_both_signs(values: &[f32], side: usize, reach: f64) -> Raster {
+        let pooled = side.div_ceil(MOST_COLUMNS).max(1);
+        let width = side.div_ceil(pooled);
+        let mut furthest = vec![0f32; width * width];
+        for (row, values) in values.chunks(side.max(1)).enumerate() {
+            for (column, value) in values.iter().enumerate() {
+                let pixel = &mut furthest[row / pooled * width + column / pooled];
+                // What is not finite compares as no further than anything.
+                if value.abs() > pixel.abs() {
+                    *pixel = *value;
+                }
+            }
+        }
+        let shade = |value: f32| {
+            let part = (f64::from(value) / reach).clamp(-1.0, 1.0);
+            let part = part.abs().sqrt().copysign(part);
+            ((part + 1.0) / 2.0 * (SHADES - 2) as f64).round() as u8
+        };
+        let pixels = furthest.into_iter().map(shade).collect();
+        // An odd number of shades, so that one of them is white.
+        let colour = |part| diverging(part * (SHADES - 1) as f64 / (SHADES - 2) as f64 * 2.0 - 1.0);
+        Raster { width, height: width, pixels, colour }
     }
 
     /// Whether any value is missing.
@@ -50,7 +78,7 @@ impl Raster {
     pub fn data_address(&self) -> Option<String> {
         let mut palette = Vec::with_capacity(3 * (SHADES + 1));
         for index in 0..SHADES {
-            palette.extend(sequential(index as f64 / (SHADES - 1) as f64));
+            palette.extend((self.colour)(index as f64 / (SHADES - 1) as f64));
         }
         palette.extend(MISSING_COLOUR);
 
@@ -124,6 +152,26 @@ mod tests {
         assert_eq!((width, height), (334, 200));
         // (4 + 1 + 1) / 3 = 2, the top of the map.
         assert_eq!(pixels[0..3], sequential(1.0));
+    }
+
+    #[test]
+    fn values_of_both_signs_are_centred_at_white_and_the_furthest_is_kept() {
+        let raster = Raster::of_both_signs(&[0.0, 1.0, -1.0, -0.25], 2, 1.0);
+        let (_, _, pixels) = decoded(&raster);
+        assert_eq!(pixels[0..3], [255; 3]);
+        assert_eq!(pixels[3..6], diverging(1.0));
+        assert_eq!(pixels[6..9], diverging(-1.0));
+        // The root of a quarter is a half: 15.5 of the 31 shades below white.
+        assert_eq!(raster.pixels[3], 16);
+
+        let side = 801;
+        let mut values = vec![0.0; side * side];
+        values[side + 1] = -2.0;
+        values[side + 2] = 1.0;
+        let (width, height, pixels) = decoded(&Raster::of_both_signs(&values, side, 2.0));
+        assert_eq!((width, height), (267, 267));
+        assert_eq!(pixels[0..3], diverging(-1.0));
+        assert_eq!(pixels[3..6], [255; 3]);
     }
 
     #[test]

@@ -320,6 +320,7 @@ mod tests {
             skipped: vec![],
             examples: vec![],
             region_matrix: None,
+            coupling: None,
         };
         let short = |uuids: &[&str], unit| short_uuid(&session(uuids), unit);
         let units = ["hench_20_2023-07-01_probe00_unit_7", "hench_20_2023-07-01_probe00_unit_12"];

@@ -1,5 +1,6 @@
 //! The parts of the page, in the order they appear.
 
+pub(crate) mod couplings;
 pub(crate) mod curves;
 pub(crate) mod examples;
 pub(crate) mod facts;

@@ -77,6 +77,7 @@ fn run(name: &str, quality: f64, index: usize, size: Size) -> RunSection {
             source: Source::default(),
             sessions: (0..size.sessions).map(|place| session(place, quality, index, size)).collect(),
         }),
+        couplings: Vec::new(),
     }
 }
 
@@ -132,6 +133,7 @@ fn session(place: usize, quality: f64, run: usize, size: Size) -> SessionEvaluat
         }],
         examples,
         beside_psth: None,
+        coupling: None,
         region_matrix: Some(RegionMatrix {
             units: vec![12; count],
             regions: REGIONS[..count].iter().map(|region| region.to_string()).collect(),

@@ -27,6 +27,15 @@ fn the_page_on_ones_own_data_runs_from_top_to_bottom() {
 }
 
 #[test]
+fn the_first_page_runs_from_top_to_bottom() {
+    let commands = blocks(&page("docs/start.md"), "sh");
+    assert_eq!(commands.len(), 1, "blocks of commands");
+    let workplace = Workplace::with_recordings();
+    run_all(&workplace, &commands);
+    assert!(workplace.path("report.html").is_file());
+}
+
+#[test]
 fn the_page_on_baselines_runs_and_names_them_all() {
     let text = page("docs/baselines.md");
     let commands = blocks(&text, "sh");

@@ -2,13 +2,14 @@
 
 use crate::CouplingError;
 use neuroglot_tasks::PredictedFrom;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How a model's predictions are averaged with those of a coupling, and how the coupling is fitted: the table `[coupling]` of a
 /// run's settings.
 ///
 /// Widths, decays and penalties are those that were chosen most often by the wider grid of the baseline `poisson-glm`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CouplingSettings {
     /// Share of the coupling in the averaged log-rate; 0 fits none.

@@ -6,6 +6,7 @@ use crate::{
     Architecture, AttentionCost, ModelError, Ndt1Settings, Ndt2Settings, NormKind, PatchLayout, SessionShape,
 };
 use neuroglot_masks::{Prompt, Regions};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Most floating-point operations of attention in the forward pass of one trial: about two minutes of two cores.
@@ -15,7 +16,7 @@ const MOST_OPERATIONS: f64 = 1e13;
 const MOST_TOKENS: f64 = 65_536.0;
 
 /// Sizes and options of a model: what all architectures have, and a table for each. Defaults are the paper's.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ModelConfig {
     /// Kind of model.
@@ -41,6 +42,7 @@ pub struct ModelConfig {
     /// Units of a patch: of NDT2's tokens, and of what the `random-token` mask hides.
     pub patch: usize,
     /// Prompts, by the schemes they announce, in the order of their rows.
+    #[schemars(with = "Vec<String>")]
     pub prompts: Vec<Prompt>,
     /// What NDT1-stitch has besides.
     #[serde(rename = "ndt1-stitch")]
@@ -50,7 +52,7 @@ pub struct ModelConfig {
 }
 
 /// How a network reads the counts that it is shown. What is hidden it reads as 0.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum InputKind {
     /// As they are: a unit that is hidden looks like one that is silent. The published choice.

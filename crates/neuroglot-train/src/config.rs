@@ -5,10 +5,11 @@ use neuroglot_coupling::CouplingSettings;
 use neuroglot_data::Filter;
 use neuroglot_masks::{MaskPool, PoolEntry, Prompt, Scheme};
 use neuroglot_model::ModelConfig;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// All settings of a run; the TOML file has the same tables and keys.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RunConfig {
     /// Seed of every random stream.
@@ -43,7 +44,7 @@ impl Default for RunConfig {
 }
 
 /// Optimisation (MtM paper, appendix on training).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainConfig {
     /// Passes over the training trials.
@@ -101,7 +102,7 @@ impl Default for TrainConfig {
 }
 
 /// How often the trials of each session are seen in an epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Sampling {
     /// Each trial once: sessions weigh as they have trials.
@@ -111,7 +112,7 @@ pub enum Sampling {
 }
 
 /// What training leaves as it starts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Freeze {
     /// Everything is trained.
@@ -121,7 +122,7 @@ pub enum Freeze {
 }
 
 /// What chooses the best checkpoint.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum SelectBy {
     /// The highest validation score: pooled bits/spike of the hidden entries, averaged over schemes and sessions.
@@ -133,12 +134,13 @@ pub enum SelectBy {
 }
 
 /// Masking.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct MaskConfig {
     /// `mtm` (all four schemes), the name of one scheme, or a list of names and of tables `{ scheme, ratio, weight, prompt }`.
     /// Earlier files call it `scheme`.
     #[serde(alias = "scheme")]
+    #[schemars(with = "serde_json::Value")]
     pub pool: MaskPool,
     /// Probability of hiding a unit, bin or entry, in schemes that have none of their own.
     pub ratio: f64,
@@ -164,7 +166,7 @@ impl MaskConfig {
 }
 
 /// Which units and trials are used.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
     /// Lowest mean rate of a unit over training trials (Hz).
@@ -197,7 +199,7 @@ impl DataConfig {
 }
 
 /// How parameters start.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct InitConfig {
     /// Where predicted rates start.
@@ -227,7 +229,7 @@ impl Default for InitConfig {
 }
 
 /// A checkpoint of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FromCheckpoint {
     /// The best, which `train.select` chooses.
@@ -247,7 +249,7 @@ impl FromCheckpoint {
 }
 
 /// How the stitchers of a session start that a trained model does not know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum StitcherStart {
     /// At random, as in a run from scratch.
@@ -259,7 +261,7 @@ pub enum StitcherStart {
 }
 
 /// Where predicted rates start.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutputBias {
     /// At each unit's mean over training trials; of NDT2, whose sessions share the output, at the mean of all units
@@ -270,6 +272,11 @@ pub enum OutputBias {
 }
 
 impl RunConfig {
+    /// What each setting is, as a JSON Schema; descriptions are the comments of these structs.
+    pub fn schema() -> serde_json::Value {
+        schemars::schema_for!(RunConfig).to_value()
+    }
+
     /// Checks what types cannot say.
     ///
     /// # Errors

@@ -187,10 +187,15 @@ pub fn blocks(text: &str, language: &str) -> Vec<String> {
     after_fences.filter_map(|rest| rest.split("\n```").next().map(str::to_owned)).collect()
 }
 
+/// The repository.
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
 /// A file of the repository.
 pub fn page(name: &str) -> String {
-    let path = format!("{}/../../{name}", env!("CARGO_MANIFEST_DIR"));
-    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    let path = repository().join(name);
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Every line that starts with `neuroglot`, run with the binary under test.

@@ -5,10 +5,11 @@ use crate::parameters::{Layout, Parameter};
 use crate::{ParameterInfo, Role};
 use neuroglot_engine::ops::{LayerNorm, LayerNormBackward, ScaleNorm, ScaleNormBackward};
 use neuroglot_engine::{MemoryPlan, Slot};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Which normalisation a block uses.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NormKind {
     /// Mean 0, variance 1, then gain and bias per feature.

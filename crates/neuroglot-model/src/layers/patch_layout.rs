@@ -1,9 +1,10 @@
 //! Which unit stands where in the patches of a bin.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// What stands in the places of a patch that units do not fill.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PatchTail {
     /// The inputs of the last units of the patch before, as published; [`PatchTail::Padding`] where there is none.

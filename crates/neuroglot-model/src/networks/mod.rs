@@ -9,10 +9,11 @@ pub use ndt2::Ndt2Settings;
 use crate::network::Network;
 use crate::parameters::Layout;
 use crate::{ModelConfig, ModelError, SessionShape};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// How counts become tokens, and tokens log-rates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Architecture {
     /// One token per bin, one stitcher per session.

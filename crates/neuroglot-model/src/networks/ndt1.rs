@@ -14,11 +14,12 @@ use crate::{ModelConfig, ModelError, Role, SessionShape, StitcherPart};
 use neuroglot_engine::ops::{SelectRows, Then};
 use neuroglot_engine::{Device, MemoryPlan, Slot};
 use rand_chacha::ChaCha8Rng;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// What NDT1-stitch has besides the settings of all architectures.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ndt1Settings {
     /// Width of the input stitchers' output.

@@ -14,11 +14,12 @@ use crate::{ModelConfig, ModelError, Role, SessionShape};
 use neuroglot_engine::ops::{PatchPositions, PatchPositionsBackward, Then};
 use neuroglot_engine::{Device, MemoryPlan, Slot};
 use rand_chacha::ChaCha8Rng;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// What NDT2 has besides the settings of all architectures.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Ndt2Settings {
     /// What fills the last patch where units do not.

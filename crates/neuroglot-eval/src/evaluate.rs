@@ -94,6 +94,7 @@ fn evaluate_session(
     let test = TestTrials::of(session)?;
     let (regions, trials) = (test.regions(), test.trials().len() as f64);
     let (mut tasks, mut examples, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
+    let mut populations = Vec::new();
     for task in &options.selection.tasks {
         meter.begin(task_work(*task, &test) * trials);
         if let Some(why) = task.why_not(regions) {
@@ -106,6 +107,9 @@ fn evaluate_session(
         };
         let found = predictor.of_task(*task, test.trials(), regions, &mut report)?;
         let (mut result, shown) = test.score(*task, &found.average, options);
+        if *task == Task::CoSmoothing {
+            populations = test.population(*task, &found.average);
+        }
         result.alone = found.alone.map(|alone| {
             let [networks, coupling] = alone.map(|log_rates| test.scores(*task, &log_rates, options));
             AloneScores { networks, coupling }
@@ -114,7 +118,7 @@ fn evaluate_session(
         examples.extend(shown);
     }
     let of = |task: Task| tasks.iter().find(|result: &&TaskResult| result.task == task.name());
-    let matrix = match (of(Task::IntraRegion), of(Task::InterRegion)) {
+    let region_matrix = match (of(Task::IntraRegion), of(Task::InterRegion)) {
         (Some(intra), Some(inter)) => {
             let scores = (&intra.per_unit[..], &inter.per_unit[..]);
             meter.begin(matrix_work(regions.names().len()) * trials);
@@ -133,5 +137,13 @@ fn evaluate_session(
     let SessionDecoding { results: decoding, skipped: missing, .. } =
         decode_session(&mut predictor, session, options, &mut report)?;
     skipped.extend(missing);
-    Ok(SessionEvaluation { tasks, decoding, skipped, examples, region_matrix: matrix, ..test.nothing_yet() })
+    Ok(SessionEvaluation {
+        tasks,
+        decoding,
+        skipped,
+        examples,
+        populations,
+        region_matrix,
+        ..test.nothing_yet()
+    })
 }

@@ -3,8 +3,8 @@
 use crate::compare::{self, ComparedSession};
 use crate::document::{Section, document};
 use crate::sections::{
-    MOST_PICTURED_SESSIONS, couplings, curves, examples, facts, reading, region_styles, regions, scores,
-    session_name, skipped, units,
+    MOST_PICTURED_SESSIONS, calibration, couplings, curves, examples, facts, populations, reading,
+    region_styles, regions, scores, session_name, skipped, units,
 };
 use crate::text::escape;
 use crate::{Report, RunSection};
@@ -24,7 +24,9 @@ pub(crate) fn render(report: &Report) -> String {
         section("scores", "Scores", results),
         section("reading", "How to read this", how_to_read),
         section("units", "Unit by unit", units::html(report, &sessions, &styles)),
+        section("populations", "Single trials of all units", populations::html(report, &sessions, &styles)),
         section("examples", "Example units", examples::html(report, &sessions, &styles)),
+        section("calibration", "Calibration", calibration::html(report, &sessions)),
         section("curves", "Training", curves::html(report)),
         section("regions", "Region by region", regions::html(report, &sessions, &styles)),
         section("couplings", "Coupling of units", couplings::html(report, &sessions, &styles)),

@@ -15,6 +15,7 @@ svg .note { font-size: 11.5px; fill: #333; }
 .mean { stroke: #000; stroke-width: 1.6; }
 .line { fill: none; stroke-width: 1.6; stroke-linejoin: round; stroke-linecap: butt; }
 .thin { stroke-width: 1; }
+.band { fill: #000; fill-opacity: 0.12; }
 .mark { fill-opacity: 0.8; }
 .edge { fill: #fff; stroke-width: 1.2; }
 .border { stroke: #333; stroke-width: 0.8; }

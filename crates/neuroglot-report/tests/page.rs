@@ -60,8 +60,9 @@ fn page_is_well_formed_and_every_figure_is_labelled() {
     let document = parsed(&html);
     let figures: Vec<Node> =
         named(&document, "svg").filter(|svg| svg.attribute("role") == Some("img")).collect();
-    // 2 sessions × (legend + 4 scatter plots + 16 example units + 2 matrices), 2 panels of curves.
-    assert_eq!(figures.len(), 2 * (1 + 4 + 16 + 2) + 2);
+    // 2 sessions × (legend + 4 scatter plots, a trial of all units, 16 example units, legend + 4 calibrations, 2 matrices), 2
+    // panels of curves.
+    assert_eq!(figures.len(), 2 * (5 + 1 + 16 + 5 + 2) + 2);
     for figure in &figures {
         let label = figure.attribute("aria-label").expect("a label");
         let title = figure.children().find(|child| child.tag_name().name() == "title").expect("a title");
@@ -412,4 +413,32 @@ fn couplings_are_drawn_and_their_strongest_pairs_and_suspected_duplicates_listed
     // A map of other units than those that were scored is not drawn.
     report.runs[0].couplings[0].per_deviation.pop();
     assert_eq!(report.to_html().matches("<CA1>, 1 unit").count(), 0);
+}
+
+#[test]
+fn calibration_and_single_trials_of_all_units_are_drawn_where_they_were_kept() {
+    let mut report = synthetic::report(&TWO, SMALL);
+    let html = report.to_html();
+    let document = parsed(&html);
+    let titled = |title: &str| {
+        named(&document, "svg").filter(|svg| svg.attribute("aria-label") == Some(title)).collect::<Vec<_>>()
+    };
+    // A plot for each session and task, with eight groups of both runs on each.
+    let plots = titled("co-smoothing: predicted against observed rates");
+    assert_eq!(plots.len(), SMALL.sessions);
+    let marks = plots[0].descendants().filter(|node| node.attribute("class") == Some("mark"));
+    let drawn: usize = marks.map(|mark| mark.attribute("d").unwrap_or("").matches('M').count()).sum();
+    assert_eq!(drawn, 16);
+    let trials = titled("MtM, test trial 4 (choice −1)");
+    assert_eq!(trials.len(), SMALL.sessions);
+    assert_eq!(trials[0].descendants().filter(|node| node.has_tag_name("image")).count(), 2);
+    assert!(named(&document, "path").any(|path| path.attribute("class") == Some("band")), "bands of PSTHs");
+    for run in [0, 1] {
+        for session in &mut evaluation(&mut report, run).sessions {
+            session.populations.clear();
+            session.tasks.iter_mut().for_each(|task| task.calibration.clear());
+        }
+    }
+    let html = report.to_html();
+    assert!(!html.contains("id=\"calibration\"") && !html.contains("id=\"populations\""));
 }

@@ -160,6 +160,7 @@ pub(crate) mod tests {
                 ceiling: None,
                 state_ceiling: None,
                 alone: None,
+                calibration: Vec::new(),
                 per_unit: units.iter().map(of_unit).collect(),
             }],
             decoding: vec![DecodingResult {
@@ -172,6 +173,7 @@ pub(crate) mod tests {
             }],
             skipped: Vec::new(),
             examples: Vec::new(),
+            populations: Vec::new(),
             beside_psth: None,
             region_matrix: None,
             coupling: None,

@@ -63,11 +63,17 @@ fn example(
     let count = bins.len();
     let average = |values: &[Vec<f32>]| psth(&values.concat(), count, 1, &conditions.of_trial);
     let (observed_psth, predicted_psth) = (average(&observed), average(&predicted));
-    let psth = (0..observed_psth.conditions.len()).map(|index| ConditionPsth {
-        label: conditions.labels[observed_psth.conditions[index]].clone(),
-        trials: observed_psth.trials[index],
-        observed: observed_psth.mean[index * count..][..count].to_vec(),
-        predicted: predicted_psth.mean[index * count..][..count].to_vec(),
+    let psth = (0..observed_psth.conditions.len()).map(|index| {
+        let condition = observed_psth.conditions[index];
+        let of_condition = observed.iter().zip(&conditions.of_trial).filter(|(_, of)| **of == condition);
+        let mean = &observed_psth.mean[index * count..][..count];
+        ConditionPsth {
+            label: conditions.labels[condition].clone(),
+            trials: observed_psth.trials[index],
+            observed: mean.to_vec(),
+            observed_error: standard_error(of_condition.map(|(trial, _)| &trial[..]), mean),
+            predicted: predicted_psth.mean[index * count..][..count].to_vec(),
+        }
     });
     let psth = psth.collect();
     let shown = |values: Vec<Vec<f32>>| values.into_iter().take(TRIALS).collect();
@@ -81,4 +87,19 @@ fn example(
         predicted: shown(predicted),
         psth,
     }
+}
+
+/// Standard error of the mean of trials `[bin]`, per bin; empty where there are fewer than two.
+fn standard_error<'a>(trials: impl Iterator<Item = &'a [f32]>, mean: &[f64]) -> Vec<f64> {
+    let (mut squares, mut count) = (vec![0.0; mean.len()], 0.0);
+    for trial in trials {
+        for ((sum, value), mean) in squares.iter_mut().zip(trial).zip(mean) {
+            *sum += (f64::from(*value) - mean).powi(2);
+        }
+        count += 1.0;
+    }
+    if count < 2.0 {
+        return Vec::new();
+    }
+    squares.into_iter().map(|sum| (sum / (count - 1.0) / count).sqrt()).collect()
 }

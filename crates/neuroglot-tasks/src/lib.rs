@@ -4,6 +4,7 @@
 //! [`DecodingTarget`] score whatever predicts units or behaviour, a model or a baseline, in the same way; [`results`] is what
 //! they find.
 
+mod calibration;
 mod conditions;
 mod decoding_features;
 mod decoding_scores;
@@ -12,6 +13,7 @@ mod error;
 mod examples;
 mod merging;
 mod options;
+mod population;
 mod progress;
 pub mod results;
 mod scoring;

@@ -182,6 +182,9 @@ fn merge_session(known: &mut SessionEvaluation, new: SessionEvaluation) {
     known.examples.sort_by_key(|example| place(&example.task));
     known.beside_psth = new.beside_psth.or(known.beside_psth);
     known.region_matrix = new.region_matrix.or(known.region_matrix.take());
+    if !new.populations.is_empty() {
+        known.populations = new.populations;
+    }
     known.coupling = new.coupling.or(known.coupling.take());
 }
 
@@ -197,6 +200,7 @@ mod tests {
             ceiling: None,
             state_ceiling: None,
             alone: None,
+            calibration: Vec::new(),
             per_unit: Vec::new(),
         };
         SessionEvaluation {
@@ -211,6 +215,7 @@ mod tests {
             decoding: Vec::new(),
             skipped: Vec::new(),
             examples: Vec::new(),
+            populations: Vec::new(),
             beside_psth: None,
             region_matrix: None,
             coupling: None,

@@ -47,6 +47,9 @@ pub struct SessionEvaluation {
     pub skipped: Vec<Skipped>,
     /// Units shown in detail: the best and the median unit of each task.
     pub examples: Vec<Example>,
+    /// Trials shown with all units: each unit in co-smoothing. Empty in evaluations written before they were kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub populations: Vec<PopulationTrial>,
     /// Of a model scored in co-smoothing: its bits/spike minus those of the session's PSTH over the same units, with the
     /// interval of the paired difference; `None` where it was not fitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -118,6 +121,9 @@ pub struct TaskResult {
     /// The parts of an average scored alone, where the model is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alone: Option<AloneScores>,
+    /// Predicted rates beside the counts that came, from the lowest rate to the highest; empty in evaluations written before it was kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calibration: Vec<CalibrationPoint>,
     /// Per unit, in the order of [`SessionEvaluation::units`].
     pub per_unit: Vec<UnitScores>,
 }
@@ -251,8 +257,37 @@ pub struct ConditionPsth {
     pub trials: usize,
     /// Mean count per bin.
     pub observed: Vec<f64>,
+    /// Standard error of that mean; empty where there is one trial, and in evaluations written before it was kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub observed_error: Vec<f64>,
     /// Mean predicted rate per bin (spikes/bin).
     pub predicted: Vec<f64>,
+}
+
+/// Entries of which alike rates were predicted.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct CalibrationPoint {
+    /// Bins of trials of units.
+    pub entries: usize,
+    /// Mean predicted rate (spikes/bin).
+    pub predicted: f64,
+    /// Mean count (spikes/bin).
+    pub observed: f64,
+}
+
+/// All units in one trial.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PopulationTrial {
+    /// Its index in the session.
+    pub trial: usize,
+    /// Its condition, such as `choice −1, reward 1`.
+    pub condition: String,
+    /// Indices into [`SessionEvaluation::units`].
+    pub units: Vec<usize>,
+    /// Spike counts `[unit][bin]`.
+    pub observed: Vec<Vec<f32>>,
+    /// Predicted rates (spikes/bin) `[unit][bin]`.
+    pub predicted: Vec<Vec<f32>>,
 }
 
 /// How well each region's units are predicted from each other region alone, from all others and from their own region:

@@ -1,9 +1,13 @@
 //! The test trials of a session, and the scores of whatever predicts them.
 
+use crate::calibration::calibration;
 use crate::conditions::Conditions;
 use crate::examples::examples;
 use crate::merging::fingerprint;
-use crate::results::{Example, Scores, SessionEvaluation, TaskResult, UnitLabel, UnitScores};
+use crate::population::population;
+use crate::results::{
+    Example, PopulationTrial, Scores, SessionEvaluation, TaskResult, UnitLabel, UnitScores,
+};
 use crate::scoring::Scored;
 use crate::trials::{Trials, regions_of};
 use crate::{EvaluationOptions, PredictedFrom, ScoredPart, Task, TaskError};
@@ -71,10 +75,18 @@ impl<'a> TestTrials<'a> {
                 .map(|known| known.as_ref().and_then(|(_, units)| units[place].bps));
             per_unit[*unit] = UnitScores { ceiling_bps, state_ceiling_bps, ..of_scored[place] };
         }
+        let cut = |values: &[f32]| scored.cut(values, trials.bins, trials.units);
+        let calibration = calibration(&cut(log_rates), &cut(&trials.counts));
         let shown = examples(task.name(), trials, conditions, log_rates, scored.bins, &per_unit);
         let [ceiling, state_ceiling] = [ceiling, state_ceiling].map(|known| known.map(|(scores, _)| scores));
         let task = task.name().to_owned();
-        (TaskResult { task, scores, ceiling, state_ceiling, alone: None, per_unit }, shown)
+        (TaskResult { task, scores, ceiling, state_ceiling, alone: None, calibration, per_unit }, shown)
+    }
+
+    /// Some trials with all units that a task scores, of log-rates as in [`TestTrials::score`].
+    pub fn population(&self, task: Task, log_rates: &[f32]) -> Vec<PopulationTrial> {
+        let units = task.scored(&self.regions, self.trials.bins).units;
+        population(&self.trials, &self.conditions, &units, log_rates)
     }
 
     /// The scores over all units of log-rates `[test trial, bin, unit]` of a task.
@@ -124,6 +136,7 @@ impl<'a> TestTrials<'a> {
             decoding: Vec::new(),
             skipped: Vec::new(),
             examples: Vec::new(),
+            populations: Vec::new(),
             beside_psth: None,
             region_matrix: None,
             coupling: None,

@@ -58,8 +58,16 @@ fn a_hand_computed_example() {
         label: label.into(),
         trials,
         observed: observed.into(),
+        observed_error: Vec::new(),
         predicted: vec![f64::from(0.5_f32.ln().exp()); 2],
     };
+    // The mean of 0, 0 and 1 has a standard error of 1/3; of one trial there is none.
+    let errors: Vec<Vec<f64>> =
+        psth.iter_mut().map(|condition| std::mem::take(&mut condition.observed_error)).collect();
+    assert!(
+        errors[0].is_empty() && (errors[1][0] - 1.0 / 3.0).abs() < 1e-9 && errors[1][1] == 0.0,
+        "{errors:?}"
+    );
     assert_eq!(psth, [of("choice 1", 1, [1.0, 2.0]), of("choice −1", 3, [1.0 / 3.0, 0.0])]);
 }
 

@@ -58,6 +58,13 @@ pub(crate) fn draw(svg: &mut Svg, frame: &Frame, line: &Line) {
     }
 }
 
+/// Fills what lies between two lines of equally many points, pale; points that are not finite are left out.
+pub(crate) fn draw_band(svg: &mut Svg, frame: &Frame, low: &[(f64, f64)], high: &[(f64, f64)]) {
+    let edge = low.iter().chain(high.iter().rev()).map(|(x, y)| (frame.x.at(*x), frame.y.at(*y)));
+    let edge: Vec<(f64, f64)> = edge.filter(|(x, y)| x.is_finite() && y.is_finite()).collect();
+    svg.clipped(frame.area, |svg| svg.path(&path_data(&edge), "class=\"band\""));
+}
+
 /// Path data through `points` (px): a gap where one is not finite, a dot where one stands alone.
 fn path_data(points: &[(f64, f64)]) -> String {
     let mut data = String::new();

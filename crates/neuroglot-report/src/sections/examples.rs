@@ -47,7 +47,7 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &Regio
 /// How the pictures are read.
 const READING: &str = "Units are numbered from 0 as in their session; the letters behind are what tells the unit’s uuid from those of others, and the whole uuid is shown \
     when they are pointed at. The maps of observed counts and predicted rates of a unit have one scale of colours, which \
-    follows the square root; so have its PSTHs one axis.";
+    follows the square root; so have its PSTHs one axis. Bands are 95 % intervals of observed averages, over trials.";
 
 /// Longest part of a uuid that is shown.
 const UUID_LENGTH: usize = 12;
@@ -192,6 +192,12 @@ fn draw_psths(svg: &mut Svg, area: Area, session: &SessionEvaluation, example: &
             marker: None,
             thin,
         };
+        let error = condition.observed_error.iter().map(|error| 1.96 * error / size);
+        let around = |sign: f64| {
+            let edge = points(&condition.observed).into_iter().zip(error.clone());
+            edge.map(|((x, y), error)| (x, y + sign * error)).collect::<Vec<_>>()
+        };
+        lines::draw_band(svg, &frame, &around(-1.0), &around(1.0));
         lines::draw(svg, &frame, &line(&condition.observed, OBSERVED, 0, true));
         lines::draw(svg, &frame, &line(&condition.predicted, PREDICTED, 1, false));
     }
@@ -266,7 +272,13 @@ mod tests {
     use neuroglot_tasks::results::UnitLabel;
 
     fn condition(label: &str) -> ConditionPsth {
-        ConditionPsth { label: label.into(), trials: 12, observed: vec![], predicted: vec![] }
+        ConditionPsth {
+            label: label.into(),
+            trials: 12,
+            observed: vec![],
+            observed_error: vec![],
+            predicted: vec![],
+        }
     }
 
     fn headed(labels: &[&str], width: f64) -> Vec<Vec<String>> {
@@ -310,6 +322,7 @@ mod tests {
             bins: 1,
             bin_seconds: 0.02,
             fingerprint: String::new(),
+            populations: Vec::new(),
             beside_psth: None,
             units: uuids
                 .iter()

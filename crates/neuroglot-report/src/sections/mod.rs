@@ -1,9 +1,11 @@
 //! The parts of the page, in the order they appear.
 
+pub(crate) mod calibration;
 pub(crate) mod couplings;
 pub(crate) mod curves;
 pub(crate) mod examples;
 pub(crate) mod facts;
+pub(crate) mod populations;
 pub(crate) mod reading;
 pub(crate) mod regions;
 pub(crate) mod score_rows;

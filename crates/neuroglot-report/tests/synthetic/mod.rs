@@ -4,8 +4,8 @@
 use neuroglot_report::{Curve, Report, RunSection};
 use neuroglot_tasks::Source;
 use neuroglot_tasks::results::{
-    ConditionPsth, DecodingResult, Evaluation, Example, IntervalValue, RegionMatrix, Scores,
-    SessionEvaluation, Skipped, TaskResult, UnitLabel, UnitScores,
+    CalibrationPoint, ConditionPsth, DecodingResult, Evaluation, Example, IntervalValue, PopulationTrial,
+    RegionMatrix, Scores, SessionEvaluation, Skipped, TaskResult, UnitLabel, UnitScores,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -132,6 +132,13 @@ fn session(place: usize, quality: f64, run: usize, size: Size) -> SessionEvaluat
             why: "the session has no such behaviour".into(),
         }],
         examples,
+        populations: vec![PopulationTrial {
+            trial: 4,
+            condition: "choice −1".into(),
+            units: (0..size.units.min(200)).collect(),
+            observed: vec![vec![1.0; size.bins]; size.units.min(200)],
+            predicted: vec![vec![0.5; size.bins]; size.units.min(200)],
+        }],
         beside_psth: None,
         coupling: None,
         region_matrix: Some(RegionMatrix {
@@ -196,6 +203,13 @@ fn task_result(task: &str, quality: f64, ceilings: &[f64], rng: &mut ChaCha8Rng)
         ceiling: Some(scores(mean(ceilings))),
         state_ceiling: Some(scores(0.8 * mean(ceilings))),
         alone: None,
+        calibration: (1..=8)
+            .map(|step| CalibrationPoint {
+                entries: 100,
+                predicted: 0.1 * f64::from(step),
+                observed: 0.1 * f64::from(step) * (0.8 + 0.2 * quality),
+            })
+            .collect(),
         per_unit,
     }
 }
@@ -260,6 +274,7 @@ fn example(
                 ),
                 trials: trials.len(),
                 observed: average(&observed),
+                observed_error: vec![0.02; bins],
                 predicted: average(&predicted),
             }
         })

@@ -1,6 +1,7 @@
 //! Baselines for models of spiking activity.
 
 mod baseline;
+mod beside_psth;
 mod choice;
 mod decoders;
 mod error;
@@ -14,6 +15,7 @@ mod ridge;
 mod splits;
 
 pub use baseline::Baseline;
+pub use beside_psth::add_beside_psth;
 pub use choice::Choice;
 pub use error::BaselineError;
 pub use evaluate::{evaluate_baseline, evaluate_with_choices};

@@ -14,7 +14,6 @@ use neuroglot::report::ReportError;
 use neuroglot::study::StudyError;
 use neuroglot::tasks::TaskError;
 use neuroglot::train::TrainError;
-use std::process::ExitCode;
 use thiserror::Error;
 
 /// A command failed; the message is one line that names the cure.
@@ -81,13 +80,13 @@ impl From<PrepareError> for CommandError {
 impl CommandError {
     /// 2 where the command line asks for something that cannot be (as clap's own errors do), 75 where the same command
     /// is to be run again (EX_TEMPFAIL of `sysexits.h`), 1 for all else.
-    pub fn exit_code(&self) -> ExitCode {
+    pub fn exit_code(&self) -> u8 {
         if let CommandError::Unfinished(_) = self {
-            return ExitCode::from(75);
+            return 75;
         }
         #[cfg(feature = "network")]
         if let CommandError::Fetch(FetchError::Name { .. } | FetchError::Pattern { .. }) = self {
-            return ExitCode::from(2);
+            return 2;
         }
         let is_usage = matches!(
             self,
@@ -96,10 +95,10 @@ impl CommandError {
                 | CommandError::Train(
                     TrainError::Setting { .. } | TrainError::Model(ModelError::Config { .. })
                 )
-                | CommandError::Eval(EvalError::Hide { .. })
+                | CommandError::Eval(EvalError::Hide { .. } | EvalError::Prompt(_))
                 | CommandError::Task(TaskError::Unknown(_))
                 | CommandError::Study(StudyError::File { .. } | StudyError::Shard(_))
         );
-        ExitCode::from(if is_usage { 2 } else { 1 })
+        if is_usage { 2 } else { 1 }
     }
 }

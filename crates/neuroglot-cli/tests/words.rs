@@ -145,7 +145,7 @@ fn what_is_hidden_implies_the_prompt_which_is_said() {
     let refused =
         workplace.run(&format!("predict run {FIRST} --hide units 0 --hide bins 18-19 --out p.parquet"));
     assert_eq!(refused.code, Some(2));
-    assert!(refused.stderr.contains("choose one with --prompt"), "{refused}");
+    assert!(refused.stderr.contains("--prompt is needed: things of several kinds are hidden"), "{refused}");
     // A model of one scheme has learned one prompt.
     workplace.succeed(&format!("train {FIRST} --out temporal --mask temporal --epochs 1 --quiet {SMALL}"));
     let output = workplace.run(&format!("predict temporal {FIRST} --hide bins 18-19 --out p.parquet"));

@@ -29,6 +29,8 @@ mod cpu;
 #[cfg(feature = "cuda")]
 pub mod cuda;
 mod device;
+#[cfg(feature = "cuda")]
+mod device_choice;
 mod dropout_bits;
 mod error;
 mod memory;
@@ -39,6 +41,8 @@ pub use attention_rule::AttentionRule;
 pub use cpu::CpuDevice;
 pub use cpu::products::has_matrix_unit;
 pub use device::{Device, PassKey, Replicas};
+#[cfg(feature = "cuda")]
+pub use device_choice::{DeviceChoice, OpenDevice};
 pub use dropout_bits::Dropout;
 pub use error::EngineError;
 pub use memory::{MemoryPlan, Slot};

@@ -4,7 +4,7 @@ use crate::{EnsembleError, Predictor};
 use neuroglot_coupling::{SessionCoupling, TaskCoupling};
 use neuroglot_engine::Device;
 use neuroglot_masks::Scheme;
-use neuroglot_model::{Model, ModelError};
+use neuroglot_model::{Model, ModelError, Role, StitcherPart};
 use neuroglot_train::{CheckpointConfig, ModelFolder, NetworkValues};
 
 /// What a run predicts with.
@@ -63,6 +63,43 @@ impl Ensemble {
     /// The couplings of its sessions.
     pub fn couplings(&self) -> &[SessionCoupling] {
         &self.couplings
+    }
+
+    /// The network whose seed is the run's own.
+    pub(crate) fn first_network(&mut self) -> Result<&mut Model, EnsembleError> {
+        if let Some(first) = self.networks.first() {
+            put(&mut self.model, first)?;
+        }
+        Ok(&mut self.model)
+    }
+
+    /// Where the units of a session lie among the latents of the first network, `[unit, hidden]`: the weights by which it reads
+    /// each unit's log-rate from them.
+    ///
+    /// # Errors
+    /// [`EnsembleError::NoLatents`] where units have no weights of their own.
+    pub fn unit_embeddings(&mut self, session: usize) -> Result<Vec<f32>, EnsembleError> {
+        let role = Role::Stitcher { session, part: StitcherPart::OutputWeight };
+        self.parameter_with(role)?.ok_or(EnsembleError::NoLatents)
+    }
+
+    /// What the first network has learned of each session as a whole, `[session, hidden]`: the session tokens.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn session_embeddings(&mut self) -> Result<Vec<f32>, EnsembleError> {
+        Ok(self.parameter_with(Role::SessionRows)?.unwrap_or_default())
+    }
+
+    fn parameter_with(&mut self, role: Role) -> Result<Option<Vec<f32>>, EnsembleError> {
+        let model = self.first_network()?;
+        let index = model.parameters().iter().position(|info| info.role == role);
+        Ok(index.map(|index| model.read_parameter(index)))
+    }
+
+    /// Width of latents and embeddings.
+    pub fn hidden(&self) -> usize {
+        self.model.config().hidden
     }
 
     /// Log-rates averaged over the networks: `ln(1/J Σ_j exp η_j)`.

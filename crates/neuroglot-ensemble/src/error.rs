@@ -18,6 +18,12 @@ pub enum EnsembleError {
         /// The prediction, ln(spikes/bin).
         log_rate: f32,
     },
+    /// A model has several tokens a bin.
+    #[error(
+        "latents and embeddings of units are those of networks with one token a bin, and this one (model.architecture = \
+         ndt2) has several: take a model of model.architecture = ndt1-stitch"
+    )]
+    NoLatents,
     /// A coupling cannot be solved.
     #[error(transparent)]
     Coupling(#[from] CouplingError),

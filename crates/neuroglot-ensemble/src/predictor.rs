@@ -115,4 +115,15 @@ impl<'a> Predictor<'a> {
         let all: Vec<usize> = (0..trials.units).collect();
         self.under(&Holdout::nothing(1, trials.bins, trials.units), scheme, trials, &all)
     }
+
+    /// What the first network makes of each bin with nothing hidden, `[trial, bin, hidden]`: the activations behind its last
+    /// normalisation, of which its log-rates are a linear map. A coupling has none.
+    ///
+    /// # Errors
+    /// [`EnsembleError::NoLatents`] where a bin is several tokens, and those of the device.
+    pub fn latents(&mut self, trials: &Trials, scheme: Scheme) -> Result<Vec<f32>, EnsembleError> {
+        let (session, prompt) = (self.session, self.prompt(scheme));
+        let model = self.ensemble.first_network()?;
+        NetworkPredictor { model, session }.latents(trials, prompt)
+    }
 }

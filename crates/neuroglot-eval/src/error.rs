@@ -41,6 +41,9 @@ pub enum EvalError {
         /// What is wrong and what would be right.
         problem: String,
     },
+    /// A model cannot be told what is hidden.
+    #[error("--prompt {0}")]
+    Prompt(String),
     /// A file of results cannot be understood.
     #[error("{}: {problem}", path.display())]
     File {

@@ -5,11 +5,12 @@ use crate::coupled_units::coupled_units;
 use crate::decoding::{SessionDecoding, decode_session};
 use crate::region_matrix::region_matrix;
 use crate::work::{decoding_work, matrix_work, session_work, task_work};
-use neuroglot_data::Session;
+use neuroglot_data::{Filter, Session};
 use neuroglot_ensemble::{Ensemble, Predictor};
 use neuroglot_tasks::results::{AloneScores, Evaluation, SessionEvaluation, Skipped, TaskResult};
 use neuroglot_tasks::{EvaluationOptions, EvaluationProgress, Source, Task, TestTrials, WorkMeter};
-use neuroglot_train::{CheckpointConfig, named_in_short};
+use neuroglot_train::{CheckpointConfig, DataConfig, named_in_short};
+use std::collections::HashMap;
 
 /// Evaluates what a run predicts with on the test trials of sessions, which have passed the run's filters.
 ///
@@ -54,6 +55,19 @@ pub(crate) fn evaluation_of(
     }
 }
 
+/// What all evaluations are made from: the choice of units and trials, and how intervals are made. Models and baselines add
+/// their own.
+pub fn evaluation_source(data: &DataConfig, options: &EvaluationOptions) -> Source {
+    // The number of trials to train on decides nothing about those that are scored.
+    let data = DataConfig { trials: 0, ..data.clone() };
+    let data = serde_json::to_string(&data).unwrap_or_default();
+    Source::default()
+        .with("version", env!("CARGO_PKG_VERSION"))
+        .with("choice of units and trials", data)
+        .with("seed", options.seed)
+        .with("resamples", options.resamples)
+}
+
 /// The place of a session among those of a model, which is all that can be told before it is filtered.
 ///
 /// # Errors
@@ -63,6 +77,29 @@ pub fn check_known(config: &CheckpointConfig, eid: &str) -> Result<usize, EvalEr
         let known: Vec<&str> = config.sessions.iter().map(|known| known.eid.as_str()).collect();
         EvalError::UnknownSession { eid: eid.to_owned(), known: named_in_short(&known) }
     })
+}
+
+/// A session as a model sees it: with the units that the model knows, by their uuids, and the trials that the run's filter
+/// keeps. Rates of units, which may differ between parts of a session, have no say once a model knows its units.
+///
+/// # Errors
+/// [`EvalError::UnknownSession`], and those of filters.
+pub fn as_model_sees(
+    config: &CheckpointConfig,
+    filter: &Filter,
+    session: &Session,
+) -> Result<Session, EvalError> {
+    let known = &config.sessions[check_known(config, session.eid())?].units;
+    let units = session.units().iter().enumerate();
+    let places: HashMap<&str, usize> = units.map(|(place, unit)| (unit.uuid.as_str(), place)).collect();
+    let chosen: Option<Vec<usize>> =
+        known.iter().map(|unit| places.get(unit.uuid.as_str()).copied()).collect();
+    // Where names do not tell units apart, the filter must find the same ones again.
+    let Some(chosen) = chosen.filter(|_| places.len() == session.units().len()) else {
+        return Ok(filter.apply(session)?.0);
+    };
+    let trials = Filter { drop_no_go: filter.drop_no_go, ..Filter::default() };
+    Ok(trials.apply(&session.select_units(&chosen)?)?.0)
 }
 
 /// Where the model has the stitchers of a session.

@@ -7,50 +7,98 @@ use arrow_array::builder::{Float32Builder, ListBuilder, UInt32Builder};
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray, UInt32Array};
 use neuroglot_data::Session;
 use neuroglot_ensemble::Ensemble;
-use neuroglot_masks::{Holdout, Scheme};
+use neuroglot_masks::{Holdout, MaskPool, Prompt, Scheme};
 use neuroglot_tasks::Trials;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Reads lists of what is to be hidden in every trial, as users write them: units by uuid, or by their index in the session
-/// before filters left any out (as tables have it under `unit`), regions by acronym, bins by number or range `40-49`. An entry
-/// is hidden where its unit, its region or its bin is, and all that is hidden is scored.
-///
-/// # Errors
-/// [`EvalError::Hide`] names what cannot be found and what there is.
-pub fn holdout_of(
-    session: &Session,
-    units: &[String],
-    regions: &[String],
-    bins: &[String],
-) -> Result<Holdout, EvalError> {
-    let mut holdout = Holdout::nothing(1, session.bins(), session.units().len());
-    for name in units {
-        let named = unit_of(session, name)?;
-        holdout.hide_units(|unit| unit == named);
-    }
-    for name in regions {
-        let inside = session.units_in(name);
-        if inside.is_empty() {
-            let known = session.regions().join(", ");
-            let problem = format!("{} has no region `{name}`, but {known}", session.eid());
-            return Err(EvalError::Hide { what: "regions", problem });
+/// What is to be hidden in every trial, as users name it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Hide {
+    /// Units by uuid, or by their index in the session before filters left any out (as tables have it under `unit`).
+    pub units: Vec<String>,
+    /// Regions by acronym.
+    pub regions: Vec<String>,
+    /// Bins by number, or ranges such as `40-49`, which hold both ends.
+    pub bins: Vec<String>,
+}
+
+/// The scheme that a model is told, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ToldScheme {
+    /// The scheme.
+    pub scheme: Scheme,
+    /// Why it is this one, in a few words; `None` where it was asked for.
+    pub why: Option<&'static str>,
+}
+
+impl Hide {
+    /// The scheme of training that hides the same, or the one that was asked for: a model is told it by its prompt.
+    ///
+    /// # Errors
+    /// [`EvalError::Prompt`]: one that the model was not trained with, or things of several kinds, which imply several.
+    pub fn scheme(&self, pool: &MaskPool, asked: Option<Scheme>) -> Result<ToldScheme, EvalError> {
+        let implied = |scheme, why| Ok(ToldScheme { scheme, why: Some(why) });
+        if let Some(scheme) = asked {
+            let can_be_told = |scheme: &Scheme| {
+                scheme.prompt() == Prompt(*scheme)
+                    || pool.entries().iter().any(|entry| entry.scheme == *scheme)
+            };
+            if can_be_told(&scheme) {
+                return Ok(ToldScheme { scheme, why: None });
+            }
+            let names: Vec<&str> =
+                Scheme::ALL.iter().filter(|scheme| can_be_told(scheme)).map(|scheme| scheme.name()).collect();
+            let names = names.join(", ");
+            let problem = format!("{scheme}: the model was not trained with it; choose one of {names}");
+            return Err(EvalError::Prompt(problem));
         }
-        holdout.hide_units(|unit| inside.contains(&unit));
+        match (self.units.is_empty(), self.regions.is_empty(), self.bins.is_empty()) {
+            (true, true, true) => implied(Scheme::Neuron, "nothing is hidden"),
+            (false, true, true) => implied(Scheme::Neuron, "units are hidden"),
+            (true, false, true) => implied(Scheme::InterRegion, "regions are hidden"),
+            (true, true, false) => implied(Scheme::Causal, "bins are hidden"),
+            _ => Err(EvalError::Prompt(
+                "is needed: things of several kinds are hidden, which imply several prompts; choose one"
+                    .to_owned(),
+            )),
+        }
     }
-    for text in bins {
-        let (first, last) = text.split_once('-').unwrap_or((text, text));
-        let range = first.trim().parse::<usize>().ok().zip(last.trim().parse::<usize>().ok());
-        let Some((first, last)) = range.filter(|(first, last)| first <= last && *last < session.bins())
-        else {
-            let last = session.bins() - 1;
-            let problem = format!("`{text}` is no bin or range of bins from 0 to {last}, such as 40-49");
-            return Err(EvalError::Hide { what: "bins", problem });
-        };
-        holdout.hide_bins(|bin| (first..=last).contains(&bin));
+
+    /// What is hidden of every trial of a session. An entry is hidden where its unit, its region or its bin is, and all that is
+    /// hidden is scored.
+    ///
+    /// # Errors
+    /// [`EvalError::Hide`] names what cannot be found and what there is.
+    pub fn holdout(&self, session: &Session) -> Result<Holdout, EvalError> {
+        let mut holdout = Holdout::nothing(1, session.bins(), session.units().len());
+        for name in &self.units {
+            let named = unit_of(session, name)?;
+            holdout.hide_units(|unit| unit == named);
+        }
+        for name in &self.regions {
+            let inside = session.units_in(name);
+            if inside.is_empty() {
+                let known = session.regions().join(", ");
+                let problem = format!("{} has no region `{name}`, but {known}", session.eid());
+                return Err(EvalError::Hide { what: "regions", problem });
+            }
+            holdout.hide_units(|unit| inside.contains(&unit));
+        }
+        for text in &self.bins {
+            let (first, last) = text.split_once('-').unwrap_or((text, text));
+            let range = first.trim().parse::<usize>().ok().zip(last.trim().parse::<usize>().ok());
+            let Some((first, last)) = range.filter(|(first, last)| first <= last && *last < session.bins())
+            else {
+                let last = session.bins() - 1;
+                let problem = format!("`{text}` is no bin or range of bins from 0 to {last}, such as 40-49");
+                return Err(EvalError::Hide { what: "bins", problem });
+            };
+            holdout.hide_bins(|bin| (first..=last).contains(&bin));
+        }
+        holdout.score_hidden();
+        Ok(holdout)
     }
-    holdout.score_hidden();
-    Ok(holdout)
 }
 
 /// Place among a session's units of one that is named by its uuid or its index before filters.
@@ -90,6 +138,20 @@ pub fn predict(
     if TableFormat::of(out).is_none() {
         return Err(EvalError::Ending { path: out.to_owned() });
     }
+    let (trials, log_rates) = predicted_log_rates(ensemble, session, scheme, holdout)?;
+    write_table(&table(session, &trials, holdout, &log_rates), out)
+}
+
+/// Log-rates `[trial, bin, unit]`, ln(spikes/bin), of all trials of a session, with what was predicted from: their counts.
+///
+/// # Errors
+/// [`EvalError`]: a session that the model does not know, or a holdout of other units or bins.
+pub fn predicted_log_rates(
+    ensemble: &mut Ensemble,
+    session: &Session,
+    scheme: Scheme,
+    holdout: &Holdout,
+) -> Result<(Trials, Vec<f32>), EvalError> {
     let index = session_index(ensemble.config(), session)?;
     let shape = [session.bins(), session.units().len()];
     if [holdout.bins(), holdout.units()] != shape || holdout.trials() != 1 {
@@ -99,7 +161,7 @@ pub fn predict(
     let trials = Trials::of(session, (0..session.trials()).collect());
     let all: Vec<usize> = (0..trials.units).collect();
     let log_rates = ensemble.about(index).under(holdout, scheme, &trials, &all)?;
-    write_table(&table(session, &trials, holdout, &log_rates), out)
+    Ok((trials, log_rates))
 }
 
 fn table(session: &Session, trials: &Trials, holdout: &Holdout, log_rates: &[f32]) -> RecordBatch {

@@ -1,6 +1,7 @@
 //! Tables as files for Python, R, MATLAB and spreadsheets: the ending of the name says which kind.
 
 use crate::EvalError;
+use arrow_array::builder::{Float32Builder, ListBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, Float64Type, UInt32Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, UInt32Array};
@@ -83,6 +84,21 @@ impl TableColumns {
     pub fn truths(mut self, name: &str, values: impl IntoIterator<Item = bool>) -> Self {
         let column = BooleanArray::from_iter(values.into_iter().map(Some));
         self.columns.push((name.to_owned(), Arc::new(column)));
+        self
+    }
+
+    /// Adds a column of lists of numbers, all of one length: `[row, width]`.
+    ///
+    /// # Panics
+    /// If `width` is 0, or values are no whole rows.
+    pub fn lists(mut self, name: &str, values: &[f32], width: usize) -> Self {
+        assert!(width > 0 && values.len().is_multiple_of(width), "whole rows");
+        let mut lists = ListBuilder::new(Float32Builder::with_capacity(values.len()));
+        for row in values.chunks(width) {
+            lists.values().append_slice(row);
+            lists.append(true);
+        }
+        self.columns.push((name.to_owned(), Arc::new(lists.finish())));
         self
     }
 
@@ -243,7 +259,6 @@ fn texts(values: &ArrayRef, shape: &[u64]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow_array::builder::{Float32Builder, ListBuilder};
 
     fn table() -> RecordBatch {
         let mut rates = ListBuilder::new(Float32Builder::new());

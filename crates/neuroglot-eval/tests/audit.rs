@@ -227,7 +227,7 @@ fn a_filtered_session_is_read_again_only_where_units_are_missing() {
     let root = TempDir::new().unwrap();
     let folder = root.path().join("a_aligned");
     let trials = |session: &Session| {
-        let audit = AuditedSession::of(session, &folder).audit(&models);
+        let audit = AuditedSession::of(session, Some(&folder)).audit(&models);
         audit.map(|audit| audit.overlaps[0].trials)
     };
     // Nothing is there to be read.

@@ -56,6 +56,18 @@ impl RunConfig {
         leaves(&table).into_iter().map(|(key, _)| key).collect()
     }
 
+    /// Settings as [`RunConfig::to_toml`] writes them.
+    ///
+    /// # Errors
+    /// [`TrainError::Setting`] or [`TrainError::Model`] name the key.
+    pub fn of_toml(text: &str) -> Result<Self, TrainError> {
+        let changes: Table = text.parse().map_err(|error: toml::de::Error| TrainError::Setting {
+            key: "in TOML".to_owned(),
+            problem: one_line(&error),
+        })?;
+        Self::default().layered(&[&changes], &[], &[])
+    }
+
     /// The settings as TOML.
     pub fn to_toml(&self) -> String {
         toml::to_string(self).expect("settings are TOML")

@@ -14,6 +14,7 @@ mod config_keys;
 mod course;
 mod earlier_settings;
 mod error;
+mod fine_tuning;
 mod import;
 mod late_losses;
 mod members;

@@ -118,18 +118,20 @@ impl ModelFolder {
     /// The folders of the sessions that it was trained on.
     ///
     /// # Errors
-    /// [`TrainError::Checkpoint`] of a checkpoint alone, which knows its sessions by eid and not by place.
+    /// [`TrainError::Checkpoint`] of a checkpoint alone, which knows its sessions by eid and not by place, and of a run whose
+    /// sessions were in no folder.
     pub fn session_folders(&self) -> Result<Vec<PathBuf>, TrainError> {
-        if let Some(run) = &self.run {
-            return Ok(run.info()?.sessions);
-        }
+        let missing = match &self.run {
+            None => "a checkpoint by itself does not say where its sessions lie",
+            Some(run) => match run.info()?.sessions {
+                sessions if sessions.is_empty() => "its sessions were in no folder when it was trained",
+                sessions => return Ok(sessions),
+            },
+        };
         let known: Vec<&str> = self.config().sessions.iter().map(|session| session.eid.as_str()).collect();
         Err(TrainError::Checkpoint {
             path: self.path.clone(),
-            problem: format!(
-                "a checkpoint by itself does not say where its sessions lie: name their folders ({})",
-                named_in_short(&known)
-            ),
+            problem: format!("{missing}: name their folders ({})", named_in_short(&known)),
         })
     }
 }

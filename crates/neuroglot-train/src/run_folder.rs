@@ -68,6 +68,15 @@ pub struct EpochRecord {
     pub score: Option<f64>,
 }
 
+impl EpochRecord {
+    /// Mean over sessions and schemes of the pooled validation bits/spike, in epochs with a validation.
+    pub fn mean_bits_per_spike(&self) -> Option<f64> {
+        let schemes = self.validation.values().flat_map(|schemes| schemes.values());
+        let scores: Vec<f64> = schemes.filter_map(|scores| scores.bps_pooled).collect();
+        (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64)
+    }
+}
+
 /// JSON has no NaN: it is written as `null`.
 fn number_or_nan<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
     Ok(Option::deserialize(deserializer)?.unwrap_or(f64::NAN))

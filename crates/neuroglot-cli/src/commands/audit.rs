@@ -3,7 +3,6 @@
 use crate::CommandError;
 use crate::runs::loaded_run::{CheckpointOption, open_model};
 use crate::runs::output_format;
-use crate::runs::overlap::{in_words, listed};
 use crate::terminal::console::Console;
 use crate::terminal::text_table::TextTable;
 use clap::Args;
@@ -11,6 +10,7 @@ use neuroglot::data::number::counted;
 use neuroglot::eval::TableColumns;
 use neuroglot::eval::audit::{
     AuditedSession, Generation, Overlap, SeenModel, SessionAudit, TrialOverlap, TrialsSeen, Verdict,
+    overlaps_in_words, sessions_in_words,
 };
 use neuroglot::train::CheckpointSession;
 use serde_json::json;
@@ -113,7 +113,7 @@ fn audit_table(models: &[SeenModel<'_>], audits: &[SessionAudit]) -> TextTable {
     for audit in audits {
         let mut row = vec![audit.eid.clone(), audit.subject.clone()];
         for model in models {
-            let seen = in_words(&audit.overlaps_with(|other| other == model.generation));
+            let seen = overlaps_in_words(&audit.overlaps_with(|other| other == model.generation));
             row.push(if seen.is_empty() { "nothing".to_owned() } else { seen });
         }
         row.extend([test_trials(&audit.overlaps), audit.verdict.to_string()]);
@@ -203,11 +203,11 @@ fn check(models: &[SeenModel<'_>], audits: &[SessionAudit], console: &Console) -
         [SeenModel { generation: Generation(0), .. }, ..] => "the run or its base",
         _ => "its base",
     };
-    let named = seen.iter().map(|audit| (&*audit.eid, in_words(&audit.overlaps_with(|_| true))));
+    let named = seen.iter().map(|audit| (&*audit.eid, overlaps_in_words(&audit.overlaps_with(|_| true))));
     Err(CommandError::Failed(format!(
         "{} of {} overlap with what {whose} was trained on: {}",
         seen.len(),
         counted(audits.len(), "session"),
-        listed(named, usize::MAX)
+        sessions_in_words(named, usize::MAX)
     )))
 }

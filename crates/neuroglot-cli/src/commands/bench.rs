@@ -1,13 +1,14 @@
 //! `neuroglot bench`
 
 use crate::CommandError;
-use crate::machine::compute::{DeviceOptions, OpenDevice};
+use crate::machine::compute::DeviceOptions;
 use crate::machine::memory;
 use crate::terminal::console::Console;
 use crate::terminal::text_table::TextTable;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, ValueEnum};
 use neuroglot::data::number::counted;
+use neuroglot::engine::OpenDevice;
 use neuroglot::model::{Architecture, InputKind};
 use neuroglot::train::{Benchmark, Times};
 use serde_json::{Value, json};
@@ -84,9 +85,10 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     if arguments.standardised {
         benchmark.model.input = InputKind::Standardised;
     }
-    let choice = arguments.device.with_threads(threads);
-    let OpenDevice { device, name, precision } = choice.open(console)?;
-    let predicting = choice.open(console)?.device;
+    let compute = arguments.device.with_threads(threads);
+    let OpenDevice { device, choice, precision, .. } = compute.open(console)?;
+    let name = choice.to_string();
+    let predicting = compute.open(console)?.device;
     let description = device.description();
     let threads = rayon::current_num_threads();
     let times = benchmark.run(device, predicting)?;

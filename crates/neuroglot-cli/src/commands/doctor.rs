@@ -1,13 +1,13 @@
 //! `neuroglot doctor`
 
 use crate::CommandError;
-use crate::machine::compute::{DeviceOptions, OpenDevice};
+use crate::machine::compute::DeviceOptions;
 use crate::machine::hardware::Machine;
 use crate::terminal::console::Console;
 use crate::terminal::text_table::TextTable;
 use clap::Args;
 use neuroglot::engine::cuda::Precision;
-use neuroglot::engine::{CpuDevice, self_test};
+use neuroglot::engine::{CpuDevice, OpenDevice, self_test};
 use neuroglot::model::{Architecture, InputKind};
 use neuroglot::train::compare_steps;
 use serde_json::{Value, json};
@@ -66,7 +66,8 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     }
     let compute = arguments.device.with_threads(threads);
     // Each check asks for devices that hold nothing yet.
-    let OpenDevice { mut device, name, precision } = compute.open(console)?;
+    let OpenDevice { mut device, choice, precision, .. } = compute.open(console)?;
+    let name = choice.to_string();
     let description = device.description();
     let (operation_limit, step_limit) = limits(&name, precision);
     let mut checks = Vec::new();

@@ -75,7 +75,7 @@ impl Arguments {
             return self.options.change(&config, &own);
         }
         let run = self.run.as_deref().unwrap_or(Path::new(""));
-        self.options.change(&fine_tune_settings::settings_of(run)?, &own)
+        self.options.change(&RunConfig::starting_from(run)?, &own)
     }
 }
 

@@ -13,6 +13,7 @@ use clap::Args;
 use neuroglot::files::{OutputLock, replace_file};
 use neuroglot::report;
 use neuroglot::tasks::Task;
+use neuroglot::train::RunConfig;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -62,7 +63,7 @@ pub struct Arguments {
 /// Those of training and evaluation, and a folder that cannot be written.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
     let _lock = OutputLock::inside(&arguments.out)?;
-    let config = arguments.options.change(&fine_tune_settings::settings_of(&arguments.run)?, &[])?;
+    let config = arguments.options.change(&RunConfig::starting_from(&arguments.run)?, &[])?;
     let paths = std::slice::from_ref(&arguments.session);
     let read = sessions::read(paths, &config.data.filter(), console)?;
     let places = sessions::absolute(paths)?;

@@ -9,7 +9,7 @@ use crate::runs::sessions;
 use crate::terminal::console::Console;
 use clap::Args;
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use neuroglot::eval::{holdout_of, predict};
+use neuroglot::eval::{Hide, ToldScheme, predict};
 use neuroglot::files::OutputLock;
 use neuroglot::masks::{Prompt, Scheme};
 use std::path::PathBuf;
@@ -64,55 +64,28 @@ fn schemes() -> impl TypedValueParser<Value = Scheme> {
     })
 }
 
-/// What `--hide` names, sorted by kind.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct HideLists {
-    units: Vec<String>,
-    regions: Vec<String>,
-    bins: Vec<String>,
-}
-
-impl HideLists {
-    /// The scheme of training that hides the same, and why, in words.
-    fn implied_scheme(&self) -> Result<(Scheme, &'static str), CommandError> {
-        let Self { units, regions, bins } = self;
-        match (units.is_empty(), regions.is_empty(), bins.is_empty()) {
-            (true, true, true) => Ok((Scheme::Neuron, "nothing is hidden")),
-            (false, true, true) => Ok((Scheme::Neuron, "units are hidden")),
-            (true, false, true) => Ok((Scheme::InterRegion, "regions are hidden")),
-            (true, true, false) => Ok((Scheme::Causal, "bins are hidden")),
-            _ => Err(CommandError::Usage(
-                "--hide names things of several kinds, which imply several prompts: choose one with --prompt"
-                    .to_owned(),
-            )),
+/// Reads what `--hide` names, such as `units 3 17 regions CA1`: each of the three words begins a list.
+fn parse(words: &[String]) -> Result<Hide, CommandError> {
+    const CURE: &str = "write --hide units 3 17, --hide regions CA1 PO or --hide bins 40-49";
+    let usage = |problem: String| Err(CommandError::Usage(format!("--hide {problem}; {CURE}")));
+    let mut lists = Hide::default();
+    let mut words = words.iter().peekable();
+    while let Some(word) = words.next() {
+        let list = match word.as_str() {
+            "units" => &mut lists.units,
+            "regions" => &mut lists.regions,
+            "bins" => &mut lists.bins,
+            other => return usage(format!("{other}: begin with what is hidden")),
+        };
+        let before = list.len();
+        while let Some(name) = words.next_if(|name| !["units", "regions", "bins"].contains(&name.as_str())) {
+            list.push(name.clone());
+        }
+        if list.len() == before {
+            return usage(format!("{word}: nothing is named"));
         }
     }
-
-    /// Reads `units 3 17 regions CA1`: each of the three words begins a list.
-    fn parse(words: &[String]) -> Result<Self, CommandError> {
-        const CURE: &str = "write --hide units 3 17, --hide regions CA1 PO or --hide bins 40-49";
-        let usage = |problem: String| Err(CommandError::Usage(format!("--hide {problem}; {CURE}")));
-        let mut lists = Self::default();
-        let mut words = words.iter().peekable();
-        while let Some(word) = words.next() {
-            let list = match word.as_str() {
-                "units" => &mut lists.units,
-                "regions" => &mut lists.regions,
-                "bins" => &mut lists.bins,
-                other => return usage(format!("{other}: begin with what is hidden")),
-            };
-            let before = list.len();
-            while let Some(name) =
-                words.next_if(|name| !["units", "regions", "bins"].contains(&name.as_str()))
-            {
-                list.push(name.clone());
-            }
-            if list.len() == before {
-                return usage(format!("{word}: nothing is named"));
-            }
-        }
-        Ok(lists)
-    }
+    Ok(lists)
 }
 
 /// Predicts one session and writes the table.
@@ -120,7 +93,7 @@ impl HideLists {
 /// # Errors
 /// A run, checkpoint or session that cannot be used, something to hide that is not there, a file that cannot be written.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
-    let hide = HideLists::parse(&arguments.hide)?;
+    let hide = parse(&arguments.hide)?;
     output_format::check_table(&arguments.out)?;
     let _lock = OutputLock::beside(&arguments.out)?;
     let folder = open_model(&arguments.run, arguments.checkpoint.name())?;
@@ -130,35 +103,18 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     let mut run = LoadedRun::open(folder, device, console)?;
     overlap::warn(run.ensemble.config(), &sessions, paths, Warn::OfTestTrials, console)?;
     let pool = &run.ensemble.config().mask.pool;
-    let can_be_told = |scheme: &Scheme| {
-        scheme.prompt() == Prompt(*scheme) || pool.entries().iter().any(|entry| entry.scheme == *scheme)
-    };
-    let scheme = match arguments.prompt {
-        Some(scheme) if can_be_told(&scheme) => scheme,
-        Some(scheme) => {
-            let names: Vec<&str> =
-                Scheme::ALL.iter().filter(|scheme| can_be_told(scheme)).map(|s| s.name()).collect();
-            return Err(CommandError::Usage(format!(
-                "--prompt {scheme}: the model was not trained with it; choose one of {}",
-                names.join(", ")
-            )));
-        }
-        None => {
-            let (scheme, why) = hide.implied_scheme()?;
-            let prompt = pool.prompt_for(scheme);
-            console.note(match pool.only() {
-                // Whatever is asked for, it has learned one prompt.
-                Some(only) => format!("prompt: {only} (the only one that the model has learned)"),
-                None if prompt == scheme.prompt() => format!("prompt: {prompt} ({why})"),
-                None => format!("prompt: {prompt} ({why}, and the model has not learned {scheme})"),
-            });
-            scheme
-        }
-    };
-    let HideLists { units, regions, bins } = &hide;
+    let ToldScheme { scheme, why } = hide.scheme(pool, arguments.prompt)?;
+    if let Some(why) = why {
+        let prompt = pool.prompt_for(scheme);
+        console.note(match pool.only() {
+            // Whatever is asked for, it has learned one prompt.
+            Some(only) => format!("prompt: {only} (the only one that the model has learned)"),
+            None if prompt == scheme.prompt() => format!("prompt: {prompt} ({why})"),
+            None => format!("prompt: {prompt} ({why}, and the model has not learned {scheme})"),
+        });
+    }
     for session in &sessions {
-        let holdout = holdout_of(session, units, regions, bins)?;
-        predict(&mut run.ensemble, session, scheme, &holdout, &arguments.out)?;
+        predict(&mut run.ensemble, session, scheme, &hide.holdout(session)?, &arguments.out)?;
     }
     console.result(arguments.out.display())
 }
@@ -167,40 +123,23 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
 mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<HideLists, String> {
+    fn parsed(text: &str) -> Result<Hide, String> {
         let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
-        HideLists::parse(&words).map_err(|error| error.to_string())
+        parse(&words).map_err(|error| error.to_string())
     }
 
     #[test]
     fn each_word_begins_a_list() {
-        let lists = parse("regions CA1 PO units 3 17 bins 40-49 units a1").unwrap();
+        let lists = parsed("regions CA1 PO units 3 17 bins 40-49 units a1").unwrap();
         assert_eq!(lists.regions, ["CA1", "PO"]);
         assert_eq!(lists.units, ["3", "17", "a1"]);
         assert_eq!(lists.bins, ["40-49"]);
-        assert_eq!(parse("").unwrap(), HideLists::default());
-    }
-
-    #[test]
-    fn what_is_hidden_implies_a_prompt() {
-        let implied = |text: &str| {
-            let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
-            HideLists::parse(&words).unwrap().implied_scheme().map(|(scheme, _)| scheme.name())
-        };
-        for (hide, prompt) in [
-            ("units 3", "neuron"),
-            ("regions CA1 PO", "inter-region"),
-            ("bins 90-99", "causal"),
-            ("", "neuron"),
-        ] {
-            assert_eq!(implied(hide).unwrap(), prompt, "{hide}");
-        }
-        assert!(implied("units 3 bins 90-99").unwrap_err().to_string().contains("--prompt"));
+        assert_eq!(parsed("").unwrap(), Hide::default());
     }
 
     #[test]
     fn a_list_without_a_kind_or_a_name_is_refused() {
-        assert!(parse("CA1").unwrap_err().starts_with("--hide CA1: begin with what is hidden"));
-        assert!(parse("units regions CA1").unwrap_err().starts_with("--hide units: nothing is named"));
+        assert!(parsed("CA1").unwrap_err().starts_with("--hide CA1: begin with what is hidden"));
+        assert!(parsed("units regions CA1").unwrap_err().starts_with("--hide units: nothing is named"));
     }
 }

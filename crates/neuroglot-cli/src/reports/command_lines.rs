@@ -3,7 +3,6 @@
 
 use crate::CommandError;
 use crate::terminal::shell::word;
-use crate::workflows::fine_tune_settings;
 use neuroglot::tasks::Task;
 use neuroglot::tasks::results::{Evaluation, SessionEvaluation};
 use neuroglot::train::{Checkpoint, EpochRecord, ImportSource, RunConfig, RunFolder, RunInfo, SessionTable};
@@ -41,7 +40,7 @@ fn add_commands(
         ));
     } else if config.is_fine_tuning() {
         let base = Path::new(&config.init.from);
-        let Ok(settings) = fine_tune_settings::settings_of(base) else {
+        let Ok(settings) = RunConfig::starting_from(base) else {
             commands.push(format!(
                 "# {run} cannot be made again from here: the run that it started from, {}, is not there any more",
                 comment_word(base)

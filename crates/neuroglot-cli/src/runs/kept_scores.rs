@@ -6,7 +6,6 @@ use neuroglot::data::Session;
 use neuroglot::eval::{read_evaluation, write_evaluation};
 use neuroglot::tasks::results::Evaluation;
 use neuroglot::tasks::{Conflict, EvaluationOptions, Planned, PlannedSession, Source, check_earlier, merge};
-use neuroglot::train::DataConfig;
 use std::path::Path;
 
 /// What becomes of scores that are there already.
@@ -23,18 +22,6 @@ impl Earlier {
     pub fn unless(fresh: bool) -> Self {
         if fresh { Earlier::Replaced } else { Earlier::Kept }
     }
-}
-
-/// What all evaluations are made from; models and baselines add their own.
-pub fn source(data: &DataConfig, options: &EvaluationOptions) -> Source {
-    // The number of trials to train on decides nothing about those that are scored.
-    let data = DataConfig { trials: 0, ..data.clone() };
-    let data = serde_json::to_string(&data).unwrap_or_default();
-    Source::default()
-        .with("version", env!("CARGO_PKG_VERSION"))
-        .with("choice of units and trials", data)
-        .with("seed", options.seed)
-        .with("resamples", options.resamples)
 }
 
 /// Looks, before the work, whether the folder can take the scores that will be made, and says what will be replaced.

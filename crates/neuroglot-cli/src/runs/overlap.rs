@@ -1,45 +1,12 @@
-//! What a model has seen of sessions, in words, and the warnings of commands that use them.
+//! Warnings of commands that use sessions which a model has seen.
 
 use crate::CommandError;
 use crate::terminal::console::Console;
 use neuroglot::data::Session;
-use neuroglot::data::number::counted;
-use neuroglot::eval::audit::{AuditedSession, Generation, Overlap, SeenModel, SessionAudit, TrialOverlap};
+pub use neuroglot::eval::audit::Warn;
+use neuroglot::eval::audit::warning;
 use neuroglot::train::CheckpointConfig;
 use std::path::PathBuf;
-
-/// Sessions that a warning names.
-const NAMED: usize = 4;
-
-/// `session, animal, 12 units`; empty where nothing is shared.
-pub fn in_words(overlaps: &[&Overlap]) -> String {
-    let is_any = |holds: fn(&Overlap) -> bool| overlaps.iter().any(|overlap| holds(overlap));
-    let units = Overlap::distinct_units(overlaps);
-    let parts = [
-        is_any(|overlap| overlap.same_session).then(|| "session".to_owned()),
-        is_any(|overlap| overlap.same_animal).then(|| "animal".to_owned()),
-        (units > 0).then(|| counted(units, "unit")),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
-}
-
-/// `a (session, animal, 12 units), b (animal)`, cut after `most` sessions.
-pub fn listed<'a>(sessions: impl Iterator<Item = (&'a str, String)>, most: usize) -> String {
-    let named: Vec<String> = sessions.map(|(eid, what)| format!("{eid} ({what})")).collect();
-    match named.len().saturating_sub(most) {
-        0 => named.join(", "),
-        more => format!("{} and {more} more", named[..most].join(", ")),
-    }
-}
-
-/// Which overlaps are worth a warning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Warn {
-    /// Test trials that a model was trained on or chosen by.
-    OfTestTrials,
-    /// These, and all that the model which the run started from has seen.
-    OfBase,
-}
 
 /// Warns, in one line, where sessions were seen in training in a way that is not by design. `sessions` are those read
 /// from `folders`.
@@ -53,60 +20,9 @@ pub fn warn(
     of: Warn,
     console: &Console,
 ) -> Result<(), CommandError> {
-    let models = SeenModel::lineage(checkpoint);
-    let read = sessions.iter().zip(folders);
-    let audits = read.map(|(session, folder)| AuditedSession::of(session, folder).audit(&models));
-    let audits = audits.collect::<Result<Vec<_>, _>>()?;
-    if let Some(text) = warning(&audits, of) {
+    let folders = folders.iter().map(|folder| Some(folder.as_path()));
+    if let Some(text) = warning(checkpoint, sessions.iter().zip(folders), of)? {
         console.warning(text);
     }
     Ok(())
-}
-
-fn warning(audits: &[SessionAudit], of: Warn) -> Option<String> {
-    let used = audits.iter().filter_map(|audit| Some((&*audit.eid, used_test_trials(audit)?)));
-    let used: Vec<(&str, String)> = used.collect();
-    let from_base = audits.iter().filter_map(|audit| {
-        let overlaps = audit.overlaps_with(|model| model != Generation(0));
-        (of == Warn::OfBase && !overlaps.is_empty()).then(|| (&*audit.eid, in_words(&overlaps)))
-    });
-    let from_base: Vec<(&str, String)> = from_base.collect();
-    let mut clauses = Vec::new();
-    if !used.is_empty() {
-        let sessions = listed(used.into_iter(), NAMED);
-        clauses.push(format!(
-            "test trials were seen in training, which makes their scores too good: {sessions}"
-        ));
-    }
-    if !from_base.is_empty() {
-        let sessions = listed(from_base.into_iter(), NAMED);
-        clauses.push(format!("not new to the model that the run started from: {sessions}"));
-    }
-    (!clauses.is_empty()).then(|| format!("{}; `neuroglot audit` shows more", clauses.join("; ")))
-}
-
-/// `3 of 8 trials`, where any were used.
-fn used_test_trials(audit: &SessionAudit) -> Option<String> {
-    let used = audit.overlaps.iter().filter_map(|overlap| match overlap.trials {
-        Some(TrialOverlap::Compared(seen)) if seen.are_used() => {
-            Some((seen.trained_on + seen.chosen_by, seen.test))
-        }
-        _ => None,
-    });
-    used.max().map(|(used, test)| format!("{used} of {}", counted(test, "trial")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn long_lists_are_cut() {
-        let list = |count: usize| {
-            let eids: Vec<String> = (0..count).map(|number| format!("s{number}")).collect();
-            listed(eids.iter().map(|eid| (eid.as_str(), "animal".to_owned())), 2)
-        };
-        assert_eq!(list(2), "s0 (animal), s1 (animal)");
-        assert_eq!(list(5), "s0 (animal), s1 (animal) and 3 more");
-    }
 }

@@ -96,7 +96,7 @@ impl Observer for TrainingProgress {
     }
 
     fn epoch(&mut self, record: &EpochRecord) {
-        self.bits_per_spike = bits_per_spike(record).or(self.bits_per_spike);
+        self.bits_per_spike = record.mean_bits_per_spike().or(self.bits_per_spike);
         let Some(step) = self.last_step else { return };
         if let Some(Bar(bar)) = &self.bar {
             return bar.set_message(self.message(&step));
@@ -147,13 +147,6 @@ impl Kept {
         let Self { notice, run, resume_command } = self;
         notice.change(format!("{run} keeps {what}; {resume_command} goes on from there"));
     }
-}
-
-/// Mean over sessions and schemes of the pooled validation bits/spike, in epochs with a validation.
-fn bits_per_spike(record: &EpochRecord) -> Option<f64> {
-    let schemes = record.validation.values().flat_map(|schemes| schemes.values());
-    let scores: Vec<f64> = schemes.filter_map(|scores| scores.bps_pooled).collect();
-    (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64)
 }
 
 /// Shows which task of which session an evaluation is at, and the time left.

@@ -9,7 +9,7 @@ use crate::terminal::progress::EvaluationBar;
 use crate::workflows::model_evaluation::{decoding_notes, evaluation_options};
 use neuroglot::baselines::{Baseline, evaluate_with_choices};
 use neuroglot::data::Session;
-use neuroglot::eval::read_evaluation;
+use neuroglot::eval::{evaluation_source, read_evaluation};
 use neuroglot::tasks::results::Evaluation;
 use neuroglot::tasks::{EvaluationOptions, Source, Task};
 use neuroglot::train::DataConfig;
@@ -75,7 +75,7 @@ impl BaselineFit<'_> {
 
     /// What the scores are made from.
     fn source(&self, options: &EvaluationOptions) -> Source {
-        let source = kept_scores::source(self.data, options).with("baseline", self.baseline);
+        let source = evaluation_source(self.data, options).with("baseline", self.baseline);
         if !self.baseline.is_of_sessions_together() {
             return source;
         }

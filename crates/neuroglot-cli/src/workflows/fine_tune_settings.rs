@@ -4,10 +4,8 @@ use crate::CommandError;
 use crate::commands::train::recipe_names;
 use crate::terminal::shell;
 use clap::{Args, ValueEnum};
-use neuroglot::train::{
-    DataConfig, Freeze, InitConfig, ModelFolder, Recipe, RunConfig, RunFolder, TrainConfig,
-};
-use std::path::{Path, PathBuf};
+use neuroglot::train::{Freeze, InitConfig, Recipe, RunConfig, TrainConfig};
+use std::path::PathBuf;
 
 /// Options of the commands that start a run from another one.
 #[derive(Debug, Args)]
@@ -72,11 +70,8 @@ impl FineTuneOptions {
         let settings: Vec<String> = named.chain(self.settings.iter().cloned()).collect();
         let recipe =
             self.recipe.as_deref().map(str::parse::<Recipe>).transpose().map_err(CommandError::Usage)?;
-        let recipe = recipe.map_or(&[][..], Recipe::settings);
-        // The model is that of the run it starts from.
-        let recipe = recipe.iter().filter(|setting| !setting.starts_with("model."));
-        let recipe: Vec<String> = recipe.map(|setting| (*setting).to_owned()).collect();
-        Ok(config.changed(None, &recipe)?.changed(self.config.as_deref(), &settings)?)
+        let config = recipe.map_or(Ok(config.clone()), |recipe| config.with_recipe_of_training(recipe))?;
+        Ok(config.changed(self.config.as_deref(), &settings)?)
     }
 
     /// What was asked for, as it is typed.
@@ -91,35 +86,6 @@ impl FineTuneOptions {
         let settings = self.settings.iter().map(|setting| format!(" --set {}", shell::word(setting)));
         named.into_iter().flatten().chain(settings).collect()
     }
-}
-
-/// Settings of a run that starts from `run`: those of `run`, but for what only belongs to how that started.
-///
-/// # Errors
-/// A path that is neither a run nor a checkpoint, or a checkpoint alone that does not say its settings.
-pub fn settings_of(run: &Path) -> Result<RunConfig, CommandError> {
-    // Of a run, which checkpoint is meant is a setting yet to come.
-    let config = if ModelFolder::is_checkpoint(run) {
-        ModelFolder::open(run, RunFolder::BEST)?.settings()?
-    } else {
-        RunFolder::open(run)?.config()?
-    };
-    let place = std::path::absolute(run)
-        .map_err(|error| CommandError::Usage(format!("run path `{}`: {error}", run.display())))?;
-    let Some(from) = place.to_str() else {
-        let problem = format!("run path `{}` is not UTF-8: rename the folder", run.display());
-        return Err(CommandError::Usage(problem));
-    };
-    Ok(RunConfig {
-        train: TrainConfig { freeze: Freeze::Nothing, ..config.train },
-        data: DataConfig { trials: 0, ..config.data },
-        init: InitConfig {
-            from: from.to_owned(),
-            output_bias: config.init.output_bias,
-            ..InitConfig::default()
-        },
-        ..config
-    })
 }
 
 /// The same settings for a model that starts at random instead.

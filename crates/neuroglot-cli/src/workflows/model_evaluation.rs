@@ -13,8 +13,9 @@ use crate::runs::sessions;
 use crate::terminal::console::Console;
 use crate::terminal::progress::EvaluationBar;
 use crate::terminal::stop_notice::say_when_stopped;
+use neuroglot::baselines::add_beside_psth;
 use neuroglot::data::Session;
-use neuroglot::eval::evaluate;
+use neuroglot::eval::{evaluate, evaluation_source};
 use neuroglot::files::OutputLock;
 use neuroglot::tasks::results::{Evaluation, SessionEvaluation};
 use neuroglot::tasks::{EvaluationOptions, TaskSelection};
@@ -57,7 +58,7 @@ impl ModelEvaluation<'_> {
         let sessions = sessions::read_known(&paths, &folder, console)?;
         let options = evaluation_options(self.tasks, &sessions)?;
         let mut run = LoadedRun::open(folder, self.compute.open(console)?.device, console)?;
-        let source = kept_scores::source(&run.config.data, &options).with("weights", &run.weights);
+        let source = evaluation_source(&run.config.data, &options).with("weights", &run.weights);
         kept_scores::check(&out, self.earlier, &source, &sessions, &options, console)?;
         overlap::warn(run.ensemble.config(), &sessions, &paths, Warn::OfBase, console)?;
         let _notice = say_when_stopped(format!(
@@ -70,7 +71,7 @@ impl ModelEvaluation<'_> {
         let found = evaluate(&mut run.ensemble, &name, &sessions, &options, &mut progress)?;
         drop(bar);
         let mut evaluation = Evaluation { source, ..found };
-        beside_psth::add(&mut evaluation, &sessions, &options);
+        add_beside_psth(&mut evaluation, &sessions, &options);
         if self.advises {
             advise(run.folder.run(), &evaluation, console);
         }

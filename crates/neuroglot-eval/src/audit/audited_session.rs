@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 /// A session and who it is. Its spikes are read only where a model may have seen its trials.
 #[derive(Debug)]
 pub struct AuditedSession<'a> {
-    folder: PathBuf,
+    /// Where it can be read again; `None` of a session that is in memory alone.
+    folder: Option<PathBuf>,
     eid: String,
     subject: String,
     unit_uuids: Vec<String>,
@@ -29,14 +30,14 @@ impl<'a> AuditedSession<'a> {
     /// As [`SessionHeader::read`].
     pub fn open(folder: &Path) -> Result<Self, DataError> {
         let SessionHeader { eid, subject, unit_uuids, .. } = SessionHeader::read(folder)?;
-        let (folder, whole) = (folder.to_owned(), OnceCell::new());
+        let (folder, whole) = (Some(folder.to_owned()), OnceCell::new());
         Ok(Self { folder, eid, subject, unit_uuids, loaded: None, whole })
     }
 
-    /// A session that was read from a folder and filtered.
-    pub fn of(session: &'a Session, folder: &Path) -> Self {
+    /// A session that was read from a folder, if it was, and filtered.
+    pub fn of(session: &'a Session, folder: Option<&Path>) -> Self {
         Self {
-            folder: folder.to_owned(),
+            folder: folder.map(Path::to_owned),
             eid: session.eid().to_owned(),
             subject: session.subject().to_owned(),
             unit_uuids: session.units().iter().map(|unit| unit.uuid.clone()).collect(),
@@ -85,7 +86,7 @@ impl<'a> AuditedSession<'a> {
         let all_animals_are_named = animals.all(|subject| named_animal(subject).is_some());
         let animal_is_named = named_animal(&self.subject).is_some() && all_animals_are_named;
         Ok(SessionAudit::new(
-            self.folder.clone(),
+            self.folder.clone().unwrap_or_default(),
             self.eid.clone(),
             self.subject.clone(),
             self.unit_uuids.len(),
@@ -104,7 +105,7 @@ impl<'a> AuditedSession<'a> {
         let (session, units) = match self.loaded.and_then(|session| Some((session, places(seen, session)?))) {
             Some(found) => found,
             None => {
-                let session = self.whole()?;
+                let Some(session) = self.whole()? else { return Ok(TrialOverlap::OtherUnits) };
                 let Some(units) = places(seen, session) else { return Ok(TrialOverlap::OtherUnits) };
                 (session, units)
             }
@@ -116,12 +117,14 @@ impl<'a> AuditedSession<'a> {
         Ok(TrialOverlap::Compared(TrialsSeen::of(&test, record)))
     }
 
-    fn whole(&self) -> Result<&Session, DataError> {
+    /// The session with all of its units; `None` where it cannot be read again.
+    fn whole(&self) -> Result<Option<&Session>, DataError> {
+        let Some(folder) = &self.folder else { return Ok(None) };
         if let Some(session) = self.whole.get() {
-            return Ok(session);
+            return Ok(Some(session));
         }
-        let session = Session::read(&self.folder)?;
-        Ok(self.whole.get_or_init(|| session))
+        let session = Session::read(folder)?;
+        Ok(Some(self.whole.get_or_init(|| session)))
     }
 }
 

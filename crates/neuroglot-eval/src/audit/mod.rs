@@ -7,8 +7,10 @@ mod audited_session;
 mod seen_model;
 mod session_audit;
 mod trial_overlap;
+mod warning;
 
 pub use audited_session::AuditedSession;
 pub use seen_model::{Generation, SeenModel};
 pub use session_audit::{Overlap, SessionAudit, Verdict};
 pub use trial_overlap::{TrialOverlap, TrialsSeen};
+pub use warning::{Warn, overlaps_in_words, sessions_in_words, warning};

@@ -6,7 +6,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Float32Type, UInt32Type};
 use arrow_array::{Array, RecordBatch};
 use neuroglot_data::Session;
-use neuroglot_eval::{EvalError, holdout_of, predict};
+use neuroglot_eval::{EvalError, Hide, predict};
 use neuroglot_masks::{Holdout, MaskPool, Prompt, Scheme};
 use neuroglot_model::{Architecture, Model};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -27,7 +27,7 @@ pub fn text<'a>(table: &'a RecordBatch, column: &str, row: usize) -> &'a str {
 
 fn parse(session: &Session, units: &[&str], regions: &[&str], bins: &[&str]) -> Result<Holdout, EvalError> {
     let owned = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<Vec<String>>();
-    holdout_of(session, &owned(units), &owned(regions), &owned(bins))
+    Hide { units: owned(units), regions: owned(regions), bins: owned(bins) }.holdout(session)
 }
 
 fn nothing(session: &Session) -> Holdout {
@@ -194,4 +194,27 @@ fn a_prediction_that_cannot_be_made_leaves_no_file() {
     }
     let nowhere = folder.path().join("missing/predictions.parquet");
     assert!(refused(&sessions[0], &nothing(&sessions[0]), &nowhere).contains("missing/predictions.parquet"));
+}
+
+#[test]
+fn what_is_hidden_implies_a_scheme_unless_one_is_asked_for() {
+    let list = |is_full: bool| if is_full { vec!["0".to_owned()] } else { Vec::new() };
+    let hide = |units, regions, bins| Hide { units: list(units), regions: list(regions), bins: list(bins) };
+    let pool = MaskPool::multi_task();
+    for (hide, expected) in [
+        (hide(true, false, false), Scheme::Neuron),
+        (hide(false, true, false), Scheme::InterRegion),
+        (hide(false, false, true), Scheme::Causal),
+        (hide(false, false, false), Scheme::Neuron),
+    ] {
+        assert_eq!(hide.scheme(&pool, None).unwrap().scheme, expected);
+        assert_eq!(hide.scheme(&pool, Some(Scheme::Causal)).unwrap().scheme, Scheme::Causal);
+    }
+    let error = hide(true, false, true).scheme(&pool, None).unwrap_err().to_string();
+    assert!(error.starts_with("--prompt is needed: things of several kinds"), "{error}");
+    let error = hide(true, false, true).scheme(&pool, Some(Scheme::Temporal)).unwrap_err().to_string();
+    assert!(
+        error.starts_with("--prompt temporal: the model was not trained with it; choose one of"),
+        "{error}"
+    );
 }

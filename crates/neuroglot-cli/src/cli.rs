@@ -1,8 +1,8 @@
 //! The verbs and the options they share.
 
 use crate::commands::{
-    audit, baseline, bench, compare, decode, demo, doctor, evaluate, finetune, import_checkpoint, inspect,
-    launch, learning_curve, predict, prepare, report, simulate, study, train, translate,
+    audit, baseline, bench, compare, decode, demo, doctor, embed, evaluate, finetune, import_checkpoint,
+    inspect, launch, learning_curve, predict, prepare, report, simulate, study, train, translate,
 };
 use clap::{Args, Parser, Subcommand};
 
@@ -58,6 +58,7 @@ pub enum Command {
     Predict(predict::Arguments),
     Decode(decode::Arguments),
     Translate(translate::Arguments),
+    Embed(embed::Arguments),
     Audit(audit::Arguments),
     Baseline(baseline::Arguments),
     Compare(compare::Arguments),

@@ -66,6 +66,7 @@ fn run_command(cli: Cli, console: &Console) -> Result<(), CommandError> {
         Command::Predict(arguments) => commands::predict::run(&arguments, threads, console),
         Command::Decode(arguments) => commands::decode::run(&arguments, threads, console),
         Command::Translate(arguments) => commands::translate::run(&arguments, threads, console),
+        Command::Embed(arguments) => commands::embed::run(&arguments, threads, console),
         Command::Audit(arguments) => commands::audit::run(&arguments, console),
         Command::Baseline(arguments) => commands::baseline::run(&arguments, console),
         Command::Compare(arguments) => commands::compare::run(&arguments, console),

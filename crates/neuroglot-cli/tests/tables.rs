@@ -195,3 +195,39 @@ fn what_was_decoded_is_a_table_of_test_trials_and_scores_as_evaluate_does() {
         assert!(output.stderr.contains(words), "{output}");
     }
 }
+
+#[test]
+fn latents_and_embeddings_are_tables() {
+    let (workplace, session) = with_run();
+    workplace.succeed(&format!("embed run {FIRST} --out latents.csv"));
+    let found = rows(&workplace, "latents.csv");
+    assert_eq!(found.len(), 40 * 20);
+    for (place, row) in found.iter().enumerate() {
+        let (trial, bin) = (place / 20, place % 20);
+        assert_eq!((&row["trial"], &row["bin"]), (&trial.to_string(), &bin.to_string()));
+        assert_eq!(row["trial_id"], format!("trial {}", 3 * trial));
+        assert!(
+            (row["time"].parse::<f64>().unwrap() - (bin as f64 + 0.5) * session.bin_seconds()).abs() < 1e-12
+        );
+    }
+    // Behind a LayerNorm with the gains and biases it starts near: mean 0 and variance 1 over the latents of a bin.
+    let latents = |row: &std::collections::HashMap<String, String>| -> Vec<f64> {
+        (0..).map_while(|latent| row.get(&format!("latents_{latent}"))?.parse().ok()).collect()
+    };
+    let first = latents(&found[0]);
+    let mean = first.iter().sum::<f64>() / first.len() as f64;
+    let variance = first.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / first.len() as f64;
+    assert!(mean.abs() < 0.2 && (variance - 1.0).abs() < 0.3, "mean {mean}, variance {variance}");
+
+    workplace.succeed("embed run --what units --out units.csv");
+    let units = rows(&workplace, "units.csv");
+    let uuids: Vec<&str> = units.iter().map(|row| row["uuid"].as_str()).collect();
+    let known: Vec<&str> = session.units().iter().skip(1).step_by(2).map(|unit| unit.uuid.as_str()).collect();
+    assert_eq!(uuids, known);
+    assert!(units[0].contains_key(&format!("embedding_{}", first.len() - 1)));
+    workplace.succeed("embed run --what sessions --out sessions.csv");
+    assert_eq!(rows(&workplace, "sessions.csv").len(), 1);
+    let output = workplace.run(&format!("embed run {FIRST} --what units --out no.csv"));
+    assert_eq!(output.code, Some(2));
+    assert!(output.stderr.contains("leave out sessions and --prompt"), "{output}");
+}

@@ -7,6 +7,7 @@ pub mod compare;
 pub mod decode;
 pub mod demo;
 pub mod doctor;
+pub mod embed;
 pub mod evaluate;
 pub mod finetune;
 pub mod import_checkpoint;

@@ -51,7 +51,7 @@ pub struct Arguments {
 }
 
 /// Names of schemes, of which help shows those with a prompt of their own; and what the reference calls two of them.
-fn schemes() -> impl TypedValueParser<Value = Scheme> {
+pub fn schemes() -> impl TypedValueParser<Value = Scheme> {
     const ALIASES: [(&str, Scheme); 2] = [("co-smooth", Scheme::Neuron), ("forward-pred", Scheme::Causal)];
     let value = |scheme: Scheme| {
         let aliases = ALIASES.into_iter().filter(|(_, of)| *of == scheme).map(|(alias, _)| alias);

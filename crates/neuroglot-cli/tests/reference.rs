@@ -17,7 +17,7 @@ use serde_json::Value;
 use std::fmt::Write;
 
 /// In the order in which one needs them.
-const COMMANDS: [&str; 22] = [
+const COMMANDS: [&str; 23] = [
     "demo",
     "simulate",
     "prepare",
@@ -30,6 +30,7 @@ const COMMANDS: [&str; 22] = [
     "predict",
     "decode",
     "translate",
+    "embed",
     "audit",
     "baseline",
     "compare",

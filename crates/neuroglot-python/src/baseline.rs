@@ -1,0 +1,37 @@
+//! What a model has to beat.
+
+use crate::detached::detached;
+use crate::evaluation::{Evaluation, options};
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::session::Session;
+use neuroglot::baselines::{Baseline, evaluate_baseline as evaluate};
+use neuroglot::tasks::EvaluationProgress;
+use pyo3::prelude::*;
+
+/// The name of every baseline.
+#[pyfunction]
+pub fn baseline_names() -> Vec<&'static str> {
+    Baseline::ALL.map(Baseline::name).into()
+}
+
+/// Fits a baseline to each session and scores it on its test trials.
+#[pyfunction]
+#[pyo3(signature = (name, sessions, tasks, progress))]
+pub fn evaluate_baseline(
+    py: Python<'_>,
+    name: &str,
+    sessions: Vec<PyRef<'_, Session>>,
+    tasks: Option<Vec<String>>,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Evaluation> {
+    let baseline: Baseline = name.parse().map_err(Failure::from)?;
+    let sessions: Vec<neuroglot::data::Session> =
+        sessions.iter().map(|session| session.session().as_ref().clone()).collect();
+    let options = options(tasks.as_deref(), &sessions)?;
+    let mut progress = Progress::new(progress);
+    detached(py, || {
+        let mut tell = |at: EvaluationProgress<'_>| progress.evaluation(&at);
+        Ok(Evaluation::new(evaluate(baseline, &sessions, &options, &mut tell)?))
+    })
+}

@@ -1,0 +1,93 @@
+//! What an evaluation found.
+
+use crate::detached::detached;
+use crate::failure::Failure;
+use neuroglot::data::Session;
+use neuroglot::eval::{read_evaluation, summary_json, write_evaluation};
+use neuroglot::tasks::results::SessionEvaluation;
+use neuroglot::tasks::{
+    Conflict, EvaluationOptions, Planned, PlannedSession, TaskSelection, check_earlier, merge,
+};
+use pyo3::prelude::*;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+/// What an evaluation found.
+#[pyclass(frozen, module = "neuroglot._neuroglot")]
+pub struct Evaluation {
+    evaluation: neuroglot::tasks::results::Evaluation,
+}
+
+impl Evaluation {
+    /// Of what was found.
+    pub fn new(evaluation: neuroglot::tasks::results::Evaluation) -> Self {
+        Self { evaluation }
+    }
+}
+
+/// The usual options, with these tasks and behaviours if any are named.
+///
+/// # Errors
+/// A name that is neither a task nor a behaviour of these sessions.
+pub fn options(tasks: Option<&[String]>, sessions: &[Session]) -> Result<EvaluationOptions, Failure> {
+    let mut options = EvaluationOptions::default();
+    if let Some(tasks) = tasks {
+        let known: BTreeSet<String> =
+            sessions.iter().flat_map(|session| session.behaviours().keys().cloned()).collect();
+        let known: Vec<String> = known.into_iter().collect();
+        options.selection = TaskSelection::parse(tasks.iter().map(String::as_str), &known)?;
+    }
+    Ok(options)
+}
+
+/// What was scored of a session, as it would be planned.
+fn planned(session: &SessionEvaluation) -> PlannedSession {
+    let tasks = session.tasks.iter().map(|result| result.task.clone());
+    let behaviours = session.decoding.iter().map(|result| result.behaviour.clone());
+    PlannedSession {
+        eid: session.eid.clone(),
+        fingerprint: session.fingerprint.clone(),
+        names: tasks.chain(behaviours).collect(),
+    }
+}
+
+#[pymethods]
+impl Evaluation {
+    /// Reads the evaluation of a folder.
+    #[staticmethod]
+    fn read(py: Python<'_>, folder: PathBuf) -> PyResult<Self> {
+        detached(py, || Ok(Self { evaluation: read_evaluation(&folder)? }))
+    }
+
+    /// Everything, as `evaluation.json` holds it.
+    fn json(&self) -> PyResult<String> {
+        serde_json::to_string(&self.evaluation).map_err(|error| Failure::setting(error.to_string()).into())
+    }
+
+    /// The scores, as `summary.json` holds them.
+    fn summary(&self) -> String {
+        summary_json(&self.evaluation).to_string()
+    }
+
+    /// Writes `evaluation.json`, `summary.json` and `units.parquet` to a folder, beside earlier scores of the same weights and
+    /// settings. Others are replaced where `fresh` is set.
+    fn write(&self, py: Python<'_>, folder: PathBuf, fresh: bool) -> PyResult<()> {
+        detached(py, || {
+            let earlier = if fresh { None } else { read_evaluation(&folder).ok() };
+            let Some(earlier) = earlier else { return Ok(write_evaluation(&self.evaluation, &folder)?) };
+            let sessions: Vec<PlannedSession> = self.evaluation.sessions.iter().map(planned).collect();
+            let plan = Planned { source: &self.evaluation.source, sessions: &sessions };
+            if let Err(Conflict { why, lost }) = check_earlier(&earlier, &plan)
+                && !lost.is_empty()
+            {
+                return Err(Failure::setting(format!(
+                    "{}: scores there would be lost ({}), and they cannot stand beside new ones: {why}; fresh=True replaces \
+                     them, another folder keeps both",
+                    folder.display(),
+                    lost.join("; ")
+                )));
+            }
+            Ok(write_evaluation(&merge(earlier, self.evaluation.clone()), &folder)?)
+        })
+    }
+}

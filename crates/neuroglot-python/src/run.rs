@@ -1,0 +1,284 @@
+//! A trained model.
+
+use crate::columns::as_dictionary;
+use crate::detached::detached;
+use crate::evaluation::{Evaluation, options};
+use crate::failure::Failure;
+use crate::floats::Floats;
+use crate::progress::{Progress, warn};
+use crate::session::Session;
+use crate::training::{device, open};
+use neuroglot::baselines::add_beside_psth;
+use neuroglot::ensemble::Ensemble;
+use neuroglot::eval::audit::{Warn, warning};
+use neuroglot::eval::{
+    Hide, as_model_sees, decode, decoding_table, evaluate, evaluation_source, latents, predicted_log_rates,
+    summary_json, translate, translation_table,
+};
+use neuroglot::masks::Scheme;
+use neuroglot::tasks::{EvaluationOptions, EvaluationProgress, TaskSelection};
+use neuroglot::train::{CheckpointConfig, ModelFolder, RunConfig};
+use pyo3::prelude::*;
+use pyo3::types::PyDict;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+/// A trained model in memory, and the folder that it was read from.
+#[pyclass(frozen, module = "neuroglot._neuroglot")]
+pub struct Run {
+    folder: ModelFolder,
+    config: RunConfig,
+    /// A checksum of its weights.
+    weights: String,
+    known: CheckpointConfig,
+    ensemble: Mutex<Ensemble>,
+}
+
+impl Run {
+    fn with_ensemble<T>(&self, ask: impl FnOnce(&mut Ensemble) -> Result<T, Failure>) -> Result<T, Failure> {
+        // Asking changes nothing that another question would see, however it ended.
+        ask(&mut self.ensemble.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn view(&self, session: &Session) -> Result<neuroglot::data::Session, Failure> {
+        Ok(as_model_sees(&self.known, &self.config.data.filter(), session.session())?)
+    }
+
+    /// Sessions as the model sees them; warns where test trials were seen in training.
+    fn views(
+        &self,
+        py: Python<'_>,
+        sessions: &[PyRef<'_, Session>],
+        of: Warn,
+    ) -> PyResult<Vec<neuroglot::data::Session>> {
+        let sessions: Vec<&Session> = sessions.iter().map(|session| &**session).collect();
+        let (views, warned) = detached(py, || {
+            let views = sessions.iter().map(|session| self.view(session)).collect::<Result<Vec<_>, _>>()?;
+            let folders = sessions.iter().map(|session| session.folder());
+            let warned = warning(&self.known, views.iter().zip(folders), of)?;
+            Ok((views, warned))
+        })?;
+        if let Some(text) = warned {
+            warn(py, &text)?;
+        }
+        Ok(views)
+    }
+}
+
+fn scheme(name: Option<&str>) -> Result<Option<Scheme>, Failure> {
+    let parse =
+        |name: &str| name.parse::<Scheme>().map_err(|error| Failure::setting(format!("prompt: {error}")));
+    name.map(parse).transpose()
+}
+
+#[pymethods]
+impl Run {
+    /// Opens a run folder, or the folder of a checkpoint.
+    #[staticmethod]
+    fn open(
+        py: Python<'_>,
+        path: PathBuf,
+        checkpoint: &str,
+        device_name: &str,
+        threads: usize,
+    ) -> PyResult<Self> {
+        let choice = device(device_name)?;
+        let run = detached(py, || {
+            let folder = ModelFolder::open(&path, checkpoint)?;
+            let config = folder.settings()?;
+            let (ensemble, weights) = Ensemble::open(&folder, open(choice, threads)?)?;
+            let known = ensemble.config().clone();
+            Ok(Self { folder, config, weights, known, ensemble: Mutex::new(ensemble) })
+        })?;
+        if run.config.is_ensemble() && run.known.ensemble.is_none() {
+            let path = run.folder.path().display();
+            let text = format!(
+                "{path} holds one network and no coupling, though the settings of its run ask for more: these are added to \
+                 the best checkpoint when all training is done"
+            );
+            warn(py, &text)?;
+        }
+        Ok(run)
+    }
+
+    /// The folder of the run, or of a checkpoint alone.
+    #[getter]
+    fn home(&self) -> &Path {
+        self.folder.home()
+    }
+
+    /// All settings as TOML.
+    #[getter]
+    fn settings(&self) -> String {
+        self.config.to_toml()
+    }
+
+    /// What is known of the model, `config.json`.
+    #[getter]
+    fn description(&self) -> String {
+        serde_json::to_string(&self.known).unwrap_or_default()
+    }
+
+    /// A checksum of the weights.
+    #[getter]
+    fn weights(&self) -> &str {
+        &self.weights
+    }
+
+    /// Folders of the sessions that it was trained on.
+    fn session_folders(&self) -> Result<Vec<PathBuf>, Failure> {
+        Ok(self.folder.session_folders()?)
+    }
+
+    /// A session as the model sees it.
+    #[pyo3(name = "view")]
+    fn view_of(&self, py: Python<'_>, session: PyRef<'_, Session>) -> PyResult<Session> {
+        let session = &*session;
+        detached(py, || Ok(Session::new(self.view(session)?)))
+    }
+
+    /// The session as the model sees it, its rates (spikes/s) or log-rates, ln(spikes/bin), `[trial, bin, unit]`, and which
+    /// entries of a trial were hidden, `[bin, unit]` as bytes.
+    #[pyo3(signature = (session, units, regions, bins, prompt, log))]
+    fn predict(
+        &self,
+        py: Python<'_>,
+        session: PyRef<'_, Session>,
+        units: Vec<String>,
+        regions: Vec<String>,
+        bins: Vec<String>,
+        prompt: Option<&str>,
+        log: bool,
+    ) -> PyResult<(Session, Floats, Vec<u8>)> {
+        let hide = Hide { units, regions, bins };
+        let told = hide.scheme(&self.known.mask.pool, scheme(prompt)?).map_err(Failure::from)?;
+        let view = self.views(py, &[session], Warn::OfTestTrials)?.remove(0);
+        detached(py, || {
+            let holdout = hide.holdout(&view)?;
+            let (trials, mut values) = self
+                .with_ensemble(|ensemble| Ok(predicted_log_rates(ensemble, &view, told.scheme, &holdout)?))?;
+            if !log {
+                let bin_seconds = view.bin_seconds() as f32;
+                values.iter_mut().for_each(|value| *value = value.exp() / bin_seconds);
+            }
+            let floats = Floats::new(values, &[trials.len(), trials.bins, trials.units]);
+            let hidden = holdout.hidden().iter().map(|hidden| u8::from(*hidden)).collect();
+            Ok((Session::new(view), floats, hidden))
+        })
+    }
+
+    /// The session as the model sees it, and its latents `[trial, bin, hidden]`.
+    #[pyo3(signature = (session, prompt))]
+    fn latents(
+        &self,
+        py: Python<'_>,
+        session: PyRef<'_, Session>,
+        prompt: Option<&str>,
+    ) -> PyResult<(Session, Floats)> {
+        let scheme =
+            Hide::default().scheme(&self.known.mask.pool, scheme(prompt)?).map_err(Failure::from)?.scheme;
+        let session = &*session;
+        detached(py, || {
+            let view = self.view(session)?;
+            self.with_ensemble(|ensemble| {
+                let latents = latents(ensemble, &view, scheme)?;
+                let shape = [view.trials(), view.bins(), ensemble.hidden()];
+                Ok((Session::new(view), Floats::new(latents, &shape)))
+            })
+        })
+    }
+
+    /// Embeddings of the units that the model knows of a session, `[unit, hidden]`.
+    fn unit_embeddings(&self, py: Python<'_>, session: usize) -> PyResult<Floats> {
+        detached(py, || {
+            self.with_ensemble(|ensemble| {
+                let values = ensemble.unit_embeddings(session)?;
+                let hidden = ensemble.hidden();
+                Ok(Floats::new(values, &[self.known.sessions[session].units.len(), hidden]))
+            })
+        })
+    }
+
+    /// Embeddings of all sessions, `[session, hidden]`.
+    fn session_embeddings(&self, py: Python<'_>) -> PyResult<Floats> {
+        detached(py, || {
+            self.with_ensemble(|ensemble| {
+                let values = ensemble.session_embeddings()?;
+                let hidden = ensemble.hidden();
+                Ok(Floats::new(values, &[self.known.sessions.len(), hidden]))
+            })
+        })
+    }
+
+    /// Scores sessions on their test trials.
+    #[pyo3(signature = (sessions, tasks, progress))]
+    fn evaluate(
+        &self,
+        py: Python<'_>,
+        sessions: Vec<PyRef<'_, Session>>,
+        tasks: Option<Vec<String>>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Evaluation> {
+        let views = self.views(py, &sessions, Warn::OfBase)?;
+        let options = options(tasks.as_deref(), &views)?;
+        let name = self.folder.checkpoint_name();
+        let mut progress = Progress::new(progress);
+        detached(py, || {
+            let mut tell = |at: EvaluationProgress<'_>| progress.evaluation(&at);
+            let found =
+                self.with_ensemble(|ensemble| Ok(evaluate(ensemble, &name, &views, &options, &mut tell)?))?;
+            let source = evaluation_source(&self.config.data, &options).with("weights", &self.weights);
+            let mut evaluation = neuroglot::tasks::results::Evaluation { source, ..found };
+            add_beside_psth(&mut evaluation, &views, &options);
+            Ok(Evaluation::new(evaluation))
+        })
+    }
+
+    /// Decodes behaviours: the scores as JSON, and what was decoded as a table.
+    #[pyo3(signature = (sessions, targets, progress))]
+    fn decode<'py>(
+        &self,
+        py: Python<'py>,
+        sessions: Vec<PyRef<'_, Session>>,
+        targets: Vec<String>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<(String, Bound<'py, PyDict>)> {
+        let views = self.views(py, &sessions, Warn::OfTestTrials)?;
+        let selection = match &targets[..] {
+            [] => TaskSelection { tasks: Vec::new(), ..TaskSelection::default() },
+            targets => options(Some(targets), &views)?.selection,
+        };
+        let options = EvaluationOptions { selection, ..EvaluationOptions::default() };
+        let name = self.folder.checkpoint_name();
+        let mut progress = Progress::new(progress);
+        let decoding = detached(py, || {
+            let mut tell = |at: EvaluationProgress<'_>| progress.evaluation(&at);
+            self.with_ensemble(|ensemble| Ok(decode(ensemble, &name, &views, &options, &mut tell)?))
+        })?;
+        for session in &decoding.evaluation.sessions {
+            for skipped in &session.skipped {
+                warn(py, &format!("{}: {} is left out: {}", session.eid, skipped.what, skipped.why))?;
+            }
+        }
+        let scores = summary_json(&decoding.evaluation).to_string();
+        Ok((scores, as_dictionary(py, decoding_table(&decoding, &views))?))
+    }
+
+    /// Predicts each region of a session from each other one, as a table.
+    #[pyo3(signature = (session, progress))]
+    fn translate<'py>(
+        &self,
+        py: Python<'py>,
+        session: PyRef<'_, Session>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyDict>> {
+        let view = self.views(py, &[session], Warn::OfTestTrials)?.remove(0);
+        let mut progress = Progress::new(progress);
+        let translation = detached(py, || {
+            let mut tell = |at: EvaluationProgress<'_>| progress.evaluation(&at);
+            let options = EvaluationOptions::default();
+            self.with_ensemble(|ensemble| Ok(translate(ensemble, &view, &options, &mut tell)?))
+        })?;
+        as_dictionary(py, translation_table(&translation))
+    }
+}

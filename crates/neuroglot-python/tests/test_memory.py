@@ -1,0 +1,56 @@
+"""Large arrays are made once, and handed over without a copy."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+
+import neuroglot
+
+PEAK = """
+import resource, sys
+import numpy as np
+import neuroglot
+
+def peak():
+    return 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+# Few spikes, so that the session itself is small beside its dense counts: 256 MB.
+spikes = np.array([[0.5 + trial] for trial in range(400)]).T
+session = neuroglot.Session.from_spikes(
+    [spikes[0] for unit in range(400)], align=np.arange(400.0), window=(0.0, 1.0), bin=0.0025, eid="large"
+)
+dense = 4 * np.prod(session.shape)
+before = peak()
+counts = session.counts
+assert counts is session.counts
+print((peak() - before) / dense)
+"""
+
+
+def test_counts_are_one_array() -> None:
+    done = subprocess.run([sys.executable, "-c", PEAK], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    copies = float(done.stdout)
+    print(f"counts of 256 MB take {copies:.2f} times their size")
+    assert copies < 1.2
+
+
+def test_counts_and_predictions_are_views_of_what_was_made(
+    model: neuroglot.MtM, session: neuroglot.Session
+) -> None:
+    native = session._native.counts()
+    first, second = np.asarray(native), np.asarray(native)
+    assert first.ctypes.data == second.ctypes.data == native.__array_interface__["data"][0]
+    del native, second
+    np.testing.assert_array_equal(first, session.counts)
+    rates = model.predict(session)
+    assert np.shares_memory(np.asarray(rates), rates.values)
+    assert np.shares_memory(np.from_dlpack(rates), rates.values)
+    rates.values[0, 0, 0] = 1.0
+
+
+def test_counts_of_a_session_are_not_written_to(session: neuroglot.Session) -> None:
+    assert not session.counts.flags.writeable

@@ -1,0 +1,127 @@
+"""Objects of packages that are used where they are installed: real ones, not imitations."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from conftest import SMALL
+
+import neuroglot
+from neuroglot import MtM, Session
+from neuroglot.errors import SessionError, SettingError
+
+
+def test_tables_are_pandas_frames(session: Session, model: MtM) -> None:
+    pd = pytest.importorskip("pandas")
+    for table in (session.units, session.trials, model.evaluate(session, ["forward"]).scores, model.sessions):
+        assert isinstance(table, pd.DataFrame)
+    assert session.units.groupby("region").size().sum() == session.shape[2]
+    trials = pd.DataFrame({"choice": [1.0, -1.0] * 6, "kind": ["go", "stop"] * 6})
+    counts = np.random.default_rng(1).poisson(1.0, (12, 5, 3))
+    assert Session.from_numpy(counts, trials=trials).trials["choice"].tolist() == trials["choice"].tolist()
+
+
+def test_xarray_has_names_for_axes(session: Session, model: MtM) -> None:
+    pytest.importorskip("xarray")
+    rates = model.predict(session, hide_regions=["CA1"])
+    labelled = rates.as_xarray()
+    assert labelled.dims == ("trial", "time", "unit")
+    assert np.shares_memory(labelled.values, rates.values)
+    of_region = labelled.sel(unit=labelled.region == "CA1")
+    assert of_region.sizes["unit"] == (np.asarray(session.units["region"]) == "CA1").sum()
+    np.testing.assert_allclose(labelled.time, session.time)
+    assert model.transform(session).as_xarray().dims == ("trial", "time", "hidden")
+    assert int(session.as_xarray().sum()) == int(session.counts.sum())
+
+
+def test_pynapple_goes_in_and_out() -> None:
+    nap = pytest.importorskip("pynapple")
+    random = np.random.default_rng(2)
+    spikes = {unit: nap.Ts(np.sort(random.uniform(0, 60, 300))) for unit in (4, 7, 9)}
+    group = nap.TsGroup(spikes, metadata={"region": ["CA1", "CA1", "PO"]})
+    events = nap.Ts(np.arange(1.0, 59.0, 2.0))
+    session = Session.from_pynapple(group, events, window=(-0.2, 0.8), bin=0.05, eid="a")
+    assert session.shape == (29, 20, 3)
+    assert list(session.units["region"]) == ["CA1", "CA1", "PO"] and list(session.units["uuid"]) == ["a-4", "a-7", "a-9"]
+    # pynapple's own counts of the same windows.
+    windows = nap.IntervalSet(start=events.t - 0.2, end=events.t + 0.8)
+    frame = session.as_pynapple()
+    assert isinstance(frame, nap.TsdFrame) and frame.shape == (29 * 20, 3)
+    for place, unit in enumerate((4, 7, 9)):
+        expected = [len(spikes[unit].restrict(windows[trial])) for trial in range(29)]
+        np.testing.assert_array_equal(session.counts[:, :, place].sum(axis=1), expected)
+        np.testing.assert_array_equal(frame.values[:, place].reshape(29, 20).sum(axis=1), expected)
+    np.testing.assert_allclose(frame.t[:2], [0.825, 0.875])
+
+    intervals = Session.from_pynapple(group, nap.IntervalSet(start=[1.0, 3.0, 9.0], end=[2.0, 4.0, 10.0]), bin=0.1)
+    assert intervals.shape == (3, 10, 3)
+    with pytest.raises(SettingError, match="not of one length"):
+        Session.from_pynapple(group, nap.IntervalSet(start=[1.0, 3.0], end=[2.0, 4.5]), bin=0.1)
+    overlapping = Session.from_pynapple(group, nap.Ts(np.array([5.0, 5.5, 9.0])), window=(-0.5, 0.5), bin=0.1)
+    with pytest.raises(SessionError, match="overlap"):
+        overlapping.as_pynapple()
+    with pytest.raises(SessionError, match="not known when"):
+        Session.from_numpy(session.counts).as_pynapple()
+
+
+def test_scikit_learn_clones_chains_and_searches(session: Session) -> None:
+    pytest.importorskip("sklearn")
+    from sklearn.base import clone
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import GridSearchCV, KFold
+    from sklearn.pipeline import Pipeline
+    from sklearn.preprocessing import FunctionTransformer
+
+    model = MtM(progress="none", **SMALL)
+    copy = clone(model)
+    assert copy is not model and copy.get_params() == model.get_params()
+
+    # Latents averaged over bins, then a decoder of choice on top.
+    choice = np.asarray(session.trials["choice"]) > 0
+    chain = Pipeline(
+        [
+            ("latents", MtM(progress="none", **SMALL)),
+            ("mean", FunctionTransformer(lambda latents: np.asarray(latents).mean(axis=1))),
+            ("decoder", LogisticRegression(max_iter=500)),
+        ]
+    )
+    chain.set_params(latents__seed=3)
+    assert chain.named_steps["latents"].get_params()["seed"] == 3
+    chain.fit(session, choice)
+    assert chain.predict(session).shape == (len(session),)
+
+    # Folds are of trials; each model is trained on the training trials of a part and scored on the test trials of the rest.
+    search = GridSearchCV(model, {"train__epochs": [0, 20], "train__learning_rate": [1e-3, 1e-2]}, cv=KFold(2))
+    search.fit(session)
+    assert len(search.cv_results_["mean_test_score"]) == 4
+    assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+    assert search.best_params_["train__epochs"] == 20
+    assert search.best_estimator_.predict(session).shape == session.shape
+
+
+def test_torch_takes_arrays_without_a_copy(session: Session, model: MtM) -> None:
+    torch = pytest.importorskip("torch")
+    rates = model.predict(session)
+    tensor = torch.from_dlpack(rates)
+    assert tensor.shape == rates.shape and tensor.data_ptr() == rates.values.ctypes.data
+
+
+def test_notebooks_show_progress(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("IPython")
+    from IPython.core.interactiveshell import InteractiveShell
+    from IPython.utils.capture import capture_output
+
+    from neuroglot import _progress
+
+    assert not _progress._in_notebook()
+    monkeypatch.setattr(_progress, "_in_notebook", lambda: True)
+    InteractiveShell.instance()
+    try:
+        with capture_output() as captured:
+            neuroglot.MtM(**SMALL).fit(session)
+    finally:
+        InteractiveShell.clear_instance()
+    shown = [output.data["text/html"] for output in captured.outputs if "text/html" in output.data]
+    assert any("<progress" in html and "epoch 1/2" in html for html in shown)
+    # The bar goes when the work is done.
+    assert shown[-1] == ""

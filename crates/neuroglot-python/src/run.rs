@@ -71,6 +71,21 @@ fn scheme(name: Option<&str>) -> Result<Option<Scheme>, Failure> {
     name.map(parse).transpose()
 }
 
+/// Says what was left out, and what keeps classes of decoded behaviours from being learned or scored.
+fn warn_of_decoding(py: Python<'_>, evaluation: &neuroglot::tasks::results::Evaluation) -> PyResult<()> {
+    for session in &evaluation.sessions {
+        for skipped in &session.skipped {
+            warn(py, &format!("{}: {} is left out: {}", session.eid, skipped.what, skipped.why))?;
+        }
+        for decoded in &session.decoding {
+            for note in &decoded.notes {
+                warn(py, &format!("{}: {}: {note}", session.eid, decoded.behaviour))?;
+            }
+        }
+    }
+    Ok(())
+}
+
 #[pymethods]
 impl Run {
     /// Opens a run folder, or the folder of a checkpoint.
@@ -223,15 +238,17 @@ impl Run {
         let options = options(tasks.as_deref(), &views)?;
         let name = self.folder.checkpoint_name();
         let mut progress = Progress::new(progress);
-        detached(py, || {
+        let evaluation = detached(py, || {
             let mut tell = |at: EvaluationProgress<'_>| progress.evaluation(&at);
             let found =
                 self.with_ensemble(|ensemble| Ok(evaluate(ensemble, &name, &views, &options, &mut tell)?))?;
             let source = evaluation_source(&self.config.data, &options).with("weights", &self.weights);
             let mut evaluation = neuroglot::tasks::results::Evaluation { source, ..found };
             add_beside_psth(&mut evaluation, &views, &options);
-            Ok(Evaluation::new(evaluation))
-        })
+            Ok(evaluation)
+        })?;
+        warn_of_decoding(py, &evaluation)?;
+        Ok(Evaluation::new(evaluation))
     }
 
     /// Decodes behaviours: the scores as JSON, and what was decoded as a table.
@@ -255,11 +272,7 @@ impl Run {
             let mut tell = |at: EvaluationProgress<'_>| progress.evaluation(&at);
             self.with_ensemble(|ensemble| Ok(decode(ensemble, &name, &views, &options, &mut tell)?))
         })?;
-        for session in &decoding.evaluation.sessions {
-            for skipped in &session.skipped {
-                warn(py, &format!("{}: {} is left out: {}", session.eid, skipped.what, skipped.why))?;
-            }
-        }
+        warn_of_decoding(py, &decoding.evaluation)?;
         let scores = summary_json(&decoding.evaluation).to_string();
         Ok((scores, as_dictionary(py, decoding_table(&decoding, &views))?))
     }

@@ -134,7 +134,7 @@ def test_saved_models_open_again(model: MtM, session: Session, tmp_path: Path) -
 
 
 def test_runs_go_on_where_they_were_stopped(session: Session, tmp_path: Path) -> None:
-    settings = {**SMALL, "train__epochs": 300, "train__checkpoint_seconds": 0, "coupling__weight": 0}
+    settings = {**SMALL, "train__epochs": 40, "train__checkpoint_seconds": 0, "coupling__weight": 0}
 
     def stop(text: str, share: float) -> None:
         if share > 0.3:
@@ -143,7 +143,7 @@ def test_runs_go_on_where_they_were_stopped(session: Session, tmp_path: Path) ->
     with pytest.raises(RuntimeError, match="enough"):
         MtM(out=tmp_path / "run", progress=stop, **settings).fit(session)
     cut = (tmp_path / "run" / "metrics.jsonl").read_text().count("\n")
-    assert 0 < cut < 300
+    assert 0 < cut < 40
     gone_on = MtM(out=tmp_path / "run", progress="none", **settings).fit(session, resume=True)
     straight = MtM(progress="none", **settings).fit(session)
     np.testing.assert_array_equal(gone_on.predict(session).values, straight.predict(session).values)
@@ -170,6 +170,15 @@ def test_test_trials_that_were_trained_on_are_warned_of(session: Session) -> Non
     model = MtM(progress="none", **SMALL).fit(splits[0])
     with pytest.warns(NeuroglotWarning, match="test trials were seen in training"):
         model.evaluate(splits[1], ["forward"])
+
+
+def test_what_is_left_out_is_said() -> None:
+    counts = np.random.default_rng(3).poisson(0.5, (30, 10, 6))
+    session = Session.from_numpy(counts, regions=["CA1"] * 6)
+    model = MtM(progress="none", **SMALL).fit(session)
+    with pytest.warns(NeuroglotWarning, match="inter-region is left out: "):
+        evaluation = model.evaluate(session, ["inter-region", "forward"])
+    assert list(evaluation.scores["task"]) == ["forward"]
 
 
 def test_several_sessions_are_one_model() -> None:

@@ -1,8 +1,8 @@
 //! What cannot be evaluated.
 
 use crate::support::*;
-use neuroglot_data::{Session, Split};
-use neuroglot_eval::{EvalError, evaluate};
+use neuroglot_data::{Filter, Session, Split};
+use neuroglot_eval::{EvalError, as_model_sees, evaluate};
 use neuroglot_masks::MaskPool;
 use neuroglot_tasks::{Task, TaskError};
 
@@ -70,4 +70,28 @@ fn a_model_that_predicts_no_rates_has_diverged() {
         let error = evaluated(&mut model, &sessions, MaskPool::multi_task(), &options(&[Task::Forward], &[]));
         assert_names(&error.unwrap_err(), &["session simulated-3-00", "diverged", "learning_rate"]);
     }
+}
+
+#[test]
+fn a_model_finds_its_units_again_whatever_they_do_in_a_part_of_a_session() {
+    let sessions = simulated(2, 6, 30, 10);
+    let known = [sessions[0].select_units(&[4, 1, 3]).unwrap()];
+    let config = checkpoint(&model(&known, 1), &known, MaskPool::multi_task());
+    // Over these trials, other units would pass the filter than over all.
+    let part = sessions[0].select_trials(&[3, 4, 20]).unwrap();
+    let rates = part.unit_rates_hz(&[0, 1, 2]);
+    let filter = Filter { min_rate: rates[1] + 1e-3, ..Filter::default() };
+    let seen = as_model_sees(&config, &filter, &part).unwrap();
+    let uuids: Vec<&str> = seen.units().iter().map(|unit| unit.uuid.as_str()).collect();
+    assert_eq!(uuids, [4, 1, 3].map(|unit| sessions[0].units()[unit].uuid.as_str()));
+    assert_eq!(
+        (seen.trials(), seen.entries(2).count()),
+        (3, part.select_units(&[4, 1, 3]).unwrap().entries(2).count())
+    );
+    let error = as_model_sees(&config, &filter, &sessions[1]).unwrap_err();
+    assert!(matches!(error, EvalError::UnknownSession { .. }));
+    // A unit that is gone is named where the session is used.
+    let fewer =
+        as_model_sees(&config, &Filter::default(), &sessions[0].select_units(&[1, 3]).unwrap()).unwrap();
+    assert_eq!(fewer.units().len(), 2);
 }

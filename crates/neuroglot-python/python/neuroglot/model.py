@@ -47,7 +47,8 @@ class MtM:
     device : str
         Where to compute: ``"auto"`` (the first NVIDIA GPU that can be used, else the CPU), ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
     threads : int
-        Threads of the CPU to compute on; 0 takes one per core. Results do not depend on it.
+        Threads of the CPU that networks compute on; 0 takes one per core. Couplings and decoders take as many as the
+        environment variable ``RAYON_NUM_THREADS`` says. Results do not depend on either.
     out : path, optional
         The run folder that :meth:`fit` makes; a temporary one, which goes with the model, where none is given.
     progress : {"auto", "none"} or function

@@ -108,6 +108,16 @@ impl Session {
         self.folder()
     }
 
+    /// The folder, if reading it gives this very session: with its trials and units in the same places.
+    fn same_when_read(&self) -> Option<&Path> {
+        let session = &self.session;
+        let is_in_order = session.splits().is_sorted();
+        let is_whole = (0..session.trials()).all(|trial| session.trial_index(trial) == trial)
+            && session.units_before_filters() == session.units().len()
+            && (0..session.units().len()).all(|unit| session.unit_index(unit) == unit);
+        self.folder().filter(|_| is_in_order && is_whole)
+    }
+
     /// A checksum of all that scores depend on.
     fn fingerprint(&self) -> String {
         fingerprint(&self.session)

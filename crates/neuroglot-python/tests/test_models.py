@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from pathlib import Path
@@ -131,6 +132,24 @@ def test_saved_models_open_again(model: MtM, session: Session, tmp_path: Path) -
         [sys.executable, "-m", "neuroglot", "evaluate", tmp_path / "run"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 1 and "its sessions were in no folder" in done.stderr, done.stderr
+
+
+def test_models_and_sessions_are_pickled(model: MtM, session: Session, tmp_path: Path) -> None:
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again.predict(session).values, model.predict(session).values)
+    assert again.get_params() == model.get_params() and again.run_folder != model.run_folder
+    assert pickle.loads(pickle.dumps(MtM(seed=3))).get_params()["seed"] == 3
+    with pytest.raises(SettingError, match="is in memory alone"):
+        pickle.dumps(session)
+    # Files hold trials in another order, which must not go unnoticed.
+    session.write(tmp_path / "session")
+    with pytest.raises(SettingError, match="is in memory alone"):
+        pickle.dumps(session)
+    read = Session.read(tmp_path / "session")
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(read)).counts, read.counts)
+    for part in (read[:10], read.filter(regions=["CA1"])):
+        with pytest.raises(SettingError, match="is in memory alone"):
+            pickle.dumps(part)
 
 
 def test_runs_go_on_where_they_were_stopped(session: Session, tmp_path: Path) -> None:

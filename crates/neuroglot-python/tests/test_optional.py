@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from conftest import SMALL
@@ -91,12 +93,29 @@ def test_scikit_learn_clones_chains_and_searches(session: Session) -> None:
     assert chain.predict(session).shape == (len(session),)
 
     # Folds are of trials; each model is trained on the training trials of a part and scored on the test trials of the rest.
-    search = GridSearchCV(model, {"train__epochs": [0, 20], "train__learning_rate": [1e-3, 1e-2]}, cv=KFold(2))
+    folds = KFold(2, shuffle=True, random_state=0)
+    search = GridSearchCV(model, {"train__epochs": [0, 20], "train__learning_rate": [1e-3, 1e-2]}, cv=folds)
     search.fit(session)
     assert len(search.cv_results_["mean_test_score"]) == 4
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
     assert search.best_params_["train__epochs"] == 20
     assert search.best_estimator_.predict(session).shape == session.shape
+
+
+def test_searches_go_on_in_several_processes(session: Session, tmp_path: Path) -> None:
+    pytest.importorskip("sklearn")
+    from sklearn.model_selection import GridSearchCV, KFold
+
+    session.write(tmp_path / "session")
+    read = Session.read(tmp_path / "session")
+    settings = {"train__learning_rate": [1e-3, 1e-2]}
+    model = MtM(progress="none", threads=1, **SMALL)
+    # In sessions that were read, test trials come last.
+    folds = KFold(2, shuffle=True, random_state=0)
+    searches = [GridSearchCV(model, settings, cv=folds, n_jobs=jobs, refit=False) for jobs in (1, 2)]
+    found = [search.fit(read).cv_results_["mean_test_score"] for search in searches]
+    assert np.isfinite(found).all()
+    np.testing.assert_array_equal(*found)
 
 
 def test_torch_takes_arrays_without_a_copy(session: Session, model: MtM) -> None:

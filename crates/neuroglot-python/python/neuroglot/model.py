@@ -89,6 +89,7 @@ class MtM:
         self.progress = progress
         self._settings = settings
         self._run: _neuroglot.Run | None = None
+        self._checkpoint = "best"
         self._folder: tempfile.TemporaryDirectory[str] | None = None
         self._fitted: list[Session] = []
         # The model that this one was fine-tuned from, whose folder must stay as long as training may go on.
@@ -316,6 +317,7 @@ class MtM:
         shutil.copytree(self._trained().home, to)
 
     def _open(self, run: str, checkpoint: str) -> None:
+        self._checkpoint = checkpoint
         self._run = _neuroglot.Run.open(run, checkpoint, self.device, self.threads)
 
     def _trained(self) -> _neuroglot.Run:
@@ -354,6 +356,26 @@ class MtM:
         Session
         """
         return Session(self._trained().view(session._native))
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickle a trained model with the files of its run."""
+        state = {**self.__dict__, "_run": None, "_folder": None, "_fitted": [], "_base": None, "_files": {}}
+        if self._run is not None:
+            home = Path(self._run.home)
+            files = (path for path in home.rglob("*") if path.is_file())
+            state["_files"] = {str(path.relative_to(home)): path.read_bytes() for path in files}
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        files: dict[str, bytes] = state.pop("_files")
+        self.__dict__.update(state)
+        if files:
+            self._folder = tempfile.TemporaryDirectory(prefix="neuroglot-")
+            home = Path(self._folder.name) / "run"
+            for name, content in files.items():
+                (home / name).parent.mkdir(parents=True, exist_ok=True)
+                (home / name).write_bytes(content)
+            self._open(os.fspath(home), self._checkpoint)
 
     # Asking models.
 

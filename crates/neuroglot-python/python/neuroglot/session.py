@@ -562,6 +562,16 @@ class Session:
     def __len__(self) -> int:
         return self.shape[0]
 
+    def __reduce__(self) -> Any:
+        """Pickle the folder that the session was read from, so that other processes read it there."""
+        folder = self._native.same_when_read()
+        if folder is None:
+            raise SettingError(
+                f"session {self.eid} is in memory alone, and other processes cannot be given it: `write` it, and take what "
+                "`Session.read` gives"
+            )
+        return (Session.read, (os.fspath(folder),))
+
     # What it looks like.
 
     def summary(self) -> str:

@@ -6,7 +6,8 @@
 //! validation trials.
 
 use crate::splits::Splits;
-use neuroglot_coupling::{Best, Counts, Psth, TimeFilter, bits, mean_bits, seconds};
+use neuroglot_coupling::{Counts, Psth, TimeFilter, bits, mean_bits, seconds};
+use neuroglot_fit::Best;
 
 /// Time constants τ to choose from, s.
 const DECAYS: [f64; 8] = [0.02, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 6.4];

@@ -22,8 +22,8 @@
 use crate::BaselineError;
 use crate::regression::{Predicted, Regression};
 use crate::ridge::FLOORS;
-use neuroglot_coupling::{Best, Block, Design, Intercept, Scale, mean_bits};
-use neuroglot_fit::{Covariates, Mat, SetMoments, SharedFilters};
+use neuroglot_coupling::{Block, Design, Intercept, Scale, mean_bits};
+use neuroglot_fit::{Best, Covariates, Mat, SetMoments, SharedFilters};
 
 /// Numbers of latent variables R to choose from.
 const RANKS: [usize; 3] = [2, 8, 32];

@@ -3,8 +3,8 @@
 
 use crate::BaselineError;
 use crate::regression::{Predicted, Regression};
-use neuroglot_coupling::{Best, Block, Design, Filters, Intercept, Scale};
-use neuroglot_fit::{Covariates, Mat, Ridge};
+use neuroglot_coupling::{Block, Design, Filters, Intercept, Scale};
+use neuroglot_fit::{Best, Covariates, Mat, Ridge};
 
 /// Penalties λ to choose from, in the order in which they are tried.
 const PENALTIES: [f64; 8] = [30.0, 10.0, 3.0, 1.0, 0.3, 0.1, 0.03, 0.01];

@@ -24,7 +24,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | `counts.rs`, `time_filter.rs`, `psth.rs` | counts of trials, filters over their bins, average responses |
-//! | `best.rs` | the best of candidates by bits/spike of validation trials |
+//! | `scoring.rs` | what candidates are chosen by: bits/spike of validation trials |
 //! | `block.rs`, `design.rs` | which units see which, and how counts become covariates |
 //! | `regression_task.rs` | a task of a session as regressions, whatever fits them |
 //! | `settings.rs`, `fit.rs` | fitting with a run's settings, with validation trials and without |
@@ -54,7 +54,6 @@
 //!   [`CouplingMatrix::suspected_duplicates`] lists all nine, and three pairs of neighbours.
 
 mod average;
-mod best;
 mod block;
 mod counts;
 mod design;
@@ -63,6 +62,7 @@ mod fit;
 mod matrix;
 mod psth;
 mod regression_task;
+mod scoring;
 mod search;
 mod session_coupling;
 mod settings;
@@ -70,7 +70,6 @@ mod task_coupling;
 mod time_filter;
 
 pub use average::{average_log_rates, most_log_rates};
-pub use best::{Best, bits, mean_bits, seconds};
 pub use block::Block;
 pub use counts::Counts;
 pub use design::{Design, Intercept, Scale};
@@ -79,6 +78,7 @@ pub use fit::task_score;
 pub use matrix::CouplingMatrix;
 pub use psth::Psth;
 pub use regression_task::{Filters, RegressionTask};
+pub use scoring::{bits, mean_bits, seconds};
 pub use search::Judge;
 pub use session_coupling::{CouplingArray, SessionCoupling, SessionDescription, TaskDescription, TaskJudge};
 pub use settings::CouplingSettings;

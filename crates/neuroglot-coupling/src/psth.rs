@@ -4,8 +4,9 @@
 //! condition c, `g_σ` a Gaussian, and m the unit's mean rate. σ and κ are chosen on validation trials, if there are any. A condition
 //! without a training trial (n = 0) gets the unit's mean.
 
-use crate::best::{Best, bits, mean_bits, seconds};
+use crate::scoring::{bits, mean_bits, seconds};
 use crate::{Counts, TimeFilter};
+use neuroglot_fit::Best;
 
 /// Widths σ to choose from, s.
 const WIDTHS: [f64; 6] = [0.0, 0.02, 0.04, 0.08, 0.16, 0.32];

@@ -7,10 +7,11 @@
 //! unit's mean or from its PSTH over all training trials, and covariates are departures from their own mean or PSTH.
 //! Filters, start and penalty are chosen on validation trials, for all units of a task together.
 
-use crate::best::{Best, bits, mean_bits, seconds};
+use crate::scoring::{bits, mean_bits, seconds};
 use crate::time_filter::seen_before;
 use crate::{Block, Counts, Intercept, Psth, TimeFilter};
 use neuroglot_data::Session;
+use neuroglot_fit::Best;
 use neuroglot_masks::Regions;
 use neuroglot_tasks::{PredictedFrom, Task};
 

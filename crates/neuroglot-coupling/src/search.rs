@@ -1,9 +1,8 @@
 //! The search of a coupling: Poisson regressions with falling penalties, each start and all filters that are to be tried.
 
-use crate::best::Best;
 use crate::task_coupling::FittedBlock;
 use crate::{Block, CouplingError, Design, Filters, Intercept, RegressionTask, Scale, TaskCoupling};
-use neuroglot_fit::{Covariates, Gram, HiddenColumns, PoissonRegressions, PoissonWeights};
+use neuroglot_fit::{Best, Covariates, Gram, HiddenColumns, PoissonRegressions, PoissonWeights};
 use std::f64::consts::LN_2;
 
 /// A fit is good enough where the objective is expected to fall by no more, nats/spike.

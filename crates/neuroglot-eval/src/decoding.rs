@@ -1,19 +1,21 @@
 //! Decoding behaviour from a model: from its log-rates with nothing hidden, and from the counts that it was shown, by
 //! decoders of their own, whose outputs are averaged. They err differently, so that their average errs less than any.
 //!
-//! Numbers and categories of trials are decoded from whole trials ([`DecodingFeatures`]). Traces, with a value per bin, are
-//! decoded from what is around each bin ([`decode_trace`]), and from the counts of whole trials besides, which tell what
-//! differs from trial to trial.
+//! Numbers and categories of trials are decoded from whole trials ([`DecodingFeatures`]), numbers through a few latent
+//! variables besides ([`ReducedRankDecoded`]). So are traces, with a value per bin, and from what is around each bin
+//! ([`decode_trace`]).
 
 use crate::EvalError;
 use crate::trace_decoder::decode_trace;
 use neuroglot_coupling::TimeFilter;
 use neuroglot_data::{Behaviour, Session};
 use neuroglot_ensemble::Predictor;
-use neuroglot_fit::{Criterion, softmax};
+use neuroglot_fit::{Criterion, probability, softmax};
 use neuroglot_masks::Scheme;
 use neuroglot_tasks::results::{DecoderUsed, DecodingResult, Skipped};
-use neuroglot_tasks::{Decoded, DecodingFeatures, DecodingTarget, EvaluationOptions, Trials, behaviour_name};
+use neuroglot_tasks::{
+    Decoded, DecodingFeatures, DecodingTarget, EvaluationOptions, ReducedRankDecoded, Trials, behaviour_name,
+};
 
 /// Standard deviation of the smoothing of counts from which numbers and categories of trials are decoded, s.
 const SMOOTHING: f64 = 0.04;
@@ -62,7 +64,8 @@ pub(crate) fn decode_session(
                     readings = Some(Readings::of(session, predictor)?);
                 }
                 let readings = readings.as_ref().expect("set above");
-                readings.decode(session, &target.with_bootstrap(options.resamples, options.seed))
+                let target = target.with_bootstrap(options.resamples, options.seed);
+                readings.decode(session, &target, options.seed)
             }
             Err(why) => Err(why),
         };
@@ -83,6 +86,8 @@ struct Readings {
     log_rates: DecodingFeatures,
     counts: DecodingFeatures,
     smooth_counts: DecodingFeatures,
+    /// Square roots of the smoothed counts, whose noise is alike whatever the rate.
+    roots: DecodingFeatures,
 }
 
 impl Readings {
@@ -94,11 +99,13 @@ impl Readings {
             let counts: Vec<f64> = trial.iter().copied().map(f64::from).collect();
             filter.apply(&counts).into_iter().map(|value| value as f32)
         };
-        let smooth_counts = trials.counts.chunks(trials.stride()).flat_map(smooth).collect();
+        let smooth_counts: Vec<f32> = trials.counts.chunks(trials.stride()).flat_map(smooth).collect();
+        let roots = smooth_counts.iter().map(|count| count.sqrt()).collect();
         Ok(Self {
             log_rates: DecodingFeatures::new(session, log_rates),
-            smooth_counts: DecodingFeatures::new(session, smooth_counts),
             counts: DecodingFeatures::new(session, trials.counts),
+            smooth_counts: DecodingFeatures::new(session, smooth_counts),
+            roots: DecodingFeatures::new(session, roots),
         })
     }
 
@@ -106,21 +113,30 @@ impl Readings {
         &self,
         session: &Session,
         target: &DecodingTarget<'_>,
+        seed: u64,
     ) -> Result<(DecodingResult, DecodedTrials), String> {
         let is_trace = matches!(session.behaviours().get(target.name()), Some(Behaviour::PerBin(_)));
         let whole_trials = |features: &DecodingFeatures| features.predict(target, Criterion::Likelihood);
-        let used: Vec<(&str, Decoded)> = if is_trace {
-            vec![
+        let (mut used, low_rank) = if is_trace {
+            let used = vec![
                 ("log-rates around each bin", decode_trace(session, &self.log_rates, target)?),
                 ("counts around each bin", decode_trace(session, &self.counts, target)?),
                 ("counts", whole_trials(&self.smooth_counts)?),
-            ]
+            ];
+            (used, Some(("log-rates, reduced rank", &self.log_rates)))
         } else {
-            vec![
+            let used = vec![
                 ("log-rates", whole_trials(&self.log_rates)?),
                 ("counts", whole_trials(&self.smooth_counts)?),
-            ]
+                ("square roots of counts", whole_trials(&self.roots)?),
+            ];
+            (used, target.classes().is_none().then_some(("counts, reduced rank", &self.counts)))
         };
+        // Its rank is chosen on validation trials: where there are none, the others do.
+        if let Some((name, features)) = low_rank.filter(|_| target.require_validation().is_ok()) {
+            let found = ReducedRankDecoded::of(&[(features, target)], seed)?;
+            used.extend(found.decoded.into_iter().map(|decoded| (name, decoded)));
+        }
         let predictions = average(target, &used);
         let mut result = target.score(&predictions, used[0].1.regularisation)?;
         let weight = 1.0 / used.len() as f64;
@@ -175,8 +191,4 @@ fn decoded_trials(target: &DecodingTarget<'_>, predictions: &[f64]) -> DecodedTr
         probabilities,
         trials,
     }
-}
-
-fn probability(log_odds: f64) -> f64 {
-    1.0 / (1.0 + (-log_odds).exp())
 }

@@ -9,11 +9,11 @@
 //! a few hundred trials determine them; `b` is the average trace. Ridge regression finds them, with the penalty that
 //! predicts the validation trials best, and is then fitted anew to training and validation trials.
 
-use neuroglot_coupling::{Best, TimeFilter};
+use neuroglot_coupling::TimeFilter;
 use neuroglot_data::Session;
-use neuroglot_fit::{Covariates, Features, FitError, HiddenColumns, PrincipalAxes, Ridge};
+use neuroglot_fit::{Best, Covariates, Features, FitError, HiddenColumns, PrincipalAxes, Ridge};
 use neuroglot_metrics::r2;
-use neuroglot_tasks::{Decoded, DecodingFeatures, DecodingTarget};
+use neuroglot_tasks::{Decoded, DecodingFeatures, DecodingTarget, UnitScales};
 
 /// How far the centres of the filters lie before and after the bin, s, those that lie further than half a trial left out;
 /// each filter is half as wide as that, but at least a bin or [`NARROWEST`].
@@ -77,9 +77,7 @@ pub(crate) fn decode_trace(
 struct Design<'a> {
     features: &'a DecodingFeatures,
     bins: usize,
-    /// Mean over trials, `[bin, unit]`, and one over the standard deviation, `[unit]`; 0 of a unit that does not vary.
-    centre: Vec<f64>,
-    scale: Vec<f64>,
+    scales: UnitScales,
     axes: PrincipalAxes,
     filters: Vec<TimeFilter>,
     /// Makes the mean squared length of a row 1.
@@ -88,26 +86,11 @@ struct Design<'a> {
 
 impl<'a> Design<'a> {
     fn of(session: &Session, features: &'a DecodingFeatures, trials: &[usize]) -> Result<Self, FitError> {
-        let (bins, units) = (session.bins(), session.units().len());
-        let values = features.of_trials(trials);
-        let mut centre = vec![0.0; bins * units];
-        for trial in values.chunks(bins * units) {
-            centre.iter_mut().zip(trial).for_each(|(sum, value)| *sum += f64::from(*value));
-        }
-        centre.iter_mut().for_each(|sum| *sum /= trials.len() as f64);
-        let mut squares = vec![0.0; units];
-        for trial in values.chunks(bins * units) {
-            for (place, (value, centre)) in trial.iter().zip(&centre).enumerate() {
-                squares[place % units] += (f64::from(*value) - centre).powi(2);
-            }
-        }
-        let rows = (trials.len() * bins) as f64;
-        // What rounding leaves of a unit that does not vary is nothing to read.
-        let inverse = |square: &f64| if *square / rows > 1e-12 { (rows / square).sqrt() } else { 0.0 };
-        let scale: Vec<f64> = squares.iter().map(inverse).collect();
-        let standardised = standardised(values, &centre, &scale);
-        let axes = PrincipalAxes::of(Features::new(&standardised, units)?, 1.0)?.strongest(MOST_AXES);
-        let bin = session.bin_seconds();
+        let scales = UnitScales::of(features, trials);
+        let standardised = standardised(&scales, features, trials);
+        let axes =
+            PrincipalAxes::of(Features::new(&standardised, features.units())?, 1.0)?.strongest(MOST_AXES);
+        let (bins, bin) = (session.bins(), session.bin_seconds());
         let filter = |offset: f64| {
             let width = (offset.abs() / 2.0).max(NARROWEST).max(bin);
             TimeFilter::around(bins, offset / bin, width / bin).scaled(bin / width)
@@ -116,7 +99,7 @@ impl<'a> Design<'a> {
         let both_sides =
             offsets.flat_map(|offset| if offset > 0.0 { vec![-offset, offset] } else { vec![offset] });
         let filters = both_sides.map(filter).collect();
-        let mut design = Self { features, bins, centre, scale, axes, filters, length: 1.0 };
+        let mut design = Self { features, bins, scales, axes, filters, length: 1.0 };
         let found = design.covariates(trials)?;
         let squares: f64 = found.values.iter().map(|value| value * value).sum();
         design.length = if squares > 0.0 { (found.rows as f64 / squares).sqrt() } else { 0.0 };
@@ -125,8 +108,8 @@ impl<'a> Design<'a> {
 
     /// A row per trial and bin, and in it for each filter a column per axis.
     fn covariates(&self, trials: &[usize]) -> Result<Covariates, FitError> {
-        let values = standardised(self.features.of_trials(trials), &self.centre, &self.scale);
-        let centred = self.axes.centred(Features::new(&values, self.scale.len())?);
+        let values = standardised(&self.scales, self.features, trials);
+        let centred = self.axes.centred(Features::new(&values, self.features.units())?);
         let coordinates = self.axes.coordinates(&centred);
         let (axes, filters) = (coordinates.columns, self.filters.len());
         let columns = axes * filters;
@@ -144,12 +127,8 @@ impl<'a> Design<'a> {
     }
 }
 
-/// Values `[trial, bin, unit]` less the mean of each bin, over the standard deviation of each unit.
-fn standardised(mut values: Vec<f32>, centre: &[f64], scale: &[f64]) -> Vec<f32> {
-    for (value, (centre, scale)) in values.iter_mut().zip(centre.iter().zip(scale.iter().cycle()).cycle()) {
-        *value = ((f64::from(*value) - centre) * scale) as f32;
-    }
-    values
+fn standardised(scales: &UnitScales, features: &DecodingFeatures, trials: &[usize]) -> Vec<f32> {
+    scales.standardised(features, trials).into_iter().map(|value| value as f32).collect()
 }
 
 /// The regressions of all penalties on the same trials.

@@ -17,7 +17,7 @@
 //! |---|---|
 //! | `symmetric.rs` | eigenvalues, and Cholesky factors |
 //! | `lbfgs.rs`, `adam.rs` | how smooth functions are minimised: [`minimise`], or many descents at once |
-//! | `folds.rs`, `selection.rs` | how a penalty is chosen by cross-validation |
+//! | `folds.rs`, `selection.rs` | how a penalty is chosen by cross-validation; the [`Best`] of candidates |
 //! | `loss.rs` | [`Loss`]: squares, logistic, cross-entropy |
 //! | `covariates.rs`, `gram.rs`, `hidden_columns.rs`, `principal_axes.rs` | tall matrices with few columns: products, second moments, columns that targets must not see, principal components |
 //! | `features.rs`, `sample_products.rs`, `principal_scores.rs` | wide matrices with few rows: products of pairs of rows, principal components |
@@ -67,7 +67,7 @@ pub use features::Features;
 pub use gram::Gram;
 pub use hidden_columns::HiddenColumns;
 pub use lbfgs::{Minimum, minimise};
-pub use logistic::{LogisticCv, LogisticFit};
+pub use logistic::{LogisticCv, LogisticFit, probability};
 pub use loss::Loss;
 pub use multinomial::{MultinomialCv, MultinomialFit, most_probable, softmax};
 pub use network::Network;
@@ -78,4 +78,4 @@ pub use reduced_rank::{SampleSet, SetMoments, SharedBasis, SharedFilters};
 pub use ridge::Ridge;
 pub use ridge_cv::{RidgeCv, RidgeFit};
 pub use sample_products::SampleProducts;
-pub use selection::Criterion;
+pub use selection::{Best, Criterion};

@@ -161,9 +161,10 @@ impl<'a> Regression<'a> {
     }
 }
 
-/// The logistic function, without overflow and without cancellation at either end.
-fn probability(margin: f64) -> f64 {
-    if margin >= 0.0 { 1.0 / (1.0 + (-margin).exp()) } else { margin.exp() / (1.0 + margin.exp()) }
+/// The probability of true at some log-odds of it: the logistic function, without overflow and without cancellation at
+/// either end.
+pub fn probability(log_odds: f64) -> f64 {
+    if log_odds >= 0.0 { 1.0 / (1.0 + (-log_odds).exp()) } else { log_odds.exp() / (1.0 + log_odds.exp()) }
 }
 
 fn accuracy(truth: &[bool], margins: &[f64]) -> f64 {

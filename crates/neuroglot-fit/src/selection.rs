@@ -1,4 +1,4 @@
-//! The choice of one penalty of a grid by cross-validated scores.
+//! The choice of one penalty, or whatever else, by its score.
 
 use crate::folds::Split;
 use crate::{FitError, PrincipalScores, SampleProducts};
@@ -59,9 +59,63 @@ pub(crate) fn first_best(scores: &[f64]) -> usize {
     best
 }
 
+/// The best of candidates with their scores; the first of equals, and never one without a score.
+pub struct Best<T> {
+    found: Option<(f64, T)>,
+}
+
+impl<T> Best<T> {
+    /// No candidate yet.
+    pub fn none() -> Self {
+        Self { found: None }
+    }
+
+    /// The best score so far.
+    pub fn score(&self) -> Option<f64> {
+        self.found.as_ref().map(|(score, _)| *score)
+    }
+
+    /// Whether a score beats what was found so far.
+    fn is_beaten_by(&self, score: f64) -> bool {
+        self.found.as_ref().is_none_or(|(best, _)| score > *best || best.is_nan())
+    }
+
+    /// Keeps a candidate if it is better; makes it only then.
+    pub fn offer(&mut self, score: f64, candidate: impl FnOnce() -> T) {
+        if self.is_beaten_by(score) {
+            self.found = Some((score, candidate()));
+        }
+    }
+
+    /// The best candidate so far.
+    ///
+    /// # Panics
+    /// If there was none.
+    pub fn get(&self) -> &T {
+        &self.found.as_ref().expect("a grid is not empty").1
+    }
+
+    /// The best candidate.
+    ///
+    /// # Panics
+    /// If there was none.
+    pub fn take(self) -> T {
+        self.found.expect("a grid is not empty").1
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_first_of_equals_is_kept_and_nan_loses() {
+        let mut best = Best::none();
+        for (score, name) in [(f64::NAN, "nan"), (0.5, "a"), (0.75, "b"), (0.75, "c"), (f64::NAN, "d")] {
+            best.offer(score, || name);
+        }
+        assert_eq!(best.take(), "b");
+    }
 
     #[test]
     fn the_first_of_equal_scores_wins() {

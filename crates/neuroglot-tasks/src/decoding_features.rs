@@ -5,9 +5,10 @@ use crate::results::DecodingResult;
 use neuroglot_data::Session;
 use neuroglot_fit::{Criterion, Features, LogisticCv, MultinomialCv, RidgeCv, SampleProducts};
 
-/// Features of all trials of a session, `[trial, bin · unit]`.
+/// Features of all trials of a session, `[trial, bin, unit]`.
 pub struct DecodingFeatures {
-    width: usize,
+    bins: usize,
+    units: usize,
     values: Vec<f32>,
 }
 
@@ -26,11 +27,11 @@ impl DecodingFeatures {
     /// Values `[trial, bin, unit]` of all trials of a session.
     ///
     /// # Panics
-    /// If there are not as many for each trial.
+    /// If there is not one for each trial, bin and unit.
     pub fn new(session: &Session, values: Vec<f32>) -> Self {
-        let width = values.len() / session.trials();
-        assert_eq!(values.len(), width * session.trials(), "values of every trial");
-        Self { width, values }
+        let (bins, units) = (session.bins(), session.units().len());
+        assert_eq!(values.len(), session.trials() * bins * units, "values of every trial");
+        Self { bins, units, values }
     }
 
     /// The spike counts.
@@ -39,9 +40,25 @@ impl DecodingFeatures {
         Self::new(session, session.dense(&all))
     }
 
-    /// The values of some trials, `[trial, bin · unit]`.
+    /// Bins of a trial.
+    pub fn bins(&self) -> usize {
+        self.bins
+    }
+
+    /// Number of units.
+    pub fn units(&self) -> usize {
+        self.units
+    }
+
+    /// Values of a trial.
+    pub(crate) fn width(&self) -> usize {
+        self.bins * self.units
+    }
+
+    /// The values of some trials, `[trial, bin, unit]`.
     pub fn of_trials(&self, trials: &[usize]) -> Vec<f32> {
-        trials.iter().flat_map(|trial| &self.values[trial * self.width..][..self.width]).copied().collect()
+        let width = self.width();
+        trials.iter().flat_map(|trial| &self.values[trial * width..][..width]).copied().collect()
     }
 
     /// Fits a decoder, its penalty chosen by accuracy or R², and scores it on the test trials.
@@ -72,8 +89,8 @@ impl DecodingFeatures {
         }
         let in_words = |error: neuroglot_fit::FitError| error.to_string();
         let [fit_features, test_features] = [&fit, target.test()].map(|trials| self.of_trials(trials));
-        let fit_features = Features::new(&fit_features, self.width).map_err(in_words)?;
-        let test_features = Features::new(&test_features, self.width).map_err(in_words)?;
+        let fit_features = Features::new(&fit_features, self.width()).map_err(in_words)?;
+        let test_features = Features::new(&test_features, self.width()).map_err(in_words)?;
         let products = SampleProducts::new(fit_features, test_features).map_err(in_words)?;
         let folds = LogisticCv::default().folds.min(rarest);
         let (predictions, regularisation) = match target.classes().map(<[String]>::len) {

@@ -127,6 +127,26 @@ impl<'a> DecodingTarget<'a> {
         }
     }
 
+    /// Refuses what no settings can be chosen for on validation trials.
+    ///
+    /// # Errors
+    /// One line: no training or no validation trial has a value, or all training trials have the same.
+    pub fn require_validation(&self) -> Result<(), String> {
+        for (what, trials) in [("training", &self.training), ("validation", &self.validation)] {
+            if trials.is_empty() {
+                return Err(format!("no {what} trial has a value"));
+            }
+        }
+        let values = self.values(&self.training);
+        // Of more than two classes there is an output per class: a trial is compared as a whole.
+        let mut trials = values.chunks(if self.classes().is_some() { self.outputs() } else { 1 });
+        let first = trials.next();
+        if trials.all(|trial| Some(trial) == first) {
+            return Err("it does not vary over the training trials".to_owned());
+        }
+        Ok(())
+    }
+
     /// The target with other resamples and another seed of the bootstrap.
     pub fn with_bootstrap(self, resamples: usize, seed: u64) -> Self {
         Self { resamples, seed, ..self }

@@ -6,12 +6,11 @@
 //! fitted by Adam. Smoothing, hidden units, penalty and number of steps are those that predict
 //! the validation trials best.
 
-use super::standard::Standard;
-use super::{Decoded, check_trials, target};
-use neuroglot_coupling::{Best, Counts, TimeFilter, seconds};
+use super::{Decoded, target};
+use neuroglot_coupling::{Counts, TimeFilter, seconds};
 use neuroglot_data::Session;
-use neuroglot_fit::{Features, Mat, Network, PrincipalScores, SampleProducts};
-use neuroglot_tasks::EvaluationOptions;
+use neuroglot_fit::{Best, Features, Mat, Network, PrincipalScores, SampleProducts};
+use neuroglot_tasks::{EvaluationOptions, TargetScale};
 use rayon::prelude::*;
 
 /// Standard deviations of the smoothing to choose from, s.
@@ -33,11 +32,11 @@ const STEPS_BETWEEN: usize = 10;
 /// One line that says why it cannot be decoded.
 pub(crate) fn mlp(session: &Session, name: &str, options: &EvaluationOptions) -> Result<Decoded, String> {
     let (target, seed) = (target(session, name, options)?, options.seed);
-    check_trials(&target)?;
+    target.require_validation()?;
     let (training, validation) = (target.training(), target.validation());
-    let standard = Standard::of(&target, training);
-    let truth = standard.apply(&target.values(training));
-    let validation_truth = standard.apply(&target.values(validation));
+    let scale = TargetScale::of(&target, training);
+    let truth = scale.apply(&target.values(training));
+    let validation_truth = scale.apply(&target.values(validation));
     let mut best = Best::none();
     for width in WIDTHS {
         let inputs = Inputs::of(session, training, validation, width)?;
@@ -46,10 +45,10 @@ pub(crate) fn mlp(session: &Session, name: &str, options: &EvaluationOptions) ->
         let losses_of = |(hidden, penalty): &(usize, f64)| -> Vec<f64> {
             let mut network = Network::start(inputs.width, *hidden, target.outputs(), seed);
             let after_steps = |_| {
-                network.descend(&inputs.fitted, &truth, standard.loss(), *penalty, STEPS_BETWEEN);
+                network.descend(&inputs.fitted, &truth, scale.loss(), *penalty, STEPS_BETWEEN);
                 let predicted = network.predict(&inputs.scored);
                 let mut gradient = vec![0.0; validation_truth.len()];
-                standard.loss().value(&predicted, &validation_truth, target.outputs(), &mut gradient)
+                scale.loss().value(&predicted, &validation_truth, target.outputs(), &mut gradient)
             };
             (0..MOST_STEPS / STEPS_BETWEEN).map(after_steps).collect()
         };
@@ -62,12 +61,12 @@ pub(crate) fn mlp(session: &Session, name: &str, options: &EvaluationOptions) ->
     }
     let (width, hidden, penalty, steps) = best.take();
     let both = [training, validation].concat();
-    let standard = Standard::of(&target, &both);
+    let scale = TargetScale::of(&target, &both);
     let inputs = Inputs::of(session, &both, target.test(), width)?;
     let mut network = Network::start(inputs.width, hidden, target.outputs(), seed);
-    let truth = standard.apply(&target.values(&both));
-    network.descend(&inputs.fitted, &truth, standard.loss(), penalty, steps);
-    let result = target.score(&standard.undo(&network.predict(&inputs.scored)), penalty)?;
+    let truth = scale.apply(&target.values(&both));
+    network.descend(&inputs.fitted, &truth, scale.loss(), penalty, steps);
+    let result = target.score(&scale.undo(&network.predict(&inputs.scored)), penalty)?;
     let smoothing = seconds(width);
     let settings = format!("smoothing {smoothing}, {hidden} hidden units, penalty {penalty}, {steps} steps");
     Ok(Decoded { result, settings })

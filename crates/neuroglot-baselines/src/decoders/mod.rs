@@ -5,7 +5,6 @@
 
 mod mlp;
 mod reduced_rank;
-mod standard;
 
 pub(crate) use mlp::mlp;
 pub(crate) use reduced_rank::reduced_rank;
@@ -39,21 +38,4 @@ fn target<'a>(
     options: &EvaluationOptions,
 ) -> Result<DecodingTarget<'a>, String> {
     Ok(DecodingTarget::of(session, name)?.with_bootstrap(options.resamples, options.seed))
-}
-
-/// The trials that a decoder with settings needs of each kind.
-pub(crate) fn check_trials(target: &DecodingTarget<'_>) -> Result<(), String> {
-    for (what, trials) in [("training", target.training()), ("validation", target.validation())] {
-        if trials.is_empty() {
-            return Err(format!("no {what} trial has a value"));
-        }
-    }
-    let values = target.values(target.training());
-    // Of more than two classes there is an output per class: a trial is compared as a whole.
-    let mut trials = values.chunks(if target.classes().is_some() { target.outputs() } else { 1 });
-    let first = trials.next();
-    if trials.all(|trial| Some(trial) == first) {
-        return Err("it does not vary over the training trials".to_owned());
-    }
-    Ok(())
 }

@@ -116,12 +116,8 @@ fn selection(targets: &[String], sessions: &[Session]) -> Result<TaskSelection, 
             "--target {target}: no session has a behaviour of this name; {cure}"
         )));
     }
-    let mut behaviours: Vec<String> = Vec::new();
-    for target in targets {
-        if !behaviours.contains(target) {
-            behaviours.push(target.clone());
-        }
-    }
+    let mut named = BTreeSet::new();
+    let behaviours: Vec<String> = targets.iter().filter(|target| named.insert(*target)).cloned().collect();
     let every_behaviour = behaviours.is_empty();
     Ok(TaskSelection { tasks: Vec::new(), behaviours, every_behaviour })
 }

@@ -100,8 +100,13 @@ fn what_is_linear_in_the_log_rates_is_decoded() {
         assert_eq!(
             used,
             match result.behaviour.as_str() {
-                "wheel-speed" => &["log-rates around each bin", "counts around each bin", "counts"][..],
-                _ => &["log-rates", "counts"],
+                "wheel-speed" => &[
+                    "log-rates around each bin",
+                    "counts around each bin",
+                    "counts",
+                    "log-rates, reduced rank",
+                ][..],
+                _ => &["log-rates", "counts", "square roots of counts", "counts, reduced rank"],
             }
         );
         assert_eq!(result.decoders[0].weight, 1.0 / used.len() as f64);

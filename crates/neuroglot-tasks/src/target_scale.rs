@@ -1,19 +1,19 @@
 //! What decoders predict, on a scale of its own.
 
+use crate::DecodingTarget;
 use neuroglot_fit::{Loss, softmax};
-use neuroglot_tasks::DecodingTarget;
 
 /// The values of some trials, centred and scaled so that decoders of all behaviours can have the same settings.
-pub(super) struct Standard {
+pub struct TargetScale {
     /// Mean of each output over the trials, `[output]`; 0 for a decision.
     centre: Vec<f64>,
-    /// Standard deviation over all outputs; 1 for a decision.
+    /// TargetScale deviation over all outputs; 1 for a decision.
     scale: f64,
     /// Of a decision, outputs are the log-odds of the second of two classes, or the logits of more.
     loss: Loss,
 }
 
-impl Standard {
+impl TargetScale {
     /// As found on some trials.
     pub fn of(target: &DecodingTarget<'_>, trials: &[usize]) -> Self {
         let outputs = target.outputs();
@@ -64,8 +64,8 @@ mod tests {
     #[test]
     fn values_come_back() {
         let values = [1.0, -2.0, 5.0, 6.0];
-        let standard = Standard { centre: vec![1.0, -2.0], scale: 4.0, loss: Loss::Squares };
-        assert_eq!(standard.apply(&values), [0.0, 0.0, 1.0, 2.0]);
-        assert_eq!(standard.undo(&standard.apply(&values)), values);
+        let scale = TargetScale { centre: vec![1.0, -2.0], scale: 4.0, loss: Loss::Squares };
+        assert_eq!(scale.apply(&values), [0.0, 0.0, 1.0, 2.0]);
+        assert_eq!(scale.undo(&scale.apply(&values)), values);
     }
 }

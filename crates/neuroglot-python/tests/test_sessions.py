@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 from pathlib import Path
 
 import numpy as np
@@ -161,4 +163,16 @@ def test_true_rates_are_per_second(session: Session) -> None:
 def test_sessions_show_themselves(session: Session) -> None:
     assert repr(session) == "<Session simulated-5-00: 60 trials of 20 bins of 20 ms, 16 units in CA1, LP, PO, VISa>"
     html = session._repr_html_()
-    assert "<svg" in html and "VISa" in html
+    assert "data:image/png;base64," in html and "VISa" in html and len(html) < 20_000
+
+
+def test_pictures_are_images_of_what_they_show() -> None:
+    image = pytest.importorskip("PIL.Image")
+    from neuroglot._pictures import heat_map
+
+    values = np.array([[0.0, 1.0, 2.0], [4.0, 0.0, 0.0]], dtype=np.float32)
+    content = base64.b64decode(heat_map(values, 30, 20).split("base64,")[1].split('"')[0])
+    pixels = np.asarray(image.open(io.BytesIO(content)))
+    assert pixels.shape == (2, 3, 3)
+    assert pixels[0, 0].tolist() == [255, 255, 255] and pixels[1, 0].tolist() == [8, 48, 107]
+    assert pixels[0, 1, 0] > pixels[0, 2, 0] > pixels[1, 0, 0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import sys
 import time
 from collections.abc import Callable
@@ -48,9 +49,7 @@ class Shown:
             sys.stderr.write("\r\x1b[K")
             sys.stderr.flush()
         if self._display is not None:
-            from IPython.display import HTML
-
-            self._display.update(HTML(""))
+            self._display.update(_ipython().HTML(""))
 
     def _left(self, share: float) -> str:
         elapsed = time.monotonic() - self._started
@@ -67,13 +66,16 @@ class Shown:
         self._line = True
 
     def _in_notebook(self, text: str, share: float) -> None:
-        from IPython.display import HTML, display
-
+        ipython = _ipython()
         bar = f'<progress value="{share:.3f}" max="1"></progress> {escape(text + self._left(share))}'
         if self._display is None:
-            self._display = display(HTML(bar), display_id=True)
+            self._display = ipython.display(ipython.HTML(bar), display_id=True)
         else:
-            self._display.update(HTML(bar))
+            self._display.update(ipython.HTML(bar))
+
+
+def _ipython() -> Any:
+    return importlib.import_module("IPython.display")
 
 
 def _in_notebook() -> bool:

@@ -95,7 +95,8 @@ class SessionArray:
 
     def __repr__(self) -> str:
         trials, bins, last = self.shape
-        return f"<SessionArray: {self.quantity}, [{trials} trials, {bins} bins, {last} {self.last}s], {self.session.eid}>"
+        what = "units" if self.last == "unit" else "latents"
+        return f"<SessionArray: {self.quantity}, [{trials} trials, {bins} bins, {last} {what}], {self.session.eid}>"
 
     def as_xarray(self) -> Any:
         """Label the axes.

@@ -422,8 +422,10 @@ class MtM:
         """
         import numpy as np
 
-        names = [[str(name) for name in _several(names)] for names in (hide_units, hide_regions, hide_bins)]
-        native, found, hidden = self._trained().predict(session._native, *names, prompt, log)
+        units, regions, bins = (
+            [str(name) for name in _several(names)] for names in (hide_units, hide_regions, hide_bins)
+        )
+        native, found, hidden = self._trained().predict(session._native, units, regions, bins, prompt, log)
         values = np.asarray(found)
         mask = np.frombuffer(hidden, dtype=bool).reshape(values.shape[1:])
         quantity = "log-rate (ln spikes/bin)" if log else "rate (spikes/s)"
@@ -621,7 +623,7 @@ def _toml(value: Any) -> str:
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_quoted(of) for of in value) + "]"
     if isinstance(value, os.PathLike):
-        return os.fspath(value)
+        return str(os.fspath(value))
     return json.dumps(value)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from neuroglot import _neuroglot
+from neuroglot import _given, _neuroglot
 from neuroglot._frames import frame
 from neuroglot.errors import SettingError
 
@@ -183,19 +183,19 @@ class Session:
         builder = _neuroglot.CountsBuilder(array.shape[1], units)
         # Trial by trial, so that a large array is never copied as a whole.
         for trial, of_trial in enumerate(array):
-            builder.push(_whole(of_trial, trial).tobytes())
-        description = _description(
-            units=_units(units, eid, regions, uuids, depths, good),
+            builder.push(_given.whole(of_trial, trial).tobytes())
+        description = _given.description(
+            units=_given.units(units, eid, regions, uuids, depths, good),
             names={"eid": eid, "subject": subject, "lab": lab, "species": species},
         )
         native, notes = _neuroglot.session_of_counts(
             builder,
             bin_seconds,
             description,
-            _columns(trials),
-            {name: _doubles(trace) for name, trace in (traces or {}).items()},
-            None if starts is None else _doubles(starts),
-            json.dumps(_plain(options)),
+            _given.columns(trials),
+            {name: _given.doubles(trace) for name, trace in (traces or {}).items()},
+            None if starts is None else _given.doubles(starts),
+            json.dumps(_given.plain(options)),
         )
         return cls(native, notes)
 
@@ -260,15 +260,15 @@ class Session:
             regions = [regions.get(label) for label in labels]
         order = np.argsort(all_times, kind="stable")
         native, notes = _neuroglot.session_of_spikes(
-            _doubles(all_times[order]),
+            _given.doubles(all_times[order]),
             places[order].astype("<u4").tobytes(),
-            _description(
-                units=_units(len(labels), eid, regions, uuids, depths, good),
+            _given.description(
+                units=_given.units(len(labels), eid, regions, uuids, depths, good),
                 names={"eid": eid, "subject": subject, "lab": lab, "species": species},
             ),
-            _doubles(align),
-            _columns(trials),
-            json.dumps({"window": [float(edge) for edge in window], "bin_seconds": float(bin), **_plain(options)}),
+            _given.doubles(align),
+            _given.columns(trials),
+            json.dumps({"window": [float(edge) for edge in window], "bin_seconds": float(bin), **_given.plain(options)}),
         )
         return cls(native, notes)
 
@@ -355,7 +355,7 @@ class Session:
         -------
         Session
         """
-        return cls._of_source(file, {"nwb": _plain(reading or {})}, options)
+        return cls._of_source(file, {"nwb": _given.plain(reading or {})}, options)
 
     @classmethod
     def from_alf(cls, folder: PathLike, *, reading: Mapping[str, Any] | None = None, **options: Any) -> Self:
@@ -374,12 +374,12 @@ class Session:
         -------
         Session
         """
-        return cls._of_source(folder, {"alf": _plain(reading or {})}, options)
+        return cls._of_source(folder, {"alf": _given.plain(reading or {})}, options)
 
     @classmethod
     def _of_source(cls, place: PathLike, reading: Mapping[str, Any], options: Mapping[str, Any]) -> Self:
         native, notes = _neuroglot.session_of_source(
-            os.fspath(place), json.dumps(reading), json.dumps(_plain(options))
+            os.fspath(place), json.dumps(reading), json.dumps(_given.plain(options))
         )
         return cls(native, notes)
 
@@ -434,7 +434,7 @@ class Session:
         """The middle of each bin, ``[bin]``, s from the beginning of the trial's window."""
         import numpy as np
 
-        return (np.arange(self.shape[1]) + 0.5) * self.bin_seconds
+        return np.asarray((np.arange(self.shape[1]) + 0.5) * self.bin_seconds, dtype=np.float64)
 
     @property
     def counts(self) -> npt.NDArray[np.float32]:
@@ -545,7 +545,7 @@ class Session:
         -------
         Session
         """
-        return Session(self._native.select_units(_places(units, self.shape[2], "units")))
+        return Session(self._native.select_units(_given.places(units, self.shape[2], "units")))
 
     def __getitem__(self, trials: Any) -> Session:
         """Keep some trials: a slice, their places, or a truth value for each trial."""
@@ -556,7 +556,7 @@ class Session:
         elif isinstance(trials, int):
             raise SettingError("a session is made of several trials: take session[n:n + 1], or counts[n]")
         else:
-            places = _places(trials, len(self), "trials")
+            places = _given.places(trials, len(self), "trials")
         return Session(self._native.select_trials(places))
 
     def __len__(self) -> int:
@@ -636,93 +636,3 @@ def simulate(
         "seed": seed,
     }
     return [Session(native) for native in _neuroglot.simulate(json.dumps(settings))]
-
-
-def _whole(counts: npt.NDArray[Any], trial: int) -> npt.NDArray[np.uint32]:
-    """Counts of a trial as whole numbers, if they are."""
-    import numpy as np
-
-    if counts.dtype.kind not in "buif":
-        raise SettingError(f"counts: they are of type {counts.dtype}, and must be numbers")
-    with np.errstate(invalid="ignore"):
-        whole = counts.astype("<u4")
-    if not (whole == counts).all():
-        wrong = counts[whole != counts][0]
-        raise SettingError(f"counts: trial {trial} holds {wrong}, and counts are whole numbers from 0 on")
-    return np.ascontiguousarray(whole)
-
-
-def _doubles(values: npt.ArrayLike) -> bytes:
-    import numpy as np
-
-    return np.ascontiguousarray(values, dtype="<f8").tobytes()
-
-
-def _places(chosen: npt.ArrayLike, available: int, what: str) -> list[int]:
-    import numpy as np
-
-    array = np.asarray(chosen)
-    if array.dtype == bool:
-        if array.shape != (available,):
-            raise SettingError(f"{what}: {array.size} truth values for {available}")
-        array = np.flatnonzero(array)
-    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
-        raise SettingError(f"{what}: give their places, or a truth value for each")
-    places = [int(place) + available if place < 0 else int(place) for place in array]
-    if any(not 0 <= place < available for place in places):
-        raise SettingError(f"{what}: there are {available}, counted from 0")
-    return places
-
-
-def _columns(table: Mapping[str, Any] | pd.DataFrame | None) -> dict[str, Any]:
-    """Columns as the native module takes them: numbers as bytes, or texts."""
-    import numpy as np
-
-    columns: dict[str, Any] = {}
-    for name in () if table is None else table.keys():
-        values = np.asarray(table[name])
-        if values.dtype.kind in "buif":
-            columns[str(name)] = _doubles(values)
-        else:
-            missing = [value is None or value != value for value in values]
-            columns[str(name)] = ["" if gone else str(value) for gone, value in zip(missing, values, strict=True)]
-    return columns
-
-
-def _units(
-    number: int,
-    eid: str,
-    regions: Sequence[str | None] | None,
-    uuids: Sequence[str] | None,
-    depths: npt.ArrayLike | None,
-    good: Sequence[bool] | None,
-) -> list[dict[str, Any]]:
-    import numpy as np
-
-    given = {"regions": regions, "uuids": uuids, "depths": depths, "good": good}
-    for name, values in given.items():
-        if values is not None and len(np.asarray(values)) != number:
-            raise SettingError(f"{name}: {len(np.asarray(values))} are given for {number} units")
-    all_depths = [None] * number if depths is None else np.asarray(depths, dtype=np.float64).tolist()
-    units = []
-    for unit in range(number):
-        depth = all_depths[unit]
-        units.append(
-            {
-                "uuid": f"{eid}-{unit}" if uuids is None else str(uuids[unit]),
-                "region": None if regions is None or regions[unit] is None else str(regions[unit]),
-                "depth": None if depth is None or depth != depth else depth,
-                "channel": None,
-                "good": None if good is None else bool(good[unit]),
-            }
-        )
-    return units
-
-
-def _description(*, units: list[dict[str, Any]], names: dict[str, str]) -> str:
-    return json.dumps({**names, "units": units})
-
-
-def _plain(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Options as JSON holds them."""
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in options.items()}

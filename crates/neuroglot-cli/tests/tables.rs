@@ -152,7 +152,7 @@ fn what_was_decoded_is_a_table_of_test_trials_and_scores_as_evaluate_does() {
     let summary = std::fs::read_to_string(workplace.path("run/evaluation/summary.json")).unwrap();
     assert_eq!(scores, serde_json::from_str::<serde_json::Value>(&summary).unwrap());
     let scores = &scores[session.eid()];
-    assert_eq!(scores["wheel-speed"]["decoders"].as_array().unwrap().len(), 3);
+    assert_eq!(scores["wheel-speed"]["decoders"].as_array().unwrap().len(), 4);
     assert_eq!(scores["choice"]["decoders"][1]["features"], "counts");
 
     let found = rows(&workplace, "decoded.csv");

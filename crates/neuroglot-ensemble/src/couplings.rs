@@ -11,7 +11,7 @@ use std::collections::HashMap;
 /// Solves the coupling of one session for every task that it allows, on its training trials. Its penalty is the one with which
 /// its average with the networks is best on validation trials.
 ///
-/// `progress(task, done, total)` counts the fits of a task.
+/// `progress(task, done, total)` counts what networks predict of a task for the judging, and then the fits.
 ///
 /// # Errors
 /// [`EnsembleError::Coupling`] where a regression cannot be solved, and those of asking the networks.
@@ -29,8 +29,13 @@ pub(crate) fn solve_coupling(
         let trials = Trials::of(session, validation.clone());
         for task in Task::ALL.into_iter().filter(|task| task.why_not(&regions).is_none()) {
             progress(task, 0, 1);
+            let mut of_networks = |done, total| {
+                if done > 0 {
+                    progress(task, done, total);
+                }
+            };
             let log_rates =
-                ensemble.about(index).networks_of_task(task, &trials, &regions, &mut |_, _| ())?;
+                ensemble.about(index).networks_of_task(task, &trials, &regions, &mut of_networks)?;
             networks.insert(task.name(), log_rates);
         }
     }

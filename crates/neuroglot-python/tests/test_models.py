@@ -170,6 +170,22 @@ def test_runs_go_on_where_they_were_stopped(session: Session, tmp_path: Path) ->
         MtM().fit(session, resume=True)
 
 
+def test_runs_that_were_stopped_in_their_couplings_are_completed(tmp_path: Path) -> None:
+    session = Session.simulate(units=40, trials=80, bins=30)
+
+    def stop(text: str, share: float) -> None:
+        if text.startswith("coupling of simulated-42-00"):
+            raise RuntimeError("enough")
+
+    with pytest.raises(RuntimeError, match="enough"):
+        MtM(out=tmp_path / "run", progress=stop, **SMALL).fit(session)
+    with pytest.warns(NeuroglotWarning, match="one network and no coupling, though the settings"):
+        MtM.load(tmp_path / "run")
+    completed = MtM(out=tmp_path / "run", progress="none", **SMALL).fit(session, resume=True)
+    straight = MtM(progress="none", **SMALL).fit(session)
+    np.testing.assert_array_equal(completed.predict(session).values, straight.predict(session).values)
+
+
 def test_models_are_fine_tuned_on_other_sessions() -> None:
     first, second = neuroglot.simulate(sessions=2, units=12, trials=40, bins=20, seed=4)
     model = MtM(progress="none", **SMALL).fit(first)

@@ -176,3 +176,11 @@ def test_pictures_are_images_of_what_they_show() -> None:
     assert pixels.shape == (2, 3, 3)
     assert pixels[0, 0].tolist() == [255, 255, 255] and pixels[1, 0].tolist() == [8, 48, 107]
     assert pixels[0, 1, 0] > pixels[0, 2, 0] > pixels[1, 0, 0]
+
+
+def test_texts_are_kept_as_numbers_which_notes_explain() -> None:
+    turns = ["late", "early", "late"] * 4
+    session = Session.from_numpy(random_counts(), trials={"turn": turns, "block": [0.2] * 12})
+    assert list(session.trials["turn"]) == [1.0, 0.0, 1.0] * 4
+    assert 'turn is kept as numbers: 0 is "early", 1 is "late"' in session.notes
+    assert not any(note.startswith("block") for note in session.notes)

@@ -396,7 +396,13 @@ mod tests {
             score: accuracy,
             balanced_accuracy: score(accuracy / 2.0),
             auc: score(accuracy / 4.0),
-            classes: vec![ClassResult { label: "0".to_owned(), training: 3, test: 2, right: 1 }],
+            classes: vec![ClassResult {
+                label: "0".to_owned(),
+                training: 3,
+                test: 2,
+                right: 1,
+                decided: vec![1, 1],
+            }],
             ..DecodingResult::default()
         };
         let number = DecodingResult {

@@ -3,7 +3,7 @@
 use crate::compare::{self, ComparedSession};
 use crate::document::{Section, document};
 use crate::sections::{
-    MOST_PICTURED_SESSIONS, calibration, couplings, curves, examples, facts, populations, reading,
+    MOST_PICTURED_SESSIONS, calibration, couplings, curves, decoding, examples, facts, populations, reading,
     region_styles, regions, scores, session_name, skipped, units,
 };
 use crate::text::escape;
@@ -27,6 +27,7 @@ pub(crate) fn render(report: &Report) -> String {
         section("populations", "Single trials of all units", populations::html(report, &sessions, &styles)),
         section("examples", "Example units", examples::html(report, &sessions, &styles)),
         section("calibration", "Calibration", calibration::html(report, &sessions)),
+        section("decoding", "Decoded behaviour", decoding::html(report, &sessions)),
         section("curves", "Training", curves::html(report)),
         section("regions", "Region by region", regions::html(report, &sessions, &styles)),
         section("couplings", "Coupling of units", couplings::html(report, &sessions, &styles)),

@@ -3,7 +3,10 @@
 mod synthetic;
 
 use neuroglot_report::{CouplingMap, Curve, Report, ReportError, RunSection};
-use neuroglot_tasks::results::{CoupledPair, CoupledUnits, Evaluation, IntervalValue, SuspectedDuplicate};
+use neuroglot_tasks::results::{
+    ClassResult, CoupledPair, CoupledUnits, DecodedTrace, DecodingResult, Evaluation, IntervalValue,
+    SuspectedDuplicate,
+};
 use roxmltree::{Document, Node, ParsingOptions};
 use synthetic::Size;
 
@@ -441,4 +444,60 @@ fn calibration_and_single_trials_of_all_units_are_drawn_where_they_were_kept() {
     }
     let html = report.to_html();
     assert!(!html.contains("id=\"calibration\"") && !html.contains("id=\"populations\""));
+}
+
+/// What was decoded of 100 left and 50 right choices, and of two trials of a trace.
+fn with_decoded(report: &mut Report) {
+    let session = &mut evaluation(report, 0).sessions[0];
+    let class = |label: &str, decided: [usize; 2], right| ClassResult {
+        label: label.into(),
+        training: 200,
+        test: decided[0] + decided[1],
+        right,
+        decided: decided.into(),
+    };
+    let trace = |trial, value: [f32; 3], decoded: [f32; 3]| DecodedTrace {
+        trial,
+        value: value.into(),
+        decoded: decoded.into(),
+    };
+    session.decoding = vec![
+        DecodingResult {
+            behaviour: "choice".into(),
+            metric: "accuracy".into(),
+            classes: vec![class("−1", [90, 10], 90), class("1", [7, 43], 43)],
+            ..DecodingResult::default()
+        },
+        DecodingResult {
+            behaviour: "wheel-speed".into(),
+            metric: "r2".into(),
+            score: 0.71,
+            traces: vec![trace(3, [0.0, 1.0, 2.0], [0.5, 1.0, f32::NAN]), trace(9, [4.0; 3], [3.0; 3])],
+            ..DecodingResult::default()
+        },
+    ];
+}
+
+#[test]
+fn confusions_of_categories_are_listed_and_traces_drawn_beside_the_true_ones() {
+    let mut report = synthetic::report(&TWO, SMALL);
+    with_decoded(&mut report);
+    let html = report.to_html();
+    let document = parsed(&html);
+    let inside = |node: Node, name: &str| -> Vec<String> {
+        node.descendants().filter(|node| node.tag_name().name() == name).map(text_of).collect()
+    };
+    let table = named(&document, "table")
+        .find(|table| text_of(*table).contains("MtM: choice, test trials by category"))
+        .expect("a table of confusions");
+    assert_eq!(inside(table, "td"), ["90", "10", "7", "43"]);
+    assert_eq!(inside(table, "th"), ["true", "decoded −1", "decoded 1", "−1", "1"]);
+    let picture = named(&document, "svg")
+        .find(|svg| svg.attribute("aria-label").is_some_and(|label| label.contains("wheel-speed, R² 0.710")))
+        .expect("a picture of traces");
+    let is_line = |node: &Node| node.attribute("class").is_some_and(|class| class.starts_with("line"));
+    // Two of each trial, and two in the legend.
+    assert_eq!(picture.descendants().filter(is_line).count(), 6);
+    let words = text_of(picture);
+    assert!(words.contains("trial 3") && words.contains("trial 9"), "{words}");
 }

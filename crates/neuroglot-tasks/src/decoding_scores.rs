@@ -12,14 +12,19 @@ pub(crate) struct ScoredCategories {
     /// `None` where the test trials are of one class.
     pub balanced_accuracy: Option<IntervalValue>,
     pub auc: Option<IntervalValue>,
-    /// Test trials of each class that were decided rightly.
-    pub right: Vec<usize>,
+    /// Test trials of each class by the class that was decided for, `[class][class]`.
+    pub decided: Vec<Vec<usize>>,
 }
 
 /// The class of each trial that predictions `[trial, output]` decide for.
 pub(crate) fn decide(predictions: &[f64], outputs: usize) -> Vec<usize> {
     let of_trial = |row: &[f64]| if outputs == 1 { usize::from(row[0] > 0.0) } else { most_probable(row) };
     predictions.chunks(outputs).map(of_trial).collect()
+}
+
+/// How often each class occurs.
+fn counts_of(found: &[usize], classes: usize) -> Vec<usize> {
+    (0..classes).map(|class| found.iter().filter(|other| **other == class).count()).collect()
 }
 
 /// Scores predictions of trials `[trial, output]`, one output of two classes and else one per class, whose true classes
@@ -69,11 +74,7 @@ pub(crate) fn score_categories(
         chance: in_majority as f64 / (majority.len() * truth.len()) as f64,
         balanced_accuracy: within(&balanced),
         auc: within(&area),
-        right: strata
-            .iter()
-            .enumerate()
-            .map(|(class, trials)| trials.iter().filter(|trial| decided[**trial] == class).count())
-            .collect(),
+        decided: strata.iter().map(|trials| counts_of(&pick(trials, &decided), classes)).collect(),
     }
 }
 
@@ -146,7 +147,7 @@ mod tests {
         assert!((found.chance - 1.0 / 12.0).abs() < 1e-12);
         assert_eq!(found.balanced_accuracy.unwrap().mean, 0.5);
         assert_eq!(found.auc.unwrap().mean, 0.5);
-        assert_eq!(found.right, [1, 0]);
+        assert_eq!(found.decided, [[1, 0], [11, 0]]);
     }
 
     #[test]

@@ -1,15 +1,19 @@
 //! One behaviour of a session as decoders see it.
 
 use crate::decoding_scores::{ScoredCategories, decide, score_categories, score_numbers};
-use crate::results::{ClassResult, DecodingResult};
+use crate::results::{ClassResult, DecodedTrace, DecodingResult};
 use neuroglot_data::{Behaviour, BehaviourKind, Categories, Session, Split};
 
 /// More classes are no decision.
 const MOST_CLASSES: usize = 64;
 
+/// Test trials whose traces are kept with the scores at most.
+const MOST_TRACES: usize = 6;
+
 /// A behaviour to decode: which trials have it, their values, and how a prediction is scored.
 #[derive(Debug, Clone)]
 pub struct DecodingTarget<'a> {
+    session: &'a Session,
     name: String,
     values: &'a [f64],
     /// Values per trial of the session.
@@ -80,6 +84,7 @@ impl<'a> DecodingTarget<'a> {
             |split| session.trials_in(split).into_iter().filter(has_value).collect::<Vec<usize>>();
         let [training, validation, test] = Split::ALL.map(trials_in);
         let target = Self {
+            session,
             name: name.to_owned(),
             values,
             width,
@@ -255,11 +260,12 @@ impl<'a> DecodingTarget<'a> {
             result.metric = "r2".to_owned();
             result.score = found.mean;
             result.interval = Some(found);
+            result.traces = self.some_traces(predictions);
             return Ok(result);
         };
         let training = self.class_counts(&self.fitted());
         let test = self.classes_of(&self.test);
-        let ScoredCategories { accuracy, chance, balanced_accuracy, auc, right } =
+        let ScoredCategories { accuracy, chance, balanced_accuracy, auc, decided } =
             score_categories(&test, predictions, &training, self.resamples, self.seed);
         result.metric = "accuracy".to_owned();
         result.score = accuracy.mean;
@@ -273,7 +279,8 @@ impl<'a> DecodingTarget<'a> {
                 label: label.clone(),
                 training: training[class],
                 test: counts[class],
-                right: right[class],
+                right: decided[class][class],
+                decided: decided[class].clone(),
             })
             .collect();
         result.notes = result.classes.iter().filter_map(ClassResult::note).collect();
@@ -281,6 +288,19 @@ impl<'a> DecodingTarget<'a> {
             result.assumed = result.assumed.map(|why| format!("{why}, 0 is none"));
         }
         Ok(result)
+    }
+
+    /// A few test trials, spread over all, beside what was decoded of them; none where there is one value per trial.
+    fn some_traces(&self, predictions: &[f64]) -> Vec<DecodedTrace> {
+        let narrow = |values: &[f64]| values.iter().map(|value| *value as f32).collect();
+        let trace = |(trial, decoded): (&usize, &[f64])| DecodedTrace {
+            trial: self.session.trial_index(*trial),
+            value: narrow(&self.values(&[*trial])),
+            decoded: narrow(decoded),
+        };
+        let every = self.test.len().div_ceil(MOST_TRACES);
+        let trials = self.test.iter().zip(predictions.chunks(self.width)).step_by(every);
+        if self.width > 1 { trials.map(trace).collect() } else { Vec::new() }
     }
 }
 

@@ -186,6 +186,9 @@ pub struct DecodingResult {
     /// Of categories, how often each occurs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<ClassResult>,
+    /// Of a trace, a few test trials as they were and as they were decoded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub traces: Vec<DecodedTrace>,
     /// What of its values it was taken for categories or numbers by, unless that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assumed: Option<String>,
@@ -216,6 +219,21 @@ pub struct ClassResult {
     pub test: usize,
     /// Test trials that were decided rightly.
     pub right: usize,
+    /// Its test trials by the class that was decided for, in the order of the classes; empty in evaluations made before it was
+    /// recorded.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub decided: Vec<usize>,
+}
+
+/// A trace of one test trial, in the behaviour's own unit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DecodedTrace {
+    /// The trial's index in the session as it was read, before filters.
+    pub trial: usize,
+    /// As it was, `[bin]`.
+    pub value: Vec<f32>,
+    /// As it was decoded, `[bin]`.
+    pub decoded: Vec<f32>,
 }
 
 /// Something not evaluated.

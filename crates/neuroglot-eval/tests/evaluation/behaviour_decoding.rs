@@ -112,6 +112,20 @@ fn what_is_linear_in_the_log_rates_is_decoded() {
         assert_eq!(result.decoders[0].weight, 1.0 / used.len() as f64);
         assert_eq!(result.decoders[0].regularisation, result.regularisation);
     }
+    // Of 40 test trials every seventh is kept.
+    let test = session.trials_in(Split::Test);
+    let of = |name: &str| found.decoding.iter().find(|result| result.behaviour == name).unwrap();
+    let kept: Vec<usize> = of("wheel-speed").traces.iter().map(|trace| trace.trial).collect();
+    assert_eq!(kept, [0, 7, 14, 21, 28, 35].map(|place| test[place]));
+    for trace in &of("wheel-speed").traces {
+        let truth = &session.behaviours()["wheel-speed"].values()[trace.trial * 5..][..5];
+        let narrow: Vec<f32> = truth.iter().map(|value| *value as f32).collect();
+        assert_eq!(trace.value, narrow);
+        let error = |(value, decoded): (&f32, &f32)| (value - decoded).powi(2);
+        let spread: f32 = narrow.iter().map(|value| value * value).sum();
+        assert!(trace.value.iter().zip(&trace.decoded).map(error).sum::<f32>() < 0.2 * spread);
+    }
+    assert!(of("contrast-left").traces.is_empty());
 }
 
 /// Whatever the test trials hold, nothing that was chosen on others changes.
@@ -245,6 +259,9 @@ fn chance_comes_from_training_trials_and_a_rare_class_is_warned_of() {
         reward.notes,
         ["the rarest category has 3 training trials: the penalty was chosen with 3 folds"]
     );
+    for class in &reward.classes {
+        assert_eq!(class.decided.iter().sum::<usize>(), class.test);
+    }
     let [balanced, auc] = [reward.balanced_accuracy, reward.auc].map(Option::unwrap);
     assert!(balanced.low <= balanced.mean && balanced.mean <= balanced.high);
     assert!(auc.low <= auc.mean && auc.mean <= auc.high && (auc.mean - 0.5).abs() < 0.35, "{auc:?}");

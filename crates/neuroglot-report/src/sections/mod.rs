@@ -3,6 +3,7 @@
 pub(crate) mod calibration;
 pub(crate) mod couplings;
 pub(crate) mod curves;
+pub(crate) mod decoding;
 pub(crate) mod examples;
 pub(crate) mod facts;
 pub(crate) mod populations;

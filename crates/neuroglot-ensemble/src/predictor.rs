@@ -116,6 +116,11 @@ impl<'a> Predictor<'a> {
         self.under(&Holdout::nothing(1, trials.bins, trials.units), scheme, trials, &all)
     }
 
+    /// Width of the activations.
+    pub fn hidden(&self) -> usize {
+        self.ensemble.hidden()
+    }
+
     /// What the first network makes of each bin with nothing hidden, `[trial, bin, hidden]`: the activations behind its last
     /// normalisation, of which its log-rates are a linear map. A coupling has none.
     ///

@@ -289,6 +289,7 @@ mod tests {
             populations: Vec::new(),
             beside_psth: None,
             region_matrix: None,
+            trajectories: None,
             coupling: None,
         }
     }

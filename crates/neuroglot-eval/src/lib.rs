@@ -20,6 +20,7 @@ mod region_matrix;
 mod summary;
 mod tables;
 mod trace_decoder;
+mod trajectories;
 mod translate;
 mod work;
 

@@ -50,6 +50,11 @@ impl PrincipalAxes {
         }
     }
 
+    /// Mean square along each axis, from the least to the most, `[axis]`.
+    pub fn variance(&self) -> &[f64] {
+        &self.variance
+    }
+
     /// Mean of each feature, `[feature]`.
     pub fn mean(&self) -> &[f64] {
         &self.mean

@@ -63,9 +63,9 @@ fn page_is_well_formed_and_every_figure_is_labelled() {
     let document = parsed(&html);
     let figures: Vec<Node> =
         named(&document, "svg").filter(|svg| svg.attribute("role") == Some("img")).collect();
-    // 2 sessions × (legend + 4 scatter plots, a trial of all units, 16 example units, legend + 4 calibrations, 2 matrices), 2
-    // panels of curves.
-    assert_eq!(figures.len(), 2 * (5 + 1 + 16 + 5 + 2) + 2);
+    // 2 sessions × (legend + 4 scatter plots, a trial of all units, 16 example units, 2 trajectories, legend + 4 calibrations, 2
+    // matrices), 2 panels of curves.
+    assert_eq!(figures.len(), 2 * (5 + 1 + 16 + 2 + 5 + 2) + 2);
     for figure in &figures {
         let label = figure.attribute("aria-label").expect("a label");
         let title = figure.children().find(|child| child.tag_name().name() == "title").expect("a title");
@@ -500,4 +500,21 @@ fn confusions_of_categories_are_listed_and_traces_drawn_beside_the_true_ones() {
     assert_eq!(picture.descendants().filter(is_line).count(), 6);
     let words = text_of(picture);
     assert!(words.contains("trial 3") && words.contains("trial 9"), "{words}");
+}
+
+#[test]
+fn latent_trajectories_are_drawn_along_their_axes() {
+    let html = synthetic::report(&TWO, SMALL).to_html();
+    let document = parsed(&html);
+    let titled = named(&document, "svg")
+        .filter(|svg| svg.attribute("aria-label") == Some("MtM: latent trajectories"))
+        .collect::<Vec<_>>();
+    assert_eq!(titled.len(), SMALL.sessions);
+    let text = text_of(titled[0]);
+    for part in ["axis 1 (50 %)", "axis 2 (30 %)", "axis 3 (10 %)", "choice −1 (n = 12)"] {
+        assert!(text.contains(part), "{part}");
+    }
+    let lines = titled[0].descendants().filter(|node| node.attribute("class") == Some("line"));
+    // One in each plot, and one in the legend.
+    assert_eq!(lines.count(), 3);
 }

@@ -176,6 +176,7 @@ pub(crate) mod tests {
             populations: Vec::new(),
             beside_psth: None,
             region_matrix: None,
+            trajectories: None,
             coupling: None,
         }
     }

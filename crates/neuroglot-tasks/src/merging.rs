@@ -185,6 +185,7 @@ fn merge_session(known: &mut SessionEvaluation, new: SessionEvaluation) {
     if !new.populations.is_empty() {
         known.populations = new.populations;
     }
+    known.trajectories = new.trajectories.or(known.trajectories.take());
     known.coupling = new.coupling.or(known.coupling.take());
 }
 
@@ -218,6 +219,7 @@ mod tests {
             populations: Vec::new(),
             beside_psth: None,
             region_matrix: None,
+            trajectories: None,
             coupling: None,
         }
     }

@@ -56,6 +56,9 @@ pub struct SessionEvaluation {
     pub beside_psth: Option<IntervalValue>,
     /// Region × region prediction, where it was computed.
     pub region_matrix: Option<RegionMatrix>,
+    /// How the model's activations go through the trials of each condition, where bins are its tokens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trajectories: Option<LatentTrajectories>,
     /// What the coupling of a model says about pairs of units, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coupling: Option<CoupledUnits>,
@@ -306,6 +309,26 @@ pub struct PopulationTrial {
     pub observed: Vec<Vec<f32>>,
     /// Predicted rates (spikes/bin) `[unit][bin]`.
     pub predicted: Vec<Vec<f32>>,
+}
+
+/// Averages of a model's activations over the trials of conditions, along the axes in which they differ most.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LatentTrajectories {
+    /// Share of the variance of all averages that each axis holds, the largest first.
+    pub explained: Vec<f64>,
+    /// The conditions.
+    pub conditions: Vec<ConditionTrajectory>,
+}
+
+/// The average of the trials of one condition.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConditionTrajectory {
+    /// Condition, such as `choice −1, reward 1`.
+    pub label: String,
+    /// Trials averaged.
+    pub trials: usize,
+    /// Where it is along the axes, `[bin][axis]`.
+    pub points: Vec<Vec<f64>>,
 }
 
 /// How well each region's units are predicted from each other region alone, from all others and from their own region:

@@ -13,6 +13,7 @@ use crate::trials::{Trials, regions_of};
 use crate::{EvaluationOptions, PredictedFrom, ScoredPart, Task, TaskError};
 use neuroglot_data::{Session, Split};
 use neuroglot_masks::Regions;
+use neuroglot_metrics::psth;
 
 /// The test trials of one session, on which predictions are scored, by whatever method they were made.
 pub struct TestTrials<'a> {
@@ -116,6 +117,16 @@ impl<'a> TestTrials<'a> {
         predicted.scores(options.resamples, options.seed)
     }
 
+    /// Averages of values `[test trial, value]` over the trials of each condition: its name, its number of trials, and the averages.
+    pub fn by_condition(&self, values: &[f32]) -> Vec<(String, usize, Vec<f32>)> {
+        let width = values.len() / self.trials.len();
+        let psth = psth(values, width, 1, &self.conditions.of_trial);
+        let averages =
+            psth.mean.chunks(width.max(1)).map(|mean| mean.iter().map(|value| *value as f32).collect());
+        let named = psth.conditions.iter().map(|condition| self.conditions.labels[*condition].clone());
+        named.zip(psth.trials).zip(averages).map(|((label, trials), mean)| (label, trials, mean)).collect()
+    }
+
     /// The session without any result, to be filled in.
     pub fn nothing_yet(&self) -> SessionEvaluation {
         let session = self.session;
@@ -139,6 +150,7 @@ impl<'a> TestTrials<'a> {
             populations: Vec::new(),
             beside_psth: None,
             region_matrix: None,
+            trajectories: None,
             coupling: None,
         }
     }

@@ -333,6 +333,7 @@ mod tests {
             skipped: vec![],
             examples: vec![],
             region_matrix: None,
+            trajectories: None,
             coupling: None,
         };
         let short = |uuids: &[&str], unit| short_uuid(&session(uuids), unit);

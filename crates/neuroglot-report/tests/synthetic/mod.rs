@@ -4,8 +4,9 @@
 use neuroglot_report::{Curve, Report, RunSection};
 use neuroglot_tasks::Source;
 use neuroglot_tasks::results::{
-    CalibrationPoint, ConditionPsth, DecodingResult, Evaluation, Example, IntervalValue, PopulationTrial,
-    RegionMatrix, Scores, SessionEvaluation, Skipped, TaskResult, UnitLabel, UnitScores,
+    CalibrationPoint, ConditionPsth, ConditionTrajectory, DecodingResult, Evaluation, Example, IntervalValue,
+    LatentTrajectories, PopulationTrial, RegionMatrix, Scores, SessionEvaluation, Skipped, TaskResult,
+    UnitLabel, UnitScores,
 };
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -140,6 +141,14 @@ fn session(place: usize, quality: f64, run: usize, size: Size) -> SessionEvaluat
             predicted: vec![vec![0.5; size.bins]; size.units.min(200)],
         }],
         beside_psth: None,
+        trajectories: Some(LatentTrajectories {
+            explained: vec![0.5, 0.3, 0.1],
+            conditions: vec![ConditionTrajectory {
+                label: "choice −1".into(),
+                trials: 12,
+                points: (0..size.bins).map(|bin| vec![bin as f64, -(bin as f64), 1.0]).collect(),
+            }],
+        }),
         coupling: None,
         region_matrix: Some(RegionMatrix {
             units: vec![12; count],

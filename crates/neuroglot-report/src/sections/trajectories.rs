@@ -40,14 +40,14 @@ fn figure(run: &str, found: &LatentTrajectories) -> String {
     conditions.sort_by_key(|condition| std::cmp::Reverse(condition.trials));
     conditions.truncate(MOST_CONDITIONS);
     let title = format!("{run}: latent trajectories");
-    let mut svg = Svg::new(WIDTH, SIDE + 72.0, &title);
+    let mut svg = Svg::new(2.0 * (SIDE + 76.0), SIDE + 72.0, &title);
     svg.text((0.0, 14.0), Anchor::Start, "panel", run);
     for (place, (x, y)) in [(0, 1), (0, 2)].into_iter().enumerate() {
         let left = 56.0 + place as f64 * (SIDE + 76.0);
         draw(&mut svg, Area { left, top: 26.0, width: SIDE, height: SIDE }, &conditions, found, (x, y));
     }
     let labels: Vec<&str> = conditions.iter().map(|condition| condition.label.as_str()).collect();
-    let entries: Vec<Entry> = told_apart(&labels, 24)
+    let entries: Vec<Entry> = told_apart(&labels, 60)
         .into_iter()
         .zip(&conditions)
         .enumerate()
@@ -56,8 +56,7 @@ fn figure(run: &str, found: &LatentTrajectories) -> String {
             label: format!("{label} (n = {})", condition.trials),
         })
         .collect();
-    legend::draw_column(&mut svg, &entries, 56.0 + 2.0 * (SIDE + 76.0) - 40.0, 26.0);
-    format!("<figure>{}</figure>\n", svg.finish())
+    format!("<figure>{}{}</figure>\n", svg.finish(), legend::row_figure(&entries, WIDTH))
 }
 
 /// Two of the axes against each other.

@@ -88,6 +88,20 @@ svg svg { display: inline; max-width: none; }
     figures!(),
     r#"span.swatch { display: inline-block; width: 9px; height: 9px; margin-right: 4px; border: 1px solid #555; }
 footer { margin-top: 48px; padding-top: 10px; border-top: 1px solid #bbb; font-size: 12.5px; color: #555; }
+@media screen and (prefers-color-scheme: dark) {
+  :root { color-scheme: dark; }
+  body { background: #15171a; color: #e4e4e4; }
+  .note, figcaption, caption, dt, footer { color: #b8b8b8; }
+  a { color: #7cc0f0; }
+  pre { background: #1f2226; border-color: #3a3d42; }
+  h2, footer { border-color: #4a4d52; }
+  table, thead th { border-color: #8a8d92; }
+  .numbers tbody + tbody tr:first-child > *, .words tbody tr + tr > td, .words tbody tr + tr > th[scope=row],
+  .words tbody + tbody tr > * { border-color: #3a3d42; }
+  /* The colours of figures are chosen to be told apart on white. */
+  svg { background: #fff; padding: 8px; border-radius: 4px; }
+  svg svg { background: none; padding: 0; }
+}
 @page { size: A4; margin: 15mm 14mm; }
 @media print {
   body { padding: 0; max-width: none; font-size: 10.5pt; }

@@ -22,17 +22,7 @@ fn session() -> Session {
 }
 
 fn with_parts(session: &Session, change: impl FnOnce(&mut SessionParts)) -> Session {
-    let mut parts = SessionParts {
-        eid: session.eid().into(),
-        subject: session.subject().into(),
-        lab: session.lab().into(),
-        bin_seconds: session.bin_seconds(),
-        units: session.units().to_vec(),
-        splits: session.splits().to_vec(),
-        counts: session.counts().clone(),
-        behaviours: session.behaviours().clone(),
-        true_rates: None,
-    };
+    let mut parts = SessionParts { true_rates: None, ..session.clone().into_parts() };
     change(&mut parts);
     Session::new(parts).unwrap()
 }

@@ -172,18 +172,8 @@ mod tests {
     }
 
     fn with_trace(session: &Session, trace: Vec<f64>) -> Session {
-        Session::new(SessionParts {
-            eid: session.eid().into(),
-            subject: session.subject().into(),
-            lab: session.lab().into(),
-            bin_seconds: session.bin_seconds(),
-            units: session.units().to_vec(),
-            splits: session.splits().to_vec(),
-            counts: session.counts().clone(),
-            behaviours: [("trace".to_owned(), Behaviour::PerBin(trace))].into(),
-            true_rates: None,
-        })
-        .unwrap()
+        let behaviours = [("trace".to_owned(), Behaviour::PerBin(trace))].into();
+        Session::new(SessionParts { behaviours, true_rates: None, ..session.clone().into_parts() }).unwrap()
     }
 
     fn decoded(session: &Session) -> Decoded {

@@ -1,12 +1,12 @@
 //! What a model has to beat.
 
 use crate::detached::detached;
-use crate::evaluation::{Evaluation, options};
+use crate::evaluation::Evaluation;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::session::Session;
 use neuroglot::baselines::{Baseline, evaluate_baseline as evaluate};
-use neuroglot::tasks::EvaluationProgress;
+use neuroglot::tasks::{EvaluationOptions, EvaluationProgress};
 use pyo3::prelude::*;
 
 /// The name of every baseline.
@@ -28,7 +28,7 @@ pub fn evaluate_baseline(
     let baseline: Baseline = name.parse().map_err(Failure::from)?;
     let sessions: Vec<neuroglot::data::Session> =
         sessions.iter().map(|session| session.session().as_ref().clone()).collect();
-    let options = options(tasks.as_deref(), &sessions)?;
+    let options = EvaluationOptions::of_tasks(tasks.as_deref(), &sessions).map_err(Failure::from)?;
     let mut progress = Progress::new(progress);
     detached(py, || {
         let mut tell = |at: EvaluationProgress<'_>| progress.evaluation(&at);

@@ -2,14 +2,10 @@
 
 use crate::detached::detached;
 use crate::failure::Failure;
-use neuroglot::data::Session;
 use neuroglot::eval::{read_evaluation, summary_json, write_evaluation};
 use neuroglot::tasks::results::SessionEvaluation;
-use neuroglot::tasks::{
-    Conflict, EvaluationOptions, Planned, PlannedSession, TaskSelection, check_earlier, merge,
-};
+use neuroglot::tasks::{Conflict, Planned, PlannedSession, check_earlier, merge};
 use pyo3::prelude::*;
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 /// What an evaluation found.
@@ -23,21 +19,6 @@ impl Evaluation {
     pub fn new(evaluation: neuroglot::tasks::results::Evaluation) -> Self {
         Self { evaluation }
     }
-}
-
-/// The usual options, with these tasks and behaviours if any are named.
-///
-/// # Errors
-/// A name that is neither a task nor a behaviour of these sessions.
-pub fn options(tasks: Option<&[String]>, sessions: &[Session]) -> Result<EvaluationOptions, Failure> {
-    let mut options = EvaluationOptions::default();
-    if let Some(tasks) = tasks {
-        let known: BTreeSet<String> =
-            sessions.iter().flat_map(|session| session.behaviours().keys().cloned()).collect();
-        let known: Vec<String> = known.into_iter().collect();
-        options.selection = TaskSelection::parse(tasks.iter().map(String::as_str), &known)?;
-    }
-    Ok(options)
 }
 
 /// What was scored of a session, as it would be planned.

@@ -2,7 +2,7 @@
 
 use crate::columns::as_dictionary;
 use crate::detached::detached;
-use crate::evaluation::{Evaluation, options};
+use crate::evaluation::Evaluation;
 use crate::failure::Failure;
 use crate::floats::Floats;
 use crate::progress::{Progress, warn};
@@ -235,7 +235,7 @@ impl Run {
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Evaluation> {
         let views = self.views(py, &sessions, Warn::OfBase)?;
-        let options = options(tasks.as_deref(), &views)?;
+        let options = EvaluationOptions::of_tasks(tasks.as_deref(), &views).map_err(Failure::from)?;
         let name = self.folder.checkpoint_name();
         let mut progress = Progress::new(progress);
         let evaluation = detached(py, || {
@@ -263,7 +263,7 @@ impl Run {
         let views = self.views(py, &sessions, Warn::OfTestTrials)?;
         let selection = match &targets[..] {
             [] => TaskSelection { tasks: Vec::new(), ..TaskSelection::default() },
-            targets => options(Some(targets), &views)?.selection,
+            targets => EvaluationOptions::of_tasks(Some(targets), &views).map_err(Failure::from)?.selection,
         };
         let options = EvaluationOptions { selection, ..EvaluationOptions::default() };
         let name = self.folder.checkpoint_name();

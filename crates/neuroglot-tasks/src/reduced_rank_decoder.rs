@@ -119,18 +119,8 @@ mod tests {
         let config = SimulatorConfig { units: 8, trials: 200, bins: BINS, ..SimulatorConfig::default() };
         let session = config.simulate().unwrap().remove(0);
         let values = (0..200).map(|trial| value(&session.dense(&[trial]))).collect();
-        Session::new(SessionParts {
-            eid: session.eid().into(),
-            subject: session.subject().into(),
-            lab: session.lab().into(),
-            bin_seconds: session.bin_seconds(),
-            units: session.units().to_vec(),
-            splits: session.splits().to_vec(),
-            counts: session.counts().clone(),
-            behaviours: [("number".to_owned(), Behaviour::PerTrial(values))].into(),
-            true_rates: None,
-        })
-        .unwrap()
+        let behaviours = [("number".to_owned(), Behaviour::PerTrial(values))].into();
+        Session::new(SessionParts { behaviours, true_rates: None, ..session.into_parts() }).unwrap()
     }
 
     /// A difference of two units that counts more and more towards the end of the trial: rank 1.

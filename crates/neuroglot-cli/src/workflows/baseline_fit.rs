@@ -6,7 +6,7 @@ use crate::runs::kept_scores::{self, Earlier};
 use crate::runs::named_run::evaluation_folder;
 use crate::terminal::console::Console;
 use crate::terminal::progress::EvaluationBar;
-use crate::workflows::model_evaluation::{decoding_notes, evaluation_options};
+use crate::workflows::model_evaluation::decoding_notes;
 use neuroglot::baselines::{Baseline, evaluate_with_choices};
 use neuroglot::data::Session;
 use neuroglot::eval::{evaluation_source, read_evaluation};
@@ -45,7 +45,8 @@ impl BaselineFit<'_> {
     /// An unknown task, sessions without the trials it takes, a folder that cannot be written.
     pub fn run(&self, console: &Console) -> Result<Evaluation, CommandError> {
         let started = Instant::now();
-        let options = EvaluationOptions { seed: self.seed, ..evaluation_options(self.tasks, self.sessions)? };
+        let options =
+            EvaluationOptions { seed: self.seed, ..EvaluationOptions::of_tasks(self.tasks, self.sessions)? };
         let (source, place) = (self.source(&options), evaluation_folder(self.out));
         kept_scores::check(&place, self.earlier, &source, self.sessions, &options, console)?;
         let mut bar = EvaluationBar::new(self.title, console);

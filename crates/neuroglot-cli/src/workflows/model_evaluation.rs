@@ -14,13 +14,11 @@ use crate::terminal::console::Console;
 use crate::terminal::progress::EvaluationBar;
 use crate::terminal::stop_notice::say_when_stopped;
 use neuroglot::baselines::add_beside_psth;
-use neuroglot::data::Session;
 use neuroglot::eval::{evaluate, evaluation_source};
 use neuroglot::files::OutputLock;
+use neuroglot::tasks::EvaluationOptions;
 use neuroglot::tasks::results::{Evaluation, SessionEvaluation};
-use neuroglot::tasks::{EvaluationOptions, TaskSelection};
 use neuroglot::train::{RunFolder, late_rise};
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What to evaluate, and where to keep it.
@@ -56,7 +54,7 @@ impl ModelEvaluation<'_> {
         let _lock = OutputLock::beside(&out)?;
         let paths = if self.sessions.is_empty() { folder.session_folders()? } else { self.sessions.to_vec() };
         let sessions = sessions::read_known(&paths, &folder, console)?;
-        let options = evaluation_options(self.tasks, &sessions)?;
+        let options = EvaluationOptions::of_tasks(self.tasks, &sessions)?;
         let mut run = LoadedRun::open(folder, self.compute.open(console)?.device, console)?;
         let source = evaluation_source(&run.config.data, &options).with("weights", &run.weights);
         kept_scores::check(&out, self.earlier, &source, &sessions, &options, console)?;
@@ -135,24 +133,6 @@ fn advise(run: Option<&RunFolder>, evaluation: &Evaluation, console: &Console) {
             below.join(", ")
         ));
     }
-}
-
-/// The usual options, with these tasks and behaviours if any are named.
-///
-/// # Errors
-/// A name that is neither a task nor a behaviour of these sessions.
-pub fn evaluation_options(
-    tasks: Option<&[String]>,
-    sessions: &[Session],
-) -> Result<EvaluationOptions, CommandError> {
-    let mut options = EvaluationOptions::default();
-    if let Some(tasks) = tasks {
-        let known: BTreeSet<String> =
-            sessions.iter().flat_map(|session| session.behaviours().keys().cloned()).collect();
-        let known: Vec<String> = known.into_iter().collect();
-        options.selection = TaskSelection::parse(tasks.iter().map(String::as_str), &known)?;
-    }
-    Ok(options)
 }
 
 /// An evaluation replaces its folder whole: it must not be one with other things in it. Looked at before the work, as

@@ -1,6 +1,6 @@
 //! Whether predicted rates are what comes.
 
-use super::{WIDTH, per_session};
+use super::{WIDTH, per_session, usable_seconds};
 use crate::Report;
 use crate::compare::ComparedSession;
 use crate::plot::axis::Frame;
@@ -49,7 +49,7 @@ const READING: &str = "Scored entries in groups from the lowest predicted rate t
 
 /// The plot of a task: a marker per group of entries, in spikes/s.
 fn figure(title: &str, of_runs: &[&[CalibrationPoint]], seconds: f64) -> String {
-    let seconds = if seconds.is_finite() && seconds > 0.0 { seconds } else { 1.0 };
+    let seconds = usable_seconds(seconds);
     let side = PLOT - 62.0;
     let area = Area { left: 52.0, top: 24.0, width: side, height: side };
     let values = of_runs.iter().copied().flatten().flat_map(|point| [point.predicted, point.observed]);

@@ -1,6 +1,6 @@
 //! How the units of a session predict each other.
 
-use super::per_session;
+use super::{per_session, unit_name};
 use crate::compare::ComparedSession;
 use crate::plot::region_styles::RegionStyles;
 use crate::plot::unit_matrix::{UnitMatrix, figure};
@@ -73,14 +73,6 @@ fn reach(values: &[f32]) -> f64 {
     if top > 0.0 { top } else { 1.0 }
 }
 
-/// A unit's number in its session and its region.
-fn name(session: &SessionEvaluation, unit: usize) -> String {
-    session.units.get(unit).map_or_else(
-        || format!("unknown unit {unit}"),
-        |label| format!("unit {} in {}", label.index.unwrap_or(unit), label.region),
-    )
-}
-
 fn strongest(run: &str, session: &SessionEvaluation, coupled: &CoupledUnits) -> String {
     if coupled.strongest.is_empty() {
         return String::new();
@@ -88,8 +80,8 @@ fn strongest(run: &str, session: &SessionEvaluation, coupled: &CoupledUnits) -> 
     let row = |pair: &CoupledPair| {
         let times = |change: f32| Cell::plain(format!("× {}", decimal(f64::from(change).exp(), 2)));
         Row {
-            head: name(session, pair.input),
-            cells: vec![Cell::plain(name(session, pair.target)), times(pair.per_deviation)],
+            head: unit_name(session, pair.input),
+            cells: vec![Cell::plain(unit_name(session, pair.target)), times(pair.per_deviation)],
         }
     };
     let table = Table {
@@ -111,7 +103,7 @@ fn duplicates(run: &str, session: &SessionEvaluation, coupled: &CoupledUnits) ->
         return String::new();
     }
     let row = |pair: &SuspectedDuplicate| {
-        let [one, other] = pair.units.map(|unit| name(session, unit));
+        let [one, other] = pair.units.map(|unit| unit_name(session, unit));
         let correlations = [pair.bin_correlation, pair.trial_correlation];
         let cells = correlations.map(|correlation| Cell::plain(decimal(correlation, 2)));
         Row { head: one, cells: [Cell::plain(other)].into_iter().chain(cells).collect() }

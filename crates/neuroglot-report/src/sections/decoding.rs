@@ -1,6 +1,6 @@
 //! What was decoded of test trials: traces beside the true ones, and which categories were taken for which.
 
-use super::{WIDTH, per_session};
+use super::{WIDTH, per_session, usable_seconds};
 use crate::Report;
 use crate::compare::ComparedSession;
 use crate::plot::axis::Frame;
@@ -82,7 +82,7 @@ fn traces(run: &str, result: &DecodingResult, bin_seconds: f64) -> String {
     legend::draw_column(&mut svg, &[entry("true", TRUE, 0)], WIDTH - 190.0, 2.0);
     legend::draw_column(&mut svg, &[entry("decoded", DECODED, 1)], WIDTH - 110.0, 2.0);
 
-    let size = if bin_seconds.is_finite() && bin_seconds > 0.0 { bin_seconds } else { 1.0 };
+    let size = usable_seconds(bin_seconds);
     let both = |trace: &DecodedTrace| trace.value.len().max(trace.decoded.len());
     let seconds = (0.0, size * kept.iter().map(both).max().unwrap_or(0).max(1) as f64);
     let values = kept.iter().flat_map(|trace| trace.value.iter().chain(&trace.decoded));

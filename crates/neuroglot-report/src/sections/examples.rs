@@ -1,6 +1,6 @@
 //! Single units in detail: observed and predicted single trials, and PSTHs.
 
-use super::{WIDTH, per_session};
+use super::{WIDTH, per_session, unit_name, usable_seconds};
 use crate::Report;
 use crate::compare::{ComparedSession, unique};
 use crate::plot::axis::Frame;
@@ -54,10 +54,8 @@ const UUID_LENGTH: usize = 12;
 
 fn figure(run: &str, session: &SessionEvaluation, example: &Example, styles: &RegionStyles) -> String {
     let unit = session.units.get(example.unit);
-    let (who, uuid) = unit.map_or((format!("unknown unit {}", example.unit), String::new()), |unit| {
-        let number = unit.index.unwrap_or(example.unit);
-        (format!("unit {number} in {}", unit.region), short_uuid(session, example.unit))
-    });
+    let who = unit_name(session, example.unit);
+    let uuid = unit.map_or(String::new(), |_| short_uuid(session, example.unit));
     let score = decimal(example.bps, 3);
     let title = format!("{run}, {} unit: {who} ({uuid}), {score} bits/spike", example.rank);
     let label =
@@ -111,8 +109,7 @@ fn short_uuid(session: &SessionEvaluation, unit: usize) -> String {
 
 /// Time of the first edge of the first bin and the last edge of the last one (s).
 fn times(session: &SessionEvaluation, example: &Example, bins: usize) -> (f64, f64) {
-    let size =
-        if session.bin_seconds.is_finite() && session.bin_seconds > 0.0 { session.bin_seconds } else { 1.0 };
+    let size = usable_seconds(session.bin_seconds);
     let first = example.first_bin as f64;
     (first * size, (first + bins.max(1) as f64) * size)
 }

@@ -18,6 +18,7 @@ pub(crate) mod units;
 use crate::compare::ComparedSession;
 use crate::plot::region_styles::RegionStyles;
 use crate::text::escape;
+use neuroglot_tasks::results::SessionEvaluation;
 use std::collections::BTreeMap;
 
 /// Sessions whose pictures are drawn; the tables hold all sessions.
@@ -51,6 +52,19 @@ pub(crate) fn region_styles(sessions: &[ComparedSession]) -> RegionStyles {
 pub(crate) fn session_name(session: &ComparedSession) -> String {
     let ComparedSession { eid, subject, .. } = session;
     if subject.is_empty() { (*eid).to_owned() } else { format!("{subject} ({eid})") }
+}
+
+/// A unit's number in its session and its region.
+pub(crate) fn unit_name(session: &SessionEvaluation, unit: usize) -> String {
+    session.units.get(unit).map_or_else(
+        || format!("unknown unit {unit}"),
+        |label| format!("unit {} in {}", label.index.unwrap_or(unit), label.region),
+    )
+}
+
+/// The width of a bin (s); 1 where an evaluation has none that can be.
+pub(crate) fn usable_seconds(bin_seconds: f64) -> f64 {
+    if bin_seconds.is_finite() && bin_seconds > 0.0 { bin_seconds } else { 1.0 }
 }
 
 /// One part per pictured session under its own heading, or `heading`-less where there is only one session; empty if no

@@ -1,6 +1,6 @@
 //! All units of a session in single trials, as observed and as predicted.
 
-use super::{WIDTH, per_session};
+use super::{WIDTH, per_session, usable_seconds};
 use crate::Report;
 use crate::compare::ComparedSession;
 use crate::plot::heatmap::{self, BAR_SPACE, Heatmap, Shades};
@@ -49,7 +49,7 @@ fn figure(run: &str, session: &SessionEvaluation, trial: &PopulationTrial, style
     let right = Area { left: left.right() + 24.0, ..left };
     let shades = Shades::of(&[&observed, &predicted]);
     let bins = observed.iter().map(Vec::len).max().unwrap_or(0);
-    let seconds = (0.0, bins.max(1) as f64 * session.bin_seconds);
+    let seconds = (0.0, bins.max(1) as f64 * usable_seconds(session.bin_seconds));
     let map = |title, rows| Heatmap { title, rows, seconds, y_label: "", shades };
     heatmap::draw(&mut svg, left, &map("observed", &observed));
     heatmap::draw(&mut svg, right, &map("predicted", &predicted));

@@ -120,9 +120,12 @@ def test_searches_go_on_in_several_processes(session: Session, tmp_path: Path) -
 
 def test_torch_takes_arrays_without_a_copy(session: Session, model: MtM) -> None:
     torch = pytest.importorskip("torch")
-    rates = model.predict(session)
-    tensor = torch.from_dlpack(rates)
-    assert tensor.shape == rates.shape and tensor.data_ptr() == rates.values.ctypes.data
+    for array in (model.predict(session), model.transform(session)):
+        tensor = torch.from_dlpack(array)
+        assert tensor.shape == array.shape and tensor.data_ptr() == array.values.ctypes.data
+        # Both are the same numbers, also after one is written to.
+        tensor[1, 2, 3] = 7.0
+        assert array.values[1, 2, 3] == 7.0
 
 
 def test_notebooks_show_progress(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use ureq::http::{Request, Response, StatusCode, header};
 use ureq::tls::{RootCerts, TlsConfig};
-use ureq::{Agent, Body};
+use ureq::{Agent, AsSendBody, Body};
 use url::Url;
 
 /// Longest list of files in bytes that is read: the largest dandisets need a few MB a page.
@@ -71,7 +71,7 @@ impl Http {
     }
 
     /// The same without following redirections, which are answers like others.
-    fn direct(&self, request: Request<()>) -> std::result::Result<Response<Body>, Refusal> {
+    pub fn direct(&self, request: Request<impl AsSendBody>) -> std::result::Result<Response<Body>, Refusal> {
         let url = request.uri().to_string();
         let response = self.agent.run(request).map_err(|error| refusal(&url, error))?;
         let status = response.status();
@@ -120,7 +120,8 @@ impl Http {
         })
     }
 
-    fn repeat<T>(
+    /// Attempts until one succeeds, or until it is known that none will.
+    pub fn repeat<T>(
         &self,
         url: &str,
         mut attempt: impl FnMut() -> std::result::Result<T, Refusal>,

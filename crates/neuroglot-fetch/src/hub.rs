@@ -1,4 +1,4 @@
-//! Data sets of the Hugging Face hub, in the cache that Python's `huggingface_hub` shares
+//! Data sets and models of the Hugging Face hub, in the cache that Python's `huggingface_hub` shares
 //! (<https://huggingface.co/docs/hub/local-cache>).
 //!
 //! Names, addresses, token and the places of the cache are `hf-hub`'s. The bodies are not: it appends what a server
@@ -8,9 +8,11 @@
 mod cache;
 mod listing;
 mod repository;
+mod upload;
 
-pub use listing::HubSession;
-pub use repository::HubRepository;
+pub use listing::HubFolder;
+pub use repository::{HubKind, HubRepository};
+pub use upload::HubUpload;
 
 use crate::download::{Expected, HttpSource};
 use crate::http::bearer;
@@ -22,14 +24,14 @@ use std::path::{Path, PathBuf};
 /// The public hub.
 const ENDPOINT: &str = "https://huggingface.co";
 
-/// How one gets access to a data set that is not public.
-const ACCESS: &str = "check the name of the data set; if it is private or gated, accept its terms on its page and set \
+/// How one gets access to a repository that is not public.
+const ACCESS: &str = "check the name of the repository; if it is private or gated, accept its terms on its page and set \
                       HF_TOKEN (or run `hf auth login`)";
 
 /// Longest file with a token in bytes.
 const LONGEST_TOKEN: u64 = 1 << 16;
 
-/// Lists and downloads sessions of data sets.
+/// Lists and downloads sessions of data sets, downloads models and puts them there.
 #[derive(Debug, Clone)]
 pub struct HubClient {
     endpoint: String,
@@ -110,8 +112,45 @@ impl HubClient {
     /// # Errors
     ///
     /// If the hub refuses, or if the repository, or the cache without network, holds no session.
-    pub fn sessions(&self, repository: &HubRepository, glob: Option<&str>) -> Result<Vec<HubSession>> {
+    pub fn sessions(&self, repository: &HubRepository, glob: Option<&str>) -> Result<Vec<HubFolder>> {
         let pattern = glob.map(paths::pattern).transpose()?;
+        let chosen =
+            |session: &HubFolder| pattern.as_ref().is_none_or(|pattern| pattern.matches(&session.folder));
+        self.folders(repository, chosen)?.ok_or_else(|| FetchError::Nothing {
+            place: format!("the data set {repository}"),
+            wanted: glob.map_or("session".to_string(), |glob| format!("session that matches {glob:?}")),
+            cure:
+                "expected data/train-*.parquet, data/val-*.parquet and data/test-*.parquet at its root or in \
+                   folders <eid>_aligned"
+                    .to_string(),
+        })
+    }
+
+    /// The checkpoint that a model's repository holds: `config.json` and weights at its root.
+    ///
+    /// If the hub cannot be reached, the model is that of the cache, if it holds it.
+    ///
+    /// # Errors
+    ///
+    /// If the hub refuses, or if the repository, or the cache without network, holds no model.
+    pub fn model(&self, repository: &HubRepository) -> Result<HubFolder> {
+        let has_config = |model: &HubFolder| model.paths().any(|path| path == listing::MODEL_CONFIG);
+        let found = self.folders(repository, has_config)?;
+        found.and_then(|found| found.into_iter().next()).ok_or_else(|| FetchError::Nothing {
+            place: format!("the repository {repository}"),
+            wanted: "model".to_string(),
+            cure:
+                "expected config.json and model.safetensors at its root, as `neuroglot share` puts them there"
+                    .to_string(),
+        })
+    }
+
+    /// The chosen folders of a repository; `None` where it has none.
+    fn folders(
+        &self,
+        repository: &HubRepository,
+        chosen: impl Fn(&HubFolder) -> bool,
+    ) -> Result<Option<Vec<HubFolder>>> {
         let cache = RepositoryCache::new(&self.cache, repository);
         let listed = if self.is_offline {
             Err("HF_HUB_OFFLINE is set".to_string())
@@ -122,35 +161,25 @@ impl HubClient {
                 Err(error) => return Err(error),
             }
         };
-        let (sessions, problem) = match listed {
-            Ok(listing) => (listing.sessions(), None),
-            Err(problem) => (cache.sessions(), Some(problem)),
+        let (folders, problem) = match listed {
+            Ok(listing) => (listing.folders(repository.kind), None),
+            Err(problem) => (cache.folders(), Some(problem)),
         };
-        let sessions: Vec<HubSession> = sessions
-            .into_iter()
-            .filter(|session| pattern.as_ref().is_none_or(|pattern| pattern.matches(&session.folder)))
-            .collect();
+        let folders: Vec<HubFolder> = folders.into_iter().filter(chosen).collect();
         match problem {
-            _ if !sessions.is_empty() => Ok(sessions),
+            _ if !folders.is_empty() => Ok(Some(folders)),
             Some(problem) => Err(FetchError::NotCached {
                 repository: repository.to_string(),
                 cache: self.cache.clone(),
                 problem,
             }),
-            None => Err(FetchError::Nothing {
-                place: format!("the data set {repository}"),
-                wanted: glob.map_or("session".to_string(), |glob| format!("session that matches {glob:?}")),
-                cure: "expected data/train-*.parquet, data/val-*.parquet and data/test-*.parquet at its root or in \
-                       folders <eid>_aligned"
-                    .to_string(),
-            }),
+            None => Ok(None),
         }
     }
 
-    /// Brings a session into the cache, unless it is there, and returns its folder, which holds `data/train-*.parquet`
-    /// and so on.
+    /// Brings a session or a model into the cache, unless it is there, and returns its folder.
     ///
-    /// `progress` is told the bytes so far and the length of the whole session.
+    /// `progress` is told the bytes so far and the length of the whole.
     ///
     /// # Errors
     ///
@@ -158,25 +187,25 @@ impl HubClient {
     pub fn download(
         &self,
         repository: &HubRepository,
-        session: &HubSession,
+        folder: &HubFolder,
         progress: &mut dyn FnMut(u64, Option<u64>),
     ) -> Result<PathBuf> {
         let cache = RepositoryCache::new(&self.cache, repository);
-        let snapshot = cache.snapshot(&session.commit);
-        let total: u64 = session.files.iter().map(|file| file.size).sum();
+        let snapshot = cache.snapshot(&folder.commit);
+        let total = folder.size();
         // Addresses name the commit, so that all files are of one version though a branch may move.
-        let repo = repository.at(&session.commit).repo();
+        let repo = repository.at(&folder.commit).repo();
         let endpoint = self.endpoint.trim_end_matches('/');
         let remote = format!("{endpoint}/{}/resolve/{}", repo.url(), repo.url_revision());
         let mut before = 0;
-        for file in &session.files {
+        for file in &folder.files {
             let pointer = paths::inside(&snapshot, &file.path)?;
             if !cache.holds(&pointer, file) {
                 if self.is_offline || file.etag.is_empty() {
                     return Err(FetchError::NotCached {
                         repository: repository.to_string(),
                         cache: self.cache.clone(),
-                        problem: format!("{} was there when the session was listed", file.path),
+                        problem: format!("{} was there when the files were listed", file.path),
                     });
                 }
                 let url = format!("{remote}/{}", listing::escape(&file.path));
@@ -195,8 +224,8 @@ impl HubClient {
             before += file.size;
             progress(before, Some(total));
         }
-        cache.remember(&session.commit)?;
-        Ok(if session.folder.is_empty() { snapshot } else { paths::inside(&snapshot, &session.folder)? })
+        cache.remember(&folder.commit)?;
+        Ok(if folder.folder.is_empty() { snapshot } else { paths::inside(&snapshot, &folder.folder)? })
     }
 
     fn listing(&self, repository: &HubRepository) -> Result<listing::Listing> {
@@ -204,7 +233,7 @@ impl HubClient {
             format!("{}/api/{}?blobs=true", self.endpoint.trim_end_matches('/'), repository.repo().api_url());
         let authorization = bearer(self.token.as_deref(), "Bearer");
         let listing: listing::Listing = self.downloader.http.json(&url, authorization.as_deref(), ACCESS)?;
-        listing.check().map_err(|problem| FetchError::Index { url, problem })?;
+        listing.check(repository.kind).map_err(|problem| FetchError::Index { url, problem })?;
         Ok(listing)
     }
 }

@@ -6,7 +6,7 @@
 //! and where they lie:
 //!
 //! - [`DandiClient`]: dandisets by id and version, assets by pattern;
-//! - [`HubClient`]: Hugging Face data sets, in the cache that Python's `huggingface_hub` shares;
+//! - [`HubClient`]: data sets and models of Hugging Face, in the cache that Python's `huggingface_hub` shares;
 //! - [`S3Client`]: objects of public buckets, unsigned.
 //!
 //! All calls block. This crate alone has the dependencies that networking needs; it knows nothing of recordings.
@@ -25,7 +25,7 @@ mod transfer;
 pub use dandi::{DandiAsset, DandiClient, DandiId, DandiVersion};
 pub use download::{Downloader, Expected};
 pub use error::FetchError;
-pub use hub::{HubClient, HubRepository, HubSession};
+pub use hub::{HubClient, HubFolder, HubKind, HubRepository, HubUpload};
 pub use retry::{Clock, RetryPolicy, SystemClock};
 pub use s3::{S3Address, S3Client, S3Object};
 

@@ -23,5 +23,5 @@ pub use file::replace_file;
 pub use folder::{StagedFolder, recover_folder, replace_folder, sync_folder, whole_folder};
 pub use leftovers::{is_ours, remove_leftovers};
 pub use lock::{OutputLock, release_before_exit};
-pub use read::{RESULTS, SETTINGS, Unreadable, open, read, read_stream, read_text, sha256};
+pub use read::{RESULTS, SETTINGS, Unreadable, open, read, read_stream, read_text, sha256, sha256_of};
 pub use temporary::temporary_beside;

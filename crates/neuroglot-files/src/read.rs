@@ -64,9 +64,17 @@ pub fn open(path: impl AsRef<Path>) -> io::Result<File> {
 /// # Errors
 /// Those of [`open`], and what the system says.
 pub fn sha256(path: impl AsRef<Path>) -> io::Result<String> {
-    let (mut file, mut hash, mut block) = (open(path)?, Sha256::new(), vec![0; 1 << 20]);
+    sha256_of(open(path)?)
+}
+
+/// The SHA-256 of all that can be read, in hexadecimal digits.
+///
+/// # Errors
+/// What the system says.
+pub fn sha256_of(mut bytes: impl Read) -> io::Result<String> {
+    let (mut hash, mut block) = (Sha256::new(), vec![0; 1 << 20]);
     loop {
-        match file.read(&mut block) {
+        match bytes.read(&mut block) {
             Ok(0) => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
             Ok(count) => hash.update(&block[..count]),
             Err(error) if error.kind() == ErrorKind::Interrupted => {}

@@ -4,7 +4,7 @@ use crate::terminal::console::{Console, one_line};
 use indicatif::{ProgressBar, ProgressStyle};
 use neuroglot::data::text::printable;
 use neuroglot::fetch::{
-    DandiAsset, DandiClient, DandiId, DandiVersion, FetchError, HubClient, HubRepository, HubSession,
+    DandiAsset, DandiClient, DandiId, DandiVersion, FetchError, HubClient, HubRepository, HubFolder,
     S3Address, S3Client, S3Object,
 };
 use std::io::IsTerminal;
@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone)]
 pub enum Remote {
     Dandi(DandiVersion, DandiAsset),
-    Hub(HubRepository, HubSession),
+    Hub(HubRepository, HubFolder),
     S3(S3Object),
 }
 

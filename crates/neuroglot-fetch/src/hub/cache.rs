@@ -1,7 +1,7 @@
-//! The places of one data set in the hub's cache.
+//! The places of one repository in the hub's cache.
 
-use super::listing::{HubFile, HubSession, group, split_of};
-use super::repository::HubRepository;
+use super::listing::{HubFile, HubFolder, MODEL_CONFIG, group, split_of};
+use super::repository::{HubKind, HubRepository};
 use crate::record::written;
 use crate::{FetchError, Result};
 use hf_hub::{Cache, CacheRepo};
@@ -13,10 +13,11 @@ use std::path::{Path, PathBuf};
 /// Longest file that names a commit, in bytes.
 const LONGEST_REFERENCE: u64 = 1 << 12;
 
-/// `<cache>/datasets--<owner>--<name>` with `blobs`, `refs` and `snapshots`.
+/// `<cache>/datasets--<owner>--<name>`, or `models--…`, with `blobs`, `refs` and `snapshots`.
 pub(crate) struct RepositoryCache {
     places: CacheRepo,
     root: PathBuf,
+    kind: HubKind,
     revision: String,
 }
 
@@ -25,7 +26,7 @@ impl RepositoryCache {
         let repo = repository.repo();
         let root = cache.join(repo.folder_name());
         let places = Cache::new(cache.to_path_buf()).repo(repo);
-        RepositoryCache { places, root, revision: repository.revision.clone() }
+        RepositoryCache { places, root, kind: repository.kind, revision: repository.revision.clone() }
     }
 
     /// Where the content with the name `etag` lies.
@@ -87,8 +88,8 @@ impl RepositoryCache {
         self.root.join("refs").join(&self.revision)
     }
 
-    /// The sessions that lie whole in the cache, of the commit that the revision was when it was last asked for.
-    pub fn sessions(&self) -> Vec<HubSession> {
+    /// What lies whole in the cache, of the commit that the revision was when it was last asked for.
+    pub fn folders(&self) -> Vec<HubFolder> {
         let commit = match neuroglot_files::read_text(self.reference(), LONGEST_REFERENCE) {
             Ok(commit) => commit.trim().to_string(),
             Err(_) => self.revision.clone(),
@@ -98,14 +99,22 @@ impl RepositoryCache {
         }
         let snapshot = self.snapshot(&commit);
         let mut files = Vec::new();
-        collect(&snapshot.join("data"), "data/", &mut files);
-        for entry in fs::read_dir(&snapshot).into_iter().flatten().flatten() {
-            if let Some(name) = entry.file_name().to_str() {
-                collect(&entry.path().join("data"), &format!("{name}/data/"), &mut files);
+        match self.kind {
+            HubKind::Model => collect(&snapshot, "", &mut files),
+            HubKind::DataSet => {
+                collect(&snapshot.join("data"), "data/", &mut files);
+                for entry in fs::read_dir(&snapshot).into_iter().flatten().flatten() {
+                    if let Some(name) = entry.file_name().to_str() {
+                        collect(&entry.path().join("data"), &format!("{name}/data/"), &mut files);
+                    }
+                }
             }
         }
-        let sessions = group(&commit, files.into_iter());
-        sessions.into_iter().filter(is_whole).collect()
+        let is_whole = match self.kind {
+            HubKind::Model => |model: &HubFolder| model.paths().any(|path| path == MODEL_CONFIG),
+            HubKind::DataSet => has_all_splits,
+        };
+        group(self.kind, &commit, files.into_iter()).into_iter().filter(is_whole).collect()
     }
 }
 
@@ -127,7 +136,7 @@ fn collect(folder: &Path, prefix: &str, files: &mut Vec<HubFile>) {
 }
 
 /// Whether all three splits are there with as many files as their names announce.
-fn is_whole(session: &HubSession) -> bool {
+fn has_all_splits(session: &HubFolder) -> bool {
     let mut found: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for path in session.paths() {
         let name = path.rsplit('/').next().unwrap_or(path);

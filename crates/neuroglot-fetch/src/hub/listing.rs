@@ -1,9 +1,13 @@
-//! The files of a data set, and the sessions that they make.
+//! The files of a repository, and the sessions or the model that they make.
 
+use super::repository::HubKind;
 use crate::paths;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// The file of a model that says what its weights are.
+pub(crate) const MODEL_CONFIG: &str = "config.json";
 
 /// What the hub says of a revision with `?blobs=true`.
 #[derive(Debug, Deserialize)]
@@ -27,18 +31,18 @@ struct Lfs {
     size: u64,
 }
 
-/// One session of a data set.
+/// A folder of a repository that is taken as a whole: a session of a data set, or the checkpoint of a model.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HubSession {
-    /// Folder in the repository, such as `<eid>_aligned`; empty if the repository is one session.
+pub struct HubFolder {
+    /// Folder in the repository, such as `<eid>_aligned`; empty where it is the whole repository.
     pub folder: String,
     /// The commit that its files are of, 40 hexadecimal digits.
     pub commit: String,
-    /// The Parquet files of its three splits.
+    /// The Parquet files of a session's three splits, or the weights of a model and its `config.json`.
     pub(crate) files: Vec<HubFile>,
 }
 
-impl HubSession {
+impl HubFolder {
     /// Length in bytes of all its files.
     pub fn size(&self) -> u64 {
         self.files.iter().map(|file| file.size).sum()
@@ -50,7 +54,7 @@ impl HubSession {
     }
 }
 
-/// One file of a data set.
+/// One file of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HubFile {
     /// Path in the repository.
@@ -74,11 +78,11 @@ fn is_hexadecimal(text: &str, lengths: &[usize]) -> bool {
 
 impl Listing {
     /// Whether every name that becomes a path of the cache can be one, and every length is given.
-    pub fn check(&self) -> Result<(), String> {
+    pub fn check(&self, kind: HubKind) -> Result<(), String> {
         if !is_hexadecimal(&self.sha, &[40]) {
             return Err(format!("{:?} is not a commit", self.sha));
         }
-        for sibling in self.siblings.iter().filter(|sibling| session_of(&sibling.rfilename).is_some()) {
+        for sibling in self.siblings.iter().filter(|sibling| folder_of(kind, &sibling.rfilename).is_some()) {
             let name = &sibling.rfilename;
             let etag = sibling.etag().ok_or_else(|| format!("{name} has neither blobId nor sha256"))?;
             if !is_hexadecimal(etag, &[40, 64]) {
@@ -91,8 +95,13 @@ impl Listing {
         Ok(())
     }
 
-    /// The sessions, in the order of their folders.
-    pub fn sessions(&self) -> Vec<HubSession> {
+    /// Whether the repository holds a file of this path.
+    pub fn holds(&self, path: &str) -> bool {
+        self.siblings.iter().any(|sibling| sibling.rfilename == path)
+    }
+
+    /// The sessions or the model, in the order of their folders.
+    pub fn folders(&self, kind: HubKind) -> Vec<HubFolder> {
         let files = self.siblings.iter().filter_map(|sibling| {
             Some(HubFile {
                 path: sibling.rfilename.clone(),
@@ -100,7 +109,7 @@ impl Listing {
                 size: sibling.size()?,
             })
         });
-        group(&self.sha, files)
+        group(kind, &self.sha, files)
     }
 }
 
@@ -114,30 +123,42 @@ impl Sibling {
     }
 }
 
-/// Sorts files into sessions.
-pub(crate) fn group(commit: &str, files: impl Iterator<Item = HubFile>) -> Vec<HubSession> {
-    let mut sessions: BTreeMap<String, Vec<HubFile>> = BTreeMap::new();
+/// Sorts files into folders.
+pub(crate) fn group(kind: HubKind, commit: &str, files: impl Iterator<Item = HubFile>) -> Vec<HubFolder> {
+    let mut folders: BTreeMap<String, Vec<HubFile>> = BTreeMap::new();
     for file in files {
-        if let Some(folder) = session_of(&file.path) {
-            sessions.entry(folder.to_string()).or_default().push(file);
+        if let Some(folder) = folder_of(kind, &file.path) {
+            folders.entry(folder.to_string()).or_default().push(file);
         }
     }
     // A repository with a session at its root is that session, whatever else it holds.
-    if let Some(files) = sessions.remove("") {
-        sessions = BTreeMap::from([(String::new(), files)]);
+    if let Some(files) = folders.remove("") {
+        folders = BTreeMap::from([(String::new(), files)]);
     }
-    sessions
+    folders
         .into_iter()
         .map(|(folder, mut files)| {
             files.sort_by(|a, b| a.path.cmp(&b.path));
-            HubSession { folder, commit: commit.to_string(), files }
+            HubFolder { folder, commit: commit.to_string(), files }
         })
         .collect()
 }
 
-/// The folder of the session that a file belongs to, if it is one of a session's files and its path is a safe one.
-fn session_of(path: &str) -> Option<&str> {
+/// The folder that a file belongs to, if it is one of a session's or of a model's files and its path is a safe one.
+fn folder_of(kind: HubKind, path: &str) -> Option<&str> {
     paths::inside(Path::new(""), path).ok()?;
+    match kind {
+        HubKind::DataSet => session_of(path),
+        HubKind::Model => is_of_a_model(path).then_some(""),
+    }
+}
+
+/// What a checkpoint is made of, at the root of its repository.
+fn is_of_a_model(path: &str) -> bool {
+    path == MODEL_CONFIG || (path.ends_with(".safetensors") && !path.contains('/'))
+}
+
+fn session_of(path: &str) -> Option<&str> {
     let (folder, name) = match path.strip_prefix("data/") {
         Some(name) => ("", name),
         None => path.split_once("/data/").filter(|(folder, _)| is_session_folder(folder))?,
@@ -175,7 +196,18 @@ mod tests {
     fn folders(paths: &[&str]) -> Vec<(String, usize)> {
         let files =
             paths.iter().map(|path| HubFile { path: path.to_string(), etag: "0".repeat(40), size: 1 });
-        group("c", files).into_iter().map(|session| (session.folder, session.files.len())).collect()
+        let found = group(HubKind::DataSet, "c", files).into_iter();
+        found.map(|session| (session.folder, session.files.len())).collect()
+    }
+
+    #[test]
+    fn a_model_is_its_config_and_its_weights() {
+        let paths =
+            ["README.md", "config.json", "model.safetensors", "old/model.safetensors", "../x.safetensors"];
+        let file = |path: &&str| HubFile { path: (*path).to_owned(), etag: "0".repeat(40), size: 1 };
+        let found = group(HubKind::Model, "c", paths.iter().map(file));
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].paths().collect::<Vec<_>>(), ["config.json", "model.safetensors"]);
     }
 
     #[test]
@@ -199,14 +231,14 @@ mod tests {
 
     #[test]
     fn a_listing_without_digests_lengths_or_commit_is_refused() {
-        let check = |text: &str| serde_json::from_str::<Listing>(text).unwrap().check();
+        let check = |text: &str| serde_json::from_str::<Listing>(text).unwrap().check(HubKind::DataSet);
         let (commit, digest) = ("a".repeat(40), "b".repeat(64));
         let good = format!(
             r#"{{"sha":"{commit}","siblings":[{{"rfilename":"data/train-0.parquet","size":9,"blobId":"x",
                 "lfs":{{"sha256":"{digest}","size":5}}}},{{"rfilename":"README.md"}}]}}"#
         );
         check(&good).unwrap();
-        let sessions = serde_json::from_str::<Listing>(&good).unwrap().sessions();
+        let sessions = serde_json::from_str::<Listing>(&good).unwrap().folders(HubKind::DataSet);
         assert_eq!(sessions[0].files[0].sha256(), Some(digest.clone()));
         assert_eq!(sessions[0].size(), 5);
         assert!(check(&good.replace(&digest, "../../x")).unwrap_err().contains("not a digest"));

@@ -1,13 +1,24 @@
-//! The name of a data set on the hub.
+//! The name of a repository on the hub.
 
 use crate::{FetchError, Result};
 use hf_hub::{Repo, RepoType};
 use std::fmt;
 use std::str::FromStr;
 
-/// A data set of the hub: `owner/name` and, if wanted, `@revision` (a branch, a tag or a commit; `main` without).
+/// What a repository of the hub holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HubKind {
+    /// Sessions.
+    DataSet,
+    /// One trained model.
+    Model,
+}
+
+/// A repository of the hub: `owner/name` and, if wanted, `@revision` (a branch, a tag or a commit; `main` without).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HubRepository {
+    /// What it holds.
+    pub kind: HubKind,
     /// `owner/name`.
     pub name: String,
     /// The revision.
@@ -15,20 +26,12 @@ pub struct HubRepository {
 }
 
 impl HubRepository {
-    /// The same data set in another revision.
-    pub(crate) fn at(&self, revision: &str) -> HubRepository {
-        HubRepository { name: self.name.clone(), revision: revision.to_string() }
-    }
-
-    pub(crate) fn repo(&self) -> Repo {
-        Repo::with_revision(self.name.clone(), RepoType::Dataset, self.revision.clone())
-    }
-}
-
-impl FromStr for HubRepository {
-    type Err = FetchError;
-
-    fn from_str(text: &str) -> Result<HubRepository> {
+    /// Reads `owner/name` or `owner/name@revision`.
+    ///
+    /// # Errors
+    ///
+    /// [`FetchError::Name`] where that is no name of a repository.
+    pub fn parse(kind: HubKind, text: &str) -> Result<HubRepository> {
         let (name, revision) = text.split_once('@').unwrap_or((text, "main"));
         let is_word = |word: &str| {
             !word.is_empty()
@@ -38,13 +41,47 @@ impl FromStr for HubRepository {
         };
         let is_name = name.split('/').count() == 2 && name.split('/').all(is_word);
         if is_name && revision.split('/').all(is_word) {
-            return Ok(HubRepository { name: name.to_string(), revision: revision.to_string() });
+            return Ok(HubRepository { kind, name: name.to_string(), revision: revision.to_string() });
         }
         Err(FetchError::Name {
             text: text.to_string(),
-            expected: "a data set of the hub: owner/name or owner/name@revision, \
-                       such as neurofm123/d23a44ef-1402-4ed7-97f5-47e9a7a504d9_aligned",
+            expected: match kind {
+                HubKind::DataSet => {
+                    "a data set of the hub: owner/name or owner/name@revision, \
+                     such as neurofm123/d23a44ef-1402-4ed7-97f5-47e9a7a504d9_aligned"
+                }
+                HubKind::Model => {
+                    "a model of the hub: owner/name or owner/name@revision, such as our-lab/striatum"
+                }
+            },
         })
+    }
+
+    /// `owner` and `name`.
+    pub(crate) fn words(&self) -> (&str, &str) {
+        self.name.split_once('/').expect("a name was parsed with its owner")
+    }
+
+    /// The same repository in another revision.
+    pub(crate) fn at(&self, revision: &str) -> HubRepository {
+        HubRepository { revision: revision.to_string(), ..self.clone() }
+    }
+
+    pub(crate) fn repo(&self) -> Repo {
+        let kind = match self.kind {
+            HubKind::DataSet => RepoType::Dataset,
+            HubKind::Model => RepoType::Model,
+        };
+        Repo::with_revision(self.name.clone(), kind, self.revision.clone())
+    }
+}
+
+/// The name of a data set.
+impl FromStr for HubRepository {
+    type Err = FetchError;
+
+    fn from_str(text: &str) -> Result<HubRepository> {
+        HubRepository::parse(HubKind::DataSet, text)
     }
 }
 
@@ -65,6 +102,11 @@ mod tests {
         let tagged: HubRepository = "lab/data@refs/convert/parquet".parse().unwrap();
         assert_eq!(tagged.revision, "refs/convert/parquet");
         assert_eq!(tagged.repo().api_url(), "datasets/lab/data/revision/refs%2Fconvert%2Fparquet");
+        let model = HubRepository::parse(HubKind::Model, "lab/striatum@v1").unwrap();
+        assert_eq!(model.repo().api_url(), "models/lab/striatum/revision/v1");
+        assert!(
+            HubRepository::parse(HubKind::Model, "striatum").unwrap_err().to_string().contains("a model")
+        );
         for bad in ["", "name", "a/b/c", "../b", "a/..", "a/b@", "a/b@../../x", "a/b@main/", "a b/c", "a/b?x"]
         {
             assert!(bad.parse::<HubRepository>().is_err(), "{bad}");

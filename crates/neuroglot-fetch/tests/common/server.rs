@@ -39,6 +39,7 @@ pub struct Seen {
     pub query: String,
     /// Names in lower case.
     pub headers: HashMap<String, String>,
+    pub body: Vec<u8>,
 }
 
 impl Seen {
@@ -188,7 +189,10 @@ fn read_request(reader: &mut impl BufRead) -> std::io::Result<Option<Seen>> {
         let Some((name, value)) = line.trim_end().split_once(": ") else { break };
         headers.insert(name.to_ascii_lowercase(), value.to_string());
     }
-    Ok(Some(Seen { method: method.into(), path: path.into(), query: query.into(), headers }))
+    let length = headers.get("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    Ok(Some(Seen { method: method.into(), path: path.into(), query: query.into(), headers, body }))
 }
 
 fn send(

@@ -1,5 +1,7 @@
 //! The verbs and the options they share.
 
+#[cfg(feature = "network")]
+use crate::commands::share;
 use crate::commands::{
     audit, baseline, bench, compare, decode, demo, doctor, embed, evaluate, finetune, import_checkpoint,
     inspect, launch, learning_curve, predict, prepare, report, simulate, study, train, translate,
@@ -63,6 +65,8 @@ pub enum Command {
     Baseline(baseline::Arguments),
     Compare(compare::Arguments),
     Report(report::Arguments),
+    #[cfg(feature = "network")]
+    Share(share::Arguments),
     Study(study::Arguments),
     Launch(launch::Arguments),
     Bench(bench::Arguments),

@@ -71,6 +71,8 @@ fn run_command(cli: Cli, console: &Console) -> Result<(), CommandError> {
         Command::Baseline(arguments) => commands::baseline::run(&arguments, console),
         Command::Compare(arguments) => commands::compare::run(&arguments, console),
         Command::Report(arguments) => commands::report::run(&arguments, console),
+        #[cfg(feature = "network")]
+        Command::Share(arguments) => commands::share::run(&arguments, console),
         Command::Study(arguments) => commands::study::run(&arguments, threads, console),
         Command::Launch(arguments) => commands::launch::run(&arguments, console),
         Command::Bench(arguments) => commands::bench::run(&arguments, threads, console),

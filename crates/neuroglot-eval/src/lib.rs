@@ -15,6 +15,7 @@ mod embed;
 mod error;
 mod evaluate;
 mod files;
+mod model_card;
 mod predict;
 mod region_matrix;
 mod summary;
@@ -30,6 +31,7 @@ pub use embed::{latent_table, latents, session_embedding_table, unit_embedding_t
 pub use error::EvalError;
 pub use evaluate::{as_model_sees, check_known, evaluate, evaluation_source};
 pub use files::{read_evaluation, write_evaluation};
+pub use model_card::{SharedModel, shared_model};
 pub use predict::{Hide, ToldScheme, predict, predicted_log_rates};
 pub use summary::summary_json;
 pub use tables::{TableColumns, TableFormat, write_table};

@@ -6,6 +6,7 @@ use neuroglot::data::DataError;
 use neuroglot::engine::EngineError;
 use neuroglot::ensemble::EnsembleError;
 use neuroglot::eval::EvalError;
+use neuroglot::fetch::FetchError;
 use neuroglot::files::{FilesError, IoError};
 use neuroglot::model::ModelError;
 use neuroglot::prepare::PrepareError;
@@ -88,6 +89,19 @@ impl Classified for IoError {
     fn class(&self) -> Class {
         match self.source.kind() {
             ErrorKind::NotFound => Class::NotFound,
+            _ => Class::Neuroglot,
+        }
+    }
+}
+
+impl Classified for FetchError {
+    fn class(&self) -> Class {
+        match self {
+            FetchError::Io(error) => error.class(),
+            FetchError::Name { .. } | FetchError::Pattern { .. } => Class::Setting,
+            FetchError::NotFound { .. } | FetchError::Nothing { .. } | FetchError::NotCached { .. } => {
+                Class::NotFound
+            }
             _ => Class::Neuroglot,
         }
     }

@@ -9,6 +9,7 @@
 //! | `run.rs` | a trained model |
 //! | `evaluation.rs` | what an evaluation found |
 //! | `baseline.rs` | what a model has to beat |
+//! | `hub.rs` | models and sessions of the Hugging Face hub |
 //! | `metrics.rs` | scores of arrays |
 //! | `floats.rs`, `columns.rs` | arrays and tables on their way to NumPy and pandas |
 //! | `failure.rs` | errors of the libraries as exceptions of Python |
@@ -21,6 +22,7 @@ mod detached;
 mod evaluation;
 mod failure;
 mod floats;
+mod hub;
 mod metrics;
 mod progress;
 mod recording;
@@ -40,6 +42,8 @@ mod _neuroglot {
     use crate::evaluation::Evaluation;
     #[pymodule_export]
     use crate::floats::Floats;
+    #[pymodule_export]
+    use crate::hub::{model_of_hub, sessions_of_hub};
     #[pymodule_export]
     use crate::metrics::{bits_per_spike, poisson_d2, r2};
     #[pymodule_export]

@@ -5,6 +5,7 @@ use crate::detached::detached;
 use crate::evaluation::Evaluation;
 use crate::failure::Failure;
 use crate::floats::Floats;
+use crate::hub::share;
 use crate::progress::{Progress, warn};
 use crate::session::Session;
 use crate::training::{device, open};
@@ -15,6 +16,7 @@ use neuroglot::eval::{
     Hide, as_model_sees, decode, decoding_table, evaluate, evaluation_source, latents, predicted_log_rates,
     summary_json, translate, translation_table,
 };
+use neuroglot::fetch::{HubKind, HubRepository};
 use neuroglot::masks::Scheme;
 use neuroglot::tasks::{EvaluationOptions, EvaluationProgress, TaskSelection};
 use neuroglot::train::{CheckpointConfig, ModelFolder, RunConfig};
@@ -114,6 +116,23 @@ impl Run {
             warn(py, &text)?;
         }
         Ok(run)
+    }
+
+    /// Puts the model onto the hub; returns the commit, and why the card has no scores.
+    fn share(
+        &self,
+        py: Python<'_>,
+        repository: &str,
+        is_private: bool,
+        message: &str,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<(String, Option<String>)> {
+        let repository = HubRepository::parse(HubKind::Model, repository).map_err(Failure::from)?;
+        let mut progress = Progress::new(progress);
+        let evaluation = self.folder.home().join("evaluation");
+        detached(py, || {
+            share(&self.folder, &self.weights, &evaluation, &repository, is_private, message, &mut progress)
+        })
     }
 
     /// The folder of the run, or of a checkpoint alone.

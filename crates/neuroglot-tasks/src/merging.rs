@@ -21,6 +21,11 @@ impl Source {
         self
     }
 
+    /// One thing that it is made of.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,6 +1,8 @@
 //! A trained model on disk: a run folder of which one checkpoint is meant, or a checkpoint folder, in its run or alone.
 
+use crate::trainer::MOMENTS;
 use crate::{Checkpoint, CheckpointConfig, RunConfig, RunFolder, TrainError};
+use neuroglot_files::FromIo;
 use std::path::{Path, PathBuf};
 
 /// A checkpoint folder, with the run that it lies in, if it lies in one.
@@ -113,6 +115,22 @@ impl ModelFolder {
                       was trained are not known: copy the run's config.toml into this folder"
                 .to_owned(),
         })
+    }
+
+    /// Files of weights: of its networks and of couplings, without those that only resuming needs.
+    ///
+    /// # Errors
+    /// [`TrainError::Io`] of a folder that cannot be listed.
+    pub fn weight_files(&self) -> Result<Vec<PathBuf>, TrainError> {
+        let failed = || TrainError::io("list", &self.path);
+        let entries = std::fs::read_dir(&self.path).map_err(failed())?;
+        let paths = entries.map(|entry| Ok(entry.map_err(failed())?.path()));
+        let mut paths = paths.collect::<Result<Vec<_>, TrainError>>()?;
+        paths.retain(|path| {
+            path.extension().is_some_and(|ending| ending == "safetensors") && !path.ends_with(MOMENTS)
+        });
+        paths.sort();
+        Ok(paths)
     }
 
     /// The folders of the sessions that it was trained on.

@@ -104,7 +104,7 @@ struct Progress {
 }
 
 const PROGRESS: &str = "progress.json";
-const MOMENTS: &str = "optimiser.safetensors";
+pub(crate) const MOMENTS: &str = "optimiser.safetensors";
 
 /// Trains a model on sessions that have passed the run's filters, and writes the run folder. With
 /// [`InitConfig::from`](crate::InitConfig::from) set, a trained model is fine-tuned.

@@ -6,6 +6,7 @@ use crate::machine::compute::DeviceOptions;
 use crate::runs::loaded_run::{CheckpointOption, LoadedRun, open_model};
 use crate::runs::output_format;
 use crate::runs::overlap::{self, Warn};
+use crate::runs::place::{Place, folders_of_sessions};
 use crate::runs::sessions;
 use crate::terminal::console::Console;
 use crate::terminal::progress::EvaluationBar;
@@ -31,12 +32,12 @@ use std::path::PathBuf;
                         neuroglot decode mtm data/a_aligned --target choice --target wheel-speed --out decoded.csv\n  \
                         neuroglot decode mtm --target block:categories --json")]
 pub struct Arguments {
-    /// A run folder, or one of its checkpoints
+    /// A run folder, one of its checkpoints, or hub:OWNER/NAME
     #[arg(value_name = "RUN")]
-    run: PathBuf,
+    run: Place,
     /// Session folders [default: those the run was trained on]
     #[arg(value_name = "SESSION")]
-    sessions: Vec<PathBuf>,
+    sessions: Vec<Place>,
     /// A behaviour to decode, by the name of its column; may be given several times [default: all that vary]
     ///
     /// Texts and whole numbers of at most 10 different values are decoded as categories, all else as numbers;
@@ -71,9 +72,9 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         }
         None => None,
     };
-    let folder = open_model(&arguments.run, arguments.checkpoint.name())?;
-    let paths =
-        if arguments.sessions.is_empty() { folder.session_folders()? } else { arguments.sessions.clone() };
+    let folder = open_model(&arguments.run.of_run(console)?, arguments.checkpoint.name())?;
+    let given = folders_of_sessions(&arguments.sessions, console)?;
+    let paths = if given.is_empty() { folder.session_folders()? } else { given };
     let sessions = sessions::read_known(&paths, &folder, console)?;
     let selection = selection(&arguments.target, &sessions)?;
     let options = EvaluationOptions { selection, ..EvaluationOptions::default() };

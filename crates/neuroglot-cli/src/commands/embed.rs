@@ -4,6 +4,7 @@ use crate::CommandError;
 use crate::commands::predict::schemes;
 use crate::machine::compute::DeviceOptions;
 use crate::runs::loaded_run::{CheckpointOption, LoadedRun, open_model};
+use crate::runs::place::{Place, folders_of_sessions};
 use crate::runs::{output_format, sessions};
 use crate::terminal::console::Console;
 use clap::{Args, ValueEnum};
@@ -23,12 +24,12 @@ use std::path::PathBuf;
                         neuroglot embed mtm data/a_aligned --out latents.npz\n  \
                         neuroglot embed mtm --what units --out units.parquet")]
 pub struct Arguments {
-    /// A run folder, or one of its checkpoints
+    /// A run folder, one of its checkpoints, or hub:OWNER/NAME
     #[arg(value_name = "RUN")]
-    run: PathBuf,
+    run: Place,
     /// Session folders, of latents [default: those the run was trained on]
     #[arg(value_name = "SESSION")]
-    sessions: Vec<PathBuf>,
+    sessions: Vec<Place>,
     /// What to write
     #[arg(long, value_enum, value_name = "WHAT", default_value_t = What::Latents)]
     what: What,
@@ -72,10 +73,10 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         ));
     }
     let _lock = OutputLock::beside(&arguments.out)?;
-    let folder = open_model(&arguments.run, arguments.checkpoint.name())?;
+    let folder = open_model(&arguments.run.of_run(console)?, arguments.checkpoint.name())?;
     let sessions = if takes_sessions {
-        let given = &arguments.sessions;
-        let paths = if given.is_empty() { folder.session_folders()? } else { given.clone() };
+        let given = folders_of_sessions(&arguments.sessions, console)?;
+        let paths = if given.is_empty() { folder.session_folders()? } else { given };
         sessions::read_known(&paths, &folder, console)?
     } else {
         Vec::new()

@@ -5,6 +5,7 @@ use crate::machine::compute::DeviceOptions;
 use crate::reports::ceilings;
 use crate::runs::kept_scores::Earlier;
 use crate::runs::loaded_run::CheckpointOption;
+use crate::runs::place::{Place, folders_of_sessions};
 use crate::terminal::console::Console;
 use crate::terminal::number::decimal;
 use crate::terminal::text_table::TextTable;
@@ -29,14 +30,15 @@ use std::path::PathBuf;
                         neuroglot evaluate mtm\n  \
                         neuroglot evaluate mtm --tasks co-smoothing,choice --json > scores.json\n  \
                         neuroglot evaluate mtm --tasks behaviours,block:categories\n  \
-                        neuroglot evaluate mtm/last data/a_aligned --out last-scores")]
+                        neuroglot evaluate mtm/last data/a_aligned --out last-scores\n  \
+                        neuroglot evaluate hub:our-lab/striatum data/a_aligned --out striatum-scores")]
 pub struct Arguments {
-    /// A run folder, or one of its checkpoints
+    /// A run folder, one of its checkpoints, or hub:OWNER/NAME
     #[arg(value_name = "RUN")]
-    run: PathBuf,
-    /// Session folders [default: those the run was trained on]
+    run: Place,
+    /// Session folders, or hub:OWNER/NAME [default: those the run was trained on]
     #[arg(value_name = "SESSION")]
-    sessions: Vec<PathBuf>,
+    sessions: Vec<Place>,
     /// Tasks and behaviours, separated by commas [default: the four tasks and all behaviours]
     ///
     /// `behaviours` stands for all that a session has. Texts and whole numbers of at most 10 different values are decoded as
@@ -66,10 +68,15 @@ pub struct Arguments {
 /// # Errors
 /// A run, checkpoint or session that cannot be used, an unknown task, a folder that cannot be written.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
+    if let (Place::Hub(name), None) = (&arguments.run, &arguments.out) {
+        return Err(CommandError::Usage(format!(
+            "hub:{name} is kept in a cache: say where scores go with --out DIR"
+        )));
+    }
     let evaluation = ModelEvaluation {
-        run: &arguments.run,
+        run: &arguments.run.of_run(console)?,
         checkpoint: arguments.checkpoint.name(),
-        sessions: &arguments.sessions,
+        sessions: &folders_of_sessions(&arguments.sessions, console)?,
         tasks: arguments.tasks.as_deref(),
         out: arguments.out.as_deref(),
         earlier: Earlier::unless(arguments.fresh),

@@ -3,6 +3,7 @@
 use crate::CommandError;
 use crate::machine::compute::DeviceOptions;
 use crate::runs::overlap::{self, Warn};
+use crate::runs::place::{Place, folders_of_sessions};
 use crate::runs::run_summary::{as_json, in_words};
 use crate::runs::sessions;
 use crate::terminal::console::Console;
@@ -27,14 +28,15 @@ use std::path::{Path, PathBuf};
                   neuroglot finetune mtm data/new_aligned --out tuned --epochs 100\n  \
                   neuroglot finetune mtm data/new_aligned --out calibrated --freeze trunk --trials 32 --stitcher \
                   regression\n  \
+                  neuroglot finetune hub:our-lab/striatum data/new_aligned --out tuned\n  \
                   neuroglot finetune --resume --out tuned")]
 pub struct Arguments {
-    /// A run folder, or one of its checkpoints; with --resume it may be left out
+    /// A run folder, one of its checkpoints, or hub:OWNER/NAME; with --resume it may be left out
     #[arg(required_unless_present = "resume", value_name = "RUN")]
-    run: Option<PathBuf>,
-    /// Session folders; with --resume they may be left out
+    run: Option<Place>,
+    /// Session folders, or hub:OWNER/NAME; with --resume they may be left out
     #[arg(required_unless_present = "resume", value_name = "SESSION")]
-    sessions: Vec<PathBuf>,
+    sessions: Vec<Place>,
     /// The run folder to make
     #[arg(long, value_name = "DIR")]
     out: PathBuf,
@@ -63,7 +65,7 @@ pub struct Arguments {
 
 impl Arguments {
     /// A resumed run has its own settings; those given besides must agree, which training checks.
-    fn config(&self) -> Result<RunConfig, CommandError> {
+    fn config(&self, run: Option<&Path>) -> Result<RunConfig, CommandError> {
         let own = [
             self.trials.map(|trials| format!("data.trials={trials}")),
             self.epochs.map(|epochs| format!("train.epochs={epochs}")),
@@ -74,8 +76,7 @@ impl Arguments {
             let config = RunFolder::open(&self.out)?.config()?;
             return self.options.change(&config, &own);
         }
-        let run = self.run.as_deref().unwrap_or(Path::new(""));
-        self.options.change(&RunConfig::starting_from(run)?, &own)
+        self.options.change(&RunConfig::starting_from(run.unwrap_or(Path::new("")))?, &own)
     }
 }
 
@@ -85,14 +86,15 @@ impl Arguments {
 /// Those of training, and a run that cannot be started from.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
     OutputLock::check_free_inside(&arguments.out)?;
-    let config = arguments.config()?;
+    let run = arguments.run.as_ref().map(|run| run.of_run(console)).transpose()?;
+    let config = arguments.config(run.as_deref())?;
     let paths = if arguments.sessions.is_empty() {
         RunFolder::open(&arguments.out)?.info()?.sessions
     } else {
-        arguments.sessions.clone()
+        folders_of_sessions(&arguments.sessions, console)?
     };
     let sessions = sessions::read(&paths, &config.data.filter(), console)?;
-    if let (Some(run), false) = (&arguments.run, arguments.resume) {
+    if let (Some(run), false) = (&run, arguments.resume) {
         let base = ModelFolder::open(run, config.init.from_checkpoint.name())?;
         overlap::warn(base.config(), &sessions, &paths, Warn::OfTestTrials, console)?;
     }

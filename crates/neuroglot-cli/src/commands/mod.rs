@@ -17,6 +17,8 @@ pub mod learning_curve;
 pub mod predict;
 pub mod prepare;
 pub mod report;
+#[cfg(feature = "network")]
+pub mod share;
 pub mod simulate;
 pub mod study;
 pub mod train;

@@ -5,6 +5,7 @@ use crate::machine::compute::DeviceOptions;
 use crate::runs::loaded_run::{CheckpointOption, LoadedRun, open_model};
 use crate::runs::output_format;
 use crate::runs::overlap::{self, Warn};
+use crate::runs::place::Place;
 use crate::runs::sessions;
 use crate::terminal::console::Console;
 use clap::Args;
@@ -26,12 +27,12 @@ use std::path::PathBuf;
                         neuroglot predict mtm data/a_aligned --hide regions CA1 --out ca1.parquet\n  \
                         neuroglot predict mtm data/a_aligned --hide bins 90-99 --out future.parquet")]
 pub struct Arguments {
-    /// A run folder, or one of its checkpoints
+    /// A run folder, one of its checkpoints, or hub:OWNER/NAME
     #[arg(value_name = "RUN")]
-    run: PathBuf,
+    run: Place,
     /// A session that the run was trained on
     #[arg(value_name = "SESSION")]
-    session: PathBuf,
+    session: Place,
     /// The scheme that the model is told [default: as --hide implies]
     #[arg(long, value_parser = schemes(), value_name = "SCHEME")]
     prompt: Option<Scheme>,
@@ -96,12 +97,12 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     let hide = parse(&arguments.hide)?;
     output_format::check_table(&arguments.out)?;
     let _lock = OutputLock::beside(&arguments.out)?;
-    let folder = open_model(&arguments.run, arguments.checkpoint.name())?;
-    let paths = std::slice::from_ref(&arguments.session);
-    let sessions = sessions::read_known(paths, &folder, console)?;
+    let folder = open_model(&arguments.run.of_run(console)?, arguments.checkpoint.name())?;
+    let paths = [arguments.session.of_session(console)?];
+    let sessions = sessions::read_known(&paths, &folder, console)?;
     let device = arguments.device.with_threads(threads).open(console)?.device;
     let mut run = LoadedRun::open(folder, device, console)?;
-    overlap::warn(run.ensemble.config(), &sessions, paths, Warn::OfTestTrials, console)?;
+    overlap::warn(run.ensemble.config(), &sessions, &paths, Warn::OfTestTrials, console)?;
     let pool = &run.ensemble.config().mask.pool;
     let ToldScheme { scheme, why } = hide.scheme(pool, arguments.prompt)?;
     if let Some(why) = why {

@@ -2,6 +2,7 @@
 
 use crate::CommandError;
 use crate::machine::compute::DeviceOptions;
+use crate::runs::place::{Place, folders_of_sessions};
 use crate::runs::run_summary::{as_json, in_words};
 use crate::runs::sessions;
 use crate::terminal::console::Console;
@@ -28,9 +29,9 @@ use std::path::PathBuf;
                         neuroglot train --resume --out mtm"
 )]
 pub struct Arguments {
-    /// Session folders; with --resume they may be left out
+    /// Session folders, or hub:OWNER/NAME; with --resume they may be left out
     #[arg(required_unless_present = "resume", value_name = "SESSION")]
-    sessions: Vec<PathBuf>,
+    sessions: Vec<Place>,
     /// The run folder to make
     #[arg(long, value_name = "RUN")]
     out: PathBuf,
@@ -124,7 +125,7 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     let paths = if arguments.sessions.is_empty() {
         RunFolder::open(&arguments.out)?.info()?.sessions
     } else {
-        arguments.sessions.clone()
+        folders_of_sessions(&arguments.sessions, console)?
     };
     let sessions = sessions::read(&paths, &config.data.filter(), console)?;
     let training = TrainingRun {

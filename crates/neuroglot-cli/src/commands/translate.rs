@@ -4,6 +4,7 @@ use crate::CommandError;
 use crate::machine::compute::DeviceOptions;
 use crate::runs::loaded_run::{CheckpointOption, LoadedRun, open_model};
 use crate::runs::output_format::PageOrTable;
+use crate::runs::place::Place;
 use crate::runs::sessions;
 use crate::terminal::console::Console;
 use crate::terminal::number::decimal;
@@ -30,12 +31,12 @@ use std::path::PathBuf;
                         neuroglot translate mtm data/a_aligned --out regions.html\n  \
                         neuroglot translate mtm data/a_aligned --out regions.html --json | jq '.scores[] | select(.bps > 0.1)'")]
 pub struct Arguments {
-    /// A run folder, or one of its checkpoints
+    /// A run folder, one of its checkpoints, or hub:OWNER/NAME
     #[arg(value_name = "RUN")]
-    run: PathBuf,
+    run: Place,
     /// A session that the run was trained on
     #[arg(value_name = "SESSION")]
-    session: PathBuf,
+    session: Place,
     /// The page to write, whose scores go beside it, or FILE.svg, .csv, .parquet or .npz
     #[arg(long, value_name = "FILE.html")]
     out: PathBuf,
@@ -64,9 +65,9 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     }
     let kind = PageOrTable::of(&arguments.out)?;
     let _locks = [OutputLock::beside(&arguments.out)?, OutputLock::beside(&scores_file)?];
-    let folder = open_model(&arguments.run, arguments.checkpoint.name())?;
-    let paths = std::slice::from_ref(&arguments.session);
-    let session = sessions::read_known(paths, &folder, console)?.remove(0);
+    let folder = open_model(&arguments.run.of_run(console)?, arguments.checkpoint.name())?;
+    let paths = [arguments.session.of_session(console)?];
+    let session = sessions::read_known(&paths, &folder, console)?.remove(0);
     let device = arguments.device.with_threads(threads).open(console)?.device;
     let mut run = LoadedRun::open(folder, device, console)?;
     let mut bar = EvaluationBar::new("", console);
@@ -75,7 +76,9 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     drop(bar);
     let scores = translation_json(&translation);
     let text = format!("{scores:#}\n");
-    let [run_word, session_word, out_word] = [&arguments.run, &arguments.session, &arguments.out].map(word);
+    let [run_word, session_word, out_word] =
+        [arguments.run.to_string(), arguments.session.to_string(), arguments.out.display().to_string()]
+            .map(word);
     let checkpoint =
         arguments.checkpoint.name().map_or(String::new(), |name| format!(" --checkpoint {name}"));
     let page = TranslationPage {

@@ -7,5 +7,6 @@ pub mod loaded_run;
 pub mod named_run;
 pub mod output_format;
 pub mod overlap;
+pub mod place;
 pub mod run_summary;
 pub mod sessions;

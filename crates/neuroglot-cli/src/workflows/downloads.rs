@@ -4,7 +4,7 @@ use crate::terminal::console::{Console, one_line};
 use indicatif::{ProgressBar, ProgressStyle};
 use neuroglot::data::text::printable;
 use neuroglot::fetch::{
-    DandiAsset, DandiClient, DandiId, DandiVersion, FetchError, HubClient, HubRepository, HubFolder,
+    DandiAsset, DandiClient, DandiId, DandiVersion, FetchError, HubClient, HubFolder, HubRepository,
     S3Address, S3Client, S3Object,
 };
 use std::io::IsTerminal;
@@ -70,27 +70,38 @@ impl Downloads {
     /// # Errors
     /// A download that cannot be finished.
     pub fn download(&self, remote: &Remote, console: &Console) -> Result<PathBuf, FetchError> {
-        let bar = (!console.is_quiet() && std::io::stderr().is_terminal()).then(|| {
-            let style = ProgressStyle::with_template("{bar:24} {bytes}/{total_bytes}  {eta} left  {msg}");
-            let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-            bar.with_message(printable(&remote.name()).into_owned())
-        });
-        let mut show = |bytes: u64, total: Option<u64>| {
-            if let Some(bar) = &bar {
-                bar.set_length(total.unwrap_or(bytes));
-                bar.set_position(bytes);
-            }
-        };
-        let path = match remote {
-            Remote::Dandi(version, asset) => self.dandi.download(version, asset, &self.downloads, &mut show),
-            Remote::Hub(repository, session) => self.hub.download(repository, session, &mut show),
-            Remote::S3(object) => self.s3.download(object, &self.downloads, &mut show),
-        };
-        if let Some(bar) = bar {
-            bar.finish_and_clear();
-        }
-        path
+        with_bar(&remote.name(), console, |show| match remote {
+            Remote::Dandi(version, asset) => self.dandi.download(version, asset, &self.downloads, show),
+            Remote::Hub(repository, session) => self.hub.download(repository, session, show),
+            Remote::S3(object) => self.s3.download(object, &self.downloads, show),
+        })
     }
+}
+
+/// Sends or brings bytes with a bar on the terminal, which `transfer` tells how many of how many it has.
+///
+/// # Errors
+/// Those of `transfer`.
+pub fn with_bar<T>(
+    name: &str,
+    console: &Console,
+    transfer: impl FnOnce(&mut dyn FnMut(u64, Option<u64>)) -> Result<T, FetchError>,
+) -> Result<T, FetchError> {
+    let bar = (!console.is_quiet() && std::io::stderr().is_terminal()).then(|| {
+        let style = ProgressStyle::with_template("{bar:24} {bytes}/{total_bytes}  {eta} left  {msg}");
+        let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.with_message(printable(name).into_owned())
+    });
+    let done = transfer(&mut |bytes, total| {
+        if let Some(bar) = &bar {
+            bar.set_length(total.unwrap_or(bytes));
+            bar.set_position(bytes);
+        }
+    });
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    done
 }
 
 impl Remote {

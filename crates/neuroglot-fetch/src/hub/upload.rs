@@ -54,6 +54,12 @@ pub enum HubUpload {
 }
 
 impl HubUpload {
+    /// A file of this machine, under its own name at the root of the repository.
+    pub fn file(file: PathBuf) -> HubUpload {
+        let path = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        HubUpload::File { path, file }
+    }
+
     /// Path in the repository.
     pub fn path(&self) -> &str {
         match self {

@@ -1,9 +1,11 @@
 //! A server on loopback that misbehaves as it is told, and what every source has to stand.
-#![allow(dead_code, reason = "each test program uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test program uses its part")]
 
 pub mod battery;
+pub mod model_hub;
 pub mod server;
 
+pub use model_hub::sha256;
 use neuroglot_fetch::{Clock, Downloader, RetryPolicy};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -48,12 +50,6 @@ pub fn bytes(count: usize, seed: u64) -> Vec<u8> {
             (state >> 56) as u8
         })
         .collect()
-}
-
-/// SHA-256 in hexadecimal digits.
-pub fn sha256(bytes: &[u8]) -> String {
-    use sha2::Digest;
-    sha2::Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// All files in a folder and below, links followed.

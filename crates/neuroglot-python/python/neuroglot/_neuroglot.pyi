@@ -20,12 +20,14 @@ __all__ = [
     "command",
     "evaluate_baseline",
     "fine_tuning_settings",
+    "model_of_hub",
     "poisson_d2",
     "r2",
     "recipe_settings",
     "session_of_counts",
     "session_of_source",
     "session_of_spikes",
+    "sessions_of_hub",
     "setting_keys",
     "simulate",
     "train",
@@ -77,6 +79,9 @@ class Session:
 class Run:
     @staticmethod
     def open(path: _Path, checkpoint: str, device_name: str, threads: int) -> Run: ...
+    def share(
+        self, repository: str, is_private: bool, message: str, progress: _Progress
+    ) -> tuple[str, str | None]: ...
     @property
     def home(self) -> os.PathLike[str]: ...
     @property
@@ -135,6 +140,8 @@ def session_of_spikes(
     options: str,
 ) -> tuple[Session, list[str]]: ...
 def session_of_source(place: _Path, reading: str, options: str) -> tuple[Session, list[str]]: ...
+def model_of_hub(name: str, progress: _Progress) -> os.PathLike[str]: ...
+def sessions_of_hub(name: str, folder: str | None, progress: _Progress) -> list[os.PathLike[str]]: ...
 def setting_keys() -> list[str]: ...
 def recipe_settings(name: str, config: _Path | None, settings: Sequence[str]) -> str: ...
 def fine_tuning_settings(run: _Path, name: str | None, settings: Sequence[str]) -> str: ...

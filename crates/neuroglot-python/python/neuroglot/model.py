@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterable, Sequence
 from html import escape
 from pathlib import Path
@@ -15,7 +16,7 @@ from neuroglot import _neuroglot
 from neuroglot._frames import frame
 from neuroglot._progress import Progress, Shown, checked
 from neuroglot.arrays import SessionArray
-from neuroglot.errors import ExistsError, NeuroglotError, SettingError
+from neuroglot.errors import ExistsError, NeuroglotError, NeuroglotWarning, SettingError
 from neuroglot.evaluation import Decoding, Evaluation
 from neuroglot.session import Session
 
@@ -297,6 +298,79 @@ class MtM:
         model = cls(device=device, threads=threads, progress=progress)
         model._open(os.fspath(run), checkpoint)
         return model
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: PathLike,
+        *,
+        revision: str | None = None,
+        device: str = "auto",
+        threads: int = 0,
+        progress: Progress = "auto",
+    ) -> Self:
+        """Load a model of the Hugging Face hub, as :meth:`push_to_hub` and ``neuroglot share`` put it there.
+
+        It is kept in the cache that ``huggingface_hub`` shares, and not downloaded again.
+
+        Parameters
+        ----------
+        name : str or path
+            ``owner/name`` on the hub, or a folder as :meth:`load` takes it.
+        revision : str, optional
+            A branch, a tag or a commit [default: ``main``].
+        device, threads, progress
+            As in the constructor.
+
+        Returns
+        -------
+        MtM
+
+        Raises
+        ------
+        NotFoundError
+            No such repository, or one that holds no model.
+
+        Examples
+        --------
+        >>> model = neuroglot.MtM.from_pretrained("our-lab/striatum")  # doctest: +SKIP
+        """
+        if Path(name).is_dir():
+            return cls.load(name, device=device, threads=threads, progress=progress)
+        repository = os.fspath(name).removeprefix("hub:")
+        with Shown(progress) as callback:
+            folder = _neuroglot.model_of_hub(repository if revision is None else f"{repository}@{revision}", callback)
+        return cls.load(folder, device=device, threads=threads, progress=progress)
+
+    def push_to_hub(self, repo_id: str, *, private: bool = False, commit_message: str | None = None) -> str:
+        """Put the model onto the Hugging Face hub, as ``neuroglot share`` does: weights, ``config.json`` and a card.
+
+        The card says what is known of the model: sessions, settings, and its scores where :meth:`evaluate` has written them to
+        the folder ``evaluation`` of the run. A card that is there already stays. The token is that of ``HF_TOKEN``, or of
+        ``hf auth login``.
+
+        Parameters
+        ----------
+        repo_id : str
+            ``owner/name``, or ``owner/name@branch``; made where there is none.
+        private : bool
+            Make it a private one.
+        commit_message : str, optional
+            What the commit is called.
+
+        Returns
+        -------
+        str
+            ``hub:owner/name@commit``.
+        """
+        run = self._trained()
+        known = len(json.loads(run.description)["sessions"])
+        message = commit_message or f"Add a model of {known} session{'s' if known > 1 else ''}"
+        with Shown(self.progress) as callback:
+            commit, unscored = run.share(repo_id, private, message, callback)
+        if unscored is not None:
+            warnings.warn(unscored, NeuroglotWarning, stacklevel=2)
+        return f"hub:{repo_id.split('@')[0]}@{commit}"
 
     def save(self, run: PathLike) -> None:
         """Keep the run folder, for :meth:`load` and the command.

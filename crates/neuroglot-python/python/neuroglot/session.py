@@ -26,6 +26,18 @@ __all__ = ["Session", "simulate"]
 _REGIONS = ("VISa", "CA1", "LP", "PO")
 
 
+def _of_hub(name: str) -> PathLike:
+    """The folder of the one session that is meant, downloaded unless it is here."""
+    path, _, revision = name.partition("@")
+    owner_and_name, folder = "/".join(path.split("/")[:2]), "/".join(path.split("/")[2:])
+    repository = f"{owner_and_name}@{revision}" if revision else owner_and_name
+    found = _neuroglot.sessions_of_hub(repository, folder or None, None)
+    if len(found) > 1:
+        names = ", ".join(os.path.basename(place) for place in found)
+        raise SettingError(f"hub:{name} holds {len(found)} sessions: choose one of {names}, as hub:owner/name/eid_aligned")
+    return found[0]
+
+
 class Session:
     """One recording of one animal: spike counts ``[trial, bin, unit]``, a region per unit, a split and behaviours per trial.
 
@@ -66,7 +78,8 @@ class Session:
         Parameters
         ----------
         folder : path
-            The folder.
+            The folder, or ``hub:owner/name`` of a data set of the hub that holds one session; of one of several,
+            ``hub:owner/name/eid_aligned``. ``@revision`` may follow.
 
         Returns
         -------
@@ -77,7 +90,10 @@ class Session:
         NotFoundError
             There is no session in the folder.
         """
-        return cls(_neuroglot.Session.read(os.fspath(folder)))
+        place = os.fspath(folder)
+        if place.startswith("hub:"):
+            place = _of_hub(place.removeprefix("hub:"))
+        return cls(_neuroglot.Session.read(place))
 
     @classmethod
     def simulate(

@@ -77,9 +77,7 @@ impl Arguments {
             || !remote.hub.is_empty()
             || sources.iter().any(|source| source.starts_with("s3://"))
         {
-            return Err(CommandError::Usage(
-                "this build cannot download: build it with the feature `network`".to_owned(),
-            ));
+            return Err(CommandError::Usage(crate::runs::place::NO_NETWORK.to_owned()));
         }
         let places: Vec<Place> = sources.into_iter().map(|source| Place::Here(source.into())).collect();
         self.check_eid(&places)?;

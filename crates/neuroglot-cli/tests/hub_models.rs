@@ -10,16 +10,21 @@ mod server;
 
 mod common;
 
-use common::{Output, SMALL, Workplace};
+use common::{Output, SMALL, Workplace, blocks, page};
 use model_hub::{COMMIT, Shared, hub};
 use serde_json::{Value, json};
 use server::Server;
 use std::fs;
+use std::process::Command;
 
 const EIDS: [&str; 2] = ["simulated-1-00", "simulated-1-01"];
 
 fn run(workplace: &Workplace, server: &Server, arguments: &str) -> Output {
-    let mut command = workplace.command(&format!("--quiet {arguments}"));
+    at_the_hub(workplace, server, workplace.command(&format!("--quiet {arguments}")))
+}
+
+/// Runs a command with the server as its hub.
+fn at_the_hub(workplace: &Workplace, server: &Server, mut command: Command) -> Output {
     for proxy in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
         command.env_remove(proxy);
     }
@@ -36,17 +41,17 @@ fn succeed(workplace: &Workplace, server: &Server, arguments: &str) -> String {
     output.stdout
 }
 
-/// A model of the first session, trained and evaluated, on the hub as `lab/striatum`.
+/// A model of the first session, trained and evaluated, on the hub as `our-lab/striatum`.
 fn shared() -> (Workplace, Server, Shared) {
     let (workplace, server) = (Workplace::with_sessions(), Server::start());
     let given = hub(&server);
     workplace
         .succeed(&format!("train data/{}_aligned --out mtm --recipe neuroglot {SMALL} --epochs 1", EIDS[0]));
     workplace.succeed("evaluate mtm --tasks co-smoothing,choice");
-    let answer = succeed(&workplace, &server, "share mtm lab/striatum --private --json");
+    let answer = succeed(&workplace, &server, "share mtm our-lab/striatum --private --json");
     assert_eq!(
         serde_json::from_str::<Value>(&answer).unwrap(),
-        json!({"repository": "lab/striatum", "commit": COMMIT,
+        json!({"repository": "our-lab/striatum", "commit": COMMIT,
                "files": ["README.md", "config.json", "coupling.safetensors", "model.safetensors"]})
     );
     (workplace, server, given)
@@ -62,7 +67,7 @@ fn a_shared_model_is_a_run_for_everyone() {
     let score = format!("| {} | 8 | {}", EIDS[0], format!("{bps:.3}").replace('-', "−"));
     for said in [
         "library_name: neuroglot",
-        "neuroglot finetune hub:lab/striatum",
+        "neuroglot finetune hub:our-lab/striatum",
         "12",
         &score,
         "choice",
@@ -75,23 +80,23 @@ fn a_shared_model_is_a_run_for_everyone() {
         &workplace,
         &server,
         &format!(
-            "evaluate hub:lab/striatum data/{}_aligned --out scores --tasks co-smoothing,choice",
+            "evaluate hub:our-lab/striatum data/{}_aligned --out scores --tasks co-smoothing,choice",
             EIDS[0]
         ),
     );
     let read = |path: &str| fs::read(workplace.path(path)).unwrap();
     assert_eq!(read("scores/summary.json"), read("mtm/evaluation/summary.json"));
     let without_out =
-        run(&workplace, &server, &format!("evaluate hub:lab/striatum data/{}_aligned", EIDS[0]));
+        run(&workplace, &server, &format!("evaluate hub:our-lab/striatum data/{}_aligned", EIDS[0]));
     assert_eq!(without_out.code, Some(2));
     assert!(without_out.stderr.contains("--out"), "{without_out}");
     // It goes on training on another animal, and what is shared then tells nothing of this machine.
     succeed(
         &workplace,
         &server,
-        &format!("finetune hub:lab/striatum data/{}_aligned --out tuned --epochs 1", EIDS[1]),
+        &format!("finetune hub:our-lab/striatum data/{}_aligned --out tuned --epochs 1", EIDS[1]),
     );
-    succeed(&workplace, &server, "share tuned lab/striatum --message Tuned");
+    succeed(&workplace, &server, "share tuned our-lab/striatum --message Tuned");
     let given = given.lock().unwrap();
     let config: Value = serde_json::from_slice(&given.files["config.json"]).unwrap();
     assert_eq!(config["settings"]["init"]["from"], COMMIT);
@@ -147,11 +152,27 @@ fn what_the_hub_does_not_have_is_said_in_one_line() {
         ("evaluate hub:striatum --out x", 2, "owner/name"),
         ("evaluate hub:lab/none --out x", 1, "does not exist"),
         ("train hub:lab/none --out x", 1, "does not exist"),
-        ("share data lab/striatum", 1, "no run here"),
+        ("share data our-lab/striatum", 1, "no run here"),
     ] {
         let output = run(&workplace, &server, arguments);
         assert_eq!(output.code, Some(code), "{arguments}: {output}");
         assert!(output.stderr.contains(said), "{arguments}: {output}");
         assert!(!workplace.path("x").exists());
     }
+}
+
+#[test]
+fn the_page_on_sharing_runs_from_top_to_bottom() {
+    let (workplace, server) = (Workplace::new(), Server::start());
+    let given = hub(&server);
+    let commands = blocks(&page("docs/sharing.md"), "sh");
+    assert_eq!(commands.len(), 2, "blocks of commands");
+    for line in commands.iter().flat_map(|block| block.lines()) {
+        let arguments = line.strip_prefix("neuroglot ").unwrap();
+        let output = at_the_hub(&workplace, &server, workplace.command(arguments));
+        assert_eq!(output.code, Some(0), "{line}: {output}");
+    }
+    assert!(given.lock().unwrap().files.contains_key("model.safetensors"));
+    assert!(workplace.path("tuned/best/config.json").is_file());
+    assert!(workplace.path("striatum-scores/summary.json").is_file());
 }

@@ -17,7 +17,7 @@ use serde_json::Value;
 use std::fmt::Write;
 
 /// In the order in which one needs them.
-const COMMANDS: [&str; 23] = [
+const COMMANDS: [&str; 24] = [
     "demo",
     "simulate",
     "prepare",
@@ -35,6 +35,7 @@ const COMMANDS: [&str; 23] = [
     "baseline",
     "compare",
     "report",
+    "share",
     "study",
     "launch",
     "launch slurm",

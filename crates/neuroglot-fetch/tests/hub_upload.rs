@@ -15,7 +15,7 @@ fn client(server: &Server, cache: &Path) -> HubClient {
 }
 
 fn repository() -> HubRepository {
-    HubRepository::parse(HubKind::Model, "lab/striatum").unwrap()
+    HubRepository::parse(HubKind::Model, "our-lab/striatum").unwrap()
 }
 
 /// A model of a small and of a large file of weights.
@@ -46,7 +46,10 @@ fn a_model_arrives_whole_and_comes_back() {
     assert_eq!(commit, COMMIT);
     {
         let given = given.lock().unwrap();
-        assert_eq!(given.is_made, Some(json!({"organization": "lab", "name": "striatum", "private": true})));
+        assert_eq!(
+            given.is_made,
+            Some(json!({"organization": "our-lab", "name": "striatum", "private": true}))
+        );
         assert_eq!(given.summary, "Add it");
         assert_eq!(given.files["README.md"], b"# Striatum\n");
         for file in ["config.json", "coupling.safetensors", "model.safetensors"] {
@@ -71,7 +74,7 @@ fn a_model_arrives_whole_and_comes_back() {
     }
     let found = client.model(&repository()).unwrap();
     let place = client.download(&repository(), &found, &mut |_, _| ()).unwrap();
-    assert!(place.ends_with(format!("models--lab--striatum/snapshots/{COMMIT}")));
+    assert!(place.ends_with(format!("models--our-lab--striatum/snapshots/{COMMIT}")));
     for file in ["config.json", "coupling.safetensors", "model.safetensors"] {
         assert_eq!(
             std::fs::read(place.join(file)).unwrap(),

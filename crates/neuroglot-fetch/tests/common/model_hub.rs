@@ -58,7 +58,7 @@ pub fn hub(server: &Server) -> Shared {
         }
         let body = || serde_json::from_slice::<Value>(&seen.body).unwrap();
         match (seen.method.as_str(), seen.path.as_str()) {
-            ("GET", "/api/models/lab/striatum/revision/main") => {
+            ("GET", "/api/models/our-lab/striatum/revision/main") => {
                 given.is_made.as_ref()?;
                 let files: Vec<Value> =
                     given.files.iter().map(|(path, content)| described(path, content)).collect();
@@ -66,9 +66,9 @@ pub fn hub(server: &Server) -> Shared {
             }
             ("POST", "/api/repos/create") => {
                 given.is_made = Some(body());
-                json_answer(&json!({"url": "https://hub/lab/striatum"}))
+                json_answer(&json!({"url": "https://hub/our-lab/striatum"}))
             }
-            ("POST", "/api/models/lab/striatum/preupload/main") => {
+            ("POST", "/api/models/our-lab/striatum/preupload/main") => {
                 let body = body();
                 let mode = |file: &Value| {
                     let path = file["path"].as_str().unwrap();
@@ -80,7 +80,7 @@ pub fn hub(server: &Server) -> Shared {
                     &json!({"files": body["files"].as_array().unwrap().iter().map(mode).collect::<Vec<_>>()}),
                 )
             }
-            ("POST", "/lab/striatum.git/info/lfs/objects/batch") => {
+            ("POST", "/our-lab/striatum.git/info/lfs/objects/batch") => {
                 assert_eq!(seen.header("accept"), Some("application/vnd.git-lfs+json"));
                 let body = body();
                 let action = |object: &Value| {
@@ -110,7 +110,7 @@ pub fn hub(server: &Server) -> Shared {
                 given.completed.insert(path["/complete/".len()..].to_string(), body());
                 json_answer(&json!({}))
             }
-            ("POST", "/api/models/lab/striatum/commit/main") => {
+            ("POST", "/api/models/our-lab/striatum/commit/main") => {
                 assert_eq!(seen.header("content-type"), Some("application/x-ndjson"));
                 for line in std::str::from_utf8(&seen.body).unwrap().lines() {
                     let line: Value = serde_json::from_str(line).unwrap();
@@ -134,10 +134,10 @@ pub fn hub(server: &Server) -> Shared {
                         other => panic!("{other}"),
                     }
                 }
-                json_answer(&json!({"commitOid": COMMIT, "commitUrl": "https://hub/lab/striatum/commit"}))
+                json_answer(&json!({"commitOid": COMMIT, "commitUrl": "https://hub/our-lab/striatum/commit"}))
             }
-            ("GET", path) if path.starts_with("/lab/striatum/resolve/") => {
-                let path = path.strip_prefix(&format!("/lab/striatum/resolve/{COMMIT}/"))?;
+            ("GET", path) if path.starts_with("/our-lab/striatum/resolve/") => {
+                let path = path.strip_prefix(&format!("/our-lab/striatum/resolve/{COMMIT}/"))?;
                 Some((200, vec![], given.files.get(path)?.clone()))
             }
             _ => None,

@@ -26,7 +26,7 @@ __all__ = ["Session", "simulate"]
 _REGIONS = ("VISa", "CA1", "LP", "PO")
 
 
-def _of_hub(name: str) -> PathLike:
+def _of_hub(name: str) -> str:
     """The folder of the one session that is meant, downloaded unless it is here."""
     path, _, revision = name.partition("@")
     owner_and_name, folder = "/".join(path.split("/")[:2]), "/".join(path.split("/")[2:])
@@ -35,7 +35,7 @@ def _of_hub(name: str) -> PathLike:
     if len(found) > 1:
         names = ", ".join(os.path.basename(place) for place in found)
         raise SettingError(f"hub:{name} holds {len(found)} sessions: choose one of {names}, as hub:owner/name/eid_aligned")
-    return found[0]
+    return os.fspath(found[0])
 
 
 class Session:

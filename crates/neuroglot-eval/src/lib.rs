@@ -24,6 +24,7 @@ mod trace_decoder;
 mod trajectories;
 mod translate;
 mod work;
+mod zarr;
 
 pub use decode::{Decoding, decode, decoding_table};
 pub use decoding::DecodedTrials;
@@ -32,7 +33,7 @@ pub use error::EvalError;
 pub use evaluate::{as_model_sees, check_known, evaluate, evaluation_source};
 pub use files::{read_evaluation, write_evaluation};
 pub use model_card::{SharedModel, shared_model};
-pub use predict::{Hide, ToldScheme, predict, predicted_log_rates};
+pub use predict::{Hide, ToldScheme, is_zarr, predict, predicted_log_rates};
 pub use summary::summary_json;
 pub use tables::{TableColumns, TableFormat, write_table};
 pub use translate::{Translation, translate, translation_json, translation_table};

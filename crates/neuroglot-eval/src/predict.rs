@@ -3,12 +3,14 @@
 use crate::EvalError;
 use crate::evaluate::session_index;
 use crate::tables::{TableFormat, write_table};
+use crate::zarr::ZarrGroup;
 use arrow_array::builder::{Float32Builder, ListBuilder, UInt32Builder};
 use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray, UInt32Array};
 use neuroglot_data::Session;
 use neuroglot_ensemble::Ensemble;
 use neuroglot_masks::{Holdout, MaskPool, Prompt, Scheme};
 use neuroglot_tasks::Trials;
+use serde_json::json;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -121,9 +123,12 @@ fn unit_of(session: &Session, name: &str) -> Result<usize, EvalError> {
     Err(EvalError::Hide { what: "units", problem })
 }
 
-/// Writes a table of predictions, as the ending of the file's name says ([`write_table`]): a row per trial and unit with
-/// `eid`, `trial` and `unit` (their indices in the session, before filters), `trial_id`, `split`, `uuid`, `region`,
-/// `hidden` (whether the whole unit was), and per bin `counts` and `rates` (spikes/bin).
+/// Writes predictions, as the ending of the file's name says.
+///
+/// A table ([`write_table`]) has a row per trial and unit with `eid`, `trial` and `unit` (their indices in the session, before
+/// filters), `trial_id`, `split`, `uuid`, `region`, `hidden` (whether the whole unit was), and per bin `counts` and `rates`
+/// (spikes/bin). `.zarr` is a folder of arrays for xarray: `rates` and `counts` `[trial, time, unit]`, `hidden` `[time, unit]`, and
+/// what is known of trials, the middles of bins (s) and units along these dimensions.
 ///
 /// # Errors
 /// [`EvalError`]: a session that the model does not know, a holdout of other units or bins, or a file that cannot
@@ -135,11 +140,41 @@ pub fn predict(
     holdout: &Holdout,
     out: &Path,
 ) -> Result<(), EvalError> {
-    if TableFormat::of(out).is_none() {
+    let is_zarr = is_zarr(out);
+    if !is_zarr && TableFormat::of(out).is_none() {
         return Err(EvalError::Ending { path: out.to_owned() });
     }
     let (trials, log_rates) = predicted_log_rates(ensemble, session, scheme, holdout)?;
+    if is_zarr {
+        return arrays(session, &trials, holdout, &log_rates).write(out);
+    }
     write_table(&table(session, &trials, holdout, &log_rates), out)
+}
+
+/// Whether a name asks for a Zarr folder.
+pub fn is_zarr(path: &Path) -> bool {
+    path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("zarr"))
+}
+
+fn arrays(session: &Session, trials: &Trials, holdout: &Holdout, log_rates: &[f32]) -> ZarrGroup {
+    let [trial, bin, unit] = [("trial", trials.len()), ("time", trials.bins), ("unit", trials.units)];
+    let all = [trial, bin, unit];
+    let mut group = ZarrGroup::new(json!({"eid": session.eid(), "subject": session.subject()}));
+    let rates: Vec<f32> = log_rates.iter().map(|log_rate| log_rate.exp()).collect();
+    group.floats("rates", &all, "spikes/bin", &rates);
+    group.counts("counts", &all, trials.counts.iter().map(|count| *count as u32));
+    group.truths("hidden", &[bin, unit], holdout.hidden().iter().copied());
+    let of_trial = |f: &dyn Fn(usize) -> u32| (0..trials.len()).map(f).collect::<Vec<u32>>();
+    group.counts("trial", &[trial], of_trial(&|trial| session.trial_index(trial) as u32).into_iter());
+    group.texts("trial_id", "trial", (0..trials.len()).map(|trial| session.trial_id(trial)));
+    group.texts("split", "trial", session.splits().iter().map(|split| split.to_string()));
+    let times: Vec<f32> =
+        (0..trials.bins).map(|bin| ((bin as f64 + 0.5) * session.bin_seconds()) as f32).collect();
+    group.floats("time", &[bin], "s", &times);
+    group.counts("unit", &[unit], (0..trials.units).map(|unit| session.unit_index(unit) as u32));
+    group.texts("uuid", "unit", session.units().iter().map(|unit| &unit.uuid));
+    group.texts("region", "unit", session.units().iter().map(|unit| &unit.region));
+    group
 }
 
 /// Log-rates `[trial, bin, unit]`, ln(spikes/bin), of all trials of a session, with what was predicted from: their counts.

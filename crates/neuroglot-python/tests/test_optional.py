@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,25 @@ def test_xarray_has_names_for_axes(session: Session, model: MtM) -> None:
     np.testing.assert_allclose(labelled.time, session.time)
     assert model.transform(session).as_xarray().dims == ("trial", "time", "hidden")
     assert int(session.as_xarray().sum()) == int(session.counts.sum())
+
+
+def test_xarray_opens_what_the_command_predicts(session: Session, model: MtM, tmp_path: Path) -> None:
+    xr = pytest.importorskip("xarray")
+    pytest.importorskip("zarr")
+    session.write(tmp_path / f"{session.eid}_aligned")
+    # Files order trials by their split.
+    session = Session.read(tmp_path / f"{session.eid}_aligned")
+    model.save(tmp_path / "run")
+    command = [sys.executable, "-m", "neuroglot", "predict", "run", f"{session.eid}_aligned", "--hide", "regions", "CA1"]
+    subprocess.run([*command, "--out", "rates.zarr"], cwd=tmp_path, check=True, capture_output=True)
+    data = xr.open_zarr(tmp_path / "rates.zarr")
+    rates = model.predict(session, hide_regions=["CA1"], log=True).as_xarray()
+    assert data["rates"].dims == rates.dims and data.attrs["eid"] == session.eid
+    np.testing.assert_allclose(np.log(data["rates"].values), rates.values, rtol=1e-5)
+    np.testing.assert_allclose(data["time"], rates.time, rtol=1e-6)
+    assert list(data["region"].values) == list(session.units["region"])
+    assert np.array_equal(data["counts"].values, session.counts)
+    assert data["hidden"].isel(time=0).values.tolist() == [region == "CA1" for region in session.units["region"]]
 
 
 def test_pynapple_goes_in_and_out() -> None:

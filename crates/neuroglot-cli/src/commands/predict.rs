@@ -25,7 +25,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  \
                         neuroglot predict mtm data/a_aligned --hide regions CA1 --out ca1.parquet\n  \
-                        neuroglot predict mtm data/a_aligned --hide bins 90-99 --out future.parquet")]
+                        neuroglot predict mtm data/a_aligned --hide bins 90-99 --out future.zarr")]
 pub struct Arguments {
     /// A run folder, one of its checkpoints, or hub:OWNER/NAME
     #[arg(value_name = "RUN")]
@@ -40,7 +40,8 @@ pub struct Arguments {
     /// has them), `regions CA1 PO` or `bins 40-49`; may be given several times
     #[arg(long, num_args = 1.., value_names = ["WHAT", "NAME"])]
     hide: Vec<String>,
-    /// The table to write: .parquet, .csv (a column per bin) or .npz (NumPy arrays [row, bin])
+    /// What to write: a table as .parquet, .csv (a column per bin) or .npz (NumPy arrays [row, bin]), or .zarr, arrays
+    /// [trial, time, unit] that xarray opens
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     /// Which checkpoint.
@@ -95,7 +96,7 @@ fn parse(words: &[String]) -> Result<Hide, CommandError> {
 /// A run, checkpoint or session that cannot be used, something to hide that is not there, a file that cannot be written.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
     let hide = parse(&arguments.hide)?;
-    output_format::check_table(&arguments.out)?;
+    output_format::check_predictions(&arguments.out)?;
     let _lock = OutputLock::beside(&arguments.out)?;
     let folder = open_model(&arguments.run.of_run(console)?, arguments.checkpoint.name())?;
     let paths = [arguments.session.of_session(console)?];

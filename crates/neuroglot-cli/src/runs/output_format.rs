@@ -1,7 +1,7 @@
 //! What `--out FILE` is written as: the ending of its name says it, and one that cannot be kept is refused before any work.
 
 use crate::CommandError;
-use neuroglot::eval::TableFormat;
+use neuroglot::eval::{TableFormat, is_zarr};
 use neuroglot::report::{PageFormat, ReportError};
 use std::path::Path;
 
@@ -12,6 +12,20 @@ use std::path::Path;
 pub fn check_table(out: &Path) -> Result<TableFormat, CommandError> {
     TableFormat::of(out)
         .ok_or_else(|| refused(out, "write a table to a file that ends in .csv, .parquet or .npz"))
+}
+
+/// Checks that predictions can be written as a name asks: as a table, or as arrays in a Zarr folder.
+///
+/// # Errors
+/// The endings that there are.
+pub fn check_predictions(out: &Path) -> Result<(), CommandError> {
+    if is_zarr(out) || TableFormat::of(out).is_some() {
+        return Ok(());
+    }
+    Err(refused(
+        out,
+        "write a table to a file that ends in .csv, .parquet or .npz, or arrays to a folder that ends in .zarr",
+    ))
 }
 
 /// A file that holds a page, its figures, or the numbers behind them as a table.

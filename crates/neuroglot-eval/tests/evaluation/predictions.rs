@@ -218,3 +218,50 @@ fn what_is_hidden_implies_a_scheme_unless_one_is_asked_for() {
         "{error}"
     );
 }
+
+/// A Zarr folder holds what the table holds; that xarray opens it is tested in the Python package.
+#[test]
+fn arrays_for_xarray_are_those_of_the_table() {
+    let sessions = simulated(1, 6, 10, 20);
+    let (session, model) = (&sessions[0], model(&sessions, 1));
+    let mut ensemble = ensemble(&model, checkpoint(&model, &sessions, MaskPool::multi_task()));
+    let holdout = parse(session, &["2"], &[], &["19"]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (table, arrays) = (folder.path().join("rates.parquet"), folder.path().join("rates.zarr"));
+    // Twice, since an earlier group is replaced.
+    for out in [&table, &arrays, &arrays] {
+        predict(&mut ensemble, session, Scheme::Neuron, &holdout, out).unwrap();
+    }
+    let read = |name: &str| std::fs::read(arrays.join(name)).unwrap();
+    let metadata: serde_json::Value = serde_json::from_slice(&read("rates/.zarray")).unwrap();
+    assert_eq!(metadata["shape"], serde_json::json!([10, 20, 6]));
+    let dimensions: serde_json::Value = serde_json::from_slice(&read("rates/.zattrs")).unwrap();
+    assert_eq!(dimensions["_ARRAY_DIMENSIONS"], serde_json::json!(["trial", "time", "unit"]));
+    let bytes = read("rates/0.0.0");
+    let rates: Vec<f32> = bytes.as_chunks().0.iter().map(|value| f32::from_le_bytes(*value)).collect();
+    let rows = read_table(&table);
+    let lists = rows.column_by_name("rates").unwrap().as_list::<i32>();
+    for row in 0..rows.num_rows() {
+        let of_row = lists.value(row);
+        let of_row = of_row.as_primitive::<Float32Type>();
+        let (trial, unit) = (row / 6, row % 6);
+        assert!((0..20).all(|bin| of_row.value(bin) == rates[(trial * 20 + bin) * 6 + unit]));
+    }
+    let hidden: Vec<bool> = read("hidden/0.0").iter().map(|byte| *byte == 1).collect();
+    assert_eq!(hidden, holdout.hidden());
+}
+
+#[test]
+fn a_folder_that_is_no_zarr_group_is_not_replaced() {
+    let sessions = simulated(1, 6, 10, 20);
+    let (session, model) = (&sessions[0], model(&sessions, 1));
+    let mut ensemble = ensemble(&model, checkpoint(&model, &sessions, MaskPool::multi_task()));
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("mine.zarr");
+    std::fs::create_dir(&out).unwrap();
+    std::fs::write(out.join("notes.txt"), "mine").unwrap();
+    let error =
+        predict(&mut ensemble, session, Scheme::Neuron, &nothing(session), &out).unwrap_err().to_string();
+    assert!(error.contains("mine.zarr") && error.contains("no Zarr group"), "{error}");
+    assert_eq!(std::fs::read_to_string(out.join("notes.txt")).unwrap(), "mine");
+}

@@ -52,6 +52,9 @@ pub trait Device: Send {
     /// Copies one slot to another of the same length.
     fn copy(&mut self, from: Slot, to: Slot);
 
+    /// Adds one slot to another of the same length: to ← to + from.
+    fn add(&mut self, from: Slot, to: Slot);
+
     /// Runs `work`, which makes the same calls on this device every time the same `key` is given. Only what the slots hold
     /// may differ, and `dropout`, the seed and step of every [`Dropout`](crate::Dropout) among the calls.
     ///

@@ -451,4 +451,7 @@ fn training_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
         device.copy(s[0], s[1]);
         device.fill(s[2], 0.25);
     }));
+    cases.push(Case::new("one run added to another", draws.arrays([length; 2]), [], |device, s| {
+        device.add(s[0], s[1]);
+    }));
 }

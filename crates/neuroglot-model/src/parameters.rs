@@ -27,6 +27,15 @@ struct Group {
     offset: usize,
     len: usize,
     steps: u64,
+    /// Whether gradients of the present step are in its sum.
+    is_summed: bool,
+}
+
+impl Group {
+    /// Whether a batch of the session has a gradient of it.
+    fn is_of(self, session: usize) -> bool {
+        self.session.is_none_or(|own| own == session)
+    }
 }
 
 /// Hands out places for parameters: first for all that sessions share, then for one session after the other.
@@ -54,7 +63,7 @@ impl Layout {
         let len = infos.iter().fold(0, |len: usize, info| len.saturating_add(info.values()));
         let mut offset = self.plan.slot(len).offset();
         if self.groups.last().is_none_or(|group| group.session != session) {
-            self.groups.push(Group { session, offset, len: 0, steps: 0 });
+            self.groups.push(Group { session, offset, len: 0, steps: 0, is_summed: false });
         }
         if let Some(group) = self.groups.last_mut() {
             group.len = self.plan.floats() - group.offset;
@@ -99,6 +108,7 @@ impl Layout {
             gradients,
             first_moments,
             second_moments,
+            sums: Slot::default(),
             is_trunk_frozen: false,
         })
     }
@@ -116,6 +126,8 @@ pub(crate) struct Parameters {
     gradients: Slot,
     first_moments: Slot,
     second_moments: Slot,
+    /// Sums of the gradients of several batches; empty unless there is [room for them](Parameters::make_room_for_sums).
+    sums: Slot,
     /// Whether all that sessions share is frozen, but for their tokens.
     is_trunk_frozen: bool,
     session_rows: Option<Parameter>,
@@ -213,18 +225,50 @@ impl Parameters {
         }
     }
 
-    /// One AdamW step of all that sessions share, or what is not frozen of it, and of all that is one session's.
+    /// Makes room for sums of gradients.
+    pub(crate) fn make_room_for_sums(&mut self, plan: &mut MemoryPlan) {
+        self.sums = plan.slot(self.gradients.len());
+    }
+
+    /// Adds the gradients of a batch of a session to those of the batches before it since the last update.
+    pub(crate) fn add_gradients(&mut self, device: &mut dyn Device, session: usize) {
+        for index in 0..self.groups.len() {
+            let group = self.groups[index];
+            let Some(Parameter { offset, len }) = self.trained(group).filter(|_| group.is_of(session)) else {
+                continue;
+            };
+            let [from, to] = [self.gradients, self.sums].map(|slot| slot.part(offset, len));
+            if group.is_summed {
+                device.add(from, to)
+            } else {
+                device.copy(from, to)
+            }
+            self.groups[index].is_summed = true;
+        }
+    }
+
+    /// What is trained of a group; `None` where nothing is.
+    fn trained(&self, group: Group) -> Option<Parameter> {
+        let is_frozen = self.is_trunk_frozen && group.session.is_none();
+        if is_frozen { self.session_rows } else { Some(Parameter { offset: group.offset, len: group.len }) }
+    }
+
+    /// One AdamW step of all that sessions share, or what is not frozen of it, and of all that is one session's; by the sums of
+    /// gradients where some were added up, and then of all the sessions that they are of.
     pub(crate) fn update(&mut self, device: &mut dyn Device, session: usize, update: &crate::Update) {
-        let has_gradient = |group: &&mut Group| group.session.is_none_or(|own| own == session);
-        for group in self.groups.iter_mut().filter(has_gradient) {
-            let whole = Parameter { offset: group.offset, len: group.len };
-            let is_frozen = self.is_trunk_frozen && group.session.is_none();
-            let trained = if is_frozen { self.session_rows } else { Some(whole) };
-            let Some(Parameter { offset, len }) = trained else { continue };
-            group.steps += 1;
+        let by_sums = self.groups.iter().any(|group| group.is_summed);
+        for index in 0..self.groups.len() {
+            let group = self.groups[index];
+            let has_gradient = if by_sums { group.is_summed } else { group.is_of(session) };
+            let Some(Parameter { offset, len }) = self.trained(group).filter(|_| has_gradient) else {
+                continue;
+            };
+            let steps = group.steps + 1;
+            self.groups[index] = Group { steps, is_summed: false, ..group };
+            let gradients = if by_sums { self.sums } else { self.gradients };
             device.adamw(&AdamW {
                 values: self.values.part(offset, len),
-                gradients: self.gradients.part(offset, len),
+                gradients: gradients.part(offset, len),
                 first_moments: self.first_moments.part(offset, len),
                 second_moments: self.second_moments.part(offset, len),
                 rate: update.rate,
@@ -232,7 +276,7 @@ impl Parameters {
                 beta2: update.beta2,
                 epsilon: update.epsilon,
                 decay: update.decay,
-                step: group.steps,
+                step: steps,
             });
         }
     }

@@ -265,6 +265,64 @@ fn training_does_not_depend_on_the_number_of_threads() {
     assert_eq!(one.optimiser_steps(), [2, 2, 0]);
 }
 
+#[test]
+fn batches_that_are_added_up_make_the_step_of_all_their_trials_together() {
+    let all = Trials::draw(6, BINS, UNITS, 21);
+    let entries = 2 * BINS * UNITS;
+    let parts: Vec<Trials> = (0..3)
+        .map(|part| {
+            let range = part * entries..(part + 1) * entries;
+            let mut holdout = Holdout::nothing(2, BINS, UNITS);
+            let hidden = &all.holdout.hidden()[range.clone()];
+            holdout.hide(|trial, bin, unit| hidden[(trial * BINS + bin) * UNITS + unit]).score_hidden();
+            Trials { counts: all.counts[range].to_vec(), holdout }
+        })
+        .collect();
+    // Where ε is not small beside gradients, rounding of a gradient is no more than rounding of the step.
+    let update = Update { epsilon: 1.0, ..UPDATE };
+    let mut models = [0, 1].map(|_| build(&small(), BINS, &twins(), 2, 22));
+    let [together, apart] = &mut models;
+    apart.make_room_for_sums().unwrap();
+    for _ in 0..3 {
+        together.loss_and_gradients(&all.batch(0, None)).unwrap();
+        together.update(0, &update);
+        for part in &parts {
+            apart.loss_and_gradients(&part.batch(0, None)).unwrap();
+            apart.add_gradients(0);
+        }
+        apart.update(0, &update);
+    }
+    assert_eq!(apart.optimiser_steps(), together.optimiser_steps());
+    for (index, info) in together.parameters().iter().enumerate() {
+        let pairs = together.read_parameter(index).into_iter().zip(apart.read_parameter(index));
+        let worst = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(worst < 1e-6, "{}: {worst}", info.name);
+    }
+}
+
+#[test]
+fn one_step_over_batches_of_several_sessions_moves_the_stitchers_of_each() {
+    let batches = [23, 24].map(|seed| Trials::draw(2, BINS, UNITS, seed));
+    let mut model = build(&small(), BINS, &sessions(&[("a", UNITS), ("b", UNITS), ("c", UNITS)]), 2, 25);
+    model.make_room_for_sums().unwrap();
+    let start = all_parameters(&model);
+    for (session, batch) in batches.iter().enumerate() {
+        model.loss_and_gradients(&batch.batch(session, None)).unwrap();
+        model.add_gradients(session);
+    }
+    model.update(0, &UPDATE);
+    assert_eq!(model.optimiser_steps(), [1, 1, 1, 0]);
+    for (index, info) in model.parameters().iter().enumerate() {
+        let moved = model.read_parameter(index) != start[index];
+        assert_eq!(moved, !stitchers(&model, "c").contains(&index), "{}", info.name);
+    }
+    // Nothing of this step is left in the next one.
+    model.loss_and_gradients(&batches[0].batch(2, None)).unwrap();
+    model.add_gradients(2);
+    model.update(2, &UPDATE);
+    assert_eq!(model.optimiser_steps(), [2, 1, 1, 1]);
+}
+
 fn error(config: ModelConfig, sessions: &[SessionShape]) -> ModelError {
     let device = Box::new(CpuDevice::new(1).unwrap());
     match config.init(BINS, sessions, false, device, &mut ChaCha8Rng::seed_from_u64(0)) {

@@ -51,6 +51,8 @@ pub struct TrainConfig {
     pub epochs: u64,
     /// Trials per batch; a batch holds trials of one session.
     pub batch: usize,
+    /// Batches, each of one session under one mask, whose gradients are added up before each step.
+    pub accumulate: usize,
     /// Highest learning rate of the one-cycle schedule.
     pub learning_rate: f64,
     /// Share of the steps in which the learning rate rises.
@@ -84,6 +86,7 @@ impl Default for TrainConfig {
         Self {
             epochs: 1000,
             batch: 16,
+            accumulate: 1,
             learning_rate: 1e-4,
             warm_up: 0.15,
             weight_decay: 0.01,
@@ -290,6 +293,9 @@ impl RunConfig {
         }
         if t.batch == 0 || t.batch > 100_000 {
             return fail("train.batch", format!("{} must lie between 1 and 100000", t.batch));
+        }
+        if !(1..=4096).contains(&t.accumulate) {
+            return fail("train.accumulate", format!("{} must lie between 1 and 4096", t.accumulate));
         }
         if !(1..=64).contains(&t.members) {
             return fail("train.members", format!("{} must lie between 1 and 64", t.members));

@@ -230,7 +230,11 @@ impl<'a> Trainer<'a> {
         if config.train.freeze == Freeze::Trunk {
             model.freeze_trunk();
         }
-        let mut schedule = OneCycle::new(config.train.learning_rate, config.train.epochs * batches_per_epoch);
+        if config.train.accumulate > 1 {
+            model.make_room_for_sums()?;
+        }
+        let steps_per_epoch = batches_per_epoch.div_ceil(config.train.accumulate as u64);
+        let mut schedule = OneCycle::new(config.train.learning_rate, config.train.epochs * steps_per_epoch);
         schedule.warm_up = config.train.warm_up;
         let info = RunInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -269,7 +273,7 @@ impl<'a> Trainer<'a> {
         self.count_seconds();
         self.folder.settle(self.config, &self.info)?;
         observer.begin(self.progress.step, self.schedule.steps);
-        let TrainConfig { batch, sampling, epochs, .. } = self.config.train;
+        let TrainConfig { batch, accumulate, sampling, epochs, .. } = self.config.train;
         let shows_its_start = self.config.is_fine_tuning() || epochs == 0;
         if shows_its_start && self.progress.metrics_bytes == 0 && self.progress.step == 0 {
             let record = self.record_start()?;
@@ -278,9 +282,10 @@ impl<'a> Trainer<'a> {
         while !self.is_finished() {
             let epoch = self.progress.epoch;
             let batches = epoch_batches(&self.training_trials, batch, sampling, self.config.seed, epoch);
-            let todo = batches.iter().skip(self.progress.batch as usize);
-            for batch in todo {
-                self.step(batch, observer)?;
+            // A run stops between steps, never within one.
+            let todo = &batches[self.progress.batch as usize..];
+            for batches in todo.chunks(accumulate) {
+                self.step(batches, observer)?;
                 if self.save_is_due() && self.progress.batch < self.batches_per_epoch {
                     self.save_last()?;
                     observer.saved(self.progress.epoch, self.progress.step);
@@ -326,11 +331,50 @@ impl<'a> Trainer<'a> {
         seconds > 0 && self.saved.elapsed() >= Duration::from_secs(seconds)
     }
 
-    fn step(&mut self, batch: &Batch, observer: &mut dyn Observer) -> Result<(), TrainError> {
+    /// One step of the optimiser, by the gradients of several batches where these are added up.
+    fn step(&mut self, batches: &[Batch], observer: &mut dyn Observer) -> Result<(), TrainError> {
+        let config = self.config;
+        for (place, batch) in batches.iter().enumerate() {
+            self.compute_gradients(batch, place as u64)?;
+            if config.train.accumulate > 1 {
+                self.model.add_gradients(batch.session);
+            }
+        }
+        let (rate, beta1) = self.schedule.at(self.progress.step);
+        self.model.update(
+            batches[0].session,
+            &Update {
+                rate,
+                beta1,
+                beta2: config.train.beta2,
+                epsilon: config.train.epsilon,
+                decay: config.train.weight_decay,
+            },
+        );
+        let progress = &mut self.progress;
+        progress.step += 1;
+        progress.batch += batches.len() as u64;
+        progress.learning_rate = rate;
+        if self.losses.are_due() || self.progress.batch == self.batches_per_epoch {
+            self.settle_losses()?;
+        }
+        observer.step(&Step {
+            done: self.progress.step,
+            total: self.schedule.steps,
+            epoch: self.progress.epoch + 1,
+            epochs: config.train.epochs,
+            loss: self.mean_loss,
+        });
+        Ok(())
+    }
+
+    /// Loss and gradients of the batch at a place of the present step, under a mask of its own.
+    fn compute_gradients(&mut self, batch: &Batch, place: u64) -> Result<(), TrainError> {
         let config = self.config;
         let session = &self.sessions[batch.session];
         let (bins, units, trials) = (session.bins(), session.units().len(), batch.trials.len());
-        let mut rng = stream(config.seed, Purpose::Masking, self.progress.step, 0);
+        let step = self.progress.step;
+        let mut rng = stream(config.seed, Purpose::Masking, step, place);
         let entry = config.mask.pool.draw(&mut rng);
         let regions = &self.regions[batch.session];
 
@@ -348,44 +392,19 @@ impl<'a> Trainer<'a> {
             prompt: entry.prompt,
             counts,
             holdout,
-            dropout: Some((config.seed, self.progress.step)),
+            // No two batches drop the same, also of one step.
+            dropout: Some((config.seed, step * config.train.accumulate as u64 + place)),
         })?;
-        let (rate, beta1) = self.schedule.at(self.progress.step);
-        self.model.update(
-            batch.session,
-            &Update {
-                rate,
-                beta1,
-                beta2: config.train.beta2,
-                epsilon: config.train.epsilon,
-                decay: config.train.weight_decay,
-            },
-        );
-        self.losses.push(self.buffers.holdout.scored_entries() as u64);
-        let progress = &mut self.progress;
-        progress.step += 1;
-        progress.batch += 1;
-        progress.learning_rate = rate;
-        if self.losses.are_due() || self.progress.batch == self.batches_per_epoch {
-            self.settle_losses()?;
-        }
-        observer.step(&Step {
-            done: self.progress.step,
-            total: self.schedule.steps,
-            epoch: self.progress.epoch + 1,
-            epochs: config.train.epochs,
-            loss: self.mean_loss,
-        });
+        self.losses.push(step, self.buffers.holdout.scored_entries() as u64);
         Ok(())
     }
 
-    /// Reads the losses of all steps done and adds them up in their order, so that sums do not depend on when that is.
+    /// Reads the losses of all batches done and adds them up in their order, so that sums do not depend on when that is.
     ///
     /// # Errors
-    /// [`TrainError::Diverged`] at the first step whose loss is no number.
+    /// [`TrainError::Diverged`] at the first step of a loss that is no number.
     fn settle_losses(&mut self) -> Result<(), TrainError> {
-        let first = self.progress.step - self.losses.len() as u64;
-        for (step, (loss, targets)) in (first..).zip(self.losses.take(&mut self.model)) {
+        for (step, loss, targets) in self.losses.take(&mut self.model) {
             if !loss.is_finite() {
                 let learning_rate = self.config.train.learning_rate;
                 return Err(TrainError::Diverged { step, loss, learning_rate });

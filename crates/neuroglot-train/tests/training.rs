@@ -134,6 +134,20 @@ fn a_run_killed_at_any_step_ends_with_the_same_files_as_an_unbroken_one() {
     assert_resumable(&[], |steps| vec![1, steps / 4, steps / 4 + 1, steps / 2 + 1, steps - 1, steps]);
 }
 
+#[test]
+fn a_run_of_added_batches_takes_a_step_for_several_and_goes_on_to_the_bit_on_any_number_of_threads() {
+    // Two sessions of 42 training trials make ten batches an epoch, and these four steps.
+    let settings = ["train.accumulate=3"];
+    let root = tempfile::tempdir().unwrap();
+    let [one, three] = [1, 3].map(|threads| {
+        let out = root.path().join(threads.to_string());
+        assert_eq!(run(&config(&settings), &out, Start::Fresh, threads).unwrap().steps, 4 * 4);
+        files(&out)
+    });
+    assert_eq!(one, three);
+    assert_resumable(&settings, |steps| vec![1, steps / 2 + 1, steps - 1]);
+}
+
 /// Patches of 6 units: 16 units of a session take three, of which the last has a tail.
 const NDT2: [&str; 2] = ["model.architecture=ndt2", "model.patch=6"];
 

@@ -5,10 +5,12 @@ pub(crate) mod math;
 pub(crate) mod parallel;
 pub(crate) mod products;
 
+use crate::cpu::parallel::PIECE;
 use crate::ops::*;
 use crate::{Device, EngineError, PassKey, Replicas, Slot};
 use products::{Matrix, Packed, Right};
 use rayon::ThreadPool;
+use rayon::prelude::*;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -175,6 +177,14 @@ impl Device for CpuDevice {
 
     fn copy(&mut self, from: Slot, to: Slot) {
         self.run([from, to], |[from, to]| to.copy_from_slice(from));
+    }
+
+    fn add(&mut self, from: Slot, to: Slot) {
+        self.run([from, to], |[from, to]| {
+            assert_eq!(from.len(), to.len(), "slots of a sum");
+            let pieces = to.par_chunks_mut(PIECE).zip(from.par_chunks(PIECE));
+            pieces.for_each(|(to, from)| to.iter_mut().zip(from).for_each(|(to, from)| *to += from));
+        });
     }
 
     fn pass(&mut self, _key: PassKey, _dropout: Option<(u64, u64)>, work: &mut dyn FnMut(&mut dyn Device)) {

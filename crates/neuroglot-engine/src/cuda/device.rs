@@ -317,6 +317,12 @@ impl<D: Driver> Device for CudaDevice<D> {
         or_end(self.driver.copy(self.at(from), self.at(to), from.len() * FLOAT));
     }
 
+    fn add(&mut self, from: Slot, to: Slot) {
+        assert_eq!(from.len(), to.len(), "slots of a sum");
+        let slots = self.slots([from, to]);
+        self.launch("add", per_element(to.len()), &slots.length(to.len()));
+    }
+
     fn pass(&mut self, key: PassKey, dropout: Option<(u64, u64)>, work: &mut dyn FnMut(&mut dyn Device)) {
         assert!(self.inside.is_none(), "a pass within a pass");
         if let Some((seed, step)) = dropout {

@@ -49,7 +49,8 @@ macro_rules! source {
 
 const SHARED: [(&str, &str); 2] = [source!("prelude.cu"), source!("dropout_bits.cu")];
 
-const GENERAL: [(&str, &str); 13] = [
+const GENERAL: [(&str, &str); 14] = [
+    source!("add.cu"),
     source!("dropout.cu"),
     source!("activations.cu"),
     source!("column_sums.cu"),

@@ -290,7 +290,30 @@ impl Model {
         self.parameters.freeze_trunk();
     }
 
-    /// One AdamW step of the trunk and the stitchers of the session that has the gradient.
+    /// Makes room for [`Model::add_gradients`]; once, before the first pass.
+    ///
+    /// # Errors
+    /// [`ModelError`] where the device has too little memory.
+    ///
+    /// # Panics
+    /// After the first pass.
+    pub fn make_room_for_sums(&mut self) -> Result<(), ModelError> {
+        assert!(self.passes.is_empty() && self.token_plans.is_empty(), "passes lie where the sums would");
+        self.parameters.make_room_for_sums(&mut self.shared);
+        Ok(self.device.reserve(self.shared.floats())?)
+    }
+
+    /// Adds the gradients of the last [`Model::loss_and_gradients`], which was of this session, to those of the batches before
+    /// it: [`Model::update`] then takes one step for all of them, of the trunk and of each session's stitchers.
+    ///
+    /// # Panics
+    /// Without [`Model::make_room_for_sums`].
+    pub fn add_gradients(&mut self, session: usize) {
+        self.parameters.add_gradients(self.device.as_mut(), session);
+    }
+
+    /// One AdamW step of the trunk and the stitchers of the session that has the gradient, or of all sessions whose gradients
+    /// were [added up](Model::add_gradients) since the last one.
     pub fn update(&mut self, session: usize, update: &Update) {
         self.prepared_for = None;
         self.parameters.update(self.device.as_mut(), session, update);

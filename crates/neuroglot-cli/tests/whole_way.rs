@@ -174,6 +174,22 @@ fn report(workplace: &Workplace) {
     assert!(page.trim_end().ends_with("</html>"));
     assert!(!page.contains("<script") && !page.contains("http://localhost"));
 
+    // Its figures alone, twice each, and the command that makes both.
+    assert_eq!(workplace.succeed("report mtm --figures figures --out both.html"), "figures\nboth.html\n");
+    let page = fs::read_to_string(workplace.path("both.html")).unwrap();
+    assert!(page.contains("neuroglot report mtm --out both.html --figures figures"));
+    let files: Vec<String> = fs::read_dir(workplace.path("figures"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert_eq!(files.len(), 2 * page.matches("<figure").count());
+    let pictures: Vec<&String> = files.iter().filter(|file| file.ends_with(".svg")).collect();
+    assert!(pictures.iter().all(|file| files.contains(&file.replace(".svg", ".pdf"))));
+    assert!(pictures.iter().any(|file| file.starts_with(&format!("units_{}_mtm", EIDS[0]))), "{files:?}");
+    let refused = workplace.run("report mtm --figures figures");
+    assert!(refused.code == Some(1) && refused.stderr.contains("exists already"), "{refused}");
+    assert_eq!(workplace.succeed("report mtm --figures figures --overwrite"), "figures\n");
+
     // A run that was not evaluated is shown with its curves.
     workplace.succeed(&format!("train {FIRST} --out fresh --epochs 2 {SMALL}"));
     workplace.succeed("report fresh --out fresh.html");

@@ -10,6 +10,12 @@ pub(crate) struct Section {
     pub body: String,
 }
 
+/// A figure of a section: SVG elements and what else stands there. `name` tells it from the others of its section and session,
+/// where there are others; a file of its own is named by it.
+pub(crate) fn figure(name: &str, content: &str) -> String {
+    format!("<figure data-name=\"{}\">{content}</figure>\n", escape(name))
+}
+
 /// The whole document. `title`, `lead` and `footer` are text, the last escaped already where it holds names; `head` and
 /// `main` are markup that stands in the header and before the sections.
 pub(crate) fn document(

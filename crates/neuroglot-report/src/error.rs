@@ -7,8 +7,8 @@ use std::path::PathBuf;
 pub enum ReportError {
     /// The name of the file does not say what to write.
     #[error(
-        "{}: a page is written where the name ends in .html, and its figures where it ends in .svg; for a PDF, print the \
-         page, and for a PNG, convert the .svg", path.display()
+        "{}: a page is written where the name ends in .html, and all its figures in one where it ends in .svg; \
+         `neuroglot report --figures` writes each as PDF; for a PNG, convert the .svg", path.display()
     )]
     Ending {
         /// The path as given.
@@ -19,6 +19,31 @@ pub enum ReportError {
     NoFigure {
         /// The path as given.
         path: PathBuf,
+    },
+    /// The folder for figures is there already.
+    #[error("{} exists already: choose another folder, or ask to overwrite it", folder.display())]
+    Exists {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// The folder to overwrite holds something other than figures.
+    #[error(
+        "{} holds other files than figures, such as {}, and will not be overwritten: choose another folder",
+        folder.display(), other.display()
+    )]
+    NotFigures {
+        /// The folder.
+        folder: PathBuf,
+        /// What is no figure.
+        other: PathBuf,
+    },
+    /// A figure cannot be converted.
+    #[error("{}: {problem}; this is a mistake in Neuroglot, please report it", path.display())]
+    Pdf {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// What is wrong with the figure.
+        problem: String,
     },
     /// It cannot be written.
     #[error(transparent)]

@@ -10,6 +10,7 @@
 mod compare;
 mod document;
 mod error;
+mod figures;
 mod learning_curve;
 mod median;
 mod page;
@@ -25,6 +26,7 @@ mod translation;
 mod write;
 
 pub use error::ReportError;
+pub use figures::Figure;
 pub use learning_curve::{LearningCurve, ScoredCurve, ScoredPoint};
 pub use picture::PageFormat;
 pub use report::{CouplingMap, Curve, Report, RunSection};

@@ -1,10 +1,11 @@
-//! The figures of a page as one picture.
+//! The figures of a page as pictures of their own.
 
 use crate::ReportError;
+use crate::plot::legend::LEGEND;
 use crate::style::FIGURE_CSS;
 use crate::text::escape;
 use neuroglot_files::FilesError;
-use roxmltree::{Document, ParsingOptions};
+use roxmltree::{Document, Node, ParsingOptions};
 use std::path::Path;
 
 /// What a page is kept as, told by the ending of its file's name.
@@ -39,32 +40,86 @@ impl PageFormat {
 const MARGIN: f64 = 20.0;
 const HEADING: f64 = 26.0;
 
-/// All figures of a page that this crate made, each with the headings that it is the first under, as one SVG document;
-/// `None` if there is none.
-pub(crate) fn figures_of(html: &str) -> Option<String> {
+/// A page that this crate made, which is XML too; `None` for any other.
+pub(crate) fn parsed(html: &str) -> Option<Document<'_>> {
     let options = ParsingOptions { allow_dtd: true, ..ParsingOptions::default() };
-    let page = Document::parse_with_options(html, options).ok()?;
+    Document::parse_with_options(html, options).ok()
+}
+
+/// An outermost SVG element of a page.
+pub(crate) struct Drawing<'a> {
+    /// The element without `<svg ` in front.
+    markup: &'a str,
+    /// What it shows, in words.
+    pub label: &'a str,
+    /// px.
+    pub width: f64,
+    /// px.
+    pub height: f64,
+}
+
+impl<'a> Drawing<'a> {
+    /// The drawing that `node` is, if it is one and not a part of one.
+    fn of(node: Node<'a, '_>, html: &'a str) -> Option<Drawing<'a>> {
+        let is_svg = |node: &Node| node.tag_name().name() == "svg";
+        if !is_svg(&node) || node.ancestors().skip(1).any(|above| is_svg(&above)) {
+            return None;
+        }
+        let size = |name: &str| node.attribute(name)?.parse::<f64>().ok();
+        Some(Drawing {
+            markup: html[node.range()].strip_prefix("<svg ")?,
+            label: node.attribute("aria-label").unwrap_or(""),
+            width: size("width")?,
+            height: size("height")?,
+        })
+    }
+
+    /// All drawings within an element.
+    pub fn all_in(element: Node<'a, '_>, html: &'a str) -> Vec<Drawing<'a>> {
+        element.descendants().filter_map(|node| Drawing::of(node, html)).collect()
+    }
+
+    /// Whether it says what the colours and markers of others stand for.
+    pub fn is_legend(&self) -> bool {
+        self.label.starts_with(LEGEND)
+    }
+
+    /// The element at a place within another one.
+    pub fn at(&self, x: f64, y: f64) -> String {
+        format!("<svg x=\"{x}\" y=\"{y}\" {}\n", self.markup)
+    }
+}
+
+/// An SVG document on white that needs nothing else. `title` says what it shows; `style` comes behind that of figures.
+pub(crate) fn standing_alone(title: &str, (width, height): (f64, f64), style: &str, body: &str) -> String {
+    let title = if title.is_empty() { String::new() } else { format!("<title>{}</title>\n", escape(title)) };
+    format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" \
+         height=\"{height}\" viewBox=\"0 0 {width} {height}\">\n{title}<style>{FIGURE_CSS}{style}</style>\n<rect \
+         width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n{body}</svg>\n"
+    )
+}
+
+/// All figures of a page, each with the headings that it is the first under, as one SVG document; `None` if there is none.
+pub(crate) fn figures_of(html: &str) -> Option<String> {
+    let page = parsed(html)?;
     let mut figures = Vec::new();
     let mut headings: Vec<String> = Vec::new();
     for node in page.descendants() {
-        match node.tag_name().name() {
+        if let "h2" | "h3" | "h4" = node.tag_name().name() {
             // Without elements within it.
-            "h2" | "h3" | "h4" => headings
-                .extend(node.text().filter(|_| !node.children().any(|child| child.is_element())).map(escape)),
-            "svg" if node.ancestors().skip(1).all(|above| above.tag_name().name() != "svg") => {
-                let size = |name: &str| node.attribute(name)?.parse::<f64>().ok();
-                let element = html[node.range()].strip_prefix("<svg ")?;
-                figures.push((std::mem::take(&mut headings), element, size("width")?, size("height")?));
-            }
-            _ => {}
+            let text = node.text().filter(|_| !node.children().any(|child| child.is_element()));
+            headings.extend(text.map(escape));
+        } else if let Some(drawing) = Drawing::of(node, html) {
+            figures.push((std::mem::take(&mut headings), drawing));
         }
     }
     if figures.is_empty() {
         return None;
     }
-    let width = figures.iter().map(|(_, _, width, _)| *width).fold(0.0, f64::max) + 2.0 * MARGIN;
+    let width = figures.iter().map(|(_, drawing)| drawing.width).fold(0.0, f64::max) + 2.0 * MARGIN;
     let (mut body, mut y) = (String::new(), MARGIN);
-    for (headings, element, _, height) in figures {
+    for (headings, drawing) in figures {
         for heading in headings {
             y += HEADING;
             body.push_str(&format!(
@@ -72,14 +127,11 @@ pub(crate) fn figures_of(html: &str) -> Option<String> {
                 y - 8.0
             ));
         }
-        body.push_str(&format!("<svg x=\"{MARGIN}\" y=\"{y}\" {element}\n"));
-        y += height + MARGIN;
+        body.push_str(&drawing.at(MARGIN, y));
+        y += drawing.height + MARGIN;
     }
-    Some(format!(
-        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" \
-         height=\"{y}\" viewBox=\"0 0 {width} {y}\">\n<style>{FIGURE_CSS}.heading {{ font-size: 16px; font-weight: 600; \
-         }}\n</style>\n<rect width=\"{width}\" height=\"{y}\" fill=\"#fff\"/>\n{body}</svg>\n"
-    ))
+    let style = ".heading { font-size: 16px; font-weight: 600; }\n";
+    Some(standing_alone("", (width, y), style, &body))
 }
 
 #[cfg(test)]

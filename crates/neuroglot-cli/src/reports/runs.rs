@@ -21,11 +21,17 @@ use std::path::Path;
 const LOSS_PANEL: &str = "training loss (nats per hidden entry)";
 const VALIDATION_PANEL: &str = "validation bits/spike, pooled over units";
 
-/// Gathers a report, to be written to `out`; the names of the runs are its title where none is given.
+/// Gathers a report, to be written to `out` and its figures to a folder; the names of the runs are its title where none is
+/// given.
 ///
 /// # Errors
 /// A file of a run that cannot be read or understood.
-pub fn report_of_runs(runs: &[NamedRun], title: Option<&str>, out: &Path) -> Result<Report, CommandError> {
+pub fn report_of_runs(
+    runs: &[NamedRun],
+    title: Option<&str>,
+    out: Option<&Path>,
+    figures: Option<&Path>,
+) -> Result<Report, CommandError> {
     let (mut sections, mut commands, mut listed) = (Vec::new(), Vec::new(), Vec::new());
     for run in runs {
         match &run.folder {
@@ -58,7 +64,11 @@ pub fn report_of_runs(runs: &[NamedRun], title: Option<&str>, out: &Path) -> Res
     let paths = runs.iter().map(|run| word(run.folder.path()));
     let paths = paths.collect::<Vec<_>>().join(" ");
     let titled = title.map_or(String::new(), |title| format!(" --title {}", word(title)));
-    commands.push(format!("neuroglot report {paths} --out {}{titled}", word(out)));
+    let option = |name: &str, path: Option<&Path>| {
+        path.map_or(String::new(), |path| format!(" {name} {}", word(path)))
+    };
+    let (out, figures) = (option("--out", out), option("--figures", figures));
+    commands.push(format!("neuroglot report {paths}{out}{figures}{titled}"));
     let names: Vec<&str> = runs.iter().map(|run| run.name.as_str()).collect();
     Ok(Report {
         title: title.map_or_else(|| names.join(" · "), str::to_owned),

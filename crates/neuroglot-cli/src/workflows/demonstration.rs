@@ -73,7 +73,7 @@ pub fn run(out: &Path, seed: u64, compute: &Compute, console: &Console) -> Resul
     }
     let runs = named_run::open(&names.map(|name| out.join(name)))?;
     let page = out.join("report.html");
-    let mut report = report_of_runs(&runs, None, &page)?;
+    let mut report = report_of_runs(&runs, None, Some(&page), None)?;
     // The sessions were made here too: what makes the runs alone would not do.
     report.commands = vec![format!("neuroglot demo --out {} --seed {seed}", word(out))];
     report.write(&page)?;

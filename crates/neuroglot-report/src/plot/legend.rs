@@ -9,6 +9,8 @@ use crate::text::told_apart;
 const SIZE: f64 = 11.5;
 /// Height of one legend line (px).
 pub(crate) const LINE_HEIGHT: f64 = 18.0;
+/// What the label of a figure begins with that is nothing but a legend.
+pub(crate) const LEGEND: &str = "Legend: ";
 /// Longest legend text in characters.
 const LONGEST: usize = 40;
 
@@ -101,7 +103,7 @@ pub(crate) fn row_figure(entries: &[Entry], width: f64) -> String {
         left += entry.width(label) + 18.0;
     }
     let labels: Vec<&str> = entries.iter().map(|entry| entry.label.as_str()).collect();
-    let mut svg = Svg::new(width, (line + 1.0) * LINE_HEIGHT, &format!("Legend: {}", labels.join(", ")));
+    let mut svg = Svg::new(width, (line + 1.0) * LINE_HEIGHT, &format!("{LEGEND}{}", labels.join(", ")));
     for ((entry, label), (left, line)) in entries.iter().zip(&short).zip(places) {
         entry.draw(&mut svg, label, left, (line + 0.5) * LINE_HEIGHT);
     }

@@ -3,6 +3,7 @@
 use super::{WIDTH, per_session, usable_seconds};
 use crate::Report;
 use crate::compare::ComparedSession;
+use crate::document;
 use crate::plot::axis::Frame;
 use crate::plot::ink::Ink;
 use crate::plot::legend::{self, Entry, Sample};
@@ -38,7 +39,7 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
         };
         let entries: Vec<Entry> = report.runs.iter().enumerate().map(entry).collect();
         let legend = if entries.len() > 1 { legend::row_figure(&entries, WIDTH) } else { String::new() };
-        format!("<figure>{legend}<div class=\"row\">{figures}</div></figure>\n")
+        document::figure("", &format!("{legend}<div class=\"row\">{figures}</div>"))
     });
     if parts.is_empty() { parts } else { format!("<p class=\"note\">{READING}</p>\n{parts}") }
 }

@@ -2,6 +2,7 @@
 
 use super::{per_session, unit_name};
 use crate::compare::ComparedSession;
+use crate::document;
 use crate::plot::region_styles::RegionStyles;
 use crate::plot::unit_matrix::{UnitMatrix, figure};
 use crate::table::{Cell, Group, Row, Table};
@@ -25,10 +26,8 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &Regio
             let Some(evaluation) = evaluation else { continue };
             let map = run.couplings.iter().find(|map| map.eid == session.eid);
             if let Some(map) = map.filter(|map| map.per_deviation.len() == evaluation.units.len().pow(2)) {
-                figures.push_str(&format!(
-                    "<figure>{}</figure>\n",
-                    sorted_figure(&run.name, evaluation, map, styles)
-                ));
+                let map = sorted_figure(&run.name, evaluation, map, styles);
+                figures.push_str(&document::figure(&run.name, &map));
             }
             if let Some(coupled) = &evaluation.coupling {
                 tables.push_str(&duplicates(&run.name, evaluation, coupled));

@@ -2,6 +2,7 @@
 
 use super::WIDTH;
 use crate::compare::unique;
+use crate::document::figure;
 use crate::plot::lines::{self, Line};
 use crate::plot::palette::Marker;
 use crate::{Curve, Report};
@@ -22,7 +23,7 @@ pub(crate) fn html(report: &Report) -> String {
     for panel in panels {
         let members: Vec<(usize, &Curve)> = curves().filter(|(_, curve)| curve.panel == panel).collect();
         let drawn = &members[..members.len().min(MOST_LINES)];
-        let (figure, outside) = lines::figure(panel, &styled(report, drawn), "epoch", (WIDTH, 250.0));
+        let (plot, outside) = lines::figure(panel, &styled(report, drawn), "epoch", (WIDTH, 250.0));
         let mut notes = Vec::new();
         if outside > 0 {
             let verb = if outside == 1 { "lies" } else { "lie" };
@@ -36,7 +37,7 @@ pub(crate) fn html(report: &Report) -> String {
         } else {
             format!("<figcaption>{}</figcaption>", notes.join(" "))
         };
-        out.push_str(&format!("<figure>{figure}{caption}</figure>\n"));
+        out.push_str(&figure(panel, &(plot + &caption)));
     }
     out
 }

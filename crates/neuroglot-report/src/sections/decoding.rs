@@ -3,6 +3,7 @@
 use super::{WIDTH, per_session, usable_seconds};
 use crate::Report;
 use crate::compare::ComparedSession;
+use crate::document::figure;
 use crate::plot::axis::Frame;
 use crate::plot::legend::{self, Entry, Sample};
 use crate::plot::limits;
@@ -110,5 +111,5 @@ fn traces(run: &str, result: &DecodingResult, bin_seconds: f64) -> String {
         lines::draw(&mut svg, &frame, &line(&trace.decoded, DECODED, 1, false));
     }
     svg.text((WIDTH / 2.0, top + HEIGHT + 32.0), Anchor::Middle, "label", "time in trial (s)");
-    format!("<figure>{}</figure>\n", svg.finish())
+    figure(&format!("{} {run}", result.behaviour), &svg.finish())
 }

@@ -3,6 +3,7 @@
 use super::{WIDTH, per_session, unit_name, usable_seconds};
 use crate::Report;
 use crate::compare::{ComparedSession, unique};
+use crate::document::figure;
 use crate::plot::axis::Frame;
 use crate::plot::heatmap::{self, BAR_SPACE, Heatmap, Shades};
 use crate::plot::legend::{self, Entry, Sample};
@@ -35,7 +36,7 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &Regio
                 let Some(evaluation) = evaluation else { continue };
                 let examples = evaluation.examples.iter().filter(|example| example.task == task);
                 for example in examples.take(MOST_UNITS) {
-                    out.push_str(&figure(&run.name, evaluation, example, styles));
+                    out.push_str(&draw(&run.name, evaluation, example, styles));
                 }
             }
         }
@@ -52,7 +53,7 @@ const READING: &str = "Units are numbered from 0 as in their session; the letter
 /// Longest part of a uuid that is shown.
 const UUID_LENGTH: usize = 12;
 
-fn figure(run: &str, session: &SessionEvaluation, example: &Example, styles: &RegionStyles) -> String {
+fn draw(run: &str, session: &SessionEvaluation, example: &Example, styles: &RegionStyles) -> String {
     let unit = session.units.get(example.unit);
     let who = unit_name(session, example.unit);
     let uuid = unit.map_or(String::new(), |_| short_uuid(session, example.unit));
@@ -85,8 +86,8 @@ fn figure(run: &str, session: &SessionEvaluation, example: &Example, styles: &Re
             " PSTHs of the {MOST_CONDITIONS} conditions with the most trials; {left_out} more are left out."
         ));
     }
-    format!(
-        "<figure><figcaption><b>{}, {} unit</b>: {}{}{}, {score} bits/spike.{notes}</figcaption>{}</figure>\n",
+    let content = format!(
+        "<figcaption><b>{}, {} unit</b>: {}{}{}, {score} bits/spike.{notes}</figcaption>{}",
         escape(run),
         escape(&example.rank),
         unit.map_or(String::new(), |unit| styles.ink(&unit.region).swatch()),
@@ -97,7 +98,9 @@ fn figure(run: &str, session: &SessionEvaluation, example: &Example, styles: &Re
             escape(&uuid)
         )),
         svg.finish()
-    )
+    );
+    let index = unit.and_then(|unit| unit.index).unwrap_or(example.unit);
+    figure(&format!("{} {} unit {index} {run}", example.task, example.rank), &content)
 }
 
 /// What tells the uuid of a unit from those of the session's other units: all of it where that is short, else what is left

@@ -68,7 +68,8 @@ pub(crate) fn usable_seconds(bin_seconds: f64) -> f64 {
 }
 
 /// One part per pictured session under its own heading, or `heading`-less where there is only one session; empty if no
-/// session has anything to show. `id` makes the anchors of the table of contents.
+/// session has anything to show. `id` makes the anchors of the table of contents; files of single figures are named by the
+/// session that `data-session` counts.
 pub(crate) fn per_session(
     sessions: &[ComparedSession],
     id: &str,
@@ -83,7 +84,7 @@ pub(crate) fn per_session(
         if sessions.len() > 1 {
             out.push_str(&format!("<h3 id=\"{id}-{index}\">{}</h3>\n", escape(&session_name(session))));
         }
-        out.push_str(&part);
+        out.push_str(&format!("<div data-session=\"{index}\">\n{part}</div>\n"));
     }
     if !out.is_empty() && sessions.len() > MOST_PICTURED_SESSIONS {
         out.push_str(&format!(

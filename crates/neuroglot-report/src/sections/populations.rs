@@ -3,6 +3,7 @@
 use super::{WIDTH, per_session, usable_seconds};
 use crate::Report;
 use crate::compare::ComparedSession;
+use crate::document::figure;
 use crate::plot::heatmap::{self, BAR_SPACE, Heatmap, Shades};
 use crate::plot::region_styles::RegionStyles;
 use crate::plot::svg::{Anchor, Area, Svg};
@@ -23,7 +24,7 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &Regio
         let Some((run, evaluation)) = shown.find(|(_, evaluation)| !evaluation.populations.is_empty()) else {
             return String::new();
         };
-        evaluation.populations.iter().map(|trial| figure(run, evaluation, trial, styles)).collect()
+        evaluation.populations.iter().map(|trial| draw(run, evaluation, trial, styles)).collect()
     });
     if parts.is_empty() { parts } else { format!("<p class=\"note\">{READING}</p>\n{parts}") }
 }
@@ -32,7 +33,7 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &Regio
 const READING: &str = "A row is a unit, sorted by region; each is predicted from all others (co-smoothing). Colours of both maps have \
     one scale, which follows the square root. Of many units, 200 are drawn.";
 
-fn figure(run: &str, session: &SessionEvaluation, trial: &PopulationTrial, styles: &RegionStyles) -> String {
+fn draw(run: &str, session: &SessionEvaluation, trial: &PopulationTrial, styles: &RegionStyles) -> String {
     let region = |place: usize| {
         let unit = trial.units.get(place).and_then(|unit| session.units.get(*unit));
         unit.map_or("", |unit| unit.region.as_str())
@@ -66,5 +67,6 @@ fn figure(run: &str, session: &SessionEvaluation, trial: &PopulationTrial, style
         first += group.len();
     }
     let caption = crate::text::escape(&title);
-    format!("<figure><figcaption>{caption}</figcaption>{}</figure>\n", svg.finish())
+    let name = format!("trial {} {run}", trial.trial);
+    figure(&name, &format!("<figcaption>{caption}</figcaption>{}", svg.finish()))
 }

@@ -3,6 +3,7 @@
 use super::per_session;
 use crate::Report;
 use crate::compare::ComparedSession;
+use crate::document;
 use crate::plot::matrix::{self, MOST_REGIONS, Matrix};
 use crate::plot::region_styles::RegionStyles;
 use neuroglot_tasks::results::{IntervalValue, RegionMatrix};
@@ -22,7 +23,7 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &Regio
         let reach = matrices.iter().map(|(_, matrix)| largest(matrix)).fold(0.0, f64::max);
         let figures: String = matrices
             .iter()
-            .map(|(run, matrix)| format!("<figure>{}</figure>\n", figure(run, matrix, reach, styles)))
+            .map(|(run, matrix)| document::figure(run, &figure(run, matrix, reach, styles)))
             .collect();
         let left_out = if most > MOST_REGIONS {
             format!("<p class=\"note\">The first {MOST_REGIONS} of {most} regions are drawn.</p>\n")

@@ -3,6 +3,7 @@
 use super::{WIDTH, per_session};
 use crate::Report;
 use crate::compare::ComparedSession;
+use crate::document::figure;
 use crate::plot::axis::Frame;
 use crate::plot::legend::{self, Entry, Sample};
 use crate::plot::limits;
@@ -26,7 +27,7 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
         let runs = report.runs.iter().zip(&session.by_run);
         let kept =
             runs.filter_map(|(run, evaluation)| Some((run, evaluation.as_ref()?.trajectories.as_ref()?)));
-        kept.map(|(run, trajectories)| figure(&run.name, trajectories)).collect()
+        kept.map(|(run, found)| trajectories(&run.name, found)).collect()
     });
     if parts.is_empty() { parts } else { format!("<p class=\"note\">{READING}</p>\n{parts}") }
 }
@@ -35,7 +36,7 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
 const READING: &str = "Activations of the network behind its last normalisation, with nothing hidden, averaged over the test trials of \
     each condition, along the principal axes of these averages. A line is a condition; it begins at its marker.";
 
-fn figure(run: &str, found: &LatentTrajectories) -> String {
+fn trajectories(run: &str, found: &LatentTrajectories) -> String {
     let mut conditions: Vec<&ConditionTrajectory> = found.conditions.iter().collect();
     conditions.sort_by_key(|condition| std::cmp::Reverse(condition.trials));
     conditions.truncate(MOST_CONDITIONS);
@@ -56,7 +57,7 @@ fn figure(run: &str, found: &LatentTrajectories) -> String {
             label: format!("{label} (n = {})", condition.trials),
         })
         .collect();
-    format!("<figure>{}{}</figure>\n", svg.finish(), legend::row_figure(&entries, WIDTH))
+    figure(run, &(svg.finish() + &legend::row_figure(&entries, WIDTH)))
 }
 
 /// Two of the axes against each other.

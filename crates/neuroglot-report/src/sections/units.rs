@@ -3,6 +3,7 @@
 use super::{COLOURS_OF_REGIONS, WIDTH, per_session};
 use crate::Report;
 use crate::compare::ComparedSession;
+use crate::document::figure;
 use crate::median::median;
 use crate::plot::ink::Ink;
 use crate::plot::legend::{self, Entry, Sample};
@@ -68,24 +69,25 @@ fn scatters(
             format!("median difference (y − x) {}", signed(median(&differences).unwrap_or(f64::NAN), 3)),
         ];
         let labels = (format!("{} (bits/spike)", names[0]), format!("{} (bits/spike)", names[1]));
-        let (figure, edge) =
+        let (plot, edge) =
             scatter::figure(task_name(task), &note, (&labels.0, &labels.1), &points, &classes, 420.0);
         outside += edge;
-        figures.push_str(&figure);
+        figures.push_str(&plot);
         drawn.extend(points);
     }
     if figures.is_empty() {
         return String::new();
     }
     let legend = legend::row_figure(&entries(one, &classes, &drawn), WIDTH);
-    format!(
-        "<figure>{legend}<div class=\"pairs\">{figures}</div><figcaption>Bits/spike of each unit: {} against {}. Units \
-         above the diagonal are better predicted by {}. {COLOURS_OF_REGIONS}{}</figcaption></figure>\n",
+    let content = format!(
+        "{legend}<div class=\"pairs\">{figures}</div><figcaption>Bits/spike of each unit: {} against {}. Units above the \
+         diagonal are better predicted by {}. {COLOURS_OF_REGIONS}{}</figcaption>",
         escape(runs[1]),
         escape(runs[0]),
         escape(runs[1]),
         outside_note(outside)
-    )
+    );
+    figure(&format!("{} against {}", runs[1], runs[0]), &content)
 }
 
 /// Units scored by both runs, matched by uuid.
@@ -198,9 +200,9 @@ fn strips(session: &ComparedSession, run: usize, name: &str, styles: &RegionStyl
             }
         }
         if strips.iter().any(|strip| !strip.units.is_empty()) {
-            let (figure, edge) = strip::figure(task_name(&task.task), "bits/spike", &strips, styles, WIDTH);
+            let (plot, edge) = strip::figure(task_name(&task.task), "bits/spike", &strips, styles, WIDTH);
             outside += edge;
-            figures.push_str(&figure);
+            figures.push_str(&plot);
         }
     }
     if figures.is_empty() {
@@ -211,12 +213,13 @@ fn strips(session: &ComparedSession, run: usize, name: &str, styles: &RegionStyl
     } else {
         String::new()
     };
-    format!(
-        "<figure>{figures}<figcaption>Bits/spike of each unit, {}: a dot per unit, by region (largest first) and \
-         in order within it. Lines: mean of the region. {COLOURS_OF_REGIONS}{ceiling}{}</figcaption></figure>\n",
+    let content = format!(
+        "{figures}<figcaption>Bits/spike of each unit, {}: a dot per unit, by region (largest first) and in order \
+         within it. Lines: mean of the region. {COLOURS_OF_REGIONS}{ceiling}{}</figcaption>",
         escape(name),
         outside_note(outside)
-    )
+    );
+    figure(name, &content)
 }
 
 fn outside_note(outside: usize) -> String {

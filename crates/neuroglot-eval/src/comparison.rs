@@ -344,6 +344,26 @@ mod tests {
     }
 
     #[test]
+    fn scores_of_a_region_are_those_of_its_shared_units() {
+        let mut one =
+            session("s", 5, &[("a", Some(1.0)), ("b", Some(3.0)), ("c", Some(50.0)), ("d", Some(5.0))]);
+        one.units[2].region = "PO".to_owned();
+        let two = session("s", 5, &[("a", Some(0.5)), ("b", Some(2.5))]);
+        let by_run = [vec![Some(&one), Some(&two)]];
+        let of = |region: &str| SharedScores::of_region(&by_run, "forward", |unit| unit.bps, region);
+        let hippocampus = of("CA1").unwrap();
+        assert_eq!(
+            (hippocampus.mean(0), hippocampus.mean(1), hippocampus.units()),
+            (Some(2.0), Some(1.5), 2)
+        );
+        assert_eq!(hippocampus.own_units(0), Some(3));
+        // Not the score that is stored of all units; each unit has one spike.
+        assert_eq!(hippocampus.pooled(1), Some(1.5));
+        assert_eq!(of("PO").unwrap().mean(0), Some(50.0));
+        assert!(of("VISp").is_none());
+    }
+
+    #[test]
     fn runs_that_share_no_unit_are_shown_and_not_compared() {
         let runs =
             [("a", 1.0), ("b", 2.0)].map(|(uuid, score)| run(vec![session("s", 5, &[(uuid, Some(score))])]));

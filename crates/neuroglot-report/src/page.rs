@@ -4,7 +4,7 @@ use crate::compare::{self, ComparedSession};
 use crate::document::{Section, document};
 use crate::sections::{
     MOST_PICTURED_SESSIONS, calibration, couplings, curves, decoding, examples, facts, populations, reading,
-    region_styles, regions, scores, session_name, skipped, trajectories, units,
+    region_scores, region_styles, regions, scores, session_name, skipped, trajectories, units,
 };
 use crate::text::escape;
 use crate::{Report, RunSection};
@@ -23,6 +23,7 @@ pub(crate) fn render(report: &Report) -> String {
     let sections: Vec<Section> = [
         section("scores", "Scores", results),
         section("reading", "How to read this", how_to_read),
+        section("region-scores", "Scores by region", region_scores::html(report, &sessions, &styles)),
         section("units", "Unit by unit", units::html(report, &sessions, &styles)),
         section("populations", "Single trials of all units", populations::html(report, &sessions, &styles)),
         section("examples", "Example units", examples::html(report, &sessions, &styles)),

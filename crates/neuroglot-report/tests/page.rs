@@ -63,9 +63,9 @@ fn page_is_well_formed_and_every_figure_is_labelled() {
     let document = parsed(&html);
     let figures: Vec<Node> =
         named(&document, "svg").filter(|svg| svg.attribute("role") == Some("img")).collect();
-    // 2 sessions × (legend + 4 scatter plots, a trial of all units, 16 example units, 2 trajectories with legends, legend + 4 calibrations, 2
+    // 2 sessions × (legend + 4 plots of regions, legend + 4 scatter plots, a trial of all units, 16 example units, 2 trajectories with legends, legend + 4 calibrations, 2
     // matrices), 2 panels of curves.
-    assert_eq!(figures.len(), 2 * (5 + 1 + 16 + 4 + 5 + 2) + 2);
+    assert_eq!(figures.len(), 2 * (5 + 5 + 1 + 16 + 4 + 5 + 2) + 2);
     for figure in &figures {
         let label = figure.attribute("aria-label").expect("a label");
         let title = figure.children().find(|child| child.tag_name().name() == "title").expect("a title");
@@ -517,4 +517,52 @@ fn latent_trajectories_are_drawn_along_their_axes() {
     let lines = titled[0].descendants().filter(|node| node.attribute("class") == Some("line"));
     assert_eq!(lines.count(), 2);
     assert!(html.contains("choice −1 (n = 12)"), "the legend");
+}
+
+#[test]
+fn scores_by_region_are_means_over_the_units_that_all_runs_share() {
+    let mut report = synthetic::report(&TWO, Size { sessions: 1, ..SMALL });
+    let regions = ["CA1", "CA1", "CA1", "PO", "PO", "LP"];
+    for (run, better) in [(0, 0.0), (1, 0.25)] {
+        let session = &mut evaluation(&mut report, run).sessions[0];
+        session.units.truncate(6);
+        session.units.iter_mut().zip(regions).for_each(|(unit, region)| unit.region = region.to_owned());
+        for task in &mut session.tasks {
+            task.per_unit.truncate(6);
+            for (unit, bps) in task.per_unit.iter_mut().zip([0.25, 0.75, 100.0, -0.5, -0.5, 1.0]) {
+                unit.bps = Some(bps + better);
+            }
+        }
+    }
+    // The third unit of CA1 is in one run alone.
+    let session = &mut evaluation(&mut report, 1).sessions[0];
+    session.units.remove(2);
+    for task in &mut session.tasks {
+        task.per_unit.remove(2);
+    }
+    let html = report.to_html();
+    let document = parsed(&html);
+    let caption = "MtM and temporal baseline: bits/spike by region";
+    let cells = |run: &str, region: &str| row(&document, caption, run, region);
+    // Each resample of the two units is 0.25, 0.5 or 0.75, the outer ones with a probability of 1/4.
+    assert_eq!(cells("MtM", "CA1, 3 units")[0], "0.500 [0.250, 0.750]");
+    assert_eq!(cells("temporal baseline", "CA1, 3 units")[3], "0.750 [0.500, 1.000]");
+    assert_eq!(cells("MtM", "PO, 2 units")[1], "−0.500 [−0.500, −0.500]");
+    // One unit has no interval over units.
+    assert_eq!(cells("temporal baseline", "LP, 1 unit")[0], "1.250");
+    let section = named(&document, "section")
+        .find(|section| section.descendants().any(|node| node.attribute("id") == Some("region-scores")))
+        .expect("a section");
+    let plot = section
+        .descendants()
+        .find(|node| node.attribute("aria-label") == Some("co-smoothing"))
+        .expect("a plot of the task");
+    let fills = |class: &str| -> Vec<&str> {
+        let nodes = plot.descendants().filter(|node| node.attribute("class") == Some(class));
+        nodes.filter_map(|node| node.attribute("fill")).collect()
+    };
+    assert_eq!(fills("swatch")[0], "#7ed04b", "CA1 has the atlas's colour");
+    assert_eq!(fills("swatch").len(), 3);
+    let bars = plot.descendants().filter(|node| node.attribute("stroke-width") == Some("4"));
+    assert_eq!(bars.count(), 4, "two regions of two runs have intervals");
 }

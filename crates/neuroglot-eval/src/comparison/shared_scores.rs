@@ -2,7 +2,7 @@
 
 use super::{ByRun, Difference, Pick, Verdict, is_same_data};
 use neuroglot_metrics::{Interval, bootstrap_within_groups};
-use neuroglot_tasks::results::{IntervalValue, SessionEvaluation, TaskResult};
+use neuroglot_tasks::results::{IntervalValue, SessionEvaluation, TaskResult, UnitLabel};
 use std::collections::HashMap;
 
 /// Resamples and seed of the bootstrap.
@@ -46,6 +46,15 @@ struct Scored<'a> {
 impl SharedScores {
     /// Gathers the scores; `None` where no unit of any run has one.
     pub fn of(sessions: &[ByRun<'_>], task: &str, pick: Pick) -> Option<Self> {
+        Self::gather(sessions, task, pick, None)
+    }
+
+    /// As [`SharedScores::of`], of the units of one region.
+    pub fn of_region(sessions: &[ByRun<'_>], task: &str, pick: Pick, region: &str) -> Option<Self> {
+        Self::gather(sessions, task, pick, Some(region))
+    }
+
+    fn gather(sessions: &[ByRun<'_>], task: &str, pick: Pick, region: Option<&str>) -> Option<Self> {
         let runs = sessions.first().map_or(0, Vec::len);
         let is_scored = |run: usize| {
             sessions.iter().any(|by_run| by_run[run].is_some_and(|session| task_of(session, task).is_some()))
@@ -61,7 +70,7 @@ impl SharedScores {
         let mut is_same = true;
         for by_run in &sessions {
             let of_runs: Vec<Vec<Scored<'_>>> =
-                scored.iter().map(|run| scored_units(by_run[*run], task, pick)).collect();
+                scored.iter().map(|run| scored_units(by_run[*run], task, pick, region)).collect();
             for (run, own) in scored.iter().zip(&of_runs) {
                 found[*run].as_mut().expect("scored").own_units += own.len();
             }
@@ -80,7 +89,8 @@ impl SharedScores {
                 of_run.scores.push(own(|unit| unit.score));
                 of_run.spikes.push(own(|unit| unit.spikes));
                 let stored = by_run[*run].and_then(|session| task_of(session, task)?.scores.bps_pooled);
-                of_run.pooled.push(stored.filter(|_| own(|unit| unit.score).len() == of_runs[place].len()));
+                let holds = region.is_none() && shared.len() == of_runs[place].len();
+                of_run.pooled.push(stored.filter(|_| holds));
             }
             for (kind, ceilings) in ceilings.iter_mut().enumerate() {
                 let ceiling = |places: &Vec<usize>| {
@@ -95,7 +105,7 @@ impl SharedScores {
             // Nothing is shared, and each run is shown by itself.
             for run in &scored {
                 let own: Vec<Vec<Scored<'_>>> =
-                    sessions.iter().map(|by_run| scored_units(by_run[*run], task, pick)).collect();
+                    sessions.iter().map(|by_run| scored_units(by_run[*run], task, pick, region)).collect();
                 let own: Vec<&Vec<Scored<'_>>> = own.iter().filter(|units| !units.is_empty()).collect();
                 let column = |column: fn(&Scored<'_>) -> f64| {
                     own.iter().map(|units| units.iter().map(column).collect()).collect()
@@ -203,12 +213,18 @@ pub(super) fn task_of<'a>(session: &'a SessionEvaluation, task: &str) -> Option<
     session.tasks.iter().find(|result| result.task == task)
 }
 
-/// The units of a session that have a score in a task.
-fn scored_units<'a>(session: Option<&'a SessionEvaluation>, task: &str, pick: Pick) -> Vec<Scored<'a>> {
+/// The units of a session, or of a region of it, that have a score in a task.
+fn scored_units<'a>(
+    session: Option<&'a SessionEvaluation>,
+    task: &str,
+    pick: Pick,
+    region: Option<&str>,
+) -> Vec<Scored<'a>> {
     let result = session.and_then(|session| Some((session, task_of(session, task)?)));
     let Some((session, result)) = result else { return Vec::new() };
     let finite = |value: Option<f64>| value.filter(|value| value.is_finite());
-    let units = session.units.iter().zip(&result.per_unit);
+    let is_there = |unit: &UnitLabel| region.is_none_or(|region| unit.region == region);
+    let units = session.units.iter().zip(&result.per_unit).filter(|(unit, _)| is_there(unit));
     let scored = units.filter_map(|(unit, scores)| {
         let score = finite(pick(scores))?;
         let ceilings = [scores.ceiling_bps, scores.state_ceiling_bps].map(finite);

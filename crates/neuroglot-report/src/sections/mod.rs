@@ -8,6 +8,7 @@ pub(crate) mod examples;
 pub(crate) mod facts;
 pub(crate) mod populations;
 pub(crate) mod reading;
+pub(crate) mod region_scores;
 pub(crate) mod regions;
 pub(crate) mod score_rows;
 pub(crate) mod scores;

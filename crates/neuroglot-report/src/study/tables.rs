@@ -129,18 +129,21 @@ fn picture(number: usize, table: &ScoreTable) -> String {
             value: score.mean,
             inner: score.over_units.map(ends),
             outer: score.over_sessions.map(ends),
-            colour: place,
+            marker: Marker::of(place),
+            ink: Ink::plain(colour(place)),
         })
     };
     let bands: Vec<Band> = tasks
         .iter()
         .map(|column| Band {
             label: table.columns[*column].name().to_owned(),
+            swatch: None,
             means: places.iter().filter_map(|place| mean(*place, *column)).collect(),
         })
         .collect();
     let title = format!("Table {number} as a picture: bits/spike");
-    let figure = intervals::figure(&title, "bits/spike", &bands, WIDTH);
+    let ends = intervals::ends(&bands, 0.0, 0.0);
+    let (figure, _) = intervals::figure(&title, "bits/spike", &bands, ends, WIDTH);
     let entries: Vec<Entry> = places
         .iter()
         .map(|place| Entry {

@@ -286,6 +286,7 @@ mod tests {
             decoding: Vec::new(),
             skipped: Vec::new(),
             examples: Vec::new(),
+            details: Vec::new(),
             populations: Vec::new(),
             beside_psth: None,
             region_matrix: None,

@@ -133,7 +133,7 @@ fn evaluate_session(
     let test = TestTrials::of(session)?;
     let (regions, trials) = (test.regions(), test.trials().len() as f64);
     let (mut tasks, mut examples, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
-    let mut populations = Vec::new();
+    let (mut details, mut populations) = (Vec::new(), Vec::new());
     for task in &options.selection.tasks {
         meter.begin(task_work(*task, &test) * trials);
         if let Some(why) = task.why_not(regions) {
@@ -147,6 +147,7 @@ fn evaluate_session(
         let found = predictor.of_task(*task, test.trials(), regions, &mut report)?;
         let (mut result, shown) = test.score(*task, &found.average, options);
         if *task == Task::CoSmoothing {
+            details = test.details(*task, &found.average, &result.per_unit);
             populations = test.population(*task, &found.average);
         }
         result.alone = found.alone.map(|alone| {
@@ -192,6 +193,7 @@ fn evaluate_session(
         decoding,
         skipped,
         examples,
+        details,
         populations,
         region_matrix,
         trajectories,

@@ -4,7 +4,7 @@ use crate::compare::{self, ComparedSession};
 use crate::document::{Section, document};
 use crate::sections::{
     MOST_PICTURED_SESSIONS, calibration, couplings, curves, decoding, examples, facts, populations, reading,
-    region_scores, region_styles, regions, scores, session_name, skipped, trajectories, units,
+    region_scores, region_styles, regions, scores, session_name, single_units, skipped, trajectories, units,
 };
 use crate::text::escape;
 use crate::{Report, RunSection};
@@ -27,6 +27,7 @@ pub(crate) fn render(report: &Report) -> String {
         section("units", "Unit by unit", units::html(report, &sessions, &styles)),
         section("populations", "Single trials of all units", populations::html(report, &sessions, &styles)),
         section("examples", "Example units", examples::html(report, &sessions, &styles)),
+        section("single-units", "Single units", single_units::html(report, &sessions, &styles)),
         section("trajectories", "Latent trajectories", trajectories::html(report, &sessions)),
         section("calibration", "Calibration", calibration::html(report, &sessions)),
         section("decoding", "Decoded behaviour", decoding::html(report, &sessions)),

@@ -79,6 +79,11 @@ h2 + .note { break-after: avoid; }
 figure { margin: 0 0 24px; break-inside: avoid; }
 figcaption { margin: 4px 0 6px; max-width: 110ch; }
 figure > svg + .pairs { margin-top: 8px; }
+details { margin: 0 0 5px; border: 1px solid #ddd; border-radius: 3px; }
+summary { padding: 4px 10px; font-size: 13.5px; cursor: pointer; }
+details[open] { padding: 0 8px; }
+details[open] > summary { margin: 0 -8px 10px; border-bottom: 1px solid #ddd; }
+details > figure { margin-bottom: 10px; }
 .pairs { display: grid; grid-template-columns: 1fr 1fr; gap: 14px 40px; }
 .pairs svg { width: 100%; }
 .row { display: flex; flex-wrap: wrap; gap: 14px 40px; align-items: flex-start; }
@@ -98,6 +103,7 @@ footer { margin-top: 48px; padding-top: 10px; border-top: 1px solid #bbb; font-s
   table, thead th { border-color: #8a8d92; }
   .numbers tbody + tbody tr:first-child > *, .words tbody tr + tr > td, .words tbody tr + tr > th[scope=row],
   .words tbody + tbody tr > * { border-color: #3a3d42; }
+  details, details[open] > summary { border-color: #3a3d42; }
   /* The colours of figures are chosen to be told apart on white. */
   svg { background: #fff; padding: 8px; border-radius: 4px; }
   svg svg { background: none; padding: 0; }
@@ -111,6 +117,7 @@ footer { margin-top: 48px; padding-top: 10px; border-top: 1px solid #bbb; font-s
   .numbers td, .numbers thead th { padding-left: 8px; }
   h2 { margin-top: 26px; }
   a { color: inherit; text-decoration: none; }
+  details:not([open]) { display: none; }
   * { -webkit-print-color-adjust: exact; print-color-adjust: exact; }
 }
 "#

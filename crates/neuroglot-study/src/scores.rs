@@ -173,6 +173,7 @@ pub(crate) mod tests {
             }],
             skipped: Vec::new(),
             examples: Vec::new(),
+            details: Vec::new(),
             populations: Vec::new(),
             beside_psth: None,
             region_matrix: None,

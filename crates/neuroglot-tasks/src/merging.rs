@@ -187,6 +187,9 @@ fn merge_session(known: &mut SessionEvaluation, new: SessionEvaluation) {
     known.examples.sort_by_key(|example| place(&example.task));
     known.beside_psth = new.beside_psth.or(known.beside_psth);
     known.region_matrix = new.region_matrix.or(known.region_matrix.take());
+    if !new.details.is_empty() {
+        known.details = new.details;
+    }
     if !new.populations.is_empty() {
         known.populations = new.populations;
     }
@@ -221,6 +224,7 @@ mod tests {
             decoding: Vec::new(),
             skipped: Vec::new(),
             examples: Vec::new(),
+            details: Vec::new(),
             populations: Vec::new(),
             beside_psth: None,
             region_matrix: None,

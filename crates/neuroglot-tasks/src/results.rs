@@ -47,6 +47,10 @@ pub struct SessionEvaluation {
     pub skipped: Vec<Skipped>,
     /// Units shown in detail: the best and the median unit of each task.
     pub examples: Vec<Example>,
+    /// Units shown one by one in co-smoothing: those of which predictions tell the most. Empty in evaluations written before they
+    /// were kept.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub details: Vec<Example>,
     /// Trials shown with all units: each unit in co-smoothing. Empty in evaluations written before they were kept.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub populations: Vec<PopulationTrial>,
@@ -253,7 +257,7 @@ pub struct Skipped {
 pub struct Example {
     /// Task.
     pub task: String,
-    /// `best` or `median`, by bits per spike.
+    /// `best` or `median`, by bits per spike; empty where it is one of [`SessionEvaluation::details`].
     pub rank: String,
     /// Index into [`SessionEvaluation::units`].
     pub unit: usize,

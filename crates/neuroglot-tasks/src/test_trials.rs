@@ -2,7 +2,7 @@
 
 use crate::calibration::calibration;
 use crate::conditions::Conditions;
-use crate::examples::examples;
+use crate::examples::{details, examples};
 use crate::merging::fingerprint;
 use crate::population::population;
 use crate::results::{
@@ -90,6 +90,12 @@ impl<'a> TestTrials<'a> {
         population(&self.trials, &self.conditions, &units, log_rates)
     }
 
+    /// The units of a task, one by one, of which these log-rates tell the most, as [`TestTrials::score`] scored them.
+    pub fn details(&self, task: Task, log_rates: &[f32], scores: &[UnitScores]) -> Vec<Example> {
+        let bins = task.scored(&self.regions, self.trials.bins).bins;
+        details(task.name(), &self.trials, &self.conditions, log_rates, bins, scores)
+    }
+
     /// The scores over all units of log-rates `[test trial, bin, unit]` of a task.
     ///
     /// # Panics
@@ -147,6 +153,7 @@ impl<'a> TestTrials<'a> {
             decoding: Vec::new(),
             skipped: Vec::new(),
             examples: Vec::new(),
+            details: Vec::new(),
             populations: Vec::new(),
             beside_psth: None,
             region_matrix: None,

@@ -36,7 +36,7 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &Regio
                 let Some(evaluation) = evaluation else { continue };
                 let examples = evaluation.examples.iter().filter(|example| example.task == task);
                 for example in examples.take(MOST_UNITS) {
-                    out.push_str(&draw(&run.name, evaluation, example, styles));
+                    out.push_str(&picture(&run.name, evaluation, example, styles));
                 }
             }
         }
@@ -53,12 +53,19 @@ const READING: &str = "Units are numbered from 0 as in their session; the letter
 /// Longest part of a uuid that is shown.
 const UUID_LENGTH: usize = 12;
 
-fn draw(run: &str, session: &SessionEvaluation, example: &Example, styles: &RegionStyles) -> String {
+/// A unit: its observed and predicted trials, and its PSTHs.
+pub(super) fn picture(
+    run: &str,
+    session: &SessionEvaluation,
+    example: &Example,
+    styles: &RegionStyles,
+) -> String {
     let unit = session.units.get(example.unit);
     let who = unit_name(session, example.unit);
     let uuid = unit.map_or(String::new(), |_| short_uuid(session, example.unit));
     let score = decimal(example.bps, 3);
-    let title = format!("{run}, {} unit: {who} ({uuid}), {score} bits/spike", example.rank);
+    let rank = if example.rank.is_empty() { String::new() } else { format!(", {} unit", example.rank) };
+    let title = format!("{run}{rank}: {who} ({uuid}), {score} bits/spike");
     let label =
         format!("{title}; {}: observed and predicted single trials, and PSTHs", task_name(&example.task));
 
@@ -87,9 +94,9 @@ fn draw(run: &str, session: &SessionEvaluation, example: &Example, styles: &Regi
         ));
     }
     let content = format!(
-        "<figcaption><b>{}, {} unit</b>: {}{}{}, {score} bits/spike.{notes}</figcaption>{}",
+        "<figcaption><b>{}{}</b>: {}{}{}, {score} bits/spike.{notes}</figcaption>{}",
         escape(run),
-        escape(&example.rank),
+        escape(&rank),
         unit.map_or(String::new(), |unit| styles.ink(&unit.region).swatch()),
         escape(&who),
         unit.map_or(String::new(), |unit| format!(
@@ -322,6 +329,7 @@ mod tests {
             bins: 1,
             bin_seconds: 0.02,
             fingerprint: String::new(),
+            details: Vec::new(),
             populations: Vec::new(),
             beside_psth: None,
             units: uuids

@@ -12,6 +12,7 @@ pub(crate) mod region_scores;
 pub(crate) mod regions;
 pub(crate) mod score_rows;
 pub(crate) mod scores;
+pub(crate) mod single_units;
 pub(crate) mod skipped;
 pub(crate) mod trajectories;
 pub(crate) mod units;

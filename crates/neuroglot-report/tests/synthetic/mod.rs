@@ -111,6 +111,7 @@ fn session(place: usize, quality: f64, run: usize, size: Size) -> SessionEvaluat
         })
         .collect();
     let count = REGIONS.len() - 2;
+    let mut detail_rng = ChaCha8Rng::seed_from_u64(9000 + place as u64 * 10 + run as u64);
     SessionEvaluation {
         eid: format!(
             "{:08x}-51c6-4f9f-a7e0-0000000000{place:02}",
@@ -133,6 +134,15 @@ fn session(place: usize, quality: f64, run: usize, size: Size) -> SessionEvaluat
             why: "the session has no such behaviour".into(),
         }],
         examples,
+        details: (0..size.units.min(50))
+            .map(|unit| {
+                let shown = Size { trials: size.trials.min(30), ..size };
+                Example {
+                    rank: String::new(),
+                    ..example("co-smoothing", "best", unit, 0.5, quality, shown, &mut detail_rng)
+                }
+            })
+            .collect(),
         populations: vec![PopulationTrial {
             trial: 4,
             condition: "choice −1".into(),

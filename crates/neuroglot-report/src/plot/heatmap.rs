@@ -2,7 +2,8 @@
 //! smaller rates that predict them can be seen on one scale.
 
 use super::axis::{Frame, TICK_SIZE};
-use super::colour_map::{Rgb, hex, sequential};
+use super::colour_bar::draw_colours;
+use super::colour_map::sequential;
 use super::raster::{MOST_ROWS, Raster};
 use super::svg::{Anchor, Area, Svg, text_width};
 use super::ticks::Ticks;
@@ -78,19 +79,6 @@ pub(crate) fn draw_bar(svg: &mut Svg, area: Area, shades: Shades, label: &str) {
     }
     let at = (bar.right() + widest + 16.0, area.top + area.height / 2.0);
     svg.turned_text(at, Anchor::Middle, "tick", label, -90.0);
-}
-
-/// Fills a bar with the colours of 0 at its bottom to 1 at its top.
-pub(crate) fn draw_colours(svg: &mut Svg, bar: Area, steps: u32, colour: impl Fn(f64) -> Rgb) {
-    let height = bar.height / f64::from(steps);
-    for index in 0..steps {
-        // A little taller than the step, so that no seam shows between two steps.
-        let overlap = if index == 0 { 0.0 } else { 0.6 };
-        let top = bar.bottom() - height * f64::from(index + 1);
-        let fill = hex(colour((f64::from(index) + 0.5) / f64::from(steps)));
-        svg.rect(Area { top, height: height + overlap, ..bar }, "", &fill, "");
-    }
-    svg.rect(bar, "border", "none", "");
 }
 
 impl Shades {

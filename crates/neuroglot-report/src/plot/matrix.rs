@@ -1,10 +1,9 @@
 //! Scores of region × region as a map with the number in every cell.
 
+use super::colour_bar::draw_both_signs;
 use super::colour_map::{diverging, hex, wants_dark_text};
-use super::heatmap::draw_colours;
 use super::region_styles::RegionStyles;
 use super::svg::{Anchor, Area, Svg, text_width};
-use super::ticks::Ticks;
 use crate::text::told_apart;
 use neuroglot_data::number::decimal;
 
@@ -94,11 +93,8 @@ pub(crate) fn figure(matrix: &Matrix) -> String {
         "source region (seen)",
     );
     svg.turned_text((16.0, top + inner_height / 2.0), Anchor::Middle, "label", "target region", -90.0);
-    draw_bar(
-        &mut svg,
-        Area { left: bar_left, top, width: 10.0, height: inner_height.clamp(90.0, 240.0) },
-        reach,
-    );
+    let bar = Area { left: bar_left, top, width: 10.0, height: inner_height.clamp(90.0, 240.0) };
+    draw_both_signs(&mut svg, bar, reach, |part| part, "bits/spike");
     svg.finish()
 }
 
@@ -118,18 +114,6 @@ fn draw_cell(svg: &mut Svg, area: Area, score: Option<f64>, reach: f64) {
     svg.rect(area, "cell", &hex(colour), "");
     let class = if wants_dark_text(colour) { "cell-dark" } else { "cell-light" };
     svg.text(middle, Anchor::Middle, class, &decimal(score, 2));
-}
-
-fn draw_bar(svg: &mut Svg, bar: Area, reach: f64) {
-    draw_colours(svg, bar, 40, |part| diverging(part * 2.0 - 1.0));
-    let ticks = Ticks::between(-reach, reach, 5);
-    for value in &ticks.values {
-        let y = bar.top + (1.0 - value / reach) / 2.0 * bar.height;
-        svg.line((bar.right(), y), (bar.right() + 3.0, y), "axis");
-        svg.text((bar.right() + 5.0, y + 4.0), Anchor::Start, "tick", &ticks.label(*value));
-    }
-    let at = (bar.right() + 56.0, bar.top + bar.height / 2.0);
-    svg.turned_text(at, Anchor::Middle, "label", "bits/spike", -90.0);
 }
 
 #[cfg(test)]

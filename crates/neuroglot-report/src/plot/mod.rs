@@ -1,6 +1,7 @@
 //! A small plotting library: figures as inline SVG.
 
 pub(crate) mod axis;
+pub(crate) mod colour_bar;
 pub(crate) mod colour_map;
 pub(crate) mod heatmap;
 pub(crate) mod ink;

@@ -1,11 +1,9 @@
 //! Units × units as a picture, with the regions that the units are sorted by along its sides.
 
-use super::colour_map::diverging;
-use super::heatmap::draw_colours;
+use super::colour_bar::draw_both_signs;
 use super::raster::Raster;
 use super::region_styles::RegionStyles;
 use super::svg::{Anchor, Area, Svg, text_width};
-use super::ticks::Ticks;
 use neuroglot_data::number::counted;
 
 /// Width and height of the picture (px).
@@ -70,24 +68,9 @@ pub(crate) fn figure(matrix: &UnitMatrix) -> String {
     let middle = area.left + SIDE / 2.0;
     svg.text((middle, bottom + 16.0), Anchor::Middle, "label", "input unit");
     svg.turned_text((14.0, area.top + SIDE / 2.0), Anchor::Middle, "label", "target unit", -90.0);
-    draw_bar(
-        &mut svg,
-        Area { left: area.right() + 14.0, top: area.top, width: 10.0, height: 200.0 },
-        matrix.reach,
-    );
+    let bar = Area { left: area.right() + 14.0, top: area.top, width: 10.0, height: 200.0 };
+    // Colours follow the square root of the size of a value.
+    let root = |part: f64| part.abs().sqrt().copysign(part);
+    draw_both_signs(&mut svg, bar, matrix.reach, root, "change of log-rate per s.d.");
     svg.finish()
-}
-
-/// The bar of colours, which follow the square root of the size of a value.
-fn draw_bar(svg: &mut Svg, bar: Area, reach: f64) {
-    draw_colours(svg, bar, 40, |part| diverging(part * 2.0 - 1.0));
-    let ticks = Ticks::between(-reach, reach, 5);
-    for value in &ticks.values {
-        let part = (value.abs() / reach).sqrt().copysign(*value);
-        let y = bar.top + (1.0 - part) / 2.0 * bar.height;
-        svg.line((bar.right(), y), (bar.right() + 3.0, y), "axis");
-        svg.text((bar.right() + 5.0, y + 4.0), Anchor::Start, "tick", &ticks.label(*value));
-    }
-    let at = (bar.right() + 60.0, bar.top + bar.height / 2.0);
-    svg.turned_text(at, Anchor::Middle, "label", "change of log-rate per s.d.", -90.0);
 }

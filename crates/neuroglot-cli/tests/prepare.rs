@@ -241,7 +241,10 @@ fn options_do_what_they_say() {
     let provenance = one("plain.nwb --condition side=response --behaviours side,hand --trace hand=hand:0");
     let behaviours = provenance["behaviours"].as_object().unwrap();
     assert_eq!(behaviours.keys().collect::<Vec<_>>(), ["hand", "side"]);
-    assert_eq!(behaviours["side"]["codes"], json!({ "left": 0, "none": 1, "right": 2 }));
+    let categories = workplace.succeed_json("inspect sessions/plain-1_aligned --json");
+    let categories = categories[0]["behaviours"]["side"]["categories"].as_array().unwrap();
+    let labels: Vec<&Value> = categories.iter().map(|category| &category["label"]).collect();
+    assert_eq!(labels, ["left", "none", "right"]);
 }
 
 #[test]

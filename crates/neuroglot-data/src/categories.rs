@@ -38,7 +38,7 @@ pub struct Categories {
 impl Categories {
     /// All values of a behaviour that has one per trial, each once; `None` if there is no such behaviour.
     ///
-    /// 0 of `choice` means that there was none, and is no category, where there are two others.
+    /// 0 of `choice` means that there was none, and is no category, where there are two others and it is no text.
     pub fn of(session: &Session, name: &str) -> Option<Categories> {
         let Some(Behaviour::PerTrial(values)) = session.behaviours().get(name) else { return None };
         let mut values: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
@@ -46,7 +46,8 @@ impl Categories {
         // −0 and 0 are one value.
         values.dedup_by(|a, b| a == b);
         let others = values.iter().filter(|value| **value != 0.0).count();
-        let zero_is_missing = name == "choice" && others > 1 && others < values.len();
+        let is_text = session.texts(name).is_some();
+        let zero_is_missing = name == "choice" && !is_text && others > 1 && others < values.len();
         if zero_is_missing {
             values.retain(|value| *value != 0.0);
         }
@@ -179,5 +180,14 @@ mod tests {
         let session = session.with_texts("cue", vec!["tone".into(), "light".into()]).unwrap();
         assert_eq!(session.kind_of("cue").unwrap(), (BehaviourKind::Categories, "text".to_owned()));
         assert_eq!(Categories::of(&session, "cue").unwrap().labels(), ["tone", "light"]);
+    }
+
+    #[test]
+    fn the_first_of_three_choices_that_are_texts_is_one() {
+        let choices = session("choice", Behaviour::PerTrial(vec![1.0, 0.0, 2.0, 0.0]), 4);
+        let texts = ["left", "none", "right"].map(str::to_owned).to_vec();
+        let categories = Categories::of(&choices.with_texts("choice", texts).unwrap(), "choice").unwrap();
+        assert_eq!(categories.labels(), ["left", "none", "right"]);
+        assert!(!categories.zero_is_missing());
     }
 }

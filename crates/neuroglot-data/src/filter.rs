@@ -75,7 +75,7 @@ impl Filter {
     /// # Errors
     /// [`DataError::NothingLeft`] if no trial, unit or spike is left, with the setting to loosen;
     /// [`DataError::Setting`] if the rate is negative or not a number, or if there is no training trial to take rates
-    /// from; [`DataError::Invalid`] if `drop_no_go` is on and the session has no `choice`.
+    /// from, or if `drop_no_go` is on and choices are texts; [`DataError::Invalid`] if it is on and the session has no `choice`.
     pub fn apply(&self, session: &Session) -> Result<(Session, FilterReport), DataError> {
         if self.min_rate.is_nan() || self.min_rate < 0.0 {
             let problem = format!("is {} Hz, it must be 0 or more", self.min_rate);
@@ -108,6 +108,15 @@ impl Filter {
         let mut trials: Vec<usize> = (0..session.trials()).collect();
         if self.drop_no_go {
             let choice = session.behaviour_per_trial("choice")?;
+            if let Some(texts) = session.texts("choice") {
+                let problem = format!(
+                    "drops trials whose choice is 0, and choices of {} are the texts {}: set it to false, and leave trials out \
+                     where the session is made",
+                    session.eid(),
+                    listed(texts, "none")
+                );
+                return Err(DataError::Setting { setting: "drop_no_go", problem });
+            }
             trials.retain(|&trial| choice[trial] != 0.0);
             steps.push(FilterStep {
                 setting: "drop_no_go",
@@ -245,6 +254,17 @@ mod tests {
              example: min_rate drops 2 units (they fire below 1 Hz in the training trials)\n\
              example: 2 of 4 units and 3 of 4 trials are kept"
         );
+    }
+
+    #[test]
+    fn which_text_is_no_choice_is_not_guessed() {
+        let mut parts = session().into_parts();
+        parts.behaviours = BTreeMap::from([("choice".into(), Behaviour::PerTrial(vec![0.0, 1.0, 2.0, 0.0]))]);
+        let texts = ["left", "none", "right"].map(str::to_owned).to_vec();
+        let session = Session::new(parts).unwrap().with_texts("choice", texts).unwrap();
+        let error = Filter { drop_no_go: true, ..Filter::default() }.apply(&session).unwrap_err().to_string();
+        assert!(error.contains("drop_no_go") && error.contains("the texts left, none, right"), "{error}");
+        assert_eq!(Filter::default().apply(&session).unwrap().0.texts("choice"), session.texts("choice"));
     }
 
     #[test]

@@ -36,6 +36,7 @@ mod split;
 mod split_plan;
 mod summary;
 pub mod text;
+mod texts;
 mod trial_fingerprint;
 mod true_rates;
 
@@ -51,5 +52,6 @@ pub use simulate::SimulatorConfig;
 pub use split::{Split, split_trials, split_trials_by};
 pub use split_plan::{SplitKind, SplitPlan, TrialWindows};
 pub use summary::{BehaviourSummary, CategorySummary, RateDistribution, SessionSummary};
+pub use texts::LabelledValues;
 pub use trial_fingerprint::TrialFingerprint;
 pub use true_rates::{TrueRates, first_forward_bin};

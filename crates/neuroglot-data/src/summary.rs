@@ -196,7 +196,9 @@ impl SessionSummary {
             match behaviour.range {
                 None => warnings.push(format!("{name} is missing throughout: it cannot be decoded")),
                 Some([least, largest]) if least == largest => {
-                    warnings.push(format!("{name} is {least} throughout: it cannot be decoded"));
+                    let label = behaviour.categories.first().map(|category| printable(&category.label));
+                    let value = label.map_or_else(|| least.to_string(), |label| label.into_owned());
+                    warnings.push(format!("{name} is {value} throughout: it cannot be decoded"));
                 }
                 Some(_) => {}
             }

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use neuroglot_data::text::listed;
-use neuroglot_data::{Behaviour, Session, SessionParts, SharedTime, SpikeCounts, TrialWindows, Unit};
+use neuroglot_data::{
+    Behaviour, LabelledValues, Session, SessionParts, SharedTime, SpikeCounts, TrialWindows, Unit,
+};
 use neuroglot_regions::{Annotation, is_region};
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +33,7 @@ pub struct Prepared {
     pub trials: Selection,
     /// Units left out.
     pub units: Selection,
-    /// Missing values and codes of each behaviour.
+    /// Missing values of each behaviour.
     pub behaviours: BTreeMap<String, BehaviourNotes>,
     /// Species of the animal.
     pub species: Species,
@@ -80,9 +82,6 @@ impl Selection {
 pub struct BehaviourNotes {
     /// Kept trials in which a value is missing.
     pub trials_with_missing: usize,
-    /// The number that stands for each text.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub codes: BTreeMap<String, usize>,
 }
 
 /// Makes a session of what a source holds: chooses trials and units, names regions, counts spikes and draws the split. A session
@@ -127,12 +126,10 @@ fn cut(
     let mut unit_reasons: Reasons = units.iter().map(|unit| options.reason_against(unit)).collect();
     notes.extend(activity.leave_out_unobserved(&mut reasons, &mut unit_reasons).map_err(option)?);
 
-    let (mut columns, mut codes) = (BTreeMap::new(), BTreeMap::new());
+    let mut columns = BTreeMap::new();
     for Condition { name, column } in activity.conditions() {
         let values = table.get(&column).ok_or_else(|| option(table.lack_of(&column)))?;
-        let (values, texts) = numbers_of(values);
-        codes.insert(name.clone(), texts);
-        columns.insert(name, values);
+        columns.insert(name, numbers_if_any(values.clone()));
     }
     let (asked, traces) = (Asked::of(options.behaviours.as_deref()), activity.traces());
     let is_there = |name: &String| columns.contains_key(name) || traces.contains(name);
@@ -151,14 +148,13 @@ fn cut(
     }
     notes.extend(activity.choose_traces(asked));
 
-    let behaviours_of = |trials: &[usize]| -> BTreeMap<String, Behaviour> {
-        let per_trial = columns.iter().map(|(name, values)| {
-            (name.clone(), Behaviour::PerTrial(trials.iter().map(|&trial| values[trial]).collect()))
-        });
-        per_trial.chain(activity.per_bin(trials)).collect()
+    let behaviours_of = |trials: &[usize]| {
+        let mut found = PerTrial::of(&columns, trials);
+        found.behaviours.extend(activity.per_bin(trials));
+        found
     };
     let mut trials = kept_of(&reasons);
-    let mut behaviours = behaviours_of(&trials);
+    let PerTrial { mut behaviours, mut texts, mut left_out } = behaviours_of(&trials);
     if options.complete_behaviours {
         for (name, behaviour) in &behaviours {
             for (&trial, missing) in trials.iter().zip(missing_trials(behaviour, trials.len())) {
@@ -168,7 +164,7 @@ fn cut(
             }
         }
         trials = kept_of(&reasons);
-        behaviours = behaviours_of(&trials);
+        PerTrial { behaviours, texts, left_out } = behaviours_of(&trials);
     }
     if trials.is_empty() {
         return Err(nothing_left(place, "trial", &selection_of(&reasons, |_| None)));
@@ -182,8 +178,15 @@ fn cut(
         }
         splits.retain(Option::is_some);
         trials = kept_of(&reasons);
-        behaviours = behaviours_of(&trials);
+        PerTrial { behaviours, texts, left_out } = behaviours_of(&trials);
         starts = activity.starts(&trials);
+    }
+
+    for (name, why) in left_out {
+        if options.behaviours.iter().flatten().any(|asked| *asked == name) {
+            return Err(option(format!("{name} can be no behaviour: {why}")));
+        }
+        notes.push(format!("{name} is no behaviour: {why}"));
     }
 
     let Known { eid, subject, lab, species, units, quality_unknown, .. } = activity.known();
@@ -203,7 +206,7 @@ fn cut(
 
     let counts = activity.counts(&trials);
     notes.extend(silent_trials(&counts));
-    let behaviour_notes = notes_of(&behaviours, trials.len(), codes);
+    let behaviour_notes = notes_of(&behaviours, trials.len());
     let session = Session::new(SessionParts {
         eid: eid.to_owned(),
         subject: subject.to_owned(),
@@ -217,6 +220,9 @@ fn cut(
     })?;
     // Its row in the recording's table of trials, by which provenance.json calls those that were left out.
     let mut session = session.with_trial_ids(trials.iter().map(usize::to_string).collect())?;
+    for (name, texts) in texts {
+        session = session.with_texts(&name, texts)?;
+    }
     if let Some(starts) = starts {
         session = session.with_window_starts(starts)?;
     }
@@ -288,19 +294,11 @@ fn as_unit(unit: &RecordedUnit, region: String, options: &PrepareOptions) -> Uni
     }
 }
 
-/// What should be known about behaviours of so many trials; `codes` are those of texts.
-fn notes_of(
-    behaviours: &BTreeMap<String, Behaviour>,
-    trials: usize,
-    mut codes: BTreeMap<String, BTreeMap<String, usize>>,
-) -> BTreeMap<String, BehaviourNotes> {
+/// What should be known about behaviours of so many trials.
+fn notes_of(behaviours: &BTreeMap<String, Behaviour>, trials: usize) -> BTreeMap<String, BehaviourNotes> {
     let notes = behaviours.iter().map(|(name, behaviour)| {
         let missing = missing_trials(behaviour, trials).into_iter().filter(|missing| *missing);
-        let notes = BehaviourNotes {
-            trials_with_missing: missing.count(),
-            codes: codes.remove(name).unwrap_or_default(),
-        };
-        (name.clone(), notes)
+        (name.clone(), BehaviourNotes { trials_with_missing: missing.count() })
     });
     notes.collect()
 }
@@ -320,22 +318,48 @@ pub(crate) fn kept_of(reasons: &[Option<String>]) -> Vec<usize> {
     (0..reasons.len()).filter(|&place| reasons[place].is_none()).collect()
 }
 
-/// A column as numbers; texts that are no numbers get codes in alphabetical order, an empty one is missing.
-fn numbers_of(column: &TrialColumn) -> (Vec<f64>, BTreeMap<String, usize>) {
-    let texts = match column {
-        TrialColumn::Numbers(values) => return (values.clone(), BTreeMap::new()),
-        TrialColumn::Text(texts) => texts,
-    };
-    let filled = || texts.iter().filter(|text| !text.is_empty());
-    if let Ok(numbers) = filled().map(|text| text.parse::<f64>()).collect::<Result<Vec<_>, _>>() {
-        let mut numbers = numbers.into_iter();
-        let value =
-            |text: &String| if text.is_empty() { f64::NAN } else { numbers.next().unwrap_or(f64::NAN) };
-        return (texts.iter().map(value).collect(), BTreeMap::new());
+/// What columns of the trials table say of some trials.
+struct PerTrial {
+    behaviours: BTreeMap<String, Behaviour>,
+    /// What the values of those that are texts stand for.
+    texts: BTreeMap<String, Vec<String>>,
+    /// Columns of texts that nothing is made of, and why.
+    left_out: BTreeMap<String, String>,
+}
+
+impl PerTrial {
+    fn of(columns: &BTreeMap<String, TrialColumn>, trials: &[usize]) -> Self {
+        let (mut behaviours, mut texts, mut left_out) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+        for (name, column) in columns {
+            let values = match column {
+                TrialColumn::Numbers(values) => trials.iter().map(|&trial| values[trial]).collect(),
+                TrialColumn::Text(words) => {
+                    match LabelledValues::of(trials.iter().map(|&trial| Some(words[trial].as_str()))) {
+                        Ok(found) => {
+                            texts.insert(name.clone(), found.texts);
+                            found.values
+                        }
+                        Err(why) => {
+                            left_out.insert(name.clone(), why);
+                            continue;
+                        }
+                    }
+                }
+            };
+            behaviours.insert(name.clone(), Behaviour::PerTrial(values));
+        }
+        Self { behaviours, texts, left_out }
     }
-    let mut codes: BTreeMap<String, usize> = filled().map(|text| (text.clone(), 0)).collect();
-    codes.values_mut().enumerate().for_each(|(code, value)| *value = code);
-    (texts.iter().map(|text| codes.get(text).map_or(f64::NAN, |&code| code as f64)).collect(), codes)
+}
+
+/// A column of texts that are all numbers or missing (empty) as numbers; any other as it is.
+fn numbers_if_any(column: TrialColumn) -> TrialColumn {
+    let TrialColumn::Text(texts) = &column else { return column };
+    let number = |text: &String| if text.is_empty() { Ok(f64::NAN) } else { text.parse() };
+    match texts.iter().map(number).collect() {
+        Ok(numbers) => TrialColumn::Numbers(numbers),
+        Err(_) => column,
+    }
 }
 
 /// Whether a value of each trial is missing, `[trial]`.

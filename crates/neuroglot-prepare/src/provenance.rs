@@ -45,7 +45,7 @@ pub struct Provenance {
     pub units: Selection,
     /// Number of units in each region.
     pub regions: BTreeMap<String, usize>,
-    /// Missing values and codes of each behaviour.
+    /// Missing values of each behaviour.
     pub behaviours: BTreeMap<String, BehaviourNotes>,
     /// Share of the validation and test bins that lie in training windows; none where it is not known.
     #[serde(default)]

@@ -82,7 +82,7 @@ fn spikes_are_cut_into_trials() {
     assert_eq!(provenance.source.kind, "arrays");
     // The trial whose stimulus time is missing.
     assert_eq!(provenance.trials.dropped.iter().map(|dropped| dropped.index).collect::<Vec<_>>(), [4]);
-    assert_eq!(provenance.behaviours["side"].codes["right"], 1);
+    assert_eq!(session.texts("side").unwrap(), ["left", "right"]);
     assert_eq!(provenance.behaviours["rt"].trials_with_missing, 1);
     let left_out = format!("left out: {} (clusters: 1)", expected["left_out"]);
     assert!(provenance.notes.iter().any(|note| note.ends_with(&left_out)), "{:?}", provenance.notes);

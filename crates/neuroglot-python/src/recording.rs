@@ -6,8 +6,8 @@ use crate::floats::{doubles, whole_numbers};
 use crate::session::Session;
 use neuroglot::data::{SpikeCounts, SpikeCountsBuilder};
 use neuroglot::prepare::{
-    BehaviourNotes, BinnedRecording, Content, Location, Preparation, PrepareOptions, Prepared, RecordedUnit,
-    Recording, SourceOptions, Species, SpikeStream, TrialColumn, TrialTable, UsualTrials, assemble,
+    BinnedRecording, Content, Location, Preparation, PrepareOptions, Prepared, RecordedUnit, Recording,
+    SourceOptions, Species, SpikeStream, TrialColumn, TrialTable, UsualTrials, assemble,
 };
 use pyo3::prelude::*;
 use serde::Deserialize;
@@ -75,13 +75,8 @@ fn trial_table(rows: usize, columns: BTreeMap<String, Column>) -> Result<TrialTa
     Ok(table)
 }
 
-/// The session, and what should be known about it: among that, which numbers stand for texts.
-fn prepared(Prepared { session, mut notes, behaviours, .. }: Prepared) -> (Session, Vec<String>) {
-    for (name, BehaviourNotes { codes, .. }) in behaviours.iter().filter(|(_, notes)| !notes.codes.is_empty())
-    {
-        let codes: Vec<String> = codes.iter().map(|(text, code)| format!("{code} is {text:?}")).collect();
-        notes.push(format!("{name} is kept as numbers: {}", codes.join(", ")));
-    }
+/// The session, and what should be known about it.
+fn prepared(Prepared { session, notes, .. }: Prepared) -> (Session, Vec<String>) {
     (Session::new(session), notes)
 }
 

@@ -23,6 +23,11 @@ def test_tables_are_pandas_frames(session: Session, model: MtM) -> None:
     trials = pd.DataFrame({"choice": [1.0, -1.0] * 6, "kind": ["go", "stop"] * 6})
     counts = np.random.default_rng(1).poisson(1.0, (12, 5, 3))
     assert Session.from_numpy(counts, trials=trials).trials["choice"].tolist() == trials["choice"].tolist()
+    # Columns of any type of texts, with whatever pandas has for what is missing.
+    words = ["go", "stop", "go", None] * 3
+    for dtype in ("object", "string", "category"):
+        trials = pd.DataFrame({"kind": pd.Series(words, dtype=dtype)})
+        assert Session.from_numpy(counts, trials=trials).trials["kind"].tolist() == ["go", "stop", "go", ""] * 3
 
 
 def test_xarray_has_names_for_axes(session: Session, model: MtM) -> None:

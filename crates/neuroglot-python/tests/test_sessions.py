@@ -72,8 +72,7 @@ def test_behaviours_of_trials_and_bins() -> None:
     np.testing.assert_array_equal(trials["start"], starts)
     np.testing.assert_array_equal(session.traces["wheel"], wheel)
     np.testing.assert_allclose(session.time, [0.05, 0.15, 0.25, 0.35, 0.45])
-    # Texts are kept as categories in the order of the alphabet.
-    assert set(np.asarray(trials["kind"])[[0, 1]].tolist()) <= {"go", "stop", 0.0, 1.0}
+    assert list(trials["kind"]) == ["go", "stop", ""] * 4
     splits = list(trials["split"])
     assert {split: splits.count(split) for split in set(splits)} == {"train": 8, "validation": 2, "test": 2}
 
@@ -178,9 +177,29 @@ def test_pictures_are_images_of_what_they_show() -> None:
     assert pixels[0, 1, 0] > pixels[0, 2, 0] > pixels[1, 0, 0]
 
 
-def test_texts_are_kept_as_numbers_which_notes_explain() -> None:
-    turns = ["late", "early", "late"] * 4
-    session = Session.from_numpy(random_counts(), trials={"turn": turns, "block": [0.2] * 12})
-    assert list(session.trials["turn"]) == [1.0, 0.0, 1.0] * 4
-    assert 'turn is kept as numbers: 0 is "early", 1 is "late"' in session.notes
-    assert not any(note.startswith("block") for note in session.notes)
+def test_texts_are_kept_with_their_words(tmp_path: Path) -> None:
+    turns = ["late", "early", None] * 4
+    session = Session.from_numpy(random_counts(), trials={"turn": turns, "block": [0.2] * 12, "probe": ["left"] * 12})
+    words = ["late", "early", ""] * 4
+    assert list(session.trials["turn"]) == words
+    # What is the same in all trials says nothing of them.
+    assert "probe" not in session.trials
+    assert "probe is no behaviour: the same text wherever there is one, left" in session.notes
+    assert "categories early, late" in session.summary()
+    # Selections, filters and files keep the words, whatever trials are left.
+    assert list(session[[1, 4, 0]].trials["turn"]) == ["early", "early", "late"]
+    assert list(session.select_units([2]).trials["turn"]) == words
+    assert list(session.filter(min_rate=0.1).trials["turn"]) == words
+    session.write(tmp_path / "session")
+    again = Session.read(tmp_path / "session")
+    by_id = dict(zip(again.trials["trial_id"], again.trials["turn"], strict=True))
+    assert [by_id[name] for name in session.trials["trial_id"]] == words
+
+
+def test_choices_that_are_texts_are_all_choices() -> None:
+    choices = ["left", "none", "right"] * 4
+    session = Session.from_numpy(random_counts(), trials={"choice": choices})
+    assert list(session.trials["choice"]) == choices
+    assert "categories left, none, right" in session.summary()
+    with pytest.raises(SettingError, match="are the texts left, none, right"):
+        session.filter(drop_no_go=True)

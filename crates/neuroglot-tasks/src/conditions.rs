@@ -22,11 +22,14 @@ impl Conditions {
             let Ok(values) = session.behaviour_per_trial(name) else { continue };
             let values: Vec<f64> = trials.iter().map(|trial| values[*trial]).collect();
             if values.iter().any(|value| !same(*value, values[0])) {
-                variables.push((name, values));
+                variables.push((name, values, session.texts(name).unwrap_or_default()));
             }
         }
         let label = |trial: usize| {
-            let parts = variables.iter().map(|(name, values)| format!("{name} {}", number(values[trial])));
+            let parts = variables.iter().map(|(name, values, texts)| {
+                let text = texts.get(values[trial] as usize).filter(|_| !values[trial].is_nan());
+                format!("{name} {}", text.cloned().unwrap_or_else(|| number(values[trial])))
+            });
             parts.collect::<Vec<_>>().join(", ")
         };
         if variables.is_empty() {
@@ -57,4 +60,27 @@ fn number(value: f64) -> String {
         return "missing".to_owned();
     }
     value.to_string().replace('-', "−")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use neuroglot_data::{Behaviour, SimulatorConfig};
+
+    #[test]
+    fn conditions_are_called_by_their_texts() {
+        let config =
+            SimulatorConfig { sessions: 1, units: 2, trials: 4, bins: 4, ..SimulatorConfig::default() };
+        let mut parts = config.simulate().unwrap().remove(0).into_parts();
+        parts.behaviours = [
+            ("block".to_owned(), Behaviour::PerTrial(vec![1.0, 0.0, f64::NAN, 1.0])),
+            ("choice".to_owned(), Behaviour::PerTrial(vec![-1.0, -1.0, 1.0, -1.0])),
+        ]
+        .into();
+        let texts = vec!["early".to_owned(), "late".to_owned()];
+        let session = Session::new(parts).unwrap().with_texts("block", texts).unwrap();
+        let Conditions { of_trial, labels } = Conditions::of(&session, &[0, 1, 2, 3]);
+        assert_eq!(labels, ["block early, choice −1", "block late, choice −1", "block missing, choice 1"]);
+        assert_eq!(of_trial, [1, 0, 2, 1]);
+    }
 }

@@ -11,10 +11,10 @@ use super::schema::{
     TRUE_RATES, UUIDS,
 };
 use super::shard::{Shard, read_shard};
-use super::trial_columns::{Labelled, RaggedValues, Texts, TrialColumn, join_texts, left_out};
+use super::trial_columns::{RaggedValues, TrialColumn, left_out};
 use crate::{
-    Behaviour, DataError, LeftOutColumn, RowProblem, Session, SessionParts, SpikeCounts, Split, TrueRates,
-    Unit,
+    Behaviour, DataError, LabelledValues, LeftOutColumn, RowProblem, Session, SessionParts, SpikeCounts,
+    Split, TrueRates, Unit,
 };
 
 impl Session {
@@ -201,10 +201,8 @@ fn join_behaviours(shards: &[(Split, Shard)]) -> Result<Behaviours, DataError> {
         } else if is_text && is_numbers {
             Some("numbers in some files, texts in others".to_owned())
         } else if is_text {
-            let files: Vec<Result<&Texts, usize>> =
-                shards.iter().map(|(_, shard)| shard.texts(name).ok_or(shard.counts.trials())).collect();
-            match join_texts(&files) {
-                Ok(Labelled { values, texts }) => {
+            match LabelledValues::of(shards.iter().flat_map(|(_, shard)| shard.texts(name))) {
+                Ok(LabelledValues { values, texts }) => {
                     found.behaviours.insert(name.clone(), Behaviour::PerTrial(values));
                     found.texts.insert(name.clone(), texts);
                     None

@@ -11,7 +11,7 @@ use super::batch::{Batch, LISTS_OF_NUMBERS};
 use super::batches::visit_batches;
 use super::columns::{Integers, Lists, floats, string};
 use super::schema::*;
-use super::trial_columns::{RaggedValues, Texts, TrialColumn};
+use super::trial_columns::{RaggedValues, TrialColumn};
 use super::units::UnitLists;
 use crate::{DataError, RowProblem, SpikeCounts, SpikeCountsBuilder, Unit};
 
@@ -35,11 +35,11 @@ pub(super) struct Shard {
 }
 
 impl Shard {
-    /// A column of texts.
-    pub fn texts(&self, name: &str) -> Option<&Texts> {
+    /// The text of each trial in a column; `None` where it is missing, and of all trials where there is no such column.
+    pub fn texts(&self, name: &str) -> Box<dyn Iterator<Item = Option<&str>> + '_> {
         match self.columns.get(name) {
-            Some(TrialColumn::Texts(texts)) => Some(texts),
-            _ => None,
+            Some(TrialColumn::Texts(texts)) => Box::new(texts.of_trials()),
+            _ => Box::new(std::iter::repeat_n(None, self.counts.trials())),
         }
     }
 

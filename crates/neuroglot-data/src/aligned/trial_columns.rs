@@ -1,6 +1,5 @@
 //! Columns that say something of each trial: numbers, lists of numbers, or texts.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use arrow_array::{Array, ArrayRef};
@@ -8,13 +7,8 @@ use arrow_schema::DataType;
 
 use super::batches::Decoder;
 use super::columns::{Lists, floats, string};
+use crate::texts::Texts;
 use crate::{DataError, LeftOutColumn};
-
-/// A column of more different texts is no column of categories.
-const MOST_TEXTS: usize = 64;
-
-/// Longer texts are remarks.
-const LONGEST_TEXT: usize = 200;
 
 /// Values of some trials of one column.
 pub(super) enum TrialColumn {
@@ -33,45 +27,6 @@ pub(super) struct RaggedValues {
     pub lengths: Vec<usize>,
     /// All trials' values, one after the other.
     pub values: Vec<f64>,
-}
-
-/// Texts, each kept once: a file of a few bytes may hold a long one in a million rows.
-#[derive(Default)]
-pub(super) struct Texts {
-    /// Place in `texts` of each trial's; `None` where it is missing.
-    places: Vec<Option<usize>>,
-    texts: BTreeMap<String, usize>,
-}
-
-impl Texts {
-    fn add(&mut self, text: Option<&str>) -> Result<(), String> {
-        let Some(text) = text.filter(|text| !text.is_empty()) else {
-            self.places.push(None);
-            return Ok(());
-        };
-        let place = match self.texts.get(text) {
-            Some(place) => *place,
-            None if text.len() > LONGEST_TEXT => {
-                return Err(format!("texts of more than {LONGEST_TEXT} letters"));
-            }
-            None if self.texts.len() == MOST_TEXTS => {
-                return Err(format!("more than {MOST_TEXTS} different texts"));
-            }
-            None => {
-                self.texts.insert(text.to_owned(), self.texts.len());
-                self.texts.len() - 1
-            }
-        };
-        self.places.push(Some(place));
-        Ok(())
-    }
-
-    /// The text of each trial.
-    fn of_trials(&self) -> impl Iterator<Item = Option<&str>> {
-        let mut by_place = vec![""; self.texts.len()];
-        self.texts.iter().for_each(|(text, place)| by_place[*place] = text);
-        self.places.iter().map(move |place| place.map(|place| by_place[place]))
-    }
 }
 
 impl TrialColumn {
@@ -162,37 +117,6 @@ fn plain(file: &Path, column: &ArrayRef) -> Result<ArrayRef, DataError> {
 fn short(data_type: &DataType) -> String {
     let name = data_type.to_string();
     name.split(['(', '<']).next().unwrap_or_default().to_owned()
-}
-
-/// A behaviour that was text: a value per trial, NaN where missing, and what the values stand for.
-pub(super) struct Labelled {
-    pub values: Vec<f64>,
-    pub texts: Vec<String>,
-}
-
-/// Makes one column of the texts of several files, `None` standing for so many trials of a file that lacks it.
-///
-/// # Errors
-/// A few words that say why nothing is made of it.
-pub(super) fn join_texts(files: &[Result<&Texts, usize>]) -> Result<Labelled, String> {
-    let mut all = Texts::default();
-    for file in files {
-        match file {
-            Ok(texts) => texts.of_trials().try_for_each(|text| all.add(text))?,
-            Err(trials) => all.places.extend(std::iter::repeat_n(None, *trials)),
-        }
-    }
-    // By the alphabet, so that a value means the same whatever trial comes first.
-    let texts: Vec<String> = all.texts.keys().cloned().collect();
-    match &texts[..] {
-        [] => return Err("no text in any trial".to_owned()),
-        [text] => return Err(format!("the same text wherever there is one, {text}")),
-        _ => {}
-    }
-    let mut rank = vec![0.0; texts.len()];
-    all.texts.values().enumerate().for_each(|(code, place)| rank[*place] = code as f64);
-    let values = all.places.iter().map(|place| place.map_or(f64::NAN, |place| rank[place])).collect();
-    Ok(Labelled { values, texts })
 }
 
 /// For lists of columns that were left out.

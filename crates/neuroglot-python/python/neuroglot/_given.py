@@ -62,9 +62,18 @@ def columns(table: Mapping[str, Any] | pd.DataFrame | None) -> dict[str, Any]:
         if values.dtype.kind in "buif":
             columns[str(name)] = doubles(values)
         else:
-            missing = [value is None or value != value for value in values]
-            columns[str(name)] = ["" if gone else str(value) for gone, value in zip(missing, values, strict=True)]
+            columns[str(name)] = ["" if _is_missing(value) else str(value) for value in values]
     return columns
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether a value is none: `None`, NaN, or what pandas has for it, which is neither equal to itself nor different."""
+    if value is None:
+        return True
+    try:
+        return bool(value != value)
+    except TypeError:
+        return True
 
 
 def units(

@@ -186,7 +186,7 @@ fn what_was_decoded_is_a_table_of_test_trials_and_scores_as_evaluate_does() {
     for (command, words) in [
         (
             "decode run --target lick",
-            "--target lick: no session has a behaviour of this name; choose one of block,",
+            "--target: no session has a behaviour `lick`: the nearest is block; there are block, choice,",
         ),
         ("decode run --target choice --out decoded.xlsx", ".csv, .parquet or .npz"),
     ] {
@@ -230,4 +230,18 @@ fn latents_and_embeddings_are_tables() {
     let output = workplace.run(&format!("embed run {FIRST} --what units --out no.csv"));
     assert_eq!(output.code, Some(2));
     assert!(output.stderr.contains("leave out sessions and --prompt"), "{output}");
+}
+
+#[test]
+fn latents_of_patches_are_tables_and_their_units_have_no_embeddings() {
+    let workplace = Workplace::with_sessions();
+    let small = SMALL.replace("--set model.ndt1-stitch.channels=12", "--set model.patch=4");
+    workplace.succeed(&format!("train {FIRST} --out ndt2 --epochs 1 --set model.architecture=ndt2 {small}"));
+    workplace.succeed(&format!("embed ndt2 {FIRST} --out latents.csv"));
+    let found = rows(&workplace, "latents.csv");
+    assert_eq!(found.len(), 40 * 20);
+    assert!(found.iter().all(|row| row["latents_0"].parse::<f64>().unwrap().is_finite()));
+    workplace.succeed("embed ndt2 --what sessions --out sessions.csv");
+    let output = workplace.run("embed ndt2 --what units --out units.csv");
+    assert!(output.stderr.contains("there are no embeddings of units"), "{output}");
 }

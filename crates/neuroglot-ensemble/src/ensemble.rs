@@ -77,10 +77,10 @@ impl Ensemble {
     /// each unit's log-rate from them.
     ///
     /// # Errors
-    /// [`EnsembleError::NoLatents`] where units have no weights of their own.
+    /// [`EnsembleError::NoUnitEmbeddings`] where units have no weights of their own.
     pub fn unit_embeddings(&mut self, session: usize) -> Result<Vec<f32>, EnsembleError> {
         let role = Role::Stitcher { session, part: StitcherPart::OutputWeight };
-        self.parameter_with(role)?.ok_or(EnsembleError::NoLatents)
+        self.parameter_with(role)?.ok_or(EnsembleError::NoUnitEmbeddings)
     }
 
     /// What the first network has learned of each session as a whole, `[session, hidden]`: the session tokens.

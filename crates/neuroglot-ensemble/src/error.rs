@@ -18,12 +18,12 @@ pub enum EnsembleError {
         /// The prediction, ln(spikes/bin).
         log_rate: f32,
     },
-    /// A model has several tokens a bin.
+    /// Units of a model have no weights of their own.
     #[error(
-        "latents and embeddings of units are those of networks with one token a bin, and this one (model.architecture = \
-         ndt2) has several: take a model of model.architecture = ndt1-stitch"
+        "there are no embeddings of units: in this network (model.architecture = ndt2) units that stand at the same place of a \
+         patch share their weights; take its latents or embeddings of sessions, or a model of model.architecture = ndt1-stitch"
     )]
-    NoLatents,
+    NoUnitEmbeddings,
     /// A coupling cannot be solved.
     #[error(transparent)]
     Coupling(#[from] CouplingError),

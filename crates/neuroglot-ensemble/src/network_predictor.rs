@@ -2,7 +2,7 @@
 
 use crate::EnsembleError;
 use neuroglot_masks::{Holdout, Prompt, Regions};
-use neuroglot_model::{Architecture, CachedTokens, CachedTokensPart, Model, ModelError};
+use neuroglot_model::{CachedTokens, CachedTokensPart, Model, ModelError};
 use neuroglot_tasks::{Task, Trials};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
@@ -246,9 +246,6 @@ impl NetworkPredictor<'_> {
 
     /// Activations with nothing hidden, `[trial, bin, hidden]`.
     pub(crate) fn latents(&mut self, trials: &Trials, prompt: Prompt) -> Result<Vec<f32>, EnsembleError> {
-        if self.model.config().architecture != Architecture::Ndt1Stitch {
-            return Err(EnsembleError::NoLatents);
-        }
         let width = trials.bins * self.model.config().hidden;
         let nothing = Holdout::nothing(1, trials.bins, trials.units);
         let mut latents = vec![0.0; trials.len() * width];

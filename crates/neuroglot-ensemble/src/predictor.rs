@@ -122,10 +122,11 @@ impl<'a> Predictor<'a> {
     }
 
     /// What the first network makes of each bin with nothing hidden, `[trial, bin, hidden]`: the activations behind its last
-    /// normalisation, of which its log-rates are a linear map. A coupling has none.
+    /// normalisation, of which its log-rates are a linear map. Where a bin is several tokens (NDT2), it is their mean. A coupling
+    /// has none.
     ///
     /// # Errors
-    /// [`EnsembleError::NoLatents`] where a bin is several tokens, and those of the device.
+    /// Those of the device.
     pub fn latents(&mut self, trials: &Trials, scheme: Scheme) -> Result<Vec<f32>, EnsembleError> {
         let (session, prompt) = (self.session, self.prompt(scheme));
         let model = self.ensemble.first_network()?;

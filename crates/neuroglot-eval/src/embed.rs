@@ -11,7 +11,7 @@ use neuroglot_tasks::Trials;
 /// `scheme` chooses the prompt that the model is given.
 ///
 /// # Errors
-/// [`EvalError`]: a session that the model does not know, or a model of several tokens a bin.
+/// [`EvalError`]: a session that the model does not know.
 pub fn latents(ensemble: &mut Ensemble, session: &Session, scheme: Scheme) -> Result<Vec<f32>, EvalError> {
     let index = session_index(ensemble.config(), session)?;
     let trials = Trials::of(session, (0..session.trials()).collect());

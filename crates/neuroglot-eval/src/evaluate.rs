@@ -7,7 +7,7 @@ use crate::region_matrix::region_matrix;
 use crate::trajectories::trajectories;
 use crate::work::{decoding_work, matrix_work, session_work, task_work};
 use neuroglot_data::{Filter, Session};
-use neuroglot_ensemble::{Ensemble, EnsembleError, Predictor};
+use neuroglot_ensemble::{Ensemble, Predictor};
 use neuroglot_masks::Scheme;
 use neuroglot_tasks::results::{AloneScores, Evaluation, SessionEvaluation, Skipped, TaskResult};
 use neuroglot_tasks::{EvaluationOptions, EvaluationProgress, Source, Task, TestTrials, WorkMeter};
@@ -177,16 +177,13 @@ fn evaluate_session(
     let SessionDecoding { results: decoding, skipped: missing, .. } =
         decode_session(&mut predictor, session, options, &mut report)?;
     skipped.extend(missing);
-    let trajectories = match predictor.latents(test.trials(), Scheme::Neuron) {
-        Ok(activations) => match trajectories(&test, &activations, predictor.hidden()) {
-            Ok(found) => Some(found),
-            Err(error) => {
-                skipped.push(Skipped { what: "latent trajectories".to_owned(), why: error.to_string() });
-                None
-            }
-        },
-        Err(EnsembleError::NoLatents) => None,
-        Err(error) => return Err(error.into()),
+    let activations = predictor.latents(test.trials(), Scheme::Neuron)?;
+    let trajectories = match trajectories(&test, &activations, predictor.hidden()) {
+        Ok(found) => Some(found),
+        Err(error) => {
+            skipped.push(Skipped { what: "latent trajectories".to_owned(), why: error.to_string() });
+            None
+        }
     };
     Ok(SessionEvaluation {
         tasks,

@@ -470,3 +470,35 @@ fn tokens_of_bins_by_themselves_are_refused() {
     assert!(!model.caches_tokens());
     let _ = model.tokens_of_bins(0, &[0], &[0.0; 11], &[false; 11]);
 }
+
+/// Decoders that read the activations as they are: of the unit at place p of a patch, element `first + p`.
+fn read_plainly(model: &mut Model, first: usize) {
+    let (places, hidden) = (4, 16);
+    let weight =
+        (0..places * hidden).map(|entry| f32::from(u8::from(entry % hidden == first + entry / hidden)));
+    let (index, bias) = (parameter(model, "decoder.0.weight"), parameter(model, "decoder.0.bias"));
+    model.write_parameter(index, &weight.collect::<Vec<_>>()).unwrap();
+    model.write_parameter(bias, &[0.0; 4]).unwrap();
+}
+
+#[test]
+fn activations_of_a_bin_are_the_mean_over_its_patches() {
+    for config in [small(), ModelConfig { rope: true, norm: NormKind::Scale, ..small() }] {
+        let mut model = build(&config, 1, 3);
+        let inputs = counts(2 * BINS * 11, 4);
+        let holdout = nothing(&model, 0);
+        let mut activations = vec![f32::NAN; 2 * BINS * 16];
+        model.activations(0, Prompt(Scheme::Causal), &inputs, &holdout, &mut activations).unwrap();
+        // The first session has 3 patches of 4 units, of which the last lacks its last unit.
+        for first in (0..15).step_by(3) {
+            read_plainly(&mut model, first);
+            let of_units = log_rates(&mut model, 0, Prompt(Scheme::Causal), &inputs);
+            for (of_units, found) in of_units.chunks(11).zip(activations.chunks(16)) {
+                for place in 0..3 {
+                    let expected = (of_units[place] + of_units[4 + place] + of_units[8 + place]) / 3.0;
+                    assert!((found[first + place] - expected).abs() < 1e-6, "{found:?}");
+                }
+            }
+        }
+    }
+}

@@ -210,7 +210,7 @@ impl Classified for TrainError {
 impl Classified for EnsembleError {
     fn class(&self) -> Class {
         match self {
-            EnsembleError::NoLatents => Class::Setting,
+            EnsembleError::NoUnitEmbeddings => Class::Setting,
             EnsembleError::Diverged { .. } => Class::Neuroglot,
             EnsembleError::Coupling(error) => error.class(),
             EnsembleError::Files(error) => error.class(),

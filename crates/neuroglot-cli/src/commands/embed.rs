@@ -16,9 +16,10 @@ use std::path::PathBuf;
 /// Write latents of sessions, or embeddings of units and sessions
 ///
 /// Latents are the activations of the network behind its last normalisation, with nothing hidden; its log-rates are a linear map
-/// of them. The table has a row per trial and bin: eid, trial, trial_id, split, bin, time (s) and latents. The embedding of a unit
-/// is the weights by which its log-rate is read from the latents, that of a session its session token. Of several networks it
-/// is the first; a coupling has neither.
+/// of them. Of NDT2, whose bins are several patches of units, they are the mean over the patches. The table has a row per trial and
+/// bin: eid, trial, trial_id, split, bin, time (s) and latents. The embedding of a unit is the weights by which its log-rate is
+/// read from the latents (NDT2 has none), that of a session its session token. Of several networks it is the first; a coupling
+/// has neither.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  \
                         neuroglot embed mtm data/a_aligned --out latents.npz\n  \

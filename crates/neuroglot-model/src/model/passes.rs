@@ -107,8 +107,8 @@ impl Model {
         self.predict(session, prompt, counts, holdout, log_rates)
     }
 
-    /// What the decoder reads, `[trial, bin, hidden]` (of a model of several tokens a bin: `[trial, token, hidden]`), in
-    /// evaluation mode: the activations behind the last normalisation, of which log-rates are a linear map.
+    /// What the decoder reads, `[trial, bin, hidden]`, in evaluation mode: the activations behind the last normalisation, of which
+    /// log-rates are a linear map. Of a network with several tokens a bin it is the mean over them, of which log-rates are none.
     ///
     /// # Errors
     /// As [`Model::log_rates`].
@@ -126,8 +126,23 @@ impl Model {
         // A pass has at least one output; one unit's costs next to nothing.
         let mut first_unit = vec![0.0; counts.len() / self.sessions[session].units()];
         self.log_rates_of(session, prompt, &[0], counts, holdout, &mut first_unit)?;
-        if let Some(index) = self.pass_in_use {
-            self.device.read(self.passes[index].pass.slots().activations, activations);
+        let Some(index) = self.pass_in_use else { return Ok(()) };
+        let slot = self.passes[index].pass.slots().activations;
+        let tokens = slot.len() / activations.len();
+        assert_eq!(slot.len(), tokens * activations.len(), "activations of every bin");
+        if tokens == 1 {
+            self.device.read(slot, activations);
+            return Ok(());
+        }
+        let mut of_tokens = vec![0.0; slot.len()];
+        self.device.read(slot, &mut of_tokens);
+        let hidden = self.config.hidden;
+        let bins = of_tokens.chunks_exact(tokens * hidden).zip(activations.chunks_exact_mut(hidden));
+        for (of_tokens, mean) in bins {
+            mean.fill(0.0);
+            for token in of_tokens.chunks_exact(hidden) {
+                mean.iter_mut().zip(token).for_each(|(mean, value)| *mean += value / tokens as f32);
+            }
         }
         Ok(())
     }

@@ -1,5 +1,6 @@
 use crate::Baseline;
 use neuroglot_coupling::CouplingError;
+use neuroglot_data::text::nearest_name;
 use neuroglot_data::{DataError, Split};
 use neuroglot_fit::FitError;
 use neuroglot_tasks::TaskError;
@@ -9,7 +10,11 @@ use thiserror::Error;
 #[derive(Debug, Error)]
 pub enum BaselineError {
     /// There is no baseline of this name.
-    #[error("there is no baseline `{name}`: choose some of {}", Baseline::ALL.map(Baseline::name).join(", "))]
+    #[error(
+        "there is no baseline `{name}`, the nearest is {}: choose some of {}",
+        nearest_name(name, &Baseline::ALL.map(Baseline::name)),
+        Baseline::ALL.map(Baseline::name).join(", ")
+    )]
     Name {
         /// What was asked for.
         name: String,

@@ -68,6 +68,19 @@ pub fn listed<S: AsRef<str>>(names: &[S], none: &str) -> String {
     if names.is_empty() { none.to_owned() } else { names.join(", ") }
 }
 
+/// The known name that looks most like one that is not, by itself or by what stands behind its last dot or hyphen: people forget
+/// the table of a setting, or the first word of a name, more often than they misspell the rest.
+///
+/// # Panics
+/// If no name is known.
+pub fn nearest_name<'a>(name: &str, known: &[&'a str]) -> &'a str {
+    let score = |known: &str| {
+        let last = known.rsplit(['.', '-']).next().unwrap_or(known);
+        strsim::jaro_winkler(name, known).max(strsim::jaro_winkler(name, last))
+    };
+    known.iter().max_by(|a, b| score(a).total_cmp(&score(b))).expect("there are names")
+}
+
 fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
     if !text.chars().any(&is_escaped) {
         return Cow::Borrowed(text);
@@ -88,6 +101,13 @@ fn escaped(text: &str, is_escaped: impl Fn(char) -> bool) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_nearest_name_may_lack_its_first_word() {
+        assert_eq!(nearest_name("glm", &["psth", "poisson-glm", "mlp"]), "poisson-glm");
+        assert_eq!(nearest_name("epocs", &["seed", "train.epochs", "train.batch"]), "train.epochs");
+        assert_eq!(nearest_name("chioce", &["block", "choice", "wheel-speed"]), "choice");
+    }
 
     #[test]
     fn nothing_printed_moves_a_cursor_or_turns_text_around() {

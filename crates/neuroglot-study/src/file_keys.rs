@@ -1,6 +1,6 @@
 //! Which keys a study file may have.
 
-use neuroglot_train::nearest_name;
+use neuroglot_data::text::nearest_name;
 use toml::{Table, Value};
 
 /// Tables of settings, as a run's `config.toml` has them.

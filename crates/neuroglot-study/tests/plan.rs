@@ -227,7 +227,10 @@ fn what_is_wrong_is_named_with_its_cure() {
         ("checkpoint = 'first'\n", "checkpoint = \"first\": choose best or last"),
         ("reference = 'neuron'\n", "reference = \"neuron\" is not among masks"),
         ("exclude = [{}]\n", "an entry of exclude is empty"),
-        ("tasks = ['cosmoothing']\n", "tasks: there is no task `cosmoothing`: choose some of co-smoothing"),
+        (
+            "tasks = ['cosmoothing']\n",
+            "tasks: there is no task `cosmoothing`, the nearest name is co-smoothing: choose",
+        ),
         (
             "[train]\nepoch = 3\n",
             "setting train.epoch: there is no such setting; the nearest is train.epochs",
@@ -240,7 +243,7 @@ fn what_is_wrong_is_named_with_its_cure() {
         ("[[pretrain]]\n", "pretraining needs sessions that are not pretrained on"),
         (
             "baselines = ['psth', 'oracle']\n",
-            "line 3: there is no baseline `oracle`: choose some of unit-mean, psth, history, ridge, poisson-glm, \
+            "line 3: there is no baseline `oracle`, the nearest is reduced-rank: choose some of unit-mean, psth, history, ridge, poisson-glm, \
              reduced-rank, linear, mlp, or all",
         ),
         ("baselines = ['psth', 'all']\n", "baselines: psth is there twice, keep one"),

@@ -2,7 +2,9 @@
 
 use crate::decoding_target::name_and_kind;
 use crate::{Task, TaskError};
+use neuroglot_data::text::{listed, nearest_name};
 use neuroglot_data::{Behaviour, Session};
+use std::collections::BTreeSet;
 
 /// Tasks and behaviours to evaluate.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +51,7 @@ impl TaskSelection {
     /// order, in which scores that are put together stand too.
     ///
     /// # Errors
-    /// [`TaskError::Unknown`] lists the names there are. A behaviour that `known` holds is accepted too.
+    /// [`TaskError::Unknown`] lists the names there are, with the nearest one. A behaviour that `known` holds is accepted too.
     pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>, known: &[String]) -> Result<Self, TaskError> {
         let mut selection = Self { tasks: Vec::new(), behaviours: Vec::new(), every_behaviour: false };
         for name in names.into_iter().map(str::trim).filter(|name| !name.is_empty()) {
@@ -66,14 +68,18 @@ impl TaskSelection {
             } else if name == Self::EVERY_BEHAVIOUR {
                 selection.every_behaviour = true;
             } else {
-                let tasks = Task::ALL.map(Task::name).join(", ");
-                let behaviours = match known {
-                    [] => Self::BEHAVIOURS[..5].join(", "),
-                    known => known.join(", "),
+                let tasks = Task::ALL.map(Task::name);
+                let behaviours: Vec<&str> = match known {
+                    [] => Self::BEHAVIOURS[..5].to_vec(),
+                    known => known.iter().map(String::as_str).collect(),
                 };
+                let names = [&tasks[..], &behaviours, &[Self::EVERY_BEHAVIOUR]].concat();
                 return Err(TaskError::Unknown(format!(
-                    "there is no task `{name}`: choose some of {tasks}, or behaviours to decode: {behaviours}, or \
-                     {} for all of them",
+                    "there is no task `{name}`, the nearest name is {}: choose some of {}, or behaviours to decode: {}, or {} \
+                     for all of them",
+                    nearest_name(name_and_kind(name).0, &names),
+                    tasks.join(", "),
+                    behaviours.join(", "),
                     Self::EVERY_BEHAVIOUR
                 )));
             }
@@ -85,6 +91,36 @@ impl TaskSelection {
         }
         selection.tasks.sort_by_key(|task| Task::ALL.iter().position(|other| other == task));
         Ok(selection)
+    }
+
+    /// Behaviours of sessions to decode by name, or every one that varies where none is named. A name may end in `:categories` or
+    /// `:continuous`, and one given twice counts once.
+    ///
+    /// # Errors
+    /// [`TaskError::Unknown`] names a behaviour that no session has, the nearest one, and all that they have.
+    pub fn of_targets(targets: &[String], sessions: &[Session]) -> Result<Self, TaskError> {
+        let known: BTreeSet<&str> =
+            sessions.iter().flat_map(|session| session.behaviours().keys()).map(String::as_str).collect();
+        let known: Vec<&str> = known.into_iter().collect();
+        let mut behaviours: Vec<String> = Vec::new();
+        for target in targets {
+            let name = name_and_kind(target).0;
+            if !known.contains(&target.as_str()) && !known.contains(&name) {
+                let cure = match known[..] {
+                    [] => "they have none at all".to_owned(),
+                    _ => format!(
+                        "the nearest is {}; there are {}",
+                        nearest_name(name, &known),
+                        listed(&known, "")
+                    ),
+                };
+                return Err(TaskError::Unknown(format!("no session has a behaviour `{name}`: {cure}")));
+            }
+            if !behaviours.contains(target) {
+                behaviours.push(target.clone());
+            }
+        }
+        Ok(Self { tasks: Vec::new(), every_behaviour: behaviours.is_empty(), behaviours })
     }
 
     /// The behaviours to decode of a session, as they are asked for: those named, whether the session has them or not,
@@ -138,6 +174,40 @@ mod tests {
         assert_eq!(both.tasks, [Task::CoSmoothing, Task::Forward]);
         let error = TaskSelection::parse(["cosmoothing"], &["licks".into()]).unwrap_err().to_string();
         assert!(error.contains("co-smoothing, forward") && error.contains("licks"), "{error}");
+        assert!(error.contains("`cosmoothing`, the nearest name is co-smoothing:"), "{error}");
+        let error = TaskSelection::parse(["lick:categories"], &["licks".into()]).unwrap_err().to_string();
+        assert!(error.contains("the nearest name is licks:"), "{error}");
         assert!(TaskSelection::parse([""], &[]).is_err());
+    }
+
+    #[test]
+    fn targets_are_behaviours_that_a_session_has() {
+        let config = neuroglot_data::SimulatorConfig {
+            sessions: 1,
+            units: 2,
+            trials: 8,
+            bins: 4,
+            ..Default::default()
+        };
+        let sessions = config.simulate().unwrap();
+        let targets = |names: &[&str]| {
+            let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+            TaskSelection::of_targets(&names, &sessions).map_err(|error| error.to_string())
+        };
+        let chosen = targets(&["choice", "block:categories", "choice"]).unwrap();
+        assert_eq!((chosen.tasks.len(), chosen.every_behaviour), (0, false));
+        assert_eq!(chosen.behaviours, ["choice", "block:categories"]);
+        assert!(targets(&[]).unwrap().every_behaviour);
+        // Also of what evaluations know by name and the session has not, and of tasks.
+        for (name, nearest) in
+            [("chioce", "choice"), ("paw-speed", "wheel-speed"), ("rewards:continuous", "reward")]
+        {
+            let error = targets(&[name]).unwrap_err();
+            assert!(
+                error.contains(&format!("the nearest is {nearest}; there are block, choice,")),
+                "{error}"
+            );
+        }
+        assert!(targets(&["forward"]).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::earlier_settings::key_of_today;
 use crate::{RunConfig, TrainError};
+use neuroglot_data::text::nearest_name;
 use neuroglot_files::FromIo;
 use neuroglot_model::{Architecture, ModelConfig};
 use std::collections::BTreeSet;
@@ -262,18 +263,6 @@ fn single(key: &str, value: Value) -> Table {
 
 fn nearest<'a>(key: &str, keys: &'a [String]) -> &'a str {
     nearest_name(key, &keys.iter().map(String::as_str).collect::<Vec<_>>())
-}
-
-/// The known key that looks most like one that is not: people forget the table more often than they misspell the name.
-///
-/// # Panics
-/// If no key is known.
-pub fn nearest_name<'a>(key: &str, known: &[&'a str]) -> &'a str {
-    let score = |known: &str| {
-        let name = known.rsplit('.').next().unwrap_or(known);
-        strsim::jaro_winkler(key, known).max(strsim::jaro_winkler(key, name))
-    };
-    known.iter().max_by(|a, b| score(a).total_cmp(&score(b))).expect("there are keys")
 }
 
 fn one_line(error: &toml::de::Error) -> String {

@@ -39,7 +39,6 @@ pub use config::{
     DataConfig, Freeze, FromCheckpoint, InitConfig, MaskConfig, OutputBias, RunConfig, Sampling, SelectBy,
     StitcherStart, TrainConfig,
 };
-pub use config_keys::nearest_name;
 pub use course::{LateRise, late_rise};
 pub use error::TrainError;
 pub use import::{Imported, SessionTable, TableSession, import_checkpoint};

@@ -12,6 +12,7 @@ use crate::workflows::baseline_fit::{BaselineFit, not_made_for};
 use crate::workflows::model_evaluation::check_replaceable;
 use clap::Args;
 use neuroglot::baselines::Baseline;
+use neuroglot::data::text::nearest_name;
 use neuroglot::eval::summary_json;
 use neuroglot::files::{OutputLock, recover_folder};
 use neuroglot::tasks::results::Evaluation;
@@ -82,7 +83,10 @@ impl Arguments {
         let is_slip =
             |word: &&String| !word.contains(['/', '\\', '.']) && !std::path::Path::new(word).exists();
         match rest.iter().find(is_slip) {
-            Some(slip) => return usage(format!("there is no baseline `{slip}`")),
+            Some(slip) => {
+                let nearest = nearest_name(slip, &Baseline::ALL.map(Baseline::name));
+                return usage(format!("there is no baseline `{slip}`, the nearest is {nearest}"));
+            }
             None if names.is_empty() => return usage(format!("`{}` is no baseline", self.words[0])),
             None => {}
         }

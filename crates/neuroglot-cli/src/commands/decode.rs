@@ -12,11 +12,9 @@ use crate::terminal::console::Console;
 use crate::terminal::progress::EvaluationBar;
 use crate::workflows::model_evaluation::warn_of_decoding;
 use clap::Args;
-use neuroglot::data::Session;
 use neuroglot::eval::{decode, decoding_table, summary_json};
 use neuroglot::files::OutputLock;
-use neuroglot::tasks::{EvaluationOptions, TaskSelection, behaviour_name};
-use std::collections::BTreeSet;
+use neuroglot::tasks::{EvaluationOptions, TaskSelection};
 use std::path::PathBuf;
 
 /// Decode behaviour from a trained model, trial by trial
@@ -76,7 +74,8 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     let given = folders_of_sessions(&arguments.sessions, console)?;
     let paths = if given.is_empty() { folder.session_folders()? } else { given };
     let sessions = sessions::read_known(&paths, &folder, console)?;
-    let selection = selection(&arguments.target, &sessions)?;
+    let selection = TaskSelection::of_targets(&arguments.target, &sessions)
+        .map_err(|error| CommandError::Usage(format!("--target: {error}")))?;
     let options = EvaluationOptions { selection, ..EvaluationOptions::default() };
     let device = arguments.device.with_threads(threads).open(console)?.device;
     let mut run = LoadedRun::open(folder, device, console)?;
@@ -101,24 +100,4 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     }
     let blocks: Vec<String> = evaluation.sessions.iter().map(in_words).collect();
     console.result(blocks.join("\n"))
-}
-
-/// The columns that are asked for, or all that vary.
-fn selection(targets: &[String], sessions: &[Session]) -> Result<TaskSelection, CommandError> {
-    let known: BTreeSet<&String> = sessions.iter().flat_map(|session| session.behaviours().keys()).collect();
-    let is_known = |name: &str| known.iter().any(|known| *known == name);
-    if let Some(target) = targets.iter().find(|name| !is_known(name) && !is_known(behaviour_name(name))) {
-        let known: Vec<&str> = known.iter().map(|name| name.as_str()).collect();
-        let cure = match known.len() {
-            0 => "they have none at all".to_owned(),
-            _ => format!("choose one of {}", known.join(", ")),
-        };
-        return Err(CommandError::Usage(format!(
-            "--target {target}: no session has a behaviour of this name; {cure}"
-        )));
-    }
-    let mut named = BTreeSet::new();
-    let behaviours: Vec<String> = targets.iter().filter(|target| named.insert(*target)).cloned().collect();
-    let every_behaviour = behaviours.is_empty();
-    Ok(TaskSelection { tasks: Vec::new(), behaviours, every_behaviour })
 }

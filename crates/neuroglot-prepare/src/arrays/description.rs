@@ -1,5 +1,6 @@
 //! The TOML file that says what is what.
 
+use neuroglot_data::text::nearest_name;
 use neuroglot_files::FromIo;
 use std::io::Read;
 use std::path::Path;
@@ -233,8 +234,7 @@ impl Keys<'_> {
             let cure = "write it above the first [table]";
             return Err(self.wrong(&name, "belongs to the top of the file", cure));
         }
-        let score = |known: &&&str| strsim::jaro_winkler(key, known);
-        let nearest = known.iter().max_by(|a, b| score(a).total_cmp(&score(b))).unwrap_or(&"");
+        let nearest = nearest_name(key, known);
         let problem = format!("is no key, the nearest is {place}{nearest}");
         Err(self.wrong(&name, problem, "correct it, docs/arrays.md lists all keys"))
     }

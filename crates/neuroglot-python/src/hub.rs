@@ -1,6 +1,6 @@
 //! Models and sessions of the Hugging Face hub.
 
-use crate::detached::detached;
+use crate::detached::computed;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use neuroglot::eval::{SharedModel, shared_model};
@@ -13,11 +13,10 @@ use std::path::{Path, PathBuf};
 #[pyfunction]
 pub fn model_of_hub(py: Python<'_>, name: &str, progress: Option<Py<PyAny>>) -> PyResult<PathBuf> {
     let repository = HubRepository::parse(HubKind::Model, name).map_err(Failure::from)?;
-    let mut progress = Progress::new(progress);
-    detached(py, || {
+    computed(py, 0, progress, |progress| {
         let hub = HubClient::from_env();
         let model = hub.model(&repository)?;
-        download(&hub, &repository, &model, &mut progress)
+        download(&hub, &repository, &model, progress)
     })
 }
 
@@ -30,11 +29,10 @@ pub fn sessions_of_hub(
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Vec<PathBuf>> {
     let repository = HubRepository::parse(HubKind::DataSet, name).map_err(Failure::from)?;
-    let mut progress = Progress::new(progress);
-    detached(py, || {
+    computed(py, 0, progress, |progress| {
         let hub = HubClient::from_env();
         let sessions = hub.sessions(&repository, folder)?;
-        sessions.iter().map(|session| download(&hub, &repository, session, &mut progress)).collect()
+        sessions.iter().map(|session| download(&hub, &repository, session, progress)).collect()
     })
 }
 

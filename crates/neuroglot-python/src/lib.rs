@@ -13,7 +13,7 @@
 //! | `metrics.rs` | scores of arrays |
 //! | `floats.rs`, `columns.rs` | arrays and tables on their way to NumPy and pandas |
 //! | `failure.rs` | errors of the libraries as exceptions of Python |
-//! | `detached.rs` | work without Python's lock that Ctrl-C stops |
+//! | `detached.rs` | work without Python's lock, on so many threads, that Ctrl-C stops |
 //! | `progress.rs` | how far the work is |
 
 mod baseline;

@@ -1,15 +1,16 @@
 //! A trained model.
 
 use crate::columns::as_dictionary;
-use crate::detached::detached;
+use crate::detached::{computed, detached};
 use crate::evaluation::Evaluation;
 use crate::failure::Failure;
 use crate::floats::Floats;
 use crate::hub::share;
-use crate::progress::{Progress, warn};
+use crate::progress::warn;
 use crate::session::Session;
 use crate::training::{device, open};
 use neuroglot::baselines::add_beside_psth;
+use neuroglot::data::text::nearest_name;
 use neuroglot::ensemble::Ensemble;
 use neuroglot::eval::audit::{Warn, warning};
 use neuroglot::eval::{
@@ -33,6 +34,8 @@ pub struct Run {
     /// A checksum of its weights.
     weights: String,
     known: CheckpointConfig,
+    /// Threads of the CPU that it computes on; 0 is one per core.
+    threads: usize,
     ensemble: Mutex<Ensemble>,
 }
 
@@ -68,8 +71,11 @@ impl Run {
 }
 
 fn scheme(name: Option<&str>) -> Result<Option<Scheme>, Failure> {
-    let parse =
-        |name: &str| name.parse::<Scheme>().map_err(|error| Failure::setting(format!("prompt: {error}")));
+    let parse = |name: &str| {
+        let nearest = || nearest_name(name, &Scheme::ALL.map(Scheme::name));
+        let problem = |error| format!("prompt: {error}; the nearest is {}", nearest());
+        name.parse::<Scheme>().map_err(|error| Failure::setting(problem(error)))
+    };
     name.map(parse).transpose()
 }
 
@@ -100,12 +106,12 @@ impl Run {
         threads: usize,
     ) -> PyResult<Self> {
         let choice = device(device_name)?;
-        let run = detached(py, || {
+        let run = computed(py, threads, None, |_| {
             let folder = ModelFolder::open(&path, checkpoint)?;
             let config = folder.settings()?;
-            let (ensemble, weights) = Ensemble::open(&folder, open(choice, threads)?)?;
+            let (ensemble, weights) = Ensemble::open(&folder, open(choice)?)?;
             let known = ensemble.config().clone();
-            Ok(Self { folder, config, weights, known, ensemble: Mutex::new(ensemble) })
+            Ok(Self { folder, config, weights, known, threads, ensemble: Mutex::new(ensemble) })
         })?;
         if run.config.is_ensemble() && run.known.ensemble.is_none() {
             let path = run.folder.path().display();
@@ -128,10 +134,9 @@ impl Run {
         progress: Option<Py<PyAny>>,
     ) -> PyResult<(String, Option<String>)> {
         let repository = HubRepository::parse(HubKind::Model, repository).map_err(Failure::from)?;
-        let mut progress = Progress::new(progress);
         let evaluation = self.folder.home().join("evaluation");
-        detached(py, || {
-            share(&self.folder, &self.weights, &evaluation, &repository, is_private, message, &mut progress)
+        computed(py, self.threads, progress, |progress| {
+            share(&self.folder, &self.weights, &evaluation, &repository, is_private, message, progress)
         })
     }
 
@@ -187,7 +192,7 @@ impl Run {
         let hide = Hide { units, regions, bins };
         let told = hide.scheme(&self.known.mask.pool, scheme(prompt)?).map_err(Failure::from)?;
         let view = self.views(py, &[session], Warn::OfTestTrials)?.remove(0);
-        detached(py, || {
+        computed(py, self.threads, None, |_| {
             let holdout = hide.holdout(&view)?;
             let (trials, mut values) = self
                 .with_ensemble(|ensemble| Ok(predicted_log_rates(ensemble, &view, told.scheme, &holdout)?))?;
@@ -212,7 +217,7 @@ impl Run {
         let scheme =
             Hide::default().scheme(&self.known.mask.pool, scheme(prompt)?).map_err(Failure::from)?.scheme;
         let session = &*session;
-        detached(py, || {
+        computed(py, self.threads, None, |_| {
             let view = self.view(session)?;
             self.with_ensemble(|ensemble| {
                 let latents = latents(ensemble, &view, scheme)?;
@@ -224,7 +229,7 @@ impl Run {
 
     /// Embeddings of the units that the model knows of a session, `[unit, hidden]`.
     fn unit_embeddings(&self, py: Python<'_>, session: usize) -> PyResult<Floats> {
-        detached(py, || {
+        computed(py, self.threads, None, |_| {
             self.with_ensemble(|ensemble| {
                 let values = ensemble.unit_embeddings(session)?;
                 let hidden = ensemble.hidden();
@@ -235,7 +240,7 @@ impl Run {
 
     /// Embeddings of all sessions, `[session, hidden]`.
     fn session_embeddings(&self, py: Python<'_>) -> PyResult<Floats> {
-        detached(py, || {
+        computed(py, self.threads, None, |_| {
             self.with_ensemble(|ensemble| {
                 let values = ensemble.session_embeddings()?;
                 let hidden = ensemble.hidden();
@@ -256,8 +261,7 @@ impl Run {
         let views = self.views(py, &sessions, Warn::OfBase)?;
         let options = EvaluationOptions::of_tasks(tasks.as_deref(), &views).map_err(Failure::from)?;
         let name = self.folder.checkpoint_name();
-        let mut progress = Progress::new(progress);
-        let evaluation = detached(py, || {
+        let evaluation = computed(py, self.threads, progress, |progress| {
             let mut tell = |at: EvaluationProgress<'_>| progress.evaluation(&at);
             let found =
                 self.with_ensemble(|ensemble| Ok(evaluate(ensemble, &name, &views, &options, &mut tell)?))?;
@@ -280,14 +284,10 @@ impl Run {
         progress: Option<Py<PyAny>>,
     ) -> PyResult<(String, Bound<'py, PyDict>)> {
         let views = self.views(py, &sessions, Warn::OfTestTrials)?;
-        let selection = match &targets[..] {
-            [] => TaskSelection { tasks: Vec::new(), ..TaskSelection::default() },
-            targets => EvaluationOptions::of_tasks(Some(targets), &views).map_err(Failure::from)?.selection,
-        };
+        let selection = TaskSelection::of_targets(&targets, &views).map_err(Failure::from)?;
         let options = EvaluationOptions { selection, ..EvaluationOptions::default() };
         let name = self.folder.checkpoint_name();
-        let mut progress = Progress::new(progress);
-        let decoding = detached(py, || {
+        let decoding = computed(py, self.threads, progress, |progress| {
             let mut tell = |at: EvaluationProgress<'_>| progress.evaluation(&at);
             self.with_ensemble(|ensemble| Ok(decode(ensemble, &name, &views, &options, &mut tell)?))
         })?;
@@ -305,8 +305,7 @@ impl Run {
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Bound<'py, PyDict>> {
         let view = self.views(py, &[session], Warn::OfTestTrials)?.remove(0);
-        let mut progress = Progress::new(progress);
-        let translation = detached(py, || {
+        let translation = computed(py, self.threads, progress, |progress| {
             let mut tell = |at: EvaluationProgress<'_>| progress.evaluation(&at);
             let options = EvaluationOptions::default();
             self.with_ensemble(|ensemble| Ok(translate(ensemble, &view, &options, &mut tell)?))

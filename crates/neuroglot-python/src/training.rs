@@ -1,6 +1,6 @@
 //! Training and fine-tuning.
 
-use crate::detached::detached;
+use crate::detached::{computed, detached};
 use crate::failure::Failure;
 use crate::progress::{TrainingProgress, warn};
 use crate::session::Session;
@@ -17,9 +17,9 @@ pub fn device(name: &str) -> Result<DeviceChoice, Failure> {
     name.parse().map_err(|cure| Failure::setting(format!("device = {name}: {cure}")))
 }
 
-/// Opens a device as the command does.
-pub fn open(device: DeviceChoice, threads: usize) -> Result<Box<dyn Device>, Failure> {
-    Ok(device.open(Precision::Tf32, threads)?.device)
+/// Opens a device as the command does, on the threads of [`computed`](crate::detached::computed), where it is called.
+pub fn open(device: DeviceChoice) -> Result<Box<dyn Device>, Failure> {
+    Ok(device.open(Precision::Tf32, rayon::current_num_threads())?.device)
 }
 
 fn recipe(name: &str) -> Result<Recipe, Failure> {
@@ -95,9 +95,9 @@ pub fn train(
     // Later commands find the sessions of a run again where all of them lie somewhere.
     let paths: Vec<PathBuf> = folders.into_iter().collect::<Option<_>>().unwrap_or_default();
     let start = if resume && RunFolder::open(&out).is_ok() { Start::Resume } else { Start::Fresh };
-    let mut observer = TrainingProgress::new(progress);
-    detached(py, || {
-        let mut device = || open(choice, threads);
+    computed(py, threads, progress, |progress| {
+        let mut observer = TrainingProgress::new(progress);
+        let mut device = || open(choice);
         train_ensemble(&config, &sessions, &paths, &out, start, &mut device, &mut observer)?;
         Ok(notes)
     })

@@ -54,6 +54,9 @@ def test_counts_and_predictions_are_views_of_what_was_made(
     assert first.ctypes.data == second.ctypes.data == native.__array_interface__["data"][0]
     del native, second
     np.testing.assert_array_equal(first, session.counts)
+    for array in (model.predict(session), model.transform(session)):
+        # The memory is that which the native module filled.
+        assert array.values.base.__array_interface__["data"][0] == array.values.ctypes.data
     rates = model.predict(session)
     assert np.shares_memory(np.asarray(rates), rates.values)
     assert np.shares_memory(np.from_dlpack(rates), rates.values)

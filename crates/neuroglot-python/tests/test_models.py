@@ -107,8 +107,50 @@ def test_behaviour_is_decoded_trial_by_trial(model: MtM, session: Session) -> No
     of_choice = np.asarray(table["behaviour"]) == "choice"
     assert of_choice.sum() == test and (~of_choice).sum() == test * session.shape[1]
     assert set(decoding.scores[session.eid]) == {"choice", "wheel-speed"}
-    with pytest.raises(SettingError, match="there is no task `chioce`"):
+
+
+def test_texts_are_decoded_as_words(session: Session) -> None:
+    side = np.where(np.asarray(session.trials["choice"]) > 0, "right", "left")
+    named = Session.from_numpy(session.counts, regions=list(session.units["region"]), trials={"side": side}, eid="named")
+    model = MtM(progress="none", **SMALL).fit(named)
+    table = model.decode(named, "side").predictions
+    test = np.flatnonzero(np.asarray(named.trials["split"]) == "test")
+    assert list(table["category"]) == list(side[test])
+    assert set(table["decoded_category"]) <= {"left", "right"}
+    (decoded,) = model.evaluate(named, ["side"]).everything["sessions"][0]["decoding"]
+    assert [category["label"] for category in decoded["classes"]] == ["left", "right"]
+    # Predictions and latents know the words of their trials too.
+    for array in (model.predict(named), model.transform(named)):
+        assert list(array.session.trials["side"]) == list(side)
+
+
+def test_unknown_names_come_with_the_nearest(model: MtM, session: Session) -> None:
+    with pytest.raises(SettingError, match="no session has a behaviour `chioce`: the nearest is choice; there are block, choice,"):
         model.decode(session, "chioce")
+    # A task is no behaviour, nor is one that other sessions have.
+    for name in ("forward", "paw-speed"):
+        with pytest.raises(SettingError, match=f"no session has a behaviour `{name}`"):
+            model.decode(session, name)
+    nearest = "the nearest name is co-smoothing: choose some of co-smoothing, forward,"
+    with pytest.raises(SettingError, match=f"there is no task `cosmoothing`, {nearest}"):
+        model.evaluate(session, ["cosmoothing"])
+    with pytest.raises(SettingError, match="there is no task `chioce`, the nearest name is choice"):
+        model.score(session, task="chioce")
+    with pytest.raises(SettingError, match="prompt: there is no masking scheme `neurons`: .*; the nearest is neuron$"):
+        model.predict(session, prompt="neurons")
+    with pytest.raises(SettingError, match="there is no baseline `pst`, the nearest is psth"):
+        neuroglot.baselines.evaluate("pst", session)
+
+
+def test_patches_have_latents_and_no_embeddings_of_units(session: Session) -> None:
+    settings = {**SMALL, "model__architecture": "ndt2", "model__patch": 4}
+    del settings["model__ndt1_stitch__channels"]
+    model = MtM(progress="none", **settings).fit(session)
+    latents = model.transform(session)
+    assert latents.shape == (*session.shape[:2], 16) and np.isfinite(latents.values).all()
+    assert len(model.session_embeddings()["eid"]) == 1
+    with pytest.raises(SettingError, match="there are no embeddings of units"):
+        model.unit_embeddings()
 
 
 def test_regions_are_translated_into_each_other(model: MtM, session: Session) -> None:
@@ -248,3 +290,26 @@ def test_a_model_must_be_trained_before_it_is_asked(session: Session) -> None:
         MtM().predict(session)
     with pytest.raises(SettingError, match="ndarray is no Session"):
         MtM().fit(session.counts)  # type: ignore[arg-type]
+
+
+def test_models_show_how_they_were_trained(model: MtM, session: Session, tmp_path: Path) -> None:
+    html = MtM(progress="none", **{**SMALL, "train__epochs": 5, "train__validate_every": 1}).fit(session)._repr_html_()
+    assert "<svg" in html and "epochs 1 to 5" in html and session.eid in html
+    model.save(tmp_path / "run")
+    # A course that is damaged leaves the rest.
+    (tmp_path / "run" / "metrics.jsonl").write_text("nothing")
+    damaged = MtM.load(tmp_path / "run")._repr_html_()
+    assert "<svg" not in damaged and session.eid in damaged
+
+
+def test_pictures_of_training_are_of_the_means_over_sessions_and_schemes() -> None:
+    from neuroglot._pictures import course
+
+    def line(epoch: int, *scores: float) -> str:
+        of = [f'"{name}": {{"neuron": {{"bps": {score}}}}}' for name, score in zip("ab", scores)]
+        return f'{{"epoch": {epoch}, "loss": 0.3, "validation": {{{", ".join(of)}}}}}'
+
+    picture = course("\n".join([line(2, 0.0, 0.2), '{"epoch": 3, "loss": 0.2}', line(4, 0.4, 0.2), line(6, 0.1, 0.3)]))
+    # Of 0.1, 0.3 and 0.2 at epochs 2, 4 and 6.
+    assert 'points="5.0,80.0 115.0,10.0 225.0,45.0"' in picture and ">0.200<" in picture
+    assert course('{"epoch": 1, "loss": 0.3}') == ""

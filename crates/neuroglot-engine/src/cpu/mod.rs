@@ -31,7 +31,9 @@ pub struct CpuDevice {
     pinned: Slot,
     /// Weights among them as products want them, by their place.
     packed: HashMap<Slot, Packed>,
-    pool: Arc<ThreadPool>,
+    threads: usize,
+    /// `None` where the maker of the device is a member of a pool of so many threads: whoever calls computes on its own.
+    pool: Option<Arc<ThreadPool>>,
 }
 
 impl CpuDevice {
@@ -40,19 +42,22 @@ impl CpuDevice {
     /// # Errors
     /// [`EngineError::Threads`] where the threads cannot be started.
     pub fn new(threads: usize) -> Result<Self, EngineError> {
+        let is_member = rayon::current_thread_index().is_some() && rayon::current_num_threads() == threads;
+        let pool = if is_member { None } else { Some(pool(threads)?) };
         Ok(Self {
             arena: Vec::new(),
             room: LinearRoom::default(),
             counts: Vec::new(),
             pinned: Slot::default(),
             packed: HashMap::new(),
-            pool: pool(threads)?,
+            threads: pool.as_ref().map_or(threads, |pool| pool.current_num_threads()),
+            pool,
         })
     }
 
     /// Number of threads.
     pub fn threads(&self) -> usize {
-        self.pool.current_num_threads()
+        self.threads
     }
 
     /// Drops the packed copies of pinned weights that the host writes to.
@@ -66,7 +71,15 @@ impl CpuDevice {
     fn run<const N: usize>(&mut self, slots: [Slot; N], work: impl FnOnce([&mut [f32]; N]) + Send) {
         let arena: &mut [f32] = bytemuck::cast_slice_mut(&mut self.arena);
         let operands = operands(arena, slots);
-        self.pool.install(|| work(operands));
+        install(&self.pool, || work(operands));
+    }
+}
+
+/// Runs work on a pool, or on that of the calling thread.
+fn install<T: Send>(pool: &Option<Arc<ThreadPool>>, work: impl FnOnce() -> T + Send) -> T {
+    match pool {
+        Some(pool) => pool.install(work),
+        None => work(),
     }
 }
 
@@ -248,7 +261,7 @@ impl Device for CpuDevice {
         let mut packed = std::mem::take(&mut self.packed);
         let weight = packed.entry(op.weight).or_insert_with(|| {
             let arena: &[f32] = bytemuck::cast_slice(&self.arena);
-            self.pool.install(|| Packed::new(matrix(op, &arena[op.weight.range()])))
+            install(&self.pool, || Packed::new(matrix(op, &arena[op.weight.range()])))
         });
         self.run([op.x, op.bias, op.y, other], |[x, bias, y, other]| {
             op.forward(x, Right::Packed(weight), bias, y, other);
@@ -382,6 +395,28 @@ mod tests {
         let mut device = CpuDevice::new(1).unwrap();
         device.reserve(plan.floats()).unwrap();
         device.copy(x, x);
+    }
+
+    #[test]
+    fn a_device_made_in_a_pool_computes_on_the_threads_of_whoever_calls() {
+        let pool = |threads| rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let mut plan = MemoryPlan::new();
+        let [x, y] = [3, 3].map(|len| plan.slot(len));
+        for threads in [1, 2] {
+            let mut device = pool(threads).install(|| CpuDevice::new(threads).unwrap());
+            assert!(device.pool.is_none());
+            assert_eq!(device.threads(), threads);
+            device.reserve(plan.floats()).unwrap();
+            device.write(x, &[1.0, 2.0, 3.0]);
+            // On another pool, and on no pool, though the one that it was made in is gone.
+            pool(1).install(|| device.copy(x, y));
+            let mut found = [0.0; 3];
+            device.read(y, &mut found);
+            assert_eq!(found, [1.0, 2.0, 3.0]);
+            device.copy(y, x);
+        }
+        // A pool of another size gives none of its threads.
+        assert!(pool(2).install(|| CpuDevice::new(1).unwrap()).pool.is_some());
     }
 
     #[test]

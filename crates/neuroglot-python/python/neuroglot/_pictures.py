@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import zlib
 from base64 import b64encode
@@ -52,6 +53,33 @@ def bars(rows: list[tuple[str, float, float, float]], unit: str) -> str:
     return (
         f'<svg width="460" height="{height}" viewBox="0 0 460 {height}" style="font:12px system-ui,sans-serif" role="img">'
         f"<title>{escape(unit)}</title>{''.join(parts)}</svg>"
+    )
+
+
+def course(metrics: str) -> str:
+    """How validation went in training, epoch by epoch: a line of the mean bits/spike over sessions and schemes.
+
+    `metrics` is the text of a run's ``metrics.jsonl``; of one that says nothing of validation there is no picture.
+    """
+    points = []
+    for line in metrics.splitlines():
+        epoch = json.loads(line)
+        schemes = [scheme for session in (epoch.get("validation") or {}).values() for scheme in session.values()]
+        scores = [scheme["bps"] for scheme in schemes if scheme.get("bps") is not None]
+        if scores:
+            points.append((int(epoch["epoch"]), sum(scores) / len(scores)))
+    if len(points) < 2:
+        return ""
+    (first, _), (last, score) = points[0], points[-1]
+    low, high = min(value for _, value in points), max(value for _, value in points)
+    across, up = 220 / (last - first or 1), 70 / ((high - low) or 1.0)
+    line = " ".join(f"{5 + (epoch - first) * across:.1f},{80 - (value - low) * up:.1f}" for epoch, value in points)
+    return (
+        '<svg width="300" height="100" viewBox="0 0 300 100" style="font:12px system-ui,sans-serif" role="img">'
+        "<title>bits/spike on validation trials through training</title>"
+        f'<polyline points="{line}" fill="none" stroke="#0072b2" stroke-width="1.5"/>'
+        f'<text x="230" y="{84 - (score - low) * up:.1f}" fill="currentColor">{score:.3f}</text>'
+        f'<text x="5" y="97" fill="currentColor">validation bits/spike, epochs {first} to {last}</text></svg>'
     )
 
 

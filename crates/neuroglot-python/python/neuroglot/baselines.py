@@ -24,6 +24,7 @@ def evaluate(
     sessions: Session | Sequence[Session],
     tasks: Sequence[str] | None = None,
     *,
+    threads: int = 0,
     progress: Progress = "auto",
 ) -> Evaluation:
     """Fit a baseline to each session's training trials and score it on its test trials, as ``neuroglot baseline`` does.
@@ -36,6 +37,8 @@ def evaluate(
         Sessions, filtered as those of the model that is compared.
     tasks : sequence of str, optional
         Tasks and behaviours [default: the four tasks and all behaviours].
+    threads : int
+        Threads of the CPU; 0 takes one per core. Results do not depend on it.
     progress : ``"auto"``, ``"none"`` or function
         How progress is shown.
 
@@ -49,6 +52,6 @@ def evaluate(
     chosen = [sessions] if isinstance(sessions, Session) else list(sessions)
     with Shown(checked(progress)) as callback:
         native = _neuroglot.evaluate_baseline(
-            name, [session._native for session in chosen], None if tasks is None else list(tasks), callback
+            name, [session._native for session in chosen], None if tasks is None else list(tasks), threads, callback
         )
     return Evaluation(native)

@@ -34,7 +34,22 @@ class Evaluation:
 
     @classmethod
     def read(cls, folder: PathLike) -> Self:
-        """Read the folder of an evaluation, such as ``RUN/evaluation``."""
+        """Read an evaluation that was written.
+
+        Parameters
+        ----------
+        folder : path
+            Its folder, such as ``RUN/evaluation``.
+
+        Returns
+        -------
+        Evaluation
+
+        Raises
+        ------
+        NotFoundError
+            There is no evaluation in the folder.
+        """
         return cls(_neuroglot.Evaluation.read(os.fspath(folder)))
 
     def write(self, folder: PathLike, *, fresh: bool = False) -> None:
@@ -57,11 +72,23 @@ class Evaluation:
         return self._everything
 
     def to_json(self) -> str:
-        """The text of ``evaluation.json``."""
+        """Everything as JSON.
+
+        Returns
+        -------
+        str
+            The text of ``evaluation.json``.
+        """
         return self._native.json()
 
     def summary(self) -> dict[str, dict[str, dict[str, Any]]]:
-        """Scores by session and task or behaviour, as ``neuroglot evaluate --json`` prints them."""
+        """Scores by session and task or behaviour.
+
+        Returns
+        -------
+        dict
+            What ``neuroglot evaluate --json`` prints.
+        """
         summary: dict[str, dict[str, dict[str, Any]]] = json.loads(self._native.summary())
         return summary
 

@@ -48,8 +48,7 @@ class MtM:
     device : str
         Where to compute: ``"auto"`` (the first NVIDIA GPU that can be used, else the CPU), ``"cpu"``, ``"cuda"`` or ``"cuda:N"``.
     threads : int
-        Threads of the CPU that networks compute on; 0 takes one per core. Couplings and decoders take as many as the
-        environment variable ``RAYON_NUM_THREADS`` says. Results do not depend on either.
+        Threads of the CPU that networks, couplings and decoders compute on; 0 takes one per core. Results do not depend on it.
     out : path, optional
         The run folder that :meth:`fit` makes; a temporary one, which goes with the model, where none is given.
     progress : {"auto", "none"} or function
@@ -222,7 +221,20 @@ class MtM:
         return self
 
     def fit_transform(self, sessions: Sessions, y: object = None) -> SessionArray | list[SessionArray]:
-        """:meth:`fit`, then :meth:`transform` of the same sessions."""
+        """:meth:`fit`, then :meth:`transform` of the same sessions.
+
+        Parameters
+        ----------
+        sessions : Session or iterable of Session
+            Sessions of trials of one shape, each with an eid of its own.
+        y : None
+            Not looked at.
+
+        Returns
+        -------
+        SessionArray, or a list of them where a list of sessions is given
+            Latents, ``[trial, bin, hidden]``.
+        """
         chosen = _listed(sessions)
         self.fit(chosen)
         latents = [self.transform(session) for session in chosen]
@@ -507,7 +519,8 @@ class MtM:
 
     def transform(self, session: Session, *, prompt: str | None = None) -> SessionArray:
         """What the network makes of each bin with nothing hidden: its activations behind the last normalisation, of which its
-        log-rates are a linear map. Of several networks it is the first; a coupling has none.
+        log-rates are a linear map. Of NDT2, whose bins are several patches of units, it is the mean over the patches. Of several
+        networks it is the first; a coupling has none.
 
         Parameters
         ----------
@@ -615,6 +628,11 @@ class MtM:
         pandas.DataFrame
             A row per unit that the model knows: ``eid``, ``uuid``, ``region``, ``0``, ``1``, …, one column per latent. A dictionary
             of arrays where pandas is not installed.
+
+        Raises
+        ------
+        SettingError
+            The model is NDT2, where units that stand at the same place of a patch share their weights.
         """
         run = self._trained()
         known = json.loads(run.description)["sessions"]
@@ -659,8 +677,15 @@ class MtM:
             f"<tr><td>{escape(session['eid'])}</td><td>{escape(session['subject'])}</td><td>{len(session['units'])}</td></tr>"
             for session in known
         )
+        from neuroglot._pictures import course
+
+        try:
+            picture = course((self.run_folder / "metrics.jsonl").read_text(encoding="utf-8"))
+        except (OSError, ValueError, KeyError):
+            # A checkpoint alone has no course, and one that cannot be read is no reason not to show the rest.
+            picture = ""
         return (
-            f"<code>{escape(repr(self))}</code>, trained in <code>{escape(str(self._run.home))}</code>"
+            f"<code>{escape(repr(self))}</code>, trained in <code>{escape(str(self._run.home))}</code>{picture}"
             f"<table><thead><tr><th>session</th><th>animal</th><th>units</th></tr></thead><tbody>{rows}</tbody></table>"
         )
 

@@ -170,7 +170,8 @@ class Session:
         good : sequence of bool, optional
             Whether each unit passed quality control.
         trials : mapping or pandas.DataFrame, optional
-            A value or a text per trial, by name: these become behaviours that can be decoded.
+            A value or a text per trial, by name: these become behaviours that can be decoded. Texts are categories, of which
+            there may be 2 to 64.
         traces : mapping of arrays ``[trial, bin]``, optional
             Behaviours with a value per bin, such as wheel speed; NaN where missing.
         starts : array ``[trial]``, optional
@@ -475,7 +476,8 @@ class Session:
     @property
     def trials(self) -> pd.DataFrame:
         """A row per trial: ``trial`` (its index before filters), ``trial_id``, ``split``, ``start`` (of its window, s), and the
-        behaviours that have one value per trial. A dictionary of arrays where pandas is not installed."""
+        behaviours that have one value per trial: numbers (NaN where missing) or texts (empty where missing). A dictionary of
+        arrays where pandas is not installed."""
         return frame(self._native.trials())
 
     @property
@@ -591,7 +593,13 @@ class Session:
     # What it looks like.
 
     def summary(self) -> str:
-        """What ``neuroglot inspect`` prints: trials, units per region, rates, behaviours, warnings."""
+        """What is in the session: trials, units per region, rates, behaviours, warnings.
+
+        Returns
+        -------
+        str
+            What ``neuroglot inspect`` prints.
+        """
         return self._native.summary()
 
     def __repr__(self) -> str:
@@ -607,13 +615,25 @@ class Session:
         return session_card(self, escape(self.summary()))
 
     def as_xarray(self) -> Any:
-        """Counts as an ``xarray.DataArray`` with labelled axes: see :meth:`neuroglot.SessionArray.as_xarray`."""
+        """Counts with labelled axes: see :meth:`neuroglot.SessionArray.as_xarray`.
+
+        Returns
+        -------
+        xarray.DataArray
+            ``[trial, time, unit]``, spikes/bin.
+        """
         from neuroglot.arrays import SessionArray
 
         return SessionArray(self.counts, self, "unit", "count (spikes/bin)").as_xarray()
 
     def as_pynapple(self) -> Any:
-        """Counts as a ``pynapple.TsdFrame``: see :meth:`neuroglot.SessionArray.as_pynapple`."""
+        """Counts in the time of the recording: see :meth:`neuroglot.SessionArray.as_pynapple`.
+
+        Returns
+        -------
+        pynapple.TsdFrame
+            A row per bin, a column per unit, spikes/bin.
+        """
         from neuroglot.arrays import SessionArray
 
         return SessionArray(self.counts, self, "unit", "count (spikes/bin)").as_pynapple()

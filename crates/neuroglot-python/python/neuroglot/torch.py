@@ -83,7 +83,17 @@ class NDT1(nn.Module):
     def latents(
         self, counts: Tensor, session: int | str = 0, prompt: str = "neuron", hidden: Tensor | None = None
     ) -> Tensor:
-        """Activations behind the last normalisation, ``[trial, bin, hidden]``; parameters as those of :meth:`forward`."""
+        """Activations behind the last normalisation, which log-rates are a linear map of.
+
+        Parameters
+        ----------
+        counts, session, prompt, hidden
+            As in :meth:`forward`.
+
+        Returns
+        -------
+        tensor ``[trial, bin, hidden]``
+        """
         eid = self._eid(session)
         embedder = "encoder.embedder"
         x = self._linear(f"encoder.stitcher.stitcher_dict.{eid}", self._inputs(counts, eid, hidden))

@@ -29,13 +29,20 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &Regio
         }
         out
     });
-    if parts.is_empty() { parts } else { format!("<p class=\"note\">{READING}</p>\n{parts}") }
+    match (parts.is_empty(), with_pictures) {
+        (true, _) => parts,
+        (false, 0) => format!("<p class=\"note\">{CLICK}</p>\n{parts}"),
+        (false, _) => format!("<p class=\"note\">{CLICK} {PICTURES}</p>\n{parts}"),
+    }
 }
 
-/// What is behind the lines.
-const READING: &str = "A click on a line opens it. Pictures are of the units of which predictions in co-smoothing tell the most \
-    bits over all test trials (bits/spike × spikes), the first run’s, the most telling unit first: a few test trials beside \
-    the predicted rates, and PSTHs of all of them. The tables have every unit. What is open is printed.";
+/// How lines are opened.
+const CLICK: &str = "A click on a line opens it; what is open is printed.";
+
+/// What the pictures are of.
+const PICTURES: &str = "Pictures are of the units of which the first run’s predictions in co-smoothing tell the most bits over all \
+    test trials (bits/spike × spikes), the most telling unit first: a few test trials beside the predicted rates, and PSTHs of all \
+    of them. The tables have every unit.";
 
 /// The first run that shows units of a session in detail.
 fn detailed<'a>(

@@ -51,7 +51,7 @@ impl PageOrTable {
             Err(ReportError::Ending { .. }) => Err(refused(
                 out,
                 "write a page to a file that ends in .html, its figure to .svg, or the scores as a table to .csv, \
-                 .parquet or .npz; for a PDF, print the page, and for a PNG, convert the .svg",
+                 .parquet or .npz; for a PDF, print the page (`report --figures` writes those of its figures), and for a PNG, convert the .svg",
             )),
             Err(error) => Err(error.into()),
         }

@@ -8,8 +8,8 @@ use neuroglot_engine::Device;
 use neuroglot_files::OutputLock;
 use neuroglot_tasks::Task;
 use neuroglot_train::{
-    ModelFolder, Observer, RunConfig, RunFolder, Start, Summary, TrainError, complete_checkpoint, train,
-    training_trials,
+    Freeze, InitConfig, ModelFolder, Observer, RunConfig, RunFolder, Start, Summary, TrainError,
+    complete_checkpoint, train, training_trials,
 };
 use std::path::{Path, PathBuf};
 
@@ -26,7 +26,7 @@ impl EnsembleObserver for () {}
 /// Trains all networks of a run and solves its couplings, so that the best checkpoint of the run folder holds all of them.
 ///
 /// The first network is trained in the run folder as [`train`] does it, the others in `members/2`, `members/3`, … within, with
-/// the seeds that follow. A run that was stopped goes on where it was with [`Start::Resume`]; couplings, which take minutes, are
+/// the seeds that follow; with [`InitConfig::fresh_members`] they start at random where the first one is fine-tuned. A run that was stopped goes on where it was with [`Start::Resume`]; couplings, which take minutes, are
 /// begun anew.
 ///
 /// # Errors
@@ -54,6 +54,13 @@ pub fn train_ensemble<E: From<EnsembleError> + From<TrainError>>(
         let mut member = RunConfig { seed: config.seed.wrapping_add(number as u64 - 1), ..config.clone() };
         member.train.members = 1;
         member.coupling = CouplingSettings::default();
+        if config.init.fresh_members {
+            // The sizes of the model that the first one was made of.
+            member.model = run.config()?.model;
+            member.init = InitConfig { output_bias: config.init.output_bias, ..InitConfig::default() };
+            member.train.freeze = Freeze::Nothing;
+        }
+        member.init.fresh_members = false;
         let start = if RunFolder::open(&folder).is_ok() { Start::Resume } else { Start::Fresh };
         observer.network(number, networks);
         train(&member, sessions, paths, &folder, start, device()?, observer)?;

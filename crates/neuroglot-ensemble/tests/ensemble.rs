@@ -215,3 +215,27 @@ fn members_of_few_trials_are_refused() {
     let error = RunConfig::load(None, &settings).unwrap_err();
     assert!(matches!(error, TrainError::Setting { key, .. } if key == "train.members"));
 }
+
+#[test]
+fn fresh_members_beside_a_fine_tuned_network_are_those_of_runs_from_scratch() {
+    let root = tempfile::tempdir().unwrap();
+    let place = |name: &str| root.path().join(name);
+    trained(&["seed=5"], &place("base"), Start::Fresh).unwrap();
+    let from = format!("init.from={}", place("base").display());
+    let tuned = ["seed=7", "train.members=2", &from, "init.fresh_members=true", "coupling.weight=0.5"];
+    trained(&tuned, &place("tuned"), Start::Fresh).unwrap();
+    trained(&["seed=7"], &place("seventh"), Start::Fresh).unwrap();
+    trained(&["seed=8"], &place("eighth"), Start::Fresh).unwrap();
+    let weights = |run: &str| std::fs::read(place(run).join("best/model.safetensors")).unwrap();
+    assert_eq!(weights("tuned/members/2"), weights("eighth"));
+    assert_ne!(weights("tuned"), weights("seventh"), "the first network is fine-tuned");
+    opened(&place("tuned"));
+    assert!(place("tuned").join("best/member-2.safetensors").is_file());
+    for settings in
+        [vec!["init.fresh_members=true", "train.members=2"], vec!["init.fresh_members=true", &from]]
+    {
+        let settings: Vec<String> = settings.into_iter().map(str::to_owned).collect();
+        let error = RunConfig::load(None, &settings).unwrap_err();
+        assert!(matches!(error, TrainError::Setting { key, .. } if key == "init.fresh_members"));
+    }
+}

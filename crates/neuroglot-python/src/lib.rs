@@ -45,7 +45,7 @@ mod _neuroglot {
     #[pymodule_export]
     use crate::hub::{model_of_hub, sessions_of_hub};
     #[pymodule_export]
-    use crate::metrics::{bits_per_spike, poisson_d2, r2};
+    use crate::metrics::{bits_per_spike, poisson_d2, psth_r2, r2};
     #[pymodule_export]
     use crate::recording::{CountsBuilder, session_of_counts, session_of_source, session_of_spikes};
     #[pymodule_export]

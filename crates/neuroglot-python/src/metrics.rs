@@ -48,3 +48,21 @@ pub fn r2(rates: &[u8], counts: &[u8], units: usize) -> Result<Vec<Option<f64>>,
     let (rates, counts) = pair(rates, counts, units)?;
     Ok(metrics::single_trial_r2(&rates, &counts, units))
 }
+
+/// R² of each unit's PSTHs, of rates in spikes/bin `[trial, bin, unit]` in trials of these conditions.
+#[pyfunction]
+pub fn psth_r2(
+    rates: &[u8],
+    counts: &[u8],
+    units: usize,
+    conditions: Vec<usize>,
+) -> Result<Vec<Option<f64>>, Failure> {
+    let (rates, counts) = pair(rates, counts, units)?;
+    let entries = rates.len() / units;
+    if conditions.is_empty() || !entries.is_multiple_of(conditions.len()) {
+        return Err(Failure::setting(
+            "conditions must be one per trial of rates and counts, [trial, bin, unit]",
+        ));
+    }
+    Ok(metrics::psth_r2(&rates, &counts, entries / conditions.len(), units, &conditions))
+}

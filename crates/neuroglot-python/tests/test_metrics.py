@@ -69,3 +69,23 @@ def test_baselines_are_scored_alike(session: neuroglot.Session) -> None:
     assert list(evaluation.scores["task"]) == ["co-smoothing"]
     with pytest.raises(SettingError, match="there is no baseline `pst`"):
         neuroglot.baselines.evaluate("pst", session)
+
+
+def test_psths_are_means_over_the_trials_of_a_condition() -> None:
+    rates, counts = example()
+    rates, counts = rates.reshape(-1, *rates.shape[-2:]), counts.reshape(-1, *counts.shape[-2:])
+    conditions = np.array(["left", "right"])[np.arange(len(counts)) % 2]
+    means = [np.stack([array[conditions == name].mean(axis=0) for name in ("left", "right")]) for array in (rates, counts)]
+    predicted, found = (mean.reshape(-1, mean.shape[-1]) for mean in means)
+    of_model, of_mean = ((found - predicted) ** 2).sum(axis=0), ((found - found.mean(axis=0)) ** 2).sum(axis=0)
+    np.testing.assert_allclose(metrics.psth_r2(rates, counts, conditions), 1 - of_model / of_mean, rtol=1e-9)
+    with pytest.raises(SettingError, match="one per trial"):
+        metrics.psth_r2(rates, counts, np.zeros(len(counts) + 1))
+
+
+def test_baselines_take_arrays(session: neuroglot.Session) -> None:
+    counts = np.array(session.counts)
+    made = neuroglot.Session.from_numpy(counts, bin_seconds=session.bin_seconds)
+    of_session = neuroglot.baselines.evaluate("psth", made, ["forward"], progress="none")
+    of_array = neuroglot.baselines.evaluate("psth", counts, ["forward"], bin_seconds=session.bin_seconds, progress="none")
+    assert of_array.score("forward") == of_session.score("forward")

@@ -217,6 +217,9 @@ pub struct InitConfig {
     pub keep_stitchers: bool,
     /// How stitchers and session tokens of sessions start that the model in `from` does not know.
     pub stitcher: StitcherStart,
+    /// Whether only the first network starts with the model in `from`, and the further ones of `train.members` at random:
+    /// networks of both kinds err in different ways, and their average errs less.
+    pub fresh_members: bool,
 }
 
 impl Default for InitConfig {
@@ -227,6 +230,7 @@ impl Default for InitConfig {
             from_checkpoint: FromCheckpoint::Best,
             keep_stitchers: true,
             stitcher: StitcherStart::Random,
+            fresh_members: false,
         }
     }
 }
@@ -304,6 +308,10 @@ impl RunConfig {
             let problem =
                 "each network would be trained on other trials: leave data.trials at 0, or train one network";
             return fail("train.members", problem.to_owned());
+        }
+        if self.init.fresh_members && (t.members < 2 || self.init.from.is_empty()) {
+            let problem = "it is of further networks beside a fine-tuned one: set init.from, and train.members to 2 or more";
+            return fail("init.fresh_members", problem.to_owned());
         }
         self.coupling.check()?;
         let positive = [("train.learning_rate", t.learning_rate), ("train.epsilon", t.epsilon)];

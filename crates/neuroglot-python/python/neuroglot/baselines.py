@@ -9,6 +9,9 @@ from neuroglot._progress import Progress, Shown, checked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
+
+    import numpy.typing as npt
 
     from neuroglot.evaluation import Evaluation
     from neuroglot.session import Session
@@ -21,9 +24,10 @@ NAMES: tuple[str, ...] = tuple(_neuroglot.baseline_names())
 
 def evaluate(
     name: str,
-    sessions: Session | Sequence[Session],
+    sessions: Session | Sequence[Session] | npt.NDArray[Any],
     tasks: Sequence[str] | None = None,
     *,
+    bin_seconds: float = 0.02,
     threads: int = 0,
     progress: Progress = "auto",
 ) -> Evaluation:
@@ -33,10 +37,13 @@ def evaluate(
     ----------
     name : str
         One of :data:`NAMES`.
-    sessions : Session or sequence of Session
-        Sessions, filtered as those of the model that is compared.
+    sessions : Session, sequence of Session, or array ``[trial, bin, unit]``
+        Sessions, filtered as those of the model that is compared; or spike counts, of which
+        :meth:`~neuroglot.Session.from_numpy` makes one and draws the split of trials.
     tasks : sequence of str, optional
         Tasks and behaviours [default: the four tasks and all behaviours].
+    bin_seconds : float
+        Width of the bins of an array, s.
     threads : int
         Threads of the CPU; 0 takes one per core. Results do not depend on it.
     progress : ``"auto"``, ``"none"`` or function
@@ -49,6 +56,8 @@ def evaluate(
     from neuroglot.evaluation import Evaluation
     from neuroglot.session import Session
 
+    if getattr(sessions, "ndim", None) == 3:
+        sessions = Session.from_numpy(sessions, bin_seconds=bin_seconds)
     chosen = [sessions] if isinstance(sessions, Session) else list(sessions)
     with Shown(checked(progress)) as callback:
         native = _neuroglot.evaluate_baseline(

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["bits_per_spike", "poisson_d2", "pooled_bits_per_spike", "r2"]
+__all__ = ["bits_per_spike", "poisson_d2", "pooled_bits_per_spike", "psth_r2", "r2"]
 
 
 def bits_per_spike(rates: npt.ArrayLike, counts: npt.ArrayLike) -> npt.NDArray[np.float64]:
@@ -90,6 +90,37 @@ def r2(rates: npt.ArrayLike, counts: npt.ArrayLike) -> npt.NDArray[np.float64]:
     array ``[unit]``
     """
     return _per_unit(_neuroglot.r2, rates, counts)
+
+
+def psth_r2(
+    rates: npt.ArrayLike, counts: npt.ArrayLike, conditions: npt.ArrayLike
+) -> npt.NDArray[np.float64]:
+    """R² of PSTHs: predicted rates averaged over the trials of each condition, against counts averaged alike.
+
+    Parameters
+    ----------
+    rates, counts : array ``[trial, bin, unit]``
+        As in :func:`bits_per_spike`.
+    conditions : array ``[trial]``
+        What tells conditions apart: numbers or texts.
+
+    Returns
+    -------
+    array ``[unit]``
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> counts = np.array([[[0.0], [1.0]], [[2.0], [1.0]], [[4.0], [4.0]]])
+    >>> psth_r2(counts, counts, ["left", "left", "right"])
+    array([1.])
+    """
+    import numpy as np
+
+    if np.ndim(counts) != 3 or np.shape(conditions) != np.shape(counts)[:1]:
+        raise SettingError("conditions: there must be one per trial of rates and counts, which are [trial, bin, unit]")
+    places = np.unique(np.asarray(conditions), return_inverse=True)[1]
+    return _per_unit(lambda *arrays: _neuroglot.psth_r2(*arrays, places.tolist()), rates, counts)
 
 
 def _bytes(rates: npt.ArrayLike, counts: npt.ArrayLike) -> tuple[bytes, bytes, int]:

@@ -8,7 +8,7 @@ use common::{Workplace, blocks, page, run_all};
 fn the_page_on_ones_own_data_runs_from_top_to_bottom() {
     let text = page("docs/your-own-data.md");
     let commands = blocks(&text, "sh");
-    assert_eq!(commands.len(), 11, "blocks of commands");
+    assert_eq!(commands.len(), 12, "blocks of commands");
     let workplace = Workplace::with_recordings();
     run_all(&workplace, &commands);
     let files = [

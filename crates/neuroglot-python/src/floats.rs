@@ -25,7 +25,7 @@ impl Floats {
     /// Row-major values of a shape, as `float32`.
     pub fn new(mut values: Vec<f32>, shape: &[usize]) -> Self {
         assert_eq!(values.len(), shape.iter().product::<usize>(), "as many values as the shape says");
-        let address = values.as_mut_ptr().expose_provenance();
+        let address = aligned(&mut values);
         let memory = Memory::Single { _values: values };
         Self { _memory: memory, address, kind: "f4", shape: shape.to_vec() }
     }
@@ -33,10 +33,21 @@ impl Floats {
     /// Row-major values of a shape, as `float64`.
     pub fn double(mut values: Vec<f64>, shape: &[usize]) -> Self {
         assert_eq!(values.len(), shape.iter().product::<usize>(), "as many values as the shape says");
-        let address = values.as_mut_ptr().expose_provenance();
+        let address = aligned(&mut values);
         let memory = Memory::Double { _values: values };
         Self { _memory: memory, address, kind: "f8", shape: shape.to_vec() }
     }
+}
+
+/// Moves values, within their memory, to a multiple of 64 bytes, where JAX takes arrays over without a copy; returns the address.
+fn aligned<T: Copy + Default>(values: &mut Vec<T>) -> usize {
+    const ALIGNMENT: usize = 64;
+    let len = values.len();
+    values.reserve_exact(ALIGNMENT / size_of::<T>());
+    let offset = values.as_ptr().align_offset(ALIGNMENT);
+    values.resize(len + offset, T::default());
+    values.copy_within(..len, offset);
+    values[offset..].as_mut_ptr().expose_provenance()
 }
 
 #[pymethods]

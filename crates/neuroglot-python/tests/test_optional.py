@@ -154,6 +154,14 @@ def test_torch_takes_arrays_without_a_copy(session: Session, model: MtM) -> None
         assert array.values[1, 2, 3] == 7.0
 
 
+def test_jax_takes_arrays_over_without_a_copy(session: Session, model: MtM) -> None:
+    jnp = pytest.importorskip("jax.numpy")
+    for array in (model.predict(session), model.transform(session)):
+        taken = jnp.from_dlpack(array)
+        assert taken.unsafe_buffer_pointer() == array.values.ctypes.data
+        np.testing.assert_array_equal(taken, array.values)
+
+
 def test_notebooks_show_progress(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("IPython")
     from IPython.core.interactiveshell import InteractiveShell

@@ -17,7 +17,7 @@ class SessionArray:
     """Numbers of every trial and bin of a session: rates of units, or latents.
 
     It is taken as an array wherever NumPy takes one (``np.asarray``, functions of NumPy and scikit-learn), and by
-    ``torch.from_dlpack`` without a copy; ``jax.numpy.from_dlpack`` copies what does not lie on a multiple of 64 bytes.
+    ``torch.from_dlpack`` and ``jax.numpy.from_dlpack``, without a copy.
 
     Attributes
     ----------

@@ -15,7 +15,9 @@ from conftest import SMALL
 import neuroglot
 
 TRAINING = """
-import neuroglot, sys
+import neuroglot, signal, sys
+# Where the tests run in the background of a shell, Ctrl-C is ignored from the start.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 session = neuroglot.Session.simulate(units=16, trials=60, bins=20)
 settings = {"train.epochs": 1000000, "train.checkpoint_seconds": 0, "model.hidden": 16, "model.layers": 1, "model.heads": 2}
 print("begins", flush=True)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    import numpy as np
+
     from neuroglot.evaluation import Evaluation
     from neuroglot.session import Session
 
@@ -53,10 +55,12 @@ def evaluate(
     -------
     Evaluation
     """
+    import numpy as np
+
     from neuroglot.evaluation import Evaluation
     from neuroglot.session import Session
 
-    if getattr(sessions, "ndim", None) == 3:
+    if isinstance(sessions, np.ndarray):
         sessions = Session.from_numpy(sessions, bin_seconds=bin_seconds)
     chosen = [sessions] if isinstance(sessions, Session) else list(sessions)
     with Shown(checked(progress)) as callback:

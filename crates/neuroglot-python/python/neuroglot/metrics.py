@@ -119,8 +119,12 @@ def psth_r2(
 
     if np.ndim(counts) != 3 or np.shape(conditions) != np.shape(counts)[:1]:
         raise SettingError("conditions: there must be one per trial of rates and counts, which are [trial, bin, unit]")
-    places = np.unique(np.asarray(conditions), return_inverse=True)[1]
-    return _per_unit(lambda *arrays: _neuroglot.psth_r2(*arrays, places.tolist()), rates, counts)
+    places = np.unique(np.asarray(conditions), return_inverse=True)[1].tolist()
+
+    def score(rates: bytes, counts: bytes, units: int) -> list[float | None]:
+        return _neuroglot.psth_r2(rates, counts, units, places)
+
+    return _per_unit(score, rates, counts)
 
 
 def _bytes(rates: npt.ArrayLike, counts: npt.ArrayLike) -> tuple[bytes, bytes, int]:

@@ -20,18 +20,13 @@ pub fn model_of_hub(py: Python<'_>, name: &str, progress: Option<Py<PyAny>>) -> 
     })
 }
 
-/// The folders of the sessions of a data set whose name matches `folder`, downloaded unless they are here.
+/// The folders of the sessions of `owner/name`, or of `owner/name/folder` alone, downloaded unless they are here.
 #[pyfunction]
-pub fn sessions_of_hub(
-    py: Python<'_>,
-    name: &str,
-    folder: Option<&str>,
-    progress: Option<Py<PyAny>>,
-) -> PyResult<Vec<PathBuf>> {
-    let repository = HubRepository::parse(HubKind::DataSet, name).map_err(Failure::from)?;
+pub fn sessions_of_hub(py: Python<'_>, name: &str, progress: Option<Py<PyAny>>) -> PyResult<Vec<PathBuf>> {
+    let (repository, folder) = HubRepository::with_folder(name).map_err(Failure::from)?;
     computed(py, 0, progress, |progress| {
         let hub = HubClient::from_env();
-        let sessions = hub.sessions(&repository, folder)?;
+        let sessions = hub.sessions(&repository, folder.as_deref())?;
         sessions.iter().map(|session| download(&hub, &repository, session, progress)).collect()
     })
 }
@@ -62,9 +57,7 @@ pub fn share(
 ) -> Result<(String, Option<String>), Failure> {
     let SharedModel { card, config, weights, unscored } =
         shared_model(folder, checksum, evaluation, &repository.name)?;
-    let texts = [("README.md", card), ("config.json", config)];
-    let texts = texts.map(|(path, text)| HubUpload::Text { path: path.to_owned(), text });
-    let files: Vec<HubUpload> = texts.into_iter().chain(weights.into_iter().map(HubUpload::file)).collect();
+    let files = HubUpload::model(card, config, weights);
     let mut tell = |done: u64, total: Option<u64>| tell(progress, repository, done, total);
     let commit = HubClient::from_env().upload(repository, &files, message, is_private, &mut tell)?;
     Ok((commit, unscored))

@@ -66,9 +66,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError>
     if arguments.dry_run {
         return console.result(card);
     }
-    let texts = [("README.md", card), ("config.json", config)];
-    let texts = texts.map(|(path, text)| HubUpload::Text { path: path.to_owned(), text });
-    let files: Vec<HubUpload> = texts.into_iter().chain(weights.into_iter().map(HubUpload::file)).collect();
+    let files = HubUpload::model(card, config, weights);
     let sessions = counted(run.ensemble.config().sessions.len(), "session");
     let message = arguments.message.clone().unwrap_or_else(|| format!("Add a model of {sessions}"));
     let commit = with_bar(&repository.name, console, |show| {

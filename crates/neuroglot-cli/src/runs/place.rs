@@ -91,14 +91,8 @@ fn model_of_hub(name: &str, console: &Console) -> Result<PathBuf, CommandError> 
 #[cfg(feature = "network")]
 fn sessions_of_hub(name: &str, console: &Console) -> Result<Vec<PathBuf>, CommandError> {
     let hub = HubClient::from_env();
-    // The folder of one session comes before the revision: OWNER/NAME/FOLDER@REVISION.
-    let (path, revision) = name.split_once('@').unwrap_or((name, "main"));
-    let (repository, folder) = match path.match_indices('/').nth(1) {
-        Some((end, _)) => (&path[..end], Some(&path[end + 1..])),
-        None => (path, None),
-    };
-    let repository = HubRepository::parse(HubKind::DataSet, &format!("{repository}@{revision}"))?;
-    let found = hub.sessions(&repository, folder)?;
+    let (repository, folder) = HubRepository::with_folder(name)?;
+    let found = hub.sessions(&repository, folder.as_deref())?;
     let download = |session| {
         with_bar(&format!("hub:{repository}"), console, |show| hub.download(&repository, session, show))
     };

@@ -57,6 +57,20 @@ impl HubRepository {
         })
     }
 
+    /// Reads a data set, or one folder of it: `owner/name` or `owner/name/folder`, and `@revision` behind either.
+    ///
+    /// # Errors
+    ///
+    /// As for [`HubRepository::parse`].
+    pub fn with_folder(text: &str) -> Result<(HubRepository, Option<String>)> {
+        let (path, revision) = text.split_once('@').unwrap_or((text, "main"));
+        let (name, folder) = match path.match_indices('/').nth(1) {
+            Some((end, _)) => (&path[..end], Some(path[end + 1..].to_string())),
+            None => (path, None),
+        };
+        Ok((HubRepository::parse(HubKind::DataSet, &format!("{name}@{revision}"))?, folder))
+    }
+
     /// `owner` and `name`.
     pub(crate) fn words(&self) -> (&str, &str) {
         self.name.split_once('/').expect("a name was parsed with its owner")
@@ -107,6 +121,9 @@ mod tests {
         assert!(
             HubRepository::parse(HubKind::Model, "striatum").unwrap_err().to_string().contains("a model")
         );
+        let (repository, folder) = HubRepository::with_folder("lab/data/a_aligned@v1").unwrap();
+        assert_eq!((repository.to_string().as_str(), folder.as_deref()), ("lab/data@v1", Some("a_aligned")));
+        assert_eq!(HubRepository::with_folder("lab/data").unwrap().1, None);
         for bad in ["", "name", "a/b/c", "../b", "a/..", "a/b@", "a/b@../../x", "a/b@main/", "a b/c", "a/b?x"]
         {
             assert!(bad.parse::<HubRepository>().is_err(), "{bad}");

@@ -4,7 +4,7 @@
 //! `hf-hub` uploads since its version 1, which brings tokio, reqwest and a store of chunks: as many crates again as this
 //! whole project has.
 
-use super::listing::escape;
+use super::listing::{MODEL_CONFIG, escape};
 use super::repository::{HubKind, HubRepository};
 use super::{ACCESS, HubClient};
 use crate::error::Refusal;
@@ -26,6 +26,9 @@ use url::Url;
 
 /// So much of a file's beginning is shown to the hub, which says by it how the file is to be sent.
 const SAMPLE: u64 = 512;
+
+/// What a repository shows first.
+const CARD: &str = "README.md";
 
 const JSON: &str = "application/json";
 const LFS: &str = "application/vnd.git-lfs+json";
@@ -54,10 +57,14 @@ pub enum HubUpload {
 }
 
 impl HubUpload {
-    /// A file of this machine, under its own name at the root of the repository.
-    pub fn file(file: PathBuf) -> HubUpload {
-        let path = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        HubUpload::File { path, file }
+    /// The files of a model's repository: its card, its `config.json`, and its weights under their own names.
+    pub fn model(card: String, config: String, weights: Vec<PathBuf>) -> Vec<HubUpload> {
+        let text = |path: &str, text| HubUpload::Text { path: path.to_string(), text };
+        let weights = weights.into_iter().map(|file| {
+            let path = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            HubUpload::File { path, file }
+        });
+        [text(CARD, card), text(MODEL_CONFIG, config)].into_iter().chain(weights).collect()
     }
 
     /// Path in the repository.
@@ -200,7 +207,7 @@ impl HubClient {
         let writer = Writer { client: self, repository, token: self.writing_token(repository)? };
         let has_readme = writer.make(is_private)?;
         let files: Vec<&HubUpload> =
-            files.iter().filter(|file| !(has_readme && file.path() == "README.md")).collect();
+            files.iter().filter(|file| !(has_readme && file.path() == CARD)).collect();
         let contents = files.iter().map(|file| file.open()).collect::<Result<Vec<_>>>()?;
         let modes = writer.modes(&files, &contents)?;
         let total = contents.iter().map(|content| content.size).sum();
@@ -251,7 +258,7 @@ impl Writer<'_> {
     /// Makes the repository unless there is one, and says whether that has a README.md.
     fn make(&self, is_private: bool) -> Result<bool> {
         match self.client.listing(self.repository) {
-            Ok(listing) => return Ok(listing.holds("README.md")),
+            Ok(listing) => return Ok(listing.holds(CARD)),
             // The hub does not tell those who may not know whether there is a repository.
             Err(FetchError::NotFound { .. } | FetchError::Denied { .. }) => {}
             Err(error) => return Err(error),

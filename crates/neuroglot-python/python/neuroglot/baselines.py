@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-    import numpy as np
-
     from neuroglot.evaluation import Evaluation
     from neuroglot.session import Session
 

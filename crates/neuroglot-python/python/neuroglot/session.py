@@ -28,10 +28,7 @@ _REGIONS = ("VISa", "CA1", "LP", "PO")
 
 def _of_hub(name: str) -> str:
     """The folder of the one session that is meant, downloaded unless it is here."""
-    path, _, revision = name.partition("@")
-    owner_and_name, folder = "/".join(path.split("/")[:2]), "/".join(path.split("/")[2:])
-    repository = f"{owner_and_name}@{revision}" if revision else owner_and_name
-    found = _neuroglot.sessions_of_hub(repository, folder or None, None)
+    found = _neuroglot.sessions_of_hub(name, None)
     if len(found) > 1:
         names = ", ".join(os.path.basename(place) for place in found)
         raise SettingError(f"hub:{name} holds {len(found)} sessions: choose one of {names}, as hub:owner/name/eid_aligned")

@@ -24,6 +24,12 @@ pub trait Device: Send {
     /// The device in words, such as `cpu, 2 threads`.
     fn description(&self) -> String;
 
+    /// Bytes that were copied to the device from the host's memory since it was opened; 0 for a device that computes in the
+    /// host's memory.
+    fn bytes_sent(&self) -> u64 {
+        0
+    }
+
     /// The devices to share many independent batches among; `None` where this device should compute one batch after the
     /// other.
     fn replicas(&self) -> Option<Replicas> {

@@ -36,6 +36,7 @@ pub struct CudaDevice<D: Driver> {
     inside: Option<Option<(u64, u64)>>,
     recording: bool,
     precision: Precision,
+    bytes_sent: u64,
     pub(super) driver: D,
 }
 
@@ -82,6 +83,7 @@ impl<D: Driver> CudaDevice<D> {
             inside: None,
             recording: false,
             precision,
+            bytes_sent: 0,
             driver,
         })
     }
@@ -142,9 +144,15 @@ impl<D: Driver> CudaDevice<D> {
 
     fn set_dropout(&mut self, seed: u64, step: u64) {
         if self.dropout != Some((seed, step)) {
-            or_end(self.driver.upload(self.dropout_key, bytemuck::bytes_of(&[seed, step])));
+            self.send(self.dropout_key, bytemuck::bytes_of(&[seed, step]));
             self.dropout = Some((seed, step));
         }
+    }
+
+    /// Copies host bytes to the device, and counts them: every upload goes this way.
+    pub(super) fn send(&mut self, to: Address, bytes: &[u8]) {
+        or_end(self.driver.upload(to, bytes));
+        self.bytes_sent += bytes.len() as u64;
     }
 
     /// Runs a kernel of the general program. A grid without blocks is no work.
@@ -282,6 +290,10 @@ impl<D: Driver> Device for CudaDevice<D> {
         format!("{}, {} products", self.driver.description(), self.precision)
     }
 
+    fn bytes_sent(&self) -> u64 {
+        self.bytes_sent
+    }
+
     fn reserve(&mut self, floats: usize) -> Result<(), EngineError> {
         let bytes = floats.saturating_mul(FLOAT);
         if bytes > self.arena.bytes() {
@@ -294,7 +306,7 @@ impl<D: Driver> Device for CudaDevice<D> {
     fn write(&mut self, slot: Slot, values: &[f32]) {
         assert_eq!(slot.len(), values.len(), "values for a slot");
         assert!(self.inside.is_none(), "a pass must not write slots from the host");
-        or_end(self.driver.upload(self.at(slot), bytemuck::cast_slice(values)));
+        self.send(self.at(slot), bytemuck::cast_slice(values));
     }
 
     fn read(&self, slot: Slot, values: &mut [f32]) {

@@ -256,6 +256,27 @@ fn a_recorded_pass_repeats_the_calls_with_new_contents_and_a_new_step() {
 }
 
 #[test]
+fn what_is_sent_to_the_device_is_counted_to_the_byte() {
+    let Some(mut device) = host_device(false, Precision::F32) else { return };
+    let layer = Layer::new();
+    device.reserve(layer.plan.floats()).unwrap();
+    assert_eq!(device.bytes_sent(), 0);
+    layer.fill(&mut device);
+    // x, the residual and y's gradient, then weight and bias.
+    let filled = 4 * (3 * ROWS * WIDTH + WIDTH * WIDTH + WIDTH) as u64;
+    assert_eq!(device.bytes_sent(), filled);
+    for (step, sent) in [(1, 16), (1, 16), (2, 32), (3, 48)] {
+        // A seed and a step of 64 bits, where they are not there yet; whether a pass runs, is recorded or repeated.
+        device.pass([0; 6], Some((9, step)), &mut |device| layer.run(device, (9, step)));
+        assert_eq!(device.bytes_sent(), filled + sent);
+    }
+    device.fill(layer.x, 1.0);
+    device.copy(layer.x, layer.y);
+    read_all(&device, &layer.all());
+    assert_eq!(device.bytes_sent(), filled + 48);
+}
+
+#[test]
 fn growing_the_arena_keeps_what_it_holds() {
     let Some(mut device) = host_device(false, Precision::F32) else { return };
     let layer = Layer::new();

@@ -28,6 +28,12 @@ impl AttentionRule {
         key == query || (key < self.key_end(query, usize::MAX) && self.is_used(key))
     }
 
+    /// Allowed pairs of a sequence of `tokens` tokens.
+    pub fn pairs(&self, tokens: usize) -> usize {
+        let keys = |query: usize| (0..tokens).filter(|key| self.allows(query, *key)).count();
+        (0..tokens).map(keys).sum()
+    }
+
     /// Whether a token holds data.
     pub fn is_used(&self, token: usize) -> bool {
         token < self.prefix || (token - self.prefix) % self.tokens_per_bin < self.used_per_bin

@@ -1,7 +1,7 @@
 //! What a device must be able to do.
 
 use crate::ops::*;
-use crate::{EngineError, Slot};
+use crate::{EngineError, Profile, Slot};
 
 /// Devices to use side by side in place of one, each for batches of its own.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +28,20 @@ pub trait Device: Send {
     /// host's memory.
     fn bytes_sent(&self) -> u64 {
         0
+    }
+
+    /// Times every operation from here on until [`Device::take_profile`]. Passes run their calls meanwhile, even where they
+    /// are recorded.
+    ///
+    /// # Errors
+    /// [`EngineError::NoProfile`] of a device that cannot.
+    fn start_profile(&mut self) -> Result<(), EngineError> {
+        Err(EngineError::NoProfile { device: self.description() })
+    }
+
+    /// What was timed since [`Device::start_profile`], once all of it is done; nothing without it.
+    fn take_profile(&mut self) -> Profile {
+        Profile::default()
     }
 
     /// The devices to share many independent batches among; `None` where this device should compute one batch after the

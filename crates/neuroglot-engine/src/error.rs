@@ -19,6 +19,14 @@ pub enum EngineError {
         /// The system's words.
         reason: String,
     },
+    /// The device does not time its operations.
+    #[error(
+        "{device} does not time its operations one by one: a profile is taken on a GPU, with `--device cuda`"
+    )]
+    NoProfile {
+        /// The device in words.
+        device: String,
+    },
     /// There is no NVIDIA driver.
     #[cfg(feature = "cuda")]
     #[error("no NVIDIA driver is found: install the one for this machine's GPU, or compute on the CPU")]

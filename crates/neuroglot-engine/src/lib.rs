@@ -25,6 +25,7 @@
 //! ```
 
 mod attention_rule;
+mod cost;
 mod cpu;
 #[cfg(feature = "cuda")]
 pub mod cuda;
@@ -35,9 +36,11 @@ mod dropout_bits;
 mod error;
 mod memory;
 pub mod ops;
+mod profile;
 mod self_test;
 
 pub use attention_rule::AttentionRule;
+pub use cost::Cost;
 pub use cpu::CpuDevice;
 pub use cpu::products::has_matrix_unit;
 pub use device::{Device, PassKey, Replicas};
@@ -46,4 +49,5 @@ pub use device_choice::{DeviceChoice, OpenDevice};
 pub use dropout_bits::Dropout;
 pub use error::EngineError;
 pub use memory::{MemoryPlan, Slot};
+pub use profile::{Profile, ProfiledKernel, ProfiledOperation};
 pub use self_test::{Difference, self_test};

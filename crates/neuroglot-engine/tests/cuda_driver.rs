@@ -52,6 +52,7 @@ fn with_simulated_libraries() {
     operations_are_those_of_the_cpu();
     passes_are_recorded_and_read_the_step_anew();
     uploads_wait_for_their_turn();
+    operations_are_timed_by_the_device();
 }
 
 fn open(precision: Precision) -> CudaDevice<CudaDriver> {
@@ -120,4 +121,42 @@ fn uploads_wait_for_their_turn() {
         device.read(*slot, &mut values);
         assert!(values.iter().all(|v| *v == index as f32), "slot {index}");
     }
+}
+
+fn operations_are_timed_by_the_device() {
+    let mut plan = MemoryPlan::new();
+    let [small, large] = [16, 1 << 22].map(|floats| plan.slot(floats));
+    let mut device = open(Precision::F32);
+    device.reserve(plan.floats()).unwrap();
+    for _ in 0..2 {
+        device.start_profile().unwrap();
+        device.write(small, &[1.0; 16]);
+        device.fill(large, 1.0);
+        device.fill(small, 2.0);
+        // Work is done when somebody waits, so it takes no time before.
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        let profile = device.take_profile();
+        let [send, fill] = profile.operations.try_into().unwrap();
+        assert_eq!((send.name, send.calls, send.cost.bytes), ("send", 1, 64));
+        assert_eq!((fill.name, fill.calls, fill.cost.bytes), ("fill", 2, (4 << 22) + 64));
+        // 16 GB/s by the clock of the memory and the width of its bus.
+        assert!((fill.floor.unwrap() - 1e3 * fill.cost.bytes as f64 / 16e9).abs() < 1e-9);
+        assert!(0.0 < fill.milliseconds && fill.milliseconds + send.milliseconds < 50.0, "{fill:?}");
+    }
+    let layer = Linear {
+        rows: 2,
+        inputs: 2,
+        outputs: 2,
+        x: small.part(0, 4),
+        dropout: None,
+        weight: small.part(4, 4),
+        bias: small.part(8, 2),
+        y: small.part(12, 4),
+        then: Then::Nothing,
+    };
+    device.start_profile().unwrap();
+    device.linear(&layer);
+    let profile = device.take_profile();
+    assert_eq!(profile.operations[0].floor, None, "the peak of a GPU of this name is not known");
+    assert!(matches!(CpuDevice::new(1).unwrap().start_profile(), Err(EngineError::NoProfile { .. })));
 }

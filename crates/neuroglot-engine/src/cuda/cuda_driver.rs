@@ -4,9 +4,11 @@ use super::cublas_lt::{CublasLt, WORKSPACE};
 use super::device::CudaDevice;
 use super::driver::{Address, Driver, Launch, THREADS};
 use super::kernels::Kernels;
-use super::libraries::{check, info, require_libraries, start_driver};
+use super::libraries::{check, info, memory_clock_and_width, require_libraries, start_driver};
+use super::marks::Marks;
 use super::product::{Precision, Product};
 use super::queue::Queue;
+use super::rates::Rates;
 use super::staging::Staging;
 use crate::EngineError;
 use cudarc::driver::sys;
@@ -22,8 +24,10 @@ pub struct CudaDriver {
     products: CublasLt,
     kernels: Kernels,
     staging: Staging,
+    marks: Marks,
     queue: Queue,
     description: String,
+    rates: Rates,
 }
 
 /// A pass that the GPU repeats without the host.
@@ -70,7 +74,8 @@ impl CudaDriver {
         let kernels = Kernels::new(info.capability)?;
         let products = CublasLt::new(queue.allocate(WORKSPACE)?)?;
         let description = format!("cuda:{index}, {}", info.name);
-        Ok(Self { products, kernels, staging, queue, description })
+        let rates = Rates::of(&info.name, memory_clock_and_width(index)?);
+        Ok(Self { products, kernels, staging, marks: Marks::default(), queue, description, rates })
     }
 }
 
@@ -186,6 +191,20 @@ impl Driver for CudaDriver {
 
     fn synchronise(&self) -> Result<(), EngineError> {
         self.queue.synchronise()
+    }
+
+    fn rates(&self) -> Rates {
+        self.rates
+    }
+
+    fn mark(&mut self) -> Result<(), EngineError> {
+        self.queue.make_current()?;
+        self.marks.set(self.queue.stream())
+    }
+
+    fn take_intervals(&mut self) -> Result<Vec<f64>, EngineError> {
+        self.synchronise()?;
+        self.marks.take_intervals()
     }
 }
 

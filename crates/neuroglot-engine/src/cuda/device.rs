@@ -3,10 +3,11 @@
 use super::argument::{Arguments, DropoutArgument};
 use super::driver::{Address, Driver, Launch, THREADS};
 use super::product::{Factor, Precision, Product};
+use super::profiler::{Piece, Profiler};
 use super::programs::Program;
 use super::room::Room;
 use crate::ops::*;
-use crate::{Device, Dropout, EngineError, PassKey, Slot};
+use crate::{Cost, Device, Dropout, EngineError, PassKey, Profile, Slot};
 use std::collections::HashMap;
 
 /// Bytes of a float.
@@ -37,6 +38,8 @@ pub struct CudaDevice<D: Driver> {
     recording: bool,
     precision: Precision,
     bytes_sent: u64,
+    /// While a profile is taken.
+    profiler: Option<Profiler>,
     pub(super) driver: D,
 }
 
@@ -84,6 +87,7 @@ impl<D: Driver> CudaDevice<D> {
             recording: false,
             precision,
             bytes_sent: 0,
+            profiler: None,
             driver,
         })
     }
@@ -151,8 +155,36 @@ impl<D: Driver> CudaDevice<D> {
 
     /// Copies host bytes to the device, and counts them: every upload goes this way.
     pub(super) fn send(&mut self, to: Address, bytes: &[u8]) {
-        or_end(self.driver.upload(to, bytes));
         self.bytes_sent += bytes.len() as u64;
+        let cost = || Cost { bytes: bytes.len() as u64, multiply_adds: 0 };
+        self.operation("send", cost, |device| {
+            device.run_piece(|| Piece::named("copy from the host"), |driver| driver.upload(to, bytes));
+        });
+    }
+
+    /// Runs an operation, or a part of the one that runs now, and notes it where a profile is taken.
+    fn operation(&mut self, name: &'static str, cost: impl FnOnce() -> Cost, work: impl FnOnce(&mut Self)) {
+        let is_open = self.profiler.as_mut().is_some_and(|profiler| profiler.open(name, cost));
+        work(self);
+        if let Some(profiler) = self.profiler.as_mut().filter(|_| is_open) {
+            profiler.close();
+        }
+    }
+
+    /// One call of the driver, between two marks where a profile is taken.
+    fn run_piece(
+        &mut self,
+        piece: impl FnOnce() -> Piece,
+        work: impl FnOnce(&mut D) -> Result<(), EngineError>,
+    ) {
+        if self.profiler.is_some() {
+            or_end(self.driver.mark());
+        }
+        or_end(work(&mut self.driver));
+        if let Some(profiler) = &mut self.profiler {
+            or_end(self.driver.mark());
+            profiler.push(piece());
+        }
     }
 
     /// Runs a kernel of the general program. A grid without blocks is no work.
@@ -171,7 +203,8 @@ impl<D: Driver> CudaDevice<D> {
     ) {
         let arguments = &arguments.0;
         if !blocks.contains(&0) {
-            or_end(self.driver.launch(&Launch { program, kernel, blocks, shared_bytes, arguments }));
+            let launch = Launch { program, kernel, blocks, shared_bytes, arguments };
+            self.run_piece(|| Piece::named(kernel), |driver| driver.launch(&launch));
         }
     }
 
@@ -201,7 +234,7 @@ impl<D: Driver> CudaDevice<D> {
     pub(super) fn multiply(&mut self, product: &Product) {
         let Product { rows, columns, inner, a, b, to, addend, bias, precision } = *product;
         if rows > 1 && columns > 1 && inner > 1 {
-            or_end(self.driver.multiply(product));
+            self.run_piece(|| Piece::product(product), |driver| driver.multiply(product));
             return;
         }
         let nothing = Address(0);
@@ -280,7 +313,7 @@ pub(super) fn per_row(rows: usize) -> [u32; 2] {
 macro_rules! launch {
     ($($name:ident($op:ty) => $run:ident;)*) => {
         $(fn $name(&mut self, op: &$op) {
-            self.$run(op);
+            self.operation(stringify!($name), || op.cost(), |device| device.$run(op));
         })*
     };
 }
@@ -292,6 +325,18 @@ impl<D: Driver> Device for CudaDevice<D> {
 
     fn bytes_sent(&self) -> u64 {
         self.bytes_sent
+    }
+
+    fn start_profile(&mut self) -> Result<(), EngineError> {
+        self.profiler = Some(Profiler::default());
+        Ok(())
+    }
+
+    fn take_profile(&mut self) -> Profile {
+        let Some(profiler) = self.profiler.take() else { return Profile::default() };
+        // From the mark before a piece to the one behind it; what lies between pieces is the host's time.
+        let times = or_end(self.driver.take_intervals()).into_iter().step_by(2);
+        profiler.finish(times, &self.driver.rates(), self.precision)
     }
 
     fn reserve(&mut self, floats: usize) -> Result<(), EngineError> {
@@ -317,7 +362,14 @@ impl<D: Driver> Device for CudaDevice<D> {
 
     fn fill(&mut self, slot: Slot, value: f32) {
         if !slot.is_empty() {
-            or_end(self.driver.fill(self.at(slot), slot.len(), value));
+            let at = self.at(slot);
+            self.operation(
+                "fill",
+                || Cost::of_slots([slot]),
+                |device| {
+                    device.run_piece(|| Piece::named("fill"), |driver| driver.fill(at, slot.len(), value));
+                },
+            );
         }
     }
 
@@ -326,19 +378,38 @@ impl<D: Driver> Device for CudaDevice<D> {
         if from.is_empty() {
             return;
         }
-        or_end(self.driver.copy(self.at(from), self.at(to), from.len() * FLOAT));
+        let (source, place, bytes) = (self.at(from), self.at(to), from.len() * FLOAT);
+        self.operation(
+            "copy",
+            || Cost::of_slots([from, to]),
+            |device| {
+                device.run_piece(|| Piece::named("copy"), |driver| driver.copy(source, place, bytes));
+            },
+        );
     }
 
     fn add(&mut self, from: Slot, to: Slot) {
         assert_eq!(from.len(), to.len(), "slots of a sum");
-        let slots = self.slots([from, to]);
-        self.launch("add", per_element(to.len()), &slots.length(to.len()));
+        let arguments = self.slots([from, to]).length(to.len());
+        self.operation(
+            "add",
+            || Cost::of_slots([from, to, to]),
+            |device| {
+                device.launch("add", per_element(to.len()), &arguments);
+            },
+        );
     }
 
     fn pass(&mut self, key: PassKey, dropout: Option<(u64, u64)>, work: &mut dyn FnMut(&mut dyn Device)) {
         assert!(self.inside.is_none(), "a pass within a pass");
         if let Some((seed, step)) = dropout {
             self.set_dropout(seed, step);
+        }
+        if self.profiler.is_some() {
+            self.inside = Some(dropout);
+            work(self);
+            self.inside = None;
+            return;
         }
         if let Some(Pass::Recorded(recording)) = self.passes.get(&key) {
             or_end(self.driver.replay(recording));
@@ -361,6 +432,16 @@ impl<D: Driver> Device for CudaDevice<D> {
         self.passes.insert(key, pass);
     }
 
+    fn drop_prefix_backward(&mut self, op: &DropPrefix) {
+        self.operation(
+            "drop_prefix_backward",
+            || op.backward_cost(),
+            |device| {
+                device.run_drop_prefix_backward(op);
+            },
+        );
+    }
+
     launch! {
         counts_linear(CountsLinear) => run_counts_linear;
         counts_linear_backward(CountsLinearBackward) => run_counts_linear_backward;
@@ -380,7 +461,6 @@ impl<D: Driver> Device for CudaDevice<D> {
         token_rows(TokenRows) => run_token_rows;
         token_rows_backward(TokenRowsBackward) => run_token_rows_backward;
         drop_prefix(DropPrefix) => run_drop_prefix;
-        drop_prefix_backward(DropPrefix) => run_drop_prefix_backward;
         patch_positions(PatchPositions) => run_patch_positions;
         patch_positions_backward(PatchPositionsBackward) => run_patch_positions_backward;
         poisson_loss(PoissonLoss) => run_poisson_loss;

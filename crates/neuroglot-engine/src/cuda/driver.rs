@@ -3,6 +3,7 @@
 use super::argument::Argument;
 use super::product::Product;
 use super::programs::Program;
+use super::rates::Rates;
 use crate::EngineError;
 
 /// A place in the device's memory, in bytes.
@@ -36,7 +37,7 @@ pub struct Launch<'a> {
 
 /// Memory and work of one device, in one queue: everything happens in the order of the calls.
 ///
-/// Only [`Driver::download`] and [`Driver::synchronise`] wait for the device. Every call fails with
+/// Only [`Driver::download`], [`Driver::take_intervals`] and [`Driver::synchronise`] wait for the device. Every call fails with
 /// [`EngineError::Cuda`] where the device reports an error, which may belong to an earlier call.
 pub trait Driver: Send {
     /// Work that can be repeated.
@@ -84,4 +85,13 @@ pub trait Driver: Send {
 
     /// Waits until all work is done.
     fn synchronise(&self) -> Result<(), EngineError>;
+
+    /// How fast the device can be at best.
+    fn rates(&self) -> Rates;
+
+    /// Notes the moment at which the work queued so far is done.
+    fn mark(&mut self) -> Result<(), EngineError>;
+
+    /// Milliseconds from each mark to the next since the last call, once all of them are reached.
+    fn take_intervals(&mut self) -> Result<Vec<f64>, EngineError>;
 }

@@ -82,6 +82,22 @@ pub(super) fn info(index: usize) -> Result<DeviceInfo, EngineError> {
     Ok(DeviceInfo { name, capability: (major, minor), memory })
 }
 
+/// The clock of a device's memory (kHz) and the width of its bus (bits); `None` where the driver does not tell.
+pub(super) fn memory_clock_and_width(index: usize) -> Result<Option<[u32; 2]>, EngineError> {
+    let mut device = 0;
+    // SAFETY: the place written to outlives the call.
+    check("cuDeviceGet", unsafe { sys::cuDeviceGet(&raw mut device, index as c_int) })?;
+    let attribute = |attribute| {
+        let mut value = 0;
+        // SAFETY: as above.
+        let told = unsafe { sys::cuDeviceGetAttribute(&raw mut value, attribute, device) };
+        check("cuDeviceGetAttribute", told).ok().and_then(|()| u32::try_from(value).ok())
+    };
+    let clock = attribute(sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MEMORY_CLOCK_RATE);
+    let width = attribute(sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_GLOBAL_MEMORY_BUS_WIDTH);
+    Ok(clock.zip(width).map(|(clock, width)| [clock, width]))
+}
+
 /// The driver's answer as a result.
 pub(super) fn check(call: &'static str, answer: sys::CUresult) -> Result<(), EngineError> {
     match answer {

@@ -1,6 +1,7 @@
 //! Products of matrices, described once for every driver.
 
 use super::driver::Address;
+use crate::Cost;
 
 /// How factors of products are rounded; sums are always f32.
 ///
@@ -78,6 +79,17 @@ impl Product {
     ) -> Self {
         Self { rows, columns, inner, a, b, to, addend: None, bias: None, precision }
     }
+
+    /// What it costs at least.
+    pub fn cost(&self) -> Cost {
+        let Self { rows, columns, inner, .. } = *self;
+        let factors = (rows + columns) * inner;
+        // A factor of bf16 is half as long.
+        let factors = if self.precision == Precision::Bf16 { factors.div_ceil(2) } else { factors };
+        let results = rows * columns * if self.addend.is_some() { 2 } else { 1 };
+        let bias = if self.bias.is_some() { columns } else { 0 };
+        Cost::of_floats(factors + results + bias).with_multiply_adds(rows * columns * inner)
+    }
 }
 
 /// A product as column-major libraries take it: D (`m` × `n`) = op(first) · op(second) + C + bias of each column.
@@ -129,6 +141,17 @@ mod tests {
     fn row_major(values: &[f64], factor: Factor, row: usize, column: usize) -> f64 {
         let (row, column) = if factor.transposed { (column, row) } else { (row, column) };
         values[row * factor.stride + column]
+    }
+
+    #[test]
+    fn a_product_reads_its_factors_and_what_is_added_and_writes_its_result() {
+        let factor = Factor { address: Address(0), stride: 8, transposed: false };
+        let product = Product::new([2, 3, 4], factor, factor, Address(0), Precision::Tf32);
+        let cost = |product: Product| (product.cost().bytes, product.cost().multiply_adds);
+        assert_eq!(cost(product), (4 * (8 + 12 + 6), 24));
+        assert_eq!(cost(Product { precision: Precision::Bf16, ..product }), (2 * (8 + 12) + 4 * 6, 24));
+        let added = Product { addend: Some(Address(0)), bias: Some(Address(0)), ..product };
+        assert_eq!(cost(added), (4 * (8 + 12 + 12 + 3), 24));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The AdamW update of parameters.
 
-use crate::Slot;
 use crate::cpu::parallel::{PIECE, simd};
+use crate::{Cost, Slot};
 use rayon::prelude::*;
 
 /// One AdamW step (Loshchilov and Hutter 2019) over a run of parameters, in one pass.
@@ -51,6 +51,13 @@ pub(crate) struct AdamWFactors {
 }
 
 impl AdamW {
+    /// What it costs at least.
+    pub fn cost(&self) -> Cost {
+        // All but the gradients are read and written.
+        let (values, first, second) = (self.values, self.first_moments, self.second_moments);
+        Cost::of_slots([values, values, self.gradients, first, first, second, second])
+    }
+
     pub(crate) fn factors(&self) -> AdamWFactors {
         let step = i32::try_from(self.step).unwrap_or(i32::MAX);
         AdamWFactors {

@@ -3,7 +3,7 @@
 use crate::cpu::math::{LANES, exp_of_negative, halve, ln_from_one, sum_of};
 use crate::cpu::parallel::{SharedRows, simd};
 use crate::cpu::products::{Destination, Into, Matrix, product_here};
-use crate::{AttentionRule, Dropout, Slot};
+use crate::{AttentionRule, Cost, Dropout, Slot};
 use rayon::prelude::*;
 use std::cell::RefCell;
 
@@ -118,6 +118,11 @@ struct Head {
 }
 
 impl AttentionShape {
+    /// Multiply-adds of one product over all allowed pairs, such as that of queries and keys.
+    fn multiply_adds(&self) -> usize {
+        self.batch * self.heads * self.head_width * self.rule.pairs(self.tokens)
+    }
+
     fn head(&self, index: usize) -> Head {
         let (sequence, head) = (index / self.heads, index % self.heads);
         let hidden = self.heads * self.head_width;
@@ -136,6 +141,13 @@ impl AttentionShape {
 }
 
 impl Attention {
+    /// What it costs at least.
+    pub fn cost(&self) -> Cost {
+        // Scores, and weighted values.
+        let slots = Cost::of_slots([self.qkv, self.y, self.log_sums]);
+        slots.with_multiply_adds(2 * self.shape.multiply_adds())
+    }
+
     pub(crate) fn forward(&self, qkv: &[f32], y: &mut [f32], log_sums: &mut [f32]) {
         let AttentionShape { tokens, heads, head_width, .. } = self.shape;
         let hidden = heads * head_width;
@@ -167,6 +179,13 @@ impl Attention {
 }
 
 impl AttentionBackward {
+    /// What it costs at least.
+    pub fn cost(&self) -> Cost {
+        // Scores once more, dV, dP, dQ and dK.
+        let slots = Cost::of_slots([self.qkv, self.log_sums, self.y_gradient, self.qkv_gradient]);
+        slots.with_multiply_adds(5 * self.shape.multiply_adds())
+    }
+
     pub(crate) fn backward(&self, qkv: &[f32], log_sums: &[f32], dy: &[f32], dqkv: &mut [f32]) {
         let AttentionShape { tokens, heads, head_width, .. } = self.shape;
         let hidden = heads * head_width;

@@ -1,9 +1,9 @@
 //! Two linear layers with nothing between them, as one.
 
-use crate::Slot;
 use crate::cpu::math::{add_scaled_to, sum_of};
 use crate::cpu::parallel::simd;
 use crate::cpu::products::{Behind, Into, Left, Matrix, Right, product, product_then};
+use crate::{Cost, Slot};
 use rayon::prelude::*;
 
 /// Wᵀ = Vᵀ·Uᵀ and b = U·c + d: the layer x ↦ U·(V·x + c) + d in one product.
@@ -62,6 +62,13 @@ pub struct ComposeBackward {
 }
 
 impl Compose {
+    /// What it costs at least.
+    pub fn cost(&self) -> Cost {
+        let slots =
+            [self.inner_weight, self.inner_bias, self.outer_weight, self.outer_bias, self.weight, self.bias];
+        Cost::of_slots(slots).with_multiply_adds((self.inputs + 1) * self.middle * self.outputs)
+    }
+
     pub(crate) fn forward(
         &self,
         [inner_weight, inner_bias]: [&[f32]; 2],
@@ -79,6 +86,27 @@ impl Compose {
 }
 
 impl ComposeBackward {
+    /// What it costs at least.
+    pub fn cost(&self) -> Cost {
+        let product = (self.inputs + 1) * self.middle * self.outputs;
+        // dV and dc.
+        let slots = [
+            self.outer_weight,
+            self.weight_gradient,
+            self.bias_gradient,
+            self.inner_weight_gradient,
+            self.inner_bias_gradient,
+        ];
+        let mut cost = Cost::of_slots(slots).with_multiply_adds(product);
+        if !self.outer_weight_gradient.is_empty() {
+            // dU and dd.
+            let (weight, bias) = (self.outer_weight_gradient, self.outer_bias_gradient);
+            cost += Cost::of_slots([self.inner_weight, self.inner_bias, weight, bias]);
+            cost = cost.with_multiply_adds(product);
+        }
+        cost
+    }
+
     pub(crate) fn backward(
         &self,
         [inner_weight, inner_bias]: [&[f32]; 2],

@@ -1,10 +1,10 @@
 //! y = softsign(x·W + b) for spike counts, of which most are 0.
 
-use crate::Slot;
 use crate::cpu::math::{add_scaled_to, add_to};
 use crate::cpu::parallel::{PIECE, SharedRows, simd};
 use crate::cpu::products::{Behind, Into, Left, Matrix, Right, product, product_then};
 use crate::ops::linear::sum_rows;
+use crate::{Cost, Slot};
 use rayon::prelude::*;
 
 /// y = softsign(x·W + b), softsign(z) = z / (1 + |z|), for counts x that are mostly 0.
@@ -90,6 +90,12 @@ fn each_count(x: &[f32], mut work: impl FnMut(usize, f32)) {
 const ROWS: usize = 16;
 
 impl CountsLinear {
+    /// What it costs at least where counts of 0 are multiplied like all others.
+    pub fn cost(&self) -> Cost {
+        let slots = Cost::of_slots([self.x, self.weight, self.bias, self.y]);
+        slots.with_multiply_adds(self.rows * self.units * self.outputs)
+    }
+
     pub(crate) fn forward(&self, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
         let (rows, units, outputs) = (self.rows, self.units, self.outputs);
         if is_dense(x) {
@@ -133,6 +139,12 @@ fn softsign(values: &mut [f32]) {
 }
 
 impl CountsLinearBackward {
+    /// What it costs at least where counts of 0 are multiplied like all others.
+    pub fn cost(&self) -> Cost {
+        let slots = [self.x, self.z_gradient, self.weight_gradient, self.bias_gradient];
+        Cost::of_slots(slots).with_multiply_adds(self.rows * self.units * self.outputs)
+    }
+
     /// `found` is room for the counts that are not 0.
     pub(crate) fn backward(
         &self,

@@ -1,8 +1,8 @@
 //! y = (x − mean) / √(variance + 1e-5) · gain + bias, per row.
 
-use crate::Slot;
 use crate::cpu::math::{sum_of, sum_of_three};
 use crate::cpu::parallel::{SharedRows, rows_per_piece, simd};
+use crate::{Cost, Slot};
 use rayon::prelude::*;
 
 const EPSILON: f32 = 1e-5;
@@ -50,6 +50,11 @@ pub struct LayerNormBackward {
 }
 
 impl LayerNorm {
+    /// What it costs at least.
+    pub fn cost(&self) -> Cost {
+        Cost::of_slots([self.x, self.gain, self.bias, self.y, self.statistics])
+    }
+
     pub(crate) fn forward(
         &self,
         x: &[f32],
@@ -109,6 +114,14 @@ fn normalise<const ROWS: usize>(
 }
 
 impl LayerNormBackward {
+    /// What it costs at least.
+    pub fn cost(&self) -> Cost {
+        let mut cost = Cost::of_slots([self.x, self.gain, self.statistics, self.y_gradient]);
+        // dx is read and written.
+        cost += Cost::of_slots([self.x_gradient, self.x_gradient, self.gain_gradient, self.bias_gradient]);
+        cost
+    }
+
     pub(crate) fn backward(
         &self,
         x: &[f32],

@@ -7,7 +7,7 @@ use crate::cpu::products::{
     Behind, Block, Into, Left, Matrix, Right, Stripe, blocks_of_rows, product, product_then,
 };
 use crate::dropout_bits::with_multipliers;
-use crate::{Dropout, Slot};
+use crate::{Cost, Dropout, Slot};
 
 /// y = then((m∘x)·Wᵀ + b), with W as published checkpoints store it: `[outputs, inputs]`.
 ///
@@ -64,6 +64,18 @@ pub struct LinearBackward {
 }
 
 impl Linear {
+    /// What it costs at least.
+    pub fn cost(&self) -> Cost {
+        let mut cost = Cost::of_slots([self.x, self.weight, self.bias, self.y, self.then.slot()]);
+        if self.dropout.is_some_and(|dropout| dropout.is_active()) {
+            cost += Cost::of_slots([self.x]);
+        }
+        if self.then.adds() {
+            cost += Cost::of_slots([self.y]);
+        }
+        cost.with_multiply_adds(self.rows * self.inputs * self.outputs)
+    }
+
     /// `weight` is Wᵀ; `other` is the slot that [`Then`] names.
     pub(crate) fn forward(
         &self,
@@ -113,6 +125,24 @@ pub(crate) struct LinearRoom {
 }
 
 impl LinearBackward {
+    /// What it costs at least.
+    pub fn cost(&self) -> Cost {
+        let product = self.rows * self.inputs * self.outputs;
+        let mut cost = Cost::of_slots([self.weight, self.y_gradient, self.x_gradient]);
+        cost = cost.with_multiply_adds(product);
+        if self.is_trained() {
+            cost += Cost::of_slots([self.weight_gradient, self.bias_gradient]);
+            cost = cost.with_multiply_adds(product);
+        }
+        if self.is_trained() || matches!(self.before, Before::Softsign) {
+            cost += Cost::of_slots([self.x]);
+        }
+        if let Before::Gelu { z } = self.before {
+            cost += Cost::of_slots([z]);
+        }
+        cost
+    }
+
     /// Whether the gradients of the parameters are wanted.
     pub(crate) fn is_trained(&self) -> bool {
         !self.weight_gradient.is_empty()

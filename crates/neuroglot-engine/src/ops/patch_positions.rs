@@ -1,7 +1,7 @@
 //! Positions of space-time tokens.
 
-use crate::Slot;
 use crate::cpu::math::add_to;
+use crate::{Cost, Slot};
 use rayon::prelude::*;
 
 /// y of bin t and patch p: time_t + space_p, and where patches have regions + region_{r(p)}.
@@ -51,6 +51,11 @@ pub struct PatchPositionsBackward {
 }
 
 impl PatchPositions {
+    /// What it costs at least.
+    pub fn cost(&self) -> Cost {
+        Cost::of_slots([self.time, self.space, self.region, self.region_of_patch, self.y])
+    }
+
     pub(crate) fn forward(
         &self,
         time: &[f32],
@@ -75,6 +80,14 @@ impl PatchPositions {
 }
 
 impl PatchPositionsBackward {
+    /// What it costs at least.
+    pub fn cost(&self) -> Cost {
+        let gradients = [self.time_gradient, self.space_gradient, self.region_gradient];
+        let mut cost = Cost::of_slots(gradients);
+        cost += Cost::of_slots([self.region_of_patch, self.y_gradient]);
+        cost
+    }
+
     pub(crate) fn backward(
         &self,
         region_of_patch: &[f32],

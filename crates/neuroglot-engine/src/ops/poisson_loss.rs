@@ -1,8 +1,8 @@
 //! Σ over target entries of eˡ − y·l.
 
-use crate::Slot;
 use crate::cpu::math::exp;
 use crate::cpu::parallel::{PIECE, simd};
+use crate::{Cost, Slot};
 use rayon::prelude::*;
 
 /// Poisson negative log-likelihood of counts under log-rates, without its constant: Σ target · (eˡ − y·l), and its
@@ -22,6 +22,11 @@ pub struct PoissonLoss {
 }
 
 impl PoissonLoss {
+    /// What it costs at least.
+    pub fn cost(&self) -> Cost {
+        Cost::of_slots([self.log_rates, self.counts, self.target, self.gradient, self.loss])
+    }
+
     pub(crate) fn forward_backward(
         &self,
         log_rates: &[f32],

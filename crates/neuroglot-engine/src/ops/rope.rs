@@ -1,6 +1,6 @@
 //! Rotary position embedding of queries and keys.
 
-use crate::Slot;
+use crate::{Cost, Slot};
 use rayon::prelude::*;
 
 /// Rotates queries and keys by their position (Su et al. 2021), in place.
@@ -38,6 +38,12 @@ pub fn rope_table(tokens: usize, head_width: usize) -> Vec<f32> {
 }
 
 impl Rope {
+    /// What it costs at least.
+    pub fn cost(&self) -> Cost {
+        // Queries and keys are read and written.
+        Cost::of_floats(self.table.len() + 2 * (self.qkv.len() / 3 * 2))
+    }
+
     pub(crate) fn rotate(&self, table: &[f32], qkv: &mut [f32]) {
         let hidden = self.heads * self.head_width;
         let sign = if self.inverse { -1.0 } else { 1.0 };

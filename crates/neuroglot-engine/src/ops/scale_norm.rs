@@ -1,8 +1,8 @@
 //! y = gain · x / ‖x‖, per row, with one gain for all.
 
-use crate::Slot;
 use crate::cpu::math::sum_of;
 use crate::cpu::parallel::{rows_per_piece, simd};
+use crate::{Cost, Slot};
 use rayon::prelude::*;
 
 const SMALLEST_NORM: f32 = 1e-5;
@@ -46,6 +46,11 @@ pub struct ScaleNormBackward {
 }
 
 impl ScaleNorm {
+    /// What it costs at least.
+    pub fn cost(&self) -> Cost {
+        Cost::of_slots([self.x, self.gain, self.y, self.statistics])
+    }
+
     pub(crate) fn forward(&self, x: &[f32], gain: &[f32], y: &mut [f32], statistics: &mut [f32]) {
         let (width, gain) = (self.width, gain[0]);
         let rows = rows_per_piece(width);
@@ -69,6 +74,14 @@ impl ScaleNorm {
 }
 
 impl ScaleNormBackward {
+    /// What it costs at least.
+    pub fn cost(&self) -> Cost {
+        let mut cost = Cost::of_slots([self.x, self.gain, self.y_gradient, self.gain_gradient]);
+        // These are read and written.
+        cost += Cost::of_slots([self.statistics, self.statistics, self.x_gradient, self.x_gradient]);
+        cost
+    }
+
     pub(crate) fn backward(
         &self,
         x: &[f32],

@@ -1,6 +1,6 @@
 //! Some rows of a matrix, and the gradient's way back.
 
-use crate::Slot;
+use crate::{Cost, Slot};
 use rayon::prelude::*;
 
 /// y_i = x_{index i}: rows of a weight, where only some outputs are wanted.
@@ -39,6 +39,12 @@ pub struct SelectRowsBackward {
 }
 
 impl SelectRows {
+    /// What it costs at least.
+    pub fn cost(&self) -> Cost {
+        // Of x, what is selected.
+        Cost::of_slots([self.indices, self.y, self.y])
+    }
+
     pub(crate) fn forward(&self, x: &[f32], indices: &[f32], y: &mut [f32]) {
         y.par_chunks_mut(self.width).zip(indices).with_min_len(32).for_each(|(y, index)| {
             match row_number(*index, self.rows) {
@@ -50,6 +56,11 @@ impl SelectRows {
 }
 
 impl SelectRowsBackward {
+    /// What it costs at least.
+    pub fn cost(&self) -> Cost {
+        Cost::of_slots([self.indices, self.y_gradient, self.x_gradient])
+    }
+
     pub(crate) fn backward(&self, indices: &[f32], dy: &[f32], dx: &mut [f32]) {
         dx.fill(0.0);
         for (dy, index) in dy.chunks_exact(self.width).zip(indices) {

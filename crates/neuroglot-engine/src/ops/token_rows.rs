@@ -1,6 +1,6 @@
 //! Assembling tokens: prefix rows, then one row per bin with its position; and taking the bins back out.
 
-use crate::{Dropout, Slot};
+use crate::{Cost, Dropout, Slot};
 use rayon::prelude::*;
 
 /// Tokens of each sequence: the row `first` (session), the row `second` (prompt), then bins + positions; all of it
@@ -72,6 +72,11 @@ pub struct DropPrefix {
 const PREFIX: usize = 2;
 
 impl TokenRows {
+    /// What it costs at least.
+    pub fn cost(&self) -> Cost {
+        Cost::of_slots([self.bins, self.positions, self.first, self.second, self.tokens])
+    }
+
     pub(crate) fn forward(
         &self,
         bins: &[f32],
@@ -98,6 +103,16 @@ impl TokenRows {
 }
 
 impl TokenRowsBackward {
+    /// What it costs at least.
+    pub fn cost(&self) -> Cost {
+        let mut cost = Cost::of_slots([self.tokens_gradient, self.bins_gradient, self.positions_gradient]);
+        cost += Cost::of_slots([self.first_gradient, self.second_gradient]);
+        if self.dropout.is_some_and(|dropout| dropout.is_active()) {
+            cost += Cost::of_slots([self.tokens_gradient]);
+        }
+        cost
+    }
+
     pub(crate) fn backward(
         &self,
         dtokens: &mut [f32],
@@ -132,6 +147,17 @@ impl TokenRowsBackward {
 }
 
 impl DropPrefix {
+    /// What the forward pass costs at least.
+    pub fn cost(&self) -> Cost {
+        // Of the tokens, the bins.
+        Cost::of_slots([self.bins, self.bins])
+    }
+
+    /// What the backward pass costs at least.
+    pub fn backward_cost(&self) -> Cost {
+        Cost::of_slots([self.tokens, self.bins])
+    }
+
     pub(crate) fn forward(&self, tokens: &[f32], bins: &mut [f32]) {
         let (prefix, count) = (self.prefix * self.width, self.bins_per_sequence * self.width);
         bins.par_chunks_mut(count).zip(tokens.par_chunks(prefix + count)).for_each(|(bins, tokens)| {

@@ -4,6 +4,7 @@
 // for it, so that host memory given away too early shows. Kernels run by cuda_on_host.h (HOST_HEADER). Mistakes in the
 // use of the interface are errors, or end the process with a message.
 
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <cstdio>
@@ -19,7 +20,7 @@
 #include <vector>
 
 typedef int Answer;
-const Answer SUCCESS = 0, INVALID_VALUE = 1, NOT_FOUND = 500, CAPTURE_UNSUPPORTED = 900;
+const Answer SUCCESS = 0, INVALID_VALUE = 1, NOT_FOUND = 500, NOT_READY = 600, CAPTURE_UNSUPPORTED = 900;
 typedef std::function<void()> Work;
 
 struct Stream {
@@ -30,8 +31,10 @@ struct Stream {
 };
 
 struct Event {
+    bool has_time;
     Stream *stream = nullptr;
     size_t place = 0;
+    std::chrono::steady_clock::time_point happened;
 };
 
 struct Function {
@@ -80,9 +83,10 @@ Answer cuDeviceGet(int *device, int) { return *device = 0, SUCCESS; }
 Answer cuDeviceGetName(char *name, int length, int) { return snprintf(name, length, "simulated GPU"), SUCCESS; }
 Answer cuDeviceTotalMem_v2(size_t *bytes, int) { return *bytes = 1 << 30, SUCCESS; }
 Answer cuDeviceGetAttribute(int *value, int attribute, int) {
-    // Major and minor compute capability.
-    require(attribute == 75 || attribute == 76, "an unknown attribute of the device");
-    return *value = attribute == 75 ? 9 : 0, SUCCESS;
+    // Major and minor compute capability; clock (kHz) and width (bits) of the memory, which make 16 GB/s.
+    static const std::map<int, int> attributes = {{75, 9}, {76, 0}, {36, 1000000}, {37, 64}};
+    require(attributes.count(attribute), "an unknown attribute of the device");
+    return *value = attributes.at(attribute), SUCCESS;
 }
 Answer cuGetErrorName(Answer, const char **name) { return *name = "an error", SUCCESS; }
 
@@ -113,8 +117,15 @@ Answer cuStreamSynchronize(Stream *stream) {
     return SUCCESS;
 }
 
-Answer cuEventCreate(Event **event, unsigned) { return ++events, *event = new Event, SUCCESS; }
+Answer cuEventCreate(Event **event, unsigned flags) { return ++events, *event = new Event{flags != 2}, SUCCESS; }
 Answer cuEventRecord(Event *event, Stream *stream) {
+    if (event->has_time) {
+        if (stream->capturing) {
+            return CAPTURE_UNSUPPORTED;
+        }
+        event->happened = {};
+        take(stream, [=] { event->happened = std::chrono::steady_clock::now(); });
+    }
     // A place in the queue of all that was ever queued cannot be told once the queue was cleared; until then it can.
     return event->stream = stream, event->place = stream->queue.size(), SUCCESS;
 }
@@ -122,6 +133,15 @@ Answer cuEventSynchronize(Event *event) {
     if (event->stream) {
         run_until(event->stream, std::min(event->place, event->stream->queue.size()));
     }
+    return SUCCESS;
+}
+Answer cuEventElapsedTime_v2(float *milliseconds, Event *start, Event *end) {
+    std::chrono::steady_clock::time_point never;
+    require(start->has_time && end->has_time, "the time of events without one");
+    if (start->happened == never || end->happened == never) {
+        return NOT_READY;
+    }
+    *milliseconds = std::chrono::duration<float, std::milli>(end->happened - start->happened).count();
     return SUCCESS;
 }
 Answer cuEventDestroy_v2(Event *event) { return --events, delete event, SUCCESS; }

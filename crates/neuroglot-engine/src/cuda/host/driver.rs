@@ -3,9 +3,12 @@
 use super::build::{compiler, program};
 use crate::EngineError;
 use crate::cuda::driver::THREADS;
-use crate::cuda::{Address, Argument, ColumnMajor, Driver, Factor, Launch, Precision, Product, Program};
+use crate::cuda::{
+    Address, Argument, ColumnMajor, Driver, Factor, Launch, Precision, Product, Program, Rates,
+};
 use std::collections::{HashMap, HashSet};
 use std::ffi::c_void;
+use std::time::Instant;
 
 /// Words of a known pattern around each piece of memory.
 const GUARD: usize = 64;
@@ -21,6 +24,7 @@ pub(crate) struct HostDriver {
     pub launched: HashSet<(Program, &'static str)>,
     /// Launches and products so far; those of a replay count.
     pub steps: usize,
+    marks: Vec<Instant>,
 }
 
 /// A call that can be recorded.
@@ -46,7 +50,7 @@ impl HostDriver {
             return None;
         }
         let (memory, launched) = (HashMap::new(), HashSet::new());
-        Some(Self { memory, recorded: None, reversed, launched, steps: 0 })
+        Some(Self { memory, recorded: None, reversed, launched, steps: 0, marks: Vec::new() })
     }
 
     fn take(&mut self, step: Step) -> Result<(), EngineError> {
@@ -206,5 +210,21 @@ impl Driver for HostDriver {
 
     fn synchronise(&self) -> Result<(), EngineError> {
         Ok(())
+    }
+
+    /// A gigabyte and a billion multiply-adds a second.
+    fn rates(&self) -> Rates {
+        Rates { bytes: Some(1e9), multiply_adds: Some([1e9; 3]) }
+    }
+
+    fn mark(&mut self) -> Result<(), EngineError> {
+        assert!(self.recorded.is_none(), "a mark within a recording");
+        self.marks.push(Instant::now());
+        Ok(())
+    }
+
+    fn take_intervals(&mut self) -> Result<Vec<f64>, EngineError> {
+        let marks = std::mem::take(&mut self.marks);
+        Ok(marks.windows(2).map(|pair| 1e3 * (pair[1] - pair[0]).as_secs_f64()).collect())
     }
 }

@@ -277,6 +277,65 @@ fn what_is_sent_to_the_device_is_counted_to_the_byte() {
 }
 
 #[test]
+fn a_profile_has_every_operation_and_kernel_and_passes_are_recorded_behind_it() {
+    let Some(mut device) = host_device(false, Precision::Bf16) else { return };
+    let layer = Layer::new();
+    device.reserve(layer.plan.floats()).unwrap();
+    assert_eq!(device.take_profile(), crate::Profile::default());
+    let mut runs = 0;
+    for is_profiled in [false, true, true, false, false] {
+        let steps = device.driver.steps;
+        if is_profiled {
+            device.start_profile().unwrap();
+        }
+        device.fill(layer.y_gradient, 1.0);
+        device.pass([3; 6], Some((9, 9)), &mut |device| {
+            runs += 1;
+            layer.run(device, (9, 9));
+        });
+        let profile = device.take_profile();
+        if !is_profiled {
+            assert_eq!(profile, crate::Profile::default());
+            continue;
+        }
+        let [fill, linear, backward] = profile.operations.try_into().unwrap();
+        let seen = [&fill, &linear, &backward].map(|operation| (operation.name, operation.calls));
+        assert_eq!(seen, [("fill", 1), ("linear", 1), ("linear_backward", 1)]);
+        // 9900 floats at a gigabyte a second; and 9900 · 33 multiply-adds at a billion, once or twice.
+        let close = |floor: Option<f64>, expected: f64| (floor.unwrap() - expected).abs() < 1e-9;
+        assert!(close(fill.floor, 0.0396) && close(linear.floor, 0.3267) && close(backward.floor, 0.6534));
+        let kernels = |operation: &crate::ProfiledOperation| {
+            let names = operation.kernels.iter().map(|kernel| (kernel.name.clone(), kernel.calls));
+            names.collect::<Vec<_>>()
+        };
+        let named = |expected: &[(&str, usize)]| {
+            expected.iter().map(|(name, calls)| (name.to_string(), *calls)).collect::<Vec<_>>()
+        };
+        let expected =
+            named(&[("dropout", 1), ("to_bfloat16", 2), ("product 300 × 33 × 33", 1), ("residual", 1)]);
+        assert_eq!(kernels(&linear), expected);
+        let expected = named(&[
+            ("dropout", 2),
+            ("column_sums", 2),
+            ("to_bfloat16", 3),
+            ("product 300 × 33 × 33", 1),
+            ("product 33 × 33 × 300", 1),
+        ]);
+        assert_eq!(kernels(&backward), expected);
+        // Nothing that ran is left out, and times are those of the kernels.
+        let operations = [&fill, &linear, &backward];
+        let launched = operations.iter().flat_map(|operation| &operation.kernels).map(|kernel| kernel.calls);
+        assert_eq!(launched.sum::<usize>(), device.driver.steps - steps);
+        for operation in operations {
+            let of_kernels: f64 = operation.kernels.iter().map(|kernel| kernel.milliseconds).sum();
+            assert!((operation.milliseconds - of_kernels).abs() < 1e-9);
+            assert!(operation.kernels.iter().all(|kernel| kernel.milliseconds > 0.0), "{operation:?}");
+        }
+    }
+    assert_eq!(runs, 4, "it ran, ran twice while a profile was taken, was recorded and repeated");
+}
+
+#[test]
 fn growing_the_arena_keeps_what_it_holds() {
     let Some(mut device) = host_device(false, Precision::F32) else { return };
     let layer = Layer::new();

@@ -7,13 +7,14 @@
 //! Zhang et al., "Towards a universal translator for neural dynamics at single-cell, single-spike resolution",
 //! NeurIPS 2024 (arXiv 2407.14668).
 
+mod bit_rows;
 mod holdout;
 mod pool;
 mod prompt;
 mod regions;
 mod schemes;
 
-pub use holdout::Holdout;
+pub use holdout::{Holdout, Marks};
 pub use pool::{MaskPool, PoolEntry};
 pub use prompt::Prompt;
 pub use regions::Regions;

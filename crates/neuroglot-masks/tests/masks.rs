@@ -215,8 +215,8 @@ proptest! {
             prop_assert_eq!(bins.hidden()[entry], is_in(chosen_bins, b));
             prop_assert_eq!(bins.scored()[entry], is_in(chosen_bins, b));
             prop_assert_eq!(both.hidden()[entry], is_in(chosen, u) || is_in(chosen_bins, b));
-            // What is hidden later is not scored.
-            prop_assert_eq!(both.scored(), units.scored());
+            // What is hidden later is scored as what is hidden already.
+            prop_assert_eq!(both.scored()[entry], both.hidden()[entry] && is_in(counted, u));
         }
         if batch.trials * batch.bins > 0 {
             let chosen_units: Vec<usize> = (0..batch.units()).filter(|unit| is_in(chosen, *unit)).collect();
@@ -225,6 +225,43 @@ proptest! {
             prop_assert_eq!(units.units_scored(), scored.collect::<Vec<_>>());
         }
     }
+}
+
+#[test]
+fn marks_are_bits_and_say_what_every_entry_says() {
+    let (trials, bins, units) = (2, 3, 40);
+    let mut holdout = Holdout::nothing(trials, bins, units);
+    holdout.hide_unit_in(1, 33);
+    holdout.hide_bin_in(0, 2);
+    holdout.score_units(|unit| unit != 4);
+    let marks = holdout.marks();
+    assert_eq!(marks.units, [0, 0, 0, 1 << 1]);
+    assert_eq!(marks.bins, [1 << 2, 0]);
+    assert_eq!(marks.scored, [!(1 << 4), 0xFF]);
+    assert!(marks.entries.is_none());
+    assert_eq!(holdout.scored_entries(), (units - 1) + bins);
+    // A single entry is a mark of its own, and the same entries hidden in another way are the same holdout.
+    let mut other = Holdout::nothing(trials, bins, units);
+    other.hide(|trial, bin, unit| (trial == 1 && unit == 33) || (trial == 0 && bin == 2));
+    other.score_units(|unit| unit != 4);
+    assert_eq!(other.marks().entries.map(<[u32]>::len), Some(trials * bins * 2));
+    assert_eq!(other, holdout);
+    assert_eq!(other.scored_entries(), holdout.scored_entries());
+    assert_eq!(other.units_scored(), holdout.units_scored());
+}
+
+#[test]
+fn a_holdout_of_one_trial_is_repeated_with_all_that_it_hides() {
+    let mut one = Holdout::nothing(1, 3, 5);
+    one.hide_units(|unit| unit == 1)
+        .hide_bins(|bin| bin == 2)
+        .hide(|_, bin, unit| bin == unit)
+        .score_hidden();
+    let mut all = Holdout::nothing(7, 1, 1);
+    all.repeat(&one, 2);
+    assert_eq!([all.trials(), all.bins(), all.units()], [2, 3, 5]);
+    assert_eq!(all.hidden(), [one.hidden(), one.hidden()].concat());
+    assert_eq!(all.scored(), [one.scored(), one.scored()].concat());
 }
 
 #[test]

@@ -50,6 +50,12 @@ pub trait Device: Send {
         None
     }
 
+    /// Bytes of the device's own memory that nothing uses; `None` where it computes in the memory of the host, so that there is
+    /// nothing to gain from keeping anything there.
+    fn spare_bytes(&self) -> Option<usize> {
+        None
+    }
+
     /// Makes the arena at least `floats` floats long; what it holds stays.
     ///
     /// # Errors
@@ -82,6 +88,11 @@ pub trait Device: Send {
     /// from the host, and must change nothing but the device. Growing the arena discards all recordings.
     fn pass(&mut self, key: PassKey, dropout: Option<(u64, u64)>, work: &mut dyn FnMut(&mut dyn Device));
 
+    /// Forgets all recordings: from here on, equal keys may mean other calls than before.
+    fn forget_passes(&mut self) {}
+
+    /// See [`ShownCounts`].
+    fn shown_counts(&mut self, op: &ShownCounts);
     /// See [`CountsLinear`].
     fn counts_linear(&mut self, op: &CountsLinear);
     /// See [`CountsLinearBackward`].

@@ -100,7 +100,11 @@ impl Case {
 fn difference(got: &[f32], expected: &[f32]) -> f64 {
     let largest = expected.iter().fold(0.0f64, |m, v| m.max(f64::from(v.abs())));
     let unit = if largest > 0.0 { largest } else { 1.0 };
-    let differences = got.iter().zip(expected).map(|(a, b)| (f64::from(*a) - f64::from(*b)).abs() / unit);
+    // Equal bits are equal, whatever they stand for: some slots hold words.
+    let apart = |a: &f32, b: &f32| {
+        if a.to_bits() == b.to_bits() { 0.0 } else { (f64::from(*a) - f64::from(*b)).abs() }
+    };
+    let differences = got.iter().zip(expected).map(|(a, b)| apart(a, b) / unit);
     // `f64::max` would leave out what is not a number.
     differences.fold(0.0, |m, d| if d.is_nan() { f64::INFINITY } else { f64::max(m, d) })
 }
@@ -422,15 +426,55 @@ fn row_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     }));
 }
 
+/// Inputs and loss of trials in every format and order, with and without single entries hidden, of all units and of some.
+fn masked_trial_cases(sizes: &Sizes, draws: &mut Draws, cases: &mut Vec<Case>) {
+    let Sizes { sequences: trials, bins, units, .. } = *sizes;
+    let in_order = Vec::new();
+    let some: Vec<f32> = (0..=units).rev().step_by(3).map(|unit| unit as f32).collect();
+    for (format, has_entries, columns, largest) in [
+        (CountFormat::U8, false, &in_order, 200.0),
+        (CountFormat::U16, true, &some, 60_000.0),
+        (CountFormat::F32, true, &in_order, 1e6),
+    ] {
+        let mut counts = draws.counts(trials * bins * units);
+        counts[0] = largest;
+        let floats = format.floats(bins * units);
+        let mut table = vec![0.0; trials * floats];
+        let of_trials = counts.chunks(bins * units).zip(table.chunks_mut(floats));
+        of_trials.for_each(|(counts, table)| format.pack(counts, table));
+        let layout = MarkLayout::new(trials, bins, units, has_entries);
+        // The trials from the last to the first, every other one reversed.
+        let places = (0..trials as u32).rev().map(|place| place | (place % 2) * MarkLayout::REVERSED);
+        // Bits behind a row's end are read by nobody.
+        let words = (layout.places..layout.words()).map(|_| (draws.unit() * u32::MAX as f32) as u32);
+        let marks: Vec<f32> = places.chain(words).map(f32::from_bits).collect();
+        let width = if columns.is_empty() { units } else { columns.len() };
+        let length = trials * bins * width;
+        let deviation = draws.values(units).into_iter().map(|value| 1.5 + value).collect();
+        let arrays = [table, marks, columns.clone(), draws.values(units), deviation, draws.values(length)];
+        let lengths = [length, length, length, 1];
+        cases.push(Case::new(
+            "shown counts; Poisson loss and its gradient",
+            arrays,
+            lengths,
+            move |device, s| {
+                let (table, marks, columns, nothing) = (s[0], s[1], s[2], Slot::default());
+                let of = MaskedTrials { trials, bins, units, table, format, marks, has_entries };
+                let (mean, deviation, log_rates) = (s[3], s[4], s[5]);
+                let plain =
+                    ShownCounts { of, columns, padding: -1.0, mean: nothing, deviation: nothing, x: s[6] };
+                device.shown_counts(&plain);
+                device.shown_counts(&ShownCounts { mean, deviation, x: s[7], ..plain });
+                device.poisson_loss(&PoissonLoss { of, columns, log_rates, gradient: s[8], loss: s[9] });
+            },
+        ));
+    }
+}
+
 fn training_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     let draws = &mut Draws(7);
     let length = sizes.sequences * sizes.bins * sizes.units;
-    let target = (0..length).map(|_| f32::from(u8::from(draws.unit() < 0.3))).collect();
-    let arrays = [draws.values(length), draws.counts(length), target];
-    cases.push(Case::new("Poisson loss and its gradient", arrays, [length, 1], |device, s| {
-        let (log_rates, counts, target, gradient, loss) = (s[0], s[1], s[2], s[3], s[4]);
-        device.poisson_loss(&PoissonLoss { log_rates, counts, target, gradient, loss });
-    }));
+    masked_trial_cases(sizes, draws, cases);
     let mut arrays = draws.arrays([length; 4]);
     arrays[3].iter_mut().for_each(|second_moment| *second_moment = second_moment.abs());
     cases.push(Case::new("AdamW", arrays, [], |device, s| {

@@ -204,6 +204,13 @@ impl Device for CpuDevice {
         work(self);
     }
 
+    fn shown_counts(&mut self, op: &ShownCounts) {
+        let slots = [op.of.table, op.of.marks, op.columns, op.mean, op.deviation, op.x];
+        self.run(slots, |[table, marks, columns, mean, deviation, x]| {
+            op.forward([table, marks, columns], [mean, deviation], x);
+        });
+    }
+
     fn counts_linear(&mut self, op: &CountsLinear) {
         self.run([op.x, op.weight, op.bias, op.y], |[x, weight, bias, y]| op.forward(x, weight, bias, y));
     }
@@ -369,8 +376,9 @@ impl Device for CpuDevice {
     }
 
     fn poisson_loss(&mut self, op: &PoissonLoss) {
-        self.run([op.log_rates, op.counts, op.target, op.gradient, op.loss], |[l, y, target, dl, loss]| {
-            op.forward_backward(l, y, target, dl, loss);
+        let slots = [op.of.table, op.of.marks, op.columns, op.log_rates, op.gradient, op.loss];
+        self.run(slots, |[table, marks, columns, l, dl, loss]| {
+            op.forward_backward([table, marks, columns], l, dl, loss);
         });
     }
 

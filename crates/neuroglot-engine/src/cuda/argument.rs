@@ -2,19 +2,20 @@
 
 use super::driver::Address;
 use super::product::{Factor, Precision};
+use crate::ops::MaskedTrials;
 use crate::{AttentionRule, Dropout};
 
-/// One argument of a kernel, up to 24 bytes by value.
+/// One argument of a kernel, up to 40 bytes by value.
 #[derive(Debug, Clone, Copy)]
 pub struct Argument {
     // Words, so that the bytes are aligned for every type a kernel takes.
-    words: [u64; 3],
+    words: [u64; 5],
     size: usize,
 }
 
 impl Argument {
     fn of<T: bytemuck::NoUninit>(value: T) -> Self {
-        let mut words = [0; 3];
+        let mut words = [0; 5];
         let size = size_of::<T>();
         bytemuck::bytes_of_mut(&mut words)[..size].copy_from_slice(bytemuck::bytes_of(&value));
         Self { words, size }
@@ -108,6 +109,36 @@ impl DropoutArgument {
 impl From<DropoutArgument> for Argument {
     fn from(dropout: DropoutArgument) -> Self {
         Self::of(dropout)
+    }
+}
+
+/// `struct Trials` of the kernels.
+#[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
+#[repr(C)]
+struct TrialsArgument {
+    table: u64,
+    marks: u64,
+    trials: u32,
+    bins: u32,
+    units: u32,
+    bytes_of_count: u32,
+    has_entries: u32,
+    padding: u32,
+}
+
+impl From<(MaskedTrials, [Address; 2])> for Argument {
+    /// Trials with the places of their table and marks.
+    fn from((of, [table, marks]): (MaskedTrials, [Address; 2])) -> Self {
+        Self::of(TrialsArgument {
+            table: table.0,
+            marks: marks.0,
+            trials: of.trials as u32,
+            bins: of.bins as u32,
+            units: of.units as u32,
+            bytes_of_count: of.format.bytes() as u32,
+            has_entries: u32::from(of.has_entries),
+            padding: 0,
+        })
     }
 }
 

@@ -86,6 +86,14 @@ impl Driver for CudaDriver {
         self.description.clone()
     }
 
+    fn spare_bytes(&self) -> Result<usize, EngineError> {
+        self.queue.make_current()?;
+        let (mut spare, mut all) = (0, 0);
+        // SAFETY: the places written to outlive the call.
+        check("cuMemGetInfo", unsafe { sys::cuMemGetInfo_v2(&raw mut spare, &raw mut all) })?;
+        Ok(spare)
+    }
+
     fn allocate(&mut self, bytes: usize) -> Result<Address, EngineError> {
         self.queue.allocate(bytes)
     }

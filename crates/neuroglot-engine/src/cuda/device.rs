@@ -442,7 +442,16 @@ impl<D: Driver> Device for CudaDevice<D> {
         );
     }
 
+    fn forget_passes(&mut self) {
+        self.passes.clear();
+    }
+
+    fn spare_bytes(&self) -> Option<usize> {
+        Some(or_end(self.driver.spare_bytes()))
+    }
+
     launch! {
+        shown_counts(ShownCounts) => run_shown_counts;
         counts_linear(CountsLinear) => run_counts_linear;
         counts_linear_backward(CountsLinearBackward) => run_counts_linear_backward;
         compose(Compose) => run_compose;

@@ -46,6 +46,9 @@ pub trait Driver: Send {
     /// The device in words.
     fn description(&self) -> String;
 
+    /// Bytes of memory that nobody uses.
+    fn spare_bytes(&self) -> Result<usize, EngineError>;
+
     /// New memory, aligned to at least 256 bytes, that holds zeros.
     ///
     /// # Errors

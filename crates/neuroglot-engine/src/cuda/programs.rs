@@ -49,7 +49,7 @@ macro_rules! source {
 
 const SHARED: [(&str, &str); 2] = [source!("prelude.cu"), source!("dropout_bits.cu")];
 
-const GENERAL: [(&str, &str); 14] = [
+const GENERAL: [(&str, &str); 16] = [
     source!("add.cu"),
     source!("dropout.cu"),
     source!("activations.cu"),
@@ -60,6 +60,8 @@ const GENERAL: [(&str, &str); 14] = [
     source!("token_rows.cu"),
     source!("patch_positions.cu"),
     source!("select_rows.cu"),
+    source!("masked_trials.cu"),
+    source!("shown_counts.cu"),
     source!("poisson_loss.cu"),
     source!("adamw.cu"),
     source!("bfloat16.cu"),

@@ -10,11 +10,13 @@ mod compose;
 mod counts_linear;
 mod layer_norm;
 mod linear;
+mod masked_trials;
 mod patch_positions;
 mod poisson_loss;
 mod rope;
 mod scale_norm;
 mod select_rows;
+mod shown_counts;
 mod token_rows;
 
 pub use adamw::AdamW;
@@ -28,11 +30,13 @@ pub use counts_linear::{CountsLinear, CountsLinearBackward};
 pub use layer_norm::{LayerNorm, LayerNormBackward};
 pub(crate) use linear::LinearRoom;
 pub use linear::{Linear, LinearBackward};
+pub use masked_trials::{CountFormat, MarkLayout, MaskedTrials};
 pub use patch_positions::{PatchPositions, PatchPositionsBackward};
 pub use poisson_loss::PoissonLoss;
 pub use rope::{Rope, rope_table};
 pub use scale_norm::{ScaleNorm, ScaleNormBackward};
 pub use select_rows::{SelectRows, SelectRowsBackward};
+pub use shown_counts::ShownCounts;
 pub use token_rows::{DropPrefix, TokenRows, TokenRowsBackward};
 
 #[cfg(test)]

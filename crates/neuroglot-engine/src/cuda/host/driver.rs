@@ -145,6 +145,10 @@ impl Driver for HostDriver {
         "kernels on the host".to_string()
     }
 
+    fn spare_bytes(&self) -> Result<usize, EngineError> {
+        Ok(1 << 30)
+    }
+
     fn allocate(&mut self, bytes: usize) -> Result<Address, EngineError> {
         assert!(self.recorded.is_none(), "memory within a recording");
         let words = bytes.div_ceil(8);

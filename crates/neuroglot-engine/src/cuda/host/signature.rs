@@ -34,6 +34,7 @@ impl Signature {
                 "unsigned long long" => 8,
                 "Rule" => 16,
                 "Dropout" | "Factor" => 24,
+                "Trials" => 40,
                 other => panic!("{}: no size is known for {other}", self.name),
             })
             .collect()

@@ -26,7 +26,10 @@ pub use config::{InputKind, ModelConfig};
 pub use count_statistics::CountStatistics;
 pub use error::{AttentionCost, ModelError};
 pub use layers::{NormKind, PatchLayout, PatchTail};
-pub use model::{CachedTokens, CachedTokensPart, Model, ModelWeights, TrainingBatch, Update};
+pub use model::{
+    BatchCounts, CachedTokens, CachedTokensPart, KeptTrial, KeptTrials, Model, ModelWeights, TrainingBatch,
+    Update,
+};
 pub use networks::{Architecture, Ndt1Settings, Ndt2Settings};
 pub use parameter_info::{ParameterInfo, Role, StitcherPart};
 pub use session_shape::SessionShape;

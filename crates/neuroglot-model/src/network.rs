@@ -60,7 +60,7 @@ pub(crate) trait Pass: Send + Sync {
 /// What the host writes and reads of a pass.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct PassSlots {
-    /// Counts as [`UnitRows`] lays them out, to be written.
+    /// What the network reads of counts, as [`UnitRows`] lays it out; written by the host of the network.
     pub inputs: Slot,
     /// Numbers of the wanted units, to be written; empty where all are computed.
     pub units: Slot,
@@ -89,6 +89,18 @@ pub(crate) struct PassShape {
     /// Log-rates of each row: [`UnitRows::outputs`].
     pub outputs: usize,
     pub use_of: Use,
+    pub counts: CountSource,
+    /// Whether single entries are hidden, and not only units or bins.
+    pub has_entries: bool,
+}
+
+/// Where the counts of a batch are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum CountSource {
+    /// They are sent with the batch.
+    Given,
+    /// In the table of this number.
+    Kept(usize),
 }
 
 /// What a pass is for.
@@ -109,7 +121,12 @@ impl PassShape {
 
     /// What tells its passes from others.
     pub(crate) fn key(&self, prompt: PromptRow, dropout: Option<DropoutKey>) -> PassKey {
-        let kind = self.use_of as usize + 4 * usize::from(dropout.is_some());
+        let table = match self.counts {
+            CountSource::Given => 0,
+            CountSource::Kept(number) => 1 + number,
+        };
+        let marks = usize::from(dropout.is_some()) + 2 * usize::from(self.has_entries);
+        let kind = self.use_of as usize + 4 * (marks + 4 * table);
         [self.session, self.trials, self.outputs, kind, prompt.row, usize::from(prompt.is_causal)]
     }
 }

@@ -3,7 +3,8 @@
 use neuroglot_engine::CpuDevice;
 use neuroglot_masks::{Holdout, Prompt, Scheme};
 use neuroglot_model::{
-    Model, ModelConfig, ModelError, Ndt1Settings, NormKind, SessionShape, TrainingBatch, Update,
+    BatchCounts, KeptTrial, Model, ModelConfig, ModelError, Ndt1Settings, NormKind, SessionShape,
+    TrainingBatch, Update,
 };
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -195,7 +196,7 @@ impl Trials {
         TrainingBatch {
             session,
             prompt: Prompt(Scheme::Neuron),
-            counts: &self.counts,
+            counts: (&self.counts).into(),
             holdout: &self.holdout,
             dropout,
         }
@@ -263,6 +264,54 @@ fn training_does_not_depend_on_the_number_of_threads() {
         assert_eq!(one.read_parameter(index) == start[index], is_other, "{}", info.name);
     }
     assert_eq!(one.optimiser_steps(), [2, 2, 0]);
+}
+
+#[test]
+fn kept_trials_are_the_same_batch_as_their_counts_and_reversed_ones_as_reversed_counts() {
+    const KEPT: usize = 5;
+    let all = counts(KEPT * BINS * UNITS, 31);
+    let of_trial = |trial: usize| &all[trial * BINS * UNITS..][..BINS * UNITS];
+    let chosen = [(3, false), (0, true), (4, false)];
+    let given: Vec<f32> = chosen
+        .iter()
+        .flat_map(|(trial, is_reversed)| {
+            let bins: Vec<&[f32]> = of_trial(*trial).chunks(UNITS).collect();
+            let order: Vec<&[f32]> = if *is_reversed { bins.into_iter().rev().collect() } else { bins };
+            order.concat()
+        })
+        .collect();
+    let mut holdout = Holdout::nothing(chosen.len(), BINS, UNITS);
+    holdout.hide_unit_in(0, 1);
+    holdout.hide_bin_in(2, 0);
+    holdout.score_hidden();
+    let mut models = [0, 1].map(|_| build(&small(), BINS, &twins(), 1, 32));
+    let write = |trial: usize, out: &mut [f32]| out.copy_from_slice(of_trial(trial));
+    assert_eq!(models[1].keep_trials(0, KEPT, 10, write).unwrap(), None, "more than the bytes allowed");
+    let kept = models[1].keep_trials(0, KEPT, usize::MAX, write).unwrap().unwrap();
+    let places = chosen.map(|(trial, is_reversed)| KeptTrial { place: trial as u32, is_reversed });
+    for step in 0..3 {
+        let (prompt, dropout) = (Prompt(Scheme::Neuron), Some((1, step)));
+        let both = [BatchCounts::Given(&given), BatchCounts::Kept(kept, &places)];
+        let results = models.iter_mut().zip(both).map(|(model, counts)| {
+            let mut log_rates = vec![0.0; given.len()];
+            model.log_rates(0, prompt, counts, &holdout, &mut log_rates).unwrap();
+            let batch = TrainingBatch { session: 0, prompt, counts, holdout: &holdout, dropout };
+            model.loss_and_gradients(&batch).unwrap();
+            let found = (log_rates, model.loss(), all_gradients(model));
+            model.update(0, &UPDATE);
+            found
+        });
+        let results: Vec<_> = results.collect();
+        assert_eq!(results[0], results[1], "step {step}");
+    }
+    // What is forgotten leaves room; the model goes on as before.
+    models[1].forget_trials(kept);
+    let [given, forgotten] = &mut models;
+    let batch = Trials::draw(2, BINS, UNITS, 33);
+    for model in [given, forgotten] {
+        model.loss_and_gradients(&batch.batch(0, None)).unwrap();
+    }
+    assert_eq!(models[0].loss(), models[1].loss());
 }
 
 #[test]
@@ -440,7 +489,7 @@ fn a_frozen_trunk_counts_no_step_of_its_own_and_moves_nothing_shared() {
         let batch = TrainingBatch {
             session: 1,
             prompt: Prompt(Scheme::Neuron),
-            counts: &inputs,
+            counts: (&inputs).into(),
             holdout: &holdout,
             dropout: Some((1, step)),
         };

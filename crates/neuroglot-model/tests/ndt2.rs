@@ -229,7 +229,7 @@ impl Trials {
         TrainingBatch {
             session: self.session,
             prompt: Prompt(Scheme::Neuron),
-            counts: &self.counts,
+            counts: (&self.counts).into(),
             holdout: &self.holdout,
             dropout,
         }

@@ -131,8 +131,13 @@ fn tokens_of_bins_are_those_of_their_trials() {
 #[test]
 fn gradients_are_those_of_the_loss() {
     let (counts, holdout) = (counts(), holdout());
-    let batch =
-        TrainingBatch { session: 0, prompt: PROMPT, counts: &counts, holdout: &holdout, dropout: None };
+    let batch = TrainingBatch {
+        session: 0,
+        prompt: PROMPT,
+        counts: (&counts).into(),
+        holdout: &holdout,
+        dropout: None,
+    };
     for config in variants() {
         let mut model = standardised(&config);
         let predicted = log_rates(&mut model, &counts, &holdout);
@@ -202,8 +207,13 @@ fn counts_are_not_standardised_by_nothing_or_by_what_is_no_scale() {
     let error = model.log_rates(0, PROMPT, &counts(), &holdout(), &mut out).unwrap_err();
     assert!(matches!(&error, ModelError::CountStatistics { eid, .. } if eid == "a"), "{error}");
     let (counts, holdout) = (counts(), holdout());
-    let batch =
-        TrainingBatch { session: 0, prompt: PROMPT, counts: &counts, holdout: &holdout, dropout: None };
+    let batch = TrainingBatch {
+        session: 0,
+        prompt: PROMPT,
+        counts: (&counts).into(),
+        holdout: &holdout,
+        dropout: None,
+    };
     assert!(matches!(model.loss_and_gradients(&batch), Err(ModelError::CountStatistics { .. })));
     let good = statistics();
     let of = |change: fn(&mut CountStatistics)| {

@@ -122,7 +122,7 @@ impl Benchmark {
         model.loss_and_gradients(&TrainingBatch {
             session: 0,
             prompt: Prompt(Scheme::Neuron),
-            counts,
+            counts: counts.into(),
             holdout: &holdout,
             dropout: Some((0, step)),
         })?;

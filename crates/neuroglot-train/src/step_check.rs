@@ -106,7 +106,7 @@ fn arrays_of_step(model: &mut Model, scheme: Scheme, step: u64) -> Result<Vec<Ve
     model.loss_and_gradients(&TrainingBatch {
         session: 0,
         prompt: scheme.prompt(),
-        counts: &counts,
+        counts: (&counts).into(),
         holdout: &holdout,
         dropout: Some((0, step)),
     })?;

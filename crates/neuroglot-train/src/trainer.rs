@@ -390,7 +390,7 @@ impl<'a> Trainer<'a> {
         self.model.loss_and_gradients(&TrainingBatch {
             session: batch.session,
             prompt: entry.prompt,
-            counts,
+            counts: (&*counts).into(),
             holdout,
             // No two batches drop the same, also of one step.
             dropout: Some((config.seed, step * config.train.accumulate as u64 + place)),

@@ -160,7 +160,7 @@ fn training<'a>(
     counts: &'a [f32],
     holdout: &'a Holdout,
 ) -> TrainingBatch<'a> {
-    TrainingBatch { session, prompt, counts, holdout, dropout: None }
+    TrainingBatch { session, prompt, counts: counts.into(), holdout, dropout: None }
 }
 
 #[test]

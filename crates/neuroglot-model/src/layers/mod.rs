@@ -21,6 +21,7 @@ pub(crate) use linear::Linear;
 pub(crate) use mlp::{Mlp, MlpMemory};
 pub use norm::NormKind;
 pub(crate) use norm::{Norm, NormMemory};
+pub(crate) use patch_layout::PADDING;
 pub use patch_layout::{PatchLayout, PatchTail};
 pub(crate) use spike_embedding::{FirstLayer, SpikeEmbedding, SpikeMemory};
 pub(crate) use transformer::{Transformer, TransformerMemory, TransformerSettings};

@@ -24,7 +24,7 @@ impl std::fmt::Display for PatchTail {
 }
 
 /// The input of a place without a unit.
-const PADDING: f32 = -1.0;
+pub(crate) const PADDING: f32 = -1.0;
 
 /// Units of a session in patches: places `[patch, place in the patch]`, of which each unit has one.
 ///
@@ -107,24 +107,16 @@ impl PatchLayout {
         &self.regions
     }
 
-    /// Writes inputs `[row, unit]` as `[row, patch, place]`, tails filled.
-    pub(crate) fn write_inputs(&self, inputs: &[f32], places: &mut Vec<f32>) {
-        places.clear();
-        for row in inputs.chunks_exact(self.places.len()) {
-            places.extend(self.sources.iter().map(|source| source.map_or(PADDING, |unit| row[unit])));
-        }
+    /// The unit whose input stands in each place, `[patch, place]`; `None` for padding.
+    pub(crate) fn sources(&self) -> &[Option<usize>] {
+        &self.sources
     }
 
-    /// Writes values `[row, unit]` as `[row, patch, place]`, 0 in every place without a unit of its own.
-    pub(crate) fn write<T: Copy + Into<f32>>(&self, values: &[T], places: &mut Vec<f32>) {
-        places.clear();
-        places.resize(values.len() / self.places.len() * self.sources.len(), 0.0);
-        let rows = values.chunks_exact(self.places.len()).zip(places.chunks_exact_mut(self.sources.len()));
-        for (values, out) in rows {
-            for (place, value) in self.places.iter().zip(values) {
-                out[*place] = (*value).into();
-            }
-        }
+    /// The unit that has each place as its own, `[patch, place]`.
+    pub(crate) fn own_units(&self) -> Vec<Option<usize>> {
+        let mut own = vec![None; self.sources.len()];
+        self.places.iter().enumerate().for_each(|(unit, place)| own[*place] = Some(unit));
+        own
     }
 
     /// Reads the values of some units, `[row, given unit]`, from `[row, patch, place]`.
@@ -143,9 +135,7 @@ mod tests {
     use super::*;
 
     fn inputs_of(layout: &PatchLayout, row: &[f32]) -> Vec<f32> {
-        let mut places = Vec::new();
-        layout.write_inputs(row, &mut places);
-        places
+        layout.sources().iter().map(|source| source.map_or(PADDING, |unit| row[unit])).collect()
     }
 
     #[test]
@@ -176,10 +166,11 @@ mod tests {
     #[test]
     fn values_come_back_to_their_units_and_tails_hold_none() {
         let layout = PatchLayout::new(&["PO", "CA1", "PO", "CA1", "CA1"], 2, true, PatchTail::Repeat);
-        let values = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 9.0, 10.0];
-        let mut places = vec![f32::NAN];
-        layout.write(&values, &mut places);
-        assert_eq!(places, [2.0, 4.0, 5.0, 0.0, 1.0, 3.0, 7.0, 9.0, 10.0, 0.0, 6.0, 8.0]);
+        let own = layout.own_units();
+        assert_eq!(own, [Some(1), Some(3), Some(4), None, Some(0), Some(2)]);
+        let places: Vec<f32> = (0..2)
+            .flat_map(|row| own.iter().map(move |unit| unit.map_or(0.0, |unit| (5 * row + unit + 1) as f32)))
+            .collect();
         let mut back = [0.0; 4];
         layout.read(&places, &[0, 4], &mut back);
         assert_eq!(back, [1.0, 5.0, 6.0, 10.0]);

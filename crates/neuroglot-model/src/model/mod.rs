@@ -1,10 +1,13 @@
 //! A model on its device: parameters, memory, and what users do with them.
 
+mod batch_inputs;
+mod kept_trials;
 mod losses;
 mod passes;
 mod replicas;
 mod token_cache;
 
+pub use kept_trials::{BatchCounts, KeptTrial, KeptTrials};
 pub use replicas::ModelWeights;
 pub use token_cache::{CachedTokens, CachedTokensPart};
 
@@ -13,8 +16,9 @@ use crate::network::{Network, TokenMemory};
 use crate::parameters::{Layout, Parameters, Part};
 use crate::session_shape::check_sessions;
 use crate::{CountStatistics, InputKind, ModelConfig, ModelError, ParameterInfo, SessionShape, networks};
+use kept_trials::TrialTable;
 use losses::Losses;
-use neuroglot_engine::{Device, MemoryPlan};
+use neuroglot_engine::{Device, MemoryPlan, Slot};
 use neuroglot_masks::{Holdout, Prompt};
 use passes::{Buffers, PlannedPass};
 use rand_chacha::ChaCha8Rng;
@@ -27,8 +31,8 @@ pub struct TrainingBatch<'a> {
     pub session: usize,
     /// Prompt of the masking scheme.
     pub prompt: Prompt,
-    /// Counts, `[trial, bin, unit]`.
-    pub counts: &'a [f32],
+    /// Its counts.
+    pub counts: BatchCounts<'a>,
     /// What is hidden of them, and what the loss counts.
     pub holdout: &'a Holdout,
     /// Seed and step that choose the dropout bits; `None` drops nothing.
@@ -57,6 +61,10 @@ pub struct Model {
     sessions: Vec<SessionShape>,
     /// Of each session; `None` until they are given, and where the network reads counts.
     count_statistics: Vec<Option<CountStatistics>>,
+    /// Their mean and deviation on the device; empty where the network reads counts.
+    statistics_slots: Vec<[Slot; 2]>,
+    /// Trials that the device keeps.
+    tables: Vec<TrialTable>,
     device: Box<dyn Device>,
     parameters: Parameters,
     network: Arc<dyn Network>,
@@ -135,6 +143,12 @@ impl ModelConfig {
         let mut shared = MemoryPlan::after(&parameters.plan);
         network.plan_shared(&mut shared, training);
         let losses = Losses::new(&mut shared);
+        let is_standardised = self.input == InputKind::Standardised;
+        let statistics_slots = sessions.iter().map(|session| {
+            let mut slot = || if is_standardised { shared.slot(session.units()) } else { Slot::default() };
+            [slot(), slot()]
+        });
+        let statistics_slots = statistics_slots.collect();
         device.reserve(shared.floats())?;
         network.write_constants(device.as_mut());
         Ok(Model {
@@ -142,6 +156,8 @@ impl ModelConfig {
             bins,
             sessions: sessions.to_vec(),
             count_statistics: vec![None; sessions.len()],
+            statistics_slots,
+            tables: Vec::new(),
             device,
             parameters,
             network: network.into(),
@@ -182,6 +198,10 @@ impl Model {
             let SessionShape { eid, regions } = &self.sessions[session];
             if let Some(problem) = statistics.problem(regions.len()) {
                 return Err(ModelError::CountStatistics { eid: eid.clone(), problem });
+            }
+            let values = [&statistics.mean, &statistics.deviation];
+            for (slot, values) in self.statistics_slots[session].into_iter().zip(values) {
+                self.device.write(slot, values);
             }
             self.count_statistics[session] = Some(statistics);
         }

@@ -1,31 +1,47 @@
 //! Passes of batches: predictions, losses and gradients.
 
-use super::{Model, TrainingBatch};
+use super::batch_inputs::BatchInputs;
+use super::{BatchCounts, Model, TrainingBatch};
 use crate::ModelError;
 use crate::config::PromptRow;
 use crate::context::{Context, DropoutKey};
 use crate::count_statistics::write_inputs;
-use crate::network::{Pass, PassShape, Use};
-use neuroglot_engine::ops::PoissonLoss;
+use crate::layers::PADDING;
+use crate::network::{CountSource, Pass, PassShape, PassSlots, Use};
+use neuroglot_engine::ops::{PoissonLoss, ShownCounts};
 use neuroglot_engine::{MemoryPlan, Slot};
 use neuroglot_masks::{Holdout, Prompt};
 use std::sync::Arc;
 
-/// A pass with what the host adds to it: the loss.
+/// A pass with what the host adds to it: what is shown of counts, and the loss.
 pub(super) struct PlannedPass {
     pub shape: PassShape,
     pub pass: Box<dyn Pass>,
+    /// `None` where tokens are given in place of counts.
+    inputs: Option<BatchInputs>,
+    /// Mean and deviation of each unit; empty where counts are read as they are.
+    statistics: [Slot; 2],
     /// Training only.
-    counts: Slot,
-    target: Slot,
     loss: Slot,
     log_rates_gradient: Slot,
+}
+
+impl PlannedPass {
+    /// What the network reads of the batch.
+    fn show(&self, cx: &mut Context<'_>) {
+        let Some(BatchInputs { trials, columns, .. }) = self.inputs else { return };
+        let [mean, deviation] = self.statistics;
+        let x = self.pass.slots().inputs;
+        cx.device.shown_counts(&ShownCounts { of: trials, columns, padding: PADDING, mean, deviation, x });
+    }
 }
 
 /// Room on the host for what is sent to the device, kept from step to step.
 #[derive(Debug, Default)]
 pub(super) struct Buffers {
     units: Vec<usize>,
+    /// As [`MarkLayout`](neuroglot_engine::ops::MarkLayout) has them.
+    pub marks: Vec<u32>,
     /// `[row, unit]`, as the network reads them.
     inputs: Vec<f32>,
     rows: Vec<f32>,
@@ -42,23 +58,22 @@ impl Model {
                 let outputs = pass.slots().log_rates.len();
                 let mut only_training =
                     |len| if shape.is_training() { plan.slot(len) } else { Slot::default() };
-                let [counts, target, log_rates_gradient] = [outputs; 3].map(&mut only_training);
-                let loss = only_training(1);
+                let (log_rates_gradient, loss) = (only_training(outputs), only_training(1));
+                let reads_counts = shape.use_of != Use::PredictionOfTokens;
+                let inputs = reads_counts.then(|| self.plan_inputs(&mut plan, &shape));
+                let statistics = self.statistics_slots[shape.session];
                 self.device.reserve(plan.floats())?;
-                self.passes.push(Arc::new(PlannedPass {
-                    shape,
-                    pass,
-                    counts,
-                    target,
-                    loss,
-                    log_rates_gradient,
-                }));
+                let planned = PlannedPass { shape, pass, inputs, statistics, loss, log_rates_gradient };
+                self.passes.push(Arc::new(planned));
                 self.passes.len() - 1
             }
         };
         let pass = self.passes[index].clone();
         if self.pass_in_use != Some(index) {
             pass.pass.write_constants(self.device.as_mut());
+            if let Some(inputs) = &pass.inputs {
+                self.write_columns(inputs, shape.session);
+            }
             self.pass_in_use = Some(index);
         }
         Ok(pass)
@@ -66,7 +81,7 @@ impl Model {
 
     /// Log-rates of one batch in evaluation mode (no dropout), written to `log_rates`, `[trial, bin, unit]`.
     ///
-    /// The holdout says what is hidden of the counts `[trial, bin, unit]`: that of one trial is of all of them.
+    /// The holdout says what is hidden of the counts: that of one trial is of all of them.
     ///
     /// # Errors
     /// [`ModelError::Engine`] where the device has too little memory for the batch, [`ModelError::Prompt`],
@@ -74,17 +89,17 @@ impl Model {
     ///
     /// # Panics
     /// Where a slice has the wrong length, or the holdout is of other trials.
-    pub fn log_rates(
+    pub fn log_rates<'a>(
         &mut self,
         session: usize,
         prompt: Prompt,
-        counts: &[f32],
+        counts: impl Into<BatchCounts<'a>>,
         holdout: &Holdout,
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
         self.buffers.units.clear();
         self.buffers.units.extend(0..self.sessions[session].units());
-        self.predict(session, prompt, counts, holdout, log_rates)
+        self.predict(session, prompt, counts.into(), holdout, log_rates)
     }
 
     /// [`Model::log_rates`] of some units only, given in rising order, `[trial, bin, given unit]`.
@@ -94,17 +109,17 @@ impl Model {
     ///
     /// # Panics
     /// As [`Model::log_rates`], and where the session has no such unit, or units do not rise.
-    pub fn log_rates_of(
+    pub fn log_rates_of<'a>(
         &mut self,
         session: usize,
         prompt: Prompt,
         units: &[usize],
-        counts: &[f32],
+        counts: impl Into<BatchCounts<'a>>,
         holdout: &Holdout,
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
         self.ask_for(session, units);
-        self.predict(session, prompt, counts, holdout, log_rates)
+        self.predict(session, prompt, counts.into(), holdout, log_rates)
     }
 
     /// What the decoder reads, `[trial, bin, hidden]`, in evaluation mode: the activations behind the last normalisation, of which
@@ -115,16 +130,17 @@ impl Model {
     ///
     /// # Panics
     /// As [`Model::log_rates`].
-    pub fn activations(
+    pub fn activations<'a>(
         &mut self,
         session: usize,
         prompt: Prompt,
-        counts: &[f32],
+        counts: impl Into<BatchCounts<'a>>,
         holdout: &Holdout,
         activations: &mut [f32],
     ) -> Result<(), ModelError> {
         // A pass has at least one output; one unit's costs next to nothing.
-        let mut first_unit = vec![0.0; counts.len() / self.sessions[session].units()];
+        let counts = counts.into();
+        let mut first_unit = vec![0.0; self.trials_of(session, counts) * self.bins];
         self.log_rates_of(session, prompt, &[0], counts, holdout, &mut first_unit)?;
         let Some(index) = self.pass_in_use else { return Ok(()) };
         let slot = self.passes[index].pass.slots().activations;
@@ -166,28 +182,54 @@ impl Model {
         &mut self,
         session: usize,
         prompt: Prompt,
-        counts: &[f32],
+        counts: BatchCounts<'_>,
         holdout: &Holdout,
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
         let prompt = self.config.prompt_row(prompt)?;
-        let trials = counts.len() / (self.bins * self.sessions[session].units());
-        let pass = self.pass_of_prediction(session, trials, Use::Prediction)?;
-        self.write_inputs(&pass, counts, holdout)?;
+        let shape = self.shape(session, counts, holdout, Use::Prediction);
+        let pass = self.prepared_pass(shape)?;
+        self.write_batch(&pass, counts, holdout)?;
         self.run_prediction(&pass, prompt, log_rates);
         Ok(())
     }
 
-    /// The pass of a prediction of the units asked for.
-    pub(super) fn pass_of_prediction(
+    fn trials_of(&self, session: usize, counts: BatchCounts<'_>) -> usize {
+        counts.trials(self.bins * self.sessions[session].units())
+    }
+
+    fn shape(&self, session: usize, counts: BatchCounts<'_>, holdout: &Holdout, use_of: Use) -> PassShape {
+        let (trials, outputs) = (self.trials_of(session, counts), self.outputs(session));
+        let (counts, has_entries) = (counts.source(), holdout.marks().entries.is_some());
+        PassShape { session, trials, outputs, use_of, counts, has_entries }
+    }
+
+    fn write_batch(
+        &mut self,
+        pass: &PlannedPass,
+        counts: BatchCounts<'_>,
+        holdout: &Holdout,
+    ) -> Result<(), ModelError> {
+        match &pass.inputs {
+            Some(inputs) => self.write_inputs(inputs, pass.shape.session, counts, holdout),
+            None => Ok(()),
+        }
+    }
+
+    /// The pass of the units asked for, from tokens.
+    pub(super) fn pass_of_tokens(
         &mut self,
         session: usize,
         trials: usize,
-        use_of: Use,
     ) -> Result<Arc<PlannedPass>, ModelError> {
-        let outputs = self.outputs(session);
-        let pass = self.pass(PassShape { session, trials, outputs, use_of })?;
-        self.prepare(session);
+        let (outputs, use_of) = (self.outputs(session), Use::PredictionOfTokens);
+        let counts = CountSource::Given;
+        self.prepared_pass(PassShape { session, trials, outputs, use_of, counts, has_entries: false })
+    }
+
+    fn prepared_pass(&mut self, shape: PassShape) -> Result<Arc<PlannedPass>, ModelError> {
+        let pass = self.pass(shape)?;
+        self.prepare(shape.session);
         Ok(pass)
     }
 
@@ -196,7 +238,9 @@ impl Model {
         self.write_wanted_units(pass);
         let p = &self.parameters;
         self.device.pass(pass.shape.key(prompt, None), None, &mut |device| {
-            pass.pass.forward(&mut Context { p, device, dropout: None }, prompt);
+            let mut cx = Context { p, device, dropout: None };
+            pass.show(&mut cx);
+            pass.pass.forward(&mut cx, prompt);
         });
         let Buffers { units, rows, .. } = &mut self.buffers;
         let unit_rows = self.network.unit_rows(pass.shape.session);
@@ -208,22 +252,7 @@ impl Model {
         self.network.unit_rows(session).outputs(self.buffers.units.len())
     }
 
-    /// Writes counts `[trial, bin, unit]` under a holdout as the rows that the network reads.
-    fn write_inputs(
-        &mut self,
-        pass: &PlannedPass,
-        counts: &[f32],
-        holdout: &Holdout,
-    ) -> Result<(), ModelError> {
-        let PassShape { session, trials, .. } = pass.shape;
-        let [bins, units] = [self.bins, self.sessions[session].units()];
-        assert_eq!([holdout.bins(), holdout.units()], [bins, units], "a holdout of other trials");
-        assert!([1, trials].contains(&holdout.trials()), "a holdout of one trial or of all");
-        assert_eq!(counts.len(), trials * bins * units, "counts of whole trials");
-        self.write_rows(session, counts, holdout.hidden(), pass.pass.slots().inputs)
-    }
-
-    /// Writes counts `[row, unit]` to the start of a slot as the rows that the network reads. `hidden` repeats until all
+    /// Writes counts `[row, unit]` to the start of a slot as a network with a token per bin reads them. `hidden` repeats until all
     /// rows are told.
     pub(super) fn write_rows(
         &mut self,
@@ -234,8 +263,7 @@ impl Model {
     ) -> Result<(), ModelError> {
         let mut inputs = std::mem::take(&mut self.buffers.inputs);
         write_inputs(self.count_statistics(session)?, counts, hidden, &mut inputs);
-        let rows = self.network.unit_rows(session).inputs(&inputs, &mut self.buffers.rows);
-        self.device.write(slot.part(0, rows.len()), rows);
+        self.device.write(slot.part(0, inputs.len()), &inputs);
         self.buffers.inputs = inputs;
         Ok(())
     }
@@ -250,13 +278,6 @@ impl Model {
         }
     }
 
-    /// Writes values `[trial, bin, unit]` in the shape of the log-rates.
-    fn write_outputs<T: Copy + Into<f32>>(&mut self, pass: &PlannedPass, values: &[T], slot: Slot) {
-        let Buffers { units, rows, .. } = &mut self.buffers;
-        self.network.unit_rows(pass.shape.session).write_like_log_rates(values, units, rows);
-        self.device.write(slot, rows);
-    }
-
     /// Runs a batch forward and backward. The loss is read by [`Model::loss`] or [`Model::take_losses`], gradients are
     /// ready for [`Model::update`].
     ///
@@ -268,29 +289,32 @@ impl Model {
     pub fn loss_and_gradients(&mut self, batch: &TrainingBatch<'_>) -> Result<(), ModelError> {
         assert!(self.parameters.is_training(), "the model was built for inference only");
         self.ask_for_target_units(batch);
-        let TrainingBatch { session, holdout, .. } = *batch;
-        let trials = holdout.trials();
+        let TrainingBatch { session, holdout, counts, .. } = *batch;
+        assert_eq!(self.trials_of(session, counts), holdout.trials(), "a holdout of the batch's trials");
         let prompt = self.config.prompt_row(batch.prompt)?;
-        let shape = PassShape { session, trials, outputs: self.outputs(session), use_of: Use::Training };
+        let shape = self.shape(session, counts, holdout, Use::Training);
         let planned = self.pass(shape)?;
-        self.write_inputs(&planned, batch.counts, holdout)?;
-        self.write_outputs(&planned, batch.counts, planned.counts);
-        self.write_outputs(&planned, holdout.scored(), planned.target);
+        self.write_batch(&planned, counts, holdout)?;
         self.write_wanted_units(&planned);
         let dropout = batch.dropout.map(|(seed, step)| DropoutKey { seed, step });
         let (p, network) = (&self.parameters, &self.network);
-        let PlannedPass { pass, counts, target, loss, log_rates_gradient, .. } = &*planned;
+        let PlannedPass { pass, inputs, loss, log_rates_gradient, .. } = &*planned;
+        let PassSlots { log_rates, units, .. } = pass.slots();
+        let scored = inputs.map(|inputs| PoissonLoss {
+            of: inputs.trials,
+            columns: if units.is_empty() { inputs.output_columns } else { units },
+            log_rates,
+            gradient: *log_rates_gradient,
+            loss: *loss,
+        });
         self.device.pass(shape.key(prompt, dropout), batch.dropout, &mut |device| {
             let mut cx = Context { p, device, dropout };
             network.prepare(&mut cx, session);
+            planned.show(&mut cx);
             pass.forward(&mut cx, prompt);
-            cx.device.poisson_loss(&PoissonLoss {
-                log_rates: pass.slots().log_rates,
-                counts: *counts,
-                target: *target,
-                gradient: *log_rates_gradient,
-                loss: *loss,
-            });
+            if let Some(loss) = &scored {
+                cx.device.poisson_loss(loss);
+            }
             pass.backward(&mut cx, prompt, *log_rates_gradient);
         });
         self.prepared_for = Some(session);

@@ -41,7 +41,11 @@ impl ModelWeights {
         for (index, values) in self.values.iter().enumerate() {
             model.write_parameter(index, values)?;
         }
-        model.count_statistics.clone_from(&self.count_statistics);
+        for (session, statistics) in self.count_statistics.iter().enumerate() {
+            if let Some(statistics) = statistics {
+                model.set_count_statistics(session, statistics.clone())?;
+            }
+        }
         Ok(model)
     }
 }

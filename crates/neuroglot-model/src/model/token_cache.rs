@@ -3,7 +3,7 @@
 use super::Model;
 use crate::ModelError;
 use crate::layers::Encoder;
-use crate::network::{TokenMemory, Use};
+use crate::network::TokenMemory;
 use neuroglot_engine::{MemoryPlan, Slot};
 use neuroglot_masks::Prompt;
 use std::sync::Arc;
@@ -129,7 +129,7 @@ impl Model {
     ) -> Result<(), ModelError> {
         let prompt = self.config.prompt_row(prompt)?;
         self.ask_for(session, units);
-        let pass = self.pass_of_prediction(session, trials, Use::PredictionOfTokens)?;
+        let pass = self.pass_of_tokens(session, trials)?;
         let slots = pass.pass.slots().tokens;
         for CachedTokensPart { tokens, first, count, to } in parts {
             let mut write = |slot: Slot, width: usize, values: &[f32]| {

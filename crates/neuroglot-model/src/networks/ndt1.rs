@@ -117,8 +117,8 @@ impl Network for Ndt1 {
         self.spikes.plan_shared(plan, most_units.unwrap_or(0));
     }
 
-    fn unit_rows(&self, session: usize) -> UnitRows<'_> {
-        UnitRows::Units(self.units(session))
+    fn unit_rows(&self, _session: usize) -> UnitRows<'_> {
+        UnitRows::Units
     }
 
     fn prepare(&self, cx: &mut Context<'_>, session: usize) {
@@ -126,7 +126,7 @@ impl Network for Ndt1 {
     }
 
     fn plan(self: Arc<Self>, plan: &mut MemoryPlan, shape: PassShape) -> Box<dyn Pass> {
-        let PassShape { session, trials, outputs, use_of } = shape;
+        let PassShape { session, trials, outputs, use_of, .. } = shape;
         let (training, rows) = (shape.is_training(), trials * self.bins);
         let of_counts = use_of != Use::PredictionOfTokens;
         Box::new(Ndt1Pass {

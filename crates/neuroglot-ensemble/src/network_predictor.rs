@@ -2,18 +2,33 @@
 
 use crate::EnsembleError;
 use neuroglot_masks::{Holdout, Prompt, Regions};
-use neuroglot_model::{CachedTokens, CachedTokensPart, Model, ModelError};
+use neuroglot_model::{
+    BatchCounts, CachedTokens, CachedTokensPart, KeptTrial, KeptTrials, Model, ModelError,
+};
 use neuroglot_tasks::{Task, Trials};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
 /// Sequences run at once: few enough for their activations to stay in a core's cache.
 const SEQUENCES: usize = 8;
+/// On a device that keeps the trials: many enough to fill it.
+const SEQUENCES_OF_KEPT: usize = 64;
 
-/// A network asked about one session.
+/// A network asked about some trials of one session.
 pub(crate) struct NetworkPredictor<'a> {
-    pub model: &'a mut Model,
-    pub session: usize,
+    model: &'a mut Model,
+    session: usize,
+    trials: &'a Trials,
+    /// The trials on the device, where it keeps them.
+    kept: Option<KeptTrials>,
+}
+
+impl Drop for NetworkPredictor<'_> {
+    fn drop(&mut self) {
+        if let Some(kept) = self.kept {
+            self.model.forget_trials(kept);
+        }
+    }
 }
 
 /// One trial with something hidden, and the units to predict.
@@ -46,6 +61,8 @@ trait Predict: Sync {
 /// Every sequence from its counts.
 struct FromCounts<'a> {
     trials: &'a Trials,
+    /// The trials on the device, where it keeps them.
+    kept: Option<KeptTrials>,
     session: usize,
     prompt: Prompt,
     /// Of one trial: what is hidden from every sequence.
@@ -62,20 +79,26 @@ impl Predict for FromCounts<'_> {
         units: &[usize],
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
-        let Trials { bins, units: all, .. } = *self.trials;
-        let mut counts = Vec::with_capacity(batch.len() * self.trials.stride());
-        batch.iter().for_each(|sequence| counts.extend_from_slice(counts_of(self.trials, sequence.trial)));
+        let mut given = Vec::new();
+        let places: Vec<KeptTrial> = batch.iter().map(|sequence| kept_trial(sequence.trial)).collect();
+        let counts = match self.kept {
+            Some(kept) => BatchCounts::Kept(kept, &places),
+            None => {
+                given.reserve(batch.len() * self.trials.stride());
+                batch.iter().for_each(|sequence| given.extend(counts_of(self.trials, sequence.trial)));
+                BatchCounts::Given(&given)
+            }
+        };
         let mut of_batch = Holdout::nothing(0, 0, 0);
         let mut holdout = self.holdout;
         if self.hides_own_units {
-            of_batch.clear(batch.len(), bins, all);
-            of_batch.hide(|_, bin, unit| self.holdout.hidden()[bin * all + unit]);
+            of_batch.repeat(self.holdout, batch.len());
             for (index, sequence) in batch.iter().enumerate() {
                 sequence.units.iter().for_each(|unit| of_batch.hide_unit_in(index, *unit));
             }
             holdout = &of_batch;
         }
-        model.log_rates_of(self.session, self.prompt, units, &counts, holdout, log_rates)
+        model.log_rates_of(self.session, self.prompt, units, counts, holdout, log_rates)
     }
 }
 
@@ -132,6 +155,11 @@ impl Predict for WithUnitsHidden<'_> {
     }
 }
 
+/// A trial of the evaluation among those that are kept, which are all of them.
+fn kept_trial(trial: usize) -> KeptTrial {
+    KeptTrial { place: trial as u32, is_reversed: false }
+}
+
 /// Counts of one trial, `[bin, unit]`.
 fn counts_of(trials: &Trials, trial: usize) -> &[f32] {
     &trials.counts[trial * trials.stride()..][..trials.stride()]
@@ -179,18 +207,33 @@ impl Predicted<'_> {
     }
 }
 
-impl NetworkPredictor<'_> {
+impl<'a> NetworkPredictor<'a> {
+    pub(crate) fn new(
+        model: &'a mut Model,
+        session: usize,
+        trials: &'a Trials,
+    ) -> Result<Self, EnsembleError> {
+        let most = model.bytes_for_trials();
+        let write = |trial: usize, counts: &mut [f32]| counts.copy_from_slice(counts_of(trials, trial));
+        let kept = model.keep_trials(session, trials.len(), most, write)?;
+        Ok(Self { model, session, trials, kept })
+    }
+
+    /// Sequences to run at once.
+    fn at_once(&self) -> usize {
+        if self.kept.is_some() { SEQUENCES_OF_KEPT } else { SEQUENCES }
+    }
+
     /// Runs sequences in batches, on all replicas of the model's device. `take` receives the prediction
     /// `[bin, unit of the sequence]` of each, in any order.
     fn run(
         &mut self,
-        bins: usize,
         sequences: &[Sequence<'_>],
         predict: &dyn Predict,
         mut take: impl FnMut(&Sequence<'_>, &[f32]),
     ) -> Result<(), EnsembleError> {
-        let session = self.session;
-        let batches: Vec<&[Sequence<'_>]> = sequences.chunks(SEQUENCES).collect();
+        let (session, bins) = (self.session, self.trials.bins);
+        let batches: Vec<&[Sequence<'_>]> = sequences.chunks(self.at_once()).collect();
         // Copying the model pays where each copy has several batches.
         let replicas = self.model.replicas().filter(|replicas| batches.len() >= 4 * replicas.count);
         let Some(replicas) = replicas else {
@@ -231,27 +274,32 @@ impl NetworkPredictor<'_> {
     /// `[trial, bin, unit]`.
     pub(crate) fn run_trials(
         &mut self,
-        trials: &Trials,
         units: &[usize],
         prompt: Prompt,
         holdout: &Holdout,
         predicted: &mut [f32],
     ) -> Result<(), EnsembleError> {
+        let Self { trials, session, kept, .. } = *self;
         let sequences: Vec<Sequence<'_>> = (0..trials.len()).map(|trial| Sequence { trial, units }).collect();
         let take = |sequence: &Sequence<'_>, log_rates: &[f32]| put(trials, sequence, log_rates, predicted);
-        let session = self.session;
-        let predict = FromCounts { trials, session, prompt, holdout, hides_own_units: false };
-        self.run(trials.bins, &sequences, &predict, take)
+        let predict = FromCounts { trials, kept, session, prompt, holdout, hides_own_units: false };
+        self.run(&sequences, &predict, take)
     }
 
     /// Activations with nothing hidden, `[trial, bin, hidden]`.
-    pub(crate) fn latents(&mut self, trials: &Trials, prompt: Prompt) -> Result<Vec<f32>, EnsembleError> {
+    pub(crate) fn latents(&mut self, prompt: Prompt) -> Result<Vec<f32>, EnsembleError> {
+        let trials = self.trials;
         let width = trials.bins * self.model.config().hidden;
         let nothing = Holdout::nothing(1, trials.bins, trials.units);
         let mut latents = vec![0.0; trials.len() * width];
+        let at_once = self.at_once();
         let batches =
-            trials.counts.chunks(SEQUENCES * trials.stride()).zip(latents.chunks_mut(SEQUENCES * width));
-        for (counts, latents) in batches {
+            trials.counts.chunks(at_once * trials.stride()).zip(latents.chunks_mut(at_once * width));
+        for (batch, (counts, latents)) in batches.enumerate() {
+            let count = counts.len() / trials.stride();
+            let first = batch * at_once;
+            let places: Vec<KeptTrial> = (first..first + count).map(kept_trial).collect();
+            let counts = self.kept.map_or(counts.into(), |kept| BatchCounts::Kept(kept, &places));
             self.model.activations(self.session, prompt, counts, &nothing, latents)?;
         }
         Ok(latents)
@@ -263,11 +311,11 @@ impl NetworkPredictor<'_> {
     pub(crate) fn of_task(
         &mut self,
         task: Task,
-        trials: &Trials,
         regions: &Regions,
         prompt: Prompt,
         progress: &mut dyn FnMut(usize, usize),
     ) -> Result<Vec<f32>, EnsembleError> {
+        let trials = self.trials;
         let mut predicted = vec![0.0; trials.counts.len()];
         let groups = task.cases(regions, trials.bins);
         let total = groups.iter().map(|group| group.count()).sum();
@@ -275,13 +323,13 @@ impl NetworkPredictor<'_> {
         for group in &groups {
             if let Some(units) = group.turns() {
                 let mut of_group = |done: usize| progress(before + done, total);
-                self.each_unit(trials, units, prompt, group.shared(), &mut predicted, &mut of_group)?;
+                self.each_unit(units, prompt, group.shared(), &mut predicted, &mut of_group)?;
                 before += units.len();
                 continue;
             }
             for case in group.cases() {
                 let mut of_case = vec![0.0; predicted.len()];
-                self.run_trials(trials, &case.units_scored(), prompt, &case, &mut of_case)?;
+                self.run_trials(&case.units_scored(), prompt, &case, &mut of_case)?;
                 let scored = case.scored().iter().cycle();
                 for ((predicted, log_rate), scored) in predicted.iter_mut().zip(of_case).zip(scored) {
                     if *scored {
@@ -301,17 +349,17 @@ impl NetworkPredictor<'_> {
     /// the unit is hidden or not: one pass without anything hidden in turn predicts all units in such trials.
     fn each_unit(
         &mut self,
-        trials: &Trials,
         hidden_in_turn: &[usize],
         prompt: Prompt,
         always_hidden: &Holdout,
         predicted: &mut [f32],
         progress: &mut dyn FnMut(usize),
     ) -> Result<(), EnsembleError> {
-        let (stride, units, session) = (trials.stride(), trials.units, self.session);
+        let Self { trials, session, kept, .. } = *self;
+        let (stride, units) = (trials.stride(), trials.units);
         let hides_silence = self.model.config().input.hides_silence();
         if hides_silence {
-            self.run_trials(trials, hidden_in_turn, prompt, always_hidden, predicted)?;
+            self.run_trials(hidden_in_turn, prompt, always_hidden, predicted)?;
         }
         let mut sequences = Vec::new();
         for unit in hidden_in_turn {
@@ -324,7 +372,9 @@ impl NetworkPredictor<'_> {
         // Trial by trial, so that what is shown of a trial stays in cache.
         sequences.sort_by_key(|sequence| sequence.trial);
         let holdout = always_hidden;
-        let predict: &dyn Predict = if hides_silence && self.model.caches_tokens() {
+        // Tokens are kept in the memory of the host: a device with its own makes them anew sooner than it is sent them.
+        let shares_tokens = hides_silence && self.model.caches_tokens() && kept.is_none();
+        let predict: &dyn Predict = if shares_tokens {
             let mut cached =
                 CachedTokens::with_capacity(self.model.config().hidden, trials.len() * trials.bins);
             let bins: Vec<usize> = (0..SEQUENCES * trials.bins).map(|row| row % trials.bins).collect();
@@ -336,7 +386,7 @@ impl NetworkPredictor<'_> {
             let prefix = self.model.tokens_of_prefix(session, prompt)?;
             &WithUnitsHidden { trials, session, prompt, holdout, prefix, cached }
         } else {
-            &FromCounts { trials, session, prompt, holdout, hides_own_units: true }
+            &FromCounts { trials, kept, session, prompt, holdout, hides_own_units: true }
         };
         let mut done = 0;
         let take = |sequence: &Sequence<'_>, log_rates: &[f32]| {
@@ -344,7 +394,7 @@ impl NetworkPredictor<'_> {
             done += 1;
             progress(done * hidden_in_turn.len() / sequences.len());
         };
-        self.run(trials.bins, &sequences, predict, take)?;
+        self.run(&sequences, predict, take)?;
         progress(hidden_in_turn.len());
         Ok(())
     }

@@ -62,7 +62,7 @@ impl<'a> Predictor<'a> {
     ) -> Result<Vec<f32>, EnsembleError> {
         let (session, prompt) = (self.session, self.prompt(task.scheme()));
         self.ensemble.average(|model| {
-            NetworkPredictor { model, session }.of_task(task, trials, regions, prompt, progress)
+            NetworkPredictor::new(model, session, trials)?.of_task(task, regions, prompt, progress)
         })
     }
 
@@ -81,7 +81,12 @@ impl<'a> Predictor<'a> {
         let (session, prompt) = (self.session, self.prompt(scheme));
         let mut log_rates = self.ensemble.average(|model| {
             let mut predicted = vec![0.0; trials.counts.len()];
-            NetworkPredictor { model, session }.run_trials(trials, units, prompt, holdout, &mut predicted)?;
+            NetworkPredictor::new(model, session, trials)?.run_trials(
+                units,
+                prompt,
+                holdout,
+                &mut predicted,
+            )?;
             Ok(predicted)
         })?;
         self.average_with_coupling(scheme, trials, holdout, &mut log_rates);
@@ -130,6 +135,6 @@ impl<'a> Predictor<'a> {
     pub fn latents(&mut self, trials: &Trials, scheme: Scheme) -> Result<Vec<f32>, EnsembleError> {
         let (session, prompt) = (self.session, self.prompt(scheme));
         let model = self.ensemble.first_network()?;
-        NetworkPredictor { model, session }.latents(trials, prompt)
+        NetworkPredictor::new(model, session, trials)?.latents(prompt)
     }
 }

@@ -16,6 +16,7 @@ mod earlier_settings;
 mod error;
 mod fine_tuning;
 mod import;
+mod kept_session;
 mod late_losses;
 mod members;
 mod model_folder;

@@ -5,6 +5,7 @@ mod starting;
 use crate::batches::{Batch, batches_per_epoch, epoch as epoch_batches};
 use crate::calibration::training_trials;
 use crate::checkpoint::{Tensor, write_tensors};
+use crate::kept_session::KeptSession;
 use crate::late_losses::LateLosses;
 use crate::validation::validate;
 use crate::{
@@ -15,7 +16,7 @@ use neuroglot_data::{Session, Split, check_distinct};
 use neuroglot_engine::Device;
 use neuroglot_files::{OutputLock, replace_file, replace_folder};
 use neuroglot_masks::{Holdout, Regions};
-use neuroglot_model::{Model, SessionShape, TrainingBatch, Update};
+use neuroglot_model::{KeptTrial, Model, SessionShape, TrainingBatch, Update};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use starting::{open_to_resume, settled};
@@ -195,6 +196,8 @@ struct Trainer<'a> {
     losses: LateLosses,
     /// The latest mean loss per hidden entry.
     mean_loss: f64,
+    /// Of each session, where the device keeps its trials.
+    kept: Vec<Option<KeptSession>>,
     buffers: Buffers,
     started: Instant,
     /// Seconds of earlier processes of this run.
@@ -207,6 +210,7 @@ struct Trainer<'a> {
 struct Buffers {
     holdout: Holdout,
     counts: Vec<f32>,
+    kept: Vec<KeptTrial>,
 }
 
 impl<'a> Trainer<'a> {
@@ -232,6 +236,11 @@ impl<'a> Trainer<'a> {
         }
         if config.train.accumulate > 1 {
             model.make_room_for_sums()?;
+        }
+        let mut kept = Vec::new();
+        for (index, (session, training)) in sessions.iter().zip(&training_trials).enumerate() {
+            let trials = [training.clone(), session.trials_in(Split::Validation)].concat();
+            kept.push(KeptSession::new(&mut model, (index, session), &trials)?);
         }
         let steps_per_epoch = batches_per_epoch.div_ceil(config.train.accumulate as u64);
         let mut schedule = OneCycle::new(config.train.learning_rate, config.train.epochs * steps_per_epoch);
@@ -260,7 +269,8 @@ impl<'a> Trainer<'a> {
             progress: Progress::default(),
             losses: LateLosses::new(),
             mean_loss: 0.0,
-            buffers: Buffers { holdout: Holdout::nothing(0, 0, 0), counts: Vec::new() },
+            kept,
+            buffers: Buffers { holdout: Holdout::nothing(0, 0, 0), counts: Vec::new(), kept: Vec::new() },
             started: Instant::now(),
             seconds_before: 0.0,
             saved: Instant::now(),
@@ -378,19 +388,29 @@ impl<'a> Trainer<'a> {
         let entry = config.mask.pool.draw(&mut rng);
         let regions = &self.regions[batch.session];
 
-        let Buffers { holdout, counts } = &mut self.buffers;
+        let Buffers { holdout, counts: given, kept: places } = &mut self.buffers;
         entry.scheme.redraw(holdout, trials, bins, regions, config.mask.ratio_of(entry), &mut rng);
-        counts.resize(trials * bins * units, 0.0);
-        for (trial, out) in batch.trials.iter().zip(counts.chunks_mut(bins * units)) {
-            session.write_dense(*trial, out);
-            if config.train.time_reversal > 0.0 && rng.random_bool(config.train.time_reversal) {
-                reverse_bins(out, units);
+        let reversal = config.train.time_reversal;
+        let order = batch.trials.iter().map(|trial| (*trial, reversal > 0.0 && rng.random_bool(reversal)));
+        let order: Vec<(usize, bool)> = order.collect();
+        let kept = self.kept[batch.session].as_ref();
+        let counts = match kept.and_then(|kept| kept.batch(order.iter().copied(), places)) {
+            Some(counts) => counts,
+            None => {
+                given.resize(trials * bins * units, 0.0);
+                for ((trial, is_reversed), out) in order.into_iter().zip(given.chunks_mut(bins * units)) {
+                    session.write_dense(trial, out);
+                    if is_reversed {
+                        reverse_bins(out, units);
+                    }
+                }
+                (&*given).into()
             }
-        }
+        };
         self.model.loss_and_gradients(&TrainingBatch {
             session: batch.session,
             prompt: entry.prompt,
-            counts: (&*counts).into(),
+            counts,
             holdout,
             // No two batches drop the same, also of one step.
             dropout: Some((config.seed, step * config.train.accumulate as u64 + place)),
@@ -460,7 +480,13 @@ impl<'a> Trainer<'a> {
     fn validate(&mut self, record: &mut EpochRecord) -> Result<(), TrainError> {
         let mut chosen = Vec::new();
         for (index, session) in self.sessions.iter().enumerate() {
-            let scores = validate(&mut self.model, self.config, index, session, &self.regions[index])?;
+            let scores = validate(
+                &mut self.model,
+                self.config,
+                (index, session),
+                &self.regions[index],
+                self.kept[index].as_ref(),
+            )?;
             chosen.extend(scores.iter().filter_map(|(_, scores)| match self.config.train.select {
                 SelectBy::BitsPerSpike => scores.bps_pooled,
                 SelectBy::R2 => scores.r2,

@@ -1,5 +1,6 @@
 //! Scores on validation trials under fixed masks, the same in every epoch.
 
+use crate::kept_session::KeptSession;
 use crate::run_folder::SchemeScores;
 use crate::{Purpose, RunConfig, TrainError, stream};
 use neuroglot_data::{Session, Split};
@@ -16,16 +17,16 @@ const MOST_ACTIVE: usize = 50;
 pub(crate) fn validate(
     model: &mut Model,
     config: &RunConfig,
-    index: usize,
-    session: &Session,
+    (index, session): (usize, &Session),
     regions: &Regions,
+    kept: Option<&KeptSession>,
 ) -> Result<Vec<(String, SchemeScores)>, TrainError> {
     let trials = session.trials_in(Split::Validation);
     if trials.is_empty() {
         return Ok(Vec::new());
     }
     let (bins, units) = (session.bins(), session.units().len());
-    let mut scores = Vec::new();
+    let (mut scores, mut places) = (Vec::new(), Vec::new());
     for entry in config.mask.pool.entries() {
         let scheme = entry.scheme;
         let mut rng = stream(config.seed, Purpose::Validation, index as u64, scheme.stream_key());
@@ -35,7 +36,10 @@ pub(crate) fn validate(
             let holdout = scheme.draw(trials.len(), bins, regions, config.mask.ratio_of(entry), &mut rng);
             let counts = session.dense(trials);
             let mut log_rates = vec![0.0; counts.len()];
-            model.log_rates(index, entry.prompt, &counts, &holdout, &mut log_rates)?;
+            let in_order = trials.iter().map(|trial| (*trial, false));
+            let on_device = kept.and_then(|kept| kept.batch(in_order, &mut places));
+            let of_batch = on_device.unwrap_or((&counts).into());
+            model.log_rates(index, entry.prompt, of_batch, &holdout, &mut log_rates)?;
             hidden.log_rates.extend(log_rates);
             hidden.counts.extend(counts);
             hidden.scored.extend(holdout.scored());

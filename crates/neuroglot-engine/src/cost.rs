@@ -224,6 +224,23 @@ mod tests {
     }
 
     #[test]
+    fn trials_cost_what_is_read_of_their_table() {
+        // 2 trials of 3 bins and 5 units in a table of 7: 15 bytes a trial are 4 floats. Places 2, units 2, bins 2, scored 1.
+        let layout = MarkLayout::new(2, 3, 5, false);
+        let [table, marks, columns, mean, deviation, x, y] = slots([28, layout.words(), 4, 5, 5, 24, 24]);
+        let (trials, bins, units, has_entries) = (2, 3, 5, false);
+        let of = MaskedTrials { trials, bins, units, table, format: CountFormat::U8, marks, has_entries };
+        assert_cost(
+            ShownCounts { of, columns, padding: 0.0, mean, deviation, x }.cost(),
+            8 + 7 + 4 + 10 + 24,
+            0,
+        );
+        let [loss] = slots([1]);
+        let poisson = PoissonLoss { of, columns, log_rates: x, gradient: y, loss };
+        assert_cost(poisson.cost(), 8 + 7 + 4 + 24 + 24 + 1, 0);
+    }
+
+    #[test]
     fn rows_cost_what_is_moved() {
         // 2 sequences of 3 bins, 4 wide.
         let (batch, bins_per_sequence, width) = (2, 3, 4);

@@ -444,7 +444,7 @@ fn masked_trial_cases(sizes: &Sizes, draws: &mut Draws, cases: &mut Vec<Case>) {
         of_trials.for_each(|(counts, table)| format.pack(counts, table));
         let layout = MarkLayout::new(trials, bins, units, has_entries);
         // The trials from the last to the first, every other one reversed.
-        let places = (0..trials as u32).rev().map(|place| place | (place % 2) * MarkLayout::REVERSED);
+        let places = (0..trials as u32).rev().map(|place| place | ((place % 2) * MarkLayout::REVERSED));
         // Bits behind a row's end are read by nobody.
         let words = (layout.places..layout.words()).map(|_| (draws.unit() * u32::MAX as f32) as u32);
         let marks: Vec<f32> = places.chain(words).map(f32::from_bits).collect();

@@ -171,7 +171,7 @@ mod tests {
         let (bins, units) = (109, 367);
         let columns: Vec<f32> = (0..units).step_by(3).chain([units]).map(|unit| unit as f32).collect();
         let y: Vec<f32> = (0..bins * units).map(|i| (i % 4) as f32).collect();
-        let hides = |bin: usize, unit: usize| (bin + unit) % 3 == 0;
+        let hides = |bin: usize, unit: usize| (bin + unit).is_multiple_of(3);
         for columns in [vec![], columns] {
             let all: Vec<f32> = (0..units).map(|unit| unit as f32).collect();
             let of_columns = if columns.is_empty() { &all } else { &columns };

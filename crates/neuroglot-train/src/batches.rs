@@ -11,13 +11,6 @@ pub(crate) struct Batch {
     pub trials: Vec<usize>,
 }
 
-/// Batches per epoch. A pass over a session's training trials takes ⌊trials / batch⌋ batches, at least one;
-/// proportional sampling makes one pass over each session, balanced sampling takes of each session as many batches as
-/// a pass over the one with the most.
-pub(crate) fn batches_per_epoch(training_trials: &[Vec<usize>], batch: usize, sampling: Sampling) -> u64 {
-    per_session(training_trials, batch, sampling).into_iter().map(|batches| batches as u64).sum()
-}
-
 /// The batches of an epoch, in order.
 ///
 /// For each pass over a session, its trials are shuffled and cut into batches whose sizes differ by one trial at most, so
@@ -52,8 +45,10 @@ pub(crate) fn epoch(
     batches
 }
 
-/// Batches of each session in an epoch.
-fn per_session(training_trials: &[Vec<usize>], batch: usize, sampling: Sampling) -> Vec<usize> {
+/// Batches of each session in an epoch. A pass over a session's training trials takes ⌊trials / batch⌋ batches, at least
+/// one; proportional sampling makes one pass over each session, balanced sampling takes of each session as many batches as
+/// a pass over the one with the most.
+pub(crate) fn per_session(training_trials: &[Vec<usize>], batch: usize, sampling: Sampling) -> Vec<usize> {
     let passes: Vec<usize> = training_trials.iter().map(|trials| parts(trials.len(), batch)).collect();
     let most = passes.iter().copied().max().unwrap_or(0);
     match sampling {
@@ -74,7 +69,7 @@ mod tests {
     #[test]
     fn every_trial_is_seen_once_in_parts_of_nearly_one_size() {
         let trials = vec![(10..267).collect::<Vec<usize>>(), (0..5).collect(), vec![]];
-        assert_eq!(batches_per_epoch(&trials, 16, Proportional), 17);
+        assert_eq!(per_session(&trials, 16, Proportional), [16, 1, 0]);
         let batches = epoch(&trials, 16, Proportional, 3, 4);
         assert_eq!(batches.len(), 17);
         for (session, expected) in trials.iter().enumerate() {
@@ -92,7 +87,7 @@ mod tests {
     fn balanced_sessions_have_equally_many_batches_and_small_ones_are_repeated_evenly() {
         // Passes of 16, 3 and 1 batches.
         let trials = vec![(0..257).collect::<Vec<usize>>(), (0..50).collect(), (0..5).collect(), vec![]];
-        assert_eq!(batches_per_epoch(&trials, 16, Balanced), 3 * 16);
+        assert_eq!(per_session(&trials, 16, Balanced), [16, 16, 16, 0]);
         let batches = epoch(&trials, 16, Balanced, 3, 4);
         // Seen at least and at most: 16 batches are 5 passes of 3 and a third of one.
         for (session, (least, most)) in [(0, (1, 1)), (1, (5, 6)), (2, (16, 16))] {

@@ -53,6 +53,9 @@ pub struct TrainConfig {
     pub batch: usize,
     /// Batches, each of one session under one mask, whose gradients are added up before each step.
     pub accumulate: usize,
+    /// Groups that the sessions are dealt to; a step takes `train.accumulate` batches of each and adds up their gradients.
+    /// Several GPUs compute as many lanes side by side, and `--devices` sets it to their number.
+    pub lanes: usize,
     /// Highest learning rate of the one-cycle schedule.
     pub learning_rate: f64,
     /// Share of the steps in which the learning rate rises.
@@ -87,6 +90,7 @@ impl Default for TrainConfig {
             epochs: 1000,
             batch: 16,
             accumulate: 1,
+            lanes: 1,
             learning_rate: 1e-4,
             warm_up: 0.15,
             weight_decay: 0.01,
@@ -300,6 +304,9 @@ impl RunConfig {
         }
         if !(1..=4096).contains(&t.accumulate) {
             return fail("train.accumulate", format!("{} must lie between 1 and 4096", t.accumulate));
+        }
+        if !(1..=4096).contains(&t.lanes) {
+            return fail("train.lanes", format!("{} must lie between 1 and 4096", t.lanes));
         }
         if !(1..=64).contains(&t.members) {
             return fail("train.members", format!("{} must lie between 1 and 64", t.members));

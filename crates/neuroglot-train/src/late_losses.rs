@@ -6,14 +6,23 @@ use std::time::{Duration, Instant};
 /// Longest time for which losses stay unread: short enough for a progress line, long enough for a device not to run dry.
 const INTERVAL: Duration = Duration::from_millis(100);
 
+/// A batch whose loss is not read yet.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LateBatch {
+    pub step: u64,
+    pub lane: usize,
+    /// Hidden entries that the loss counts.
+    pub targets: u64,
+}
+
 /// What is known of the batches whose losses the model still holds.
 pub(crate) struct LateLosses {
     /// How long losses may stay unread. What a run computes does not depend on it.
     pub interval: Duration,
     /// When losses were last read by this process.
     read: Option<Instant>,
-    /// Step and hidden entries of each batch, oldest first.
-    batches: Vec<(u64, u64)>,
+    /// Of each batch, oldest first.
+    batches: Vec<LateBatch>,
 }
 
 impl LateLosses {
@@ -22,9 +31,9 @@ impl LateLosses {
         Self { interval: INTERVAL, read: None, batches: Vec::new() }
     }
 
-    /// Notes a batch of a step, of so many hidden entries.
-    pub fn push(&mut self, step: u64, targets: u64) {
-        self.batches.push((step, targets));
+    /// Notes a batch.
+    pub fn push(&mut self, batch: LateBatch) {
+        self.batches.push(batch);
     }
 
     /// Batches whose losses are not read.
@@ -37,12 +46,12 @@ impl LateLosses {
         self.read.is_none_or(|read| read.elapsed() >= self.interval)
     }
 
-    /// Step, loss and hidden entries of every batch that was pushed since the last call, oldest first.
-    pub fn take(&mut self, model: &mut Model) -> impl Iterator<Item = (u64, f64, u64)> {
+    /// Every batch that was pushed since the last call, oldest first, with its loss.
+    pub fn take(&mut self, model: &mut Model) -> impl Iterator<Item = (LateBatch, f64)> {
         let losses = model.take_losses();
         debug_assert_eq!(losses.len(), self.batches.len(), "a loss per batch");
         self.read = Some(Instant::now());
         let batches = self.batches.drain(..).zip(losses);
-        batches.map(|((step, targets), loss)| (step, f64::from(loss), targets))
+        batches.map(|(batch, loss)| (batch, f64::from(loss)))
     }
 }

@@ -17,6 +17,7 @@ mod error;
 mod fine_tuning;
 mod import;
 mod kept_session;
+mod lanes;
 mod late_losses;
 mod members;
 mod model_folder;

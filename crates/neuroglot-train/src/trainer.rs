@@ -2,11 +2,12 @@
 
 mod starting;
 
-use crate::batches::{Batch, batches_per_epoch, epoch as epoch_batches};
+use crate::batches::{epoch as epoch_batches, per_session};
 use crate::calibration::training_trials;
 use crate::checkpoint::{Tensor, write_tensors};
 use crate::kept_session::KeptSession;
-use crate::late_losses::LateLosses;
+use crate::lanes::{LaneBatch, Lanes};
+use crate::late_losses::{LateBatch, LateLosses};
 use crate::validation::validate;
 use crate::{
     BaseModel, Checkpoint, CheckpointConfig, EpochRecord, Freeze, OneCycle, Purpose, RunConfig, RunFolder,
@@ -92,9 +93,13 @@ struct Progress {
     batch: u64,
     /// Steps done.
     step: u64,
-    /// Loss and hidden entries of the present epoch, of steps whose losses are read. Checkpoints hold no others.
+    /// Loss and hidden entries of the present epoch, of steps whose losses are read. Checkpoints hold no others. They are
+    /// those of the first lane.
     loss: f64,
     targets: u64,
+    /// Those of the other lanes.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    other_lanes: Vec<(f64, u64)>,
     learning_rate: f64,
     best: Option<(u64, f64)>,
     validations_since_best: u64,
@@ -102,6 +107,31 @@ struct Progress {
     metrics_bytes: u64,
     optimiser_steps: Vec<u64>,
     finished: bool,
+}
+
+impl Progress {
+    /// Adds the loss of a batch to those of its lane.
+    fn add_loss(&mut self, lane: usize, loss: f64, targets: u64) {
+        let of_lane = match lane.checked_sub(1) {
+            None => (&mut self.loss, &mut self.targets),
+            Some(other) => {
+                let known = self.other_lanes.len().max(lane);
+                self.other_lanes.resize(known, (0.0, 0));
+                let (loss, targets) = &mut self.other_lanes[other];
+                (loss, targets)
+            }
+        };
+        *of_lane.0 += loss;
+        *of_lane.1 += targets;
+    }
+
+    /// Mean loss per hidden entry. Lanes are added up in their order, so that it does not depend on who computes them.
+    fn mean_loss(&self) -> f64 {
+        let others = self.other_lanes.iter().copied();
+        let (loss, targets) =
+            others.fold((self.loss, self.targets), |sums, lane| (sums.0 + lane.0, sums.1 + lane.1));
+        loss / targets.max(1) as f64
+    }
 }
 
 const PROGRESS: &str = "progress.json";
@@ -191,6 +221,7 @@ struct Trainer<'a> {
     info: RunInfo,
     model: Model,
     schedule: OneCycle,
+    lanes: Lanes,
     batches_per_epoch: u64,
     progress: Progress,
     losses: LateLosses,
@@ -226,15 +257,15 @@ impl<'a> Trainer<'a> {
         let training_trials: Vec<Vec<usize>> = sessions.iter().map(used).collect();
         let trial_records =
             sessions.iter().zip(&training_trials).map(|(session, used)| TrialRecord::of(session, used));
-        let batches_per_epoch =
-            batches_per_epoch(&training_trials, config.train.batch, config.train.sampling);
+        let batches = per_session(&training_trials, config.train.batch, config.train.sampling);
+        let lanes = Lanes::deal(&batches, config.train.lanes, config.train.accumulate)?;
         let shapes: Vec<SessionShape> = sessions.iter().map(session_shape).collect();
         let mut rng = stream(config.seed, Purpose::Initialisation, 0, 0);
         let mut model = config.model.init(sessions[0].bins(), &shapes, true, device, &mut rng)?;
         if config.train.freeze == Freeze::Trunk {
             model.freeze_trunk();
         }
-        if config.train.accumulate > 1 {
+        if lanes.most_batches() > 1 {
             model.make_room_for_sums()?;
         }
         let mut kept = Vec::new();
@@ -242,8 +273,8 @@ impl<'a> Trainer<'a> {
             let trials = [training.clone(), session.trials_in(Split::Validation)].concat();
             kept.push(KeptSession::new(&mut model, (index, session), &trials)?);
         }
-        let steps_per_epoch = batches_per_epoch.div_ceil(config.train.accumulate as u64);
-        let mut schedule = OneCycle::new(config.train.learning_rate, config.train.epochs * steps_per_epoch);
+        let steps = config.train.epochs * lanes.steps_per_epoch(&batches);
+        let mut schedule = OneCycle::new(config.train.learning_rate, steps);
         schedule.warm_up = config.train.warm_up;
         let info = RunInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -265,7 +296,8 @@ impl<'a> Trainer<'a> {
             info,
             model,
             schedule,
-            batches_per_epoch,
+            batches_per_epoch: batches.into_iter().map(|batches| batches as u64).sum(),
+            lanes,
             progress: Progress::default(),
             losses: LateLosses::new(),
             mean_loss: 0.0,
@@ -283,7 +315,7 @@ impl<'a> Trainer<'a> {
         self.count_seconds();
         self.folder.settle(self.config, &self.info)?;
         observer.begin(self.progress.step, self.schedule.steps);
-        let TrainConfig { batch, accumulate, sampling, epochs, .. } = self.config.train;
+        let TrainConfig { batch, sampling, epochs, .. } = self.config.train;
         let shows_its_start = self.config.is_fine_tuning() || epochs == 0;
         if shows_its_start && self.progress.metrics_bytes == 0 && self.progress.step == 0 {
             let record = self.record_start()?;
@@ -293,9 +325,13 @@ impl<'a> Trainer<'a> {
             let epoch = self.progress.epoch;
             let batches = epoch_batches(&self.training_trials, batch, sampling, self.config.seed, epoch);
             // A run stops between steps, never within one.
-            let todo = &batches[self.progress.batch as usize..];
-            for batches in todo.chunks(accumulate) {
-                self.step(batches, observer)?;
+            let (mut seen, done) = (0, self.progress.batch);
+            for batches in self.lanes.steps(batches) {
+                seen += batches.len() as u64;
+                if seen <= done {
+                    continue;
+                }
+                self.step(&batches, observer)?;
                 if self.save_is_due() && self.progress.batch < self.batches_per_epoch {
                     self.save_last()?;
                     observer.saved(self.progress.epoch, self.progress.step);
@@ -342,17 +378,17 @@ impl<'a> Trainer<'a> {
     }
 
     /// One step of the optimiser, by the gradients of several batches where these are added up.
-    fn step(&mut self, batches: &[Batch], observer: &mut dyn Observer) -> Result<(), TrainError> {
+    fn step(&mut self, batches: &[LaneBatch], observer: &mut dyn Observer) -> Result<(), TrainError> {
         let config = self.config;
-        for (place, batch) in batches.iter().enumerate() {
-            self.compute_gradients(batch, place as u64)?;
-            if config.train.accumulate > 1 {
-                self.model.add_gradients(batch.session);
+        for batch in batches {
+            self.compute_gradients(batch)?;
+            if self.lanes.most_batches() > 1 {
+                self.model.add_gradients(batch.batch.session);
             }
         }
         let (rate, beta1) = self.schedule.at(self.progress.step);
         self.model.update(
-            batches[0].session,
+            batches[0].batch.session,
             &Update {
                 rate,
                 beta1,
@@ -378,13 +414,14 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// Loss and gradients of the batch at a place of the present step, under a mask of its own.
-    fn compute_gradients(&mut self, batch: &Batch, place: u64) -> Result<(), TrainError> {
+    /// Loss and gradients of a batch of the present step, under a mask of its own.
+    fn compute_gradients(&mut self, batch: &LaneBatch) -> Result<(), TrainError> {
         let config = self.config;
+        let LaneBatch { batch, lane, place } = batch;
         let session = &self.sessions[batch.session];
         let (bins, units, trials) = (session.bins(), session.units().len(), batch.trials.len());
         let step = self.progress.step;
-        let mut rng = stream(config.seed, Purpose::Masking, step, place);
+        let mut rng = stream(config.seed, Purpose::Masking, step, *place);
         let entry = config.mask.pool.draw(&mut rng);
         let regions = &self.regions[batch.session];
 
@@ -413,9 +450,10 @@ impl<'a> Trainer<'a> {
             counts,
             holdout,
             // No two batches drop the same, also of one step.
-            dropout: Some((config.seed, step * config.train.accumulate as u64 + place)),
+            dropout: Some((config.seed, step * self.lanes.most_batches() as u64 + place)),
         })?;
-        self.losses.push(step, self.buffers.holdout.scored_entries() as u64);
+        let targets = self.buffers.holdout.scored_entries() as u64;
+        self.losses.push(LateBatch { step, lane: *lane, targets });
         Ok(())
     }
 
@@ -424,15 +462,14 @@ impl<'a> Trainer<'a> {
     /// # Errors
     /// [`TrainError::Diverged`] at the first step of a loss that is no number.
     fn settle_losses(&mut self) -> Result<(), TrainError> {
-        for (step, loss, targets) in self.losses.take(&mut self.model) {
+        for (LateBatch { step, lane, targets }, loss) in self.losses.take(&mut self.model) {
             if !loss.is_finite() {
                 let learning_rate = self.config.train.learning_rate;
                 return Err(TrainError::Diverged { step, loss, learning_rate });
             }
-            self.progress.loss += loss;
-            self.progress.targets += targets;
+            self.progress.add_loss(lane, loss, targets);
         }
-        self.mean_loss = self.progress.loss / self.progress.targets.max(1) as f64;
+        self.mean_loss = self.progress.mean_loss();
         Ok(())
     }
 
@@ -461,13 +498,19 @@ impl<'a> Trainer<'a> {
         let mut record = EpochRecord {
             epoch: progress.epoch + 1,
             step: progress.step,
-            loss: progress.loss / progress.targets.max(1) as f64,
+            loss: progress.mean_loss(),
             learning_rate: progress.learning_rate,
             validation: BTreeMap::new(),
             score: None,
         };
-        *progress =
-            Progress { epoch: record.epoch, batch: 0, loss: 0.0, targets: 0, ..std::mem::take(progress) };
+        *progress = Progress {
+            epoch: record.epoch,
+            batch: 0,
+            loss: 0.0,
+            targets: 0,
+            other_lanes: Vec::new(),
+            ..std::mem::take(progress)
+        };
         let is_last = record.epoch == self.config.train.epochs;
         if record.epoch.is_multiple_of(self.config.validate_every()) || is_last {
             self.validate(&mut record)?;

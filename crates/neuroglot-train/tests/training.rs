@@ -148,6 +148,19 @@ fn a_run_of_added_batches_takes_a_step_for_several_and_goes_on_to_the_bit_on_any
     assert_resumable(&settings, |steps| vec![1, steps / 2 + 1, steps - 1]);
 }
 
+#[test]
+fn a_run_of_lanes_takes_a_batch_of_each_a_step_and_goes_on_to_the_bit() {
+    // Five batches an epoch of each session.
+    let settings = ["train.lanes=2"];
+    let root = tempfile::tempdir().unwrap();
+    let out = root.path().join("run");
+    assert_eq!(run(&config(&settings), &out, Start::Fresh, 1).unwrap().steps, 4 * 5);
+    assert_resumable(&settings, |steps| vec![1, steps / 2 + 1, steps - 1]);
+    let error = run(&config(&["train.lanes=3"]), &root.path().join("none"), Start::Fresh, 1).unwrap_err();
+    assert!(error.to_string().starts_with("setting train.lanes: 3 lanes, and 2 sessions"), "{error}");
+    assert!(!root.path().join("none").exists());
+}
+
 /// Patches of 6 units: 16 units of a session take three, of which the last has a tail.
 const NDT2: [&str; 2] = ["model.architecture=ndt2", "model.patch=6"];
 

@@ -91,6 +91,38 @@ pub trait Device: Send {
     /// Forgets all recordings: from here on, equal keys may mean other calls than before.
     fn forget_passes(&mut self) {}
 
+    /// A new name for a group of devices that train one model together, each in a process of its own. All are to join by it.
+    ///
+    /// # Errors
+    /// [`EngineError`] where this device cannot be one of a group.
+    fn group_id(&self) -> Result<Vec<u8>, EngineError> {
+        Err(EngineError::NotInGroups { device: self.description() })
+    }
+
+    /// Joins a group as the one of number `rank` of `ranks`, counted from 0, once all others do.
+    ///
+    /// # Errors
+    /// As [`Device::group_id`], and where the devices do not reach each other.
+    fn join_group(&mut self, _id: &[u8], _rank: usize, _ranks: usize) -> Result<(), EngineError> {
+        Err(EngineError::NotInGroups { device: self.description() })
+    }
+
+    /// Devices of the group; 1 without one.
+    fn ranks(&self) -> usize {
+        1
+    }
+
+    /// Begins to replace a slot by its sum over all ranks, the same bits on each; nothing without a group. All ranks must
+    /// make the same calls between ranks in the same order, and until [`Device::wait_for_ranks`] the slot may not be used:
+    /// work on others may be done meanwhile.
+    fn sum_over_ranks(&mut self, _slot: Slot) {}
+
+    /// Work from here on finds what was begun between ranks done.
+    fn wait_for_ranks(&mut self) {}
+
+    /// Copies a slot from one rank to all others.
+    fn broadcast(&mut self, _slot: Slot, _from: usize) {}
+
     /// See [`ShownCounts`].
     fn shown_counts(&mut self, op: &ShownCounts);
     /// See [`CountsLinear`].

@@ -87,4 +87,29 @@ pub enum EngineError {
         /// Its answer.
         reason: String,
     },
+    /// NCCL is missing, which several GPUs need.
+    #[cfg(feature = "cuda")]
+    #[error(
+        "NCCL (libnccl.so.2) is not found, by which GPUs add up gradients: install it, or `pip install nvidia-nccl-cu13` \
+         (nvidia-nccl-cu12 for a driver of CUDA 12) and set LD_LIBRARY_PATH to the folder that holds the library"
+    )]
+    NcclMissing,
+    /// GPUs cannot compute together.
+    #[cfg(feature = "cuda")]
+    #[error(
+        "the GPUs cannot compute together: {call} answers {reason}. Start again with NCCL_DEBUG=INFO, which prints what \
+         NCCL tries between which GPUs and machines"
+    )]
+    Nccl {
+        /// The call that told of it.
+        call: &'static str,
+        /// Its answer.
+        reason: String,
+    },
+    /// Only GPUs can compute together.
+    #[error("{device} cannot be one of several devices that train one model: choose GPUs")]
+    NotInGroups {
+        /// The device in words.
+        device: String,
+    },
 }

@@ -27,7 +27,7 @@ fn the_driver_works_with_simulated_libraries() {
         .output()
         .unwrap();
     assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    for name in ["libcuda.so", "libnvrtc.so", "libcublasLt.so"] {
+    for name in ["libcuda.so", "libnvrtc.so", "libcublasLt.so", "libnccl.so.2"] {
         std::os::unix::fs::symlink(&library, folder.path().join(name)).unwrap();
     }
     let checks = Command::new(std::env::current_exe().unwrap())
@@ -53,6 +53,7 @@ fn with_simulated_libraries() {
     passes_are_recorded_and_read_the_step_anew();
     uploads_wait_for_their_turn();
     operations_are_timed_by_the_device();
+    devices_of_two_processes_add_up_and_copy();
 }
 
 fn open(precision: Precision) -> CudaDevice<CudaDriver> {
@@ -159,4 +160,57 @@ fn operations_are_timed_by_the_device() {
     let profile = device.take_profile();
     assert_eq!(profile.operations[0].floor, None, "the peak of a GPU of this name is not known");
     assert!(matches!(CpuDevice::new(1).unwrap().start_profile(), Err(EngineError::NoProfile { .. })));
+}
+
+/// What each of two ranks does: more floats than are exchanged at a time are added up while others are worked on, then copied
+/// from the last rank.
+fn add_up_and_copy(device: &mut dyn Device, id: &[u8], rank: usize) {
+    device.join_group(id, rank, 2).unwrap();
+    assert_eq!(device.ranks(), 2);
+    let mut plan = MemoryPlan::new();
+    let (sums, doubled, copied) = (plan.slot(100_000), plan.slot(5), plan.slot(100_000));
+    device.reserve(plan.floats()).unwrap();
+    let values: Vec<f32> = (0..sums.len()).map(|i| (i % 1000) as f32).collect();
+    device.write(sums, &values.iter().map(|value| value * (rank + 1) as f32).collect::<Vec<_>>());
+    device.fill(doubled, rank as f32);
+    device.fill(copied, rank as f32);
+    device.sum_over_ranks(sums);
+    device.add(doubled, doubled);
+    device.wait_for_ranks();
+    device.add(sums, sums);
+    device.broadcast(copied, 1);
+    let mut found = vec![0.0; sums.len()];
+    device.read(sums, &mut found);
+    assert!(found.iter().zip(&values).all(|(found, value)| *found == 2.0 * 3.0 * value));
+    device.read(copied, &mut found);
+    assert!(found.iter().all(|value| *value == 1.0));
+    device.read(doubled, &mut found[..5]);
+    assert_eq!(found[..5], [2.0 * rank as f32; 5]);
+}
+
+fn devices_of_two_processes_add_up_and_copy() {
+    let mut device = open(Precision::F32);
+    let id = device.group_id().unwrap();
+    let other = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "as_the_second_rank", "--ignored", "--nocapture"])
+        .env("SIMULATED_CUDA_DEVICES", "2")
+        .env("GROUP_ID", id.iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+        .spawn();
+    add_up_and_copy(&mut device, &id, 0);
+    assert!(other.unwrap().wait().unwrap().success());
+    let error = CpuDevice::new(1).unwrap().join_group(&id, 0, 2).unwrap_err().to_string();
+    assert!(
+        error.ends_with(" cannot be one of several devices that train one model: choose GPUs"),
+        "{error}"
+    );
+}
+
+#[test]
+#[ignore = "run by devices_of_two_processes_add_up_and_copy, as a process of its own"]
+fn as_the_second_rank() {
+    let id = std::env::var("GROUP_ID").unwrap();
+    let byte = |place: usize| u8::from_str_radix(&id[place..place + 2], 16).unwrap();
+    let id: Vec<u8> = (0..id.len()).step_by(2).map(byte).collect();
+    let mut device = CudaDevice::open(1, Precision::F32).unwrap();
+    add_up_and_copy(&mut device, &id, 1);
 }

@@ -6,6 +6,7 @@ use super::driver::{Address, Driver, Launch, THREADS};
 use super::kernels::Kernels;
 use super::libraries::{check, info, memory_clock_and_width, require_libraries, start_driver};
 use super::marks::Marks;
+use super::nccl::{self, Communicator};
 use super::product::{Precision, Product};
 use super::queue::Queue;
 use super::rates::Rates;
@@ -21,6 +22,7 @@ const LEAST_CAPABILITY: u32 = 8;
 /// Runs work on an NVIDIA GPU.
 pub struct CudaDriver {
     // Dropped in this order: all of it belongs to the context of the queue.
+    communicator: Option<Communicator>,
     products: CublasLt,
     kernels: Kernels,
     staging: Staging,
@@ -75,7 +77,16 @@ impl CudaDriver {
         let products = CublasLt::new(queue.allocate(WORKSPACE)?)?;
         let description = format!("cuda:{index}, {}", info.name);
         let rates = Rates::of(&info.name, memory_clock_and_width(index)?);
-        Ok(Self { products, kernels, staging, marks: Marks::default(), queue, description, rates })
+        Ok(Self {
+            communicator: None,
+            products,
+            kernels,
+            staging,
+            marks: Marks::default(),
+            queue,
+            description,
+            rates,
+        })
     }
 }
 
@@ -213,6 +224,38 @@ impl Driver for CudaDriver {
     fn take_intervals(&mut self) -> Result<Vec<f64>, EngineError> {
         self.synchronise()?;
         self.marks.take_intervals()
+    }
+
+    fn group_id(&self) -> Result<Vec<u8>, EngineError> {
+        nccl::group_id()
+    }
+
+    fn join_group(&mut self, id: &[u8], rank: usize, ranks: usize) -> Result<(), EngineError> {
+        self.queue.make_current()?;
+        self.communicator = Some(Communicator::join(id, rank, ranks)?);
+        Ok(())
+    }
+
+    fn ranks(&self) -> usize {
+        self.communicator.as_ref().map_or(1, |communicator| communicator.ranks)
+    }
+
+    fn sum_over_ranks(&mut self, at: Address, floats: usize) -> Result<(), EngineError> {
+        let Some(communicator) = &self.communicator else { return Ok(()) };
+        self.queue.make_current()?;
+        communicator.sum(at, floats, self.queue.stream())
+    }
+
+    fn broadcast(&mut self, at: Address, floats: usize, from: usize) -> Result<(), EngineError> {
+        let Some(communicator) = &self.communicator else { return Ok(()) };
+        self.queue.make_current()?;
+        communicator.broadcast(at, floats, from, self.queue.stream())
+    }
+
+    fn wait_for_ranks(&mut self) -> Result<(), EngineError> {
+        let Some(communicator) = &self.communicator else { return Ok(()) };
+        self.queue.make_current()?;
+        communicator.wait(self.queue.stream())
     }
 }
 

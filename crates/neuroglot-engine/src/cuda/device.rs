@@ -450,6 +450,35 @@ impl<D: Driver> Device for CudaDevice<D> {
         Some(or_end(self.driver.spare_bytes()))
     }
 
+    fn group_id(&self) -> Result<Vec<u8>, EngineError> {
+        self.driver.group_id()
+    }
+
+    fn join_group(&mut self, id: &[u8], rank: usize, ranks: usize) -> Result<(), EngineError> {
+        self.driver.join_group(id, rank, ranks)
+    }
+
+    fn ranks(&self) -> usize {
+        self.driver.ranks()
+    }
+
+    fn sum_over_ranks(&mut self, slot: Slot) {
+        if !slot.is_empty() {
+            or_end(self.driver.sum_over_ranks(self.at(slot), slot.len()));
+        }
+    }
+
+    fn wait_for_ranks(&mut self) {
+        or_end(self.driver.wait_for_ranks());
+    }
+
+    fn broadcast(&mut self, slot: Slot, from: usize) {
+        if !slot.is_empty() {
+            or_end(self.driver.broadcast(self.at(slot), slot.len(), from));
+            self.wait_for_ranks();
+        }
+    }
+
     launch! {
         shown_counts(ShownCounts) => run_shown_counts;
         counts_linear(CountsLinear) => run_counts_linear;

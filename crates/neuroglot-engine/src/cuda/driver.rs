@@ -97,4 +97,34 @@ pub trait Driver: Send {
 
     /// Milliseconds from each mark to the next since the last call, once all of them are reached.
     fn take_intervals(&mut self) -> Result<Vec<f64>, EngineError>;
+
+    /// See [`Device::group_id`](crate::Device::group_id).
+    fn group_id(&self) -> Result<Vec<u8>, EngineError> {
+        Err(EngineError::NotInGroups { device: self.description() })
+    }
+
+    /// See [`Device::join_group`](crate::Device::join_group).
+    fn join_group(&mut self, _id: &[u8], _rank: usize, _ranks: usize) -> Result<(), EngineError> {
+        Err(EngineError::NotInGroups { device: self.description() })
+    }
+
+    /// Devices of the group; 1 without one.
+    fn ranks(&self) -> usize {
+        1
+    }
+
+    /// Begins to add up floats, at least one, over all ranks, beside the queue.
+    fn sum_over_ranks(&mut self, _at: Address, _floats: usize) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    /// Begins to copy floats, at least one, from one rank to all others, beside the queue.
+    fn broadcast(&mut self, _at: Address, _floats: usize, _from: usize) -> Result<(), EngineError> {
+        Ok(())
+    }
+
+    /// The queue goes on once all that was begun between ranks is done.
+    fn wait_for_ranks(&mut self) -> Result<(), EngineError> {
+        Ok(())
+    }
 }

@@ -18,6 +18,7 @@ mod kernels;
 mod libraries;
 mod linear;
 mod marks;
+mod nccl;
 mod norms;
 mod nvrtc;
 mod product;

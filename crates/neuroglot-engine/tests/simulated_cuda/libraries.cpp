@@ -1,4 +1,4 @@
-// Stands in for libcuda, libnvrtc and libcublasLt, as far as Neuroglot calls them, on a machine without a GPU.
+// Stands in for libcuda, libnvrtc, libcublasLt and, by nccl.cpp, libnccl, as far as Neuroglot calls them, on a machine without a GPU.
 //
 // What a GPU would do later happens later here too: copies, kernels and products wait in a queue until someone waits
 // for it, so that host memory given away too early shows. Kernels run by cuda_on_host.h (HOST_HEADER). Mistakes in the
@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <dlfcn.h>
 #include <fstream>
 #include <functional>
@@ -17,6 +18,7 @@
 #include <regex>
 #include <set>
 #include <string>
+#include <unistd.h>
 #include <vector>
 
 typedef int Answer;
@@ -24,8 +26,9 @@ const Answer SUCCESS = 0, INVALID_VALUE = 1, NOT_FOUND = 500, NOT_READY = 600, C
 typedef std::function<void()> Work;
 
 struct Stream {
-    std::vector<Work> queue;
-    size_t done = 0;
+    std::deque<Work> queue;
+    // Work that was ever queued and ever done.
+    size_t queued = 0, done = 0;
     bool capturing = false;
     std::vector<Work> captured;
 };
@@ -46,7 +49,7 @@ static int retained = 0;
 static void *current_context = nullptr;
 static std::map<uint64_t, std::pair<void *, size_t>> memory;
 static std::map<void *, size_t> pinned;
-static int streams = 0, events = 0, modules = 0, graphs = 0, executables = 0, compilations = 0, descriptions = 0;
+static int communicators = 0, streams = 0, events = 0, modules = 0, graphs = 0, executables = 0, compilations = 0, descriptions = 0;
 
 static void require(bool condition, const char *what) {
     if (!condition) {
@@ -56,9 +59,11 @@ static void require(bool condition, const char *what) {
 }
 
 static void run_until(Stream *stream, size_t place) {
-    for (; stream->done < place; ++stream->done) {
-        stream->queue[stream->done]();
-        stream->queue[stream->done] = nullptr;
+    while (stream->done < place) {
+        Work work = std::move(stream->queue.front());
+        stream->queue.pop_front();
+        work();
+        ++stream->done;
     }
 }
 
@@ -71,15 +76,23 @@ static void require_memory(uint64_t address, size_t bytes, const char *what) {
 
 static Answer take(Stream *stream, Work work) {
     require(current_context != nullptr, "a call without a current context");
-    (stream->capturing ? stream->captured : stream->queue).push_back(std::move(work));
+    if (stream->capturing) {
+        stream->captured.push_back(std::move(work));
+    } else {
+        stream->queue.push_back(std::move(work));
+        ++stream->queued;
+    }
     return SUCCESS;
 }
 
 extern "C" {
 
 Answer cuInit(unsigned) { return SUCCESS; }
-Answer cuDeviceGetCount(int *count) { return *count = 1, SUCCESS; }
-Answer cuDeviceGet(int *device, int) { return *device = 0, SUCCESS; }
+Answer cuDeviceGetCount(int *count) {
+    const char *devices = getenv("SIMULATED_CUDA_DEVICES");
+    return *count = devices ? atoi(devices) : 1, SUCCESS;
+}
+Answer cuDeviceGet(int *device, int index) { return *device = index, SUCCESS; }
 Answer cuDeviceGetName(char *name, int length, int) { return snprintf(name, length, "simulated GPU"), SUCCESS; }
 Answer cuDeviceTotalMem_v2(size_t *bytes, int) { return *bytes = 1 << 30, SUCCESS; }
 Answer cuDeviceGetAttribute(int *value, int attribute, int) {
@@ -93,7 +106,7 @@ Answer cuGetErrorName(Answer, const char **name) { return *name = "an error", SU
 Answer cuDevicePrimaryCtxRetain(void **context, int) { return ++retained, *context = &retained, SUCCESS; }
 Answer cuDevicePrimaryCtxRelease_v2(int) {
     if (--retained == 0) {
-        int live = streams + events + modules + graphs + executables + compilations + descriptions;
+        int live = communicators + streams + events + modules + graphs + executables + compilations + descriptions;
         require(live == 0 && memory.empty() && pinned.empty(), "something is left when the context goes");
         fprintf(stderr, "simulated CUDA: all given back\n");
         current_context = nullptr;
@@ -104,17 +117,14 @@ Answer cuCtxSetCurrent(void *context) { return current_context = context, SUCCES
 
 Answer cuStreamCreate(Stream **stream, unsigned) { return ++streams, *stream = new Stream, SUCCESS; }
 Answer cuStreamDestroy_v2(Stream *stream) {
-    require(stream->done == stream->queue.size(), "a stream goes with work in it");
+    require(stream->queue.empty(), "a stream goes with work in it");
     return --streams, delete stream, SUCCESS;
 }
 Answer cuStreamSynchronize(Stream *stream) {
     if (stream->capturing) {
         return CAPTURE_UNSUPPORTED;
     }
-    run_until(stream, stream->queue.size());
-    stream->queue.clear();
-    stream->done = 0;
-    return SUCCESS;
+    return run_until(stream, stream->queued), SUCCESS;
 }
 
 Answer cuEventCreate(Event **event, unsigned flags) { return ++events, *event = new Event{flags != 2}, SUCCESS; }
@@ -126,12 +136,11 @@ Answer cuEventRecord(Event *event, Stream *stream) {
         event->happened = {};
         take(stream, [=] { event->happened = std::chrono::steady_clock::now(); });
     }
-    // A place in the queue of all that was ever queued cannot be told once the queue was cleared; until then it can.
-    return event->stream = stream, event->place = stream->queue.size(), SUCCESS;
+    return event->stream = stream, event->place = stream->queued, SUCCESS;
 }
 Answer cuEventSynchronize(Event *event) {
     if (event->stream) {
-        run_until(event->stream, std::min(event->place, event->stream->queue.size()));
+        run_until(event->stream, event->place);
     }
     return SUCCESS;
 }
@@ -143,6 +152,11 @@ Answer cuEventElapsedTime_v2(float *milliseconds, Event *start, Event *end) {
     }
     *milliseconds = std::chrono::duration<float, std::milli>(end->happened - start->happened).count();
     return SUCCESS;
+}
+Answer cuStreamWaitEvent(Stream *stream, Event *event, unsigned) {
+    Stream *other = event->stream;
+    size_t place = event->place;
+    return other ? take(stream, [=] { run_until(other, place); }) : SUCCESS;
 }
 Answer cuEventDestroy_v2(Event *event) { return --events, delete event, SUCCESS; }
 
@@ -267,8 +281,13 @@ Answer nvrtcDestroyProgram(Compilation **program) { return --compilations, delet
 Answer nvrtcCompileProgram(Compilation *program, int count, const char *const *options) {
     std::set<std::string> given(options, options + count);
     require(given.count("--gpu-architecture=sm_90") && given.count("--std=c++17"), "other options than expected");
-    static int number = 0;
-    std::string stem = std::string(getenv("SIMULATED_CUDA_FOLDER")) + "/program" + std::to_string(number++);
+    // What was compiled once is there for all processes.
+    std::string text = std::to_string(std::hash<std::string>()(program->source));
+    program->image = std::string(getenv("SIMULATED_CUDA_FOLDER")) + "/program-" + text + ".so";
+    if (access(program->image.c_str(), F_OK) == 0) {
+        return SUCCESS;
+    }
+    std::string stem = program->image + "." + std::to_string(getpid());
     std::ofstream out(stem + ".cpp");
     out << "#include \"" HOST_HEADER "\"\n" << program->source;
     std::regex kernel("extern \"C\" __global__ void\\s+(?:__launch_bounds__\\(THREADS\\)\\s+)?(\\w+)\\(([^)]*)\\)");
@@ -286,9 +305,8 @@ Answer nvrtcCompileProgram(Compilation *program, int count, const char *const *o
             << "extern \"C\" void **pack_" << name << "(void **p) { return new void *[]{" << pack << "}; }\n";
     }
     out.close();
-    program->image = stem + ".so";
-    std::string command = "c++ -std=c++17 -O2 -w -shared -fPIC -o " + program->image + " " + stem + ".cpp";
-    if (system(command.c_str()) != 0) {
+    std::string command = "c++ -std=c++17 -O2 -w -shared -fPIC -o " + stem + " " + stem + ".cpp";
+    if (system(command.c_str()) != 0 || rename(stem.c_str(), program->image.c_str()) != 0) {
         program->log = "the host's compiler fails";
         return 6;
     }
@@ -401,3 +419,5 @@ Answer cublasLtMatmul(void *, Operation *operation, const float *alpha, const vo
     });
 }
 }
+
+#include "nccl.cpp"

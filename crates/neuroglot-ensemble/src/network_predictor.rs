@@ -215,7 +215,8 @@ impl<'a> NetworkPredictor<'a> {
     ) -> Result<Self, EnsembleError> {
         let most = model.bytes_for_trials();
         let write = |trial: usize, counts: &mut [f32]| counts.copy_from_slice(counts_of(trials, trial));
-        let kept = model.keep_trials(session, trials.len(), most, write)?;
+        let all: Vec<usize> = (0..trials.len()).collect();
+        let kept = model.keep_trials(session, &all, all.len(), most, write)?;
         Ok(Self { model, session, trials, kept })
     }
 

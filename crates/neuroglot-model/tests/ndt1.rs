@@ -286,8 +286,13 @@ fn kept_trials_are_the_same_batch_as_their_counts_and_reversed_ones_as_reversed_
     holdout.score_hidden();
     let mut models = [0, 1].map(|_| build(&small(), BINS, &twins(), 1, 32));
     let write = |trial: usize, out: &mut [f32]| out.copy_from_slice(of_trial(trial));
-    assert_eq!(models[1].keep_trials(0, KEPT, 10, write).unwrap(), None, "more than the bytes allowed");
-    let kept = models[1].keep_trials(0, KEPT, usize::MAX, write).unwrap().unwrap();
+    let trials: Vec<usize> = (0..KEPT).collect();
+    assert_eq!(
+        models[1].keep_trials(0, &trials, KEPT, 10, write).unwrap(),
+        None,
+        "more than the bytes allowed"
+    );
+    let kept = models[1].keep_trials(0, &trials, KEPT, usize::MAX, write).unwrap().unwrap();
     let places = chosen.map(|(trial, is_reversed)| KeptTrial { place: trial as u32, is_reversed });
     for step in 0..3 {
         let (prompt, dropout) = (Prompt(Scheme::Neuron), Some((1, step)));
@@ -304,8 +309,21 @@ fn kept_trials_are_the_same_batch_as_their_counts_and_reversed_ones_as_reversed_
         let results: Vec<_> = results.collect();
         assert_eq!(results[0], results[1], "step {step}");
     }
-    // What is forgotten leaves room; the model goes on as before.
+    // A table of as many places as a batch takes one batch after the other.
     models[1].forget_trials(kept);
+    let window = models[1].keep_trials(0, &trials, chosen.len(), usize::MAX, write).unwrap().unwrap();
+    models[1].rewrite_trials(window, chosen.len(), |place, out| write(chosen[place].0, out));
+    let in_order = [0, 1, 2].map(|place| KeptTrial { place, is_reversed: chosen[place as usize].1 });
+    let both = [BatchCounts::Given(&given), BatchCounts::Kept(window, &in_order)];
+    let found = models.iter_mut().zip(both).map(|(model, counts)| {
+        let mut log_rates = vec![0.0; given.len()];
+        model.log_rates(0, Prompt(Scheme::Neuron), counts, &holdout, &mut log_rates).unwrap();
+        log_rates
+    });
+    let found: Vec<_> = found.collect();
+    assert_eq!(found[0], found[1]);
+    // What is forgotten leaves room; the model goes on as before.
+    models[1].forget_trials(window);
     let [given, forgotten] = &mut models;
     let batch = Trials::draw(2, BINS, UNITS, 33);
     for model in [given, forgotten] {

@@ -1,43 +1,111 @@
-//! Trials of a session on the device, from its first step to its last.
+//! Trials of a session on the device: all of them from the first step to the last, or those of a batch at a time.
 
 use crate::TrainError;
 use neuroglot_data::Session;
 use neuroglot_model::{BatchCounts, KeptTrial, KeptTrials, Model};
 
-/// The trials of a session that a run reads, where a device keeps them.
+/// A session's table of trials on a device with a memory of its own.
 #[derive(Debug)]
 pub(crate) struct KeptSession {
-    trials: KeptTrials,
-    /// Place among the kept ones of each trial of the session.
-    places: Vec<Option<u32>>,
+    table: KeptTrials,
+    /// Place in the table of each trial of the session; `None` where the table holds the trials of one batch, sent with it.
+    places: Option<Vec<Option<u32>>>,
 }
 
 impl KeptSession {
-    /// Keeps some trials of a session; `None` where the device keeps none, or has no room for them.
+    /// Keeps the trials that a run reads of a session in at most so many bytes. Where they do not fit, there is a table of `batch`
+    /// trials; `None` where not even these do.
     pub(crate) fn new(
         model: &mut Model,
         (index, session): (usize, &Session),
         trials: &[usize],
+        batch: usize,
+        most: usize,
     ) -> Result<Option<Self>, TrainError> {
-        let most = model.bytes_for_trials();
-        let kept = model.keep_trials(index, trials.len(), most, |place, counts| {
-            session.write_dense(trials[place], counts);
-        })?;
-        let mut places = vec![None; session.trials()];
-        trials.iter().zip(0..).for_each(|(trial, place)| places[*trial] = Some(place));
-        Ok(kept.map(|trials| Self { trials, places }))
+        let mut write = |trial: usize, counts: &mut [f32]| session.write_dense(trial, counts);
+        if let Some(table) = model.keep_trials(index, trials, trials.len(), most, &mut write)? {
+            let mut places = vec![None; session.trials()];
+            trials.iter().zip(0..).for_each(|(trial, place)| places[*trial] = Some(place));
+            return Ok(Some(Self { table, places: Some(places) }));
+        }
+        let table = model.keep_trials(index, trials, batch, most, &mut write)?;
+        Ok(table.map(|table| Self { table, places: None }))
     }
 
-    /// A batch of trials of the session, and whether the bins of each are reversed. `None` where one of them is not kept.
+    /// A batch of trials of the session, and whether the bins of each are reversed. `None` where the table cannot hold it.
     pub(crate) fn batch<'a>(
         &self,
-        trials: impl IntoIterator<Item = (usize, bool)>,
+        model: &mut Model,
+        session: &Session,
+        trials: &[(usize, bool)],
         of_batch: &'a mut Vec<KeptTrial>,
     ) -> Option<BatchCounts<'a>> {
         of_batch.clear();
-        for (trial, is_reversed) in trials {
-            of_batch.push(KeptTrial { place: self.places[trial]?, is_reversed });
+        for (place, (trial, is_reversed)) in (0..).zip(trials) {
+            let place = match &self.places {
+                Some(places) => places[*trial]?,
+                None => place,
+            };
+            of_batch.push(KeptTrial { place, is_reversed: *is_reversed });
         }
-        Some(BatchCounts::Kept(self.trials, of_batch))
+        if self.places.is_none() {
+            if trials.len() > model.kept_places(self.table) {
+                return None;
+            }
+            let write = |place: usize, counts: &mut [f32]| session.write_dense(trials[place].0, counts);
+            model.rewrite_trials(self.table, trials.len(), write);
+        }
+        Some(BatchCounts::Kept(self.table, of_batch))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Purpose, session_shape, stream};
+    use neuroglot_data::SimulatorConfig;
+    use neuroglot_engine::CpuDevice;
+    use neuroglot_masks::{Holdout, Prompt, Scheme};
+    use neuroglot_model::{ModelConfig, TrainingBatch};
+
+    #[test]
+    fn a_batch_is_the_same_from_all_trials_from_a_table_of_its_own_and_given() {
+        let simulator =
+            SimulatorConfig { units: 6, trials: 20, bins: 5, seed: 5, ..SimulatorConfig::default() };
+        let sessions = simulator.simulate().unwrap();
+        let session = &sessions[0];
+        let config = ModelConfig { hidden: 8, layers: 1, heads: 2, ..ModelConfig::default() };
+        let trials: Vec<usize> = (3..20).collect();
+        let batch = [(4, false), (19, true), (3, false)];
+        let stride = session.bins() * session.units().len();
+        let losses = [None, Some(usize::MAX), Some(4 * stride), Some(stride)].map(|most| {
+            let device = Box::new(CpuDevice::new(1).unwrap());
+            let mut rng = stream(1, Purpose::Initialisation, 0, 0);
+            let shape = session_shape(session);
+            let mut model = config.init(session.bins(), &[shape], true, device, &mut rng).unwrap();
+            let kept =
+                most.and_then(|most| KeptSession::new(&mut model, (0, session), &trials, 3, most).unwrap());
+            let mut places = Vec::new();
+            // A trial that the run does not read is nowhere in a table of all that it does.
+            if most == Some(usize::MAX) {
+                let kept = kept.as_ref().unwrap();
+                assert!(kept.batch(&mut model, session, &[(1, false)], &mut places).is_none());
+            }
+            // Four bytes fewer than three trials are no table, and a table of three takes no four.
+            assert_eq!(kept.is_some(), most.is_some_and(|most| most >= 4 * stride), "{most:?}");
+            let mut given = session.dense(&batch.map(|(trial, _)| trial));
+            given[stride..2 * stride].reverse();
+            given[stride..2 * stride].chunks_mut(session.units().len()).for_each(<[f32]>::reverse);
+            let on_device = kept.and_then(|kept| kept.batch(&mut model, session, &batch, &mut places));
+            let mut holdout = Holdout::nothing(3, session.bins(), session.units().len());
+            holdout.hide_units(|unit| unit % 2 == 0).score_hidden();
+            let counts = on_device.unwrap_or((&given).into());
+            let prompt = Prompt(Scheme::Neuron);
+            let batch =
+                TrainingBatch { session: 0, prompt, counts, holdout: &holdout, dropout: Some((1, 1)) };
+            model.loss_and_gradients(&batch).unwrap();
+            model.loss()
+        });
+        assert!(losses.iter().all(|loss| *loss == losses[0] && *loss > 0.0), "{losses:?}");
     }
 }

@@ -271,7 +271,9 @@ impl<'a> Trainer<'a> {
         let mut kept = Vec::new();
         for (index, (session, training)) in sessions.iter().zip(&training_trials).enumerate() {
             let trials = [training.clone(), session.trials_in(Split::Validation)].concat();
-            kept.push(KeptSession::new(&mut model, (index, session), &trials)?);
+            // Batches of a pass differ by a trial at most, but a session's only one may be as large as two.
+            let (batch, most) = (2 * config.train.batch, model.bytes_for_trials());
+            kept.push(KeptSession::new(&mut model, (index, session), &trials, batch, most)?);
         }
         let steps = config.train.epochs * lanes.steps_per_epoch(&batches);
         let mut schedule = OneCycle::new(config.train.learning_rate, steps);
@@ -431,7 +433,7 @@ impl<'a> Trainer<'a> {
         let order = batch.trials.iter().map(|trial| (*trial, reversal > 0.0 && rng.random_bool(reversal)));
         let order: Vec<(usize, bool)> = order.collect();
         let kept = self.kept[batch.session].as_ref();
-        let counts = match kept.and_then(|kept| kept.batch(order.iter().copied(), places)) {
+        let counts = match kept.and_then(|kept| kept.batch(&mut self.model, session, &order, places)) {
             Some(counts) => counts,
             None => {
                 given.resize(trials * bins * units, 0.0);

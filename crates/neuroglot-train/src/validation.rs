@@ -36,8 +36,8 @@ pub(crate) fn validate(
             let holdout = scheme.draw(trials.len(), bins, regions, config.mask.ratio_of(entry), &mut rng);
             let counts = session.dense(trials);
             let mut log_rates = vec![0.0; counts.len()];
-            let in_order = trials.iter().map(|trial| (*trial, false));
-            let on_device = kept.and_then(|kept| kept.batch(in_order, &mut places));
+            let in_order: Vec<(usize, bool)> = trials.iter().map(|trial| (*trial, false)).collect();
+            let on_device = kept.and_then(|kept| kept.batch(model, session, &in_order, &mut places));
             let of_batch = on_device.unwrap_or((&counts).into());
             model.log_rates(index, entry.prompt, of_batch, &holdout, &mut log_rates)?;
             hidden.log_rates.extend(log_rates);

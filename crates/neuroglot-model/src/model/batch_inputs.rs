@@ -83,7 +83,7 @@ impl Model {
                 words.extend(0..trials as u32);
             }
             BatchCounts::Kept(kept, of_batch) => {
-                let known = self.table(session, kept.index).trials as u32;
+                let known = self.table(session, kept.index).places as u32;
                 assert!(of_batch.iter().all(|trial| trial.place < known), "trials that are kept");
                 let reversed = |is_reversed: bool| if is_reversed { MarkLayout::REVERSED } else { 0 };
                 words.extend(of_batch.iter().map(|trial| trial.place | reversed(trial.is_reversed)));

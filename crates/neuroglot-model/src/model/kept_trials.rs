@@ -42,9 +42,10 @@ impl<'a> From<&'a Vec<f32>> for BatchCounts<'a> {
 }
 
 /// Where the counts of kept trials lie.
+#[derive(Debug, Clone)]
 pub(super) struct TrialTable {
     pub session: usize,
-    pub trials: usize,
+    pub places: usize,
     pub slot: Slot,
     pub format: CountFormat,
     /// What lay in front of it.
@@ -61,47 +62,75 @@ impl Model {
         self.device.spare_bytes().map_or(0, |spare| spare / LARGEST_SHARE)
     }
 
-    /// Keeps the counts of so many trials of a session on the device, if they take no more than so many bytes. `write_counts` is
-    /// asked for each trial twice, and writes its counts, `[bin, unit]`.
+    /// Keeps counts of trials of a session in a table of so many places on the device, if it takes no more than so many bytes: the
+    /// first trials, as many as there are places. The table can hold each of the trials, whatever their counts;
+    /// [`Model::rewrite_trials`] puts others in. `write_counts` writes the counts of a trial, `[bin, unit]`.
     ///
     /// # Errors
     /// [`ModelError::Engine`] where the device fails.
     pub fn keep_trials(
         &mut self,
         session: usize,
-        trials: usize,
+        trials: &[usize],
+        places: usize,
         most_bytes: usize,
         mut write_counts: impl FnMut(usize, &mut [f32]),
     ) -> Result<Option<KeptTrials>, ModelError> {
         // Nobody need look at counts that are not kept.
-        if trials == 0 || most_bytes == 0 {
+        if places == 0 || most_bytes == 0 {
             return Ok(None);
         }
         let mut counts = vec![0.0; self.bins * self.sessions[session].units()];
         let mut format = CountFormat::U8;
-        for trial in 0..trials {
-            write_counts(trial, &mut counts);
+        for trial in trials {
+            write_counts(*trial, &mut counts);
             let of_trial = CountFormat::for_counts(counts.iter().copied());
             if of_trial.bytes() > format.bytes() {
                 format = of_trial;
             }
         }
-        let floats = format.floats(counts.len());
-        if trials.saturating_mul(floats).saturating_mul(size_of::<f32>()) > most_bytes {
+        let floats = places.saturating_mul(format.floats(counts.len()));
+        if floats.saturating_mul(size_of::<f32>()) > most_bytes {
             return Ok(None);
         }
         let before = self.shared.clone();
-        let slot = self.shared.slot(trials * floats);
+        let slot = self.shared.slot(floats);
         self.change_plans();
         self.device.reserve(self.shared.floats())?;
-        let mut packed = vec![0.0; floats];
-        for trial in 0..trials {
-            write_counts(trial, &mut counts);
+        self.tables.push(TrialTable { session, places, slot, format, before });
+        let kept = KeptTrials { index: self.tables.len() - 1 };
+        self.rewrite_trials(kept, places.min(trials.len()), |place, counts| {
+            write_counts(trials[place], counts)
+        });
+        Ok(Some(kept))
+    }
+
+    /// Puts other trials into the first places of a table. `write_counts` writes the counts of a place, `[bin, unit]`.
+    ///
+    /// # Panics
+    /// Where there are not so many places, or the table cannot hold a count.
+    pub fn rewrite_trials(
+        &mut self,
+        kept: KeptTrials,
+        count: usize,
+        mut write_counts: impl FnMut(usize, &mut [f32]),
+    ) {
+        let TrialTable { session, places, slot, format, .. } = self.tables[kept.index].clone();
+        assert!(count <= places, "{count} trials for {places} places");
+        let mut counts = vec![0.0; self.bins * self.sessions[session].units()];
+        let mut packed = vec![0.0; format.floats(counts.len())];
+        for place in 0..count {
+            write_counts(place, &mut counts);
+            let needed = CountFormat::for_counts(counts.iter().copied());
+            assert!(needed.bytes() <= format.bytes(), "a count that the table of trials cannot hold");
             format.pack(&counts, &mut packed);
-            self.device.write(slot.part(trial * floats, floats), &packed);
+            self.device.write(slot.part(place * packed.len(), packed.len()), &packed);
         }
-        self.tables.push(TrialTable { session, trials, slot, format, before });
-        Ok(Some(KeptTrials { index: self.tables.len() - 1 }))
+    }
+
+    /// Number of places in a table.
+    pub fn kept_places(&self, kept: KeptTrials) -> usize {
+        self.tables[kept.index].places
     }
 
     /// Lets go of kept trials.

@@ -2,7 +2,7 @@
 
 use super::argument::{Arguments, DropoutArgument};
 use super::driver::{Address, Driver, Launch, THREADS};
-use super::product::{Factor, Precision, Product};
+use super::product::Precision;
 use super::profiler::{Piece, Profiler};
 use super::programs::Program;
 use super::room::Room;
@@ -116,6 +116,11 @@ impl<D: Driver> CudaDevice<D> {
         self.grow(|device| &mut device.scratch, bytes)
     }
 
+    /// Room of `bytes` bytes for copies of factors until the next call.
+    pub(super) fn factor_room(&mut self, bytes: usize) -> Address {
+        self.grow(|device| &mut device.factors, bytes)
+    }
+
     /// Records hold addresses: they are forgotten when a room moves.
     fn grow(&mut self, room: impl Fn(&mut Self) -> &mut Room, bytes: usize) -> Address {
         let mut grown = std::mem::take(room(self));
@@ -172,7 +177,7 @@ impl<D: Driver> CudaDevice<D> {
     }
 
     /// One call of the driver, between two marks where a profile is taken.
-    fn run_piece(
+    pub(super) fn run_piece(
         &mut self,
         piece: impl FnOnce() -> Piece,
         work: impl FnOnce(&mut D) -> Result<(), EngineError>,
@@ -207,91 +212,6 @@ impl<D: Driver> CudaDevice<D> {
             self.run_piece(|| Piece::named(kernel), |driver| driver.launch(&launch));
         }
     }
-
-    /// Factors of products from row-major matrices `(address, rows, columns)`: themselves, or bf16 copies of them that
-    /// hold until the next call.
-    pub(super) fn factors<const N: usize>(&mut self, matrices: [(Address, usize, usize); N]) -> [Factor; N] {
-        if self.precision != Precision::Bf16 {
-            return matrices.map(plain_factor);
-        }
-        // Rows start on 16 bytes and matrices on 256, which the fastest products ask for.
-        let stride = |columns: usize| columns.next_multiple_of(8);
-        let size = |rows: usize, columns: usize| (2 * rows * stride(columns)).next_multiple_of(256);
-        let total = matrices.iter().map(|(_, rows, columns)| size(*rows, *columns)).sum();
-        let mut next = self.grow(|device| &mut device.factors, total);
-        matrices.map(|(from, rows, columns)| {
-            let factor = Factor { address: next, stride: stride(columns), transposed: false };
-            next = next.after(size(rows, columns));
-            let length = rows * columns;
-            let arguments = Arguments::of([from, factor.address]).length(length);
-            let arguments = arguments.sizes([columns, factor.stride]);
-            self.launch("to_bfloat16", per_element(length), &arguments);
-            factor
-        })
-    }
-
-    /// Multiplies; a product without elements is no work.
-    pub(super) fn multiply(&mut self, product: &Product) {
-        let Product { rows, columns, inner, a, b, to, addend, bias, precision } = *product;
-        if rows > 1 && columns > 1 && inner > 1 {
-            self.run_piece(|| Piece::product(product), |driver| driver.multiply(product));
-            return;
-        }
-        let nothing = Address(0);
-        let arguments = Arguments::of([]).and((a, precision)).and((b, precision)).and(to);
-        let arguments = arguments.and(addend.unwrap_or(nothing)).and(bias.unwrap_or(nothing));
-        let arguments = arguments.sizes([rows, columns, inner]);
-        self.launch("thin_product", per_element(rows * columns), &arguments);
-    }
-
-    /// sums `[width]` = Σ over rows of `values` `[rows, width]`; takes the scratch room from `offset` bytes on.
-    pub(super) fn column_sums(
-        &mut self,
-        values: Address,
-        rows: usize,
-        width: usize,
-        sums: Address,
-        offset: usize,
-    ) {
-        let chunks = chunks_of_rows(rows);
-        if chunks == 1 {
-            self.column_sums_of(values, rows, width, 1, sums);
-            return;
-        }
-        let parts = self.scratch_room(offset + chunks * width * FLOAT).after(offset);
-        self.column_sums_of(values, rows, width, chunks, parts);
-        self.column_sums_of(parts, chunks, width, 1, sums);
-    }
-
-    /// sums `[chunks, width]`: one stage of it.
-    pub(super) fn column_sums_of(
-        &mut self,
-        values: Address,
-        rows: usize,
-        width: usize,
-        chunks: usize,
-        sums: Address,
-    ) {
-        let rows_per_chunk = if chunks == 1 { rows } else { ROWS_PER_CHUNK };
-        let blocks = [width.div_ceil(SUM_COLUMNS) as u32, chunks as u32];
-        let arguments = Arguments::of([values, sums]).sizes([rows, width, rows_per_chunk]);
-        self.launch("column_sums", blocks, &arguments);
-    }
-}
-
-/// A stored matrix as a factor.
-pub(super) fn plain_factor((address, _, columns): (Address, usize, usize)) -> Factor {
-    Factor { address, stride: columns, transposed: false }
-}
-
-/// Columns that a block of the kernels in `column_sums.cu` adds up.
-pub(super) const SUM_COLUMNS: usize = 32;
-/// Rows that it adds up: enough blocks for a large GPU, few enough sums for the second stage.
-pub(super) const ROWS_PER_CHUNK: usize = 128;
-
-/// Parts in which the sums over rows are made, at least one.
-pub(super) fn chunks_of_rows(rows: usize) -> usize {
-    rows.div_ceil(ROWS_PER_CHUNK).max(1)
 }
 
 /// Grid with one thread per element.

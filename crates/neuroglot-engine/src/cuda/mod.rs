@@ -6,8 +6,6 @@
 //! host, so that every operation is checked against the CPU device on machines without a GPU.
 
 mod argument;
-mod attention;
-mod compose;
 mod cublas_lt;
 mod cuda_driver;
 mod device;
@@ -16,20 +14,17 @@ mod driver;
 mod host;
 mod kernels;
 mod libraries;
-mod linear;
 mod marks;
 mod nccl;
-mod norms;
 mod nvrtc;
+mod ops;
 mod product;
 mod profiler;
 mod programs;
 mod queue;
 mod rates;
 mod room;
-mod rows;
 mod staging;
-mod training;
 
 pub use argument::{Argument, DropoutArgument};
 pub use cuda_driver::CudaDriver;

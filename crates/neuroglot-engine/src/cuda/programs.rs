@@ -43,11 +43,11 @@ impl HeadWidth {
 
 macro_rules! source {
     ($name:literal) => {
-        ($name, include_str!(concat!("kernels/", $name)))
+        ($name, include_str!(concat!("ops/", $name)))
     };
 }
 
-const SHARED: [(&str, &str); 2] = [source!("prelude.cu"), source!("dropout_bits.cu")];
+const SHARED: [(&str, &str); 2] = [("prelude.cu", include_str!("prelude.cu")), source!("dropout_bits.cu")];
 
 const GENERAL: [(&str, &str); 16] = [
     source!("add.cu"),

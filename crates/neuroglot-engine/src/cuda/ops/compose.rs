@@ -1,9 +1,10 @@
 //! Two linear layers made one.
 
-use super::device::{CudaDevice, plain_factor};
-use super::driver::{Address, Driver};
-use super::product::{Factor, Precision, Product};
+use super::products::plain_factor;
 use crate::Device;
+use crate::cuda::device::CudaDevice;
+use crate::cuda::driver::{Address, Driver};
+use crate::cuda::product::{Factor, Precision, Product};
 use crate::ops::{Compose, ComposeBackward};
 
 impl<D: Driver> CudaDevice<D> {
@@ -24,7 +25,7 @@ impl<D: Driver> CudaDevice<D> {
         self.multiply(&Product { addend, ..Product::new(shape, a, b, to, precision) });
     }
 
-    pub(super) fn run_compose(&mut self, op: &Compose) {
+    pub(in crate::cuda) fn run_compose(&mut self, op: &Compose) {
         let Compose { inputs, middle, outputs, .. } = *op;
         let inner = plain_factor((self.at(op.inner_weight), middle, inputs));
         let outer = plain_factor((self.at(op.outer_weight), outputs, middle));
@@ -41,7 +42,7 @@ impl<D: Driver> CudaDevice<D> {
         self.multiply_parameters([1, outputs, middle], inner_bias, outer.transpose(), bias, outer_bias);
     }
 
-    pub(super) fn run_compose_backward(&mut self, op: &ComposeBackward) {
+    pub(in crate::cuda) fn run_compose_backward(&mut self, op: &ComposeBackward) {
         let ComposeBackward { inputs, middle, outputs, .. } = *op;
         let inner = plain_factor((self.at(op.inner_weight), middle, inputs));
         let outer = plain_factor((self.at(op.outer_weight), outputs, middle));

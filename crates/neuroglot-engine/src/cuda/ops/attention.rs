@@ -1,11 +1,11 @@
-//! Attention, and the rotation of its queries and keys.
+//! Attention, on the cores of the GPU or on its tensor cores.
 
-use super::argument::Arguments;
-use super::device::{CudaDevice, FLOAT, per_element};
-use super::driver::{Driver, THREADS};
-use super::product::Precision;
-use super::programs::{HeadWidth, Program};
-use crate::ops::{Attention, AttentionBackward, AttentionShape, Rope};
+use crate::cuda::argument::Arguments;
+use crate::cuda::device::{CudaDevice, FLOAT};
+use crate::cuda::driver::{Driver, THREADS};
+use crate::cuda::product::Precision;
+use crate::cuda::programs::{HeadWidth, Program};
+use crate::ops::{Attention, AttentionBackward, AttentionShape};
 
 /// How an attention is computed.
 struct Kernels {
@@ -56,7 +56,7 @@ fn with_shape(arguments: Arguments, shape: &AttentionShape) -> Arguments {
 }
 
 impl<D: Driver> CudaDevice<D> {
-    pub(super) fn run_attention(&mut self, op: &Attention) {
+    pub(in crate::cuda) fn run_attention(&mut self, op: &Attention) {
         let shape = &op.shape;
         let kernels = Kernels::of(shape, self.precision());
         let dropout = self.dropout_argument(shape.dropout);
@@ -64,7 +64,7 @@ impl<D: Driver> CudaDevice<D> {
         self.launch_of(kernels.program, "attention", kernels.blocks, kernels.shared_bytes[0], &arguments);
     }
 
-    pub(super) fn run_attention_backward(&mut self, op: &AttentionBackward) {
+    pub(in crate::cuda) fn run_attention_backward(&mut self, op: &AttentionBackward) {
         let shape = &op.shape;
         let kernels = Kernels::of(shape, self.precision());
         let dropout = self.dropout_argument(shape.dropout);
@@ -75,13 +75,5 @@ impl<D: Driver> CudaDevice<D> {
         for kernel in ["attention_query_gradients", "attention_key_gradients"] {
             self.launch_of(kernels.program, kernel, kernels.blocks, kernels.shared_bytes[1], &arguments);
         }
-    }
-
-    pub(super) fn run_rope(&mut self, op: &Rope) {
-        let rows = op.batch * op.tokens;
-        let pairs_per_row = 2 * op.heads * (op.head_width / 2);
-        let arguments = self.slots([op.table, op.qkv]).sizes([rows, op.tokens, op.heads, op.head_width]);
-        let arguments = arguments.and(if op.inverse { -1.0f32 } else { 1.0 });
-        self.launch("rope", per_element(rows * pairs_per_row), &arguments);
     }
 }

@@ -1,17 +1,18 @@
-//! LayerNorm and ScaleNorm.
+//! LayerNorm.
 
-use super::device::{CudaDevice, FLOAT, ROWS_PER_CHUNK, SUM_COLUMNS, chunks_of_rows, per_row};
-use super::driver::Driver;
-use crate::ops::{LayerNorm, LayerNormBackward, ScaleNorm, ScaleNormBackward};
+use super::column_sums::{ROWS_PER_CHUNK, SUM_COLUMNS, chunks_of_rows};
+use crate::cuda::device::{CudaDevice, FLOAT, per_row};
+use crate::cuda::driver::Driver;
+use crate::ops::{LayerNorm, LayerNormBackward};
 
 impl<D: Driver> CudaDevice<D> {
-    pub(super) fn run_layer_norm(&mut self, op: &LayerNorm) {
+    pub(in crate::cuda) fn run_layer_norm(&mut self, op: &LayerNorm) {
         let arguments = self.slots([op.x, op.gain, op.bias, op.y, op.statistics]);
         let arguments = arguments.sizes([op.rows, op.width]);
         self.launch("layer_norm", per_row(op.rows), &arguments);
     }
 
-    pub(super) fn run_layer_norm_backward(&mut self, op: &LayerNormBackward) {
+    pub(in crate::cuda) fn run_layer_norm_backward(&mut self, op: &LayerNormBackward) {
         let LayerNormBackward { rows, width, .. } = *op;
         let arguments = self.slots([op.x, op.gain, op.statistics, op.y_gradient, op.x_gradient]);
         self.launch("layer_norm_backward", per_row(rows), &arguments.sizes([rows, width]));
@@ -25,17 +26,5 @@ impl<D: Driver> CudaDevice<D> {
         self.launch("layer_norm_sums", blocks, &arguments);
         self.column_sums_of(gain_sums, chunks, width, 1, self.at(op.gain_gradient));
         self.column_sums_of(bias_sums, chunks, width, 1, self.at(op.bias_gradient));
-    }
-
-    pub(super) fn run_scale_norm(&mut self, op: &ScaleNorm) {
-        let arguments = self.slots([op.x, op.gain, op.y, op.statistics]).sizes([op.rows, op.width]);
-        self.launch("scale_norm", per_row(op.rows), &arguments);
-    }
-
-    pub(super) fn run_scale_norm_backward(&mut self, op: &ScaleNormBackward) {
-        let arguments = self.slots([op.x, op.gain, op.statistics, op.y_gradient, op.x_gradient]);
-        self.launch("scale_norm_backward", per_row(op.rows), &arguments.sizes([op.rows, op.width]));
-        let arguments = self.slots([op.statistics, op.gain_gradient]).sizes([op.rows]);
-        self.launch("scale_norm_gain", [1, 1], &arguments);
     }
 }

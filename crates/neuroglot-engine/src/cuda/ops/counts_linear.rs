@@ -1,0 +1,28 @@
+//! The first layer.
+
+use crate::cuda::argument::Arguments;
+use crate::cuda::device::{CudaDevice, per_element};
+use crate::cuda::driver::Driver;
+use crate::cuda::product::Product;
+use crate::ops::{CountsLinear, CountsLinearBackward};
+
+impl<D: Driver> CudaDevice<D> {
+    pub(in crate::cuda) fn run_counts_linear(&mut self, op: &CountsLinear) {
+        let CountsLinear { rows, units, outputs, .. } = *op;
+        let y = self.at(op.y);
+        let [a, b] = self.factors([(self.at(op.x), rows, units), (self.at(op.weight), units, outputs)]);
+        let product = Product::new([rows, outputs, units], a, b, y, self.precision());
+        self.multiply(&Product { bias: Some(self.at(op.bias)), ..product });
+        let length = rows * outputs;
+        self.launch("softsign", per_element(length), &Arguments::of([y]).length(length));
+    }
+
+    pub(in crate::cuda) fn run_counts_linear_backward(&mut self, op: &CountsLinearBackward) {
+        let CountsLinearBackward { rows, units, outputs, .. } = *op;
+        let dz = self.at(op.z_gradient);
+        self.column_sums(dz, rows, outputs, self.at(op.bias_gradient), 0);
+        let [x, dz] = self.factors([(self.at(op.x), rows, units), (dz, rows, outputs)]);
+        let (shape, dw) = ([units, outputs, rows], self.at(op.weight_gradient));
+        self.multiply(&Product::new(shape, x.transpose(), dz, dw, self.precision()));
+    }
+}

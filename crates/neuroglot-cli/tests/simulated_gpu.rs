@@ -71,9 +71,23 @@ fn commands_compute_on_a_gpu() {
     succeed("--quiet evaluate run --tasks co-smoothing");
     succeed("--quiet evaluate cpu --tasks co-smoothing --device cuda");
 
-    let bench = succeed("bench --size small --batch 1 --repetitions 1 --json");
+    let bench = succeed("bench --size tiny --batch 1 --repetitions 1 --profile --json");
     let bench: serde_json::Value = serde_json::from_str(&bench).unwrap();
     assert_eq!((&bench["device"], &bench["precision"]), (&"cuda:0".into(), &"tf32".into()));
+    assert!(bench["bytes_sent_per_step"].as_f64().unwrap() > 0.0);
+    let operations = bench["profile"]["operations"].as_array().unwrap();
+    let multiply_adds = |name: &str| {
+        let operation = operations.iter().find(|operation| operation["name"] == name).unwrap();
+        operation["multiply_adds"].as_u64().unwrap()
+    };
+    // Of 100 bins, 300 units become 16 numbers; 102 tokens of width 16 see each other.
+    assert_eq!(multiply_adds("counts_linear"), 100 * 300 * 16);
+    assert_eq!(multiply_adds("attention"), 2 * 102 * 102 * 16);
+    // Behind the stitcher, around the attention, in the feedforward layer; the rest is that of the units that are scored.
+    let at_output = multiply_adds("linear") - 100 * 16 * 16 - 102 * (4 * 16 * 16 + 2 * 16 * 32);
+    assert!(at_output.is_multiple_of(100 * 16) && (1..=300).contains(&(at_output / 1600)), "{at_output}");
+    let sum = |key: &str| operations.iter().map(|operation| operation[key].as_f64().unwrap()).sum::<f64>();
+    assert!(sum("ms") > 0.0 && (sum("ms") - bench["profile"]["ms"].as_f64().unwrap()).abs() < 1e-9);
 }
 
 #[test]

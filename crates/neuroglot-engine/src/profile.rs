@@ -13,7 +13,7 @@ pub struct Profile {
 /// All calls of one operation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ProfiledOperation {
-    /// Its name in [`crate::Device`]; `send` for what the host sends.
+    /// Its name in [`crate::Device`]; `send` for what the host sends, which has no cost and no floor.
     pub name: &'static str,
     /// How often it was called.
     pub calls: usize,

@@ -1,6 +1,7 @@
 //! The training loop.
 
 mod starting;
+pub(crate) mod steps;
 
 use crate::batches::{epoch as epoch_batches, per_session};
 use crate::calibration::training_trials;

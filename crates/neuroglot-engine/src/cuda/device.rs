@@ -161,8 +161,8 @@ impl<D: Driver> CudaDevice<D> {
     /// Copies host bytes to the device, and counts them: every upload goes this way.
     pub(super) fn send(&mut self, to: Address, bytes: &[u8]) {
         self.bytes_sent += bytes.len() as u64;
-        let cost = || Cost { bytes: bytes.len() as u64, multiply_adds: 0 };
-        self.operation("send", cost, |device| {
+        // The memory's bandwidth is no measure for it, and what is on the device already need not be sent.
+        self.operation("send", Cost::default, |device| {
             device.run_piece(|| Piece::named("copy from the host"), |driver| driver.upload(to, bytes));
         });
     }

@@ -18,7 +18,7 @@ use crate::session_shape::check_sessions;
 use crate::{CountStatistics, InputKind, ModelConfig, ModelError, ParameterInfo, SessionShape, networks};
 use kept_trials::TrialTable;
 use losses::Losses;
-use neuroglot_engine::{Device, MemoryPlan, Slot};
+use neuroglot_engine::{Device, MemoryPlan, Profile, Slot};
 use neuroglot_masks::{Holdout, Prompt};
 use passes::{Buffers, PlannedPass};
 use rand_chacha::ChaCha8Rng;
@@ -244,6 +244,24 @@ impl Model {
     /// The device in words.
     pub fn device_description(&self) -> String {
         self.device.description()
+    }
+
+    /// Bytes that were copied to the device so far; see [`Device::bytes_sent`].
+    pub fn bytes_sent(&self) -> u64 {
+        self.device.bytes_sent()
+    }
+
+    /// Times every operation from here on until [`Model::take_profile`].
+    ///
+    /// # Errors
+    /// [`ModelError::Engine`] of a device that cannot.
+    pub fn start_profile(&mut self) -> Result<(), ModelError> {
+        Ok(self.device.start_profile()?)
+    }
+
+    /// What was timed, once all of it is done.
+    pub fn take_profile(&mut self) -> Profile {
+        self.device.take_profile()
     }
 
     /// Name and shape of every parameter; other methods refer to them by their index here.

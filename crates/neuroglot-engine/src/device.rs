@@ -84,9 +84,14 @@ pub trait Device: Send {
     /// Runs `work`, which makes the same calls on this device every time the same `key` is given. Only what the slots hold
     /// may differ, and `dropout`, the seed and step of every [`Dropout`](crate::Dropout) among the calls.
     ///
-    /// A device may record the calls and later repeat them without running `work`. So `work` must not read or write slots
+    /// A device may record the calls of a key and later repeat them without running `work`; without a key it never does. So `work` must not read or write slots
     /// from the host, and must change nothing but the device. Growing the arena discards all recordings.
-    fn pass(&mut self, key: PassKey, dropout: Option<(u64, u64)>, work: &mut dyn FnMut(&mut dyn Device));
+    fn pass(
+        &mut self,
+        key: Option<PassKey>,
+        dropout: Option<(u64, u64)>,
+        work: &mut dyn FnMut(&mut dyn Device),
+    );
 
     /// Forgets all recordings: from here on, equal keys may mean other calls than before.
     fn forget_passes(&mut self) {}

@@ -87,7 +87,7 @@ fn passes_are_recorded_and_read_the_step_anew() {
             device.write(x, &values);
             device.write(weight, &values[..width * width]);
             device.write(bias, &values[..width]);
-            device.pass([7; 6], Some((5, step)), &mut |device| {
+            device.pass(Some([7; 6]), Some((5, step)), &mut |device| {
                 calls += usize::from(!is_cpu);
                 let dropout = Some(Dropout { probability: 0.5, seed: 5, step, site: 1 });
                 let (inputs, outputs, then) = (width, width, Then::Nothing);

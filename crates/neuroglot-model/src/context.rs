@@ -19,6 +19,13 @@ pub(crate) struct DropoutKey {
 }
 
 impl Context<'_> {
+    /// What the sites of a batch are farther than those of the first one of its pass, so that each draws bits of its own where an
+    /// operation is run for every batch.
+    pub(crate) fn site_of_batch(&self, batch: usize) -> u32 {
+        const SITES: u32 = 1 << 16;
+        batch as u32 * SITES
+    }
+
     /// The dropout at one place of the network. Places are numbered: the bits that each draws follow from its number.
     pub(crate) fn dropout_at(&self, probability: f32, site: u32) -> Option<Dropout> {
         let key = self.dropout.filter(|_| probability > 0.0)?;

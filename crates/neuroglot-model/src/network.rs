@@ -30,11 +30,17 @@ pub(crate) trait Network: Send + Sync {
     /// How the units of a session stand in the rows that passes read and write.
     fn unit_rows(&self, session: usize) -> UnitRows<'_>;
 
-    /// Computes what passes of a session need of the parameters alone, whatever the batch.
+    /// Whether a pass may have several batches, of different sessions.
+    fn joins_sessions(&self) -> bool {
+        false
+    }
+
+    /// Computes what passes of a session need of the parameters alone, whatever the batch. A pass of several sessions does so by
+    /// itself.
     fn prepare(&self, cx: &mut Context<'_>, session: usize);
 
     /// Plans the memory of one batch shape.
-    fn plan(self: Arc<Self>, plan: &mut MemoryPlan, shape: PassShape) -> Box<dyn Pass>;
+    fn plan(self: Arc<Self>, plan: &mut MemoryPlan, shape: &PassShape) -> Box<dyn Pass>;
 
     /// Tokens that predictions may share; `None` where a bin by itself does not make its tokens.
     fn token_cache(&self) -> Option<&dyn TokenCache> {
@@ -44,17 +50,18 @@ pub(crate) trait Network: Send + Sync {
 
 /// A network with memory for batches of one shape.
 pub(crate) trait Pass: Send + Sync {
-    /// Where the host writes and reads.
-    fn slots(&self) -> PassSlots;
+    /// Where the host writes and reads of a batch.
+    fn slots(&self, batch: usize) -> PassSlots;
 
     /// Writes what never changes, when the pass comes into use.
     fn write_constants(&self, _device: &mut dyn Device) {}
 
-    /// Computes log-rates of the inputs.
-    fn forward(&self, cx: &mut Context<'_>, prompt: PromptRow);
+    /// Computes log-rates of the inputs, under the prompt of each batch.
+    fn forward(&self, cx: &mut Context<'_>, prompts: &[PromptRow]);
 
-    /// Carries the gradient of the log-rates to all parameters that this session's batches have one for.
-    fn backward(&self, cx: &mut Context<'_>, prompt: PromptRow, log_rates_gradient: Slot);
+    /// Carries the gradients of the log-rates of each batch to all parameters that batches of these sessions have one for, summed
+    /// over the batches.
+    fn backward(&self, cx: &mut Context<'_>, prompts: &[PromptRow], log_rates_gradients: &[Slot]);
 }
 
 /// What the host writes and reads of a pass.
@@ -82,13 +89,20 @@ pub(crate) struct TokenSlots {
 }
 
 /// What a plan is made for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct PassShape {
+    /// One batch, or in training several of different sessions that share the trunk's operations.
+    pub batches: Vec<BatchShape>,
+    pub use_of: Use,
+}
+
+/// Trials of one session in a pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct BatchShape {
     pub session: usize,
     pub trials: usize,
     /// Log-rates of each row: [`UnitRows::outputs`].
     pub outputs: usize,
-    pub use_of: Use,
     pub counts: CountSource,
     /// Whether single entries are hidden, and not only units or bins.
     pub has_entries: bool,
@@ -119,15 +133,22 @@ impl PassShape {
         self.use_of == Use::Training
     }
 
-    /// What tells its passes from others.
-    pub(crate) fn key(&self, prompt: PromptRow, dropout: Option<DropoutKey>) -> PassKey {
-        let table = match self.counts {
+    /// Trials of all batches.
+    pub(crate) fn trials(&self) -> usize {
+        self.batches.iter().map(|batch| batch.trials).sum()
+    }
+
+    /// What tells its passes from others; `None` of several batches, which hardly ever meet again.
+    pub(crate) fn key(&self, prompts: &[PromptRow], dropout: Option<DropoutKey>) -> Option<PassKey> {
+        let ([batch], [prompt]) = (&self.batches[..], prompts) else { return None };
+        let table = match batch.counts {
             CountSource::Given => 0,
             CountSource::Kept(number) => 1 + number,
         };
-        let marks = usize::from(dropout.is_some()) + 2 * usize::from(self.has_entries);
+        let marks = usize::from(dropout.is_some()) + 2 * usize::from(batch.has_entries);
         let kind = self.use_of as usize + 4 * (marks + 4 * table);
-        [self.session, self.trials, self.outputs, kind, prompt.row, usize::from(prompt.is_causal)]
+        let BatchShape { session, trials, outputs, .. } = *batch;
+        Some([session, trials, outputs, kind, prompt.row, usize::from(prompt.is_causal)])
     }
 }
 

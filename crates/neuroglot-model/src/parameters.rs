@@ -230,11 +230,12 @@ impl Parameters {
         self.sums = plan.slot(self.gradients.len());
     }
 
-    /// Adds the gradients of a batch of a session to those of the batches before it since the last update.
-    pub(crate) fn add_gradients(&mut self, device: &mut dyn Device, session: usize) {
+    /// Adds the gradients of a pass of some sessions to those of the passes before it since the last update.
+    pub(crate) fn add_gradients(&mut self, device: &mut dyn Device, sessions: &[usize]) {
+        let is_of = |group: Group| sessions.iter().any(|session| group.is_of(*session));
         for index in 0..self.groups.len() {
             let group = self.groups[index];
-            let Some(Parameter { offset, len }) = self.trained(group).filter(|_| group.is_of(session)) else {
+            let Some(Parameter { offset, len }) = self.trained(group).filter(|_| is_of(group)) else {
                 continue;
             };
             let [from, to] = [self.gradients, self.sums].map(|slot| slot.part(offset, len));

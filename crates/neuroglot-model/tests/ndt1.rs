@@ -267,6 +267,84 @@ fn training_does_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
+fn batches_of_several_sessions_run_as_one_have_the_summed_gradients_of_each_by_itself() {
+    let shapes = sessions(&[("first", UNITS), ("second", UNITS + 3), ("third", 4)]);
+    let mut models = [0, 1].map(|_| build(&small(), BINS, &shapes, 2, 41));
+    let [one, together] = &mut models;
+    one.make_room_for_sums().unwrap();
+    together.make_room_for_sums().unwrap();
+    let prompts = [PROMPTS[1], PROMPTS[0], PROMPTS[1]];
+    for (trials, order) in [([3, 2, 4], [2, 0, 1]), ([1, 5, 2], [0, 1, 2])] {
+        let drawn = [0, 1, 2]
+            .map(|session| Trials::draw(trials[session], BINS, shapes[session].units(), 42 + session as u64));
+        let batch = |session: usize| TrainingBatch {
+            prompt: prompts[session],
+            ..drawn[session].batch(session, None)
+        };
+        let batches = order.map(batch);
+        let (mut losses, mut expected) = (Vec::new(), vec![Vec::new(); one.parameters().len()]);
+        for batch in &batches {
+            one.loss_and_gradients(batch).unwrap();
+            losses.push(one.loss());
+            for (index, info) in one.parameters().iter().enumerate() {
+                if info.role.session().is_some_and(|session| session != batch.session) {
+                    continue;
+                }
+                let gradient = one.read_gradient(index);
+                let sum: &mut Vec<f32> = &mut expected[index];
+                sum.resize(gradient.len(), 0.0);
+                sum.iter_mut().zip(gradient).for_each(|(sum, gradient)| *sum += gradient);
+            }
+        }
+        together.loss_and_gradients_of(&batches).unwrap();
+        assert_eq!(together.take_losses(), losses, "each has its own loss");
+        for (index, info) in together.parameters().iter().enumerate() {
+            let found = together.read_gradient(index);
+            let scale = expected[index].iter().fold(1e-3f32, |most, value| most.max(value.abs()));
+            let pairs = found.iter().zip(&expected[index]);
+            let worst = pairs.map(|(a, b)| (a - b).abs() / scale).fold(0.0, f32::max);
+            assert!(worst < 1e-5, "{}: {worst}", info.name);
+        }
+        together.add_gradients_of(&order);
+        together.update(order[0], &UPDATE);
+        for (batch, session) in batches.iter().zip(order) {
+            one.loss_and_gradients(batch).unwrap();
+            one.add_gradients(session);
+        }
+        one.update(0, &UPDATE);
+        assert_eq!(one.optimiser_steps(), together.optimiser_steps());
+        // The next round starts alike: rounding is not what is compared.
+        for index in 0..one.parameters().len() {
+            let values = one.read_parameter(index);
+            together.write_parameter(index, &values).unwrap();
+        }
+    }
+}
+
+#[test]
+fn sessions_that_are_run_as_one_drop_bits_of_their_own() {
+    let twins = twins();
+    let mut model = build(&ModelConfig { embed_dropout: 0.5, dropout: 0.0, ..small() }, BINS, &twins, 1, 51);
+    // The twins are told apart by nothing but the bits that they drop, once their stitchers and tokens are the same.
+    let names: Vec<String> = model.parameters().iter().map(|info| info.name.clone()).collect();
+    for index in stitchers(&model, &twins[0].eid) {
+        let twin = names[index].replace(&twins[0].eid, &twins[1].eid);
+        let values = model.read_parameter(index);
+        model.write_parameter(names.iter().position(|name| *name == twin).unwrap(), &values).unwrap();
+    }
+    let tokens = names.iter().position(|name| name.contains("embed_session")).unwrap();
+    let row = model.read_parameter(tokens)[..model.config().hidden].to_vec();
+    model.write_parameter(tokens, &row.repeat(2)).unwrap();
+    let trials = Trials::draw(2, BINS, UNITS, 52);
+    for (dropout, alike) in [(None, true), (Some((1, 2)), false)] {
+        let batches = [0, 1].map(|session| trials.batch(session, dropout));
+        model.loss_and_gradients_of(&batches).unwrap();
+        let losses = model.take_losses();
+        assert_eq!(losses[0] == losses[1], alike, "{losses:?}");
+    }
+}
+
+#[test]
 fn kept_trials_are_the_same_batch_as_their_counts_and_reversed_ones_as_reversed_counts() {
     const KEPT: usize = 5;
     let all = counts(KEPT * BINS * UNITS, 31);

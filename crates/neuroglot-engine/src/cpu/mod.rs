@@ -200,7 +200,12 @@ impl Device for CpuDevice {
         });
     }
 
-    fn pass(&mut self, _key: PassKey, _dropout: Option<(u64, u64)>, work: &mut dyn FnMut(&mut dyn Device)) {
+    fn pass(
+        &mut self,
+        _key: Option<PassKey>,
+        _dropout: Option<(u64, u64)>,
+        work: &mut dyn FnMut(&mut dyn Device),
+    ) {
         work(self);
     }
 

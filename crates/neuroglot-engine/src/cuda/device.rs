@@ -320,17 +320,22 @@ impl<D: Driver> Device for CudaDevice<D> {
         );
     }
 
-    fn pass(&mut self, key: PassKey, dropout: Option<(u64, u64)>, work: &mut dyn FnMut(&mut dyn Device)) {
+    fn pass(
+        &mut self,
+        key: Option<PassKey>,
+        dropout: Option<(u64, u64)>,
+        work: &mut dyn FnMut(&mut dyn Device),
+    ) {
         assert!(self.inside.is_none(), "a pass within a pass");
         if let Some((seed, step)) = dropout {
             self.set_dropout(seed, step);
         }
-        if self.profiler.is_some() {
+        let Some(key) = key.filter(|_| self.profiler.is_none()) else {
             self.inside = Some(dropout);
             work(self);
             self.inside = None;
             return;
-        }
+        };
         if let Some(Pass::Recorded(recording)) = self.passes.get(&key) {
             or_end(self.driver.replay(recording));
             return;

@@ -44,6 +44,29 @@ impl Sequence {
     }
 }
 
+/// Trials that attend under one rule.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct BatchRule {
+    pub trials: usize,
+    pub rule: AttentionRule,
+}
+
+/// Some of the equally long parts of a slot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Share {
+    pub first: usize,
+    pub count: usize,
+    /// All there are.
+    pub of: usize,
+}
+
+impl Share {
+    pub(crate) fn part(self, slot: Slot) -> Slot {
+        let len = slot.len() / self.of;
+        slot.part(self.first * len, self.count * len)
+    }
+}
+
 /// r + dropout(out(attention(q(x), k(x), v(x)))).
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SelfAttention {
@@ -128,7 +151,7 @@ impl SelfAttention {
         &self,
         cx: &mut Context<'_>,
         memory: &AttentionMemory,
-        rule: AttentionRule,
+        rules: &[BatchRule],
         residual: Slot,
         y: Slot,
     ) {
@@ -136,8 +159,10 @@ impl SelfAttention {
         if self.rope {
             cx.device.rope(&self.rotation(memory, qkv, false));
         }
-        let shape = self.shape(cx, memory, rule);
-        cx.device.attention(&Attention { shape, qkv, y: attended, log_sums });
+        for (batch, shape) in self.shapes(cx, memory, rules) {
+            let [qkv, y, log_sums] = [qkv, attended, log_sums].map(|slot| batch.part(slot));
+            cx.device.attention(&Attention { shape, qkv, y, log_sums });
+        }
         cx.device.linear(&ops::Linear {
             dropout: cx.dropout_at(self.dropout, self.site + 1),
             then: Then::Residual { x: residual, dropout: None },
@@ -151,7 +176,7 @@ impl SelfAttention {
         &self,
         cx: &mut Context<'_>,
         memory: &AttentionMemory,
-        rule: AttentionRule,
+        rules: &[BatchRule],
         x: Slot,
         y_gradient: Slot,
         [attended_gradient, qkv_gradient]: [Slot; 2],
@@ -163,9 +188,17 @@ impl SelfAttention {
             before: cx.dropout_at(self.dropout, self.site + 1).map_or(Before::Nothing, Before::Dropout),
             ..self.out.backward(cx.p, rows, attended, y_gradient, attended_gradient)
         });
-        let shape = self.shape(cx, memory, rule);
-        let y_gradient = attended_gradient;
-        cx.device.attention_backward(&AttentionBackward { shape, qkv, log_sums, y_gradient, qkv_gradient });
+        for (batch, shape) in self.shapes(cx, memory, rules) {
+            let slots = [qkv, log_sums, attended_gradient, qkv_gradient];
+            let [qkv, log_sums, y_gradient, qkv_gradient] = slots.map(|slot| batch.part(slot));
+            cx.device.attention_backward(&AttentionBackward {
+                shape,
+                qkv,
+                log_sums,
+                y_gradient,
+                qkv_gradient,
+            });
+        }
         if self.rope {
             cx.device.rope(&self.rotation(memory, qkv_gradient, true));
         }
@@ -176,15 +209,23 @@ impl SelfAttention {
         self.out.inputs / self.heads
     }
 
-    fn shape(&self, cx: &Context<'_>, memory: &AttentionMemory, rule: AttentionRule) -> AttentionShape {
-        AttentionShape {
-            batch: memory.batch,
-            tokens: memory.tokens,
-            heads: self.heads,
-            head_width: self.head_width(),
-            rule,
-            dropout: cx.dropout_at(self.dropout, self.site),
+    /// Where each batch lies, and its shape. No two batches drop the same weights.
+    fn shapes(
+        &self,
+        cx: &Context<'_>,
+        memory: &AttentionMemory,
+        rules: &[BatchRule],
+    ) -> Vec<(Share, AttentionShape)> {
+        let (mut first, mut shapes) = (0, Vec::new());
+        for (index, BatchRule { trials, rule }) in rules.iter().copied().enumerate() {
+            let site = self.site + cx.site_of_batch(index);
+            let dropout = cx.dropout_at(self.dropout, site);
+            let (tokens, heads, head_width) = (memory.tokens, self.heads, self.head_width());
+            let shape = AttentionShape { batch: trials, tokens, heads, head_width, rule, dropout };
+            shapes.push((Share { first, count: trials, of: memory.batch }, shape));
+            first += trials;
         }
+        shapes
     }
 
     fn rotation(&self, memory: &AttentionMemory, qkv: Slot, inverse: bool) -> Rope {

@@ -1,9 +1,10 @@
 //! From rows of bins to rows that a decoder reads: the session's token and the prompt's stand in front of those of the
 //! bins, blocks let all of them attend to each other, and the bins' come out normalised.
 
-use super::{Embedding, Norm, NormMemory, Sequence, Transformer, TransformerMemory};
+use super::{BatchRule, Embedding, Norm, NormMemory, Sequence, Share, Transformer, TransformerMemory};
 use crate::config::PromptRow;
 use crate::context::Context;
+use crate::network::BatchShape;
 use crate::parameters::Layout;
 use crate::{ModelConfig, Role};
 use neuroglot_engine::ops::{DropPrefix, TokenRows, TokenRowsBackward};
@@ -25,8 +26,7 @@ pub(crate) struct Encoder {
 /// Tokens of a batch on their way into the blocks, and rows of bins on their way out.
 #[derive(Debug)]
 pub(crate) struct EncoderMemory {
-    session: usize,
-    batch: usize,
+    batches: Vec<EncodedBatch>,
     sequence: Sequence,
     /// `[batch · tokens, hidden]`.
     pub tokens: Slot,
@@ -38,6 +38,32 @@ pub(crate) struct EncoderMemory {
     /// Training only.
     tokens_gradient: Slot,
     encoded_gradient: Slot,
+    /// Gradients of what several batches share, of one of them: positions, and a session and a prompt. Empty with one batch.
+    of_one_batch: [Slot; 3],
+}
+
+/// Trials of a session among all.
+#[derive(Debug, Clone, Copy)]
+struct EncodedBatch {
+    session: usize,
+    share: Share,
+}
+
+impl EncoderMemory {
+    /// Who sees whom in each batch.
+    fn rules(&self, prompts: &[PromptRow]) -> Vec<BatchRule> {
+        let batches = self.batches.iter().zip(prompts);
+        let rule = |(batch, prompt): (&EncodedBatch, &PromptRow)| BatchRule {
+            trials: batch.share.count,
+            rule: self.sequence.rule(prompt.is_causal),
+        };
+        batches.map(rule).collect()
+    }
+
+    /// Where the rows of a batch lie among those of all.
+    pub(crate) fn share(&self, batch: usize) -> Share {
+        self.batches[batch].share
+    }
 }
 
 impl Encoder {
@@ -66,54 +92,66 @@ impl Encoder {
         self.norm.initialise(cx);
     }
 
-    /// Plans trials of a session, of some bins with some tokens each.
+    /// Plans batches, each a session and a number of trials, of some bins with some tokens each.
     pub(crate) fn plan(
         &self,
         plan: &mut MemoryPlan,
-        session: usize,
-        batch: usize,
+        batches: &[BatchShape],
         [bins, tokens_per_bin]: [usize; 2],
         training: bool,
     ) -> EncoderMemory {
         let sequence = Sequence { prefix: Self::PREFIX, bins, tokens_per_bin };
-        let (rows, tokens) = (batch * sequence.of_bins(), batch * sequence.tokens());
+        let trials = batches.iter().map(|batch| batch.trials).sum();
+        let (rows, tokens) = (trials * sequence.of_bins(), trials * sequence.tokens());
         let [of_rows, of_tokens] = [rows, tokens].map(|rows| rows * self.hidden);
         let only_training =
             |plan: &mut MemoryPlan, len| if training { plan.slot(len) } else { Slot::default() };
+        let mut first = 0;
+        let share = |batch: &BatchShape| {
+            let share = Share { first, count: batch.trials, of: trials };
+            first += batch.trials;
+            EncodedBatch { session: batch.session, share }
+        };
+        let of_one_batch = [sequence.of_bins(), 1, 1];
         EncoderMemory {
-            session,
-            batch,
+            batches: batches.iter().map(share).collect(),
             sequence,
             tokens: plan.slot(of_tokens),
-            blocks: self.blocks.plan(plan, batch, sequence, training),
+            blocks: self.blocks.plan(plan, trials, sequence, training),
             encoded: plan.slot(of_rows),
             normed: self.norm.plan(plan, rows),
             tokens_gradient: only_training(plan, of_tokens),
             encoded_gradient: only_training(plan, of_rows),
+            of_one_batch: of_one_batch
+                .map(|rows| if batches.len() > 1 { plan.slot(rows * self.hidden) } else { Slot::default() }),
         }
     }
 
-    /// Rows of bins `[batch · bins, hidden]` with positions `[bins, hidden]` become tokens.
+    /// Rows of bins `[batch · bins, hidden]` with positions `[bins, hidden]` become tokens, under the prompt of each batch.
     pub(crate) fn tokens(
         &self,
         cx: &mut Context<'_>,
         memory: &EncoderMemory,
-        prompt: PromptRow,
+        prompts: &[PromptRow],
         rows: Slot,
         positions: Slot,
     ) {
-        let [first, second] = self.prefix(cx, memory.session, prompt);
-        cx.device.token_rows(&TokenRows {
-            batch: memory.batch,
-            bins_per_sequence: memory.sequence.of_bins(),
-            width: self.hidden,
-            bins: rows,
-            positions,
-            first,
-            second,
-            tokens: memory.tokens,
-            dropout: cx.dropout_at(self.dropout, Self::SITE),
-        });
+        for (index, (EncodedBatch { session, share }, prompt)) in
+            memory.batches.iter().zip(prompts).enumerate()
+        {
+            let [first, second] = self.prefix(cx, *session, *prompt);
+            cx.device.token_rows(&TokenRows {
+                batch: share.count,
+                bins_per_sequence: memory.sequence.of_bins(),
+                width: self.hidden,
+                bins: share.part(rows),
+                positions,
+                first,
+                second,
+                tokens: share.part(memory.tokens),
+                dropout: cx.dropout_at(self.dropout, Self::SITE + cx.site_of_batch(index)),
+            });
+        }
     }
 
     /// The tokens of a session and a prompt, in front of those of the bins.
@@ -126,11 +164,11 @@ impl Encoder {
         &self,
         cx: &mut Context<'_>,
         memory: &EncoderMemory,
-        prompt: PromptRow,
+        prompts: &[PromptRow],
         has_first_qkv: bool,
     ) {
         let EncoderMemory { tokens, blocks, encoded, normed, .. } = memory;
-        let behind = self.blocks.forward(cx, blocks, *tokens, prompt.is_causal, has_first_qkv);
+        let behind = self.blocks.forward(cx, blocks, *tokens, &memory.rules(prompts), has_first_qkv);
         cx.device.drop_prefix(&self.without_prefix(memory, behind, *encoded));
         self.norm.forward(cx, *encoded, normed);
     }
@@ -141,34 +179,45 @@ impl Encoder {
         &self,
         cx: &mut Context<'_>,
         memory: &EncoderMemory,
-        prompt: PromptRow,
+        prompts: &[PromptRow],
         rows_gradient: Slot,
         positions_gradient: Slot,
     ) {
-        let EncoderMemory { encoded, encoded_gradient, tokens, tokens_gradient, .. } = *memory;
+        let EncoderMemory { encoded, encoded_gradient, tokens, tokens_gradient, of_one_batch, .. } = *memory;
         cx.device.fill(encoded_gradient, 0.0);
         self.norm.backward(cx, encoded, &memory.normed, rows_gradient, encoded_gradient);
         cx.device.drop_prefix_backward(&self.without_prefix(memory, tokens_gradient, encoded_gradient));
-        self.blocks.backward(cx, &memory.blocks, tokens, prompt.is_causal, tokens_gradient);
-        // Prompts and sessions are one parameter each: rows not used in this batch have gradient 0.
+        self.blocks.backward(cx, &memory.blocks, tokens, &memory.rules(prompts), tokens_gradient);
+        // Prompts and sessions are one parameter each: rows not used in this pass have gradient 0.
         cx.device.fill(self.prompts.gradient(cx.p), 0.0);
         cx.device.fill(self.sessions.gradient(cx.p), 0.0);
-        cx.device.token_rows_backward(&TokenRowsBackward {
-            batch: memory.batch,
-            bins_per_sequence: memory.sequence.of_bins(),
-            width: self.hidden,
-            tokens_gradient,
-            dropout: cx.dropout_at(self.dropout, Self::SITE),
-            bins_gradient: rows_gradient,
-            positions_gradient,
-            first_gradient: self.sessions.row_gradient(cx.p, memory.session),
-            second_gradient: self.prompts.row_gradient(cx.p, prompt.row),
-        });
+        for (index, (EncodedBatch { session, share }, prompt)) in
+            memory.batches.iter().zip(prompts).enumerate()
+        {
+            let rows =
+                [self.sessions.row_gradient(cx.p, *session), self.prompts.row_gradient(cx.p, prompt.row)];
+            let sums = [positions_gradient, rows[0], rows[1]];
+            let [positions, first, second] = if index == 0 { sums } else { of_one_batch };
+            cx.device.token_rows_backward(&TokenRowsBackward {
+                batch: share.count,
+                bins_per_sequence: memory.sequence.of_bins(),
+                width: self.hidden,
+                tokens_gradient: share.part(tokens_gradient),
+                dropout: cx.dropout_at(self.dropout, Self::SITE + cx.site_of_batch(index)),
+                bins_gradient: share.part(rows_gradient),
+                positions_gradient: positions,
+                first_gradient: first,
+                second_gradient: second,
+            });
+            if index > 0 {
+                of_one_batch.into_iter().zip(sums).for_each(|(own, sum)| cx.device.add(own, sum));
+            }
+        }
     }
 
     fn without_prefix(&self, memory: &EncoderMemory, tokens: Slot, bins: Slot) -> DropPrefix {
         DropPrefix {
-            batch: memory.batch,
+            batch: memory.batches.iter().map(|batch| batch.share.count).sum(),
             prefix: Self::PREFIX,
             bins_per_sequence: memory.sequence.of_bins(),
             width: self.hidden,

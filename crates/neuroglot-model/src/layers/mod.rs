@@ -14,7 +14,7 @@ mod spike_embedding;
 mod transformer;
 mod unit_decoder;
 
-pub(crate) use attention::{AttentionMemory, SelfAttention, Sequence};
+pub(crate) use attention::{AttentionMemory, BatchRule, SelfAttention, Sequence, Share};
 pub(crate) use embedding::{Embedding, NormedEmbedding};
 pub(crate) use encoder::{Encoder, EncoderMemory};
 pub(crate) use linear::Linear;

@@ -57,18 +57,41 @@ pub(crate) struct SpikeEmbedding {
     composed: [Slot; 2],
 }
 
-/// Counts of a batch on their way to rows.
-#[derive(Debug, Clone, Copy)]
+/// Counts of a pass on their way to rows.
+#[derive(Debug)]
 pub(crate) struct SpikeMemory {
+    batches: Vec<SpikeBatch>,
+    /// `[row, embedded]`, of all batches.
+    embedded: Slot,
+    /// Training only.
+    embedded_gradient: Slot,
+    /// Gradients of the embedding of spikes, of one batch; empty with one.
+    of_one_batch: [Slot; 2],
+}
+
+/// Counts of one session.
+#[derive(Debug, Clone, Copy)]
+struct SpikeBatch {
     rows: usize,
     /// Counts of a row.
     width: usize,
     /// `[row, count]`.
-    pub inputs: Slot,
+    inputs: Slot,
     embedded: Slot,
     /// Training only.
     embedded_gradient: Slot,
     composed_gradients: [Slot; 2],
+}
+
+impl SpikeMemory {
+    fn rows(&self) -> usize {
+        self.batches.iter().map(|batch| batch.rows).sum()
+    }
+
+    /// Where the counts of a batch go, `[row, count]`.
+    pub(crate) fn inputs(&self, batch: usize) -> Slot {
+        self.batches[batch].inputs
+    }
 }
 
 impl SpikeEmbedding {
@@ -113,40 +136,55 @@ impl SpikeEmbedding {
         [weight.part(0, width * self.embed.outputs), bias]
     }
 
-    /// Plans rows of `width` counts.
-    pub(crate) fn plan(
-        &self,
-        plan: &mut MemoryPlan,
-        rows: usize,
-        width: usize,
-        training: bool,
-    ) -> SpikeMemory {
-        let embedded = self.embed.outputs;
-        let mut only_training = |len| if training { plan.slot(len) } else { Slot::default() };
-        SpikeMemory {
-            rows,
-            width,
-            embedded_gradient: only_training(rows * embedded),
-            composed_gradients: [only_training(width * embedded), only_training(embedded)],
-            inputs: plan.slot(rows * width),
-            embedded: plan.slot(rows * embedded),
-        }
+    /// Plans batches, each a number of rows and of counts of a row.
+    pub(crate) fn plan(&self, plan: &mut MemoryPlan, batches: &[[usize; 2]], training: bool) -> SpikeMemory {
+        let width = self.embed.outputs;
+        let rows: usize = batches.iter().map(|[rows, _]| rows).sum();
+        let embedded = plan.slot(rows * width);
+        let embedded_gradient = if training { plan.slot(rows * width) } else { Slot::default() };
+        let mut first = 0;
+        let mut plan_batch = |[rows, counts]: [usize; 2]| {
+            let part =
+                |slot: Slot| if slot.is_empty() { slot } else { slot.part(first * width, rows * width) };
+            let [embedded, embedded_gradient] = [embedded, embedded_gradient].map(part);
+            first += rows;
+            let mut only_training = |len| if training { plan.slot(len) } else { Slot::default() };
+            let composed_gradients = [only_training(counts * width), only_training(width)];
+            let inputs = plan.slot(rows * counts);
+            SpikeBatch { rows, width: counts, inputs, embedded, embedded_gradient, composed_gradients }
+        };
+        let planned = batches.iter().map(|batch| plan_batch(*batch)).collect();
+        let mut of_several = |len| if batches.len() > 1 { plan.slot(len) } else { Slot::default() };
+        let of_one_batch = [of_several(width * self.embed.inputs), of_several(width)];
+        SpikeMemory { batches: planned, embedded, embedded_gradient, of_one_batch }
     }
 
-    /// Writes rows `[row, hidden]`, with `then` done to them.
-    pub(crate) fn forward(&self, cx: &mut Context<'_>, memory: &SpikeMemory, rows: Slot, then: Then) {
-        let SpikeMemory { rows: count, width, inputs, embedded, .. } = *memory;
-        let [weight, bias] = self.composed_for(width);
-        cx.device.counts_linear(&CountsLinear {
-            rows: count,
-            units: width,
-            outputs: self.embed.outputs,
-            x: inputs,
-            weight,
-            bias,
-            y: embedded,
-        });
-        let projection = self.projection.forward(cx.p, count, embedded, rows);
+    /// Writes rows `[row, hidden]`, with `then` done to them. The first layers are those of the batches; of a single one the
+    /// last call of [`SpikeEmbedding::compose`] is used.
+    pub(crate) fn forward(
+        &self,
+        cx: &mut Context<'_>,
+        memory: &SpikeMemory,
+        first_layers: &[FirstLayer],
+        rows: Slot,
+        then: Then,
+    ) {
+        for (index, SpikeBatch { rows, width, inputs, embedded, .. }) in memory.batches.iter().enumerate() {
+            if memory.batches.len() > 1 {
+                self.compose(cx, &first_layers[index]);
+            }
+            let [weight, bias] = self.composed_for(*width);
+            cx.device.counts_linear(&CountsLinear {
+                rows: *rows,
+                units: *width,
+                outputs: self.embed.outputs,
+                x: *inputs,
+                weight,
+                bias,
+                y: *embedded,
+            });
+        }
+        let projection = self.projection.forward(cx.p, memory.rows(), memory.embedded, rows);
         cx.device.linear(&ops::Linear { then, ..projection });
     }
 
@@ -155,38 +193,48 @@ impl SpikeEmbedding {
         &self,
         cx: &mut Context<'_>,
         memory: &SpikeMemory,
-        first: &FirstLayer,
+        first_layers: &[FirstLayer],
         rows_gradient: Slot,
     ) {
-        let SpikeMemory { rows, width, inputs, embedded, embedded_gradient, .. } = *memory;
-        let [weight_gradient, bias_gradient] = memory.composed_gradients;
+        let SpikeMemory { embedded, embedded_gradient, of_one_batch, .. } = *memory;
         cx.device.linear_backward(&LinearBackward {
             before: Before::Softsign,
-            ..self.projection.backward(cx.p, rows, embedded, rows_gradient, embedded_gradient)
+            ..self.projection.backward(cx.p, memory.rows(), embedded, rows_gradient, embedded_gradient)
         });
         let Linear { inputs: middle, outputs, .. } = self.embed;
-        cx.device.counts_linear_backward(&CountsLinearBackward {
-            rows,
-            units: width,
-            outputs,
-            x: inputs,
-            z_gradient: embedded_gradient,
-            weight_gradient,
-            bias_gradient,
-        });
-        cx.device.compose_backward(&ComposeBackward {
-            inputs: first.inputs,
-            middle,
-            outputs,
-            inner_weight: first.weight,
-            inner_bias: first.bias,
-            outer_weight: cx.p.value(self.embed.weight),
-            weight_gradient,
-            bias_gradient,
-            inner_weight_gradient: first.gradients[0],
-            inner_bias_gradient: first.gradients[1],
-            outer_weight_gradient: cx.p.wanted_gradient(self.embed.weight),
-            outer_bias_gradient: cx.p.wanted_gradient(self.embed.bias),
-        });
+        let sums = [cx.p.wanted_gradient(self.embed.weight), cx.p.wanted_gradient(self.embed.bias)];
+        let is_trained = !sums[0].is_empty();
+        for (index, (batch, first)) in memory.batches.iter().zip(first_layers).enumerate() {
+            let SpikeBatch { rows, width, inputs, embedded_gradient, .. } = *batch;
+            let [weight_gradient, bias_gradient] = batch.composed_gradients;
+            cx.device.counts_linear_backward(&CountsLinearBackward {
+                rows,
+                units: width,
+                outputs,
+                x: inputs,
+                z_gradient: embedded_gradient,
+                weight_gradient,
+                bias_gradient,
+            });
+            let [outer_weight_gradient, outer_bias_gradient] =
+                if index == 0 || !is_trained { sums } else { of_one_batch };
+            cx.device.compose_backward(&ComposeBackward {
+                inputs: first.inputs,
+                middle,
+                outputs,
+                inner_weight: first.weight,
+                inner_bias: first.bias,
+                outer_weight: cx.p.value(self.embed.weight),
+                weight_gradient,
+                bias_gradient,
+                inner_weight_gradient: first.gradients[0],
+                inner_bias_gradient: first.gradients[1],
+                outer_weight_gradient,
+                outer_bias_gradient,
+            });
+            if index > 0 && is_trained {
+                of_one_batch.into_iter().zip(sums).for_each(|(own, sum)| cx.device.add(own, sum));
+            }
+        }
     }
 }

@@ -1,6 +1,8 @@
 //! Pre-norm transformer blocks.
 
-use super::{AttentionMemory, Mlp, MlpMemory, Norm, NormKind, NormMemory, SelfAttention, Sequence};
+use super::{
+    AttentionMemory, BatchRule, Mlp, MlpMemory, Norm, NormKind, NormMemory, SelfAttention, Sequence,
+};
 use crate::context::Context;
 use crate::parameters::Layout;
 use neuroglot_engine::{Device, MemoryPlan, Slot};
@@ -163,10 +165,9 @@ impl Transformer {
         cx: &mut Context<'_>,
         memory: &TransformerMemory,
         tokens: Slot,
-        causal: bool,
+        rules: &[BatchRule],
         has_first_qkv: bool,
     ) -> Slot {
-        let rule = memory.sequence.rule(causal);
         let rows = tokens.len() / self.settings.hidden;
         let mut x = tokens;
         for (layer, (block, m)) in self.blocks.iter().zip(&memory.blocks).enumerate() {
@@ -178,7 +179,7 @@ impl Transformer {
             let in_place = m.output.is_empty();
             let residual = |x: Slot| if in_place { Slot::default() } else { x };
             let [middle, output] = if in_place { [x; 2] } else { [m.middle, m.output] };
-            block.attention.forward(cx, &m.attention, rule, residual(x), middle);
+            block.attention.forward(cx, &m.attention, rules, residual(x), middle);
             block.norm2.forward(cx, middle, &m.norm2);
             block.mlp.forward(cx, &m.mlp, m.norm2.y, residual(middle), output);
             x = output;
@@ -192,11 +193,10 @@ impl Transformer {
         cx: &mut Context<'_>,
         memory: &TransformerMemory,
         tokens: Slot,
-        causal: bool,
+        rules: &[BatchRule],
         gradient: Slot,
     ) {
         let TransformerSettings { hidden, mlp, .. } = self.settings;
-        let rule = memory.sequence.rule(causal);
         let rows = tokens.len() / hidden;
         let normed_gradient = memory.normed_gradient;
         let wide = |width: usize| memory.wide_gradient.part(0, rows * width);
@@ -205,7 +205,7 @@ impl Transformer {
             block.mlp.backward(cx, &m.mlp, m.norm2.y, gradient, wide(mlp), normed_gradient);
             block.norm2.backward(cx, m.middle, &m.norm2, normed_gradient, gradient);
             let scratch = [memory.attended_gradient, wide(3 * hidden)];
-            block.attention.backward(cx, &m.attention, rule, m.norm1.y, gradient, scratch, normed_gradient);
+            block.attention.backward(cx, &m.attention, rules, m.norm1.y, gradient, scratch, normed_gradient);
             block.norm1.backward(cx, x, &m.norm1, normed_gradient, gradient);
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{BatchCounts, Model};
 use crate::ModelError;
-use crate::network::{CountSource, PassShape};
+use crate::network::{BatchShape, CountSource};
 use crate::unit_rows::UnitRows;
 use neuroglot_engine::ops::{CountFormat, MarkLayout, MaskedTrials};
 use neuroglot_engine::{MemoryPlan, Slot};
@@ -38,8 +38,13 @@ impl BatchCounts<'_> {
 
 impl Model {
     /// Plans the inputs of a batch shape.
-    pub(super) fn plan_inputs(&self, plan: &mut MemoryPlan, shape: &PassShape) -> BatchInputs {
-        let PassShape { session, trials, counts, has_entries, .. } = *shape;
+    pub(super) fn plan_inputs(
+        &self,
+        plan: &mut MemoryPlan,
+        batch: &BatchShape,
+        training: bool,
+    ) -> BatchInputs {
+        let BatchShape { session, trials, counts, has_entries, .. } = *batch;
         let (bins, units) = (self.bins, self.sessions[session].units());
         let (table, format) = match counts {
             CountSource::Given => (plan.slot(trials * bins * units), CountFormat::F32),
@@ -56,7 +61,7 @@ impl Model {
         BatchInputs {
             trials: MaskedTrials { trials, bins, units, table, format, marks, has_entries },
             columns: columns(true),
-            output_columns: columns(shape.is_training()),
+            output_columns: columns(training),
         }
     }
 

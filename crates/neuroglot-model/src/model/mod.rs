@@ -76,8 +76,8 @@ pub struct Model {
     passes: Vec<Arc<PlannedPass>>,
     /// One plan per number of tokens computed ahead of their trials so far.
     token_plans: Vec<Arc<TokenMemory>>,
-    /// The pass whose constants are on the device.
-    pass_in_use: Option<usize>,
+    /// The pass whose constants are on the device, and which ran last.
+    pass_in_use: Option<Arc<PlannedPass>>,
     /// Losses of the last steps, read from the device when asked for.
     losses: Losses,
     buffers: Buffers,
@@ -347,7 +347,20 @@ impl Model {
     /// # Panics
     /// Without [`Model::make_room_for_sums`].
     pub fn add_gradients(&mut self, session: usize) {
-        self.parameters.add_gradients(self.device.as_mut(), session);
+        self.add_gradients_of(&[session]);
+    }
+
+    /// [`Model::add_gradients`] of the last [`Model::loss_and_gradients_of`] batches, which were of these sessions.
+    ///
+    /// # Panics
+    /// As [`Model::add_gradients`].
+    pub fn add_gradients_of(&mut self, sessions: &[usize]) {
+        self.parameters.add_gradients(self.device.as_mut(), sessions);
+    }
+
+    /// Whether batches of different sessions may be run as one: [`Model::loss_and_gradients_of`].
+    pub fn joins_sessions(&self) -> bool {
+        self.network.joins_sessions()
     }
 
     /// One AdamW step of the trunk and the stitchers of the session that has the gradient, or of all sessions whose gradients

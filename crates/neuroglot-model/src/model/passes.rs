@@ -7,16 +7,21 @@ use crate::config::PromptRow;
 use crate::context::{Context, DropoutKey};
 use crate::count_statistics::write_inputs;
 use crate::layers::PADDING;
-use crate::network::{CountSource, Pass, PassShape, PassSlots, Use};
+use crate::network::{BatchShape, CountSource, Pass, PassShape, PassSlots, Use};
 use neuroglot_engine::ops::{PoissonLoss, ShownCounts};
 use neuroglot_engine::{MemoryPlan, Slot};
 use neuroglot_masks::{Holdout, Prompt};
 use std::sync::Arc;
 
-/// A pass with what the host adds to it: what is shown of counts, and the loss.
+/// A pass with what the host adds to it: what is shown of counts, and the losses.
 pub(super) struct PlannedPass {
     pub shape: PassShape,
     pub pass: Box<dyn Pass>,
+    batches: Vec<PlannedBatch>,
+}
+
+/// What the host adds to one batch.
+struct PlannedBatch {
     /// `None` where tokens are given in place of counts.
     inputs: Option<BatchInputs>,
     /// Mean and deviation of each unit; empty where counts are read as they are.
@@ -27,12 +32,36 @@ pub(super) struct PlannedPass {
 }
 
 impl PlannedPass {
-    /// What the network reads of the batch.
+    /// What the network reads of the batches.
     fn show(&self, cx: &mut Context<'_>) {
-        let Some(BatchInputs { trials, columns, .. }) = self.inputs else { return };
-        let [mean, deviation] = self.statistics;
-        let x = self.pass.slots().inputs;
-        cx.device.shown_counts(&ShownCounts { of: trials, columns, padding: PADDING, mean, deviation, x });
+        for (index, batch) in self.batches.iter().enumerate() {
+            let Some(BatchInputs { trials, columns, .. }) = batch.inputs else { continue };
+            let [mean, deviation] = batch.statistics;
+            let x = self.pass.slots(index).inputs;
+            cx.device.shown_counts(&ShownCounts {
+                of: trials,
+                columns,
+                padding: PADDING,
+                mean,
+                deviation,
+                x,
+            });
+        }
+    }
+
+    /// Losses of the batches, and the gradients of their log-rates.
+    fn score(&self, cx: &mut Context<'_>) {
+        for (index, batch) in self.batches.iter().enumerate() {
+            let Some(BatchInputs { trials, output_columns, .. }) = batch.inputs else { continue };
+            let PassSlots { log_rates, units, .. } = self.pass.slots(index);
+            cx.device.poisson_loss(&PoissonLoss {
+                of: trials,
+                columns: if units.is_empty() { output_columns } else { units },
+                log_rates,
+                gradient: batch.log_rates_gradient,
+                loss: batch.loss,
+            });
+        }
     }
 }
 
@@ -48,35 +77,47 @@ pub(super) struct Buffers {
 }
 
 impl Model {
-    /// The pass of a batch shape, planned when first used. All passes share the floats behind the parameters.
-    fn pass(&mut self, shape: PassShape) -> Result<Arc<PlannedPass>, ModelError> {
-        let index = match self.passes.iter().position(|pass| pass.shape == shape) {
-            Some(index) => index,
+    /// The pass of a shape. All passes share the floats behind the parameters. One of a single batch is planned when first used and
+    /// kept; those of several hardly ever meet again.
+    fn pass(&mut self, shape: &PassShape) -> Result<Arc<PlannedPass>, ModelError> {
+        let known = self.passes.iter().find(|pass| pass.shape == *shape).cloned();
+        let pass = match known {
+            Some(known) => known,
             None => {
-                let mut plan = MemoryPlan::after(&self.shared);
-                let pass = self.network.clone().plan(&mut plan, shape);
-                let outputs = pass.slots().log_rates.len();
-                let mut only_training =
-                    |len| if shape.is_training() { plan.slot(len) } else { Slot::default() };
-                let (log_rates_gradient, loss) = (only_training(outputs), only_training(1));
-                let reads_counts = shape.use_of != Use::PredictionOfTokens;
-                let inputs = reads_counts.then(|| self.plan_inputs(&mut plan, &shape));
-                let statistics = self.statistics_slots[shape.session];
-                self.device.reserve(plan.floats())?;
-                let planned = PlannedPass { shape, pass, inputs, statistics, loss, log_rates_gradient };
-                self.passes.push(Arc::new(planned));
-                self.passes.len() - 1
+                let planned = Arc::new(self.plan_pass(shape)?);
+                if shape.batches.len() == 1 {
+                    self.passes.push(planned.clone());
+                }
+                planned
             }
         };
-        let pass = self.passes[index].clone();
-        if self.pass_in_use != Some(index) {
+        if !self.pass_in_use.as_ref().is_some_and(|in_use| Arc::ptr_eq(in_use, &pass)) {
             pass.pass.write_constants(self.device.as_mut());
-            if let Some(inputs) = &pass.inputs {
-                self.write_columns(inputs, shape.session);
+            for (planned, batch) in pass.batches.iter().zip(&shape.batches) {
+                if let Some(inputs) = &planned.inputs {
+                    self.write_columns(inputs, batch.session);
+                }
             }
-            self.pass_in_use = Some(index);
+            self.pass_in_use = Some(pass.clone());
         }
         Ok(pass)
+    }
+
+    fn plan_pass(&mut self, shape: &PassShape) -> Result<PlannedPass, ModelError> {
+        let mut plan = MemoryPlan::after(&self.shared);
+        let pass = self.network.clone().plan(&mut plan, shape);
+        let (training, reads_counts) = (shape.is_training(), shape.use_of != Use::PredictionOfTokens);
+        let mut batches = Vec::new();
+        for (index, batch) in shape.batches.iter().enumerate() {
+            let outputs = pass.slots(index).log_rates.len();
+            let mut only_training = |len| if training { plan.slot(len) } else { Slot::default() };
+            let (log_rates_gradient, loss) = (only_training(outputs), only_training(1));
+            let inputs = reads_counts.then(|| self.plan_inputs(&mut plan, batch, training));
+            let statistics = self.statistics_slots[batch.session];
+            batches.push(PlannedBatch { inputs, statistics, loss, log_rates_gradient });
+        }
+        self.device.reserve(plan.floats())?;
+        Ok(PlannedPass { shape: shape.clone(), pass, batches })
     }
 
     /// Log-rates of one batch in evaluation mode (no dropout), written to `log_rates`, `[trial, bin, unit]`.
@@ -142,8 +183,8 @@ impl Model {
         let counts = counts.into();
         let mut first_unit = vec![0.0; self.trials_of(session, counts) * self.bins];
         self.log_rates_of(session, prompt, &[0], counts, holdout, &mut first_unit)?;
-        let Some(index) = self.pass_in_use else { return Ok(()) };
-        let slot = self.passes[index].pass.slots().activations;
+        let Some(pass) = &self.pass_in_use else { return Ok(()) };
+        let slot = pass.pass.slots(0).activations;
         let tokens = slot.len() / activations.len();
         assert_eq!(slot.len(), tokens * activations.len(), "activations of every bin");
         if tokens == 1 {
@@ -187,9 +228,9 @@ impl Model {
         log_rates: &mut [f32],
     ) -> Result<(), ModelError> {
         let prompt = self.config.prompt_row(prompt)?;
-        let shape = self.shape(session, counts, holdout, Use::Prediction);
-        let pass = self.prepared_pass(shape)?;
-        self.write_batch(&pass, counts, holdout)?;
+        let batches = vec![self.shape(session, counts, holdout, self.buffers.units.len())];
+        let pass = self.prepared_pass(&PassShape { batches, use_of: Use::Prediction })?;
+        self.write_batch(&pass, 0, counts, holdout)?;
         self.run_prediction(&pass, prompt, log_rates);
         Ok(())
     }
@@ -198,20 +239,21 @@ impl Model {
         counts.trials(self.bins * self.sessions[session].units())
     }
 
-    fn shape(&self, session: usize, counts: BatchCounts<'_>, holdout: &Holdout, use_of: Use) -> PassShape {
-        let (trials, outputs) = (self.trials_of(session, counts), self.outputs(session));
-        let (counts, has_entries) = (counts.source(), holdout.marks().entries.is_some());
-        PassShape { session, trials, outputs, use_of, counts, has_entries }
+    fn shape(&self, session: usize, counts: BatchCounts<'_>, holdout: &Holdout, wanted: usize) -> BatchShape {
+        let outputs = self.network.unit_rows(session).outputs(wanted);
+        let (trials, has_entries) = (self.trials_of(session, counts), holdout.marks().entries.is_some());
+        BatchShape { session, trials, outputs, counts: counts.source(), has_entries }
     }
 
     fn write_batch(
         &mut self,
         pass: &PlannedPass,
+        batch: usize,
         counts: BatchCounts<'_>,
         holdout: &Holdout,
     ) -> Result<(), ModelError> {
-        match &pass.inputs {
-            Some(inputs) => self.write_inputs(inputs, pass.shape.session, counts, holdout),
+        match &pass.batches[batch].inputs {
+            Some(inputs) => self.write_inputs(inputs, pass.shape.batches[batch].session, counts, holdout),
             None => Ok(()),
         }
     }
@@ -222,34 +264,32 @@ impl Model {
         session: usize,
         trials: usize,
     ) -> Result<Arc<PlannedPass>, ModelError> {
-        let (outputs, use_of) = (self.outputs(session), Use::PredictionOfTokens);
-        let counts = CountSource::Given;
-        self.prepared_pass(PassShape { session, trials, outputs, use_of, counts, has_entries: false })
+        let outputs = self.network.unit_rows(session).outputs(self.buffers.units.len());
+        let batch = BatchShape { session, trials, outputs, counts: CountSource::Given, has_entries: false };
+        self.prepared_pass(&PassShape { batches: vec![batch], use_of: Use::PredictionOfTokens })
     }
 
-    fn prepared_pass(&mut self, shape: PassShape) -> Result<Arc<PlannedPass>, ModelError> {
+    /// The pass of one batch, its session prepared.
+    fn prepared_pass(&mut self, shape: &PassShape) -> Result<Arc<PlannedPass>, ModelError> {
         let pass = self.pass(shape)?;
-        self.prepare(shape.session);
+        self.prepare(shape.batches[0].session);
         Ok(pass)
     }
 
-    /// Runs a pass whose inputs are on the device.
+    /// Runs a pass of one batch whose inputs are on the device.
     pub(super) fn run_prediction(&mut self, pass: &PlannedPass, prompt: PromptRow, log_rates: &mut [f32]) {
-        self.write_wanted_units(pass);
+        let units = std::mem::take(&mut self.buffers.units);
+        self.write_wanted_units(pass, 0, &units);
         let p = &self.parameters;
-        self.device.pass(pass.shape.key(prompt, None), None, &mut |device| {
+        self.device.pass(pass.shape.key(&[prompt], None), None, &mut |device| {
             let mut cx = Context { p, device, dropout: None };
             pass.show(&mut cx);
-            pass.pass.forward(&mut cx, prompt);
+            pass.pass.forward(&mut cx, &[prompt]);
         });
-        let Buffers { units, rows, .. } = &mut self.buffers;
-        let unit_rows = self.network.unit_rows(pass.shape.session);
-        unit_rows.read(self.device.as_ref(), pass.pass.slots().log_rates, units, rows, log_rates);
-    }
-
-    /// Log-rates of a row of the units asked for.
-    fn outputs(&self, session: usize) -> usize {
-        self.network.unit_rows(session).outputs(self.buffers.units.len())
+        let unit_rows = self.network.unit_rows(pass.shape.batches[0].session);
+        let (slot, rows) = (pass.pass.slots(0).log_rates, &mut self.buffers.rows);
+        unit_rows.read(self.device.as_ref(), slot, &units, rows, log_rates);
+        self.buffers.units = units;
     }
 
     /// Writes counts `[row, unit]` to the start of a slot as a network with a token per bin reads them. `hidden` repeats until all
@@ -268,10 +308,10 @@ impl Model {
         Ok(())
     }
 
-    fn write_wanted_units(&mut self, pass: &PlannedPass) {
-        let slot = pass.pass.slots().units;
+    fn write_wanted_units(&mut self, pass: &PlannedPass, batch: usize, units: &[usize]) {
+        let slot = pass.pass.slots(batch).units;
         if !slot.is_empty() {
-            let Buffers { units, rows, .. } = &mut self.buffers;
+            let rows = &mut self.buffers.rows;
             rows.clear();
             rows.extend(units.iter().map(|unit| *unit as f32));
             self.device.write(slot, rows);
@@ -287,59 +327,76 @@ impl Model {
     /// # Panics
     /// Where counts and holdout are not of the same trials, or the model was built without `training`.
     pub fn loss_and_gradients(&mut self, batch: &TrainingBatch<'_>) -> Result<(), ModelError> {
+        self.loss_and_gradients_of(std::slice::from_ref(batch))
+    }
+
+    /// Runs batches of different sessions forward and backward as one: the stitchers of each by themselves, and the products of
+    /// the trunk over all tokens together. Gradients are the sums over the batches; each has a loss of its own. All drop by the
+    /// seed and step of the first.
+    ///
+    /// # Errors
+    /// As [`Model::log_rates`].
+    ///
+    /// # Panics
+    /// As [`Model::loss_and_gradients`], and of several batches where two are of one session, or not [`Model::joins_sessions`].
+    pub fn loss_and_gradients_of(&mut self, batches: &[TrainingBatch<'_>]) -> Result<(), ModelError> {
         assert!(self.parameters.is_training(), "the model was built for inference only");
-        self.ask_for_target_units(batch);
-        let TrainingBatch { session, holdout, counts, .. } = *batch;
-        assert_eq!(self.trials_of(session, counts), holdout.trials(), "a holdout of the batch's trials");
-        let prompt = self.config.prompt_row(batch.prompt)?;
-        let shape = self.shape(session, counts, holdout, Use::Training);
-        let planned = self.pass(shape)?;
-        self.write_batch(&planned, counts, holdout)?;
-        self.write_wanted_units(&planned);
-        let dropout = batch.dropout.map(|(seed, step)| DropoutKey { seed, step });
+        let mut sessions: Vec<usize> = batches.iter().map(|batch| batch.session).collect();
+        sessions.sort_unstable();
+        sessions.dedup();
+        assert_eq!(sessions.len(), batches.len(), "batches of different sessions");
+        assert!(batches.len() == 1 || self.joins_sessions(), "sessions of this network are not run as one");
+        let wanted: Vec<Vec<usize>> = batches.iter().map(|batch| self.target_units(batch)).collect();
+        let mut shape = PassShape { batches: Vec::new(), use_of: Use::Training };
+        let mut prompts = Vec::new();
+        for (TrainingBatch { session, counts, holdout, prompt, .. }, wanted) in batches.iter().zip(&wanted) {
+            let batch = self.shape(*session, *counts, holdout, wanted.len());
+            assert_eq!(batch.trials, holdout.trials(), "a holdout of the batch's trials");
+            shape.batches.push(batch);
+            prompts.push(self.config.prompt_row(*prompt)?);
+        }
+        let planned = self.pass(&shape)?;
+        for (index, (batch, wanted)) in batches.iter().zip(&wanted).enumerate() {
+            self.write_batch(&planned, index, batch.counts, batch.holdout)?;
+            self.write_wanted_units(&planned, index, wanted);
+        }
+        let dropout = batches[0].dropout;
+        let key = dropout.map(|(seed, step)| DropoutKey { seed, step });
         let (p, network) = (&self.parameters, &self.network);
-        let PlannedPass { pass, inputs, loss, log_rates_gradient, .. } = &*planned;
-        let PassSlots { log_rates, units, .. } = pass.slots();
-        let scored = inputs.map(|inputs| PoissonLoss {
-            of: inputs.trials,
-            columns: if units.is_empty() { inputs.output_columns } else { units },
-            log_rates,
-            gradient: *log_rates_gradient,
-            loss: *loss,
-        });
-        self.device.pass(shape.key(prompt, dropout), batch.dropout, &mut |device| {
-            let mut cx = Context { p, device, dropout };
-            network.prepare(&mut cx, session);
-            planned.show(&mut cx);
-            pass.forward(&mut cx, prompt);
-            if let Some(loss) = &scored {
-                cx.device.poisson_loss(loss);
+        let gradients: Vec<Slot> = planned.batches.iter().map(|batch| batch.log_rates_gradient).collect();
+        self.device.pass(shape.key(&prompts, key), dropout, &mut |device| {
+            let mut cx = Context { p, device, dropout: key };
+            if let [batch] = &shape.batches[..] {
+                network.prepare(&mut cx, batch.session);
             }
-            pass.backward(&mut cx, prompt, *log_rates_gradient);
+            planned.show(&mut cx);
+            planned.pass.forward(&mut cx, &prompts);
+            planned.score(&mut cx);
+            planned.pass.backward(&mut cx, &prompts, &gradients);
         });
-        self.prepared_for = Some(session);
-        self.losses.push(self.device.as_mut(), *loss);
+        self.prepared_for = Some(batches[0].session).filter(|_| batches.len() == 1);
+        for batch in &planned.batches {
+            self.losses.push(self.device.as_mut(), batch.loss);
+        }
         Ok(())
     }
 
-    /// Asks for the units that the loss counts in any bin; all units where leaving some out would save little.
-    fn ask_for_target_units(&mut self, batch: &TrainingBatch<'_>) {
+    /// The units that the loss counts in any bin; all units where leaving some out would save little.
+    fn target_units(&self, batch: &TrainingBatch<'_>) -> Vec<usize> {
         let all = self.sessions[batch.session].units();
-        let mut units = batch.holdout.units_scored();
-        if units.is_empty() || 4 * units.len() > 3 * all {
-            units = (0..all).collect();
-        }
-        self.buffers.units = units;
+        let units = batch.holdout.units_scored();
+        if units.is_empty() || 4 * units.len() > 3 * all { (0..all).collect() } else { units }
     }
 
-    /// The loss of the last [`Model::loss_and_gradients`]: Σ over target entries of eˡ − y·l (nats).
+    /// The loss of the last [`Model::loss_and_gradients`]: Σ over target entries of eˡ − y·l (nats), of all its batches.
     pub fn loss(&self) -> f32 {
-        let mut loss = [0.0];
-        let last = self.pass_in_use.map(|index| &self.passes[index]);
-        if let Some(last) = last.filter(|pass| pass.shape.is_training()) {
-            self.device.read(last.loss, &mut loss);
-        }
-        loss[0]
+        let last = self.pass_in_use.as_ref().filter(|pass| pass.shape.is_training());
+        let of_batch = |batch: &PlannedBatch| {
+            let mut loss = [0.0];
+            self.device.read(batch.loss, &mut loss);
+            loss[0]
+        };
+        last.map_or(0.0, |pass| pass.batches.iter().map(of_batch).sum())
     }
 
     /// The losses of all [`Model::loss_and_gradients`] since the last call, oldest first.

@@ -80,7 +80,7 @@ impl Model {
         assert!(whole, "rows of units that are hidden or not");
         assert!(bins.iter().all(|bin| *bin < self.bins()), "bins of a trial");
         let plan = self.plan_tokens(session, bins.len())?;
-        let inputs = plan.spikes.inputs;
+        let inputs = plan.spikes.inputs(0);
         self.write_rows(session, counts, hidden, inputs)?;
         self.device.fill(inputs.part(counts.len(), inputs.len() - counts.len()), 0.0);
         let mut places: Vec<f32> = bins.iter().map(|bin| *bin as f32).collect();
@@ -130,7 +130,7 @@ impl Model {
         let prompt = self.config.prompt_row(prompt)?;
         self.ask_for(session, units);
         let pass = self.pass_of_tokens(session, trials)?;
-        let slots = pass.pass.slots().tokens;
+        let slots = pass.pass.slots(0).tokens;
         for CachedTokensPart { tokens, first, count, to } in parts {
             let mut write = |slot: Slot, width: usize, values: &[f32]| {
                 let values = &values[first * width..(first + count) * width];

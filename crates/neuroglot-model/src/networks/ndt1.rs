@@ -125,18 +125,27 @@ impl Network for Ndt1 {
         self.spikes.compose(cx, &FirstLayer::of(&self.stitchers[session].input, cx.p));
     }
 
-    fn plan(self: Arc<Self>, plan: &mut MemoryPlan, shape: PassShape) -> Box<dyn Pass> {
-        let PassShape { session, trials, outputs, use_of, .. } = shape;
-        let (training, rows) = (shape.is_training(), trials * self.bins);
-        let of_counts = use_of != Use::PredictionOfTokens;
-        Box::new(Ndt1Pass {
-            session,
-            spikes: of_counts.then(|| self.spikes.plan(plan, rows, self.units(session), training)),
-            projected: if of_counts { plan.slot(rows * self.hidden) } else { Slot::default() },
-            encoder: self.encoder.plan(plan, session, trials, [self.bins, 1], training),
-            decoder: self.stitchers[session].output.plan(plan, rows, outputs, training),
-            network: self,
-        })
+    fn joins_sessions(&self) -> bool {
+        true
+    }
+
+    fn plan(self: Arc<Self>, plan: &mut MemoryPlan, shape: &PassShape) -> Box<dyn Pass> {
+        let (training, batches) = (shape.is_training(), &shape.batches);
+        let of_counts = shape.use_of != Use::PredictionOfTokens;
+        let rows = |batch: &BatchShape| batch.trials * self.bins;
+        let spikes: Vec<[usize; 2]> =
+            batches.iter().map(|batch| [rows(batch), self.units(batch.session)]).collect();
+        let spikes = of_counts.then(|| self.spikes.plan(plan, &spikes, training));
+        let all_rows = shape.trials() * self.bins * self.hidden;
+        let projected = if of_counts { plan.slot(all_rows) } else { Slot::default() };
+        let encoder = self.encoder.plan(plan, batches, [self.bins, 1], training);
+        let decoder = |batch: &BatchShape| {
+            let output = &self.stitchers[batch.session].output;
+            output.plan(plan, rows(batch), batch.outputs, training)
+        };
+        let decoders = batches.iter().map(decoder).collect();
+        let sessions = batches.iter().map(|batch| batch.session).collect();
+        Box::new(Ndt1Pass { sessions, spikes, projected, encoder, decoders, network: self })
     }
 
     fn token_cache(&self) -> Option<&dyn TokenCache> {
@@ -144,26 +153,37 @@ impl Network for Ndt1 {
     }
 }
 
-/// The layers with memory for a batch of one session.
+/// The layers with memory for batches, each of one session.
 struct Ndt1Pass {
     network: Arc<Ndt1>,
-    session: usize,
+    sessions: Vec<usize>,
     /// `None` where the tokens are given.
     spikes: Option<SpikeMemory>,
     /// `[row, hidden]`, a row per bin.
     projected: Slot,
     encoder: EncoderMemory,
-    decoder: DecoderMemory,
+    decoders: Vec<DecoderMemory>,
+}
+
+impl Ndt1Pass {
+    fn stitchers(&self) -> impl Iterator<Item = &Stitchers> {
+        self.sessions.iter().map(|session| &self.network.stitchers[*session])
+    }
+
+    fn first_layers(&self, cx: &Context<'_>) -> Vec<FirstLayer> {
+        self.stitchers().map(|stitchers| FirstLayer::of(&stitchers.input, cx.p)).collect()
+    }
 }
 
 impl Pass for Ndt1Pass {
-    fn slots(&self) -> PassSlots {
+    fn slots(&self, batch: usize) -> PassSlots {
+        let decoder = &self.decoders[batch];
         PassSlots {
-            inputs: self.spikes.map_or(Slot::default(), |spikes| spikes.inputs),
-            units: self.decoder.units,
+            inputs: self.spikes.as_ref().map_or(Slot::default(), |spikes| spikes.inputs(batch)),
+            units: decoder.units,
             tokens: TokenSlots { tokens: self.encoder.tokens, first_qkv: self.encoder.blocks.first_qkv() },
-            log_rates: self.decoder.log_rates,
-            activations: self.encoder.normed.y,
+            log_rates: decoder.log_rates,
+            activations: self.encoder.share(batch).part(self.encoder.normed.y),
         }
     }
 
@@ -171,25 +191,31 @@ impl Pass for Ndt1Pass {
         self.network.encoder.blocks.write_constants(device, &self.encoder.blocks);
     }
 
-    fn forward(&self, cx: &mut Context<'_>, prompt: PromptRow) {
+    fn forward(&self, cx: &mut Context<'_>, prompts: &[PromptRow]) {
         let n = &self.network;
         if let Some(spikes) = &self.spikes {
-            n.spikes.forward(cx, spikes, self.projected, Then::Nothing);
-            n.encoder.tokens(cx, &self.encoder, prompt, self.projected, n.positions.values(cx.p));
+            n.spikes.forward(cx, spikes, &self.first_layers(cx), self.projected, Then::Nothing);
+            n.encoder.tokens(cx, &self.encoder, prompts, self.projected, n.positions.values(cx.p));
         }
-        n.encoder.forward(cx, &self.encoder, prompt, self.spikes.is_none());
-        n.stitchers[self.session].output.forward(cx, &self.decoder, self.encoder.normed.y);
+        n.encoder.forward(cx, &self.encoder, prompts, self.spikes.is_none());
+        for (batch, (stitchers, decoder)) in self.stitchers().zip(&self.decoders).enumerate() {
+            let encoded = self.encoder.share(batch).part(self.encoder.normed.y);
+            stitchers.output.forward(cx, decoder, encoded);
+        }
     }
 
-    fn backward(&self, cx: &mut Context<'_>, prompt: PromptRow, log_rates_gradient: Slot) {
-        let (n, stitchers) = (&self.network, &self.network.stitchers[self.session]);
+    fn backward(&self, cx: &mut Context<'_>, prompts: &[PromptRow], log_rates_gradients: &[Slot]) {
+        let n = &self.network;
         // The projected rows are not needed any more: their memory takes gradients of rows.
         let rows_gradient = self.projected;
-        let encoded = self.encoder.normed.y;
-        stitchers.output.backward(cx, &self.decoder, encoded, log_rates_gradient, rows_gradient);
-        n.encoder.backward(cx, &self.encoder, prompt, rows_gradient, n.positions.gradient(cx.p));
+        for (batch, (stitchers, decoder)) in self.stitchers().zip(&self.decoders).enumerate() {
+            let share = self.encoder.share(batch);
+            let [encoded, gradient] = [self.encoder.normed.y, rows_gradient].map(|slot| share.part(slot));
+            stitchers.output.backward(cx, decoder, encoded, log_rates_gradients[batch], gradient);
+        }
+        n.encoder.backward(cx, &self.encoder, prompts, rows_gradient, n.positions.gradient(cx.p));
         if let Some(spikes) = &self.spikes {
-            n.spikes.backward(cx, spikes, &FirstLayer::of(&stitchers.input, cx.p), rows_gradient);
+            n.spikes.backward(cx, spikes, &self.first_layers(cx), rows_gradient);
         }
     }
 }
@@ -202,7 +228,7 @@ impl TokenCache for Ndt1 {
             rows,
             places: plan.slot(rows),
             slots: TokenSlots { tokens: plan.slot(rows * self.hidden), first_qkv },
-            spikes: self.spikes.plan(plan, rows, self.units(session), false),
+            spikes: self.spikes.plan(plan, &[[rows, self.units(session)]], false),
             positions: plan.slot(rows * self.hidden),
             norm,
         }
@@ -219,7 +245,7 @@ impl TokenCache for Ndt1 {
             y: *positions,
         });
         let add_positions = Then::Residual { x: *positions, dropout: None };
-        self.spikes.forward(cx, spikes, slots.tokens, add_positions);
+        self.spikes.forward(cx, spikes, &[], slots.tokens, add_positions);
         self.encoder.blocks.first_qkv(cx, *rows, slots.tokens, &(*norm, slots.first_qkv));
     }
 

@@ -216,16 +216,17 @@ impl Network for Ndt2 {
         });
     }
 
-    fn plan(self: Arc<Self>, plan: &mut MemoryPlan, shape: PassShape) -> Box<dyn Pass> {
-        let PassShape { session, trials, outputs, .. } = shape;
+    fn plan(self: Arc<Self>, plan: &mut MemoryPlan, shape: &PassShape) -> Box<dyn Pass> {
+        // Sessions have tokens of their own number, so no pass joins them.
+        let batch @ BatchShape { session, trials, outputs, .. } = shape.batches[0];
         let training = shape.is_training();
         let tokens = [self.bins, self.patches(session)];
         let rows = trials * tokens[0] * tokens[1];
         Box::new(Ndt2Pass {
             session,
-            spikes: self.spikes.plan(plan, rows, self.decoder.0.outputs, training),
+            spikes: self.spikes.plan(plan, &[[rows, self.decoder.0.outputs]], training),
             projected: plan.slot(rows * self.hidden),
-            encoder: self.encoder.plan(plan, session, trials, tokens, training),
+            encoder: self.encoder.plan(plan, &[batch], tokens, training),
             decoder: self.decoder.plan(plan, rows, outputs, training),
             network: self,
         })
@@ -244,9 +245,9 @@ struct Ndt2Pass {
 }
 
 impl Pass for Ndt2Pass {
-    fn slots(&self) -> PassSlots {
+    fn slots(&self, _batch: usize) -> PassSlots {
         PassSlots {
-            inputs: self.spikes.inputs,
+            inputs: self.spikes.inputs(0),
             log_rates: self.decoder.log_rates,
             activations: self.encoder.normed.y,
             ..PassSlots::default()
@@ -257,24 +258,24 @@ impl Pass for Ndt2Pass {
         self.network.encoder.blocks.write_constants(device, &self.encoder.blocks);
     }
 
-    fn forward(&self, cx: &mut Context<'_>, prompt: PromptRow) {
+    fn forward(&self, cx: &mut Context<'_>, prompts: &[PromptRow]) {
         let n = &self.network;
-        n.spikes.forward(cx, &self.spikes, self.projected, Then::Nothing);
+        n.spikes.forward(cx, &self.spikes, &[n.identity], self.projected, Then::Nothing);
         let positions = n.positions_of(self.session, n.positions);
-        n.encoder.tokens(cx, &self.encoder, prompt, self.projected, positions);
-        n.encoder.forward(cx, &self.encoder, prompt, false);
+        n.encoder.tokens(cx, &self.encoder, prompts, self.projected, positions);
+        n.encoder.forward(cx, &self.encoder, prompts, false);
         n.decoder.forward(cx, &self.decoder, self.encoder.normed.y);
     }
 
-    fn backward(&self, cx: &mut Context<'_>, prompt: PromptRow, log_rates_gradient: Slot) {
+    fn backward(&self, cx: &mut Context<'_>, prompts: &[PromptRow], log_rates_gradients: &[Slot]) {
         let (n, session) = (&self.network, self.session);
         // The projected rows are not needed any more: their memory takes gradients of rows.
         let rows_gradient = self.projected;
         let encoded = self.encoder.normed.y;
-        n.decoder.backward(cx, &self.decoder, encoded, log_rates_gradient, rows_gradient);
+        n.decoder.backward(cx, &self.decoder, encoded, log_rates_gradients[0], rows_gradient);
         let positions_gradient = n.positions_of(session, n.positions_gradient);
-        n.encoder.backward(cx, &self.encoder, prompt, rows_gradient, positions_gradient);
-        n.spikes.backward(cx, &self.spikes, &n.identity, rows_gradient);
+        n.encoder.backward(cx, &self.encoder, prompts, rows_gradient, positions_gradient);
+        n.spikes.backward(cx, &self.spikes, &[n.identity], rows_gradient);
         // Other sessions may have more patches: their positions have gradient 0.
         n.space.clear_gradient(cx);
         let patches = n.patches(session);

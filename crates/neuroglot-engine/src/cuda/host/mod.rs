@@ -237,7 +237,7 @@ fn a_recorded_pass_repeats_the_calls_with_new_contents_and_a_new_step() {
         }
         let dropout = (9, step);
         layer.fill(&mut device);
-        device.pass(key, Some(dropout), &mut |device| {
+        device.pass(Some(key), Some(dropout), &mut |device| {
             calls += 1;
             layer.run(device, dropout);
         });
@@ -267,7 +267,7 @@ fn what_is_sent_to_the_device_is_counted_to_the_byte() {
     assert_eq!(device.bytes_sent(), filled);
     for (step, sent) in [(1, 16), (1, 16), (2, 32), (3, 48)] {
         // A seed and a step of 64 bits, where they are not there yet; whether a pass runs, is recorded or repeated.
-        device.pass([0; 6], Some((9, step)), &mut |device| layer.run(device, (9, step)));
+        device.pass(Some([0; 6]), Some((9, step)), &mut |device| layer.run(device, (9, step)));
         assert_eq!(device.bytes_sent(), filled + sent);
     }
     device.fill(layer.x, 1.0);
@@ -289,7 +289,7 @@ fn a_profile_has_every_operation_and_kernel_and_passes_are_recorded_behind_it() 
             device.start_profile().unwrap();
         }
         device.fill(layer.y_gradient, 1.0);
-        device.pass([3; 6], Some((9, 9)), &mut |device| {
+        device.pass(Some([3; 6]), Some((9, 9)), &mut |device| {
             runs += 1;
             layer.run(device, (9, 9));
         });
@@ -354,7 +354,7 @@ fn a_pass_whose_dropout_differs_from_the_announced_one_is_refused() {
     };
     let layer = Layer::new();
     device.reserve(layer.plan.floats()).unwrap();
-    device.pass([0; 6], Some((1, 1)), &mut |device| layer.run(device, (1, 2)));
+    device.pass(Some([0; 6]), Some((1, 1)), &mut |device| layer.run(device, (1, 2)));
 }
 
 #[test]

@@ -56,6 +56,8 @@ pub struct TrainConfig {
     /// Groups that the sessions are dealt to; a step takes `train.accumulate` batches of each and adds up their gradients.
     /// Several GPUs compute as many lanes side by side, and `--devices` sets it to their number.
     pub lanes: usize,
+    /// Whether batches of different sessions in one step pass the trunk together, which fills a GPU; of `ndt1-stitch` alone.
+    pub join_sessions: bool,
     /// Highest learning rate of the one-cycle schedule.
     pub learning_rate: f64,
     /// Share of the steps in which the learning rate rises.
@@ -90,6 +92,7 @@ impl Default for TrainConfig {
             epochs: 1000,
             batch: 16,
             accumulate: 1,
+            join_sessions: false,
             lanes: 1,
             learning_rate: 1e-4,
             warm_up: 0.15,
@@ -307,6 +310,14 @@ impl RunConfig {
         }
         if !(1..=4096).contains(&t.lanes) {
             return fail("train.lanes", format!("{} must lie between 1 and 4096", t.lanes));
+        }
+        if t.join_sessions && self.model.architecture.has_patches() {
+            let problem = format!(
+                "trials of {} have as many tokens as their session has patches, so sessions do not pass its trunk together: leave it \
+                 at false, or train model.architecture = ndt1-stitch",
+                self.model.architecture
+            );
+            return fail("train.join_sessions", problem);
         }
         if !(1..=64).contains(&t.members) {
             return fail("train.members", format!("{} must lie between 1 and 64", t.members));

@@ -2,7 +2,7 @@
 
 use crate::TrainError;
 use neuroglot_data::Session;
-use neuroglot_model::{BatchCounts, KeptTrial, KeptTrials, Model};
+use neuroglot_model::{KeptTrial, KeptTrials, Model};
 
 /// A session's table of trials on a device with a memory of its own.
 #[derive(Debug)]
@@ -32,14 +32,15 @@ impl KeptSession {
         Ok(table.map(|table| Self { table, places: None }))
     }
 
-    /// A batch of trials of the session, and whether the bins of each are reversed. `None` where the table cannot hold it.
-    pub(crate) fn batch<'a>(
+    /// Finds the places of trials of a batch, each with whether its bins are reversed, or puts them into the table, which it returns.
+    /// `None` where the table cannot hold the batch.
+    pub(crate) fn place(
         &self,
         model: &mut Model,
         session: &Session,
         trials: &[(usize, bool)],
-        of_batch: &'a mut Vec<KeptTrial>,
-    ) -> Option<BatchCounts<'a>> {
+        of_batch: &mut Vec<KeptTrial>,
+    ) -> Option<KeptTrials> {
         of_batch.clear();
         for (place, (trial, is_reversed)) in (0..).zip(trials) {
             let place = match &self.places {
@@ -55,7 +56,7 @@ impl KeptSession {
             let write = |place: usize, counts: &mut [f32]| session.write_dense(trials[place].0, counts);
             model.rewrite_trials(self.table, trials.len(), write);
         }
-        Some(BatchCounts::Kept(self.table, of_batch))
+        Some(self.table)
     }
 }
 
@@ -66,7 +67,7 @@ mod tests {
     use neuroglot_data::SimulatorConfig;
     use neuroglot_engine::CpuDevice;
     use neuroglot_masks::{Holdout, Prompt, Scheme};
-    use neuroglot_model::{ModelConfig, TrainingBatch};
+    use neuroglot_model::{BatchCounts, ModelConfig, TrainingBatch};
 
     #[test]
     fn a_batch_is_the_same_from_all_trials_from_a_table_of_its_own_and_given() {
@@ -89,17 +90,17 @@ mod tests {
             // A trial that the run does not read is nowhere in a table of all that it does.
             if most == Some(usize::MAX) {
                 let kept = kept.as_ref().unwrap();
-                assert!(kept.batch(&mut model, session, &[(1, false)], &mut places).is_none());
+                assert!(kept.place(&mut model, session, &[(1, false)], &mut places).is_none());
             }
             // Four bytes fewer than three trials are no table, and a table of three takes no four.
             assert_eq!(kept.is_some(), most.is_some_and(|most| most >= 4 * stride), "{most:?}");
             let mut given = session.dense(&batch.map(|(trial, _)| trial));
             given[stride..2 * stride].reverse();
             given[stride..2 * stride].chunks_mut(session.units().len()).for_each(<[f32]>::reverse);
-            let on_device = kept.and_then(|kept| kept.batch(&mut model, session, &batch, &mut places));
+            let on_device = kept.and_then(|kept| kept.place(&mut model, session, &batch, &mut places));
             let mut holdout = Holdout::nothing(3, session.bins(), session.units().len());
             holdout.hide_units(|unit| unit % 2 == 0).score_hidden();
-            let counts = on_device.unwrap_or((&given).into());
+            let counts = on_device.map_or((&given).into(), |kept| BatchCounts::Kept(kept, &places));
             let prompt = Prompt(Scheme::Neuron);
             let batch =
                 TrainingBatch { session: 0, prompt, counts, holdout: &holdout, dropout: Some((1, 1)) };

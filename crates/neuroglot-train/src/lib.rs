@@ -12,6 +12,7 @@ mod checksum;
 mod config;
 mod config_keys;
 mod course;
+mod drawn_batch;
 mod earlier_settings;
 mod error;
 mod fine_tuning;

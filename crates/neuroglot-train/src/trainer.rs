@@ -6,6 +6,7 @@ pub(crate) mod steps;
 use crate::batches::{epoch as epoch_batches, per_session};
 use crate::calibration::training_trials;
 use crate::checkpoint::{Tensor, write_tensors};
+use crate::drawn_batch::DrawnBatch;
 use crate::kept_session::KeptSession;
 use crate::lanes::{LaneBatch, Lanes};
 use crate::late_losses::{LateBatch, LateLosses};
@@ -17,9 +18,8 @@ use crate::{
 use neuroglot_data::{Session, Split, check_distinct};
 use neuroglot_engine::Device;
 use neuroglot_files::{OutputLock, replace_file, replace_folder};
-use neuroglot_masks::{Holdout, Regions};
-use neuroglot_model::{KeptTrial, Model, SessionShape, TrainingBatch, Update};
-use rand::RngExt;
+use neuroglot_masks::Regions;
+use neuroglot_model::{Model, SessionShape, Update};
 use serde::{Deserialize, Serialize};
 use starting::{open_to_resume, settled};
 use std::collections::BTreeMap;
@@ -230,19 +230,13 @@ struct Trainer<'a> {
     mean_loss: f64,
     /// Of each session, where the device keeps its trials.
     kept: Vec<Option<KeptSession>>,
-    buffers: Buffers,
+    /// Room for the batches that are computed together.
+    drawn: Vec<DrawnBatch>,
     started: Instant,
     /// Seconds of earlier processes of this run.
     seconds_before: f64,
     saved: Instant,
     base: Option<BaseModel>,
-}
-
-/// Room for a batch, kept from step to step.
-struct Buffers {
-    holdout: Holdout,
-    counts: Vec<f32>,
-    kept: Vec<KeptTrial>,
 }
 
 impl<'a> Trainer<'a> {
@@ -305,7 +299,7 @@ impl<'a> Trainer<'a> {
             losses: LateLosses::new(),
             mean_loss: 0.0,
             kept,
-            buffers: Buffers { holdout: Holdout::nothing(0, 0, 0), counts: Vec::new(), kept: Vec::new() },
+            drawn: Vec::new(),
             started: Instant::now(),
             seconds_before: 0.0,
             saved: Instant::now(),
@@ -383,10 +377,11 @@ impl<'a> Trainer<'a> {
     /// One step of the optimiser, by the gradients of several batches where these are added up.
     fn step(&mut self, batches: &[LaneBatch], observer: &mut dyn Observer) -> Result<(), TrainError> {
         let config = self.config;
-        for batch in batches {
-            self.compute_gradients(batch)?;
+        for together in self.joined(batches) {
+            self.compute_gradients(&together)?;
             if self.lanes.most_batches() > 1 {
-                self.model.add_gradients(batch.batch.session);
+                let sessions: Vec<usize> = together.iter().map(|batch| batch.batch.session).collect();
+                self.model.add_gradients_of(&sessions);
             }
         }
         let (rate, beta1) = self.schedule.at(self.progress.step);
@@ -417,46 +412,38 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// Loss and gradients of a batch of the present step, under a mask of its own.
-    fn compute_gradients(&mut self, batch: &LaneBatch) -> Result<(), TrainError> {
-        let config = self.config;
-        let LaneBatch { batch, lane, place } = batch;
-        let session = &self.sessions[batch.session];
-        let (bins, units, trials) = (session.bins(), session.units().len(), batch.trials.len());
-        let step = self.progress.step;
-        let mut rng = stream(config.seed, Purpose::Masking, step, *place);
-        let entry = config.mask.pool.draw(&mut rng);
-        let regions = &self.regions[batch.session];
-
-        let Buffers { holdout, counts: given, kept: places } = &mut self.buffers;
-        entry.scheme.redraw(holdout, trials, bins, regions, config.mask.ratio_of(entry), &mut rng);
-        let reversal = config.train.time_reversal;
-        let order = batch.trials.iter().map(|trial| (*trial, reversal > 0.0 && rng.random_bool(reversal)));
-        let order: Vec<(usize, bool)> = order.collect();
-        let kept = self.kept[batch.session].as_ref();
-        let counts = match kept.and_then(|kept| kept.batch(&mut self.model, session, &order, places)) {
-            Some(counts) => counts,
-            None => {
-                given.resize(trials * bins * units, 0.0);
-                for ((trial, is_reversed), out) in order.into_iter().zip(given.chunks_mut(bins * units)) {
-                    session.write_dense(trial, out);
-                    if is_reversed {
-                        reverse_bins(out, units);
-                    }
-                }
-                (&*given).into()
+    /// The batches of a step in groups that the trunk sees together: those of different sessions, where that is asked for.
+    fn joined<'b>(&self, batches: &'b [LaneBatch]) -> Vec<Vec<&'b LaneBatch>> {
+        let mut groups: Vec<Vec<&LaneBatch>> = Vec::new();
+        for batch in batches {
+            let is_free = |group: &&mut Vec<&LaneBatch>| {
+                group.iter().all(|other| other.batch.session != batch.batch.session)
+            };
+            match groups.iter_mut().find(is_free).filter(|_| self.config.train.join_sessions) {
+                Some(group) => group.push(batch),
+                None => groups.push(vec![batch]),
             }
-        };
-        self.model.loss_and_gradients(&TrainingBatch {
-            session: batch.session,
-            prompt: entry.prompt,
-            counts,
-            holdout,
-            // No two batches drop the same, also of one step.
-            dropout: Some((config.seed, step * self.lanes.most_batches() as u64 + place)),
-        })?;
-        let targets = self.buffers.holdout.scored_entries() as u64;
-        self.losses.push(LateBatch { step, lane: *lane, targets });
+        }
+        groups
+    }
+
+    /// Loss and gradients of batches of the present step, each under a mask of its own.
+    fn compute_gradients(&mut self, batches: &[&LaneBatch]) -> Result<(), TrainError> {
+        let (config, step) = (self.config, self.progress.step);
+        self.drawn.resize_with(batches.len().max(self.drawn.len()), DrawnBatch::default);
+        for (batch, drawn) in batches.iter().zip(&mut self.drawn) {
+            let session = batch.batch.session;
+            let of_session = (&self.sessions[session], &self.regions[session]);
+            drawn.draw(config, step, batch, of_session, (&mut self.model, self.kept[session].as_ref()));
+        }
+        // No two batches drop the same, also of one step; those that are joined are told apart by the model.
+        let dropout = (config.seed, step * self.lanes.most_batches() as u64 + batches[0].place);
+        let drawn = &self.drawn[..batches.len()];
+        let of_model: Vec<_> = drawn.iter().map(|drawn| drawn.for_model(dropout)).collect();
+        self.model.loss_and_gradients_of(&of_model)?;
+        for (batch, drawn) in batches.iter().zip(drawn) {
+            self.losses.push(LateBatch { step, lane: batch.lane, targets: drawn.targets() });
+        }
         Ok(())
     }
 
@@ -612,24 +599,11 @@ impl<'a> Trainer<'a> {
     }
 }
 
-/// Reverses the order of bins, `[bin, unit]`.
-fn reverse_bins(counts: &mut [f32], units: usize) {
-    counts.reverse();
-    counts.chunks_mut(units).for_each(<[f32]>::reverse);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use neuroglot_data::SimulatorConfig;
     use neuroglot_engine::CpuDevice;
-
-    #[test]
-    fn reversing_bins_keeps_units_in_place() {
-        let mut counts = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0];
-        reverse_bins(&mut counts, 2);
-        assert_eq!(counts, [5.0, 6.0, 3.0, 4.0, 1.0, 2.0]);
-    }
 
     /// Keeps the steps that it sees.
     impl Observer for Vec<u64> {

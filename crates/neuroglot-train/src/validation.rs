@@ -6,7 +6,7 @@ use crate::{Purpose, RunConfig, TrainError, stream};
 use neuroglot_data::{Session, Split};
 use neuroglot_masks::Regions;
 use neuroglot_metrics::{bits_per_spike_where, mean_defined, single_trial_r2_where};
-use neuroglot_model::Model;
+use neuroglot_model::{BatchCounts, Model};
 
 /// Trials run at once.
 const TRIALS: usize = 64;
@@ -37,8 +37,8 @@ pub(crate) fn validate(
             let counts = session.dense(trials);
             let mut log_rates = vec![0.0; counts.len()];
             let in_order: Vec<(usize, bool)> = trials.iter().map(|trial| (*trial, false)).collect();
-            let on_device = kept.and_then(|kept| kept.batch(model, session, &in_order, &mut places));
-            let of_batch = on_device.unwrap_or((&counts).into());
+            let on_device = kept.and_then(|kept| kept.place(model, session, &in_order, &mut places));
+            let of_batch = on_device.map_or((&counts).into(), |kept| BatchCounts::Kept(kept, &places));
             model.log_rates(index, entry.prompt, of_batch, &holdout, &mut log_rates)?;
             hidden.log_rates.extend(log_rates);
             hidden.counts.extend(counts);

@@ -161,6 +161,39 @@ fn a_run_of_lanes_takes_a_batch_of_each_a_step_and_goes_on_to_the_bit() {
     assert!(!root.path().join("none").exists());
 }
 
+#[test]
+fn sessions_that_pass_the_trunk_together_train_the_same_model_and_go_on_to_the_bit() {
+    // Without dropout nothing but the order of sums tells the two apart; where ε is not small beside gradients, the rounding of
+    // one is no more than that of the step.
+    let settings =
+        ["train.lanes=2", "train.epochs=1", "train.epsilon=0.1", "model.dropout=0", "model.embed_dropout=0"];
+    let root = tempfile::tempdir().unwrap();
+    let weights = [false, true].map(|join| {
+        let settings = [&settings[..], &[if join { "train.join_sessions=true" } else { "seed=42" }]].concat();
+        let out = root.path().join(join.to_string());
+        assert_eq!(run(&config(&settings), &out, Start::Fresh, 2).unwrap().steps, 5);
+        let file = std::fs::read(out.join("last/model.safetensors")).unwrap();
+        let tensors = safetensors::SafeTensors::deserialize(&file).unwrap();
+        let mut names = tensors.names();
+        names.sort_unstable();
+        let values = names.into_iter().flat_map(|name| {
+            let bytes = tensors.tensor(name).unwrap().data().chunks_exact(4);
+            bytes.map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap())).collect::<Vec<f32>>()
+        });
+        values.collect::<Vec<f32>>()
+    });
+    let apart = weights[0].iter().zip(&weights[1]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(apart < 1e-5, "{apart}");
+    assert_resumable(&["train.lanes=2", "train.join_sessions=true"], |steps| vec![1, steps / 2 + 1]);
+    let patches = [&NDT2[..], &["train.join_sessions=true"]].concat();
+    let patches: Vec<String> = patches.into_iter().map(str::to_owned).collect();
+    let error = RunConfig::load(None, &patches).unwrap_err();
+    assert!(
+        error.to_string().starts_with("setting train.join_sessions: trials of ndt2 have as many"),
+        "{error}"
+    );
+}
+
 /// Patches of 6 units: 16 units of a session take three, of which the last has a tail.
 const NDT2: [&str; 2] = ["model.architecture=ndt2", "model.patch=6"];
 

@@ -106,3 +106,89 @@ fn a_gpu_without_its_libraries_is_left_alone_and_the_reason_said_once() {
     assert_eq!(doctor.code, Some(0), "{doctor}");
     assert!(doctor.stdout.contains("; cannot be used: "), "{doctor}");
 }
+
+/// A program that prints a line and ends with a status.
+fn script(workplace: &Workplace, name: &str, line: &str, status: u8) -> PathBuf {
+    use std::os::unix::fs::PermissionsExt;
+    let path = workplace.path(name);
+    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+    std::fs::write(&path, format!("#!/bin/sh\necho \"{line}\"\nexit {status}\n")).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    path
+}
+
+#[test]
+fn the_script_that_measures_a_gpu_reports_what_was_done_whatever_else_fails() {
+    let workplace = Workplace::new();
+    let names = ["libcuda.so", "libnvrtc.so", "libcublasLt.so"];
+    let Some(libraries) = simulated_libraries(&workplace, &names) else { return };
+    script(&workplace, "bin/nvidia-smi", "a GPU that is simulated", 0);
+    let tests = script(&workplace, "kernel_tests", "all kernels are right", 0);
+    let python = script(&workplace, "python", "no module named torch: $*", 3);
+    let path = format!("{}:{}", workplace.path("bin").display(), std::env::var("PATH").unwrap());
+    let measure = |limit: &str, arguments: &str| {
+        let mut command = Command::new("sh");
+        command.arg(common::repository().join("scripts/measure_gpu.sh")).args(arguments.split(' '));
+        command.current_dir(workplace.path("")).env("NEUROGLOT", env!("CARGO_BIN_EXE_neuroglot"));
+        command.env("LD_LIBRARY_PATH", &libraries).env("SIMULATED_CUDA_FOLDER", &libraries);
+        command.env("PATH", &path).env("PYTHON", &python).env("TESTS", &tests).env("LIMIT", limit);
+        for (name, value) in [
+            ("PRECISIONS", "f32"),
+            ("SIZES", "tiny"),
+            ("BATCHES", "1"),
+            ("REPETITIONS", "1"),
+            ("MANY", "--sessions 2 --accumulate 2"),
+            ("SIMULATE", "--units 12 --trials 40 --bins 20"),
+            ("TRAIN", &format!("--epochs 2 {SMALL}")),
+        ] {
+            command.env(name, value);
+        }
+        let output = workplace.output(&mut command);
+        let report = std::fs::read_to_string(workplace.path("report.txt")).unwrap();
+        let root = workplace.path("").canonicalize().unwrap();
+        assert_eq!(output.stdout, report.replace(root.to_str().unwrap().trim_end_matches('/'), "[ROOT]"));
+        (output, report)
+    };
+
+    let (output, report) = measure("2300", "peer.py report.txt");
+    assert_eq!(output.code, Some(1), "{output}");
+    let headings: Vec<&str> = report.lines().filter_map(|line| line.strip_prefix("== ")).collect();
+    let (verdict, parts) = headings.split_last().unwrap();
+    let expected = [
+        "machine",
+        "correctness, f32",
+        "tests, kernel_tests",
+        "speed beside PyTorch",
+        "profile, tiny, batch 1, f32",
+        "many sessions and evaluation, tiny",
+        "session",
+        "training",
+    ];
+    assert_eq!(parts[..expected.len()], expected, "{output}");
+    assert!(verdict.ends_with(" s, failed: speed beside PyTorch"), "{output}");
+    for said in [
+        "a GPU that is simulated",
+        "checked    cuda:0, simulated GPU, f32 products, against cpu",
+        "all kernels are right",
+        "--sizes tiny --batches 1 --precisions tf32,bf16 --modes tf32-eager --rounds 2",
+        "failed with status 3",
+        "attention_backward",
+        "in a row: ",
+        // 28 training trials are three batches of about 8; two epochs.
+        "6 steps of 8 trials in ",
+    ] {
+        assert!(report.contains(said), "{said} is not in\n{output}");
+    }
+
+    let (output, report) = measure("0", "- report.txt");
+    assert_eq!(output.code, Some(1), "{output}");
+    assert_eq!(
+        report.matches("left out: the time is up").count(),
+        report.matches("\n== ").count() - 1,
+        "{report}"
+    );
+    assert!(
+        report.contains("== speed, tiny, batch 1\n") && report.contains("no checkpoint was written"),
+        "{report}"
+    );
+}

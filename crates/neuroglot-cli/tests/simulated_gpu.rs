@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{FIRST, Output, SMALL, Workplace, assert_same_run};
+use common::{FIRST, Output, SMALL, Workplace, assert_same_run, blocks, page};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -71,10 +71,14 @@ fn commands_compute_on_a_gpu() {
     succeed("--quiet evaluate run --tasks co-smoothing");
     succeed("--quiet evaluate cpu --tasks co-smoothing --device cuda");
 
-    let bench = succeed("bench --size tiny --batch 1 --repetitions 1 --profile --json");
+    let [command] = blocks(&page("docs/gpu.md"), "sh").try_into().expect("one command on the page");
+    let command = command.strip_prefix("neuroglot ").unwrap();
+    let bench = succeed(&format!("{command} --size tiny --batch 1 --repetitions 1 --json"));
     let bench: serde_json::Value = serde_json::from_str(&bench).unwrap();
     assert_eq!((&bench["device"], &bench["precision"]), (&"cuda:0".into(), &"tf32".into()));
-    assert!(bench["bytes_sent_per_step"].as_f64().unwrap() > 0.0);
+    // Of one trial; the page says so.
+    let sent = bench["bytes_sent_per_step"].as_f64().unwrap();
+    assert!(0.0 < sent && sent < 1000.0, "{sent} bytes");
     let operations = bench["profile"]["operations"].as_array().unwrap();
     let multiply_adds = |name: &str| {
         let operation = operations.iter().find(|operation| operation["name"] == name).unwrap();

@@ -76,7 +76,7 @@ fn commands_compute_on_a_gpu() {
     let bench = succeed(&format!("{command} --size tiny --batch 1 --repetitions 1 --json"));
     let bench: serde_json::Value = serde_json::from_str(&bench).unwrap();
     assert_eq!((&bench["device"], &bench["precision"]), (&"cuda:0".into(), &"tf32".into()));
-    // Of one trial; the page says so.
+    // Of one trial, whose counts would be 30,000 bytes; the page says so.
     let sent = bench["bytes_sent_per_step"].as_f64().unwrap();
     assert!(0.0 < sent && sent < 1000.0, "{sent} bytes");
     let operations = bench["profile"]["operations"].as_array().unwrap();

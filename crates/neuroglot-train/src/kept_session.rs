@@ -13,22 +13,24 @@ pub(crate) struct KeptSession {
 }
 
 impl KeptSession {
-    /// Keeps the trials that a run reads of a session in at most so many bytes. Where they do not fit, there is a table of `batch`
-    /// trials; `None` where not even these do.
+    /// Keeps the trials that a run reads of a session, in `room` bytes at most, of which it takes what it needs. Where they do not
+    /// fit, there is a table of `batch` trials; `None` where not even these do.
     pub(crate) fn new(
         model: &mut Model,
         (index, session): (usize, &Session),
         trials: &[usize],
         batch: usize,
-        most: usize,
+        room: &mut usize,
     ) -> Result<Option<Self>, TrainError> {
         let mut write = |trial: usize, counts: &mut [f32]| session.write_dense(trial, counts);
-        if let Some(table) = model.keep_trials(index, trials, trials.len(), most, &mut write)? {
+        if let Some(table) = model.keep_trials(index, trials, trials.len(), *room, &mut write)? {
+            *room -= model.kept_bytes(table);
             let mut places = vec![None; session.trials()];
             trials.iter().zip(0..).for_each(|(trial, place)| places[*trial] = Some(place));
             return Ok(Some(Self { table, places: Some(places) }));
         }
-        let table = model.keep_trials(index, trials, batch, most, &mut write)?;
+        let table = model.keep_trials(index, trials, batch, *room, &mut write)?;
+        *room -= table.map_or(0, |table| model.kept_bytes(table));
         Ok(table.map(|table| Self { table, places: None }))
     }
 
@@ -84,8 +86,10 @@ mod tests {
             let mut rng = stream(1, Purpose::Initialisation, 0, 0);
             let shape = session_shape(session);
             let mut model = config.init(session.bins(), &[shape], true, device, &mut rng).unwrap();
-            let kept =
-                most.and_then(|most| KeptSession::new(&mut model, (0, session), &trials, 3, most).unwrap());
+            let mut room = most.unwrap_or(0);
+            let kept = KeptSession::new(&mut model, (0, session), &trials, 3, &mut room).unwrap();
+            let taken = most.unwrap_or(0) - room;
+            assert_eq!(taken > 0, kept.is_some(), "what a table takes is not left for others");
             let mut places = Vec::new();
             // A trial that the run does not read is nowhere in a table of all that it does.
             if most == Some(usize::MAX) {

@@ -263,12 +263,12 @@ impl<'a> Trainer<'a> {
         if lanes.most_batches() > 1 {
             model.make_room_for_sums()?;
         }
-        let mut kept = Vec::new();
+        let (mut kept, mut room) = (Vec::new(), model.bytes_for_trials());
         for (index, (session, training)) in sessions.iter().zip(&training_trials).enumerate() {
             let trials = [training.clone(), session.trials_in(Split::Validation)].concat();
             // Batches of a pass differ by a trial at most, but a session's only one may be as large as two.
-            let (batch, most) = (2 * config.train.batch, model.bytes_for_trials());
-            kept.push(KeptSession::new(&mut model, (index, session), &trials, batch, most)?);
+            let batch = 2 * config.train.batch;
+            kept.push(KeptSession::new(&mut model, (index, session), &trials, batch, &mut room)?);
         }
         let steps = config.train.epochs * lanes.steps_per_epoch(&batches);
         let mut schedule = OneCycle::new(config.train.learning_rate, steps);

@@ -128,6 +128,11 @@ impl Model {
         }
     }
 
+    /// Bytes of a table.
+    pub fn kept_bytes(&self, kept: KeptTrials) -> usize {
+        self.tables[kept.index].slot.len() * size_of::<f32>()
+    }
+
     /// Number of places in a table.
     pub fn kept_places(&self, kept: KeptTrials) -> usize {
         self.tables[kept.index].places

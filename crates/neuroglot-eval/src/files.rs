@@ -5,7 +5,7 @@ use crate::{EvalError, summary_json};
 use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array};
 use neuroglot_files::{RESULTS, replace_file, replace_folder};
 use neuroglot_tasks::results::Evaluation;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const EVALUATION: &str = "evaluation.json";
@@ -24,6 +24,11 @@ pub fn write_evaluation(evaluation: &Evaluation, folder: &Path) -> Result<(), Ev
         replace_file(&folder.join("summary.json"), &summary)?;
         Ok(replace_file(&folder.join("units.parquet"), &units)?)
     })
+}
+
+/// Where the evaluation of a run is kept.
+pub fn evaluation_folder(run: &Path) -> PathBuf {
+    run.join("evaluation")
 }
 
 /// Reads the evaluation of a folder.

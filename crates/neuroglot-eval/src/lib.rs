@@ -31,7 +31,7 @@ pub use decoding::DecodedTrials;
 pub use embed::{latent_table, latents, session_embedding_table, unit_embedding_table};
 pub use error::EvalError;
 pub use evaluate::{as_model_sees, check_known, evaluate, evaluation_source};
-pub use files::{read_evaluation, write_evaluation};
+pub use files::{evaluation_folder, read_evaluation, write_evaluation};
 pub use model_card::{SharedModel, shared_model};
 pub use predict::{Hide, ToldScheme, is_zarr, predict, predicted_log_rates};
 pub use summary::summary_json;

@@ -14,8 +14,8 @@ use neuroglot::data::text::nearest_name;
 use neuroglot::ensemble::Ensemble;
 use neuroglot::eval::audit::{Warn, warning};
 use neuroglot::eval::{
-    Hide, as_model_sees, decode, decoding_table, evaluate, evaluation_source, latents, predicted_log_rates,
-    summary_json, translate, translation_table,
+    Hide, as_model_sees, decode, decoding_table, evaluate, evaluation_folder, evaluation_source, latents,
+    predicted_log_rates, summary_json, translate, translation_table,
 };
 use neuroglot::fetch::{HubKind, HubRepository};
 use neuroglot::masks::Scheme;
@@ -134,7 +134,7 @@ impl Run {
         progress: Option<Py<PyAny>>,
     ) -> PyResult<(String, Option<String>)> {
         let repository = HubRepository::parse(HubKind::Model, repository).map_err(Failure::from)?;
-        let evaluation = self.folder.home().join("evaluation");
+        let evaluation = evaluation_folder(self.folder.home());
         computed(py, self.threads, progress, |progress| {
             share(&self.folder, &self.weights, &evaluation, &repository, is_private, message, progress)
         })

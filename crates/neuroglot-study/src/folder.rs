@@ -2,7 +2,7 @@
 
 use crate::cell::{Cell, Method, Needed, Stage};
 use crate::{StudyError, StudyFile};
-use neuroglot_eval::read_evaluation;
+use neuroglot_eval::{evaluation_folder, read_evaluation};
 use neuroglot_files::{
     FilesError, FromIo, OutputLock, RESULTS, recover_folder, remove_leftovers, replace_file,
 };
@@ -83,7 +83,7 @@ impl StudyFolder {
         match OutputLock::at(&path, &self.cell(&cell.id)) {
             Ok(lock) => {
                 let folder = self.cell(&cell.id);
-                recover_folder(&folder.join("evaluation"))?;
+                recover_folder(&evaluation_folder(&folder))?;
                 remove_leftovers(&folder);
                 Ok(Ok(lock))
             }
@@ -154,7 +154,7 @@ impl StudyFolder {
     /// # Errors
     /// [`StudyError::Eval`] where there is none, or it is damaged.
     pub fn evaluation(&self, cell: &Cell) -> Result<Evaluation, StudyError> {
-        Ok(read_evaluation(&self.cell(&cell.id).join("evaluation"))?)
+        Ok(read_evaluation(&evaluation_folder(&self.cell(&cell.id)))?)
     }
 }
 

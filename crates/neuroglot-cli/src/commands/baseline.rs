@@ -3,7 +3,6 @@
 use crate::CommandError;
 use crate::commands::evaluate::in_words;
 use crate::runs::kept_scores::Earlier;
-use crate::runs::named_run::evaluation_folder;
 use crate::runs::output_format;
 use crate::runs::sessions;
 use crate::terminal::console::Console;
@@ -13,6 +12,7 @@ use crate::workflows::model_evaluation::check_replaceable;
 use clap::Args;
 use neuroglot::baselines::Baseline;
 use neuroglot::data::text::nearest_name;
+use neuroglot::eval::evaluation_folder;
 use neuroglot::eval::summary_json;
 use neuroglot::files::{OutputLock, recover_folder};
 use neuroglot::tasks::results::Evaluation;

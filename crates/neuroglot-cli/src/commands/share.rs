@@ -2,12 +2,12 @@
 
 use crate::CommandError;
 use crate::runs::loaded_run::{CheckpointOption, LoadedRun, open_model};
-use crate::runs::named_run::evaluation_folder;
 use crate::terminal::console::Console;
 use crate::workflows::downloads::with_bar;
 use clap::Args;
 use neuroglot::data::number::counted;
 use neuroglot::engine::CpuDevice;
+use neuroglot::eval::evaluation_folder;
 use neuroglot::eval::{SharedModel, shared_model};
 use neuroglot::fetch::{HubClient, HubKind, HubRepository, HubUpload};
 use serde_json::json;

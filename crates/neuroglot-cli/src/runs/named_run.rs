@@ -2,7 +2,7 @@
 
 use crate::CommandError;
 use crate::runs::baseline_folder::BaselineFolder;
-use neuroglot::eval::read_evaluation;
+use neuroglot::eval::{evaluation_folder, read_evaluation};
 use neuroglot::tasks::results::Evaluation;
 use neuroglot::train::{ModelFolder, RunFolder};
 use std::path::{Path, PathBuf};
@@ -115,9 +115,4 @@ pub fn open(paths: &[PathBuf]) -> Result<Vec<NamedRun>, CommandError> {
         NamedRun { name, folder }
     };
     Ok(folders.into_iter().zip(&names).map(name_of).collect())
-}
-
-/// Where a run's evaluation is kept.
-pub fn evaluation_folder(run: &Path) -> PathBuf {
-    run.join("evaluation")
 }

@@ -3,12 +3,12 @@
 use crate::CommandError;
 use crate::runs::baseline_folder::{BaselineFolder, BaselineInfo};
 use crate::runs::kept_scores::{self, Earlier};
-use crate::runs::named_run::evaluation_folder;
 use crate::terminal::console::Console;
 use crate::terminal::progress::EvaluationBar;
 use crate::workflows::model_evaluation::decoding_notes;
 use neuroglot::baselines::{Baseline, evaluate_with_choices};
 use neuroglot::data::Session;
+use neuroglot::eval::evaluation_folder;
 use neuroglot::eval::{evaluation_source, read_evaluation};
 use neuroglot::tasks::results::Evaluation;
 use neuroglot::tasks::{EvaluationOptions, Source, Task};

@@ -3,13 +3,13 @@
 use crate::CommandError;
 use crate::machine::compute::Compute;
 use crate::runs::kept_scores::Earlier;
-use crate::runs::named_run::evaluation_folder;
 use crate::terminal::console::Console;
 use crate::terminal::stop_notice::say_when_stopped;
 use crate::workflows::fine_tune_settings::from_scratch;
 use crate::workflows::model_evaluation::ModelEvaluation;
 use crate::workflows::training_run::TrainingRun;
 use neuroglot::data::{Session, Split};
+use neuroglot::eval::evaluation_folder;
 use neuroglot::eval::read_evaluation;
 use neuroglot::report::{ScoredCurve, ScoredPoint};
 use neuroglot::tasks::Task;

@@ -3,7 +3,6 @@
 use crate::CommandError;
 use crate::machine::compute::Compute;
 use crate::runs::kept_scores::Earlier;
-use crate::runs::named_run::evaluation_folder;
 use crate::runs::sessions;
 use crate::terminal::console::{Console, one_line};
 use crate::terminal::stop_notice::say_when_stopped;
@@ -12,6 +11,7 @@ use crate::workflows::model_evaluation::{ModelEvaluation, check_replaceable};
 use crate::workflows::training_run::TrainingRun;
 use neuroglot::baselines::Baseline;
 use neuroglot::coupling::CouplingSettings;
+use neuroglot::eval::evaluation_folder;
 use neuroglot::study::{Cell, Method, State, StudyFile, StudyFolder, finetuning_settings};
 use neuroglot::train::{RunConfig, RunFolder, Start};
 use std::path::{Path, PathBuf};

@@ -95,7 +95,7 @@ impl Model {
             }
         }
         let Marks { units, bins, entries, scored } = holdout.marks();
-        let times = trials / holdout.trials();
+        let times = trials / holdout.trials().max(1);
         let repeat = |words: &mut Vec<u32>, part: &[u32]| (0..times).for_each(|_| words.extend(part));
         repeat(&mut words, units);
         repeat(&mut words, bins);

@@ -431,10 +431,10 @@ fn masked_trial_cases(sizes: &Sizes, draws: &mut Draws, cases: &mut Vec<Case>) {
     let Sizes { sequences: trials, bins, units, .. } = *sizes;
     let in_order = Vec::new();
     let some: Vec<f32> = (0..=units).rev().step_by(3).map(|unit| unit as f32).collect();
-    for (format, has_entries, columns, largest) in [
-        (CountFormat::U8, false, &in_order, 200.0),
-        (CountFormat::U16, true, &some, 60_000.0),
-        (CountFormat::F32, true, &in_order, 1e6),
+    for (name, format, has_entries, columns, largest) in [
+        ("shown counts and Poisson loss, bytes", CountFormat::U8, false, &in_order, 200.0),
+        ("shown counts and Poisson loss, some units", CountFormat::U16, true, &some, 60_000.0),
+        ("shown counts and Poisson loss, floats", CountFormat::F32, true, &in_order, 1e6),
     ] {
         let mut counts = draws.counts(trials * bins * units);
         counts[0] = largest;

@@ -453,21 +453,16 @@ fn masked_trial_cases(sizes: &Sizes, draws: &mut Draws, cases: &mut Vec<Case>) {
         let deviation = draws.values(units).into_iter().map(|value| 1.5 + value).collect();
         let arrays = [table, marks, columns.clone(), draws.values(units), deviation, draws.values(length)];
         let lengths = [length, length, length, 1];
-        cases.push(Case::new(
-            "shown counts; Poisson loss and its gradient",
-            arrays,
-            lengths,
-            move |device, s| {
-                let (table, marks, columns, nothing) = (s[0], s[1], s[2], Slot::default());
-                let of = MaskedTrials { trials, bins, units, table, format, marks, has_entries };
-                let (mean, deviation, log_rates) = (s[3], s[4], s[5]);
-                let plain =
-                    ShownCounts { of, columns, padding: -1.0, mean: nothing, deviation: nothing, x: s[6] };
-                device.shown_counts(&plain);
-                device.shown_counts(&ShownCounts { mean, deviation, x: s[7], ..plain });
-                device.poisson_loss(&PoissonLoss { of, columns, log_rates, gradient: s[8], loss: s[9] });
-            },
-        ));
+        cases.push(Case::new(name, arrays, lengths, move |device, s| {
+            let (table, marks, columns, nothing) = (s[0], s[1], s[2], Slot::default());
+            let of = MaskedTrials { trials, bins, units, table, format, marks, has_entries };
+            let (mean, deviation, log_rates) = (s[3], s[4], s[5]);
+            let plain =
+                ShownCounts { of, columns, padding: -1.0, mean: nothing, deviation: nothing, x: s[6] };
+            device.shown_counts(&plain);
+            device.shown_counts(&ShownCounts { mean, deviation, x: s[7], ..plain });
+            device.poisson_loss(&PoissonLoss { of, columns, log_rates, gradient: s[8], loss: s[9] });
+        }));
     }
 }
 

@@ -3,39 +3,10 @@
 
 mod common;
 
-use common::{FIRST, Output, SMALL, Workplace, assert_same_run, blocks, page};
-use std::path::{Path, PathBuf};
+use common::simulated::{run, simulated_libraries};
+use common::{FIRST, SMALL, Workplace, assert_same_run, blocks, page};
+use std::path::PathBuf;
 use std::process::Command;
-
-/// Builds the libraries and gives them the names that are looked for; `None` without a C++ compiler.
-fn simulated_libraries(workplace: &Workplace, names: &[&str]) -> Option<PathBuf> {
-    if !Command::new("c++").arg("--version").output().is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: there is no C++ compiler to build the libraries");
-        return None;
-    }
-    let folder = workplace.path("libraries");
-    std::fs::create_dir(&folder).unwrap();
-    let engine = Path::new(env!("CARGO_MANIFEST_DIR")).join("../neuroglot-engine").canonicalize().unwrap();
-    let library = folder.join("libsimulated.so");
-    let built = Command::new("c++")
-        .args(["-std=c++17", "-O1", "-shared", "-fPIC", "-o"])
-        .arg(&library)
-        .arg(format!("-DHOST_HEADER=\"{}\"", engine.join("src/cuda/host/cuda_on_host.h").display()))
-        .arg(engine.join("tests/simulated_cuda/libraries.cpp"))
-        .arg("-ldl")
-        .output()
-        .unwrap();
-    assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-    for name in names {
-        std::os::unix::fs::symlink(&library, folder.join(name)).unwrap();
-    }
-    Some(folder)
-}
-
-fn run(workplace: &Workplace, libraries: &Path, arguments: &str) -> Output {
-    let mut command = workplace.command(arguments);
-    workplace.output(command.env("LD_LIBRARY_PATH", libraries).env("SIMULATED_CUDA_FOLDER", libraries))
-}
 
 #[test]
 fn commands_compute_on_a_gpu() {

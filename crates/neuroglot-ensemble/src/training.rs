@@ -4,12 +4,11 @@ use crate::couplings::solve_coupling;
 use crate::{Ensemble, EnsembleError};
 use neuroglot_coupling::CouplingSettings;
 use neuroglot_data::Session;
-use neuroglot_engine::Device;
 use neuroglot_files::OutputLock;
 use neuroglot_tasks::Task;
 use neuroglot_train::{
     Freeze, InitConfig, ModelFolder, Observer, RunConfig, RunFolder, Start, Summary, TrainError,
-    complete_checkpoint, train, training_trials,
+    TrainingDevice, complete_checkpoint, train, training_trials,
 };
 use std::path::{Path, PathBuf};
 
@@ -29,22 +28,29 @@ impl EnsembleObserver for () {}
 /// the seeds that follow; with [`InitConfig::fresh_members`] they start at random where the first one is fine-tuned. A run that was stopped goes on where it was with [`Start::Resume`]; couplings, which take minutes, are
 /// begun anew.
 ///
+/// `device` opens a device for each network and for the couplings. Where others are ranks beside it, they train every network
+/// along, and are let go when there are no more: couplings are solved by the first rank alone.
+///
 /// # Errors
 /// Those of [`train`], and [`EnsembleError`].
-pub fn train_ensemble<E: From<EnsembleError> + From<TrainError>>(
+pub fn train_ensemble<'a, E: From<EnsembleError> + From<TrainError>>(
     config: &RunConfig,
     sessions: &[Session],
     paths: &[PathBuf],
     out: &Path,
     start: Start,
-    device: &mut dyn FnMut() -> Result<Box<dyn Device>, E>,
+    device: &mut dyn FnMut() -> Result<TrainingDevice<'a>, E>,
     observer: &mut dyn EnsembleObserver,
 ) -> Result<Summary, E> {
-    let summary = train(config, sessions, paths, out, start, device()?, observer)?;
+    let first = device()?;
+    let ranks = first.ranks;
+    let let_others_go = || ranks.iter().for_each(|ranks| ranks.let_others_go());
+    let summary = train(config, sessions, paths, out, start, first, observer)?;
     let networks = config.train.members;
     let has_coupling = config.coupling.weight > 0.0;
     let run = RunFolder::open(out)?;
     if run.is_complete()? {
+        let_others_go();
         return Ok(summary);
     }
     let _lock = OutputLock::inside(out).map_err(TrainError::from)?;
@@ -66,9 +72,10 @@ pub fn train_ensemble<E: From<EnsembleError> + From<TrainError>>(
         train(&member, sessions, paths, &folder, start, device()?, observer)?;
         members.push(RunFolder::open(&folder)?.checkpoint(RunFolder::BEST)?);
     }
+    let_others_go();
     let couplings = if has_coupling {
         let best = ModelFolder::open(out, RunFolder::BEST)?;
-        let loaded = best.load_with(&members, device()?)?;
+        let loaded = best.load_with(&members, device()?.device)?;
         let mut ensemble = Ensemble::of_networks(loaded.model, loaded.networks, best.config().clone());
         let mut solve = |place: (usize, &Session)| {
             let eid = place.1.eid();

@@ -34,7 +34,8 @@ fn device() -> Result<Box<dyn Device>, EnsembleError> {
 }
 
 fn trained(settings: &[&str], out: &Path, start: Start) -> Result<(), EnsembleError> {
-    train_ensemble(&config(settings), &sessions(), &[], out, start, &mut device, &mut ()).map(|_| ())
+    train_ensemble(&config(settings), &sessions(), &[], out, start, &mut || device().map(Into::into), &mut ())
+        .map(|_| ())
 }
 
 fn opened(run: &Path) -> Ensemble {
@@ -162,7 +163,7 @@ fn a_run_that_is_stopped_anywhere_ends_in_the_same_bytes() {
                 &[],
                 &run,
                 Start::Fresh,
-                &mut device,
+                &mut || device().map(Into::into),
                 &mut observer,
             )
         });

@@ -254,31 +254,90 @@ impl Parameters {
         if is_frozen { self.session_rows } else { Some(Parameter { offset: group.offset, len: group.len }) }
     }
 
-    /// One AdamW step of all that sessions share, or what is not frozen of it, and of all that is one session's; by the sums of
-    /// gradients where some were added up, and then of all the sessions that they are of.
+    /// One AdamW step of all that sessions share, or what is not frozen of it, and of all that is one session's.
     pub(crate) fn update(&mut self, device: &mut dyn Device, session: usize, update: &crate::Update) {
-        let by_sums = self.groups.iter().any(|group| group.is_summed);
         for index in 0..self.groups.len() {
-            let group = self.groups[index];
-            let has_gradient = if by_sums { group.is_summed } else { group.is_of(session) };
-            let Some(Parameter { offset, len }) = self.trained(group).filter(|_| has_gradient) else {
-                continue;
-            };
-            let steps = group.steps + 1;
-            self.groups[index] = Group { steps, is_summed: false, ..group };
-            let gradients = if by_sums { self.sums } else { self.gradients };
-            device.adamw(&AdamW {
-                values: self.values.part(offset, len),
-                gradients: gradients.part(offset, len),
-                first_moments: self.first_moments.part(offset, len),
-                second_moments: self.second_moments.part(offset, len),
-                rate: update.rate,
-                beta1: update.beta1,
-                beta2: update.beta2,
-                epsilon: update.epsilon,
-                decay: update.decay,
-                step: steps,
-            });
+            if self.groups[index].is_of(session) {
+                self.update_group(device, index, self.gradients, update);
+            }
+        }
+    }
+
+    /// One AdamW step of all groups that gradients were added up of, on this device or, of what sessions share, on that of
+    /// another rank.
+    pub(crate) fn update_by_sums(&mut self, device: &mut dyn Device, update: &crate::Update) {
+        let shared: Vec<usize> =
+            (0..self.groups.len()).filter(|index| self.groups[*index].session.is_none()).collect();
+        for index in &shared {
+            let group = self.groups[*index];
+            let Some(Parameter { offset, len }) = self.trained(group) else { continue };
+            let sums = self.sums.part(offset, len);
+            if !group.is_summed && device.ranks() > 1 {
+                device.fill(sums, 0.0);
+                self.groups[*index].is_summed = true;
+            }
+            device.sum_over_ranks(sums);
+        }
+        // Meanwhile, those of sessions.
+        let own = (0..self.groups.len()).filter(|index| !shared.contains(index));
+        for index in own.collect::<Vec<usize>>() {
+            self.update_group_by_sums(device, index, update);
+        }
+        device.wait_for_ranks();
+        for index in shared {
+            self.update_group_by_sums(device, index, update);
+        }
+    }
+
+    fn update_group_by_sums(&mut self, device: &mut dyn Device, index: usize, update: &crate::Update) {
+        if std::mem::take(&mut self.groups[index].is_summed) {
+            self.update_group(device, index, self.sums, update);
+        }
+    }
+
+    fn update_group(
+        &mut self,
+        device: &mut dyn Device,
+        index: usize,
+        gradients: Slot,
+        update: &crate::Update,
+    ) {
+        let Some(Parameter { offset, len }) = self.trained(self.groups[index]) else { return };
+        self.groups[index].steps += 1;
+        device.adamw(&AdamW {
+            values: self.values.part(offset, len),
+            gradients: gradients.part(offset, len),
+            first_moments: self.first_moments.part(offset, len),
+            second_moments: self.second_moments.part(offset, len),
+            rate: update.rate,
+            beta1: update.beta1,
+            beta2: update.beta2,
+            epsilon: update.epsilon,
+            decay: update.decay,
+            step: self.groups[index].steps,
+        });
+    }
+
+    /// Copies values and moments from one rank to all others.
+    pub(crate) fn broadcast_all(&self, device: &mut dyn Device, from: usize) {
+        for slot in [self.values, self.first_moments, self.second_moments] {
+            device.broadcast(slot, from);
+        }
+    }
+
+    /// Copies what is one session's from one rank to all others: values, and moments where wanted.
+    pub(crate) fn broadcast_session(
+        &self,
+        device: &mut dyn Device,
+        session: usize,
+        from: usize,
+        with_moments: bool,
+    ) {
+        let parts = [self.values, self.first_moments, self.second_moments];
+        for group in self.groups.iter().filter(|group| group.session == Some(session)) {
+            for slot in &parts[..if with_moments { 3 } else { 1 }] {
+                device.broadcast(slot.part(group.offset, group.len), from);
+            }
         }
     }
 }

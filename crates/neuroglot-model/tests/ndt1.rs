@@ -306,12 +306,12 @@ fn batches_of_several_sessions_run_as_one_have_the_summed_gradients_of_each_by_i
             assert!(worst < 1e-5, "{}: {worst}", info.name);
         }
         together.add_gradients_of(&order);
-        together.update(order[0], &UPDATE);
+        together.update_by_sums(&UPDATE);
         for (batch, session) in batches.iter().zip(order) {
             one.loss_and_gradients(batch).unwrap();
             one.add_gradients(session);
         }
-        one.update(0, &UPDATE);
+        one.update_by_sums(&UPDATE);
         assert_eq!(one.optimiser_steps(), together.optimiser_steps());
         // The next round starts alike: rounding is not what is compared.
         for index in 0..one.parameters().len() {
@@ -435,7 +435,7 @@ fn batches_that_are_added_up_make_the_step_of_all_their_trials_together() {
             apart.loss_and_gradients(&part.batch(0, None)).unwrap();
             apart.add_gradients(0);
         }
-        apart.update(0, &update);
+        apart.update_by_sums(&update);
     }
     assert_eq!(apart.optimiser_steps(), together.optimiser_steps());
     for (index, info) in together.parameters().iter().enumerate() {
@@ -455,7 +455,7 @@ fn one_step_over_batches_of_several_sessions_moves_the_stitchers_of_each() {
         model.loss_and_gradients(&batch.batch(session, None)).unwrap();
         model.add_gradients(session);
     }
-    model.update(0, &UPDATE);
+    model.update_by_sums(&UPDATE);
     assert_eq!(model.optimiser_steps(), [1, 1, 1, 0]);
     for (index, info) in model.parameters().iter().enumerate() {
         let moved = model.read_parameter(index) != start[index];
@@ -464,7 +464,7 @@ fn one_step_over_batches_of_several_sessions_moves_the_stitchers_of_each() {
     // Nothing of this step is left in the next one.
     model.loss_and_gradients(&batches[0].batch(2, None)).unwrap();
     model.add_gradients(2);
-    model.update(2, &UPDATE);
+    model.update_by_sums(&UPDATE);
     assert_eq!(model.optimiser_steps(), [2, 1, 1, 1]);
 }
 

@@ -200,9 +200,10 @@ impl Classified for TrainError {
             TrainError::Coupling(error) => error.class(),
             TrainError::Data(error) => error.class(),
             TrainError::Model(error) => error.class(),
-            TrainError::Checkpoint { .. } | TrainError::RunFolder { .. } | TrainError::Diverged { .. } => {
-                Class::Neuroglot
-            }
+            TrainError::Checkpoint { .. }
+            | TrainError::RunFolder { .. }
+            | TrainError::Diverged { .. }
+            | TrainError::Ranks(_) => Class::Neuroglot,
         }
     }
 }

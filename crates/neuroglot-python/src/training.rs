@@ -97,7 +97,7 @@ pub fn train(
     let start = if resume && RunFolder::open(&out).is_ok() { Start::Resume } else { Start::Fresh };
     computed(py, threads, progress, |progress| {
         let mut observer = TrainingProgress::new(progress);
-        let mut device = || open(choice);
+        let mut device = || open(choice).map(Into::into);
         train_ensemble(&config, &sessions, &paths, &out, start, &mut device, &mut observer)?;
         Ok(notes)
     })

@@ -1,3 +1,4 @@
+use crate::ranks::RanksError;
 use neuroglot_coupling::CouplingError;
 use neuroglot_data::DataError;
 use neuroglot_files::FilesError;
@@ -70,6 +71,9 @@ pub enum TrainError {
     /// A setting of the couplings is wrong.
     #[error(transparent)]
     Coupling(#[from] CouplingError),
+    /// Other ranks are not found, were started otherwise, or are gone.
+    #[error(transparent)]
+    Ranks(#[from] RanksError),
     /// The data are wrong.
     #[error(transparent)]
     Data(#[from] DataError),

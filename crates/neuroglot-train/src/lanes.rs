@@ -5,6 +5,7 @@
 
 use crate::TrainError;
 use crate::batches::Batch;
+use neuroglot_data::number::counted;
 
 /// The sessions of a run, dealt to lanes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,20 +27,26 @@ pub(crate) struct LaneBatch {
 }
 
 impl Lanes {
-    /// Deals sessions, of which each has so many batches in an epoch: the ones with the most first, each to the lane that has
-    /// the fewest batches so far.
+    /// Makes sure that every lane gets a session.
     ///
     /// # Errors
     /// [`TrainError::Setting`] where there are fewer sessions than lanes.
-    pub fn deal(batches: &[usize], count: usize, accumulate: usize) -> Result<Self, TrainError> {
-        let sessions = batches.len();
-        if count > sessions {
-            let problem = format!(
-                "{count} lanes, and {sessions} sessions to deal to them: give at least a session for each, or set fewer (a \
-                 lane is a GPU's share, and a GPU takes whole sessions)"
-            );
-            return Err(TrainError::Setting { key: "train.lanes".to_owned(), problem });
+    pub fn check(lanes: usize, sessions: usize) -> Result<(), TrainError> {
+        if lanes <= sessions {
+            return Ok(());
         }
+        let problem = format!(
+            "{lanes} lanes, and {} to deal to them: give at least a session for each, or take fewer (a lane is \
+             what a GPU computes, and a GPU takes whole sessions)",
+            counted(sessions, "session")
+        );
+        Err(TrainError::Setting { key: "train.lanes".to_owned(), problem })
+    }
+
+    /// Deals sessions, at least as many as lanes, of which each has so many batches in an epoch: the ones with the most first,
+    /// each to the lane that has the fewest batches so far.
+    pub fn deal(batches: &[usize], count: usize, accumulate: usize) -> Self {
+        let sessions = batches.len();
         let mut order: Vec<usize> = (0..sessions).collect();
         order.sort_by_key(|session| std::cmp::Reverse(batches[*session]));
         let mut dealt = vec![(0, 0); count];
@@ -50,7 +57,7 @@ impl Lanes {
             of_session[session] = fewest;
             dealt[fewest] = (dealt[fewest].0 + batches[session], dealt[fewest].1 + 1);
         }
-        Ok(Self { of_session, count, accumulate })
+        Self { of_session, count, accumulate }
     }
 
     /// The lane of a session.
@@ -99,18 +106,18 @@ mod tests {
 
     #[test]
     fn lanes_have_nearly_equally_many_batches() {
-        let lanes = Lanes::deal(&[3, 9, 4, 6, 8], 2, 1).unwrap();
+        let lanes = Lanes::deal(&[3, 9, 4, 6, 8], 2, 1);
         // 9 + 4 + 3 and 8 + 6.
         assert_eq!(lanes.of_session, [0, 0, 0, 1, 1]);
         assert_eq!(lanes.steps_per_epoch(&[3, 9, 4, 6, 8]), 16);
-        let error = Lanes::deal(&[5, 5], 3, 1).unwrap_err().to_string();
+        let error = Lanes::check(3, 2).unwrap_err().to_string();
         assert!(error.starts_with("setting train.lanes: 3 lanes, and 2 sessions"), "{error}");
     }
 
     #[test]
     fn one_lane_takes_batches_as_they_come() {
         let batches = batches(&[3, 2]);
-        let lanes = Lanes::deal(&[3, 2], 1, 2).unwrap();
+        let lanes = Lanes::deal(&[3, 2], 1, 2);
         let steps = lanes.steps(batches.clone());
         assert_eq!(steps.len(), 3);
         assert_eq!(steps.iter().flatten().map(|each| each.batch.clone()).collect::<Vec<_>>(), batches);
@@ -120,7 +127,7 @@ mod tests {
     #[test]
     fn a_step_takes_the_next_batches_of_every_lane() {
         // Lanes of 5 and of 2 batches; two of each a step.
-        let lanes = Lanes::deal(&[5, 2], 2, 2).unwrap();
+        let lanes = Lanes::deal(&[5, 2], 2, 2);
         let taken = |step: &Vec<LaneBatch>| {
             step.iter().map(|each| (each.batch.session, each.batch.trials[0], each.place)).collect::<Vec<_>>()
         };

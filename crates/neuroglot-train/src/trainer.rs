@@ -1,5 +1,7 @@
 //! The training loop.
 
+mod progress;
+mod sharing;
 mod starting;
 pub(crate) mod steps;
 
@@ -10,6 +12,7 @@ use crate::drawn_batch::DrawnBatch;
 use crate::kept_session::KeptSession;
 use crate::lanes::{LaneBatch, Lanes};
 use crate::late_losses::{LateBatch, LateLosses};
+use crate::ranks::Ranks;
 use crate::validation::validate;
 use crate::{
     BaseModel, Checkpoint, CheckpointConfig, EpochRecord, Freeze, OneCycle, Purpose, RunConfig, RunFolder,
@@ -20,11 +23,14 @@ use neuroglot_engine::Device;
 use neuroglot_files::{OutputLock, replace_file, replace_folder};
 use neuroglot_masks::Regions;
 use neuroglot_model::{Model, SessionShape, Update};
-use serde::{Deserialize, Serialize};
+use progress::Progress;
+use sharing::{STEPS_BETWEEN_WORDS, order};
 use starting::{open_to_resume, settled};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+
+pub use sharing::follow;
 
 /// Whether a run begins or goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,80 +90,51 @@ pub struct Summary {
     pub validation_trials: usize,
 }
 
-/// Where a run stands: all that a resumed run needs besides weights and moments. Random streams are found by
-/// counting epochs and steps, so their state is here too.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-struct Progress {
-    /// Epochs done.
-    epoch: u64,
-    /// Batches of the present epoch done.
-    batch: u64,
-    /// Steps done.
-    step: u64,
-    /// Loss and hidden entries of the present epoch, of steps whose losses are read. Checkpoints hold no others. They are
-    /// those of the first lane.
-    loss: f64,
-    targets: u64,
-    /// Those of the other lanes.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    other_lanes: Vec<(f64, u64)>,
-    learning_rate: f64,
-    best: Option<(u64, f64)>,
-    validations_since_best: u64,
-    /// Length of `metrics.jsonl`.
-    metrics_bytes: u64,
-    optimiser_steps: Vec<u64>,
-    finished: bool,
-}
-
-impl Progress {
-    /// Adds the loss of a batch to those of its lane.
-    fn add_loss(&mut self, lane: usize, loss: f64, targets: u64) {
-        let of_lane = match lane.checked_sub(1) {
-            None => (&mut self.loss, &mut self.targets),
-            Some(other) => {
-                let known = self.other_lanes.len().max(lane);
-                self.other_lanes.resize(known, (0.0, 0));
-                let (loss, targets) = &mut self.other_lanes[other];
-                (loss, targets)
-            }
-        };
-        *of_lane.0 += loss;
-        *of_lane.1 += targets;
-    }
-
-    /// Mean loss per hidden entry. Lanes are added up in their order, so that it does not depend on who computes them.
-    fn mean_loss(&self) -> f64 {
-        let others = self.other_lanes.iter().copied();
-        let (loss, targets) =
-            others.fold((self.loss, self.targets), |sums, lane| (sums.0 + lane.0, sums.1 + lane.1));
-        loss / targets.max(1) as f64
-    }
-}
-
 const PROGRESS: &str = "progress.json";
 pub(crate) const MOMENTS: &str = "optimiser.safetensors";
+
+/// What trains a network: a device, alone or with those of other ranks.
+pub struct TrainingDevice<'a> {
+    /// The device of this process.
+    pub device: Box<dyn Device>,
+    /// This process and those that train with it, of which it is the first; `None` where it trains alone.
+    pub ranks: Option<&'a Ranks>,
+}
+
+impl From<Box<dyn Device>> for TrainingDevice<'_> {
+    fn from(device: Box<dyn Device>) -> Self {
+        Self { device, ranks: None }
+    }
+}
+
+impl<D: Device + 'static> From<Box<D>> for TrainingDevice<'_> {
+    fn from(device: Box<D>) -> Self {
+        Self { device, ranks: None }
+    }
+}
 
 /// Trains a model on sessions that have passed the run's filters, and writes the run folder. With
 /// [`InitConfig::from`](crate::InitConfig::from) set, a trained model is fine-tuned.
 ///
 /// `paths` are the session folders, kept in `run.json` so that later commands find them. Equal configuration, sessions
-/// and device give equal weights and metrics to the bit, however often the run is killed and resumed.
+/// and device give equal weights and metrics to the bit, however often the run is killed and resumed. The other ranks of a
+/// device train along in [`follow`].
 ///
 /// # Errors
 /// [`TrainError`]: settings, sessions that do not fit together, a folder that cannot be written or that another process
 /// writes, a loss that is no number. The last checkpoint stays as it was.
-pub fn train(
+pub fn train<'a>(
     config: &RunConfig,
     sessions: &[Session],
     paths: &[PathBuf],
     out: &Path,
     start: Start,
-    device: Box<dyn Device>,
+    device: impl Into<TrainingDevice<'a>>,
     observer: &mut dyn Observer,
 ) -> Result<Summary, TrainError> {
     config.check()?;
     check_sessions(sessions)?;
+    Lanes::check(config.train.lanes, sessions.len())?;
     check_paths(paths)?;
     let (folder, lock, config) = match start {
         Start::Fresh => {
@@ -167,13 +144,23 @@ pub fn train(
         }
         Start::Resume => open_to_resume(out, config)?,
     };
-    let mut trainer = Trainer::new(&config, sessions, paths, folder, lock, device)?;
-    if start == Start::Fresh || !trainer.resume(observer)? {
+    let TrainingDevice { mut device, ranks } = device.into();
+    let ranks = ranks.unwrap_or(Ranks::alone());
+    order(&config, device.as_mut(), ranks)?;
+    let output = Output { folder, lock };
+    let mut trainer = Trainer::new(&config, sessions, paths, Some(&output), device, ranks)?;
+    if start == Start::Fresh || !trainer.resume(&output, observer)? {
         trainer.begin()?;
     }
-    let result = trainer.run(observer);
+    let result = trainer.begin_together().and_then(|()| trainer.run(observer));
     // A folder that was removed or taken away is the reason of whatever else went wrong.
-    result.map_err(|error| trainer.lock.check().err().map_or(error, TrainError::from))
+    result.map_err(|error| output.lock.check().err().map_or(error, TrainError::from))
+}
+
+/// Where a run is written, by the first rank alone.
+struct Output {
+    folder: RunFolder,
+    lock: OutputLock,
 }
 
 /// Paths are kept in `run.json`, which holds text alone.
@@ -217,8 +204,9 @@ struct Trainer<'a> {
     training_trials: Vec<Vec<usize>>,
     /// What checkpoints say of the trials of each session.
     trial_records: Vec<TrialRecord>,
-    folder: RunFolder,
-    lock: OutputLock,
+    /// `None` where another rank writes.
+    output: Option<&'a Output>,
+    ranks: &'a Ranks,
     info: RunInfo,
     model: Model,
     schedule: OneCycle,
@@ -244,16 +232,16 @@ impl<'a> Trainer<'a> {
         config: &'a RunConfig,
         sessions: &'a [Session],
         paths: &[PathBuf],
-        folder: RunFolder,
-        lock: OutputLock,
+        output: Option<&'a Output>,
         device: Box<dyn Device>,
+        ranks: &'a Ranks,
     ) -> Result<Self, TrainError> {
         let used = |session: &Session| training_trials(session, config.data.trials, config.seed);
         let training_trials: Vec<Vec<usize>> = sessions.iter().map(used).collect();
         let trial_records =
             sessions.iter().zip(&training_trials).map(|(session, used)| TrialRecord::of(session, used));
         let batches = per_session(&training_trials, config.train.batch, config.train.sampling);
-        let lanes = Lanes::deal(&batches, config.train.lanes, config.train.accumulate)?;
+        let lanes = Lanes::deal(&batches, config.train.lanes, config.train.accumulate);
         let shapes: Vec<SessionShape> = sessions.iter().map(session_shape).collect();
         let mut rng = stream(config.seed, Purpose::Initialisation, 0, 0);
         let mut model = config.model.init(sessions[0].bins(), &shapes, true, device, &mut rng)?;
@@ -268,7 +256,11 @@ impl<'a> Trainer<'a> {
             let trials = [training.clone(), session.trials_in(Split::Validation)].concat();
             // Batches of a pass differ by a trial at most, but a session's only one may be as large as two.
             let batch = 2 * config.train.batch;
-            kept.push(KeptSession::new(&mut model, (index, session), &trials, batch, &mut room)?);
+            let is_here = lanes.of(index) % ranks.count() == ranks.rank();
+            kept.push(match is_here {
+                true => KeptSession::new(&mut model, (index, session), &trials, batch, &mut room)?,
+                false => None,
+            });
         }
         let steps = config.train.epochs * lanes.steps_per_epoch(&batches);
         let mut schedule = OneCycle::new(config.train.learning_rate, steps);
@@ -276,7 +268,10 @@ impl<'a> Trainer<'a> {
         let info = RunInfo {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             sessions: paths.to_vec(),
-            device: model.device_description(),
+            device: match ranks.count() {
+                1 => model.device_description(),
+                count => format!("{}, the first of {count} ranks", model.device_description()),
+            },
             parameters: model.parameters().iter().map(|info| info.values() as u64).sum(),
             seconds: 0.0,
             finished: false,
@@ -288,14 +283,14 @@ impl<'a> Trainer<'a> {
             regions: shapes.iter().map(|shape| config.model.regions(&shape.regions)).collect(),
             trial_records: trial_records.collect(),
             training_trials,
-            folder,
-            lock,
+            output,
+            ranks,
             info,
             model,
             schedule,
             batches_per_epoch: batches.into_iter().map(|batches| batches as u64).sum(),
             lanes,
-            progress: Progress::default(),
+            progress: Progress::none(ranks.count()),
             losses: LateLosses::new(),
             mean_loss: 0.0,
             kept,
@@ -310,7 +305,9 @@ impl<'a> Trainer<'a> {
     fn run(&mut self, observer: &mut dyn Observer) -> Result<Summary, TrainError> {
         // Not before: a run that cannot go on keeps what it knew of its sessions and its time.
         self.count_seconds();
-        self.folder.settle(self.config, &self.info)?;
+        if let Some(output) = self.output {
+            output.folder.settle(self.config, &self.info)?;
+        }
         observer.begin(self.progress.step, self.schedule.steps);
         let TrainConfig { batch, sampling, epochs, .. } = self.config.train;
         let shows_its_start = self.config.is_fine_tuning() || epochs == 0;
@@ -329,23 +326,25 @@ impl<'a> Trainer<'a> {
                     continue;
                 }
                 self.step(&batches, observer)?;
-                if self.save_is_due() && self.progress.batch < self.batches_per_epoch {
+                let is_told =
+                    self.ranks.count() == 1 || self.progress.step.is_multiple_of(STEPS_BETWEEN_WORDS);
+                if self.progress.batch < self.batches_per_epoch && is_told && self.save_is_due()? {
                     self.save_last()?;
                     observer.saved(self.progress.epoch, self.progress.step);
                 }
             }
             let record = self.finish_epoch()?;
             observer.epoch(&record);
-            if self.is_finished() || self.save_is_due() || self.config.train.checkpoint_seconds == 0 {
+            if self.is_finished() || self.save_is_due()? || self.config.train.checkpoint_seconds == 0 {
                 self.save_last()?;
                 observer.saved(self.progress.epoch, self.progress.step);
             }
         }
-        if !self.folder.checkpoint_path(RunFolder::BEST).exists() {
+        if self.lacks(RunFolder::BEST)? {
             // The last model is asked for, or is the only choice without validation trials.
             self.save_best(None)?;
         }
-        if !self.folder.checkpoint_path(RunFolder::LAST).exists() {
+        if self.lacks(RunFolder::LAST)? {
             // No epoch was asked for.
             self.save_last()?;
         }
@@ -369,32 +368,38 @@ impl<'a> Trainer<'a> {
         self.progress.finished || self.progress.epoch >= self.config.train.epochs
     }
 
-    fn save_is_due(&self) -> bool {
+    /// By the clock of the first rank.
+    fn save_is_due(&self) -> Result<bool, TrainError> {
         let seconds = self.config.train.checkpoint_seconds;
-        seconds > 0 && self.saved.elapsed() >= Duration::from_secs(seconds)
+        Ok(seconds > 0 && self.ranks.tell(|| Ok(self.saved.elapsed() >= Duration::from_secs(seconds)))?)
+    }
+
+    /// Whether the run folder has no such checkpoint.
+    fn lacks(&self, name: &str) -> Result<bool, TrainError> {
+        self.ranks
+            .tell(|| Ok(self.output.is_some_and(|output| !output.folder.checkpoint_path(name).exists())))
     }
 
     /// One step of the optimiser, by the gradients of several batches where these are added up.
     fn step(&mut self, batches: &[LaneBatch], observer: &mut dyn Observer) -> Result<(), TrainError> {
         let config = self.config;
-        for together in self.joined(batches) {
+        let adds_up = self.lanes.most_batches() > 1;
+        let own: Vec<&LaneBatch> = batches.iter().filter(|batch| self.has(batch.batch.session)).collect();
+        for together in self.joined(&own) {
             self.compute_gradients(&together)?;
-            if self.lanes.most_batches() > 1 {
+            if adds_up {
                 let sessions: Vec<usize> = together.iter().map(|batch| batch.batch.session).collect();
                 self.model.add_gradients_of(&sessions);
             }
         }
         let (rate, beta1) = self.schedule.at(self.progress.step);
-        self.model.update(
-            batches[0].batch.session,
-            &Update {
-                rate,
-                beta1,
-                beta2: config.train.beta2,
-                epsilon: config.train.epsilon,
-                decay: config.train.weight_decay,
-            },
-        );
+        let TrainConfig { beta2, epsilon, weight_decay: decay, .. } = config.train;
+        let update = Update { rate, beta1, beta2, epsilon, decay };
+        if adds_up {
+            self.model.update_by_sums(&update);
+        } else {
+            self.model.update(batches[0].batch.session, &update);
+        }
         let progress = &mut self.progress;
         progress.step += 1;
         progress.batch += batches.len() as u64;
@@ -412,16 +417,20 @@ impl<'a> Trainer<'a> {
         Ok(())
     }
 
-    /// The batches of a step in groups that the trunk sees together: those of different sessions, where that is asked for.
-    fn joined<'b>(&self, batches: &'b [LaneBatch]) -> Vec<Vec<&'b LaneBatch>> {
+    /// Batches of a step in groups that the trunk sees together: those of different sessions of a lane, where that is asked
+    /// for. Lanes are kept apart, so that groups are the same whoever computes them.
+    fn joined<'b>(&self, batches: &[&'b LaneBatch]) -> Vec<Vec<&'b LaneBatch>> {
         let mut groups: Vec<Vec<&LaneBatch>> = Vec::new();
         for batch in batches {
             let is_free = |group: &&mut Vec<&LaneBatch>| {
-                group.iter().all(|other| other.batch.session != batch.batch.session)
+                let is_other = |other: &LaneBatch| {
+                    other.lane == batch.lane && other.batch.session != batch.batch.session
+                };
+                group.iter().all(|other| is_other(other))
             };
             match groups.iter_mut().find(is_free).filter(|_| self.config.train.join_sessions) {
-                Some(group) => group.push(batch),
-                None => groups.push(vec![batch]),
+                Some(group) => group.push(*batch),
+                None => groups.push(vec![*batch]),
             }
         }
         groups
@@ -476,14 +485,17 @@ impl<'a> Trainer<'a> {
 
     /// Appends a line to the metrics, if the folder is still this run's.
     fn append(&mut self, record: &EpochRecord) -> Result<(), TrainError> {
-        self.lock.check()?;
-        self.progress.metrics_bytes = self.folder.append(record)?;
+        if let Some(Output { folder, lock }) = self.output {
+            lock.check()?;
+            self.progress.metrics_bytes = folder.append(record)?;
+        }
         Ok(())
     }
 
     /// Validates where it is time, saves a better model, and writes the epoch's line.
     fn finish_epoch(&mut self) -> Result<EpochRecord, TrainError> {
         debug_assert_eq!(self.losses.len(), 0, "an epoch's last step settles its losses");
+        self.gather_losses()?;
         let progress = &mut self.progress;
         let mut record = EpochRecord {
             epoch: progress.epoch + 1,
@@ -493,14 +505,7 @@ impl<'a> Trainer<'a> {
             validation: BTreeMap::new(),
             score: None,
         };
-        *progress = Progress {
-            epoch: record.epoch,
-            batch: 0,
-            loss: 0.0,
-            targets: 0,
-            other_lanes: Vec::new(),
-            ..std::mem::take(progress)
-        };
+        progress.end_epoch();
         let is_last = record.epoch == self.config.train.epochs;
         if record.epoch.is_multiple_of(self.config.validate_every()) || is_last {
             self.validate(&mut record)?;
@@ -511,25 +516,30 @@ impl<'a> Trainer<'a> {
     }
 
     fn validate(&mut self, record: &mut EpochRecord) -> Result<(), TrainError> {
-        let mut chosen = Vec::new();
+        let mut own = Vec::new();
         for (index, session) in self.sessions.iter().enumerate() {
-            let scores = validate(
-                &mut self.model,
-                self.config,
-                (index, session),
-                &self.regions[index],
-                self.kept[index].as_ref(),
-            )?;
+            if !self.has(index) {
+                continue;
+            }
+            let regions = &self.regions[index];
+            let kept = self.kept[index].as_ref();
+            own.push((index, validate(&mut self.model, self.config, (index, session), regions, kept)?));
+        }
+        let mut chosen = Vec::new();
+        for (index, scores) in self.gather_scores(own)? {
             chosen.extend(scores.iter().filter_map(|(_, scores)| match self.config.train.select {
                 SelectBy::BitsPerSpike => scores.bps_pooled,
                 SelectBy::R2 => scores.r2,
                 SelectBy::Last => None,
             }));
             if !scores.is_empty() {
-                record.validation.insert(session.eid().to_owned(), scores.into_iter().collect());
+                let eid = self.sessions[index].eid().to_owned();
+                record.validation.insert(eid, scores.into_iter().collect());
             }
         }
-        record.score = (!chosen.is_empty()).then(|| chosen.iter().sum::<f64>() / chosen.len() as f64);
+        // All ranks decide by it.
+        let mean = || Ok((!chosen.is_empty()).then(|| chosen.iter().sum::<f64>() / chosen.len() as f64));
+        record.score = self.ranks.tell(mean)?;
         Ok(())
     }
 
@@ -547,9 +557,11 @@ impl<'a> Trainer<'a> {
     }
 
     fn save_best(&mut self, score: Option<f64>) -> Result<(), TrainError> {
-        self.lock.check()?;
+        self.gather_stitchers(false)?;
+        let Some(output) = self.output else { return Ok(()) };
+        output.lock.check()?;
         let config = self.describe(score);
-        replace_folder(&self.folder.checkpoint_path(RunFolder::BEST), |folder| {
+        replace_folder(&output.folder.checkpoint_path(RunFolder::BEST), |folder| {
             Checkpoint::write(folder, &self.model, &config)
         })
     }
@@ -559,11 +571,14 @@ impl<'a> Trainer<'a> {
         if self.losses.len() > 0 {
             self.settle_losses()?;
         }
-        self.lock.check()?;
-        self.folder.sync_metrics()?;
+        self.gather_losses()?;
+        self.gather_stitchers(true)?;
         self.progress.optimiser_steps = self.model.optimiser_steps();
+        let Some(output) = self.output else { return Ok(()) };
+        output.lock.check()?;
+        output.folder.sync_metrics()?;
         let config = self.describe(None);
-        replace_folder(&self.folder.checkpoint_path(RunFolder::LAST), |folder| {
+        replace_folder(&output.folder.checkpoint_path(RunFolder::LAST), |folder| {
             Checkpoint::write(folder, &self.model, &config)?;
             let mut moments = Vec::new();
             for (index, info) in self.model.parameters().iter().enumerate() {
@@ -580,9 +595,10 @@ impl<'a> Trainer<'a> {
     }
 
     fn write_info(&mut self) -> Result<(), TrainError> {
-        self.lock.check()?;
+        let Some(output) = self.output else { return Ok(()) };
+        output.lock.check()?;
         self.count_seconds();
-        self.folder.write_info(&self.info)
+        output.folder.write_info(&self.info)
     }
 
     fn count_seconds(&mut self) {
@@ -631,7 +647,8 @@ mod tests {
         let config = RunConfig::load(None, &settings)?;
         let device = Box::new(CpuDevice::new(1).unwrap());
         let (folder, lock) = RunFolder::claim(out)?;
-        let mut trainer = Trainer::new(&config, &sessions, &[], folder, lock, device)?;
+        let output = Output { folder, lock };
+        let mut trainer = Trainer::new(&config, &sessions, &[], Some(&output), device, Ranks::alone())?;
         assert!(trainer.batches_per_epoch > 64);
         trainer.losses.interval = interval;
         let mut seen = Vec::new();

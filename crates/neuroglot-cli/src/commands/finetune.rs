@@ -107,6 +107,7 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         resume_command: &format!("`neuroglot finetune --resume --out {}`", word(&arguments.out)),
         start: if arguments.resume { Start::Resume } else { Start::Fresh },
         compute: &arguments.device.with_threads(threads),
+        ranks: None,
     };
     if arguments.resume {
         note_if_finished(&arguments.out, console);

@@ -2,17 +2,18 @@
 
 use crate::CommandError;
 use crate::machine::compute::DeviceOptions;
+use crate::machine::devices::{Crew, Devices};
 use crate::runs::place::{Place, folders_of_sessions};
 use crate::runs::run_summary::{as_json, in_words};
 use crate::runs::sessions;
-use crate::terminal::console::Console;
+use crate::terminal::console::{Console, one_line};
 use crate::terminal::shell::word;
 use crate::workflows::training_run::{TrainingRun, note_if_finished};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use neuroglot::files::OutputLock;
 use neuroglot::masks::Scheme;
-use neuroglot::train::{Recipe, RunConfig, RunFolder, Start};
+use neuroglot::train::{Recipe, RunConfig, RunFolder, Start, follow};
 use std::path::PathBuf;
 
 /// Train a model on sessions
@@ -26,7 +27,8 @@ use std::path::PathBuf;
                         Example:\n  \
                         neuroglot train data/*_aligned --out mtm --epochs 200 --min-rate 0.5\n  \
                         neuroglot train data/*_aligned --out small --recipe neuroglot --min-rate 0.5\n  \
-                        neuroglot train --resume --out mtm"
+                        neuroglot train --resume --out mtm\n  \
+                        neuroglot train data/*_aligned --out mtm --devices all"
 )]
 pub struct Arguments {
     /// Session folders, or hub:OWNER/NAME; with --resume they may be left out
@@ -68,6 +70,10 @@ pub struct Arguments {
     /// Where to compute.
     #[command(flatten)]
     device: DeviceOptions,
+    /// Train on several GPUs: `all` of this machine, those of some numbers (`0,1`), or `ranks`, where a scheduler or torchrun
+    /// starts a process for each. Sessions are spread over them, at least one for each
+    #[arg(long, value_name = "DEVICES", conflicts_with = "device", help_heading = "Device")]
+    devices: Option<Devices>,
 }
 
 /// `mtm` and every scheme.
@@ -120,23 +126,49 @@ impl Arguments {
 /// # Errors
 /// Settings or sessions that cannot be used, a folder that cannot be written, a loss that is no number.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
-    OutputLock::check_free_inside(&arguments.out)?;
-    let config = arguments.config()?;
+    let mut crew = arguments.devices.as_ref().map(Devices::crew).transpose()?;
+    let count = crew.as_ref().map_or(1, Crew::count);
+    let is_first = crew.as_ref().is_none_or(Crew::is_first);
+    // Whatever the first rank says, it says for all.
+    let console = &if is_first { *console } else { Console::new(true) };
+    if is_first {
+        OutputLock::check_free_inside(&arguments.out)?;
+    }
+    let mut config = arguments.config()?;
+    if !arguments.resume && config.train.lanes == 1 {
+        config.train.lanes = count;
+    }
+    let meeting = crew.as_mut().map_or(Ok(None), Crew::start_others)?;
     let paths = if arguments.sessions.is_empty() {
         RunFolder::open(&arguments.out)?.info()?.sessions
     } else {
         folders_of_sessions(&arguments.sessions, console)?
     };
     let sessions = sessions::read(&paths, &config.data.filter(), console)?;
+    let compute = match &crew {
+        None => arguments.device.with_threads(threads),
+        Some(crew) => arguments.device.on_gpu(crew.gpu, threads),
+    };
+    let ranks = match &crew {
+        None => None,
+        Some(crew) => crew.meet(meeting, &config, &sessions, console)?,
+    };
+    if let (false, Some(ranks)) = (is_first, &ranks) {
+        let mut device = || compute.open(console).map(|open| open.device);
+        let followed: Result<(), CommandError> = follow(&sessions, &mut device, ranks);
+        return followed.inspect_err(|error| ranks.fail(&one_line(error)));
+    }
+    let devices = arguments.devices.as_ref().map_or(String::new(), |devices| format!(" --devices {devices}"));
     let training = TrainingRun {
         title: "",
         config: &config,
         sessions: &sessions,
         paths: &sessions::absolute(&paths)?,
         out: &arguments.out,
-        resume_command: &format!("`neuroglot train --resume --out {}`", word(&arguments.out)),
+        resume_command: &format!("`neuroglot train --resume --out {}{devices}`", word(&arguments.out)),
         start: if arguments.resume { Start::Resume } else { Start::Fresh },
-        compute: &arguments.device.with_threads(threads),
+        compute: &compute,
+        ranks: ranks.as_ref(),
     };
     if arguments.resume {
         note_if_finished(&arguments.out, console);

@@ -56,6 +56,13 @@ impl DeviceOptions {
     }
 }
 
+impl DeviceOptions {
+    /// On a GPU of this number, which other options choose.
+    pub fn on_gpu(self, number: usize, threads: usize) -> Compute {
+        Self { device: DeviceChoice::Cuda(number), ..self }.with_threads(threads)
+    }
+}
+
 impl Compute {
     /// Opens the device that was asked for.
     ///

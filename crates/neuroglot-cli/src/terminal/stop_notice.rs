@@ -1,6 +1,8 @@
 //! What is put right and said when the process is asked to stop: by Ctrl-C, or by a scheduler before it kills.
 
+use crate::machine::children;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 static WORDS: Mutex<Vec<(u64, String)>> = Mutex::new(Vec::new());
 
@@ -40,14 +42,25 @@ pub fn listen() {
 }
 
 fn stop() {
+    // 128 + SIGINT, as shells have it.
+    end(130)
+}
+
+/// Ends the process from whatever thread, whatever the others do: what is to be put right is, and what is to be said is said.
+pub fn end(code: i32) -> ! {
     neuroglot::files::release_before_exit();
+    children::kill();
     let words: Vec<String> = locked(&WORDS).iter().rev().map(|(_, words)| words.clone()).collect();
     if !words.is_empty() {
         // A bar may stand in the line.
         anstream::eprintln!("\nstopped: {}", words.join("; "));
     }
-    // 128 + SIGINT, as shells have it.
-    std::process::exit(130);
+    // A library may wait in its own end for a GPU that waits for others.
+    std::thread::spawn(|| {
+        std::thread::sleep(Duration::from_secs(10));
+        std::process::abort();
+    });
+    std::process::exit(code)
 }
 
 fn locked<T>(list: &'static Mutex<Vec<T>>) -> MutexGuard<'static, Vec<T>> {

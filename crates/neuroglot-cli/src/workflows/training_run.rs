@@ -2,11 +2,11 @@
 
 use crate::CommandError;
 use crate::machine::compute::Compute;
-use crate::terminal::console::Console;
+use crate::terminal::console::{Console, one_line};
 use crate::terminal::progress::{Kept, TrainingProgress};
 use neuroglot::data::Session;
 use neuroglot::ensemble::train_ensemble;
-use neuroglot::train::{RunConfig, RunFolder, Start, Summary};
+use neuroglot::train::{Ranks, RunConfig, RunFolder, Start, Summary, TrainingDevice};
 use std::path::{Path, PathBuf};
 
 /// What to train, and where.
@@ -27,6 +27,8 @@ pub struct TrainingRun<'a> {
     pub start: Start,
     /// Where to compute.
     pub compute: &'a Compute,
+    /// The ranks that train with this process, which is the first of them.
+    pub ranks: Option<&'a Ranks>,
 }
 
 impl TrainingRun<'_> {
@@ -38,8 +40,15 @@ impl TrainingRun<'_> {
         let mut progress =
             TrainingProgress::new(self.title, Kept::nothing(self.out, self.resume_command), console);
         let TrainingRun { config, sessions, paths, out, start, .. } = *self;
-        let mut device = || self.compute.open(console).map(|open| open.device);
-        train_ensemble(config, sessions, paths, out, start, &mut device, &mut progress)
+        let mut device = || {
+            let open = self.compute.open(console)?;
+            Ok(TrainingDevice { device: open.device, ranks: self.ranks })
+        };
+        let result = train_ensemble(config, sessions, paths, out, start, &mut device, &mut progress);
+        if let (Some(ranks), Err(error)) = (self.ranks, &result) {
+            ranks.fail(&one_line(error));
+        }
+        result
     }
 }
 

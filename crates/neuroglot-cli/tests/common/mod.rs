@@ -3,6 +3,8 @@
 // Each test file uses its part of this.
 #![allow(dead_code)]
 
+pub mod simulated;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -73,7 +75,19 @@ impl Workplace {
         }
         // Nor on a scheduler, or on what archives the machine's owner uses.
         let is_set = |name: &String| {
-            ["SLURM_", "JOB_COMPLETION_", "HF_", "DANDI_", "AWS_"].iter().any(|start| name.starts_with(start))
+            [
+                "SLURM_",
+                "JOB_COMPLETION_",
+                "HF_",
+                "DANDI_",
+                "AWS_",
+                "RANK",
+                "WORLD_SIZE",
+                "LOCAL_RANK",
+                "MASTER_",
+            ]
+            .iter()
+            .any(|start| name.starts_with(start))
         };
         for name in std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()).filter(is_set) {
             command.env_remove(name);

@@ -4,6 +4,7 @@ mod batch_inputs;
 mod kept_trials;
 mod losses;
 mod passes;
+mod ranks;
 mod replicas;
 mod token_cache;
 
@@ -342,7 +343,7 @@ impl Model {
     }
 
     /// Adds the gradients of the last [`Model::loss_and_gradients`], which was of this session, to those of the batches before
-    /// it: [`Model::update`] then takes one step for all of them, of the trunk and of each session's stitchers.
+    /// it: [`Model::update_by_sums`] then takes one step for all of them, of the trunk and of each session's stitchers.
     ///
     /// # Panics
     /// Without [`Model::make_room_for_sums`].
@@ -363,8 +364,7 @@ impl Model {
         self.network.joins_sessions()
     }
 
-    /// One AdamW step of the trunk and the stitchers of the session that has the gradient, or of all sessions whose gradients
-    /// were [added up](Model::add_gradients) since the last one.
+    /// One AdamW step of the trunk and the stitchers of the session that has the gradient.
     pub fn update(&mut self, session: usize, update: &Update) {
         self.prepared_for = None;
         self.parameters.update(self.device.as_mut(), session, update);

@@ -1,6 +1,7 @@
 //! How a run begins, and how it goes on.
 
-use super::{MOMENTS, Observer, PROGRESS, Progress, Trainer};
+use super::progress::Progress;
+use super::{MOMENTS, Observer, Output, PROGRESS, Trainer};
 use crate::checkpoint::{Tensors, read_tensors};
 use crate::run_folder::LostMetrics;
 use crate::transfer::{Base, NewSession, with_model_of};
@@ -96,13 +97,17 @@ impl Trainer<'_> {
     }
 
     /// Takes weights, moments and progress from the last checkpoint; returns whether there is one.
-    pub(super) fn resume(&mut self, observer: &mut dyn Observer) -> Result<bool, TrainError> {
-        let last = self.folder.checkpoint_path(RunFolder::LAST);
+    pub(super) fn resume(
+        &mut self,
+        Output { folder, .. }: &Output,
+        observer: &mut dyn Observer,
+    ) -> Result<bool, TrainError> {
+        let last = folder.checkpoint_path(RunFolder::LAST);
         recover_folder(&last)?;
-        recover_folder(&self.folder.checkpoint_path(RunFolder::BEST))?;
+        recover_folder(&folder.checkpoint_path(RunFolder::BEST))?;
         if !last.exists() {
             // Nothing is shorter than that.
-            let _ = self.folder.truncate_metrics(0)?;
+            let _ = folder.truncate_metrics(0)?;
             return Ok(false);
         }
         let checkpoint = Checkpoint::open(&last)?;
@@ -111,7 +116,7 @@ impl Trainer<'_> {
             let (known, given) = (known.len(), self.sessions.len());
             let problem =
                 format!("it was started with {known} sessions, and {given} are given: give the same");
-            return Err(self.folder.wrong(&problem));
+            return Err(folder.wrong(&problem));
         }
         for ((known, session), trials) in known.iter().zip(self.sessions).zip(&self.trial_records) {
             let fail = |problem: String| Err(TrainError::Session { eid: session.eid().to_owned(), problem });
@@ -147,15 +152,24 @@ impl Trainer<'_> {
             self.model.write_moments(index, [&first, &second])?;
         }
         self.model.set_optimiser_steps(&progress.optimiser_steps);
-        if let Err(LostMetrics { kept, expected }) = self.folder.truncate_metrics(progress.metrics_bytes)? {
+        if let Err(LostMetrics { kept, expected }) = folder.truncate_metrics(progress.metrics_bytes)? {
             observer.warn(&format!(
                 "{}: {kept} bytes of whole lines, and the last checkpoint says {expected}: what is missing of the course of \
                  training is lost, and the run goes on without it (weights and scores are not affected)",
-                self.folder.path().join(RunFolder::METRICS).display()
+                folder.path().join(RunFolder::METRICS).display()
             ));
             progress.metrics_bytes = kept;
         }
-        self.seconds_before = self.folder.info().map_or(0.0, |info| info.seconds);
+        self.seconds_before = folder.info().map_or(0.0, |info| info.seconds);
+        let (before, now) = (progress.ranks, self.ranks.count());
+        if before != now {
+            observer.warn(&format!(
+                "{}: it goes on with {now} GPUs (ranks) and was trained by {before}: gradients are added up in another order \
+                 from here on, so its weights will differ in their last digits from those of an undisturbed run",
+                folder.path().display()
+            ));
+        }
+        progress.ranks = now;
         self.progress = progress;
         self.base = checkpoint.config.base;
         Ok(true)

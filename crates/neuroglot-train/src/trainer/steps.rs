@@ -3,10 +3,10 @@
 use super::Trainer;
 use crate::batches::epoch;
 use crate::lanes::LaneBatch;
-use crate::{RunConfig, RunFolder, TrainError};
+use crate::ranks::Ranks;
+use crate::{RunConfig, TrainError};
 use neuroglot_data::Session;
 use neuroglot_engine::Device;
-use neuroglot_files::FromIo;
 use neuroglot_model::Model;
 
 /// The batches of one epoch again and again, taken as a run takes them.
@@ -14,28 +14,23 @@ pub(crate) struct Steps<'a> {
     trainer: Trainer<'a>,
     /// Of each step of the epoch.
     batches: Vec<Vec<LaneBatch>>,
-    /// Where the run would be kept; gone with this.
-    _folder: tempfile::TempDir,
 }
 
 impl<'a> Steps<'a> {
-    /// A run that has not begun, in a folder for the time being.
+    /// A run that has not begun.
     pub(crate) fn new(
         config: &'a RunConfig,
         sessions: &'a [Session],
         device: Box<dyn Device>,
     ) -> Result<Self, TrainError> {
-        let at = std::env::temp_dir();
-        let temporary = tempfile::tempdir().map_err(TrainError::io("write", &at))?;
-        let (folder, lock) = RunFolder::claim(&temporary.path().join("run"))?;
-        let mut trainer = Trainer::new(config, sessions, &[], folder, lock, device)?;
+        let mut trainer = Trainer::new(config, sessions, &[], None, device, Ranks::alone())?;
         trainer.begin()?;
         let batches =
             epoch(&trainer.training_trials, config.train.batch, config.train.sampling, config.seed, 0);
         let batches = trainer.lanes.steps(batches);
         // An epoch's last step would wait for its losses.
         trainer.batches_per_epoch = u64::MAX;
-        Ok(Self { trainer, batches, _folder: temporary })
+        Ok(Self { trainer, batches })
     }
 
     /// The step of this number. Losses are read now and then, as in a run.

@@ -1,7 +1,8 @@
-//! Job files: a command made in shares, by a Slurm array or a Kubernetes Indexed Job.
+//! Job files: a command made in shares, or a training by several ranks, by Slurm or a Kubernetes Indexed Job.
 
 pub mod kubernetes;
 pub mod slurm;
+pub mod training;
 
 /// A command that makes its work in shares: each process finds out its own from the scheduler's environment, given
 /// `--shards`.
@@ -34,14 +35,18 @@ impl ShardedCommand {
         ["neuroglot".to_owned()].into_iter().chain(self.words.iter().cloned()).chain(all).collect()
     }
 
-    /// The name as schedulers take it: lower-case letters, digits and hyphens, a letter first, at most 50 characters, which
-    /// leaves Kubernetes room for the numbers it adds.
     fn job_name(&self) -> String {
-        let lower = self.name.to_lowercase();
-        let plain = lower.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
-        let name: String = "neuroglot-".chars().chain(plain).take(50).collect();
-        name.trim_end_matches('-').to_owned()
+        job_name(&self.name)
     }
+}
+
+/// A name as schedulers take it: lower-case letters, digits and hyphens, a letter first, at most 50 characters, which leaves
+/// Kubernetes room for the numbers it adds.
+fn job_name(name: &str) -> String {
+    let lower = name.to_lowercase();
+    let plain = lower.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' });
+    let name: String = "neuroglot-".chars().chain(plain).take(50).collect();
+    name.trim_end_matches('-').to_owned()
 }
 
 #[cfg(test)]
@@ -50,10 +55,8 @@ mod tests {
 
     #[test]
     fn job_names_are_what_schedulers_take() {
-        let name =
-            |name: &str| ShardedCommand { name: name.to_owned(), words: Vec::new(), shards: 1 }.job_name();
-        assert_eq!(name("Steinmetz 2019!"), "neuroglot-steinmetz-2019");
-        assert_eq!(name(""), "neuroglot");
-        assert_eq!(name(&"x".repeat(100)).len(), 50);
+        assert_eq!(job_name("Steinmetz 2019!"), "neuroglot-steinmetz-2019");
+        assert_eq!(job_name(""), "neuroglot");
+        assert_eq!(job_name(&"x".repeat(100)).len(), 50);
     }
 }

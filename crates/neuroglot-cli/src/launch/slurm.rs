@@ -1,5 +1,6 @@
-//! A Slurm array: a batch script whose tasks each make one share.
+//! Slurm: a batch script of an array whose tasks each make one share, or of a task for each GPU.
 
+use super::training::TrainingJob;
 use super::{Resources, ShardedCommand};
 use crate::terminal::shell::word;
 use clap::Args;
@@ -43,16 +44,8 @@ impl Slurm {
         ];
         options.extend((*gpus > 0).then(|| format!("--gpus-per-task={gpus}")));
         options.extend((*gpus > 0).then(|| "--ntasks=1".to_owned()));
-        options.extend(self.partition.iter().map(|partition| format!("--partition={partition}")));
-        options.extend(self.account.iter().map(|account| format!("--account={account}")));
-        // A task that its node or a higher priority has ended is started again, and goes on.
-        options.push("--requeue".to_owned());
-        options.extend(self.options.iter().cloned());
-        let mut script = "#!/bin/bash\n".to_owned();
-        for option in options {
-            let _ = writeln!(script, "#SBATCH {option}");
-        }
-        let threads = "${SLURM_CPUS_PER_TASK:-1}";
+        let mut script = self.head(options);
+        let threads = THREADS;
         let words = command.command_line(threads);
         let words: Vec<String> = words
             .iter()
@@ -68,4 +61,48 @@ impl Slurm {
         );
         script
     }
+
+    /// The script of a training, for `sbatch`.
+    pub fn training_script(&self, job: &TrainingJob, resources: &Resources) -> String {
+        let name = job.job_name();
+        let Resources { cpus, memory, .. } = resources;
+        let TrainingJob { nodes, gpus, .. } = job;
+        let script = self.head(vec![
+            format!("--job-name={name}"),
+            format!("--nodes={nodes}"),
+            format!("--ntasks-per-node={gpus}"),
+            format!("--gpus-per-node={gpus}"),
+            format!("--cpus-per-task={cpus}"),
+            format!("--mem-per-gpu={memory}"),
+            format!("--output={name}-%j.log"),
+            format!("--time={}", self.time),
+        ]);
+        let run = job.script("srun --kill-on-bad-exit=1 ", &format!("\"{THREADS}\""));
+        format!(
+            "{script}\n# A task for each GPU, all on one model: srun tells each its number (SLURM_PROCID), and all are told where the\n\
+             # first one listens. Submitted or started again, the run goes on where its last checkpoint stands.\n\
+             set -euo pipefail\n\
+             MASTER_ADDR=$(scontrol show hostnames \"$SLURM_JOB_NODELIST\" | head -n 1)\n\
+             MASTER_PORT=$((29500 + SLURM_JOB_ID % 1000))\n\
+             export MASTER_ADDR MASTER_PORT\n\
+             {run}"
+        )
+    }
+
+    /// The first lines of a script, with the options that all jobs have.
+    fn head(&self, mut options: Vec<String>) -> String {
+        options.extend(self.partition.iter().map(|partition| format!("--partition={partition}")));
+        options.extend(self.account.iter().map(|account| format!("--account={account}")));
+        // A task that its node or a higher priority has ended is started again, and goes on.
+        options.push("--requeue".to_owned());
+        options.extend(self.options.iter().cloned());
+        let mut script = "#!/bin/bash\n".to_owned();
+        for option in options {
+            let _ = writeln!(script, "#SBATCH {option}");
+        }
+        script
+    }
 }
+
+/// Threads of a task, as a shell finds them.
+const THREADS: &str = "${SLURM_CPUS_PER_TASK:-1}";

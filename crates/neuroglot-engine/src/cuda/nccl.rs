@@ -192,3 +192,24 @@ impl Drop for Communicator {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cuda::libraries::test_library;
+
+    #[test]
+    fn the_library_names_groups_and_explains_its_answers() {
+        // Neither needs a GPU.
+        if !test_library("nccl", || Functions::get().is_ok()) {
+            return;
+        }
+        let (one, other) = (group_id().unwrap(), group_id().unwrap());
+        assert_eq!([one.len(), other.len()], [UNIQUE_ID; 2]);
+        assert_ne!(one, other);
+        let error = Functions::get().unwrap().check("ncclAllReduce", 5).unwrap_err().to_string();
+        assert!(error.contains("ncclAllReduce answers invalid usage"), "{error}");
+        let damaged = Communicator::join(&one[1..], 0, 1).map(|_| ()).unwrap_err().to_string();
+        assert!(damaged.contains("the name of the group is damaged"), "{damaged}");
+    }
+}

@@ -16,7 +16,7 @@
 #     SIZES          of models (paper small)
 #     BATCHES        trials of a batch (16 256)
 #     COMPARE        further options of benches/compare_gpu.py
-#     MANY           options of the bench beside one session (--sessions 4 --accumulate 4 --evaluation)
+#     MANY           options of the bench beside one session (--sessions 4 --accumulate 4 --join-sessions --evaluation)
 #     REPETITIONS    of what is timed in a profile (8)
 #     SIMULATE       options of the simulated session (--units 300 --trials 400 --bins 100)
 #     TRAIN          further options of neuroglot train, of which the model is of the paper's size otherwise
@@ -128,7 +128,7 @@ for precision in $precisions; do
 done
 # shellcheck disable=SC2086 # Several options, here and below.
 part 15 "many sessions and evaluation, $size" "$NEUROGLOT" bench --device cuda --size "$size" \
-    --batch "${batches%% *}" --repetitions "${REPETITIONS:-8}" ${MANY:---sessions 4 --accumulate 4 --evaluation}
+    --batch "${batches%% *}" --repetitions "${REPETITIONS:-8}" ${MANY:---sessions 4 --accumulate 4 --join-sessions --evaluation}
 
 # Training as it is done: with validation and checkpoints.
 if [ -z "$SESSION" ]; then

@@ -255,15 +255,14 @@ fn a_benchmark_has_the_keys_that_scripts_read() {
         (&found["dropout"], &found["standardised"], &found["batch"], &found["precision"]),
         (&true.into(), &false.into(), &3.into(), &"f32".into())
     );
-    assert_eq!((found.as_object().unwrap().len(), &found["model"]), (19, &"ndt1-stitch".into()));
+    assert_eq!((found.as_object().unwrap().len(), &found["model"]), (20, &"ndt1-stitch".into()));
     assert_eq!((&found["sessions"], &found["accumulate"]), (&1.into(), &1.into()));
     assert!(found["evaluation"].is_null() && found["profile"].is_null());
     let in_a_row = found["step_in_a_row_ms"].as_f64().unwrap();
     assert!((found["trials_per_second"].as_f64().unwrap() * in_a_row - 3000.0).abs() < 1e-6);
     // The CPU computes where the counts are.
     assert_eq!(found["bytes_sent_per_step"], 0.0);
-    let several =
-        "bench --size tiny --batch 2 --sessions 2 --accumulate 2 --evaluation --repetitions 1 --json";
+    let several = "bench --size tiny --batch 2 --sessions 2 --accumulate 2 --join-sessions --evaluation --repetitions 1 --json";
     let several = Workplace::new().succeed_json(several);
     let in_a_row = several["step_in_a_row_ms"].as_f64().unwrap();
     assert!((several["trials_per_second"].as_f64().unwrap() * in_a_row - 4000.0).abs() < 1e-6);

@@ -21,6 +21,8 @@ pub struct Benchmark {
     pub sessions: usize,
     /// Batches of a training step.
     pub accumulate: usize,
+    /// Whether batches of different sessions in one step pass the trunk together.
+    pub join_sessions: bool,
     /// Bins per trial.
     pub bins: usize,
     /// Units of each session.
@@ -68,8 +70,17 @@ impl Benchmark {
     /// A model of the paper's size on batches of 16 trials of 100 bins and 300 units of one session.
     pub fn paper(architecture: Architecture) -> Self {
         let model = ModelConfig { architecture, ..ModelConfig::default() };
-        let (batch, sessions, accumulate) = (16, 1, 1);
-        Self { model, batch, sessions, accumulate, bins: 100, units: 300, repetitions: 8, profile: false }
+        Self {
+            model,
+            batch: 16,
+            sessions: 1,
+            accumulate: 1,
+            join_sessions: false,
+            bins: 100,
+            units: 300,
+            repetitions: 8,
+            profile: false,
+        }
     }
 
     /// A model of the size of the recipe `neuroglot` on the same batches.
@@ -96,13 +107,16 @@ impl Benchmark {
     /// first.
     ///
     /// # Errors
-    /// [`TrainError::Model`] where the device has too little memory, or does not time operations and is asked to.
+    /// [`TrainError::Model`] where the device has too little memory, or does not time operations and is asked to;
+    /// [`TrainError::Setting`] for sessions that cannot be joined.
     pub fn run(
         &self,
         training: Box<dyn Device>,
         predicting: Box<dyn Device>,
     ) -> Result<BenchmarkTimes, TrainError> {
-        let (config, sessions) = (self.config(), self.made_up_sessions(Split::Train)?);
+        let config = self.config();
+        config.check()?;
+        let sessions = self.made_up_sessions(Split::Train)?;
         let mut steps = Steps::new(&config, &sessions, training)?;
         let step = self.time(self.repetitions, |number| {
             steps.step(number)?;
@@ -161,6 +175,7 @@ impl Benchmark {
         config.mask.pool = Scheme::Neuron.into();
         config.train.batch = self.batch;
         config.train.accumulate = self.accumulate;
+        config.train.join_sessions = self.join_sessions;
         config
     }
 
@@ -265,7 +280,7 @@ mod tests {
     #[test]
     fn times_are_ordered_and_made_up_counts_have_their_mean() {
         let several = Benchmark { sessions: 3, accumulate: 2, ..small() };
-        for benchmark in [small(), several] {
+        for benchmark in [small(), Benchmark { join_sessions: true, ..several.clone() }, several] {
             let times = benchmark.run(device(), device()).unwrap();
             for t in [times.step, times.forward, times.one_trial] {
                 assert!(0.0 < t.min && t.min <= t.median && t.median <= t.p99 && t.p99 <= t.max);

@@ -40,6 +40,9 @@ pub struct Arguments {
     /// Batches whose gradients are added up for a training step, as `train.accumulate` does
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
     accumulate: u16,
+    /// Let batches of different sessions in one step pass the trunk together, as `train.join_sessions` does
+    #[arg(long)]
+    join_sessions: bool,
     /// Standardise the counts that the network reads
     #[arg(long)]
     standardised: bool,
@@ -125,6 +128,7 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
             "batch": arguments.batch,
             "sessions": arguments.sessions,
             "accumulate": arguments.accumulate,
+            "join_sessions": arguments.join_sessions,
             "precision": precision.to_string(),
             "evaluation": evaluation.map(|evaluation| evaluation.json()),
             "profile": times.profile.as_ref().map(profile_json),
@@ -172,6 +176,7 @@ impl Arguments {
         benchmark.batch = self.batch.into();
         benchmark.sessions = self.sessions.into();
         benchmark.accumulate = self.accumulate.into();
+        benchmark.join_sessions = self.join_sessions;
         benchmark.profile = self.profile;
         if self.no_dropout {
             benchmark.model.dropout = 0.0;

@@ -207,7 +207,9 @@ mod tests {
         let backward =
             SelectRowsBackward { rows, width, selected: 4, indices, y_gradient: selected, x_gradient: x };
         assert_cost(backward.cost(), 4 + 12 + 30, 0);
+        let part = |offset, len| AdamWPart { offset, len, step: 1 };
         let adamw = AdamW {
+            parts: &[part(0, 10), part(20, 3)],
             values: x,
             gradients: x,
             first_moments: x,
@@ -217,10 +219,9 @@ mod tests {
             beta2: 0.999,
             epsilon: 1e-8,
             decay: 0.0,
-            step: 1,
         };
         // All but the gradients are read and written.
-        assert_cost(adamw.cost(), 7 * 30, 0);
+        assert_cost(adamw.cost(), 7 * 13, 0);
     }
 
     #[test]

@@ -175,5 +175,5 @@ pub trait Device: Send {
     /// See [`PoissonLoss`].
     fn poisson_loss(&mut self, op: &PoissonLoss);
     /// See [`AdamW`].
-    fn adamw(&mut self, op: &AdamW);
+    fn adamw(&mut self, op: &AdamW<'_>);
 }

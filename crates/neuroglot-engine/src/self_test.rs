@@ -472,8 +472,17 @@ fn training_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     masked_trial_cases(sizes, draws, cases);
     let mut arrays = draws.arrays([length; 4]);
     arrays[3].iter_mut().for_each(|second_moment| *second_moment = second_moment.abs());
-    cases.push(Case::new("AdamW", arrays, [], |device, s| {
+    // Five parts, of which each has taken another number of steps, and a gap.
+    let cut = |place: usize| place * length / 6;
+    let parts = (0..6usize).filter(|place| *place != 1).map(move |place| AdamWPart {
+        offset: cut(place),
+        len: cut(place + 1) - cut(place),
+        step: 1 + 3 * place as u64,
+    });
+    let parts: Vec<AdamWPart> = parts.collect();
+    cases.push(Case::new("AdamW", arrays, [], move |device, s| {
         device.adamw(&AdamW {
+            parts: &parts,
             values: s[0],
             gradients: s[1],
             first_moments: s[2],
@@ -483,7 +492,6 @@ fn training_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
             beta2: 0.999,
             epsilon: 1e-8,
             decay: 0.01,
-            step: 7,
         });
     }));
     cases.push(Case::new("fill and copy", [draws.values(length)], [length; 2], |device, s| {

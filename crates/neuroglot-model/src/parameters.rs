@@ -1,7 +1,7 @@
 //! All parameters of a model in one run of floats, with their gradients and moments beside them.
 
 use crate::{ModelError, ParameterInfo, Role};
-use neuroglot_engine::ops::AdamW;
+use neuroglot_engine::ops::{AdamW, AdamWPart};
 use neuroglot_engine::{Device, MemoryPlan, Slot};
 
 /// Where a parameter lies, counted from the start of all parameters.
@@ -256,18 +256,17 @@ impl Parameters {
 
     /// One AdamW step of all that sessions share, or what is not frozen of it, and of all that is one session's.
     pub(crate) fn update(&mut self, device: &mut dyn Device, session: usize, update: &crate::Update) {
-        for index in 0..self.groups.len() {
-            if self.groups[index].is_of(session) {
-                self.update_group(device, index, self.gradients, update);
-            }
-        }
+        let of_session = (0..self.groups.len()).filter(|index| self.groups[*index].is_of(session));
+        let of_session: Vec<usize> = of_session.collect();
+        self.update_groups(device, &of_session, self.gradients, update);
     }
 
     /// One AdamW step of all groups that gradients were added up of, on this device or, of what sessions share, on that of
     /// another rank.
     pub(crate) fn update_by_sums(&mut self, device: &mut dyn Device, update: &crate::Update) {
-        let shared: Vec<usize> =
-            (0..self.groups.len()).filter(|index| self.groups[*index].session.is_none()).collect();
+        let all = 0..self.groups.len();
+        let (shared, own): (Vec<usize>, Vec<usize>) =
+            all.partition(|index| self.groups[*index].session.is_none());
         for index in &shared {
             let group = self.groups[*index];
             let Some(Parameter { offset, len }) = self.trained(group) else { continue };
@@ -278,43 +277,44 @@ impl Parameters {
             }
             device.sum_over_ranks(sums);
         }
-        // Meanwhile, those of sessions.
-        let own = (0..self.groups.len()).filter(|index| !shared.contains(index));
-        for index in own.collect::<Vec<usize>>() {
-            self.update_group_by_sums(device, index, update);
-        }
+        // Those of sessions while ranks add up what is shared; without other ranks, all at once.
+        let (now, then) =
+            if device.ranks() > 1 { (own, shared) } else { ([own, shared].concat(), Vec::new()) };
+        self.update_summed(device, now, update);
         device.wait_for_ranks();
-        for index in shared {
-            self.update_group_by_sums(device, index, update);
-        }
+        self.update_summed(device, then, update);
     }
 
-    fn update_group_by_sums(&mut self, device: &mut dyn Device, index: usize, update: &crate::Update) {
-        if std::mem::take(&mut self.groups[index].is_summed) {
-            self.update_group(device, index, self.sums, update);
-        }
+    /// One step of those of the groups that gradients were added up of.
+    fn update_summed(&mut self, device: &mut dyn Device, mut groups: Vec<usize>, update: &crate::Update) {
+        groups.retain(|index| std::mem::take(&mut self.groups[*index].is_summed));
+        self.update_groups(device, &groups, self.sums, update);
     }
 
-    fn update_group(
+    fn update_groups(
         &mut self,
         device: &mut dyn Device,
-        index: usize,
+        groups: &[usize],
         gradients: Slot,
         update: &crate::Update,
     ) {
-        let Some(Parameter { offset, len }) = self.trained(self.groups[index]) else { return };
-        self.groups[index].steps += 1;
+        let mut parts = Vec::new();
+        for index in groups {
+            let Some(Parameter { offset, len }) = self.trained(self.groups[*index]) else { continue };
+            self.groups[*index].steps += 1;
+            parts.push(AdamWPart { offset, len, step: self.groups[*index].steps });
+        }
         device.adamw(&AdamW {
-            values: self.values.part(offset, len),
-            gradients: gradients.part(offset, len),
-            first_moments: self.first_moments.part(offset, len),
-            second_moments: self.second_moments.part(offset, len),
+            values: self.values,
+            gradients,
+            first_moments: self.first_moments,
+            second_moments: self.second_moments,
+            parts: &parts,
             rate: update.rate,
             beta1: update.beta1,
             beta2: update.beta2,
             epsilon: update.epsilon,
             decay: update.decay,
-            step: self.groups[index].steps,
         });
     }
 

@@ -387,7 +387,7 @@ impl Device for CpuDevice {
         });
     }
 
-    fn adamw(&mut self, op: &AdamW) {
+    fn adamw(&mut self, op: &AdamW<'_>) {
         self.run(
             [op.values, op.gradients, op.first_moments, op.second_moments],
             |[values, gradients, first, second]| op.update(values, gradients, first, second),

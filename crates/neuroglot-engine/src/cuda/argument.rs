@@ -2,7 +2,7 @@
 
 use super::driver::Address;
 use super::product::{Factor, Precision};
-use crate::ops::MaskedTrials;
+use crate::ops::{AdamWPart, MaskedTrials};
 use crate::{AttentionRule, Dropout};
 
 /// One argument of a kernel, up to 40 bytes by value.
@@ -139,6 +139,23 @@ impl From<(MaskedTrials, [Address; 2])> for Argument {
             has_entries: u32::from(of.has_entries),
             padding: 0,
         })
+    }
+}
+
+/// `struct Part` of the kernels.
+#[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
+#[repr(C)]
+struct PartArgument {
+    offset: u64,
+    length: u64,
+    rate: f32,
+    root: f32,
+}
+
+impl From<(AdamWPart, [f32; 2])> for Argument {
+    /// A part with its `rate` and `root`.
+    fn from((part, [rate, root]): (AdamWPart, [f32; 2])) -> Self {
+        Self::of(PartArgument { offset: part.offset as u64, length: part.len as u64, rate, root })
     }
 }
 

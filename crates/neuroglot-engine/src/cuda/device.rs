@@ -427,6 +427,6 @@ impl<D: Driver> Device for CudaDevice<D> {
         patch_positions(PatchPositions) => run_patch_positions;
         patch_positions_backward(PatchPositionsBackward) => run_patch_positions_backward;
         poisson_loss(PoissonLoss) => run_poisson_loss;
-        adamw(AdamW) => run_adamw;
+        adamw(AdamW<'_>) => run_adamw;
     }
 }

@@ -4,21 +4,23 @@ use crate::cpu::parallel::{PIECE, simd};
 use crate::{Cost, Slot};
 use rayon::prelude::*;
 
-/// One AdamW step (Loshchilov and Hutter 2019) over a run of parameters, in one pass.
+/// One AdamW step (Loshchilov and Hutter 2019) over parts of the parameters, in one pass.
 ///
 /// With t the step counted from 1: θ ← θ·(1 − rate·decay); m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²;
 /// θ ← θ − rate · m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε). β₁ may change from step to step; the correction uses the
 /// present one.
 #[derive(Debug, Clone, Copy)]
-pub struct AdamW {
-    /// θ, changed.
+pub struct AdamW<'a> {
+    /// θ of all parameters, changed in the parts.
     pub values: Slot,
-    /// g, read.
+    /// g, as long as θ, read.
     pub gradients: Slot,
-    /// m, changed.
+    /// m, as long as θ, changed in the parts.
     pub first_moments: Slot,
-    /// v, changed.
+    /// v, as long as θ, changed in the parts.
     pub second_moments: Slot,
+    /// What is updated; parts do not overlap.
+    pub parts: &'a [AdamWPart],
     /// Learning rate of this step.
     pub rate: f64,
     /// β₁ of this step.
@@ -29,7 +31,16 @@ pub struct AdamW {
     pub epsilon: f64,
     /// Weight decay.
     pub decay: f64,
-    /// t, counted from 1, of these parameters.
+}
+
+/// Parameters that have been updated equally often.
+#[derive(Debug, Clone, Copy)]
+pub struct AdamWPart {
+    /// The first of them.
+    pub offset: usize,
+    /// How many they are.
+    pub len: usize,
+    /// t, counted from 1.
     pub step: u64,
 }
 
@@ -50,16 +61,15 @@ pub(crate) struct AdamWFactors {
     pub epsilon: f32,
 }
 
-impl AdamW {
+impl AdamW<'_> {
     /// What it costs at least.
     pub fn cost(&self) -> Cost {
         // All but the gradients are read and written.
-        let (values, first, second) = (self.values, self.first_moments, self.second_moments);
-        Cost::of_slots([values, values, self.gradients, first, first, second, second])
+        Cost::of_floats(7 * self.parts.iter().map(|part| part.len).sum::<usize>())
     }
 
-    pub(crate) fn factors(&self) -> AdamWFactors {
-        let step = i32::try_from(self.step).unwrap_or(i32::MAX);
+    pub(crate) fn factors(&self, step: u64) -> AdamWFactors {
+        let step = i32::try_from(step).unwrap_or(i32::MAX);
         AdamWFactors {
             keep: (1.0 - self.rate * self.decay) as f32,
             rate: (self.rate / (1.0 - self.beta1.powi(step))) as f32,
@@ -79,7 +89,18 @@ impl AdamW {
         first: &mut [f32],
         second: &mut [f32],
     ) {
-        let AdamWFactors { keep, rate, beta1, rest1, beta2, rest2, root, epsilon } = self.factors();
+        for part in self.parts {
+            let range = part.offset..part.offset + part.len;
+            let factors = self.factors(part.step);
+            let moments = [&mut first[range.clone()], &mut second[range.clone()]];
+            factors.update(&mut values[range.clone()], &gradients[range], moments);
+        }
+    }
+}
+
+impl AdamWFactors {
+    fn update(&self, values: &mut [f32], gradients: &[f32], [first, second]: [&mut [f32]; 2]) {
+        let Self { keep, rate, beta1, rest1, beta2, rest2, root, epsilon } = *self;
         let pieces = values.par_chunks_mut(PIECE).zip(gradients.par_chunks(PIECE));
         let pieces = pieces.zip(first.par_chunks_mut(PIECE)).zip(second.par_chunks_mut(PIECE));
         pieces.for_each(|(((values, gradients), first), second)| {
@@ -100,12 +121,14 @@ impl AdamW {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::AdamW;
+    use crate::ops::{AdamW, AdamWPart};
     use crate::{CpuDevice, Device, MemoryPlan};
 
     #[test]
     fn follows_the_formula_in_f64_over_steps_of_changing_rate_and_beta() {
         let len = 33;
+        // Two parts, the second of which takes its first step later; what lies between them stays.
+        let (first, second) = (0..20, 22..33);
         let mut plan = MemoryPlan::new();
         let [values, gradients, first_moments, second_moments] = [0; 4].map(|_| plan.slot(len));
         let mut device = CpuDevice::new(2).unwrap();
@@ -120,25 +143,33 @@ mod tests {
             let (rate, beta1, beta2) = (0.01 * step as f64, 0.95 - 0.005 * step as f64, 0.999);
             let (epsilon, decay) = (1e-8, 0.01);
             device.write(gradients, &g);
+            let parts = [(&first, step), (&second, step.saturating_sub(3))];
+            let parts = parts.iter().filter(|(_, step)| *step > 0);
+            let parts: Vec<AdamWPart> = parts
+                .map(|(range, step)| AdamWPart { offset: range.start, len: range.len(), step: *step })
+                .collect();
             device.adamw(&AdamW {
                 values,
                 gradients,
                 first_moments,
                 second_moments,
+                parts: &parts,
                 rate,
                 beta1,
                 beta2,
                 epsilon,
                 decay,
-                step,
             });
-            for i in 0..len {
-                let g = f64::from(g[i]);
-                theta[i] *= 1.0 - rate * decay;
-                m[i] = beta1 * m[i] + (1.0 - beta1) * g;
-                v[i] = beta2 * v[i] + (1.0 - beta2) * g * g;
-                let corrected = m[i] / (1.0 - beta1.powi(step as i32));
-                theta[i] -= rate * corrected / ((v[i] / (1.0 - beta2.powi(step as i32))).sqrt() + epsilon);
+            for AdamWPart { offset, len, step } in parts {
+                for i in offset..offset + len {
+                    let g = f64::from(g[i]);
+                    theta[i] *= 1.0 - rate * decay;
+                    m[i] = beta1 * m[i] + (1.0 - beta1) * g;
+                    v[i] = beta2 * v[i] + (1.0 - beta2) * g * g;
+                    let corrected = m[i] / (1.0 - beta1.powi(step as i32));
+                    theta[i] -=
+                        rate * corrected / ((v[i] / (1.0 - beta2.powi(step as i32))).sqrt() + epsilon);
+                }
             }
         }
         let mut got = vec![0.0; len];
@@ -146,5 +177,6 @@ mod tests {
         for i in 0..len {
             assert!((f64::from(got[i]) - theta[i]).abs() < 1e-4, "{i}: {} not {}", got[i], theta[i]);
         }
+        assert_eq!(got[20..22], start[20..22]);
     }
 }

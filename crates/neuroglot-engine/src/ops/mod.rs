@@ -19,9 +19,9 @@ mod select_rows;
 mod shown_counts;
 mod token_rows;
 
-pub use adamw::AdamW;
 #[cfg(feature = "cuda")]
 pub(crate) use adamw::AdamWFactors;
+pub use adamw::{AdamW, AdamWPart};
 pub use around_linear::{Before, Then};
 pub use attention::{Attention, AttentionBackward, AttentionShape};
 pub use compose::{Compose, ComposeBackward};

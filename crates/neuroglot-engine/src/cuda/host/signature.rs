@@ -33,7 +33,7 @@ impl Signature {
                 "unsigned" | "float" => 4,
                 "unsigned long long" => 8,
                 "Rule" => 16,
-                "Dropout" | "Factor" => 24,
+                "Dropout" | "Factor" | "Part" => 24,
                 "Trials" => 40,
                 other => panic!("{}: no size is known for {other}", self.name),
             })

@@ -27,6 +27,17 @@ pub enum EngineError {
         /// The device in words.
         device: String,
     },
+    /// The driver lacks the call that times operations.
+    #[cfg(feature = "cuda")]
+    #[error(
+        "the NVIDIA driver, of CUDA {major}.{minor}, does not time operations: a profile needs version 570 or later of it"
+    )]
+    DriverTooOldToProfile {
+        /// The CUDA version that it is of.
+        major: i32,
+        /// The CUDA version that it is of.
+        minor: i32,
+    },
     /// There is no NVIDIA driver.
     #[cfg(feature = "cuda")]
     #[error("no NVIDIA driver is found: install the one for this machine's GPU, or compute on the CPU")]

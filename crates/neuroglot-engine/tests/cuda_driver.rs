@@ -160,6 +160,12 @@ fn operations_are_timed_by_the_device() {
     let profile = device.take_profile();
     assert_eq!(profile.operations[0].floor, None, "the peak of a GPU of this name is not known");
     assert!(matches!(CpuDevice::new(1).unwrap().start_profile(), Err(EngineError::NoProfile { .. })));
+    // SAFETY: the checks run one after the other, in a process of their own.
+    unsafe { std::env::set_var("SIMULATED_CUDA_VERSION", "12040") };
+    let error = device.start_profile().unwrap_err().to_string();
+    assert!(error.starts_with("the NVIDIA driver, of CUDA 12.4, does not time operations"), "{error}");
+    // SAFETY: as above.
+    unsafe { std::env::remove_var("SIMULATED_CUDA_VERSION") };
 }
 
 /// What each of two ranks does: more floats than are exchanged at a time are added up while others are worked on, then copied

@@ -5,7 +5,7 @@ use super::device::CudaDevice;
 use super::driver::{Address, Driver, Launch, THREADS};
 use super::kernels::Kernels;
 use super::libraries::{check, info, memory_clock_and_width, require_libraries, start_driver};
-use super::marks::Marks;
+use super::marks::{Marks, check_intervals};
 use super::nccl::{self, Communicator};
 use super::product::{Precision, Product};
 use super::queue::Queue;
@@ -214,6 +214,10 @@ impl Driver for CudaDriver {
 
     fn rates(&self) -> Rates {
         self.rates
+    }
+
+    fn check_intervals(&self) -> Result<(), EngineError> {
+        check_intervals()
     }
 
     fn mark(&mut self) -> Result<(), EngineError> {

@@ -248,6 +248,7 @@ impl<D: Driver> Device for CudaDevice<D> {
     }
 
     fn start_profile(&mut self) -> Result<(), EngineError> {
+        self.driver.check_intervals()?;
         self.profiler = Some(Profiler::default());
         Ok(())
     }

@@ -92,6 +92,11 @@ pub trait Driver: Send {
     /// How fast the device can be at best.
     fn rates(&self) -> Rates;
 
+    /// Fails where the driver is too old for [`Driver::take_intervals`].
+    fn check_intervals(&self) -> Result<(), EngineError> {
+        Ok(())
+    }
+
     /// Notes the moment at which the work queued so far is done.
     fn mark(&mut self) -> Result<(), EngineError>;
 

@@ -5,6 +5,20 @@ use crate::EngineError;
 use cudarc::driver::sys;
 use std::ptr::null_mut;
 
+/// The CUDA version from which on drivers have the call that measures intervals (570 and later).
+const LEAST_VERSION: i32 = 12_080;
+
+/// Fails where the driver cannot measure intervals.
+pub(super) fn check_intervals() -> Result<(), EngineError> {
+    let mut version = 0;
+    // SAFETY: the place written to outlives the call.
+    check("cuDriverGetVersion", unsafe { sys::cuDriverGetVersion(&raw mut version) })?;
+    if version < LEAST_VERSION {
+        return Err(EngineError::DriverTooOldToProfile { major: version / 1000, minor: version % 1000 / 10 });
+    }
+    Ok(())
+}
+
 /// Events, used again from profile to profile. All calls need a current context.
 #[derive(Default)]
 pub(super) struct Marks {

@@ -101,6 +101,10 @@ Answer cuDeviceGetAttribute(int *value, int attribute, int) {
     require(attributes.count(attribute), "an unknown attribute of the device");
     return *value = attributes.at(attribute), SUCCESS;
 }
+Answer cuDriverGetVersion(int *version) {
+    const char *told = getenv("SIMULATED_CUDA_VERSION");
+    return *version = told ? atoi(told) : 13000, SUCCESS;
+}
 Answer cuGetErrorName(Answer, const char **name) { return *name = "an error", SUCCESS; }
 
 Answer cuDevicePrimaryCtxRetain(void **context, int) { return ++retained, *context = &retained, SUCCESS; }

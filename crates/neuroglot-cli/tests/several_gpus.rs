@@ -176,6 +176,10 @@ fn ranks_train_what_one_process_trains() {
         machine.succeed(&format!("train {SESSIONS} --out {name} --epochs 2 {tiny} {more}"));
     }
     assert_like(&machine.path("ndt2-one"), &machine.path("ndt2-two"));
+    let joined = "--set train.accumulate=2 --set train.join_sessions=true";
+    let (joined_one, _) = train("joined-one", &format!("--device cuda --set train.lanes=2 {joined}"));
+    let (joined_two, _) = train("joined-two", &format!("--devices 0,1 {joined}"));
+    assert_like(&joined_one, &joined_two);
     let frozen = "--set init.from=one --set train.freeze=trunk";
     let (frozen_one, _) = train("frozen-one", &format!("--device cuda --set train.lanes=2 {frozen}"));
     let (frozen_two, _) = train("frozen-two", &format!("--devices 0,1 {frozen}"));
@@ -188,8 +192,12 @@ fn children(parent: u32) -> Vec<u32> {
     text.split_whitespace().map(|id| id.parse().unwrap()).collect()
 }
 
-fn kill(process: u32) {
-    assert!(Command::new("kill").args(["-9", &process.to_string()]).status().unwrap().success());
+fn kill(signal: &str, process: u32) {
+    assert!(Command::new("kill").args([signal, &process.to_string()]).status().unwrap().success());
+}
+
+fn is_running(process: u32) -> bool {
+    Path::new(&format!("/proc/{process}")).exists()
 }
 
 fn wait_for(what: impl Fn() -> bool) {
@@ -203,7 +211,7 @@ fn wait_for(what: impl Fn() -> bool) {
 #[test]
 fn a_rank_that_dies_ends_the_others_and_the_run_goes_on_to_the_bit() {
     let Some(machine) = Machine::new() else { return };
-    let train = |out: &str| format!("train {SESSIONS} --out {out} --epochs 6 {TINY} --devices 0,1");
+    let train = |out: &str| format!("train {SESSIONS} --out {out} --epochs 7 {TINY} --devices 0,1");
     machine.succeed(&train("whole"));
     let begin = |arguments: &str, epochs: usize| {
         let child = machine.command(arguments).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
@@ -217,7 +225,7 @@ fn a_rank_that_dies_ends_the_others_and_the_run_goes_on_to_the_bit() {
     // The second rank, then the first one.
     let first = begin(&train("broken"), 1);
     let begun = Instant::now();
-    kill(children(first.id())[0]);
+    kill("-9", children(first.id())[0]);
     let output = first.wait_with_output().unwrap();
     assert!(begun.elapsed() < SOON);
     let said = String::from_utf8_lossy(&output.stderr);
@@ -233,8 +241,21 @@ fn a_rank_that_dies_ends_the_others_and_the_run_goes_on_to_the_bit() {
     first.kill().unwrap();
     let said = first.wait_with_output().unwrap();
     let begun = Instant::now();
-    wait_for(|| !Path::new(&format!("/proc/{second}")).exists() || begun.elapsed() > SOON);
-    assert!(!Path::new(&format!("/proc/{second}")).exists(), "{}", String::from_utf8_lossy(&said.stderr));
+    wait_for(|| !is_running(second) || begun.elapsed() > SOON);
+    assert!(!is_running(second), "{}", String::from_utf8_lossy(&said.stderr));
+
+    // Ctrl-C, where the first one alone gets it.
+    let first = begin(resume, 4);
+    let second = children(first.id())[0];
+    kill("-INT", first.id());
+    let output = first.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{said}");
+    assert!(
+        said.contains("`neuroglot train --resume --out broken --devices 0,1` goes on from there"),
+        "{said}"
+    );
+    assert!(!is_running(second));
 
     machine.succeed(resume);
     assert_same_run(&machine.path("whole"), &machine.path("broken"));

@@ -107,6 +107,9 @@ def test_behaviour_is_decoded_trial_by_trial(model: MtM, session: Session) -> No
     of_choice = np.asarray(table["behaviour"]) == "choice"
     assert of_choice.sum() == test and (~of_choice).sum() == test * session.shape[1]
     assert set(decoding.scores[session.eid]) == {"choice", "wheel-speed"}
+    html = decoding._repr_html_()
+    accuracy = decoding.scores[session.eid]["choice"]["accuracy"]
+    assert session.eid in html and "wheel-speed" in html and f">{accuracy:.3f}<" in html
 
 
 def test_texts_are_decoded_as_words(session: Session) -> None:

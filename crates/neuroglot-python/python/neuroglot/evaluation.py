@@ -190,8 +190,6 @@ class Evaluation:
         return f"<Evaluation\n  {chr(10).join(lines).replace(chr(10), chr(10) + '  ')}>"
 
     def _repr_html_(self) -> str:
-        from html import escape
-
         from neuroglot._pictures import bars
 
         parts = []
@@ -205,10 +203,8 @@ class Evaluation:
                 ends = (float(interval.get(key, "nan")) for key in ("low", "high"))
                 rows.append((decoded["behaviour"], float(decoded["score"]), *ends))
             picture = bars(rows, "bits/spike of tasks, accuracy or R² of behaviours")
-            parts.append(
-                f"<figure style='margin:0 0 1em'><figcaption>{escape(session['eid'])}, {session['trials']} test trials: "
-                f"bits/spike of tasks, accuracy or R² of behaviours, with 95 % intervals</figcaption>{picture}</figure>"
-            )
+            scores = "bits/spike of tasks, accuracy or R² of behaviours, with 95 % intervals"
+            parts.append(_figure(f"{session['eid']}, {session['trials']} test trials: {scores}", picture))
         return "".join(parts)
 
 
@@ -240,8 +236,32 @@ class Decoding:
             for name, values in behaviours.items():
                 metric, value = next(iter(values.items()))
                 chance = f" (chance {values['chance']:.3f})" if "chance" in values else ""
-                lines.append(f"{eid}: {name}, {metric} {value:.3f}{chance}")
+                lines.append(f"{eid}: {name}, {metric} {'n/a' if value is None else f'{value:.3f}'}{chance}")
         return f"<Decoding\n  {chr(10).join(lines).replace(chr(10), chr(10) + '  ')}>"
+
+    def _repr_html_(self) -> str:
+        from neuroglot._pictures import bars
+
+        parts = []
+        for eid, behaviours in self.scores.items():
+            rows = []
+            for name, values in behaviours.items():
+                metric = next(iter(values))
+                value, low, high = (_number(values.get(key)) for key in (metric, f"{metric}_low", f"{metric}_high"))
+                rows.append((name, value, low, high))
+            caption = f"{eid}: accuracy or R² of what was decoded of test trials, with 95 % intervals"
+            parts.append(_figure(caption, bars(rows, "accuracy or R²")))
+        return "".join(parts)
+
+
+def _number(value: float | None) -> float:
+    return float("nan") if value is None else float(value)
+
+
+def _figure(caption: str, picture: str) -> str:
+    from html import escape
+
+    return f"<figure style='margin:0 0 1em'><figcaption>{escape(caption)}</figcaption>{picture}</figure>"
 
 
 def _mean(scores: Mapping[str, Any] | None) -> float | None:

@@ -56,7 +56,8 @@ pub struct TrainConfig {
     /// Groups that the sessions are dealt to; a step takes `train.accumulate` batches of each and adds up their gradients.
     /// Several GPUs compute as many lanes side by side, and `--devices` sets it to their number.
     pub lanes: usize,
-    /// Whether batches of different sessions in one step pass the trunk together, which fills a GPU; of `ndt1-stitch` alone.
+    /// Whether the batches of different sessions that a step takes of a lane pass the trunk together, which fills a GPU; of
+    /// `ndt1-stitch` alone.
     pub join_sessions: bool,
     /// Highest learning rate of the one-cycle schedule.
     pub learning_rate: f64,

@@ -256,10 +256,11 @@ impl<'a> Trainer<'a> {
             let trials = [training.clone(), session.trials_in(Split::Validation)].concat();
             // Batches of a pass differ by a trial at most, but a session's only one may be as large as two.
             let batch = 2 * config.train.batch;
-            let is_here = lanes.of(index) % ranks.count() == ranks.rank();
-            kept.push(match is_here {
-                true => KeptSession::new(&mut model, (index, session), &trials, batch, &mut room)?,
-                false => None,
+            let is_here = ranks.of_lane(lanes.of(index)) == ranks.rank();
+            kept.push(if is_here {
+                KeptSession::new(&mut model, (index, session), &trials, batch, &mut room)?
+            } else {
+                None
             });
         }
         let steps = config.train.epochs * lanes.steps_per_epoch(&batches);

@@ -134,9 +134,11 @@ impl Crew {
         let mut children = Children::default();
         for (rank, gpu) in (1..).zip(&self.others) {
             let mut command = Command::new(&program);
-            command.args(&arguments).env("RANK", rank_text(rank)).env("WORLD_SIZE", rank_text(self.count()));
-            command.env("LOCAL_RANK", rank_text(*gpu));
-            command.env("MASTER_ADDR", "127.0.0.1").env("MASTER_PORT", meeting.port().to_string());
+            command.args(&arguments).env("MASTER_ADDR", "127.0.0.1");
+            command.env("MASTER_PORT", meeting.port().to_string());
+            for (variable, number) in [("RANK", rank), ("WORLD_SIZE", self.count()), ("LOCAL_RANK", *gpu)] {
+                command.env(variable, number.to_string());
+            }
             children.start(&mut command).map_err(|error| failed(&error.to_string()))?;
         }
         self.children = Arc::new(children);
@@ -215,10 +217,6 @@ impl Drop for End {
     fn drop(&mut self) {
         stop_notice::end(1)
     }
-}
-
-fn rank_text(number: usize) -> String {
-    number.to_string()
 }
 
 /// Arguments with [`Devices::Ranks`] in place of what they choose; `None` where they choose nothing.

@@ -310,15 +310,8 @@ impl<D: Driver> Device for CudaDevice<D> {
     }
 
     fn add(&mut self, from: Slot, to: Slot) {
-        assert_eq!(from.len(), to.len(), "slots of a sum");
-        let arguments = self.slots([from, to]).length(to.len());
-        self.operation(
-            "add",
-            || Cost::of_slots([from, to, to]),
-            |device| {
-                device.launch("add", per_element(to.len()), &arguments);
-            },
-        );
+        let cost = || Cost::of_slots([from, to, to]);
+        self.operation("add", cost, |device| device.run_add(from, to));
     }
 
     fn pass(

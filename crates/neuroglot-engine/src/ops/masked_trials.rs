@@ -31,8 +31,9 @@ impl MaskedTrials {
     }
 }
 
-/// How the counts `[bin, unit]` of a trial lie in the floats of a slot, packed without a gap. Each trial starts on a float.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// How the counts `[bin, unit]` of a trial lie in the floats of a slot, packed without a gap. Each trial starts on a float. A
+/// greater format keeps whatever a smaller one does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum CountFormat {
     /// A byte for each: whole numbers up to 255.
     U8,

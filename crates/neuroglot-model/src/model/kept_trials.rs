@@ -84,10 +84,7 @@ impl Model {
         let mut format = CountFormat::U8;
         for trial in trials {
             write_counts(*trial, &mut counts);
-            let of_trial = CountFormat::for_counts(counts.iter().copied());
-            if of_trial.bytes() > format.bytes() {
-                format = of_trial;
-            }
+            format = format.max(CountFormat::for_counts(counts.iter().copied()));
         }
         let floats = places.saturating_mul(format.floats(counts.len()));
         if floats.saturating_mul(size_of::<f32>()) > most_bytes {
@@ -122,7 +119,7 @@ impl Model {
         for place in 0..count {
             write_counts(place, &mut counts);
             let needed = CountFormat::for_counts(counts.iter().copied());
-            assert!(needed.bytes() <= format.bytes(), "a count that the table of trials cannot hold");
+            assert!(needed <= format, "a count that the table of trials cannot hold");
             format.pack(&counts, &mut packed);
             self.device.write(slot.part(place * packed.len(), packed.len()), &packed);
         }

@@ -109,6 +109,11 @@ impl Ranks {
         self.count
     }
 
+    /// The rank that computes a lane.
+    pub(crate) fn of_lane(&self, lane: usize) -> usize {
+        lane % self.count
+    }
+
     /// Whether this is the one that decides and writes.
     pub fn is_first(&self) -> bool {
         self.rank == 0

@@ -95,7 +95,7 @@ fn follow_one(
 impl Trainer<'_> {
     /// The rank that trains the stitchers of a session.
     fn rank_of(&self, session: usize) -> usize {
-        self.lanes.of(session) % self.ranks.count()
+        self.ranks.of_lane(self.lanes.of(session))
     }
 
     /// Whether a session is trained here.
@@ -135,13 +135,14 @@ impl Trainer<'_> {
 
     /// Brings the losses of all lanes to the first rank.
     pub(super) fn gather_losses(&mut self) -> Result<(), TrainError> {
-        let (lanes, ranks) = (self.config.train.lanes, self.ranks.count());
-        if ranks == 1 {
+        let (lanes, ranks) = (self.config.train.lanes, self.ranks);
+        if ranks.count() == 1 {
             return Ok(());
         }
         let own: Vec<(f64, u64)> = (0..lanes).map(|lane| self.progress.lane(lane)).collect();
-        for (rank, losses) in self.ranks.gather(own)?.into_iter().enumerate() {
-            let of_rank = losses.into_iter().take(lanes).enumerate().filter(|(lane, _)| lane % ranks == rank);
+        for (rank, losses) in ranks.gather(own)?.into_iter().enumerate() {
+            let is_its_own = |(lane, _): &(usize, (f64, u64))| ranks.of_lane(*lane) == rank;
+            let of_rank = losses.into_iter().take(lanes).enumerate().filter(is_its_own);
             of_rank.for_each(|(lane, losses)| self.progress.set_lane(lane, losses));
         }
         Ok(())

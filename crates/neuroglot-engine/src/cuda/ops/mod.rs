@@ -1,6 +1,7 @@
 //! The operations on the device: of each, the file that launches it and beside it the kernels that it launches.
 
 mod adamw;
+mod add;
 mod attention;
 mod column_sums;
 mod compose;

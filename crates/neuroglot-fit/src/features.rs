@@ -16,14 +16,22 @@ impl<'a> Features<'a> {
     /// If the values are no whole number of samples, or one of them is not finite.
     pub fn new(values: &'a [f32], width: usize) -> Result<Self, FitError> {
         if width == 0 || !values.len().is_multiple_of(width) {
-            return Err(FitError::RaggedFeatures { values: values.len(), width });
+            let problem = format!(
+                "{} values are no whole number of samples of {width} features; \
+                 pass [sample, feature] row by row, with at least one feature",
+                values.len()
+            );
+            return Err(FitError::new("features", problem));
         }
         if let Some(index) = values.iter().position(|value| !value.is_finite()) {
-            return Err(FitError::NonFiniteFeature {
-                sample: index / width,
-                feature: index % width,
-                value: values[index],
-            });
+            let problem = format!(
+                "sample {}, feature {} is {}; every feature must be finite: check that the model's log-rates did not \
+                 diverge",
+                index / width,
+                index % width,
+                values[index]
+            );
+            return Err(FitError::new("features", problem));
         }
         Ok(Self { values, width })
     }
@@ -51,14 +59,15 @@ mod tests {
     #[test]
     fn a_value_that_is_not_finite_is_named() {
         let error = Features::new(&[0.0, 1.0, 2.0, f32::INFINITY], 2).unwrap_err();
-        assert_eq!(error, FitError::NonFiniteFeature { sample: 1, feature: 1, value: f32::INFINITY });
+        assert!(error.to_string().starts_with("features: sample 1, feature 1 is inf;"), "{error}");
     }
 
     #[test]
     fn a_ragged_last_sample_is_refused() {
-        assert_eq!(
-            Features::new(&[0.0; 5], 2).unwrap_err(),
-            FitError::RaggedFeatures { values: 5, width: 2 }
+        let error = Features::new(&[0.0; 5], 2).unwrap_err();
+        assert!(
+            error.problem.starts_with("5 values are no whole number of samples of 2 features;"),
+            "{error}"
         );
         assert!(Features::new(&[], 0).is_err());
     }

@@ -1,6 +1,7 @@
 //! Cross-validation folds, assigned as scikit-learn assigns them without shuffling.
 
 use crate::FitError;
+use std::fmt::Display;
 
 /// One division of the samples into those fitted and those scored, both ascending.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,7 +21,11 @@ pub(crate) fn k_fold(samples: usize, folds: usize) -> Result<Vec<Split>, FitErro
     check_folds(folds)?;
     let needed = folds.saturating_mul(2);
     if samples < needed {
-        return Err(FitError::TooFewSamples { samples, folds, needed });
+        let problem = format!(
+            "{samples} training samples are too few for {folds} folds, which need {needed}; \
+             use fewer folds or more trials"
+        );
+        return Err(FitError::new("targets", problem));
     }
     let sizes = (0..folds).map(|fold| samples / folds + usize::from(fold < samples % folds));
     let fold_of: Vec<usize> = sizes.enumerate().flat_map(|(fold, size)| vec![fold; size]).collect();
@@ -33,16 +38,12 @@ pub(crate) fn k_fold(samples: usize, folds: usize) -> Result<Vec<Split>, FitErro
 /// If there are fewer than two folds, all labels are equal, or a class has fewer samples than there are folds.
 pub(crate) fn stratified_k_fold_of_two(labels: &[bool], folds: usize) -> Result<Vec<Split>, FitError> {
     check_folds(folds)?;
-    let first = *labels.first().ok_or(FitError::TooFewSamples { samples: 0, folds, needed: 2 * folds })?;
-    let of_first = labels.iter().filter(|&&label| label == first).count();
-    let of_second = labels.len() - of_first;
-    if of_second == 0 {
-        return Err(FitError::OneClass { samples: labels.len(), label: first });
+    let counts = [true, false].map(|label| (label, labels.iter().filter(|other| **other == label).count()));
+    if counts.iter().any(|(_, samples)| *samples == 0) {
+        return Err(FitError::one_class(labels.len()));
     }
-    for (samples, label) in [(of_first, first), (of_second, !first)] {
-        if samples < folds {
-            return Err(FitError::TooFewOfClass { samples, label: label.to_string(), folds });
-        }
+    for (label, samples) in counts {
+        check_class(samples, &label, folds)?;
     }
     let classes: Vec<usize> = labels.iter().map(|label| usize::from(*label)).collect();
     stratified_k_fold(&classes, folds)
@@ -67,9 +68,7 @@ pub(crate) fn stratified_k_fold(classes: &[usize], folds: usize) -> Result<Vec<S
     let mut queues = std::collections::BTreeMap::new();
     for class in order_of_appearance {
         let samples = classes.iter().filter(|other| **other == class).count();
-        if samples < folds {
-            return Err(FitError::TooFewOfClass { samples, label: class.to_string(), folds });
-        }
+        check_class(samples, &class, folds)?;
         let mut assigned: Vec<usize> = (first..first + samples).map(|position| position % folds).collect();
         assigned.sort_unstable();
         queues.insert(class, assigned.into_iter());
@@ -82,7 +81,21 @@ pub(crate) fn stratified_k_fold(classes: &[usize], folds: usize) -> Result<Vec<S
 }
 
 fn check_folds(folds: usize) -> Result<(), FitError> {
-    if folds < 2 { Err(FitError::TooFewFolds { folds }) } else { Ok(()) }
+    if folds < 2 {
+        let problem = format!("{folds} is too few to cross-validate; use at least 2");
+        return Err(FitError::new("folds", problem));
+    }
+    Ok(())
+}
+
+fn check_class(samples: usize, label: &impl Display, folds: usize) -> Result<(), FitError> {
+    if samples < folds {
+        let problem = format!(
+            "only {samples} training samples are {label}, fewer than the {folds} folds; use fewer folds or more trials"
+        );
+        return Err(FitError::new("labels", problem));
+    }
+    Ok(())
 }
 
 fn splits(fold_of: &[usize], folds: usize) -> Vec<Split> {
@@ -150,7 +163,7 @@ mod tests {
     fn without_samples_there_are_no_folds() {
         assert!(k_fold(0, 4).is_err());
         assert!(stratified_k_fold_of_two(&[], 4).is_err());
-        assert_eq!(k_fold(10, 1), Err(FitError::TooFewFolds { folds: 1 }));
+        assert_eq!(k_fold(10, 1).unwrap_err().input, "folds");
     }
 
     fn assert_partition(splits: &[Split], samples: usize) {

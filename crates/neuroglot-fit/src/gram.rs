@@ -19,7 +19,7 @@ impl Gram {
     /// Of covariates.
     ///
     /// # Errors
-    /// [`FitError::Eigendecomposition`] if they cannot be decorrelated.
+    /// If they cannot be decorrelated.
     pub fn of(covariates: &Covariates) -> Result<Self, FitError> {
         let (values, vectors) = symmetric_eigen(covariates.moments().as_ref())?;
         let values = values.into_iter().map(|value| value.max(0.0)).collect();

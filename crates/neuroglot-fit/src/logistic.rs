@@ -61,7 +61,7 @@ impl LogisticCv {
         check_grid("inverse_penalties", &self.inverse_penalties, |value| value > 0.0, "above 0")?;
         let samples = products.train_samples();
         if labels.len() != samples {
-            return Err(FitError::TargetCount { values: labels.len(), samples, outputs: 1 });
+            return Err(FitError::target_count(labels.len(), samples, 1));
         }
         let pick = |samples: &[usize]| samples.iter().map(|&sample| labels[sample]).collect::<Vec<bool>>();
 
@@ -141,10 +141,7 @@ impl<'a> Regression<'a> {
             .collect();
         let minimum = minimise(objective, self.parameters.clone(), &curvature, TOLERANCE, MAX_STEPS);
         if minimum.relative_distance > ACCEPTABLE {
-            return Err(FitError::NotConverged {
-                inverse_penalty,
-                relative_distance: minimum.relative_distance,
-            });
+            return Err(FitError::not_converged(inverse_penalty, minimum.relative_distance));
         }
         self.parameters = minimum.point;
         Ok(())
@@ -234,17 +231,18 @@ mod tests {
     #[test]
     fn what_cannot_be_fitted_is_refused() {
         let search = LogisticCv::default();
-        let fit = |labels: &[bool]| search.fit_predict(&products(&[0.0; 8], &[]), labels).unwrap_err();
-        assert_eq!(fit(&[true; 8]), FitError::OneClass { samples: 8, label: true });
-        assert_eq!(
-            fit(&[true, true, true, true, true, false, false, false]),
-            FitError::TooFewOfClass { samples: 3, label: "false".to_owned(), folds: 4 }
+        let refused = |labels: &[bool], said: &str| {
+            let error = search.fit_predict(&products(&[0.0; 8], &[]), labels).unwrap_err().to_string();
+            assert!(error.starts_with(said), "{error}");
+        };
+        refused(&[true; 8], "labels: all 8 training samples are of one class;");
+        refused(
+            &[true, true, true, true, true, false, false, false],
+            "labels: only 3 training samples are false, fewer than the 4 folds;",
         );
-        assert_eq!(fit(&HALVES[..7]), FitError::TargetCount { values: 7, samples: 8, outputs: 1 });
+        refused(&HALVES[..7], "targets: 7 values for 8 training samples of 1 outputs;");
         let none = LogisticCv { inverse_penalties: vec![0.0], folds: 4, ..LogisticCv::default() };
-        assert!(matches!(
-            none.fit_predict(&products(&[0.0; 8], &[]), &HALVES),
-            Err(FitError::GridValue { grid: "inverse_penalties", .. })
-        ));
+        let error = none.fit_predict(&products(&[0.0; 8], &[]), &HALVES).unwrap_err();
+        assert_eq!(error.to_string(), "inverse_penalties: 0 is out of range; give finite values above 0");
     }
 }

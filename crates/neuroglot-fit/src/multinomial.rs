@@ -65,13 +65,13 @@ impl MultinomialCv {
         check_grid("inverse_penalties", &self.inverse_penalties, |value| value > 0.0, "above 0")?;
         let samples = products.train_samples();
         if class_of.len() != samples {
-            return Err(FitError::TargetCount { values: class_of.len(), samples, outputs: 1 });
+            return Err(FitError::target_count(class_of.len(), samples, 1));
         }
         assert!(class_of.iter().all(|class| *class < classes), "classes are numbers below {classes}");
         // Classes that do not occur would have intercepts of −∞.
         let occurring: Vec<usize> = (0..classes).filter(|class| class_of.contains(class)).collect();
         if occurring.len() < 2 {
-            return Err(FitError::OneClass { samples, label: true });
+            return Err(FitError::one_class(samples));
         }
         let places: Vec<usize> = class_of
             .iter()
@@ -154,7 +154,7 @@ impl<'a> Regression<'a> {
         let minimum = minimise(objective, self.parameters.clone(), &curvature, TOLERANCE, MAX_STEPS);
         let relative_distance = minimum.relative_distance;
         if relative_distance > ACCEPTABLE {
-            return Err(FitError::NotConverged { inverse_penalty, relative_distance });
+            return Err(FitError::not_converged(inverse_penalty, relative_distance));
         }
         self.parameters = minimum.point;
         Ok(())
@@ -223,7 +223,7 @@ mod tests {
             assert!((row.iter().sum::<f64>() - 1.0).abs() < 1e-12);
         }
         let one = MultinomialCv::default().fit_predict(&products, &[1; 24], 4);
-        assert!(matches!(one, Err(FitError::OneClass { .. })));
+        assert!(one.unwrap_err().problem.starts_with("all 24 training samples are of one class;"));
     }
 
     /// SciPy's BFGS on the same objective with its gradient written out, to a gradient of 5e-11.

@@ -17,7 +17,7 @@ impl PrincipalAxes {
     /// The fewest axes that hold at least this share of the variance; none of features that do not vary.
     ///
     /// # Errors
-    /// [`FitError::Eigendecomposition`] if they are not found.
+    /// If they are not found.
     pub fn of(features: Features<'_>, share: f64) -> Result<Self, FitError> {
         let (width, count) = (features.width(), features.samples().max(1) as f64);
         let mut mean = vec![0.0; width];

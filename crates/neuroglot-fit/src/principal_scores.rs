@@ -34,7 +34,7 @@ impl PrincipalScores {
     /// Of all samples: training samples fitted, test samples scored.
     ///
     /// # Errors
-    /// [`FitError::Eigendecomposition`] if the components are not found.
+    /// If the components are not found.
     pub fn of_all(products: &SampleProducts) -> Result<Self, FitError> {
         Self::new(products.train().to_owned(), products.test().to_owned())
     }

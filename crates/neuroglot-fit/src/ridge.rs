@@ -16,7 +16,7 @@ impl Ridge {
     /// Of targets `[row, target]`; the work that all penalties share is done here.
     ///
     /// # Errors
-    /// [`FitError::Eigendecomposition`] if the covariates cannot be decorrelated.
+    /// If the covariates cannot be decorrelated.
     pub fn new(covariates: &Covariates, targets: &[f64], hidden: HiddenColumns) -> Result<Self, FitError> {
         let gram = Gram::of(covariates)?;
         let right = covariates.mean_over_rows(covariates.transposed_times(targets, hidden.targets()));

@@ -74,14 +74,18 @@ impl RidgeCv {
 
 fn check_targets(targets: &[f64], samples: usize, outputs: usize) -> Result<(), FitError> {
     if outputs == 0 || Some(targets.len()) != samples.checked_mul(outputs) {
-        return Err(FitError::TargetCount { values: targets.len(), samples, outputs });
+        return Err(FitError::target_count(targets.len(), samples, outputs));
     }
     match targets.iter().position(|target| !target.is_finite()) {
-        Some(index) => Err(FitError::NonFiniteTarget {
-            sample: index / outputs,
-            output: index % outputs,
-            value: targets[index],
-        }),
+        Some(index) => {
+            let problem = format!(
+                "sample {}, output {} is {}; leave out trials whose behaviour is missing",
+                index / outputs,
+                index % outputs,
+                targets[index]
+            );
+            Err(FitError::new("targets", problem))
+        }
         None => Ok(()),
     }
 }
@@ -191,22 +195,24 @@ mod tests {
     #[test]
     fn what_cannot_be_fitted_is_refused() {
         let search = RidgeCv::default();
-        let fit =
-            |x: &[f32], y: &[f64], outputs| search.fit_predict(&products(x, &[]), y, outputs).unwrap_err();
-        assert_eq!(fit(&[0.0; 8], &[0.0; 7], 1), FitError::TargetCount { values: 7, samples: 8, outputs: 1 });
-        assert_eq!(fit(&[0.0; 8], &[], 0), FitError::TargetCount { values: 0, samples: 8, outputs: 0 });
-        assert_eq!(fit(&[0.0; 7], &[0.0; 7], 1), FitError::TooFewSamples { samples: 7, folds: 4, needed: 8 });
-        assert_eq!(fit(&[], &[], 1), FitError::TooFewSamples { samples: 0, folds: 4, needed: 8 });
+        let refused = |x: &[f32], y: &[f64], outputs, said: &str| {
+            let error = search.fit_predict(&products(x, &[]), y, outputs).unwrap_err().to_string();
+            assert!(error.starts_with(said), "{error}");
+        };
+        refused(&[0.0; 8], &[0.0; 7], 1, "targets: 7 values for 8 training samples of 1 outputs;");
+        refused(&[0.0; 8], &[], 0, "targets: 0 values for 8 training samples of 0 outputs;");
+        refused(
+            &[0.0; 7],
+            &[0.0; 7],
+            1,
+            "targets: 7 training samples are too few for 4 folds, which need 8;",
+        );
+        refused(&[], &[], 1, "targets: 0 training samples are too few for 4 folds, which need 8;");
         let mut targets = [0.0; 16];
         targets[5] = f64::NAN;
-        assert!(matches!(
-            fit(&[0.0; 8], &targets, 2),
-            FitError::NonFiniteTarget { sample: 2, output: 1, .. }
-        ));
+        refused(&[0.0; 8], &targets, 2, "targets: sample 2, output 1 is NaN;");
         let one_fold = RidgeCv { alphas: vec![1.0], folds: 1 };
-        assert_eq!(
-            one_fold.fit_predict(&products(&[0.0; 8], &[]), &[0.0; 8], 1),
-            Err(FitError::TooFewFolds { folds: 1 })
-        );
+        let error = one_fold.fit_predict(&products(&[0.0; 8], &[]), &[0.0; 8], 1).unwrap_err();
+        assert_eq!(error.to_string(), "folds: 1 is too few to cross-validate; use at least 2");
     }
 }

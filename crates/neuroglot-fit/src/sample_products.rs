@@ -31,7 +31,12 @@ impl SampleProducts {
     /// If training and test samples differ in their number of features.
     pub fn new(train: Features<'_>, test: Features<'_>) -> Result<Self, FitError> {
         if train.width() != test.width() {
-            return Err(FitError::FeatureWidths { train: train.width(), test: test.width() });
+            let problem = format!(
+                "training samples have {} features and test samples {}; use the same bins and units for both",
+                train.width(),
+                test.width()
+            );
+            return Err(FitError::new("features", problem));
         }
         let samples = train.samples() + test.samples();
         let mut tiles: Vec<Tile> = (0..samples)
@@ -189,9 +194,7 @@ mod tests {
     fn different_features_are_refused() {
         let train = Features::new(&[0.0; 6], 3).unwrap();
         let test = Features::new(&[0.0; 6], 2).unwrap();
-        assert_eq!(
-            SampleProducts::new(train, test).unwrap_err(),
-            FitError::FeatureWidths { train: 3, test: 2 }
-        );
+        let error = SampleProducts::new(train, test).unwrap_err();
+        assert!(error.problem.starts_with("training samples have 3 features and test samples 2;"), "{error}");
     }
 }

@@ -18,13 +18,15 @@ pub(crate) fn check_grid(
     grid: &'static str,
     values: &[f64],
     allowed: impl Fn(f64) -> bool,
-    range: &'static str,
+    range: &str,
 ) -> Result<(), FitError> {
     if values.is_empty() {
-        return Err(FitError::EmptyGrid { grid });
+        return Err(FitError::new(grid, "no value to choose from; give at least one"));
     }
     match values.iter().find(|value| !value.is_finite() || !allowed(**value)) {
-        Some(&value) => Err(FitError::GridValue { grid, value, range }),
+        Some(value) => {
+            Err(FitError::new(grid, format!("{value} is out of range; give finite values {range}")))
+        }
         None => Ok(()),
     }
 }
@@ -130,10 +132,11 @@ mod tests {
 
     #[test]
     fn grids_are_checked() {
-        let positive = |value| check_grid("alphas", value, |value| value >= 0.0, "of at least 0");
+        let positive = |values: &[f64]| check_grid("alphas", values, |value| value >= 0.0, "of at least 0");
         assert!(positive(&[0.0, 1.0]).is_ok());
-        assert_eq!(positive(&[]), Err(FitError::EmptyGrid { grid: "alphas" }));
-        assert!(matches!(positive(&[1.0, -1.0]), Err(FitError::GridValue { value: -1.0, .. })));
+        let refused = |values: &[f64]| positive(values).unwrap_err().to_string();
+        assert_eq!(refused(&[]), "alphas: no value to choose from; give at least one");
+        assert_eq!(refused(&[1.0, -1.0]), "alphas: -1 is out of range; give finite values of at least 0");
         assert!(positive(&[f64::NAN]).is_err());
     }
 }

@@ -14,7 +14,7 @@ use faer::{Mat, MatMut, MatRef, Par};
 /// Eigenvalues, ascending, and eigenvectors, in columns.
 ///
 /// # Errors
-/// [`FitError::Eigendecomposition`] if they are not found.
+/// If they are not found.
 pub(crate) fn symmetric_eigen(symmetric: MatRef<'_, f64>) -> Result<(Vec<f64>, Mat<f64>), FitError> {
     let size = symmetric.nrows();
     let mut eigenvalues = Diag::zeros(size);
@@ -28,7 +28,13 @@ pub(crate) fn symmetric_eigen(symmetric: MatRef<'_, f64>) -> Result<(Vec<f64>, M
         MemStack::new(&mut MemBuffer::new(scratch)),
         default(),
     )
-    .map_err(|_| FitError::Eigendecomposition { size })?;
+    .map_err(|_| {
+        let problem = format!(
+            "the eigendecomposition of a {size} × {size} matrix of their products did not converge; \
+             check for values of extreme size"
+        );
+        FitError::new("features", problem)
+    })?;
     Ok((eigenvalues.column_vector().iter().copied().collect(), eigenvectors))
 }
 

@@ -21,7 +21,7 @@ impl SharedFilters {
     /// has `filters` columns side by side.
     ///
     /// # Errors
-    /// [`FitError::Eigendecomposition`] if the singular vectors are not found.
+    /// If the singular vectors are not found.
     pub fn start(sets: &[&SetMoments], filters: usize, rank: usize) -> Result<Self, FitError> {
         let share = (1.0 / filters as f64).sqrt();
         let mut parameters = vec![share; rank * filters];

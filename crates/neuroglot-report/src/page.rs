@@ -20,7 +20,7 @@ pub(crate) fn render(report: &Report) -> String {
     };
     let how_to_read = if sessions.is_empty() { String::new() } else { reading::html(&sessions) };
     let section = |id, heading, body| Section { id, heading, body };
-    let sections: Vec<Section> = [
+    let sections = [
         section("scores", "Scores", results),
         section("reading", "How to read this", how_to_read),
         section("region-scores", "Scores by region", region_scores::html(report, &sessions, &styles)),
@@ -35,11 +35,7 @@ pub(crate) fn render(report: &Report) -> String {
         section("regions", "Region by region", regions::html(report, &sessions, &styles)),
         section("couplings", "Coupling of units", couplings::html(report, &sessions, &styles)),
         section("skipped", "Not evaluated", skipped::html(report, &sessions)),
-    ]
-    .into_iter()
-    .filter(|section| !section.body.is_empty())
-    .collect();
-
+    ];
     let mut main = facts::runs(report) + &facts::commands(&report.commands);
     if sessions.len() > 1 {
         main.push_str(&contents(&sections, &sessions));
@@ -54,10 +50,10 @@ pub(crate) fn render(report: &Report) -> String {
     )
 }
 
-/// Links to every section and, within it, to every session it shows.
-fn contents(sections: &[Section], sessions: &[ComparedSession]) -> String {
+/// Links to every section and, within it, to every one of `sessions` that it shows.
+pub(crate) fn contents(sections: &[Section], sessions: &[ComparedSession]) -> String {
     let mut out = String::from("<nav aria-label=\"Contents\">\n<h2>Contents</h2>\n<ul>\n");
-    for Section { id, heading, body } in sections {
+    for Section { id, heading, body } in sections.iter().filter(|section| !section.body.is_empty()) {
         let linked = if *id == "scores" { sessions.len() } else { MOST_PICTURED_SESSIONS };
         let mut links = String::new();
         for (index, session) in sessions.iter().take(linked).enumerate() {

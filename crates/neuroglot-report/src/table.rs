@@ -33,10 +33,17 @@ pub(crate) struct Group {
     pub rows: Vec<Row>,
 }
 
+impl Group {
+    /// Rows without a header.
+    pub fn of(rows: Vec<Row>) -> Self {
+        Group { head: String::new(), rows }
+    }
+}
+
 /// A whole table. `heads` names the columns of the row headers (group first, where groups have headers).
 pub(crate) struct Table {
     pub caption: String,
-    pub heads: Vec<String>,
+    pub heads: &'static [&'static str],
     pub columns: Vec<String>,
     pub groups: Vec<Group>,
     /// Whether cells hold words, which are set flush left, not numbers.
@@ -54,7 +61,7 @@ impl Table {
         };
         let mut out =
             format!("<table class=\"{class}\"><caption>{}</caption>\n<thead><tr>", escape(&self.caption));
-        for head in &self.heads {
+        for head in self.heads {
             let _ = write!(out, "<th scope=\"col\" class=\"head\">{}</th>", escape(head));
         }
         for column in &self.columns {

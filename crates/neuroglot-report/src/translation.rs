@@ -1,12 +1,10 @@
 //! The page of one session's regions, predicted from each other.
 
 use crate::document::{Section, document};
-use crate::plot::matrix::MOST_REGIONS;
 use crate::plot::region_styles::RegionStyles;
-use crate::sections::regions;
+use crate::sections::{facts, regions};
 use crate::table::{Cell, Group, Row, Table};
-use crate::text::escape;
-use crate::{ReportError, write};
+use crate::{ReportError, page, write};
 use neuroglot_data::number::{counted, decimal};
 use neuroglot_eval::Translation;
 use neuroglot_tasks::results::IntervalValue;
@@ -29,16 +27,10 @@ impl TranslationPage {
         let Translation { eid, subject, trials, matrix } = &self.translation;
         let styles = RegionStyles::of(matrix.regions.iter().map(String::as_str));
         let figure = regions::figure(&self.run, matrix, regions::largest(matrix), &styles);
-        let count = matrix.regions.len();
-        let left_out = if count > MOST_REGIONS {
-            format!("<p class=\"note\">The first {MOST_REGIONS} of {count} regions are drawn.</p>\n")
-        } else {
-            String::new()
-        };
+        let left_out = regions::left_out(matrix.regions.len());
         let body =
             format!("<p class=\"note\">{}</p>\n<figure>{figure}</figure>\n{left_out}", regions::READING);
-        let command =
-            format!("<h3>To make this page again</h3>\n<pre><code>{}</code></pre>\n", escape(&self.command));
+        let command = facts::commands(std::slice::from_ref(&self.command));
         let section = |id, heading, body| Section { id, heading, body };
         let sections =
             [section("matrix", "Region by region", body), section("scores", "Scores", self.table())];
@@ -49,8 +41,7 @@ impl TranslationPage {
             counted(*trials, "test trial")
         );
         let subject = if subject.is_empty() { String::new() } else { format!(" ({subject})") };
-        let footer = format!("Made by neuroglot {}.", env!("CARGO_PKG_VERSION"));
-        document(&format!("Regions of {eid}{subject}"), &lead, "", &command, &sections, &footer)
+        document(&format!("Regions of {eid}{subject}"), &lead, "", &command, &sections, &page::footer(&[]))
     }
 
     /// A row per target and source, with intervals.
@@ -78,7 +69,7 @@ impl TranslationPage {
         Table {
             caption: "Bits/spike, mean over the target’s units with its bootstrap interval over units."
                 .to_owned(),
-            heads: vec!["target".to_owned(), "predicted from".to_owned()],
+            heads: &["target", "predicted from"],
             columns: vec!["bits/spike".to_owned(), "[95 %]".to_owned()],
             groups: matrix.regions.iter().enumerate().map(group).collect(),
             words: false,

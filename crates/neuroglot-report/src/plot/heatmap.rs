@@ -15,29 +15,47 @@ pub(crate) const BAR_SPACE: f64 = 58.0;
 const SATURATED: f64 = 0.002;
 
 /// What is drawn.
-pub(crate) struct Heatmap<'a> {
-    pub title: &'a str,
+struct Heatmap<'a> {
+    title: &'a str,
     /// `[trial][bin]`, spikes/bin.
-    pub rows: &'a [Vec<f32>],
+    rows: &'a [Vec<f32>],
     /// Time of the first edge of the first bin and of the last edge of the last bin (s).
-    pub seconds: (f64, f64),
+    seconds: (f64, f64),
     /// Label of the vertical axis; none is drawn where it is empty.
-    pub y_label: &'a str,
+    y_label: &'a str,
     /// What colours stand for: the same for maps to be compared.
-    pub shades: Shades,
+    shades: Shades,
 }
 
 /// What the colours of maps stand for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Shades {
+struct Shades {
     /// The value of the darkest colour; white is 0.
     top: f64,
     /// Whether some values lie above it.
     saturates: bool,
 }
 
+/// Draws what was observed over `area` and what was predicted over an equal one `gap` px right of it, on one scale of colours
+/// whose bar follows. Returns the second area.
+pub(crate) fn draw_pair(
+    svg: &mut Svg,
+    area: Area,
+    gap: f64,
+    [observed, predicted]: [&[Vec<f32>]; 2],
+    seconds: (f64, f64),
+    y_label: &str,
+) -> Area {
+    let shades = Shades::of(&[observed, predicted]);
+    let right = Area { left: area.right() + gap, ..area };
+    draw(svg, area, &Heatmap { title: "observed", rows: observed, seconds, y_label, shades });
+    draw(svg, right, &Heatmap { title: "predicted", rows: predicted, seconds, y_label: "", shades });
+    draw_bar(svg, right, shades, "spikes/bin");
+    right
+}
+
 /// Draws the map over `area` and its axes around it.
-pub(crate) fn draw(svg: &mut Svg, area: Area, map: &Heatmap) {
+fn draw(svg: &mut Svg, area: Area, map: &Heatmap) {
     svg.text((area.left, area.top - 8.0), Anchor::Start, "panel", map.title);
     let trials = map.rows.len().min(MOST_ROWS);
     let raster = Raster::shaded(map.rows, map.shades.top);
@@ -63,7 +81,7 @@ pub(crate) fn draw(svg: &mut Svg, area: Area, map: &Heatmap) {
 }
 
 /// Draws the colour bar right of `area`.
-pub(crate) fn draw_bar(svg: &mut Svg, area: Area, shades: Shades, label: &str) {
+fn draw_bar(svg: &mut Svg, area: Area, shades: Shades, label: &str) {
     let Shades { top, saturates } = shades;
     let ticks = shades.ticks();
     let bar = Area { left: area.right() + 8.0, top: area.top, width: 9.0, height: area.height };
@@ -83,7 +101,7 @@ pub(crate) fn draw_bar(svg: &mut Svg, area: Area, shades: Shades, label: &str) {
 
 impl Shades {
     /// Shades for maps that are compared: the largest value of any of them is the darkest, a few far out aside.
-    pub fn of(maps: &[&[Vec<f32>]]) -> Shades {
+    fn of(maps: &[&[Vec<f32>]]) -> Shades {
         let tops = maps.iter().filter_map(|rows| top_value(rows));
         let top = tops.clone().map(|(top, _)| top).reduce(f64::max).unwrap_or(1.0);
         Shades { top, saturates: tops.into_iter().any(|(_, largest)| largest > top) }

@@ -32,6 +32,12 @@ pub(crate) struct Entry {
     pub label: String,
 }
 
+/// A marker that goes with colour `place`.
+pub(crate) fn of_mark(place: usize, label: &str) -> Entry {
+    let sample = Sample::Mark { marker: Marker::of(place), ink: Ink::plain(colour(place)) };
+    Entry { sample, label: label.to_owned() }
+}
+
 /// Entries of lines that differ in colour, dash and marker.
 pub(crate) fn of_lines(labels: &[&str]) -> Vec<Entry> {
     let sample = |index| Sample::Line { colour: index, dash: index, marker: Some(Marker::of(index)) };

@@ -22,6 +22,37 @@ pub(crate) struct Line {
     pub thin: bool,
 }
 
+/// Colour of what was recorded: black.
+const RECORDED: usize = 6;
+/// Colour of what was predicted of it: vermillion.
+const PREDICTED: usize = 1;
+
+impl Line {
+    /// What was recorded: thin, to lie below what was predicted.
+    pub fn recorded(points: Vec<(f64, f64)>) -> Line {
+        Line { label: String::new(), points, colour: RECORDED, dash: 0, marker: None, thin: true }
+    }
+
+    /// What was predicted.
+    pub fn predicted(points: Vec<(f64, f64)>) -> Line {
+        Line { label: String::new(), points, colour: PREDICTED, dash: 1, marker: None, thin: false }
+    }
+
+    fn entry(&self) -> Entry {
+        let sample = Sample::Line { colour: self.colour, dash: self.dash, marker: self.marker };
+        Entry { sample, label: self.label.clone() }
+    }
+}
+
+/// Draws what [`Line::recorded`] and [`Line::predicted`] are called, each at its place.
+pub(crate) fn draw_legend(svg: &mut Svg, labels: [&str; 2], lefts: [f64; 2], top: f64) {
+    let lines = [Line::recorded(Vec::new()), Line::predicted(Vec::new())];
+    for ((line, label), left) in lines.into_iter().zip(labels).zip(lefts) {
+        let line = Line { label: label.to_owned(), ..line };
+        legend::draw_column(svg, &[line.entry()], left, top);
+    }
+}
+
 /// Points from which on a line is long: the first of so many may lie outside the axis.
 const LONG: usize = 30;
 
@@ -83,13 +114,7 @@ fn path_data(points: &[(f64, f64)]) -> String {
 /// A plot `size` px wide and high of `lines` over `x_label`, `title` above it and a legend beside it. Of long lines, values
 /// far from all others lie outside the axis; their number is returned with the figure.
 pub(crate) fn figure(title: &str, lines: &[Line], x_label: &str, size: (f64, f64)) -> (String, usize) {
-    let entries: Vec<Entry> = lines
-        .iter()
-        .map(|line| Entry {
-            sample: Sample::Line { colour: line.colour, dash: line.dash, marker: line.marker },
-            label: line.label.clone(),
-        })
-        .collect();
+    let entries: Vec<Entry> = lines.iter().map(Line::entry).collect();
     let height = size.1.max(70.0 + LINE_HEIGHT * lines.len() as f64);
     let (left, top) = (56.0, 26.0);
     let width = size.0 - left - legend::width(&entries) - 24.0;

@@ -73,7 +73,7 @@ impl Svg {
 
     /// A text turned by `degrees` (clockwise) about its position.
     pub fn turned_text(&mut self, at: (f64, f64), anchor: Anchor, class: &str, text: &str, degrees: f64) {
-        self.write_text(at, anchor, class, text, None, degrees);
+        self.short_text(at, anchor, class, (text, text), degrees);
     }
 
     /// The short form of a text, turned by `degrees`; the whole text, if it is another, is shown when pointed at.
@@ -85,18 +85,6 @@ impl Svg {
         (short, whole): (&str, &str),
         degrees: f64,
     ) {
-        self.write_text(at, anchor, class, short, (short != whole).then_some(whole), degrees);
-    }
-
-    fn write_text(
-        &mut self,
-        at: (f64, f64),
-        anchor: Anchor,
-        class: &str,
-        text: &str,
-        whole: Option<&str>,
-        degrees: f64,
-    ) {
         if !(at.0.is_finite() && at.1.is_finite()) {
             return;
         }
@@ -106,8 +94,8 @@ impl Svg {
         } else {
             format!(" transform=\"rotate({} {x} {y})\"", px(degrees))
         };
-        let (anchor, text) = (anchor.name(), escape(text));
-        let title = whole.map_or(String::new(), |whole| format!("<title>{}</title>", escape(whole)));
+        let (anchor, text) = (anchor.name(), escape(short));
+        let title = if short == whole { String::new() } else { format!("<title>{}</title>", escape(whole)) };
         let _ = writeln!(
             self.body,
             "<text class=\"{class}\" x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\"{turn}>{title}{text}</text>"

@@ -6,7 +6,7 @@ use crate::compare::ComparedSession;
 use crate::document;
 use crate::plot::axis::Frame;
 use crate::plot::ink::Ink;
-use crate::plot::legend::{self, Entry, Sample};
+use crate::plot::legend::{self, Entry};
 use crate::plot::limits;
 use crate::plot::palette::{Marker, colour};
 use crate::plot::svg::{Anchor, Area, Marks, Svg};
@@ -19,7 +19,7 @@ const PLOT: f64 = 214.0;
 
 /// A plot per task with all runs; empty where no evaluation has kept it.
 pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
-    let parts = per_session(sessions, "calibration", |session| {
+    per_session(sessions, "calibration", READING, |session| {
         let mut figures = String::new();
         for task in session.tasks() {
             let seconds = session.first().map_or(1.0, |first| first.bin_seconds);
@@ -33,15 +33,11 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
         if figures.is_empty() {
             return figures;
         }
-        let entry = |(run, section): (usize, &crate::RunSection)| Entry {
-            sample: Sample::Mark { marker: Marker::of(run), ink: Ink::plain(colour(run)) },
-            label: section.name.clone(),
-        };
-        let entries: Vec<Entry> = report.runs.iter().enumerate().map(entry).collect();
+        let runs = report.runs.iter().enumerate();
+        let entries: Vec<Entry> = runs.map(|(run, section)| legend::of_mark(run, &section.name)).collect();
         let legend = if entries.len() > 1 { legend::row_figure(&entries, WIDTH) } else { String::new() };
         document::figure("", &format!("{legend}<div class=\"row\">{figures}</div>"))
-    });
-    if parts.is_empty() { parts } else { format!("<p class=\"note\">{READING}</p>\n{parts}") }
+    })
 }
 
 /// How the plots are read.

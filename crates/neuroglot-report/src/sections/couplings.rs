@@ -20,7 +20,7 @@ const SATURATED: f64 = 0.001;
 
 /// The maps of all runs and their strongest pairs, session by session; empty if no run has a coupling.
 pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &RegionStyles) -> String {
-    let parts = per_session(sessions, "couplings", |session| {
+    per_session(sessions, "couplings", READING, |session| {
         let (mut figures, mut tables) = (String::new(), String::new());
         for (run, evaluation) in report.runs.iter().zip(&session.by_run) {
             let Some(evaluation) = evaluation else { continue };
@@ -35,8 +35,7 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &Regio
             }
         }
         if figures.is_empty() { tables } else { format!("<div class=\"row\">{figures}</div>\n{tables}") }
-    });
-    if parts.is_empty() { parts } else { format!("<p class=\"note\">{READING}</p>\n{parts}") }
+    })
 }
 
 /// How the pictures are read.
@@ -85,12 +84,9 @@ fn strongest(run: &str, session: &SessionEvaluation, coupled: &CoupledUnits) -> 
     };
     let table = Table {
         caption: format!("{run}: strongest pairs"),
-        heads: vec!["input".to_owned()],
+        heads: &["input"],
         columns: vec!["target".to_owned(), "target’s rate per s.d. of the input".to_owned()],
-        groups: vec![Group {
-            head: String::new(),
-            rows: coupled.strongest.iter().take(MOST_PAIRS).map(row).collect(),
-        }],
+        groups: vec![Group::of(coupled.strongest.iter().take(MOST_PAIRS).map(row).collect())],
         words: true,
     };
     table.to_html()
@@ -110,14 +106,11 @@ fn duplicates(run: &str, session: &SessionEvaluation, coupled: &CoupledUnits) ->
     let count = counted(coupled.suspected_duplicates.len(), "pair");
     let table = Table {
         caption: format!("{run}: {count} of units that may be one neuron, sorted twice"),
-        heads: vec!["unit".to_owned()],
+        heads: &["unit"],
         columns: ["other unit", "correlation in bins", "correlation of spikes in a trial"]
             .map(str::to_owned)
             .into(),
-        groups: vec![Group {
-            head: String::new(),
-            rows: coupled.suspected_duplicates.iter().map(row).collect(),
-        }],
+        groups: vec![Group::of(coupled.suspected_duplicates.iter().map(row).collect())],
         words: true,
     };
     let warning = "Whoever sees one of such a pair knows the other: scores of co-smoothing, and of inter-region prediction where \

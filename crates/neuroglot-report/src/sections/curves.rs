@@ -54,17 +54,11 @@ fn styled(report: &Report, curves: &[(usize, &Curve)]) -> Vec<Line> {
         .map(|(run, curve)| {
             let (label, run_place) =
                 (place(&curve.label), runs.iter().position(|other| other == run).unwrap_or(0));
-            let (colour, dash) = match (labels.len(), runs.len()) {
-                (1, _) => (run_place, run_place),
-                (_, 1) => (label, label),
-                _ => (label, run_place),
-            };
             let name = &report.runs[*run].name;
-            let label = match (labels.len(), runs.len()) {
-                (1, 1) => curve.label.clone(),
-                (1, _) => name.clone(),
-                (_, 1) => curve.label.clone(),
-                _ => format!("{}, {name}", curve.label),
+            let (colour, dash, label) = match (labels.len(), runs.len()) {
+                (_, 1) => (label, label, curve.label.clone()),
+                (1, _) => (run_place, run_place, name.clone()),
+                _ => (label, run_place, format!("{}, {name}", curve.label)),
             };
             let every = curve.points.len().div_ceil(MOST_POINTS).max(1);
             let points = curve.points.iter().step_by(every).copied().collect();

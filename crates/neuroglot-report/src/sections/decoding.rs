@@ -5,7 +5,6 @@ use crate::Report;
 use crate::compare::ComparedSession;
 use crate::document::figure;
 use crate::plot::axis::Frame;
-use crate::plot::legend::{self, Entry, Sample};
 use crate::plot::limits;
 use crate::plot::lines::{self, Line};
 use crate::plot::svg::{Anchor, Area, Svg};
@@ -23,14 +22,9 @@ const MOST_CATEGORIES: usize = 12;
 /// Height of a trace (px).
 const HEIGHT: f64 = 110.0;
 
-/// Colour of the true trace: black.
-const TRUE: usize = 6;
-/// Colour of the decoded trace: vermillion.
-const DECODED: usize = 1;
-
 /// The behaviours of all runs, session by session; empty if no evaluation kept what was decoded.
 pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
-    per_session(sessions, "decoding", |session| {
+    per_session(sessions, "decoding", "", |session| {
         let mut out = String::new();
         for (run, evaluation) in report.runs.iter().zip(&session.by_run) {
             let Some(evaluation) = evaluation else { continue };
@@ -60,9 +54,9 @@ fn confusions(run: &str, result: &DecodingResult) -> String {
     };
     let table = Table {
         caption: format!("{run}: {}, test trials by category", result.behaviour),
-        heads: vec!["true".to_owned()],
+        heads: &["true"],
         columns: classes.iter().map(|class| format!("decoded {}", class.label)).collect(),
-        groups: vec![Group { head: String::new(), rows: classes.iter().enumerate().map(row).collect() }],
+        groups: vec![Group::of(classes.iter().enumerate().map(row).collect())],
         words: false,
     };
     table.to_html()
@@ -76,12 +70,7 @@ fn traces(run: &str, result: &DecodingResult, bin_seconds: f64) -> String {
     let mut svg =
         Svg::new(WIDTH, top + HEIGHT + 40.0, &format!("{title}: true and decoded traces of test trials"));
     svg.text((0.0, 14.0), Anchor::Start, "panel", &title);
-    let entry = |label: &str, colour, dash| Entry {
-        sample: Sample::Line { colour, dash, marker: None },
-        label: label.into(),
-    };
-    legend::draw_column(&mut svg, &[entry("true", TRUE, 0)], WIDTH - 190.0, 2.0);
-    legend::draw_column(&mut svg, &[entry("decoded", DECODED, 1)], WIDTH - 110.0, 2.0);
+    lines::draw_legend(&mut svg, ["true", "decoded"], [WIDTH - 190.0, WIDTH - 110.0], 2.0);
 
     let size = usable_seconds(bin_seconds);
     let both = |trace: &DecodedTrace| trace.value.len().max(trace.decoded.len());
@@ -97,18 +86,12 @@ fn traces(run: &str, result: &DecodingResult, bin_seconds: f64) -> String {
         frame.draw_x(&mut svg, &Ticks::between(seconds.0, seconds.1, 3), "");
         let ticks = if place == 0 { Ticks::between(ends.0, ends.1, 4) } else { Ticks::none() };
         frame.draw_y(&mut svg, &ticks, "");
-        let line = |values: &[f32], colour, dash, thin| Line {
-            label: String::new(),
-            points: (values.iter().enumerate())
-                .map(|(bin, value)| ((bin as f64 + 0.5) * size, f64::from(*value)))
-                .collect(),
-            colour,
-            dash,
-            marker: None,
-            thin,
+        let points = |values: &[f32]| -> Vec<(f64, f64)> {
+            let bins = values.iter().enumerate();
+            bins.map(|(bin, value)| ((bin as f64 + 0.5) * size, f64::from(*value))).collect()
         };
-        lines::draw(&mut svg, &frame, &line(&trace.value, TRUE, 0, true));
-        lines::draw(&mut svg, &frame, &line(&trace.decoded, DECODED, 1, false));
+        lines::draw(&mut svg, &frame, &Line::recorded(points(&trace.value)));
+        lines::draw(&mut svg, &frame, &Line::predicted(points(&trace.decoded)));
     }
     svg.text((WIDTH / 2.0, top + HEIGHT + 32.0), Anchor::Middle, "label", "time in trial (s)");
     figure(&format!("{} {run}", result.behaviour), &svg.finish())

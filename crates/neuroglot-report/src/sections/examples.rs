@@ -5,8 +5,7 @@ use crate::Report;
 use crate::compare::{ComparedSession, unique};
 use crate::document::figure;
 use crate::plot::axis::Frame;
-use crate::plot::heatmap::{self, BAR_SPACE, Heatmap, Shades};
-use crate::plot::legend::{self, Entry, Sample};
+use crate::plot::heatmap::{self, BAR_SPACE};
 use crate::plot::limits;
 use crate::plot::lines::{self, Line};
 use crate::plot::raster::MOST_ROWS;
@@ -26,7 +25,7 @@ const MAP_HEIGHT: f64 = 190.0;
 
 /// The example units of all runs, session by session and task by task.
 pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &RegionStyles) -> String {
-    let pictures = per_session(sessions, "examples", |session| {
+    per_session(sessions, "examples", READING, |session| {
         let examples = || session.by_run.iter().flatten().flat_map(|evaluation| &evaluation.examples);
         let tasks = unique(examples().map(|example| example.task.as_str()));
         let mut out = String::new();
@@ -41,8 +40,7 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &Regio
             }
         }
         out
-    });
-    if pictures.is_empty() { pictures } else { format!("<p class=\"note\">{READING}</p>\n{pictures}") }
+    })
 }
 
 /// How the pictures are read.
@@ -74,12 +72,8 @@ pub(super) fn picture(
     let seconds = times(session, example, bins);
     let map_width = 170.0;
     let observed = Area { left: 50.0, top: 24.0, width: map_width, height: MAP_HEIGHT };
-    let predicted = Area { left: observed.right() + 22.0, ..observed };
-    let shades = Shades::of(&[&example.observed, &example.predicted]);
-    let map = |title, rows, y_label| Heatmap { title, rows, seconds, y_label, shades };
-    heatmap::draw(&mut svg, observed, &map("observed", &example.observed, "test trial"));
-    heatmap::draw(&mut svg, predicted, &map("predicted", &example.predicted, ""));
-    heatmap::draw_bar(&mut svg, predicted, shades, "spikes/bin");
+    let maps = [&example.observed[..], &example.predicted];
+    let predicted = heatmap::draw_pair(&mut svg, observed, 22.0, maps, seconds, "test trial");
     let left = predicted.right() + BAR_SPACE + 62.0;
     let psths = Area { left, width: WIDTH - 4.0 - left, ..observed };
     let left_out = draw_psths(&mut svg, psths, session, example);
@@ -158,13 +152,9 @@ fn draw_psths(svg: &mut Svg, area: Area, session: &SessionEvaluation, example: &
     let all = conditions.iter().flat_map(|condition| condition.observed.iter().chain(&condition.predicted));
     let (_, top) = limits::full(all.map(|value| value / size).chain([0.0]));
 
-    let entry = |label: &str, colour, dash| Entry {
-        sample: Sample::Line { colour, dash, marker: None },
-        label: label.into(),
-    };
     svg.text((area.left, area.top - 8.0), Anchor::Start, "panel", "PSTH");
-    legend::draw_column(svg, &[entry("observed", OBSERVED, 0)], area.left + 46.0, area.top - 21.0);
-    legend::draw_column(svg, &[entry("predicted", PREDICTED, 1)], area.left + 140.0, area.top - 21.0);
+    let lefts = [area.left + 46.0, area.left + 140.0];
+    lines::draw_legend(svg, ["observed", "predicted"], lefts, area.top - 21.0);
 
     let gap = 14.0;
     let width = (area.width - gap * (columns - 1) as f64) / columns as f64;
@@ -191,22 +181,14 @@ fn draw_psths(svg: &mut Svg, area: Area, session: &SessionEvaluation, example: &
         frame.draw_x(svg, &ticks, "");
         let ticks = if column == 0 { Ticks::between(0.0, top, 3) } else { Ticks::none() };
         frame.draw_y(svg, &ticks, "");
-        let line = |values: &[f64], colour, dash, thin| Line {
-            label: String::new(),
-            points: points(values),
-            colour,
-            dash,
-            marker: None,
-            thin,
-        };
         let error = condition.observed_error.iter().map(|error| 1.96 * error / size);
         let around = |sign: f64| {
             let edge = points(&condition.observed).into_iter().zip(error.clone());
             edge.map(|((x, y), error)| (x, y + sign * error)).collect::<Vec<_>>()
         };
         lines::draw_band(svg, &frame, &around(-1.0), &around(1.0));
-        lines::draw(svg, &frame, &line(&condition.observed, OBSERVED, 0, true));
-        lines::draw(svg, &frame, &line(&condition.predicted, PREDICTED, 1, false));
+        lines::draw(svg, &frame, &Line::recorded(points(&condition.observed)));
+        lines::draw(svg, &frame, &Line::predicted(points(&condition.predicted)));
     }
     let middle = (area.left + area.width / 2.0, area.bottom() + 32.0);
     svg.text(middle, Anchor::Middle, "label", "time in trial (s)");
@@ -267,11 +249,6 @@ fn wrapped<'a>(parts: impl Iterator<Item = &'a str>, limit: usize) -> Vec<String
     }
     lines
 }
-
-/// Colour of observed averages: black.
-const OBSERVED: usize = 6;
-/// Colour of predicted averages: vermillion.
-const PREDICTED: usize = 1;
 
 #[cfg(test)]
 mod tests {

@@ -18,13 +18,13 @@ pub(crate) fn list(facts: &[(String, String)]) -> String {
     format!("<dl class=\"facts\">\n{facts}</dl>\n")
 }
 
-/// The commands that make the report again.
+/// The commands that make the page again.
 pub(crate) fn commands(commands: &[String]) -> String {
     if commands.is_empty() {
         return String::new();
     }
     let lines: Vec<String> = commands.iter().map(|command| escape(command)).collect();
-    format!("<h3>To make this report again</h3>\n<pre><code>{}</code></pre>\n", lines.join("\n"))
+    format!("<h3>To make this page again</h3>\n<pre><code>{}</code></pre>\n", lines.join("\n"))
 }
 
 /// Facts of the runs, one column per run.
@@ -48,9 +48,9 @@ pub(crate) fn runs(report: &Report) -> String {
     }
     Table {
         caption: if report.runs.len() == 1 { "The run." } else { "The runs compared." }.to_string(),
-        heads: vec![String::new()],
+        heads: &[""],
         columns: report.runs.iter().map(|run| run.name.clone()).collect(),
-        groups: vec![Group { head: String::new(), rows }],
+        groups: vec![Group::of(rows)],
         words: true,
     }
     .to_html()

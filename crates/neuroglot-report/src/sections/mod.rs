@@ -37,17 +37,29 @@ pub(crate) const COLOURS_OF_REGIONS: &str = "A region has one marker and colour 
 pub(crate) fn region_styles(sessions: &[ComparedSession]) -> RegionStyles {
     let mut units: BTreeMap<&str, usize> = BTreeMap::new();
     for evaluation in sessions.iter().flat_map(|session| session.by_run.iter().flatten()) {
-        for unit in &evaluation.units {
-            *units.entry(&unit.region).or_default() += 1;
+        for (region, count) in region_sizes(evaluation) {
+            *units.entry(region).or_default() += count;
         }
         let matrix = evaluation.region_matrix.iter().flat_map(|matrix| &matrix.regions);
         matrix.for_each(|region| {
             units.entry(region).or_default();
         });
     }
-    let mut regions: Vec<(&str, usize)> = units.into_iter().collect();
-    regions.sort_by_key(|(_, units)| std::cmp::Reverse(*units));
-    RegionStyles::of(regions.into_iter().map(|(region, _)| region))
+    RegionStyles::of(largest_first(units).into_iter().map(|(region, _)| region))
+}
+
+/// Number of units of each region.
+pub(crate) fn region_sizes(session: &SessionEvaluation) -> BTreeMap<&str, usize> {
+    let mut sizes = BTreeMap::new();
+    session.units.iter().for_each(|unit| *sizes.entry(unit.region.as_str()).or_default() += 1);
+    sizes
+}
+
+/// Regions and their numbers of units, the largest first, equally large ones by name.
+pub(crate) fn largest_first(sizes: BTreeMap<&str, usize>) -> Vec<(&str, usize)> {
+    let mut sizes: Vec<(&str, usize)> = sizes.into_iter().collect();
+    sizes.sort_by_key(|(_, units)| std::cmp::Reverse(*units));
+    sizes
 }
 
 /// A session's name in headings and captions.
@@ -70,11 +82,12 @@ pub(crate) fn usable_seconds(bin_seconds: f64) -> f64 {
 }
 
 /// One part per pictured session under its own heading, or `heading`-less where there is only one session; empty if no
-/// session has anything to show. `id` makes the anchors of the table of contents; files of single figures are named by the
-/// session that `data-session` counts.
+/// session has anything to show. `reading` says above them how they are read, if it needs saying. `id` makes the anchors of
+/// the table of contents; files of single figures are named by the session that `data-session` counts.
 pub(crate) fn per_session(
     sessions: &[ComparedSession],
     id: &str,
+    reading: &str,
     draw: impl Fn(&ComparedSession) -> String,
 ) -> String {
     let mut out = String::new();
@@ -95,5 +108,5 @@ pub(crate) fn per_session(
             sessions.len()
         ));
     }
-    out
+    if out.is_empty() || reading.is_empty() { out } else { format!("<p class=\"note\">{reading}</p>\n{out}") }
 }

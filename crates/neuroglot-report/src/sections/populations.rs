@@ -4,7 +4,7 @@ use super::{WIDTH, per_session, usable_seconds};
 use crate::Report;
 use crate::compare::ComparedSession;
 use crate::document::figure;
-use crate::plot::heatmap::{self, BAR_SPACE, Heatmap, Shades};
+use crate::plot::heatmap::{self, BAR_SPACE};
 use crate::plot::region_styles::RegionStyles;
 use crate::plot::svg::{Anchor, Area, Svg};
 use neuroglot_tasks::results::{PopulationTrial, SessionEvaluation};
@@ -18,15 +18,14 @@ const NAMED: f64 = 12.0;
 
 /// The trials of the first run that has any, session by session.
 pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &RegionStyles) -> String {
-    let parts = per_session(sessions, "populations", |session| {
+    per_session(sessions, "populations", READING, |session| {
         let runs = report.runs.iter().zip(&session.by_run);
         let mut shown = runs.filter_map(|(run, evaluation)| Some((run.name.as_str(), (*evaluation)?)));
         let Some((run, evaluation)) = shown.find(|(_, evaluation)| !evaluation.populations.is_empty()) else {
             return String::new();
         };
         evaluation.populations.iter().map(|trial| draw(run, evaluation, trial, styles)).collect()
-    });
-    if parts.is_empty() { parts } else { format!("<p class=\"note\">{READING}</p>\n{parts}") }
+    })
 }
 
 /// How the pictures are read.
@@ -47,14 +46,9 @@ fn draw(run: &str, session: &SessionEvaluation, trial: &PopulationTrial, styles:
     let title = format!("{run}, test trial {} ({})", trial.trial, trial.condition);
     let mut svg = Svg::new(WIDTH, height + 62.0, &title);
     let left = Area { left: 84.0, top: 24.0, width: (WIDTH - 84.0 - 24.0 - BAR_SPACE) / 2.0, height };
-    let right = Area { left: left.right() + 24.0, ..left };
-    let shades = Shades::of(&[&observed, &predicted]);
     let bins = observed.iter().map(Vec::len).max().unwrap_or(0);
     let seconds = (0.0, bins.max(1) as f64 * usable_seconds(session.bin_seconds));
-    let map = |title, rows| Heatmap { title, rows, seconds, y_label: "", shades };
-    heatmap::draw(&mut svg, left, &map("observed", &observed));
-    heatmap::draw(&mut svg, right, &map("predicted", &predicted));
-    heatmap::draw_bar(&mut svg, right, shades, "spikes/bin");
+    heatmap::draw_pair(&mut svg, left, 24.0, [&observed, &predicted], seconds, "");
     let at = |place: usize| left.top + height * place as f64 / order.len().max(1) as f64;
     let mut first = 0;
     for group in order.chunk_by(|one, other| region(*one) == region(*other)) {

@@ -1,16 +1,16 @@
 //! Bits/spike of each region's units, task by task.
 
-use super::{COLOURS_OF_REGIONS, WIDTH, per_session};
+use super::{COLOURS_OF_REGIONS, WIDTH, largest_first, per_session, region_sizes};
+use crate::Report;
 use crate::compare::ComparedSession;
 use crate::document::figure;
 use crate::plot::ink::Ink;
 use crate::plot::intervals::{self, Band, Mean};
-use crate::plot::legend::{self, Entry, Sample};
+use crate::plot::legend;
 use crate::plot::palette::{Marker, colour};
 use crate::plot::region_styles::RegionStyles;
 use crate::table::{Cell, Group, Row, Table};
 use crate::text::{listed, task_name};
-use crate::{Report, RunSection};
 use neuroglot_data::number::{counted, decimal};
 use neuroglot_eval::comparison::{SharedScores, UNIT_SCORES};
 use std::collections::BTreeMap;
@@ -21,15 +21,14 @@ const MOST_REGIONS: usize = 30;
 
 /// A plot per task and a table of all regions, session by session.
 pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &RegionStyles) -> String {
-    let parts = per_session(sessions, "region-scores", |session| {
+    per_session(sessions, "region-scores", READING, |session| {
         let tasks = session.tasks();
         let regions = regions_of(session, &tasks);
         if regions.len() < 2 || tasks.is_empty() {
             return String::new();
         }
         plots(report, &tasks, &regions, styles) + &table(report, &tasks, &regions)
-    });
-    if parts.is_empty() { parts } else { format!("<p class=\"note\">{READING}</p>\n{parts}") }
+    })
 }
 
 /// How plots and table are read.
@@ -56,21 +55,17 @@ struct Region<'a> {
 fn regions_of<'a>(session: &ComparedSession<'a>, tasks: &[&str]) -> Vec<Region<'a>> {
     let mut sizes: BTreeMap<&str, usize> = BTreeMap::new();
     for evaluation in session.by_run.iter().flatten() {
-        let mut own: BTreeMap<&str, usize> = BTreeMap::new();
-        evaluation.units.iter().for_each(|unit| *own.entry(&unit.region).or_default() += 1);
-        own.into_iter().for_each(|(region, units)| {
+        for (region, units) in region_sizes(evaluation) {
             let most = sizes.entry(region).or_default();
             *most = units.max(*most);
-        });
+        }
     }
     let region = |(name, units)| Region {
         name,
         units,
         scores: tasks.iter().map(|task| scores(session, task, name)).collect(),
     };
-    let mut regions: Vec<Region> = sizes.into_iter().map(region).collect();
-    regions.sort_by_key(|region| std::cmp::Reverse(region.units));
-    regions
+    largest_first(sizes).into_iter().map(region).collect()
 }
 
 /// The score of each run in a task over the units of a region, with its interval where there are two or more of them.
@@ -126,7 +121,8 @@ fn plots(report: &Report, tasks: &[&str], regions: &[Region], styles: &RegionSty
         return figures;
     }
     let legend = if scored.len() > 1 {
-        legend::row_figure(&entries(&report.runs, &scored), WIDTH)
+        let entry = |run: &usize| legend::of_mark(*run, &report.runs[*run].name);
+        legend::row_figure(&scored.iter().map(entry).collect::<Vec<_>>(), WIDTH)
     } else {
         String::new()
     };
@@ -145,14 +141,6 @@ fn plots(report: &Report, tasks: &[&str], regions: &[Region], styles: &RegionSty
         });
     }
     figure("", &format!("{legend}{figures}<figcaption>{}</figcaption>", notes.join(" ")))
-}
-
-fn entries(runs: &[RunSection], scored: &[usize]) -> Vec<Entry> {
-    let entry = |run: &usize| Entry {
-        sample: Sample::Mark { marker: Marker::of(*run), ink: Ink::plain(colour(*run)) },
-        label: runs[*run].name.clone(),
-    };
-    scored.iter().map(entry).collect()
 }
 
 /// A row per region and a column per task; runs one below the other.
@@ -176,10 +164,9 @@ fn table(report: &Report, tasks: &[&str], regions: &[Region]) -> String {
             .collect(),
     };
     let names: Vec<String> = scored.iter().map(|run| report.runs[*run].name.clone()).collect();
-    let heads: &[&str] = if scored.len() > 1 { &["run", "region"] } else { &["region"] };
     let table = Table {
         caption: format!("{}: bits/spike by region, mean over units and its 95 % interval", listed(&names)),
-        heads: heads.iter().map(|head| (*head).to_owned()).collect(),
+        heads: if scored.len() > 1 { &["run", "region"] } else { &["region"] },
         columns: tasks.iter().map(|task| task_name(task).to_owned()).collect(),
         groups: scored.iter().map(group).collect(),
         words: false,

@@ -10,7 +10,8 @@ use neuroglot_tasks::results::{IntervalValue, RegionMatrix};
 
 /// The matrices of all runs, session by session; empty if none was computed.
 pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &RegionStyles) -> String {
-    let parts = per_session(sessions, "regions", |session| {
+    let reading = format!("{READING} Colours of all runs of a session have one scale.");
+    per_session(sessions, "regions", &reading, |session| {
         let matrix_of =
             |run: usize| session.by_run[run].and_then(|evaluation| evaluation.region_matrix.as_ref());
         let matrices: Vec<(&str, &RegionMatrix)> = (0..report.runs.len())
@@ -25,23 +26,23 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &Regio
             .iter()
             .map(|(run, matrix)| document::figure(run, &figure(run, matrix, reach, styles)))
             .collect();
-        let left_out = if most > MOST_REGIONS {
-            format!("<p class=\"note\">The first {MOST_REGIONS} of {most} regions are drawn.</p>\n")
-        } else {
-            String::new()
-        };
-        format!("<div class=\"row\">{figures}</div>\n{left_out}")
-    });
-    if parts.is_empty() {
-        return parts;
-    }
-    format!("<p class=\"note\">{READING} Colours of all runs of a session have one scale.</p>\n{parts}")
+        format!("<div class=\"row\">{figures}</div>\n{}", left_out(most))
+    })
 }
 
 /// What cells of a matrix mean.
 pub(crate) const READING: &str = "Bits/spike, mean over the target region’s units, when only the source region is \
     seen; “all others”: all regions but the target are seen. Outlined: the target’s own other units are seen \
     (intra-region). Grey: undefined. Bars beside names: the region’s colour.";
+
+/// What is said of a matrix with so many regions, where not all of them are drawn.
+pub(crate) fn left_out(regions: usize) -> String {
+    if regions > MOST_REGIONS {
+        format!("<p class=\"note\">The first {MOST_REGIONS} of {regions} regions are drawn.</p>\n")
+    } else {
+        String::new()
+    }
+}
 
 /// The largest finite score, its sign aside.
 pub(crate) fn largest(matrix: &RegionMatrix) -> f64 {

@@ -81,8 +81,7 @@ fn table(report: &Report, caption: &str, rows: &[ScoreRow], sessions: usize) -> 
                 .collect(),
         })
         .collect();
-    let heads = vec!["task".to_string(), "score".to_string()];
-    Table { caption: caption.to_string(), heads, columns, groups, words: false }.to_html()
+    Table { caption: caption.to_string(), heads: &["task", "score"], columns, groups, words: false }.to_html()
 }
 
 fn table_row(row: &ScoreRow, sessions: usize, has_ceilings: [bool; 2]) -> Row {

@@ -18,7 +18,8 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &Regio
     let pictured = sessions.iter().take(MOST_PICTURED_SESSIONS);
     let with_pictures = pictured.filter(|session| detailed(report, session).is_some()).count();
     let most = MOST_UNITS / with_pictures.max(1);
-    let parts = per_session(sessions, "single-units", |session| {
+    let reading = if with_pictures > 0 { format!("{CLICK} {PICTURES}") } else { CLICK.to_owned() };
+    per_session(sessions, "single-units", &reading, |session| {
         let mut out = String::new();
         if let Some((run, evaluation)) = detailed(report, session) {
             let shown = evaluation.details.iter().take(most);
@@ -28,12 +29,7 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &Regio
             out.extend(evaluation.map(|evaluation| folded_table(&run.name, evaluation)));
         }
         out
-    });
-    match (parts.is_empty(), with_pictures) {
-        (true, _) => parts,
-        (false, 0) => format!("<p class=\"note\">{CLICK}</p>\n{parts}"),
-        (false, _) => format!("<p class=\"note\">{CLICK} {PICTURES}</p>\n{parts}"),
-    }
+    })
 }
 
 /// How lines are opened.
@@ -94,12 +90,9 @@ fn scores_of_unit(report: &Report, session: &ComparedSession, uuid: &str, who: &
     };
     let table = Table {
         caption: format!("Bits/spike of {who}"),
-        heads: vec!["run".to_owned()],
+        heads: &["run"],
         columns: tasks.iter().map(|task| task_name(task).to_owned()).collect(),
-        groups: vec![Group {
-            head: String::new(),
-            rows: report.runs.iter().zip(&session.by_run).filter_map(row).collect(),
-        }],
+        groups: vec![Group::of(report.runs.iter().zip(&session.by_run).filter_map(row).collect())],
         words: false,
     };
     table.to_html()
@@ -125,9 +118,9 @@ fn folded_table(run: &str, evaluation: &SessionEvaluation) -> String {
     let scored = evaluation.tasks.iter().map(|task| task_name(&task.task).to_owned());
     let table = Table {
         caption: format!("{run}: bits/spike of every unit, the best in {} first", task_name(&first.task)),
-        heads: vec!["unit".to_owned()],
+        heads: &["unit"],
         columns: ["test spikes".to_owned()].into_iter().chain(scored).collect(),
-        groups: vec![Group { head: String::new(), rows: units.iter().map(row).collect() }],
+        groups: vec![Group::of(units.iter().map(row).collect())],
         words: false,
     };
     folded(&format!("{}: table of all {}", escape(run), counted(units.len(), "unit")), &table.to_html())

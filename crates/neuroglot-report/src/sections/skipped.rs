@@ -36,7 +36,7 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
     }
     Table {
         caption: "Asked for and not evaluated, or not for all answers.".to_string(),
-        heads: vec!["session".to_string(), "what".to_string()],
+        heads: &["session", "what"],
         columns: vec!["run".to_string(), "why".to_string()],
         groups,
         words: true,

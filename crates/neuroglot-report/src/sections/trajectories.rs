@@ -23,13 +23,12 @@ const SIDE: f64 = 260.0;
 
 /// The trajectories of all runs, session by session; empty where no evaluation has kept any.
 pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
-    let parts = per_session(sessions, "trajectories", |session| {
+    per_session(sessions, "trajectories", READING, |session| {
         let runs = report.runs.iter().zip(&session.by_run);
         let kept =
             runs.filter_map(|(run, evaluation)| Some((run, evaluation.as_ref()?.trajectories.as_ref()?)));
         kept.map(|(run, found)| trajectories(&run.name, found)).collect()
-    });
-    if parts.is_empty() { parts } else { format!("<p class=\"note\">{READING}</p>\n{parts}") }
+    })
 }
 
 /// How the plots are read.

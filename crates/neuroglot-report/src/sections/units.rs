@@ -1,6 +1,6 @@
 //! Bits/spike of every unit, task by task.
 
-use super::{COLOURS_OF_REGIONS, WIDTH, per_session};
+use super::{COLOURS_OF_REGIONS, WIDTH, largest_first, per_session, region_sizes};
 use crate::Report;
 use crate::compare::ComparedSession;
 use crate::document::figure;
@@ -24,7 +24,7 @@ const MOST_NAMED: usize = 24;
 
 /// One scatter plot per task and later run against the first run, or, with a single run, one dot plot per task.
 pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &RegionStyles) -> String {
-    per_session(sessions, "units", |session| {
+    per_session(sessions, "units", "", |session| {
         let evaluated: Vec<usize> =
             (0..report.runs.len()).filter(|&run| session.by_run[run].is_some()).collect();
         match evaluated.as_slice() {
@@ -124,23 +124,12 @@ fn ceiling_name(session: &SessionEvaluation) -> &'static str {
     if units.any(|unit| unit.state_ceiling_bps.is_some()) { "true state" } else { "true rate" }
 }
 
-/// Regions and their numbers of units, the largest first, equally large ones by name.
-fn sizes(session: &SessionEvaluation) -> Vec<(&str, usize)> {
-    let mut counts: HashMap<&str, usize> = HashMap::new();
-    for unit in &session.units {
-        *counts.entry(unit.region.as_str()).or_default() += 1;
-    }
-    let mut sizes: Vec<(&str, usize)> = counts.into_iter().collect();
-    sizes.sort_by(|one, other| other.1.cmp(&one.1).then(one.0.cmp(other.0)));
-    sizes
-}
-
 /// The class of each region that is named, the largest first, and how classes are drawn; the last is all other regions.
 fn classes_of<'a>(
     session: &'a SessionEvaluation,
     styles: &RegionStyles,
 ) -> (HashMap<&'a str, usize>, Vec<Class>) {
-    let named = sizes(session).into_iter().take(MOST_NAMED).map(|(region, _)| region);
+    let named = largest_first(region_sizes(session)).into_iter().take(MOST_NAMED).map(|(region, _)| region);
     let regions: HashMap<&str, usize> =
         named.clone().enumerate().map(|(class, region)| (region, class)).collect();
     let style = |region: &str| Class { marker: styles.marker(region), ink: styles.ink(region) };
@@ -150,7 +139,7 @@ fn classes_of<'a>(
 
 fn entries(session: &SessionEvaluation, classes: &[Class], drawn: &[Point]) -> Vec<Entry> {
     let used: HashSet<usize> = drawn.iter().map(|point| point.class).collect();
-    let sizes = sizes(session);
+    let sizes = largest_first(region_sizes(session));
     let others = sizes.len().saturating_sub(MOST_NAMED);
     let labels = sizes.iter().take(MOST_NAMED).map(|(region, _)| (*region).to_owned());
     let mut entries: Vec<Entry> = labels
@@ -176,7 +165,7 @@ fn strips(session: &ComparedSession, run: usize, name: &str, styles: &RegionStyl
     let Some(evaluation) = session.by_run[run] else {
         return String::new();
     };
-    let regions = sizes(evaluation);
+    let regions = largest_first(region_sizes(evaluation));
     let alone = if regions.len() > MOST_STRIPS { MOST_STRIPS - 1 } else { regions.len() };
     let places: HashMap<&str, usize> =
         regions.iter().take(alone).enumerate().map(|(index, (region, _))| (*region, index)).collect();

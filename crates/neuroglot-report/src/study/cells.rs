@@ -34,7 +34,7 @@ pub(super) fn html(results: &StudyResults) -> String {
     let columns = ["sessions", "steps", "parameters", "training (s)", "device", "state"];
     Table {
         caption: "The cells of the study; steps are of the optimiser.".to_owned(),
-        heads: vec![String::new(), "cell".to_owned()],
+        heads: &["", "cell"],
         columns: columns.map(str::to_owned).to_vec(),
         groups,
         words: true,

@@ -2,6 +2,7 @@
 
 use super::{StudyReport, cells, curves, reading, tables};
 use crate::document::{Section, document};
+use crate::page::contents;
 use crate::sections::{examples, facts, region_styles, regions, units};
 use crate::text::escape;
 use crate::{Report, RunSection, compare};
@@ -34,23 +35,13 @@ pub(crate) fn render(study: &StudyReport) -> String {
     let lead = "Models that were trained to predict what was hidden from them in recordings of spikes, and baselines, \
                 scored on trials that they never saw.";
     let head = facts::list(&report.facts);
-    let main = facts::commands(&report.commands) + &contents(&sections);
+    let main = facts::commands(&report.commands) + &contents(&sections, &[]);
     let footer = format!(
         "Made by neuroglot {}; studied by version {}.",
         env!("CARGO_PKG_VERSION"),
         escape(&results.version)
     );
     document(&study.title, lead, &head, &main, &sections, &footer)
-}
-
-/// Links to the sections, and to each table.
-fn contents(sections: &[Section]) -> String {
-    let links: String = sections
-        .iter()
-        .filter(|section| !section.body.is_empty())
-        .map(|section| format!("<li><a href=\"#{}\">{}</a></li>\n", section.id, section.heading))
-        .collect();
-    format!("<nav aria-label=\"Contents\">\n<h2>Contents</h2>\n<ul>\n{links}</ul>\n</nav>\n")
 }
 
 fn with_note(runs: &[RunSection], examples: String) -> String {

@@ -2,7 +2,7 @@
 
 use crate::plot::ink::Ink;
 use crate::plot::intervals::{self, Band, Mean};
-use crate::plot::legend::{self, Entry, Sample};
+use crate::plot::legend::{self, Entry};
 use crate::plot::palette::{Marker, colour};
 use crate::sections::WIDTH;
 use crate::table::{Cell, Group, Row, Table};
@@ -94,7 +94,7 @@ fn markup(
         .collect();
     let has_heads = groups.iter().any(|group| !group.head.is_empty());
     let columns = table.columns.iter().map(Column::heading).collect();
-    let heads = vec![String::new(); if has_heads { 2 } else { 1 }];
+    let heads: &[&str] = if has_heads { &["", ""] } else { &[""] };
     Table { caption, heads, columns, groups, words: false }.to_html()
 }
 
@@ -144,13 +144,8 @@ fn picture(number: usize, table: &ScoreTable) -> String {
     let title = format!("Table {number} as a picture: bits/spike");
     let ends = intervals::ends(&bands, 0.0, 0.0);
     let (figure, _) = intervals::figure(&title, "bits/spike", &bands, ends, WIDTH);
-    let entries: Vec<Entry> = places
-        .iter()
-        .map(|place| Entry {
-            sample: Sample::Mark { marker: Marker::of(*place), ink: Ink::plain(colour(*place)) },
-            label: table.rows[*place].name.clone(),
-        })
-        .collect();
+    let entry = |place: &usize| legend::of_mark(*place, &table.rows[*place].name);
+    let entries: Vec<Entry> = places.iter().map(entry).collect();
     format!(
         "<figure>{}{figure}<figcaption>Thick bars: 95 % interval over units; thin bars: over sessions and \
          units.</figcaption></figure>\n",

@@ -16,8 +16,8 @@
 //! device.write(x, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
 //! device.write(weight, &[0.5; 12]);
 //! device.write(bias, &[1.0, 2.0, 3.0, 4.0]);
-//! let (dropout, then) = (None, Then::Nothing);
-//! device.linear(&Linear { rows: 2, inputs: 3, outputs: 4, x, dropout, weight, bias, y, then });
+//! let then = Then::Nothing;
+//! device.linear(&Linear { rows: 2, inputs: 3, outputs: 4, x, weight, bias, y, then });
 //! let mut log_rates = [0.0; 8];
 //! device.read(y, &mut log_rates);
 //! assert_eq!(log_rates, [4.0, 5.0, 6.0, 7.0, 8.5, 9.5, 10.5, 11.5]);

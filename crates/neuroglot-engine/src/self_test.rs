@@ -160,20 +160,19 @@ fn linear_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     let rows = sizes.sequences * sizes.bins;
     let (inputs, outputs) = (sizes.heads * sizes.head_width, sizes.units);
     let (of_x, of_weight, of_y) = (rows * inputs, outputs * inputs, rows * outputs);
-    let mut forward = |name, dropout: Option<Dropout>, then: fn(&[Slot]) -> Then| {
+    let mut forward = |name, then: fn(&[Slot]) -> Then| {
         let arrays = draws.arrays([of_x, of_weight, outputs, of_y]);
         cases.push(Case::new(name, arrays, [of_y; 2], move |device, s| {
             let (x, weight, bias, y) = (s[0], s[1], s[2], s[4]);
-            device.linear(&Linear { rows, inputs, outputs, x, dropout, weight, bias, y, then: then(s) });
+            device.linear(&Linear { rows, inputs, outputs, x, weight, bias, y, then: then(s) });
         }));
     };
-    forward("linear", None, |_| Then::Nothing);
-    forward("dropout, linear", Some(DROPOUT), |_| Then::Nothing);
-    forward("linear, GELU", None, |s| Then::Gelu { activated: s[5] });
-    forward("linear, GELU in place", None, |_| Then::Gelu { activated: Slot::default() });
-    forward("linear, residual in place", None, |_| Then::Residual { x: Slot::default(), dropout: None });
-    forward("linear, residual", None, |s| Then::Residual { x: s[3], dropout: None });
-    forward("linear, dropout, residual", None, |s| Then::Residual { x: s[3], dropout: Some(DROPOUT) });
+    forward("linear", |_| Then::Nothing);
+    forward("linear, GELU", |s| Then::Gelu { activated: s[5] });
+    forward("linear, GELU in place", |_| Then::Gelu { activated: Slot::default() });
+    forward("linear, residual in place", |_| Then::Residual { x: Slot::default(), dropout: None });
+    forward("linear, residual", |s| Then::Residual { x: s[3], dropout: None });
+    forward("linear, dropout, residual", |s| Then::Residual { x: s[3], dropout: Some(DROPOUT) });
 
     let draws = &mut Draws(2);
     let mut backward = |name, dropout: Option<Dropout>, trained: bool, before: fn(&[Slot]) -> Before| {
@@ -198,7 +197,6 @@ fn linear_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     backward("gradient of linear, dropout, residual", Some(DROPOUT), true, |_| Before::Nothing);
     backward("gradient of GELU, linear", None, true, |s| Before::Gelu { z: s[3] });
     backward("gradient of softsign, linear", None, true, |_| Before::Softsign);
-    backward("gradient of dropout, linear", Some(DROPOUT), true, |_| Before::Dropout(OTHER_SITE));
     backward("gradient of frozen linear, dropout", Some(DROPOUT), false, |_| Before::Nothing);
 }
 
@@ -314,13 +312,31 @@ fn attention_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     let hidden = batch * tokens * heads * head_width;
     let causal = AttentionRule { prefix: 2, tokens_per_bin: 1, used_per_bin: 1, causal: true };
     let patches = AttentionRule { prefix: 2, tokens_per_bin: 3, used_per_bin: 2, causal: true };
-    let mut attention = |name, rule, dropout| {
-        let shape = AttentionShape { batch, tokens, heads, head_width, rule, dropout };
+    let mut attention = |name, rule, dropout: Option<Dropout>| {
+        // y is dropped where weights are, and behind sequences of its own number.
+        let y_dropout = dropout.map(|_| OTHER_SITE);
+        let shape = AttentionShape {
+            batch,
+            tokens,
+            heads,
+            head_width,
+            rule,
+            dropout,
+            y_dropout,
+            first_sequence: batch,
+        };
         let lengths = [hidden, batch * heads * tokens, 3 * hidden];
         cases.push(Case::new(name, draws.arrays([3 * hidden, hidden]), lengths, move |device, s| {
             let (qkv, y_gradient, y, log_sums, qkv_gradient) = (s[0], s[1], s[2], s[3], s[4]);
             device.attention(&Attention { shape, qkv, y, log_sums });
-            device.attention_backward(&AttentionBackward { shape, qkv, log_sums, y_gradient, qkv_gradient });
+            device.attention_backward(&AttentionBackward {
+                shape,
+                qkv,
+                y,
+                log_sums,
+                y_gradient,
+                qkv_gradient,
+            });
         }));
     };
     attention("attention and its gradient", AttentionRule::full(), None);

@@ -74,7 +74,7 @@ fn operations_are_those_of_the_cpu() {
 fn passes_are_recorded_and_read_the_step_anew() {
     let (rows, width) = (20, 17);
     let mut plan = MemoryPlan::new();
-    let [x, y] = [0; 2].map(|_| plan.slot(rows * width));
+    let [x, residual, y] = [0; 3].map(|_| plan.slot(rows * width));
     let (weight, bias) = (plan.slot(width * width), plan.slot(width));
     let values: Vec<f32> = (0..rows * width).map(|i| (i % 13) as f32 - 6.0).collect();
     let mut device = open(Precision::F32);
@@ -85,13 +85,14 @@ fn passes_are_recorded_and_read_the_step_anew() {
         for (is_cpu, device) in [(false, &mut device as &mut dyn Device), (true, &mut cpu)] {
             device.reserve(plan.floats()).unwrap();
             device.write(x, &values);
+            device.write(residual, &values);
             device.write(weight, &values[..width * width]);
             device.write(bias, &values[..width]);
             device.pass(Some([7; 6]), Some((5, step)), &mut |device| {
                 calls += usize::from(!is_cpu);
                 let dropout = Some(Dropout { probability: 0.5, seed: 5, step, site: 1 });
-                let (inputs, outputs, then) = (width, width, Then::Nothing);
-                device.linear(&Linear { rows, inputs, outputs, x, dropout, weight, bias, y, then });
+                let (inputs, outputs, then) = (width, width, Then::Residual { x: residual, dropout });
+                device.linear(&Linear { rows, inputs, outputs, x, weight, bias, y, then });
             });
             let mut result = vec![0.0; y.len()];
             device.read(y, &mut result);
@@ -149,7 +150,6 @@ fn operations_are_timed_by_the_device() {
         inputs: 2,
         outputs: 2,
         x: small.part(0, 4),
-        dropout: None,
         weight: small.part(4, 4),
         bias: small.part(8, 2),
         y: small.part(12, 4),

@@ -326,9 +326,11 @@ impl Device for CpuDevice {
     }
 
     fn attention_backward(&mut self, op: &AttentionBackward) {
+        let mut room = std::mem::take(&mut self.room);
         self.run([op.qkv, op.log_sums, op.y_gradient, op.qkv_gradient], |[qkv, log_sums, dy, dqkv]| {
-            op.backward(qkv, log_sums, dy, dqkv);
+            op.backward(qkv, log_sums, dy, dqkv, &mut room);
         });
+        self.room = room;
     }
 
     fn rope(&mut self, op: &Rope) {
@@ -444,8 +446,8 @@ mod tests {
         for factor in [1.0, 2.0] {
             device.write(weight, &[factor, 0.0, 0.0, factor]);
             for _ in 0..2 {
-                let (dropout, then) = (None, Then::Nothing);
-                let linear = Linear { rows: 1, inputs: 2, outputs: 2, x, dropout, weight, bias, y, then };
+                let then = Then::Nothing;
+                let linear = Linear { rows: 1, inputs: 2, outputs: 2, x, weight, bias, y, then };
                 device.linear(&linear);
                 let mut found = [0.0; 2];
                 device.read(y, &mut found);

@@ -76,7 +76,9 @@ mod tests {
         }
         let mut programs = vec![Program::General];
         programs.extend([HeadWidth::W32, HeadWidth::W64, HeadWidth::W128].map(Program::Attention));
-        programs.extend([HeadWidth::W32, HeadWidth::W64].map(Program::TensorAttention));
+        let of_tensor_cores = [HeadWidth::W32, HeadWidth::W64];
+        programs.extend(of_tensor_cores.map(Program::Tf32Attention));
+        programs.extend(of_tensor_cores.map(Program::Bf16Attention));
         for program in programs {
             for capability in [(8, 0), (9, 0)] {
                 let image = compile(program, capability).unwrap();

@@ -5,7 +5,7 @@ use crate::Cost;
 
 /// How factors of products are rounded; sums are always f32.
 ///
-/// The attention follows, but for two things: bf16 means TF32 there, and heads wider than 64 are computed in f32.
+/// The attention follows, but for heads wider than 64, which are computed in f32.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Precision {
     /// Every product in f32.

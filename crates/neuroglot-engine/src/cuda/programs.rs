@@ -8,7 +8,9 @@ pub enum Program {
     /// The attention of heads up to so many floats wide, in f32.
     Attention(HeadWidth),
     /// The same by tensor cores, with factors rounded to TF32; heads up to 64 wide, for registers hold whole rows.
-    TensorAttention(HeadWidth),
+    Tf32Attention(HeadWidth),
+    /// The same with factors rounded to bf16.
+    Bf16Attention(HeadWidth),
 }
 
 /// Head widths that the attention is compiled for; a narrower head is filled up with zeros.
@@ -68,20 +70,27 @@ const GENERAL: [(&str, &str); 16] = [
     source!("thin_product.cu"),
 ];
 
-const ATTENTION: [(&str, &str); 4] = [
+const ATTENTION: [(&str, &str); 5] = [
     source!("attention_head.cu"),
     source!("attention_tiles.cu"),
+    source!("attention_loads.cu"),
     source!("attention.cu"),
     source!("attention_backward.cu"),
 ];
 
-const TENSOR_ATTENTION: [(&str, &str); 5] = [
-    source!("attention_head.cu"),
-    source!("tensor_core.cu"),
-    source!("attention_tensor_tiles.cu"),
-    source!("attention_tensor.cu"),
-    source!("attention_tensor_backward.cu"),
+/// The attention by tensor cores: these three, then how factors lie, then what is made of them.
+const TENSOR_ATTENTION: [[(&str, &str); 3]; 2] = [
+    [source!("attention_head.cu"), source!("tensor_core.cu"), source!("attention_warps.cu")],
+    [source!("attention_loads.cu"), source!("attention_tensor.cu"), source!("attention_tensor_backward.cu")],
 ];
+
+const TF32_FACTORS: (&str, &str) = source!("attention_factors_tf32.cu");
+const BF16_FACTORS: (&str, &str) = source!("attention_factors_bf16.cu");
+
+fn tensor_attention(factors: (&'static str, &'static str)) -> Vec<(&'static str, &'static str)> {
+    let [front, behind] = TENSOR_ATTENTION;
+    front.into_iter().chain([factors]).chain(behind).collect()
+}
 
 impl Program {
     /// Tokens that an attention kernel has in shared memory at once: as many as fit for all devices since compute
@@ -96,14 +105,15 @@ impl Program {
     /// The whole program in CUDA C++. Messages of a compiler name the files and lines of this crate.
     pub fn text(self) -> String {
         let (parts, width) = match self {
-            Self::General => (GENERAL.as_slice(), None),
-            Self::Attention(width) => (ATTENTION.as_slice(), Some(width)),
-            Self::TensorAttention(width) => (TENSOR_ATTENTION.as_slice(), Some(width)),
+            Self::General => (GENERAL.to_vec(), None),
+            Self::Attention(width) => (ATTENTION.to_vec(), Some(width)),
+            Self::Tf32Attention(width) => (tensor_attention(TF32_FACTORS), Some(width)),
+            Self::Bf16Attention(width) => (tensor_attention(BF16_FACTORS), Some(width)),
         };
         let defines = width.map_or_else(String::new, |width| {
             format!("#define WIDTH {}\n#define TILE {}\n", width.floats(), self.tile())
         });
-        let parts = SHARED.iter().chain(parts).map(|(name, text)| format!("#line 1 \"{name}\"\n{text}\n"));
+        let parts = SHARED.iter().chain(&parts).map(|(name, text)| format!("#line 1 \"{name}\"\n{text}\n"));
         defines + &parts.collect::<String>()
     }
 }

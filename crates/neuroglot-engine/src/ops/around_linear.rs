@@ -38,8 +38,6 @@ pub enum Before {
     },
     /// x was softsign(z) = z / (1 + |z|): dx becomes dx · (1 − |x|)², which is dx / (1 + |z|)².
     Softsign,
-    /// x was dropped in place: dx becomes m∘dx.
-    Dropout(Dropout),
 }
 
 impl Then {
@@ -159,8 +157,8 @@ fn each(a: &mut [f32], b: &[f32], work: impl Fn(&mut f32, f32)) {
 }
 
 impl Before {
-    /// Carries rows of dx that start at float `start` through; `x` and `z` start at the same place.
-    pub(crate) fn finish(&self, start: usize, dx: &mut [f32], x: &[f32], z: &[f32]) {
+    /// Carries rows of dx through; `x` and `z` start at the same row.
+    pub(crate) fn finish(&self, dx: &mut [f32], x: &[f32], z: &[f32]) {
         match self {
             Before::Nothing => {}
             Before::Gelu { .. } => {
@@ -184,11 +182,6 @@ impl Before {
                     }
                 },
             ),
-            Before::Dropout(dropout) => {
-                if dropout.is_active() {
-                    dropout.multiply(start, dx);
-                }
-            }
         }
     }
 }

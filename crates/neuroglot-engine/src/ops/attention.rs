@@ -1,5 +1,6 @@
 //! Multi-head attention, recomputed in the backward pass.
 
+use super::linear::{LinearRoom, drop_into};
 use crate::cpu::math::{LANES, exp_of_negative, halve, ln_from_one, sum_of};
 use crate::cpu::parallel::{SharedRows, simd};
 use crate::cpu::products::{Destination, Into, Matrix, product_here};
@@ -23,9 +24,13 @@ pub struct AttentionShape {
     /// Dropout of the attention weights; its element of sequence b, head h, query q and key k is
     /// ((b · heads + h) · tokens + q) · tokens + k.
     pub dropout: Option<Dropout>,
+    /// Dropout of y, whose elements are counted from that of the first sequence of all on.
+    pub y_dropout: Option<Dropout>,
+    /// Sequences in front of these, such as those of another rule.
+    pub first_sequence: usize,
 }
 
-/// y = (m ∘ softmax(Q·Kᵀ / √d over allowed pairs))·V per sequence and head, m of [`Dropout`].
+/// y = m′∘((m ∘ softmax(Q·Kᵀ / √d over allowed pairs))·V) per sequence and head, m and m′ of the shape's dropouts.
 #[derive(Debug, Clone, Copy)]
 pub struct Attention {
     /// Sizes and rules.
@@ -38,17 +43,19 @@ pub struct Attention {
     pub log_sums: Slot,
 }
 
-/// With P the weights, recomputed from the scores and their log-sums: dV = (m∘P)ᵀ·dy, dP = m ∘ (dy·Vᵀ),
-/// dS = P ∘ (dP − Σ over keys of P∘dP) / √d, dQ = dS·K, dK = dSᵀ·Q.
+/// With P the weights, recomputed from the scores and their log-sums, and dz = m′∘dy: dV = (m∘P)ᵀ·dz, dP = m ∘ (dz·Vᵀ),
+/// dS = P ∘ (dP − Σ over keys of P∘dP) / √d, dQ = dS·K, dK = dSᵀ·Q. That sum is also Σ over a head's columns of y∘dy.
 #[derive(Debug, Clone, Copy)]
 pub struct AttentionBackward {
     /// Sizes and rules, those of the forward pass.
     pub shape: AttentionShape,
     /// `[batch · tokens, 3 · heads · head_width]`, read.
     pub qkv: Slot,
+    /// `[batch · tokens, heads · head_width]`, read.
+    pub y: Slot,
     /// `[batch, heads, tokens]`, read.
     pub log_sums: Slot,
-    /// `[batch · tokens, heads · head_width]`, read.
+    /// dy, `[batch · tokens, heads · head_width]`, read.
     pub y_gradient: Slot,
     /// `[batch · tokens, 3 · heads · head_width]`, written.
     pub qkv_gradient: Slot,
@@ -56,6 +63,9 @@ pub struct AttentionBackward {
 
 /// Queries worked on at once: their scores stay in the second-level cache for sequences of a thousand tokens.
 const QUERIES: usize = 128;
+
+/// Floats of y that are dropped at once: whole groups of random bits, which stay in the first-level cache.
+const DROPPED: usize = 4096;
 
 thread_local! {
     static SCRATCH: RefCell<Vec<f32>> = const { RefCell::new(Vec::new()) };
@@ -123,6 +133,11 @@ impl AttentionShape {
         self.batch * self.heads * self.head_width * self.rule.pairs(self.tokens)
     }
 
+    /// Element of `y_dropout` that y begins with.
+    pub(crate) fn first_element_of_y(&self) -> usize {
+        self.first_sequence * self.tokens * self.heads * self.head_width
+    }
+
     fn head(&self, index: usize) -> Head {
         let (sequence, head) = (index / self.heads, index % self.heads);
         let hidden = self.heads * self.head_width;
@@ -151,7 +166,7 @@ impl Attention {
     pub(crate) fn forward(&self, qkv: &[f32], y: &mut [f32], log_sums: &mut [f32]) {
         let AttentionShape { tokens, heads, head_width, .. } = self.shape;
         let hidden = heads * head_width;
-        let y = SharedRows::new(y);
+        let rows = SharedRows::new(y);
         log_sums.par_chunks_mut(tokens).enumerate().for_each(|(index, log_sums)| {
             let head = self.shape.head(index);
             let (sequence, column) = (index / heads, index % heads * head_width);
@@ -170,11 +185,21 @@ impl Attention {
                     let value = head.rows(qkv, 2, 0, keys);
                     // SAFETY: each head writes to its own columns of its own sequence.
                     unsafe {
-                        product_here(Destination::columns(y, start, hidden), Into::Replace, weights, value);
+                        product_here(
+                            Destination::columns(rows, start, hidden),
+                            Into::Replace,
+                            weights,
+                            value,
+                        );
                     }
                 }
             });
         });
+        if let Some(dropout) = self.shape.y_dropout.filter(Dropout::is_active) {
+            let first = self.shape.first_element_of_y();
+            let pieces = y.par_chunks_mut(DROPPED).enumerate();
+            pieces.for_each(|(piece, y)| dropout.multiply(first + piece * DROPPED, y));
+        }
     }
 }
 
@@ -182,12 +207,28 @@ impl AttentionBackward {
     /// What it costs at least.
     pub fn cost(&self) -> Cost {
         // Scores once more, dV, dP, dQ and dK.
-        let slots = Cost::of_slots([self.qkv, self.log_sums, self.y_gradient, self.qkv_gradient]);
+        let slots = Cost::of_slots([self.qkv, self.y, self.log_sums, self.y_gradient, self.qkv_gradient]);
         slots.with_multiply_adds(5 * self.shape.multiply_adds())
     }
 
-    pub(crate) fn backward(&self, qkv: &[f32], log_sums: &[f32], dy: &[f32], dqkv: &mut [f32]) {
+    /// `room` takes dz, where a dropout makes it differ from dy.
+    pub(crate) fn backward(
+        &self,
+        qkv: &[f32],
+        log_sums: &[f32],
+        dy: &[f32],
+        dqkv: &mut [f32],
+        room: &mut LinearRoom,
+    ) {
         let AttentionShape { tokens, heads, head_width, .. } = self.shape;
+        let dz = self.shape.y_dropout.filter(Dropout::is_active).map(|dropout| {
+            let dz = room.dropped(dy.len());
+            let first = self.shape.first_element_of_y();
+            let pieces = dz.par_chunks_mut(DROPPED).zip(dy.par_chunks(DROPPED)).enumerate();
+            pieces.for_each(|(piece, (dz, dy))| drop_into(&dropout, first + piece * DROPPED, dy, dz));
+            &*dz
+        });
+        let dy = dz.unwrap_or(dy);
         let hidden = heads * head_width;
         let dqkv = SharedRows::new(dqkv);
         log_sums.par_chunks(tokens).enumerate().for_each(|(index, log_sums)| {
@@ -401,7 +442,10 @@ mod tests {
     fn a_long_causal_sequence_meets_about_half_of_its_keys() {
         let rule = AttentionRule { prefix: 2, tokens_per_bin: 10, used_per_bin: 10, causal: true };
         let blocks = |rule, tokens| -> Vec<Block> {
-            let shape = AttentionShape { batch: 1, tokens, heads: 1, head_width: 1, rule, dropout: None };
+            let (dropout, y_dropout, first_sequence) = (None, None, 0);
+            let (batch, heads, head_width) = (1, 1, 1);
+            let shape =
+                AttentionShape { batch, tokens, heads, head_width, rule, dropout, y_dropout, first_sequence };
             shape.head(0).blocks().collect()
         };
         let scores = |blocks: &[Block]| blocks.iter().map(|block| block.queries * block.keys).sum::<usize>();
@@ -433,9 +477,15 @@ mod tests {
         for (batch, tokens, heads, head_width, rule, dropout) in cases {
             let hidden = heads * head_width;
             let mut m = vec![1.0; batch * heads * tokens * tokens];
-            if let Some(dropout) = dropout {
+            // y is dropped where weights are, and stands behind three other sequences.
+            let (y_dropout, first_sequence) = (dropout.map(|key| Dropout { site: 9, ..key }), 3);
+            let first_of_y = first_sequence * tokens * hidden;
+            let mut m_of_y = vec![1.0; first_of_y + batch * tokens * hidden];
+            if let (Some(dropout), Some(y_dropout)) = (dropout, y_dropout) {
                 dropout.multipliers(0, &mut m);
+                y_dropout.multipliers(0, &mut m_of_y);
             }
+            let m_of_y = &m_of_y[first_of_y..];
             let reference = |v: &[Vec<f64>]| {
                 let at = |b: usize, part: usize, token: usize, head: usize, i: usize| {
                     v[0][(b * tokens + token) * 3 * hidden + part * hidden + head * head_width + i]
@@ -457,17 +507,27 @@ mod tests {
                         }
                     }
                 }
-                y
+                y.iter().zip(m_of_y).map(|(y, m)| y * f64::from(*m)).collect()
             };
             let sizes = Sizes::of(&[batch * tokens * 3 * hidden]);
             let check = Check { outputs: batch * tokens * hidden, tolerance: 2e-5 };
             check.run(&sizes, uniform(-1.5, 1.5), reference, |s| {
                 let (qkv, log_sums) = (s.inputs[0], s.extra.part(0, batch * heads * tokens));
-                let shape = AttentionShape { batch, tokens, heads, head_width, rule, dropout };
+                let shape = AttentionShape {
+                    batch,
+                    tokens,
+                    heads,
+                    head_width,
+                    rule,
+                    dropout,
+                    y_dropout,
+                    first_sequence,
+                };
                 s.device.attention(&Attention { shape, qkv, y: s.output, log_sums });
                 s.device.attention_backward(&AttentionBackward {
                     shape,
                     qkv,
+                    y: s.output,
                     log_sums,
                     y_gradient: s.output_gradient,
                     qkv_gradient: s.gradients[0],

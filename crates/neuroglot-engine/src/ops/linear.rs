@@ -9,7 +9,7 @@ use crate::cpu::products::{
 use crate::dropout_bits::with_multipliers;
 use crate::{Cost, Dropout, Slot};
 
-/// y = then((m∘x)·Wᵀ + b), with W as published checkpoints store it: `[outputs, inputs]`.
+/// y = then(x·Wᵀ + b), with W as published checkpoints store it: `[outputs, inputs]`.
 ///
 /// What stands before and behind a linear layer in these models belongs to it, so that a device can do it while the
 /// rows are at hand instead of passing over memory again.
@@ -21,10 +21,8 @@ pub struct Linear {
     pub inputs: usize,
     /// Width of y.
     pub outputs: usize,
-    /// `[rows, inputs]`, read; **becomes m∘x** where there is a dropout.
+    /// `[rows, inputs]`, read.
     pub x: Slot,
-    /// m, dropout of x in place before the product; `None` leaves x as it is.
-    pub dropout: Option<Dropout>,
     /// `[outputs, inputs]`, read.
     pub weight: Slot,
     /// `[outputs]`, read.
@@ -67,9 +65,6 @@ impl Linear {
     /// What it costs at least.
     pub fn cost(&self) -> Cost {
         let mut cost = Cost::of_slots([self.x, self.weight, self.bias, self.y, self.then.slot()]);
-        if self.dropout.is_some_and(|dropout| dropout.is_active()) {
-            cost += Cost::of_slots([self.x]);
-        }
         if self.then.adds() {
             cost += Cost::of_slots([self.y]);
         }
@@ -79,24 +74,14 @@ impl Linear {
     /// `weight` is Wᵀ; `other` is the slot that [`Then`] names.
     pub(crate) fn forward(
         &self,
-        x: &mut [f32],
+        x: &[f32],
         weight: Right<'_>,
         bias: &[f32],
         y: &mut [f32],
         other: &mut [f32],
     ) {
         let (rows, inputs) = (self.rows, self.inputs);
-        let dropout = self.dropout.filter(Dropout::is_active);
-        let shared = SharedRows::new(x);
-        let prepare = |block: Block| {
-            let start = block.first_row * inputs;
-            // SAFETY: blocks do not share rows, and nothing else uses x.
-            let x = unsafe { shared.slice(start, block.rows * inputs) };
-            if let Some(dropout) = &dropout {
-                dropout.multiply(start, x);
-            }
-            &*x
-        };
+        let prepare = |block: Block| &x[block.first_row * inputs..][..block.rows * inputs];
         let other = SharedRows::new(other);
         let left = Left::Rows { rows, inner: inputs, prepare: &prepare };
         let by_stripes = |y: SharedRows<'_>, stripe: Stripe| {
@@ -122,6 +107,13 @@ pub(crate) struct LinearRoom {
     dropped: Vec<f32>,
     /// Sums of dz over each block of rows.
     sums: Vec<f32>,
+}
+
+impl LinearRoom {
+    /// Room for a dz.
+    pub(crate) fn dropped(&mut self, len: usize) -> &mut [f32] {
+        sized(&mut self.dropped, len)
+    }
 }
 
 impl LinearBackward {
@@ -189,7 +181,7 @@ impl LinearBackward {
             let weight = Right::Matrix(Matrix::new(weight, outputs, inputs));
             let finish = |first_row: usize, dx: &mut [f32]| {
                 let start = first_row * inputs;
-                self.before.finish(start, dx, &x[start..], z.get(start..).unwrap_or_default());
+                self.before.finish(dx, &x[start..], z.get(start..).unwrap_or_default());
             };
             product_then(dx, Into::Replace, &left, weight, Behind::Rows(&finish));
         }
@@ -210,7 +202,8 @@ fn sized(room: &mut Vec<f32>, len: usize) -> &mut [f32] {
     &mut room[..len]
 }
 
-fn drop_into(dropout: &Dropout, start: usize, dy: &[f32], dz: &mut [f32]) {
+/// dz = m∘dy, of the elements from `start` on.
+pub(crate) fn drop_into(dropout: &Dropout, start: usize, dy: &[f32], dz: &mut [f32]) {
     simd(
         #[inline(always)]
         || {
@@ -274,32 +267,29 @@ mod tests {
         [None, Some(Dropout { probability: 0.4, seed: 3, step: 2, site: 1 })];
 
     #[test]
-    fn gradient_matches_finite_differences_with_and_without_dropout_before() {
+    fn gradient_matches_finite_differences() {
         for (rows, inputs, outputs) in SIZES {
-            for dropout in DROPOUTS {
-                let m = multipliers(dropout, rows * inputs);
-                let sizes = Sizes::of(&[rows * inputs, outputs * inputs, outputs]);
-                let reference = |v: &[Vec<f64>]| linear(&times(&v[0], &m), &v[1], &v[2]);
-                let check = Check { outputs: rows * outputs, tolerance: 2e-5 };
-                check.run(&sizes, uniform(-1.0, 1.0), reference, |s| {
-                    let [x, weight, bias] = [s.inputs[0], s.inputs[1], s.inputs[2]];
-                    let (y, then) = (s.output, Then::Nothing);
-                    s.device.linear(&Linear { rows, inputs, outputs, x, dropout, weight, bias, y, then });
-                    s.device.linear_backward(&LinearBackward {
-                        rows,
-                        inputs,
-                        outputs,
-                        x,
-                        weight,
-                        y_gradient: s.output_gradient,
-                        dropout: None,
-                        x_gradient: s.gradients[0],
-                        before: dropout.map_or(Before::Nothing, Before::Dropout),
-                        weight_gradient: s.gradients[1],
-                        bias_gradient: s.gradients[2],
-                    });
+            let sizes = Sizes::of(&[rows * inputs, outputs * inputs, outputs]);
+            let reference = |v: &[Vec<f64>]| linear(&v[0], &v[1], &v[2]);
+            let check = Check { outputs: rows * outputs, tolerance: 2e-5 };
+            check.run(&sizes, uniform(-1.0, 1.0), reference, |s| {
+                let [x, weight, bias] = [s.inputs[0], s.inputs[1], s.inputs[2]];
+                let (y, then) = (s.output, Then::Nothing);
+                s.device.linear(&Linear { rows, inputs, outputs, x, weight, bias, y, then });
+                s.device.linear_backward(&LinearBackward {
+                    rows,
+                    inputs,
+                    outputs,
+                    x,
+                    weight,
+                    y_gradient: s.output_gradient,
+                    dropout: None,
+                    x_gradient: s.gradients[0],
+                    before: Before::Nothing,
+                    weight_gradient: s.gradients[1],
+                    bias_gradient: s.gradients[2],
                 });
-            }
+            });
         }
     }
 
@@ -318,17 +308,7 @@ mod tests {
                     let [x, weight, bias, residual] = [0, 1, 2, 3].map(|input| s.inputs[input]);
                     let then = Then::Residual { x: residual, dropout };
                     let y = s.output;
-                    s.device.linear(&Linear {
-                        rows,
-                        inputs,
-                        outputs,
-                        x,
-                        dropout: None,
-                        weight,
-                        bias,
-                        y,
-                        then,
-                    });
+                    s.device.linear(&Linear { rows, inputs, outputs, x, weight, bias, y, then });
                     s.device.linear_backward(&LinearBackward {
                         rows,
                         inputs,
@@ -400,7 +380,6 @@ mod tests {
                 inputs: width,
                 outputs: width,
                 x: s.inputs[0],
-                dropout: None,
                 weight,
                 bias,
                 y: z,

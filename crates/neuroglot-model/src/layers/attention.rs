@@ -4,9 +4,7 @@ use super::{Linear, TransformerSettings};
 use crate::context::Context;
 use crate::parameters::Layout;
 use crate::{ParameterInfo, Role};
-use neuroglot_engine::ops::{
-    self, Attention, AttentionBackward, AttentionShape, Before, Rope, Then, rope_table,
-};
+use neuroglot_engine::ops::{self, Attention, AttentionBackward, AttentionShape, Rope, Then, rope_table};
 use neuroglot_engine::{AttentionRule, MemoryPlan, Slot};
 use rand_chacha::ChaCha8Rng;
 
@@ -164,7 +162,6 @@ impl SelfAttention {
             cx.device.attention(&Attention { shape, qkv, y, log_sums });
         }
         cx.device.linear(&ops::Linear {
-            dropout: cx.dropout_at(self.dropout, self.site + 1),
             then: Then::Residual { x: residual, dropout: None },
             ..self.out.forward(cx.p, batch * tokens, attended, y)
         });
@@ -184,16 +181,14 @@ impl SelfAttention {
     ) {
         let AttentionMemory { batch, tokens, qkv, log_sums, attended, .. } = *memory;
         let rows = batch * tokens;
-        cx.device.linear_backward(&ops::LinearBackward {
-            before: cx.dropout_at(self.dropout, self.site + 1).map_or(Before::Nothing, Before::Dropout),
-            ..self.out.backward(cx.p, rows, attended, y_gradient, attended_gradient)
-        });
+        cx.device.linear_backward(&self.out.backward(cx.p, rows, attended, y_gradient, attended_gradient));
         for (batch, shape) in self.shapes(cx, memory, rules) {
-            let slots = [qkv, log_sums, attended_gradient, qkv_gradient];
-            let [qkv, log_sums, y_gradient, qkv_gradient] = slots.map(|slot| batch.part(slot));
+            let slots = [qkv, attended, log_sums, attended_gradient, qkv_gradient];
+            let [qkv, y, log_sums, y_gradient, qkv_gradient] = slots.map(|slot| batch.part(slot));
             cx.device.attention_backward(&AttentionBackward {
                 shape,
                 qkv,
+                y,
                 log_sums,
                 y_gradient,
                 qkv_gradient,
@@ -220,8 +215,16 @@ impl SelfAttention {
         for (index, BatchRule { trials, rule }) in rules.iter().copied().enumerate() {
             let site = self.site + cx.site_of_batch(index);
             let dropout = cx.dropout_at(self.dropout, site);
-            let (tokens, heads, head_width) = (memory.tokens, self.heads, self.head_width());
-            let shape = AttentionShape { batch: trials, tokens, heads, head_width, rule, dropout };
+            let shape = AttentionShape {
+                batch: trials,
+                tokens: memory.tokens,
+                heads: self.heads,
+                head_width: self.head_width(),
+                rule,
+                dropout,
+                y_dropout: cx.dropout_at(self.dropout, self.site + 1),
+                first_sequence: first,
+            };
             shapes.push((Share { first, count: trials, of: memory.batch }, shape));
             first += trials;
         }

@@ -56,7 +56,7 @@ impl Linear {
     pub(crate) fn forward(&self, p: &Parameters, rows: usize, x: Slot, y: Slot) -> ops::Linear {
         let (inputs, outputs) = (self.inputs, self.outputs);
         let (weight, bias) = (p.value(self.weight), p.value(self.bias));
-        ops::Linear { rows, inputs, outputs, x, dropout: None, weight, bias, y, then: Then::Nothing }
+        ops::Linear { rows, inputs, outputs, x, weight, bias, y, then: Then::Nothing }
     }
 
     /// The backward pass of [`Linear::forward`].

@@ -114,7 +114,7 @@ template <typename Number> Number __shfl_xor_sync(unsigned, Number value, int di
     return value;
 }
 
-// The warp's part of `tensor_core.cu`. Factors are not rounded here: that would hide mistakes in their places.
+// The warp's part of `tensor_core.cu`. Factors are not rounded to TF32 here: that would hide mistakes in their places.
 #define TENSOR_CORE_ON_HOST
 
 inline float to_tf32(float value) { return value; }
@@ -133,6 +133,58 @@ inline void multiply_add(float (&c)[4], const float (&a)[4], const float (&b)[2]
             float right = all[column * 4 + k % 4][4 + k / 4];
             c[i] = fmaf(left, right, c[i]);
         }
+    }
+}
+
+inline unsigned pack_bfloat16(float low, float high) {
+    unsigned bits[2];
+    memcpy(&bits[0], &low, sizeof low);
+    memcpy(&bits[1], &high, sizeof high);
+    for (unsigned &word : bits) {
+        word = (word + 0x7fffu + (word >> 16 & 1u)) >> 16;
+    }
+    return bits[0] | bits[1] << 16;
+}
+
+inline void multiply_add(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
+    unsigned thread = host::block.current, lane = thread % host::WARP_SIZE;
+    host::Barrier &warp = host::block.warps[thread / host::WARP_SIZE];
+    float(*all)[6] = &host::block.factors[warp.generation % 2][thread - lane];
+    memcpy(&all[lane][0], a, sizeof a);
+    memcpy(&all[lane][4], b, sizeof b);
+    host::wait(warp, host::WARP_SIZE);
+    auto number = [&](unsigned of_lane, unsigned place, unsigned half) {
+        unsigned bits;
+        memcpy(&bits, &all[of_lane][place], sizeof bits);
+        bits = bits >> 16 * half << 16;
+        float value;
+        memcpy(&value, &bits, sizeof value);
+        return value;
+    };
+    for (unsigned i = 0; i < 4; ++i) {
+        unsigned row = lane / 4 + i / 2 * 8, column = 2 * (lane % 4) + i % 2;
+        for (unsigned k = 0; k < 16; ++k) {
+            float left = number(row % 8 * 4 + k % 8 / 2, row / 8 + k / 8 * 2, k % 2);
+            float right = number(column * 4 + k % 8 / 2, 4 + k / 8, k % 2);
+            c[i] = fmaf(left, right, c[i]);
+        }
+    }
+}
+
+inline void load_transposed(unsigned (&matrices)[4], const unsigned short *row) {
+    unsigned thread = host::block.current, lane = thread % host::WARP_SIZE;
+    host::Barrier &warp = host::block.warps[thread / host::WARP_SIZE];
+    uint64_t *rows = &host::block.exchanged[warp.generation % 2][thread - lane];
+    rows[lane] = (uint64_t)row;
+    if (rows[lane] % 16 != 0) {
+        fprintf(stderr, "a row of a matrix does not begin on 16 bytes\n");
+        abort();
+    }
+    host::wait(warp, host::WARP_SIZE);
+    for (unsigned i = 0; i < 4; ++i) {
+        const unsigned short *low = (const unsigned short *)rows[8 * i + 2 * (lane % 4)];
+        const unsigned short *high = (const unsigned short *)rows[8 * i + 2 * (lane % 4) + 1];
+        matrices[i] = low[lane / 4] | (unsigned)high[lane / 4] << 16;
     }
 }
 

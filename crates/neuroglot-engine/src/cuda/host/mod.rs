@@ -12,13 +12,15 @@ use driver::HostDriver;
 use signature::Signature;
 use std::collections::HashSet;
 
-const PROGRAMS: [Program; 6] = [
+const PROGRAMS: [Program; 8] = [
     Program::General,
     Program::Attention(HeadWidth::W32),
     Program::Attention(HeadWidth::W64),
     Program::Attention(HeadWidth::W128),
-    Program::TensorAttention(HeadWidth::W32),
-    Program::TensorAttention(HeadWidth::W64),
+    Program::Tf32Attention(HeadWidth::W32),
+    Program::Tf32Attention(HeadWidth::W64),
+    Program::Bf16Attention(HeadWidth::W32),
+    Program::Bf16Attention(HeadWidth::W64),
 ];
 
 /// From one of everything over sizes that no tile divides to sequences of several tiles and heads of every width.
@@ -42,15 +44,18 @@ fn every_operation_gives_what_the_cpu_gives_and_every_kernel_is_used() {
     for program in PROGRAMS {
         unused.extend(Signature::all_of(&program.text()).into_iter().map(|s| (program, s.name)));
     }
-    unused.remove(&(Program::General, "to_bfloat16".to_string()));
     let mut cpu = CpuDevice::new(1).unwrap();
-    // The host does not round to TF32.
-    for precision in [Precision::F32, Precision::Tf32] {
+    // The host does not round to TF32. Under bf16 a softsign of large sums is what differs most, by far more than attention.
+    for (precision, tolerance, of_attention) in
+        [(Precision::F32, 1e-5, 1e-5), (Precision::Tf32, 1e-5, 1e-5), (Precision::Bf16, 6e-2, 1e-2)]
+    {
         let Some(mut device) = host_device(false, precision) else { return };
         for sizes in &SIZES {
             for case in cases(sizes) {
                 let difference = case.compare(&mut device, &mut cpu).unwrap();
-                assert!(difference.largest < 1e-5, "{precision}: {difference:?} in {sizes:?}");
+                let is_attention = difference.operation.contains("attention");
+                let tolerance = if is_attention { of_attention } else { tolerance };
+                assert!(difference.largest < tolerance, "{precision}: {difference:?} in {sizes:?}");
             }
         }
         for (program, kernel) in &device.driver.launched {
@@ -62,7 +67,7 @@ fn every_operation_gives_what_the_cpu_gives_and_every_kernel_is_used() {
 
 #[test]
 fn the_order_of_threads_changes_no_bit() {
-    for precision in [Precision::F32, Precision::Tf32] {
+    for precision in [Precision::F32, Precision::Tf32, Precision::Bf16] {
         let (Some(mut forward), Some(mut backward)) =
             (host_device(false, precision), host_device(true, precision))
         else {
@@ -117,14 +122,14 @@ fn bf16_products_are_those_of_rounded_factors() {
             device.write(slot, &values);
         }
         let (x, weight, bias, y, then) = (layer.x, layer.weight, layer.bias, layer.y, Then::Nothing);
-        let (rows, inputs, outputs, dropout) = (ROWS, WIDTH, WIDTH, None);
-        device.linear(&Linear { rows, inputs, outputs, x, dropout, weight, bias, y, then });
+        let (rows, inputs, outputs) = (ROWS, WIDTH, WIDTH);
+        device.linear(&Linear { rows, inputs, outputs, x, weight, bias, y, then });
         results.push(read_all(device, &[y]).concat());
     }
     assert_eq!(results[0], results[1]);
 }
 
-/// A linear layer with dropout before and behind it, and its gradient.
+/// A linear layer with dropout behind it, and its gradient.
 struct Layer {
     x: Slot,
     weight: Slot,
@@ -164,17 +169,16 @@ impl Layer {
     }
 
     fn run(&self, device: &mut dyn Device, (seed, step): (u64, u64)) {
-        let dropout = |site| Dropout { probability: 0.3, seed, step, site };
+        let dropout = Some(Dropout { probability: 0.3, seed, step, site: 2 });
         device.linear(&Linear {
             rows: ROWS,
             inputs: WIDTH,
             outputs: WIDTH,
             x: self.x,
-            dropout: Some(dropout(1)),
             weight: self.weight,
             bias: self.bias,
             y: self.y,
-            then: Then::Residual { x: self.residual, dropout: Some(dropout(2)) },
+            then: Then::Residual { x: self.residual, dropout },
         });
         device.linear_backward(&LinearBackward {
             rows: ROWS,
@@ -183,9 +187,9 @@ impl Layer {
             x: self.x,
             weight: self.weight,
             y_gradient: self.y_gradient,
-            dropout: Some(dropout(2)),
+            dropout,
             x_gradient: self.gradients[0],
-            before: Before::Dropout(dropout(1)),
+            before: Before::Nothing,
             weight_gradient: self.gradients[1],
             bias_gradient: self.gradients[2],
         });
@@ -212,8 +216,12 @@ fn dropout_has_the_bits_of_the_cpu() {
         for device in [&mut device as &mut dyn Device, &mut cpu] {
             device.reserve(layer.plan.floats()).unwrap();
             layer.fill(device);
+            // y is 0 + m∘1 then.
+            for (slot, value) in [(layer.weight, 0.0), (layer.bias, 1.0), (layer.residual, 0.0)] {
+                device.fill(slot, value);
+            }
             layer.run(device, key);
-            dropped.push(read_all(device, &[layer.x]).concat());
+            dropped.push(read_all(device, &[layer.y]).concat());
         }
         assert!(dropped[0].contains(&0.0));
         assert_eq!(dropped[0], dropped[1], "seed and step {key:?}");
@@ -311,11 +319,10 @@ fn a_profile_has_every_operation_and_kernel_and_passes_are_recorded_behind_it() 
         let named = |expected: &[(&str, usize)]| {
             expected.iter().map(|(name, calls)| (name.to_string(), *calls)).collect::<Vec<_>>()
         };
-        let expected =
-            named(&[("dropout", 1), ("to_bfloat16", 2), ("product 300 × 33 × 33", 1), ("residual", 1)]);
+        let expected = named(&[("to_bfloat16", 2), ("product 300 × 33 × 33", 1), ("residual", 1)]);
         assert_eq!(kernels(&linear), expected);
         let expected = named(&[
-            ("dropout", 2),
+            ("dropout", 1),
             ("column_sums", 2),
             ("to_bfloat16", 3),
             ("product 300 × 33 × 33", 1),
@@ -366,11 +373,9 @@ fn heads_wider_than_the_kernels_are_refused() {
         panic!("too wide for this device: not tested");
     };
     let rule = AttentionRule::full();
-    let shape = AttentionShape { batch: 1, tokens: 1, heads: 1, head_width: 130, rule, dropout: None };
-    device.attention(&Attention {
-        shape,
-        qkv: Slot::default(),
-        y: Slot::default(),
-        log_sums: Slot::default(),
-    });
+    let (batch, tokens, heads, head_width) = (1, 1, 1, 130);
+    let (dropout, y_dropout, first_sequence) = (None, None, 0);
+    let shape = AttentionShape { batch, tokens, heads, head_width, rule, dropout, y_dropout, first_sequence };
+    let [qkv, y, log_sums] = [Slot::default(); 3];
+    device.attention(&Attention { shape, qkv, y, log_sums });
 }

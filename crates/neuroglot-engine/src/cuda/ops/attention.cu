@@ -1,10 +1,10 @@
-// y = (m * softmax(Q * transpose(K) / sqrt(d) over allowed pairs)) * V, tile by tile of keys, with a running maximum
+// y = m' * ((m * softmax(Q * transpose(K) / sqrt(d) over allowed pairs)) * V), tile by tile of keys, with a running maximum
 // and sum per query, so that no matrix of scores is ever stored (Dao et al. 2022).
 //
 // Grid: head of a sequence by tile of queries.
 extern "C" __global__ void __launch_bounds__(THREADS)
 attention(const float *qkv, float *y, float *log_sums, unsigned tokens, unsigned heads, unsigned head_width,
-          float scale, Rule rule, Dropout dropout) {
+          float scale, Rule rule, Dropout dropout, Dropout dropout_of_y, unsigned long long first_of_y) {
     DYNAMIC_SHARED(shared);
     float *queries = (float *)shared;
     float *keys = queries + TILE * STRIDE;
@@ -79,11 +79,13 @@ attention(const float *qkv, float *y, float *log_sums, unsigned tokens, unsigned
         if (gx() == 0) {
             log_sums[head.in_statistics(query)] = largest[i] + logf(sum);
         }
+        DropoutReader reader(dropout_of_y);
 #pragma unroll
         for (int j = 0; j < COLUMNS; ++j) {
             unsigned column = gx() + 16 * j;
             if (column < head.width) {
-                y[head.in_y(query) + column] = sums[i][j] / sum;
+                unsigned long long place = head.in_y(query) + column;
+                y[place] = sums[i][j] / sum * reader.multiplier(first_of_y + place);
             }
         }
     }

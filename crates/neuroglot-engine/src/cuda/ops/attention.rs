@@ -28,52 +28,50 @@ impl Kernels {
                 HeadWidth::LARGEST
             );
         };
-        // Strides as in the kernels' tiles.
-        let stride = width.floats() + 4;
-        let is_tensor = precision != Precision::F32 && width != HeadWidth::W128;
-        let (program, rows, shared_floats) = if is_tensor {
-            let program = Program::TensorAttention(width);
-            // Two tiles; rows of their own are in registers.
-            (program, TENSOR_ROWS, [2 * program.tile() * stride; 2])
-        } else {
-            let program = Program::Attention(width);
-            let tile = program.tile();
-            // Queries, keys and values, in the backward pass also dy; and weights.
-            (program, tile, [3, 4].map(|tiles| tiles * tile * stride + tile * (tile + 4)))
+        // Elements from a row of a tile to the next, as in the kernels, and tiles: rows of their own are in registers there.
+        let tensor = |program: Program, element: usize, gap: usize| {
+            (program, TENSOR_ROWS, [2 * program.tile() * (width.floats() + gap) * element; 2])
+        };
+        let (program, rows, shared_bytes) = match precision {
+            Precision::Tf32 if width != HeadWidth::W128 => tensor(Program::Tf32Attention(width), 4, 4),
+            Precision::Bf16 if width != HeadWidth::W128 => tensor(Program::Bf16Attention(width), 2, 8),
+            _ => {
+                let program = Program::Attention(width);
+                let tile = program.tile();
+                // Queries, keys and values, in the backward pass also dy; and weights.
+                let floats = |tiles: usize| tiles * tile * (width.floats() + 4) + tile * (tile + 4);
+                (program, tile, [3, 4].map(|tiles| floats(tiles) * FLOAT))
+            }
         };
         let blocks = [(shape.batch * shape.heads) as u32, shape.tokens.div_ceil(rows) as u32];
-        Self { program, blocks, shared_bytes: shared_floats.map(|floats| floats * FLOAT) }
+        Self { program, blocks, shared_bytes }
     }
 }
 
 /// Rows of a block of the kernels with tensor cores: 16 per warp.
 const TENSOR_ROWS: usize = THREADS as usize / 32 * 16;
 
-/// Arguments followed by the sizes, the scale and the rule of an attention.
-fn with_shape(arguments: Arguments, shape: &AttentionShape) -> Arguments {
-    let scale = 1.0 / (shape.head_width as f32).sqrt();
-    arguments.sizes([shape.tokens, shape.heads, shape.head_width]).and(scale).and(shape.rule)
-}
-
 impl<D: Driver> CudaDevice<D> {
+    /// Arguments followed by the sizes, the scale, the rule and the dropouts of an attention.
+    fn with_shape(&mut self, arguments: Arguments, shape: &AttentionShape) -> Arguments {
+        let [dropout, of_y] = [shape.dropout, shape.y_dropout].map(|dropout| self.dropout_argument(dropout));
+        let scale = 1.0 / (shape.head_width as f32).sqrt();
+        let arguments = arguments.sizes([shape.tokens, shape.heads, shape.head_width]).and(scale);
+        arguments.and(shape.rule).and(dropout).and(of_y).length(shape.first_element_of_y())
+    }
+
     pub(in crate::cuda) fn run_attention(&mut self, op: &Attention) {
-        let shape = &op.shape;
-        let kernels = Kernels::of(shape, self.precision());
-        let dropout = self.dropout_argument(shape.dropout);
-        let arguments = with_shape(self.slots([op.qkv, op.y, op.log_sums]), shape).and(dropout);
+        let kernels = Kernels::of(&op.shape, self.precision());
+        let slots = self.slots([op.qkv, op.y, op.log_sums]);
+        let arguments = self.with_shape(slots, &op.shape);
         self.launch_of(kernels.program, "attention", kernels.blocks, kernels.shared_bytes[0], &arguments);
     }
 
     pub(in crate::cuda) fn run_attention_backward(&mut self, op: &AttentionBackward) {
-        let shape = &op.shape;
-        let kernels = Kernels::of(shape, self.precision());
-        let dropout = self.dropout_argument(shape.dropout);
-        let deltas = self.scratch_room(shape.batch * shape.heads * shape.tokens * FLOAT);
-        let slots = self.slots([op.qkv, op.log_sums, op.y_gradient, op.qkv_gradient]);
-        let arguments = with_shape(slots.and(deltas), shape).and(dropout);
-        // The queries' kernel makes the deltas that the keys' one reads.
-        for kernel in ["attention_query_gradients", "attention_key_gradients"] {
-            self.launch_of(kernels.program, kernel, kernels.blocks, kernels.shared_bytes[1], &arguments);
-        }
+        let kernels = Kernels::of(&op.shape, self.precision());
+        let slots = self.slots([op.qkv, op.y, op.log_sums, op.y_gradient, op.qkv_gradient]);
+        let arguments = self.with_shape(slots, &op.shape);
+        let [_, shared_bytes] = kernels.shared_bytes;
+        self.launch_of(kernels.program, "attention_gradients", kernels.blocks, shared_bytes, &arguments);
     }
 }

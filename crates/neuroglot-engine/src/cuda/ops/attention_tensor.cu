@@ -1,13 +1,13 @@
-// y = (m * softmax(Q * transpose(K) / sqrt(d) over allowed pairs)) * V by tensor cores, tile by tile of keys, with a
+// y = m' * ((m * softmax(Q * transpose(K) / sqrt(d) over allowed pairs)) * V) by tensor cores, tile by tile of keys, with a
 // running maximum and sum per query (Dao et al. 2022).
 //
 // Grid: head of a sequence by ROWS_OF_BLOCK queries.
 extern "C" __global__ void __launch_bounds__(THREADS)
 attention(const float *qkv, float *y, float *log_sums, unsigned tokens, unsigned heads, unsigned head_width,
-          float scale, Rule rule, Dropout dropout) {
+          float scale, Rule rule, Dropout dropout, Dropout dropout_of_y, unsigned long long first_of_y) {
     DYNAMIC_SHARED(shared);
-    float *keys = (float *)shared;
-    float *values = keys + TILE * STRIDE;
+    Element *keys = (Element *)shared;
+    Element *values = keys + TILE * STRIDE;
 
     const float minus_infinity = -__int_as_float(0x7f800000);
     Head head(tokens, heads, head_width);
@@ -16,8 +16,13 @@ attention(const float *qkv, float *y, float *log_sums, unsigned tokens, unsigned
     unsigned query_count = first_query < tokens ? min((unsigned)ROWS_OF_WARP, tokens - first_query) : 0;
     unsigned long long stride = 3 * head.hidden;
 
-    float queries[STEPS][4], sums[STEPS][4], largest[2], total[2];
-    load_rows(queries, qkv + head.in_qkv(0, first_query), stride, query_count, head.width);
+    Rows queries;
+    queries.load([&](int half, unsigned column) {
+        unsigned row = lane_group() + 8 * half;
+        bool inside = row < query_count && column < head.width;
+        return inside ? qkv[head.in_qkv(0, first_query + row) + column] : 0.0f;
+    });
+    float sums[STEPS][4], largest[2], total[2];
     clear(sums);
     for (int row = 0; row < 2; ++row) {
         largest[row] = minus_infinity;
@@ -36,19 +41,23 @@ attention(const float *qkv, float *y, float *log_sums, unsigned tokens, unsigned
         if (query_count == 0) {
             continue;
         }
-        float weights[GROUPS][4], multipliers[GROUPS][4];
+        float weights[PAIRS][2][4], multipliers[PAIRS][2][4];
         float before[2] = {largest[0], largest[1]};
 #pragma unroll
-        for (int group = 0; group < GROUPS; ++group) {
-            if (8 * group < key_count) {
-                dot_rows(weights[group], queries, keys, group);
+        for (int pair = 0; pair < PAIRS; ++pair) {
+            if (16 * pair < key_count) {
+                dot_rows(weights[pair], queries, keys, pair);
             }
 #pragma unroll
-            for (int i = 0; i < 4; ++i) {
-                unsigned key = first_key + 8 * group + result_column(i);
-                bool allowed = allows(rule, first_query + result_row(i), key, tokens);
-                weights[group][i] = allowed ? weights[group][i] * scale : minus_infinity;
-                largest[i / 2] = fmaxf(largest[i / 2], weights[group][i]);
+            for (int half = 0; half < 2; ++half) {
+#pragma unroll
+                for (int i = 0; i < 4; ++i) {
+                    float &weight = weights[pair][half][i];
+                    unsigned key = first_key + 16 * pair + 8 * half + result_column(i);
+                    bool allowed = allows(rule, first_query + result_row(i), key, tokens);
+                    weight = allowed ? weight * scale : minus_infinity;
+                    largest[i / 2] = fmaxf(largest[i / 2], weight);
+                }
             }
         }
         float shift[2];
@@ -67,15 +76,18 @@ attention(const float *qkv, float *y, float *log_sums, unsigned tokens, unsigned
         }
         multipliers_of_tile(multipliers, dropout, head, first_query, first_key);
 #pragma unroll
-        for (int group = 0; group < GROUPS; ++group) {
-            if (8 * group < key_count) {
+        for (int pair = 0; pair < PAIRS; ++pair) {
+            if (16 * pair < key_count) {
 #pragma unroll
-                for (int i = 0; i < 4; ++i) {
-                    float weight = expf(weights[group][i] - shift[i / 2]);
-                    total[i / 2] += weight;
-                    weights[group][i] = weight * multipliers[group][i];
+                for (int half = 0; half < 2; ++half) {
+#pragma unroll
+                    for (int i = 0; i < 4; ++i) {
+                        float weight = expf(weights[pair][half][i] - shift[i / 2]);
+                        total[i / 2] += weight;
+                        weights[pair][half][i] = weight * multipliers[pair][half][i];
+                    }
                 }
-                add_product(sums, weights[group], values, group);
+                add_product(sums, weights[pair], values, pair);
             }
         }
     }
@@ -93,12 +105,17 @@ attention(const float *qkv, float *y, float *log_sums, unsigned tokens, unsigned
             log_sums[head.in_statistics(query)] = largest[row] + logf(sum);
         }
 #pragma unroll
-        for (int step = 0; step < STEPS; ++step) {
+        for (int i = 2 * row; i < 2 * row + 2; ++i) {
 #pragma unroll
-            for (int i = 2 * row; i < 2 * row + 2; ++i) {
-                unsigned column = 8 * step + result_column(i);
-                if (column < head.width) {
-                    y[head.in_y(query) + column] = sums[step][i] / sum;
+            for (int parity = 0; parity < 2; ++parity) {
+                DropoutReader reader(dropout_of_y);
+#pragma unroll
+                for (int step = parity; step < STEPS; step += 2) {
+                    unsigned column = 8 * step + result_column(i);
+                    if (column < head.width) {
+                        unsigned long long place = head.in_y(query) + column;
+                        y[place] = sums[step][i] / sum * reader.multiplier(first_of_y + place);
+                    }
                 }
             }
         }

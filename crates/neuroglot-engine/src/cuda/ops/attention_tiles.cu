@@ -15,15 +15,9 @@ constexpr int WEIGHT_STRIDE = TILE + 4;
 __device__ inline unsigned gx() { return threadIdx.x % 16; }
 __device__ inline unsigned gy() { return threadIdx.x / 16; }
 
-// Copies `count` rows, `stride` floats apart, into a tile and fills up with zeros.
-__device__ inline void load_tile(float *tile, const float *rows, unsigned long long stride, unsigned count,
-                                 unsigned width) {
-    for (unsigned i = threadIdx.x; i < TILE * WIDTH; i += THREADS) {
-        unsigned row = i / WIDTH, column = i % WIDTH;
-        bool inside = row < count && column < width;
-        tile[row * STRIDE + column] = inside ? rows[row * stride + column] : 0.0f;
-    }
-}
+typedef float Element;
+
+__device__ inline Element to_element(float value) { return value; }
 
 // dots = a * transpose(b) of two tiles.
 __device__ inline void dot_rows(const float *a, const float *b, float (&dots)[ROWS][ROWS]) {

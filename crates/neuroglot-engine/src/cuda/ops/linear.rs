@@ -12,7 +12,6 @@ impl<D: Driver> CudaDevice<D> {
     pub(in crate::cuda) fn run_linear(&mut self, op: &Linear) {
         let Linear { rows, inputs, outputs, .. } = *op;
         let (x, y) = (self.at(op.x), self.at(op.y));
-        self.drop_elements(x, x, rows * inputs, op.dropout);
         let (residual, behind) = match op.then {
             Then::Residual { x, dropout } => {
                 (Some(if x.is_empty() { y } else { self.at(x) }), dropout.filter(Dropout::is_active))
@@ -76,7 +75,6 @@ impl<D: Driver> CudaDevice<D> {
                 let arguments = Arguments::of([x, dx]).length(length);
                 self.launch("softsign_backward", per_element(length), &arguments);
             }
-            Before::Dropout(dropout) => self.drop_elements(dx, dx, length, Some(dropout)),
         }
     }
 }

@@ -69,8 +69,8 @@ impl Atlas {
         self.by_acronym.get(acronym).map(|&row| &self.regions[row])
     }
 
-    /// The structure with this Allen id. A negative id is the same structure on the left, as the IBL writes it
-    /// ([`Hemisphere::of_id`](crate::Hemisphere::of_id)); 0 is `void`.
+    /// The structure with this Allen id. A negative id is the same structure on the left, as the IBL writes it; 0 is
+    /// `void`.
     pub fn by_id(&self, id: i64) -> Option<&Region> {
         self.row_of_id(id.checked_abs()?).map(|row| &self.regions[row])
     }

@@ -48,4 +48,4 @@ pub use atlas::Atlas;
 pub use bregma::{BREGMA_UM, bregma_from_ccf, ccf_from_bregma};
 pub use error::{AnnotationError, UnknownParcellation};
 pub use parcellation::Parcellation;
-pub use region::{Hemisphere, Region, is_region};
+pub use region::{Region, is_region};

@@ -40,26 +40,6 @@ pub fn is_region(label: &str) -> bool {
     !label.is_empty() && !["root", "void", "unknown"].contains(&label)
 }
 
-/// A side of the brain.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Hemisphere {
-    /// The animal's left: negative ids, negative mediolateral coordinates.
-    Left,
-    /// The animal's right: positive ids, positive mediolateral coordinates.
-    Right,
-}
-
-impl Hemisphere {
-    /// The side that the sign of an id says, as the IBL lateralises ids; `None` for 0 (`void`).
-    pub fn of_id(id: i64) -> Option<Hemisphere> {
-        match id.signum() {
-            -1 => Some(Hemisphere::Left),
-            1 => Some(Hemisphere::Right),
-            _ => None,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,11 +48,5 @@ mod tests {
     fn labels_of_no_region_are_the_four_that_recordings_use() {
         assert!(["root", "void", "unknown", ""].iter().all(|label| !is_region(label)));
         assert!(["CA1", "VISp2/3", "M1", "grey"].iter().all(|label| is_region(label)));
-    }
-
-    #[test]
-    fn the_sign_of_an_id_is_its_side() {
-        let sides = [-382, 382, 0].map(Hemisphere::of_id);
-        assert_eq!(sides, [Some(Hemisphere::Left), Some(Hemisphere::Right), None]);
     }
 }

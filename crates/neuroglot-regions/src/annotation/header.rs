@@ -60,7 +60,13 @@ impl Header {
         let extent = [0, 1, 2].map(|axis| shape[axis] as f64 * spacing[axis]);
         // The published sizes (10, 25, 50, 100 µm) divide the framework without a remainder.
         if (0..3).any(|axis| (extent[axis] - EXTENT[axis]).abs() > 1e-6 * EXTENT[axis]) {
-            return Err(AnnotationError::NotCcf { path: path.to_owned(), extent });
+            let [ap, dv, ml] = extent;
+            let problem = format!(
+                "measures {ap} × {dv} × {ml} µm (fields `sizes` and `space directions`), but the Allen common \
+                 coordinate framework 13200 × 8000 × 11400 µm (anterior-posterior, dorsal-ventral, left-right): give \
+                 the volume of the whole brain with its axes in this order, as the Allen Institute publishes it"
+            );
+            return Err(AnnotationError::volume(path, problem));
         }
         let encoding = fields.required("encoding")?;
         let is_compressed = match encoding.to_lowercase().as_str() {
@@ -101,12 +107,16 @@ impl<'a> Fields<'a> {
                 return Err(AnnotationError::io("read", path)(source));
             }
             if is_first && !line.starts_with(b"NRRD000") {
-                return Err(AnnotationError::NotNrrd { path: path.to_owned() });
+                return Err(AnnotationError::volume(path, format!("is not an NRRD file: {GIVE_THE_VOLUME}")));
             }
             let whole = line.ends_with(b"\n");
             let trimmed = String::from_utf8_lossy(&line).trim().to_owned();
             if !whole {
-                return Err(AnnotationError::EndlessHeader { path: path.to_owned(), limit: LONGEST });
+                let problem = format!(
+                    "has no end of its header within {LONGEST} bytes: it is damaged or is no annotation volume; \
+                     download annotation_25.nrrd again"
+                );
+                return Err(AnnotationError::volume(path, problem));
             }
             if trimmed.is_empty() {
                 return Ok(Fields { path, values });

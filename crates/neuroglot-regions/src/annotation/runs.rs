@@ -52,22 +52,41 @@ impl Runs {
                 lines.push(voxel).map_err(|id| {
                     let (line, along) = (lines.runs.line_ends.len(), lines.along);
                     let voxel = [along, line % header.shape[1], line / header.shape[1]];
-                    AnnotationError::UnknownId { path: path.to_owned(), id, voxel }
+                    let problem = format!(
+                        "has the value {id} at voxel {voxel:?}, which is no id of the Allen structure tree: give the \
+                         annotation of 2017 (CCFv3), not the template or another atlas; if it is this file, it is \
+                         damaged: download it again"
+                    );
+                    AnnotationError::volume(path, problem)
                 })?;
             }
             if found < wanted {
                 let found = lines.runs.line_ends.len() as u64 * length as u64 + lines.along as u64;
-                return Err(AnnotationError::Truncated { path: path.to_owned(), expected: voxels, found });
+                let problem = format!(
+                    "ends after {found} of the {voxels} voxels that its field `sizes` announces: it is cut off; \
+                     download it again"
+                );
+                return Err(AnnotationError::volume(path, problem));
             }
             if lines.runs.runs.len() > MOST_RUNS {
-                return Err(AnnotationError::Scattered { path: path.to_owned(), limit: MOST_RUNS });
+                let problem = format!(
+                    "changes between regions more than {MOST_RUNS} times along its first axis, which no brain does: \
+                     it is damaged or no annotation volume; download annotation_25.nrrd again"
+                );
+                return Err(AnnotationError::volume(path, problem));
             }
             left -= wanted as u64;
         }
         // One byte more than announced also makes the decompressor check its checksum.
         match std::io::copy(&mut data.take(1), &mut std::io::sink()) {
             Ok(0) => Ok(lines.runs),
-            Ok(_) => Err(AnnotationError::TooLong { path: path.to_owned(), expected: voxels }),
+            Ok(_) => {
+                let problem = format!(
+                    "goes on after the {voxels} voxels that its field `sizes` announces: the header and the data do \
+                     not belong together; download it again"
+                );
+                Err(AnnotationError::volume(path, problem))
+            }
             Err(source) => Err(failed(source, path)),
         }
     }
@@ -162,9 +181,11 @@ fn fill(data: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
 
 /// Errors of the operating system have a number, those of the decompressor have none.
 fn failed(source: std::io::Error, path: &Path) -> AnnotationError {
-    let path = path.to_owned();
     match source.raw_os_error() {
         Some(_) => AnnotationError::io("read", path)(source),
-        None => AnnotationError::Damaged { path, source },
+        None => AnnotationError::volume(
+            path,
+            format!("has damaged compressed data ({source}): download it again"),
+        ),
     }
 }

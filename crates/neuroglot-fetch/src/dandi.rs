@@ -223,7 +223,10 @@ impl DandiClient {
     ) -> Result<PathBuf> {
         let place = format!("{}/{}", version.dandiset, version.version);
         if asset.zarr.is_some() {
-            return Err(FetchError::Zarr { place, path: asset.path.clone() });
+            let problem = format!(
+                "of {place} is a Zarr asset, a folder of chunks: choose files, for example --path '*.nwb'"
+            );
+            return Err(FetchError::unusable(&asset.path, problem));
         }
         let target = paths::inside(&paths::inside(folder, &place)?, &asset.path)?;
         let metadata: Metadata = self.json(&self.address(&["assets", &asset.id])?)?;

@@ -5,7 +5,7 @@ use crate::http::{Http, check_status, get, header_text};
 use crate::record::{Files, Record};
 use crate::retry::RetryPolicy;
 use crate::transfer::{Answer, Transfer};
-use crate::{Clock, FetchError, Result, SystemClock};
+use crate::{Clock, FetchError, Result};
 use std::path::Path;
 use std::sync::Arc;
 use ureq::http::{StatusCode, header};
@@ -47,11 +47,6 @@ impl Downloader {
         Downloader { http: Http::new(policy, clock) }
     }
 
-    /// A downloader with another patience.
-    pub fn with_policy(policy: RetryPolicy) -> Downloader {
-        Downloader::with_patience(policy, Arc::new(SystemClock))
-    }
-
     /// Downloads the file at `url` to `target`; `progress` is told the bytes so far and the length, if known.
     ///
     /// Bytes land in `<target>.part`, and `.<name>.fetch.json` says which version they belong to; an interrupted
@@ -70,13 +65,8 @@ impl Downloader {
         progress: &mut dyn FnMut(u64, Option<u64>),
     ) -> Result<()> {
         let access = "the file is not public, or the address is wrong";
-        self.fetch(
-            &HttpSource { http: &self.http, url, authorization: None, access },
-            target,
-            expected,
-            false,
-            progress,
-        )
+        let source = HttpSource { http: &self.http, url, authorization: None, access };
+        self.fetch(&source, target, expected, false, progress)
     }
 
     pub(crate) fn fetch(
@@ -93,8 +83,7 @@ impl Downloader {
             sha256: expected.sha256.as_ref().map(|digits| digits.to_ascii_lowercase()),
             ..Record::default()
         };
-        let files = Files::new(target)?;
-        Transfer { http: &self.http, source, files, wanted, named_by_content }.run(progress)
+        Transfer { source, files: Files::new(target)?, wanted, named_by_content }.run(progress)
     }
 }
 
@@ -121,8 +110,13 @@ impl HttpSource<'_> {
         }
         let response = self.http.once(request)?;
         let status = response.status();
-        let wrong_range =
-            |problem| Refusal::Doubtful(FetchError::Range { url: self.url.to_string(), problem });
+        let wrong_range = |told: &str| {
+            let problem = format!(
+                "sends another part of the file than was asked for ({told}): a proxy may stand between; download the \
+                 file by other means"
+            );
+            Refusal::Doubtful(FetchError::unusable(self.url, problem))
+        };
         let total = match status {
             StatusCode::RANGE_NOT_SATISFIABLE if from > 0 => {
                 let length = header_text(&response, header::CONTENT_RANGE)
@@ -132,23 +126,20 @@ impl HttpSource<'_> {
             StatusCode::PARTIAL_CONTENT if from > 0 => {
                 let said = header_text(&response, header::CONTENT_RANGE).unwrap_or("no Content-Range");
                 let Some((first, total)) = content_range(said).filter(|(first, _)| *first == from) else {
-                    return Err(wrong_range(format!("asked for bytes from {from} on, got {said}")));
+                    return Err(wrong_range(&format!("asked for bytes from {from} on, got {said}")));
                 };
                 debug_assert_eq!(first, from);
                 total
             }
             StatusCode::PARTIAL_CONTENT => {
-                return Err(wrong_range("asked for the whole file, got a part".to_string()));
+                return Err(wrong_range("asked for the whole file, got a part"));
             }
             StatusCode::OK => {
                 header_text(&response, header::CONTENT_LENGTH).and_then(|length| length.parse().ok())
             }
             _ => {
                 check_status(self.url, status, self.access).map_err(Refusal::Fatal)?;
-                return Err(Refusal::Fatal(FetchError::Status {
-                    url: self.url.to_string(),
-                    status: status.as_u16(),
-                }));
+                return Err(Refusal::Fatal(FetchError::status(self.url, status.as_u16())));
             }
         };
         let is_chunked = header_text(&response, header::TRANSFER_ENCODING).is_some();

@@ -49,12 +49,14 @@ pub enum FetchError {
         status: u16,
     },
     /// Another status than those that are understood.
-    #[error("{url} answers {status}: open the address in a browser, or try again later")]
+    #[error("{url} answers {status}: {cure}")]
     Status {
         /// The address.
         url: String,
-        /// The status.
+        /// The status, such as 301 where a bucket lies in another region.
         status: u16,
+        /// What to try.
+        cure: &'static str,
     },
     /// The server could not be reached at all.
     #[error("cannot reach {url}: {problem}; check the address and the network (HTTPS_PROXY is respected)")]
@@ -76,14 +78,12 @@ pub enum FetchError {
         /// What the last attempt met.
         problem: String,
     },
-    /// The server answers a request for a part of the file with something else.
-    #[error(
-        "{url} sends another part of the file than was asked for ({problem}): a proxy may stand between; download the file by other means"
-    )]
-    Range {
+    /// What is at the address is no file that can be brought here whole and unchanged.
+    #[error("{url} {problem}")]
+    Unusable {
         /// The address.
         url: String,
-        /// What was asked and what came.
+        /// What is wrong with it, and the cure.
         problem: String,
     },
     /// The file is longer or shorter than it was said to be.
@@ -97,18 +97,6 @@ pub enum FetchError {
         said: u64,
         /// The length in bytes that the server sends, at least.
         found: u64,
-    },
-    /// The server tells neither a length nor a digest, so that a cut could not be told from the end.
-    #[error("{url} tells no length, so that its end cannot be known: download the file by other means")]
-    NoLength {
-        /// The address.
-        url: String,
-    },
-    /// The file on the server is another one than was listed.
-    #[error("{url} has changed since it was listed: run the command again")]
-    Changed {
-        /// The address.
-        url: String,
     },
     /// The bytes are not those that the index announced.
     #[error(
@@ -150,16 +138,6 @@ pub enum FetchError {
         /// What to try.
         cure: String,
     },
-    /// The asset is a folder of chunks, not a file.
-    #[error(
-        "{path} of {place} is a Zarr asset, a folder of chunks: choose files, for example --path '*.nwb'"
-    )]
-    Zarr {
-        /// The dandiset.
-        place: String,
-        /// The path of the asset.
-        path: String,
-    },
     /// The hub cannot be reached, and the cache does not hold what is asked for.
     #[error(
         "{repository} is not complete in {cache}, and the hub cannot be asked ({problem}): connect once, or unset HF_HUB_OFFLINE"
@@ -172,17 +150,26 @@ pub enum FetchError {
         /// Why the hub was not asked.
         problem: String,
     },
-    /// The object store answers with another status than those that are understood.
-    #[error("{url} answers {status}; check AWS_ENDPOINT_URL and AWS_REGION if they are set")]
-    Store {
-        /// The object or bucket.
-        url: String,
-        /// The status, such as 301 where the bucket lies in another region.
-        status: u16,
-    },
 }
 
 impl FetchError {
+    pub(crate) fn unusable(url: &str, problem: impl Into<String>) -> FetchError {
+        FetchError::Unusable { url: url.to_owned(), problem: problem.into() }
+    }
+
+    pub(crate) fn status(url: &str, status: u16) -> FetchError {
+        let cure = "open the address in a browser, or try again later";
+        FetchError::Status { url: url.to_owned(), status, cure }
+    }
+
+    /// For an address that answers neither a length nor a digest, so that a cut could not be told from the end.
+    pub(crate) fn no_length(url: &str) -> FetchError {
+        FetchError::unusable(
+            url,
+            "tells no length, so that its end cannot be known: download the file by other means",
+        )
+    }
+
     /// Whether the server could not be asked at all, so that a cache may answer instead.
     pub(crate) fn is_offline(&self) -> bool {
         matches!(self, FetchError::Unreachable { .. } | FetchError::GaveUp { .. })

@@ -245,7 +245,7 @@ pub(crate) fn check_status(url: &str, status: StatusCode, access: &str) -> Resul
         200..=299 => Ok(()),
         401 | 403 => Err(FetchError::Denied { url, status: code, cure: access.to_string() }),
         404 | 410 => Err(FetchError::NotFound { url, status: code }),
-        _ => Err(FetchError::Status { url, status: code }),
+        _ => Err(FetchError::status(&url, code)),
     }
 }
 

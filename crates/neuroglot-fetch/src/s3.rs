@@ -127,7 +127,7 @@ impl S3Client {
         let size = header_text(&answer, header::CONTENT_LENGTH).and_then(|length| length.parse().ok());
         let S3Address { bucket, key } = address.clone();
         let etag = header_text(&answer, header::ETAG).map(str::to_string);
-        let size = size.ok_or_else(|| FetchError::NoLength { url: url.to_string() })?;
+        let size = size.ok_or_else(|| FetchError::no_length(url.as_str()))?;
         Ok(Some(S3Object { bucket, key, size, etag }))
     }
 
@@ -192,8 +192,8 @@ impl S3Client {
             size: Some(*size),
             ..Record::default()
         };
-        let files = Files::new(&target)?;
-        Transfer { http, source: &source, files, wanted, named_by_content: false }.run(progress)?;
+        Transfer { source: &source, files: Files::new(&target)?, wanted, named_by_content: false }
+            .run(progress)?;
         Ok(target)
     }
 
@@ -244,7 +244,10 @@ impl Default for S3Client {
 /// Refuses every status but success.
 fn check(address: &S3Address, status: StatusCode) -> Result<()> {
     match check_status(&address.to_string(), status, ACCESS) {
-        Err(FetchError::Status { url, status }) => Err(FetchError::Store { url, status }),
+        Err(FetchError::Status { url, status, .. }) => {
+            let cure = "check AWS_ENDPOINT_URL and AWS_REGION if they are set";
+            Err(FetchError::Status { url, status, cure })
+        }
         result => result,
     }
 }

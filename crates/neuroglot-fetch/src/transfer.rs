@@ -2,7 +2,6 @@
 
 use crate::download::HttpSource;
 use crate::error::Refusal;
-use crate::http::Http;
 use crate::record::{Files, Record, stamp};
 use crate::{FetchError, Result};
 use neuroglot_files::{FromIo, remove_leftovers};
@@ -31,7 +30,6 @@ pub(crate) struct Answer {
 
 /// One file on its way.
 pub(crate) struct Transfer<'a> {
-    pub http: &'a Http,
     pub source: &'a HttpSource<'a>,
     pub files: Files,
     /// What the index says of the file; the record of what comes must agree with it.
@@ -183,7 +181,7 @@ impl Transfer<'_> {
             };
             was_resumed |= part.length > 0;
             part.failures += 1;
-            self.http.wait_or_give_up(url, part.failures, problem, asked)?;
+            self.source.http.wait_or_give_up(url, part.failures, problem, asked)?;
         }
     }
 
@@ -235,7 +233,7 @@ impl Transfer<'_> {
         }
         let total = part.record.as_ref().and_then(|record| record.size);
         if total.is_none() && !answer.has_end {
-            return Err(fatal(FetchError::NoLength { url }));
+            return Err(fatal(FetchError::no_length(self.source.url)));
         }
         self.copy(part, answer.body, total, progress)?;
         match total {
@@ -252,16 +250,17 @@ impl Transfer<'_> {
 
     /// Compares what the server says with what the index said.
     fn compare(&self, seen: &Record) -> std::result::Result<(), Refusal> {
-        let url = || self.source.url.to_string();
         match (self.wanted.size, seen.size) {
             (Some(said), Some(found)) if said != found => {
-                return Err(Refusal::Doubtful(FetchError::Length { url: url(), said, found }));
+                let url = self.source.url.to_string();
+                return Err(Refusal::Doubtful(FetchError::Length { url, said, found }));
             }
             _ => {}
         }
         match (&self.wanted.etag, &seen.etag) {
             (Some(said), Some(found)) if said != found => {
-                Err(Refusal::Fatal(FetchError::Changed { url: url() }))
+                let problem = "has changed since it was listed: run the command again";
+                Err(Refusal::Fatal(FetchError::unusable(self.source.url, problem)))
             }
             _ => Ok(()),
         }

@@ -222,7 +222,7 @@ fn a_zarr_is_no_file_and_a_draft_may_have_no_digest() {
     let folder = tempfile::tempdir().unwrap();
     let assets = client.assets(&version, Some("sub-1/*")).unwrap();
     let error = client.download(&version, &assets[0], folder.path(), &mut |_, _| ()).unwrap_err();
-    assert!(matches!(error, FetchError::Zarr { .. }), "{error}");
+    assert!(error.to_string().contains("is a Zarr asset"), "{error}");
     let file = client.download(&version, &assets[1], folder.path(), &mut |_, _| ()).unwrap();
     assert_eq!(std::fs::read(file).unwrap(), b"abc");
 }

@@ -228,7 +228,7 @@ fn a_body_without_an_end_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("file");
     let error = downloader.download(&url, &target, &Expected::default(), &mut |_, _| ()).unwrap_err();
-    assert!(matches!(error, FetchError::NoLength { .. }), "{error}");
+    assert!(error.to_string().contains("tells no length"), "{error}");
     assert!(!target.exists());
 }
 

@@ -129,7 +129,7 @@ pub fn another_range_than_asked_for_is_not_taken(bench: Bench) {
 pub fn another_range_again_and_again_is_an_error(bench: Bench) {
     bench.server.faults(bench.path, [vec![Fault::Cut(100_000)], vec![Fault::WrongRange; 9]].concat());
     let error = bench.fetch().unwrap_err();
-    assert!(matches!(error, FetchError::Range { .. }), "{error}");
+    assert!(error.to_string().contains("sends another part of the file than was asked for"), "{error}");
     assert_eq!(bench.assert_tidy(), 0);
 }
 
@@ -152,7 +152,9 @@ fn versions(bench: Bench, replacement: Fault, other: &[u8]) {
         }
         Err(error) => {
             assert!(bench.is_indexed, "{error}");
-            assert!(matches!(error, FetchError::Digest { .. } | FetchError::Changed { .. }), "{error}");
+            let is_noticed = matches!(error, FetchError::Digest { .. })
+                || error.to_string().contains("has changed since it was listed");
+            assert!(is_noticed, "{error}");
             assert_eq!(bench.assert_tidy(), 0);
         }
     }

@@ -24,30 +24,13 @@ pub enum DataError {
         /// The folder that was searched.
         folder: PathBuf,
     },
-    /// One of the three splits has no file.
-    #[error(
-        "the {split} split is missing in {folder}: expected {expected}; \
-         download the whole session again or write all three splits"
-    )]
-    MissingSplit {
-        /// The session's folder.
-        folder: PathBuf,
-        /// The split without a file.
-        split: crate::Split,
-        /// The name that was looked for.
-        expected: String,
-    },
-    /// A split's file names say that there are more files than were found.
-    #[error(
-        "{file} says that its split has {expected} files, {found} found: copy the missing ones into its folder"
-    )]
-    MissingShard {
-        /// One of the files that are there.
-        file: PathBuf,
-        /// Number of files that its name announces.
-        expected: usize,
-        /// Number of files of the split in the folder.
-        found: usize,
+    /// One of the three splits has no file, or fewer than the files' names say.
+    #[error("{place}: {problem}")]
+    Incomplete {
+        /// The session's folder, or one of the files.
+        place: PathBuf,
+        /// What is missing, and the cure.
+        problem: String,
     },
     /// A required column is not in the file.
     #[error("{file} has no column {column}: it is required; export the session again with it")]
@@ -105,7 +88,7 @@ pub enum DataError {
         /// The session's folder.
         folder: PathBuf,
     },
-    /// The parts of a session do not fit together.
+    /// The parts of a session do not fit together, nothing is left of it, or another session has its eid.
     #[error("session {eid}: {field} {problem}")]
     Invalid {
         /// The session.
@@ -126,19 +109,6 @@ pub enum DataError {
         /// Number of its trials.
         trials: usize,
     },
-    /// Two sessions of one run have the same eid.
-    #[error(
-        "session {eid} occurs twice in this run (places {first} and {second} of the list): \
-         parameters belong to a session by its eid; leave one out, or give it another eid"
-    )]
-    DuplicateEid {
-        /// The eid they share.
-        eid: String,
-        /// Place of the first, from 1.
-        first: usize,
-        /// Place of the second, from 1.
-        second: usize,
-    },
     /// The folder to write to is there already.
     #[error("{folder} exists already: choose another folder, or ask to overwrite it")]
     Exists {
@@ -150,16 +120,6 @@ pub enum DataError {
     NotASession {
         /// The folder.
         folder: PathBuf,
-    },
-    /// A filter left no unit, no trial or no spike.
-    #[error("the filter leaves no {what} of session {eid}: {cure}")]
-    NothingLeft {
-        /// The session.
-        eid: String,
-        /// "unit", "trial", …
-        what: &'static str,
-        /// The setting to loosen.
-        cure: String,
     },
     /// A setting has a value that cannot be used.
     #[error("setting {setting}: {problem}")]

@@ -73,7 +73,7 @@ impl Filter {
     /// Applies the filter: trials first, then units by quality, region and rate, then small regions.
     ///
     /// # Errors
-    /// [`DataError::NothingLeft`] if no trial, unit or spike is left, with the setting to loosen;
+    /// [`DataError::Invalid`] if no trial, unit or spike is left, with the setting to loosen;
     /// [`DataError::Setting`] if the rate is negative or not a number, or if there is no training trial to take rates
     /// from, or if `drop_no_go` is on and choices are texts; [`DataError::Invalid`] if it is on and the session has no `choice`.
     pub fn apply(&self, session: &Session) -> Result<(Session, FilterReport), DataError> {
@@ -188,8 +188,8 @@ impl Filter {
     }
 }
 
-fn nothing_left(session: &Session, what: &'static str, cure: String) -> DataError {
-    DataError::NothingLeft { eid: session.eid().to_owned(), what, cure }
+fn nothing_left(session: &Session, what: &str, cure: String) -> DataError {
+    DataError::invalid(session.eid(), "the filter", format!("leaves no {what}: {cure}"))
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ impl PartialEq for Behaviour {
 }
 
 /// What a [`Session`] is built from; [`Session::new`] checks that it fits together.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct SessionParts {
     /// Identifier of the experiment: an IBL eid or any other name, unique in a run.
     pub eid: String,
@@ -100,16 +100,8 @@ pub(crate) fn make_printable(name: &mut String) {
 /// A session has at least one trial, bin, unit and spike, and its parts agree in shape.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Session {
-    eid: String,
-    subject: String,
-    lab: String,
-    bin_seconds: f64,
-    units: Vec<Unit>,
-    splits: Vec<Split>,
-    counts: SpikeCounts,
-    behaviours: BTreeMap<String, Behaviour>,
+    parts: SessionParts,
     window_starts: Option<Vec<f64>>,
-    true_rates: Option<TrueRates>,
     /// What the values 0, 1, … of behaviours that were text stand for.
     texts: BTreeMap<String, Vec<String>>,
     left_out: Vec<LeftOutColumn>,
@@ -131,11 +123,12 @@ impl Session {
     /// # Errors
     /// [`DataError::Invalid`] names the part that does not fit the others; [`DataError::NoSpikes`] if no unit fires.
     pub fn new(parts: SessionParts) -> Result<Session, DataError> {
-        let SessionParts { eid, subject, lab, bin_seconds, units, splits, counts, behaviours, true_rates } =
-            parts.with_printable_names();
+        let parts = parts.with_printable_names();
+        let SessionParts { eid, units, splits, counts, .. } = &parts;
+        let bin_seconds = parts.bin_seconds;
         let (trials, bins) = (counts.trials(), counts.bins());
         let check = |holds: bool, field: &str, problem: &dyn Fn() -> String| {
-            if holds { Ok(()) } else { Err(DataError::invalid(&eid, field, problem())) }
+            if holds { Ok(()) } else { Err(DataError::invalid(eid, field, problem())) }
         };
         check(!eid.trim().is_empty(), "eid", &|| "is blank: every session needs a name of its own".into())?;
         check(bin_seconds.is_finite() && bin_seconds > 0.0, "bin size", &|| {
@@ -148,12 +141,12 @@ impl Session {
         check(splits.len() == trials, "splits", &|| {
             format!("are {}, but there are {trials} trials", splits.len())
         })?;
-        for unit in &units {
+        for unit in units {
             check(!unit.region.is_empty(), "region", &|| {
                 format!("of unit {} is empty: use `void` where the region is unknown", unit.uuid)
             })?;
         }
-        for (name, behaviour) in &behaviours {
+        for (name, behaviour) in &parts.behaviours {
             let expected = match behaviour {
                 Behaviour::PerTrial(_) => trials,
                 Behaviour::PerBin(_) => trials * bins,
@@ -163,7 +156,7 @@ impl Session {
                 format!("has {found} values, not {expected}")
             })?;
         }
-        for (name, rates) in true_rates.iter().flat_map(TrueRates::each) {
+        for (name, rates) in parts.true_rates.iter().flat_map(TrueRates::each) {
             let expected = trials * bins * units.len();
             check(rates.len() == expected, name, &|| format!("are {}, not {expected}", rates.len()))?;
             check(rates.iter().all(|rate| rate.is_finite() && *rate >= 0.0), name, &|| {
@@ -171,25 +164,10 @@ impl Session {
             })?;
         }
         if counts.nonzero() == 0 {
-            return Err(DataError::NoSpikes { eid, trials });
+            return Err(DataError::NoSpikes { eid: eid.clone(), trials });
         }
-        let origin = Origin::whole(&splits, units.len());
-        let (texts, left_out) = (BTreeMap::new(), Vec::new());
-        Ok(Session {
-            eid,
-            subject,
-            lab,
-            bin_seconds,
-            units,
-            splits,
-            counts,
-            behaviours,
-            window_starts: None,
-            true_rates,
-            texts,
-            left_out,
-            origin,
-        })
+        let origin = Origin::whole(splits, units.len());
+        Ok(Session { parts, window_starts: None, texts: BTreeMap::new(), left_out: Vec::new(), origin })
     }
 
     /// The session with what the values 0, 1, … of a behaviour that has one value per trial stand for.
@@ -201,7 +179,7 @@ impl Session {
         let has_text = |value: &f64| value.fract() == 0.0 && *value >= 0.0 && *value < texts.len() as f64;
         if let Some(value) = values.iter().find(|value| !value.is_nan() && !has_text(value)) {
             let problem = format!("holds {value}, which stands for none of its {} texts", texts.len());
-            return Err(DataError::invalid(&self.eid, format!("behaviour {name}"), problem));
+            return Err(DataError::invalid(&self.parts.eid, format!("behaviour {name}"), problem));
         }
         self.texts.insert(name.to_owned(), texts);
         Ok(self)
@@ -210,9 +188,7 @@ impl Session {
     /// The parts, to make another session of them. What belongs to these trials and units alone (their identifiers, when they
     /// were, what texts stand for) is not among them.
     pub fn into_parts(self) -> SessionParts {
-        let Session { eid, subject, lab, bin_seconds, units, splits, counts, behaviours, true_rates, .. } =
-            self;
-        SessionParts { eid, subject, lab, bin_seconds, units, splits, counts, behaviours, true_rates }
+        self.parts
     }
 
     /// What the values 0, 1, … of a behaviour stand for; `None` for one that was numbers.
@@ -246,9 +222,9 @@ impl Session {
     pub fn with_eid(self, eid: &str) -> Result<Session, DataError> {
         if eid.trim().is_empty() {
             let problem = "is blank: every session needs a name of its own";
-            Err(DataError::invalid(&self.eid, "the new eid", problem))
+            Err(DataError::invalid(&self.parts.eid, "the new eid", problem))
         } else {
-            Ok(Session { eid: eid.to_owned(), ..self })
+            Ok(Session { parts: SessionParts { eid: eid.to_owned(), ..self.parts }, ..self })
         }
     }
 
@@ -264,7 +240,7 @@ impl Session {
             }
             true => "must be finite".to_owned(),
         };
-        Err(DataError::invalid(&self.eid, "window starts", problem))
+        Err(DataError::invalid(&self.parts.eid, "window starts", problem))
     }
 
     /// Begin of each trial's window, s in the recording, `[trial]`; `None` if it is not known.
@@ -274,62 +250,62 @@ impl Session {
 
     /// Length of a trial's window, s.
     pub fn window_seconds(&self) -> f64 {
-        self.bin_seconds * self.bins() as f64
+        self.parts.bin_seconds * self.bins() as f64
     }
 
     /// Identifier of the experiment.
     pub fn eid(&self) -> &str {
-        &self.eid
+        &self.parts.eid
     }
 
     /// The animal.
     pub fn subject(&self) -> &str {
-        &self.subject
+        &self.parts.subject
     }
 
     /// The laboratory.
     pub fn lab(&self) -> &str {
-        &self.lab
+        &self.parts.lab
     }
 
     /// Width of a bin, s.
     pub fn bin_seconds(&self) -> f64 {
-        self.bin_seconds
+        self.parts.bin_seconds
     }
 
     /// Number of bins of a trial.
     pub fn bins(&self) -> usize {
-        self.counts.bins()
+        self.parts.counts.bins()
     }
 
     /// Number of trials, of all splits.
     pub fn trials(&self) -> usize {
-        self.splits.len()
+        self.parts.splits.len()
     }
 
     /// The units, `[unit]`.
     pub fn units(&self) -> &[Unit] {
-        &self.units
+        &self.parts.units
     }
 
     /// The sparse spike counts `[trial, bin, unit]`.
     pub fn counts(&self) -> &SpikeCounts {
-        &self.counts
+        &self.parts.counts
     }
 
     /// Split of each trial, `[trial]`.
     pub fn splits(&self) -> &[Split] {
-        &self.splits
+        &self.parts.splits
     }
 
     /// Indices of the trials of a split, ascending.
     pub fn trials_in(&self, split: Split) -> Vec<usize> {
-        (0..self.trials()).filter(|&trial| self.splits[trial] == split).collect()
+        (0..self.trials()).filter(|&trial| self.parts.splits[trial] == split).collect()
     }
 
     /// Acronyms of the units' regions, each once, sorted.
     pub fn regions(&self) -> Vec<String> {
-        let mut regions: Vec<String> = self.units.iter().map(|unit| unit.region.clone()).collect();
+        let mut regions: Vec<String> = self.parts.units.iter().map(|unit| unit.region.clone()).collect();
         regions.sort_unstable();
         regions.dedup();
         regions
@@ -337,7 +313,7 @@ impl Session {
 
     /// Indices of the units of a region, ascending.
     pub fn units_in(&self, region: &str) -> Vec<usize> {
-        (0..self.units.len()).filter(|&unit| self.units[unit].region == region).collect()
+        (0..self.parts.units.len()).filter(|&unit| self.parts.units[unit].region == region).collect()
     }
 
     /// Fills `out`, `[bin, unit]`, with the counts (spikes/bin) of one trial.
@@ -345,7 +321,7 @@ impl Session {
     /// # Panics
     /// If `trial` is out of range or `out` has not bins × units elements.
     pub fn write_dense(&self, trial: usize, out: &mut [f32]) {
-        self.counts.write_dense(trial, out);
+        self.parts.counts.write_dense(trial, out);
     }
 
     /// Counts of some trials, `[trial, bin, unit]`.
@@ -353,7 +329,7 @@ impl Session {
     /// # Panics
     /// If the session has no such trial.
     pub fn dense(&self, trials: &[usize]) -> Vec<f32> {
-        let entries = self.bins() * self.units.len();
+        let entries = self.bins() * self.parts.units.len();
         let mut counts = vec![0.0; trials.len() * entries];
         for (&trial, out) in trials.iter().zip(counts.chunks_mut(entries)) {
             self.write_dense(trial, out);
@@ -366,7 +342,7 @@ impl Session {
     /// # Panics
     /// If `trial` is out of range.
     pub fn entries(&self, trial: usize) -> impl Iterator<Item = (usize, usize, u32)> + '_ {
-        self.counts.entries(trial)
+        self.parts.counts.entries(trial)
     }
 
     /// Mean rate of each unit over some trials, `[unit]`, Hz; 0 if there are no trials.
@@ -374,13 +350,13 @@ impl Session {
     /// # Panics
     /// If a trial is out of range.
     pub fn unit_rates_hz(&self, trials: &[usize]) -> Vec<f64> {
-        let mut spikes = vec![0u64; self.units.len()];
+        let mut spikes = vec![0u64; self.parts.units.len()];
         for &trial in trials {
             for (_, unit, count) in self.entries(trial) {
                 spikes[unit] += u64::from(count);
             }
         }
-        let seconds = (trials.len() * self.bins()) as f64 * self.bin_seconds;
+        let seconds = (trials.len() * self.bins()) as f64 * self.parts.bin_seconds;
         spikes
             .into_iter()
             .map(|spikes| if trials.is_empty() { 0.0 } else { spikes as f64 / seconds })
@@ -389,7 +365,7 @@ impl Session {
 
     /// The behaviours by name.
     pub fn behaviours(&self) -> &BTreeMap<String, Behaviour> {
-        &self.behaviours
+        &self.parts.behaviours
     }
 
     /// A behaviour with one value per trial, `[trial]`, NaN where missing.
@@ -398,7 +374,7 @@ impl Session {
     /// [`DataError::Invalid`] if there is none of that name, or it has a value per bin; the message lists those that
     /// can be used.
     pub fn behaviour_per_trial(&self, name: &str) -> Result<&[f64], DataError> {
-        match self.behaviours.get(name) {
+        match self.parts.behaviours.get(name) {
             Some(Behaviour::PerTrial(values)) => Ok(values),
             _ => Err(self.no_behaviour(name, "trial")),
         }
@@ -410,7 +386,7 @@ impl Session {
     /// [`DataError::Invalid`] if there is none of that name, or it has a value per trial; the message lists those that
     /// can be used.
     pub fn behaviour_per_bin(&self, name: &str) -> Result<&[f64], DataError> {
-        match self.behaviours.get(name) {
+        match self.parts.behaviours.get(name) {
             Some(Behaviour::PerBin(values)) => Ok(values),
             _ => Err(self.no_behaviour(name, "bin")),
         }
@@ -418,6 +394,7 @@ impl Session {
 
     fn no_behaviour(&self, name: &str, per: &str) -> DataError {
         let usable: Vec<&str> = self
+            .parts
             .behaviours
             .iter()
             .filter(|(_, behaviour)| matches!(behaviour, Behaviour::PerBin(_)) == (per == "bin"))
@@ -425,12 +402,12 @@ impl Session {
             .collect();
         let usable = listed(&usable, "none");
         let problem = format!("is not recorded per {per}; per {per} there are: {usable}");
-        DataError::invalid(&self.eid, format!("behaviour {name}"), problem)
+        DataError::invalid(&self.parts.eid, format!("behaviour {name}"), problem)
     }
 
     /// Whether the expected counts are known, as in simulated sessions.
     pub fn has_true_rates(&self) -> bool {
-        self.true_rates.is_some()
+        self.parts.true_rates.is_some()
     }
 
     /// Expected counts of a trial, `[bin, unit]` flattened, spikes/bin; `None` for recordings.
@@ -462,8 +439,8 @@ impl Session {
     }
 
     fn of_trial(&self, trial: usize, pick: impl Fn(&TrueRates) -> Option<&Vec<f32>>) -> Option<&[f32]> {
-        let size = self.bins() * self.units.len();
-        let rates = self.true_rates.as_ref().and_then(pick)?;
+        let size = self.bins() * self.parts.units.len();
+        let rates = self.parts.true_rates.as_ref().and_then(pick)?;
         Some(&rates[trial * size..(trial + 1) * size])
     }
 
@@ -473,21 +450,24 @@ impl Session {
     /// [`DataError::Invalid`] if `units` is empty, holds an index out of range or one twice; [`DataError::NoSpikes`]
     /// if none of them fires.
     pub fn select_units(&self, units: &[usize]) -> Result<Session, DataError> {
-        self.check_selection("units", units, self.units.len())?;
+        self.check_selection("units", units, self.parts.units.len())?;
         let of_units = |rates: &[f32]| {
-            rates.chunks_exact(self.units.len()).flat_map(|row| units.iter().map(|&unit| row[unit])).collect()
+            rates
+                .chunks_exact(self.parts.units.len())
+                .flat_map(|row| units.iter().map(|&unit| row[unit]))
+                .collect()
         };
-        let true_rates = self.true_rates.as_ref().map(|known| known.map(of_units));
+        let true_rates = self.parts.true_rates.as_ref().map(|known| known.map(of_units));
         let selected = Session::new(SessionParts {
-            units: units.iter().map(|&unit| self.units[unit].clone()).collect(),
-            counts: self.counts.select_units(units),
+            units: units.iter().map(|&unit| self.parts.units[unit].clone()).collect(),
+            counts: self.parts.counts.select_units(units),
             true_rates,
-            eid: self.eid.clone(),
-            subject: self.subject.clone(),
-            lab: self.lab.clone(),
-            bin_seconds: self.bin_seconds,
-            splits: self.splits.clone(),
-            behaviours: self.behaviours.clone(),
+            eid: self.parts.eid.clone(),
+            subject: self.parts.subject.clone(),
+            lab: self.parts.lab.clone(),
+            bin_seconds: self.parts.bin_seconds,
+            splits: self.parts.splits.clone(),
+            behaviours: self.parts.behaviours.clone(),
         })?;
         let selected = self.handed_on(selected, self.origin.select_units(units));
         Ok(Session { window_starts: self.window_starts.clone(), ..selected })
@@ -505,26 +485,24 @@ impl Session {
     /// if no unit fires in them.
     pub fn select_trials(&self, trials: &[usize]) -> Result<Session, DataError> {
         self.check_selection("trials", trials, self.trials())?;
-        let behaviours = self.behaviours.iter().map(|(name, behaviour)| {
+        let behaviours = self.parts.behaviours.iter().map(|(name, behaviour)| {
             let behaviour = match behaviour {
                 Behaviour::PerTrial(values) => Behaviour::PerTrial(rows(values, 1, trials)),
                 Behaviour::PerBin(values) => Behaviour::PerBin(rows(values, self.bins(), trials)),
             };
             (name.clone(), behaviour)
         });
+        let of_trials = |rates: &[f32]| rows(rates, self.bins() * self.parts.units.len(), trials);
         let selected = Session::new(SessionParts {
-            splits: rows(&self.splits, 1, trials),
-            counts: self.counts.select_trials(trials),
+            splits: rows(&self.parts.splits, 1, trials),
+            counts: self.parts.counts.select_trials(trials),
             behaviours: behaviours.collect(),
-            true_rates: self
-                .true_rates
-                .as_ref()
-                .map(|known| known.map(|rates| rows(rates, self.bins() * self.units.len(), trials))),
-            eid: self.eid.clone(),
-            subject: self.subject.clone(),
-            lab: self.lab.clone(),
-            bin_seconds: self.bin_seconds,
-            units: self.units.clone(),
+            true_rates: self.parts.true_rates.as_ref().map(|known| known.map(of_trials)),
+            eid: self.parts.eid.clone(),
+            subject: self.parts.subject.clone(),
+            lab: self.parts.lab.clone(),
+            bin_seconds: self.parts.bin_seconds,
+            units: self.parts.units.clone(),
         })?;
         let window_starts = self.window_starts.as_ref().map(|starts| rows(starts, 1, trials));
         let selected = self.handed_on(selected, self.origin.select_trials(trials));
@@ -532,7 +510,7 @@ impl Session {
     }
 
     fn check_selection(&self, field: &str, chosen: &[usize], available: usize) -> Result<(), DataError> {
-        let invalid = |problem: String| Err(DataError::invalid(&self.eid, field, problem));
+        let invalid = |problem: String| Err(DataError::invalid(&self.parts.eid, field, problem));
         let mut seen = vec![false; available];
         for &index in chosen {
             match seen.get_mut(index) {
@@ -550,16 +528,18 @@ impl Session {
 /// Checks that no two sessions of a run share an eid, because parameters belong to a session by its eid.
 ///
 /// # Errors
-/// [`DataError::DuplicateEid`].
+/// [`DataError::Invalid`] names the first two that do.
 pub fn check_distinct(sessions: &[Session]) -> Result<(), DataError> {
     let mut places = BTreeMap::new();
     for (place, session) in sessions.iter().enumerate() {
         if let Some(first) = places.insert(session.eid(), place) {
-            return Err(DataError::DuplicateEid {
-                eid: session.eid.clone(),
-                first: first + 1,
-                second: place + 1,
-            });
+            let problem = format!(
+                "occurs twice in this run (places {} and {} of the list): parameters belong to a session by its eid; \
+                 leave one out, or give it another eid",
+                first + 1,
+                place + 1
+            );
+            return Err(DataError::invalid(session.eid(), "this eid", problem));
         }
     }
     Ok(())
@@ -700,6 +680,9 @@ mod tests {
         let other = Session::new(other).unwrap();
         assert!(check_distinct(&[session.clone(), other.clone()]).is_ok());
         let error = check_distinct(&[session.clone(), other, session]).unwrap_err();
-        assert!(matches!(&error, DataError::DuplicateEid { first: 1, second: 3, .. }), "{error}");
+        assert!(
+            error.to_string().contains("occurs twice in this run (places 1 and 3 of the list)"),
+            "{error}"
+        );
     }
 }

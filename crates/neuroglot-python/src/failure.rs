@@ -122,16 +122,12 @@ impl Classified for DataError {
         match self {
             DataError::Files(error) => error.class(),
             DataError::Io(error) => error.class(),
-            DataError::NoSession { .. } | DataError::MissingSplit { .. } | DataError::MissingShard { .. } => {
-                Class::NotFound
-            }
+            DataError::NoSession { .. } | DataError::Incomplete { .. } => Class::NotFound,
             DataError::Exists { .. } | DataError::NotASession { .. } => Class::Exists,
             DataError::Setting { .. } => Class::Setting,
-            DataError::Invalid { .. }
-            | DataError::NoSpikes { .. }
-            | DataError::NoTrials { .. }
-            | DataError::DuplicateEid { .. }
-            | DataError::NothingLeft { .. } => Class::Session,
+            DataError::Invalid { .. } | DataError::NoSpikes { .. } | DataError::NoTrials { .. } => {
+                Class::Session
+            }
             _ => Class::Neuroglot,
         }
     }

@@ -129,15 +129,13 @@ pub(super) fn is_numeric(array: &ArrayRef) -> bool {
 /// A string of an array; `None` where null. The outer `None` says that the array holds no strings.
 pub(super) fn string(array: &ArrayRef, at: usize) -> Option<Option<&str>> {
     let text = match array.data_type() {
-        DataType::Utf8 => array.as_string::<i32>().is_valid(at).then(|| array.as_string::<i32>().value(at)),
-        DataType::LargeUtf8 => {
-            array.as_string::<i64>().is_valid(at).then(|| array.as_string::<i64>().value(at))
-        }
-        DataType::Utf8View => array.as_string_view().is_valid(at).then(|| array.as_string_view().value(at)),
-        DataType::Null => None,
+        DataType::Utf8 => array.as_string::<i32>().value(at),
+        DataType::LargeUtf8 => array.as_string::<i64>().value(at),
+        DataType::Utf8View => array.as_string_view().value(at),
+        DataType::Null => return Some(None),
         _ => return None,
     };
-    Some(text)
+    Some(array.is_valid(at).then_some(text))
 }
 
 fn display(array: &ArrayRef, at: usize) -> String {

@@ -88,20 +88,20 @@ fn complete(
     let mut splits = Vec::new();
     for (files, split) in found.into_iter().zip(Split::ALL) {
         let Some(first) = files.first() else {
-            return Err(DataError::MissingSplit {
-                folder: folder.to_owned(),
-                split,
-                expected: expected(split),
-            });
+            let problem = format!(
+                "the {split} split is missing: expected {}; download the whole session again or write all three splits",
+                expected(split)
+            );
+            return Err(DataError::Incomplete { place: folder.to_owned(), problem });
         };
         if let Some(announced) = announced_files(first)
             && announced != files.len()
         {
-            return Err(DataError::MissingShard {
-                file: first.clone(),
-                expected: announced,
-                found: files.len(),
-            });
+            let problem = format!(
+                "its name says that its split has {announced} files, {} found: copy the missing ones into its folder",
+                files.len()
+            );
+            return Err(DataError::Incomplete { place: first.clone(), problem });
         }
         splits.push(SplitFiles { split, files });
     }

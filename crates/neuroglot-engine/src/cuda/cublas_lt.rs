@@ -1,7 +1,7 @@
 //! Products by cuBLASLt, with its choice of algorithm kept per shape.
 
 use super::driver::Address;
-use super::product::{ColumnMajor, Precision, Product};
+use super::product::{ColumnMajor, Precision, Product, TermSums};
 use crate::EngineError;
 use cudarc::cublaslt::{result, sys};
 use std::collections::HashMap;
@@ -13,7 +13,8 @@ pub(super) const WORKSPACE: usize = 32 << 20;
 /// The library, and what it chose for each product seen so far.
 pub(super) struct CublasLt {
     handle: sys::cublasLtHandle_t,
-    plans: HashMap<Shape, Plan>,
+    /// `None` where it has no way to add up the terms.
+    plans: HashMap<Shape, Option<Plan>>,
     workspace: Address,
 }
 
@@ -28,7 +29,7 @@ struct Shape {
     transposed: [bool; 2],
     precision: Precision,
     has_addend: bool,
-    has_bias: bool,
+    epilogue: u32,
     /// Of both factors, C and D, up to 256 bytes.
     alignments: [u32; 4],
 }
@@ -83,6 +84,22 @@ fn alignment(address: Address) -> u32 {
     1 << address.0.trailing_zeros().min(8)
 }
 
+/// What the library does besides the product. Its factors are ours in the other order.
+fn epilogue(product: &Product) -> sys::cublasLtEpilogue_t {
+    use sys::cublasLtEpilogue_t::*;
+    match (product.bias, product.sums) {
+        (None, None) => CUBLASLT_EPILOGUE_DEFAULT,
+        (_, None) => CUBLASLT_EPILOGUE_BIAS,
+        (_, Some(TermSums::OfA(_))) => CUBLASLT_EPILOGUE_BGRADB,
+        (_, Some(TermSums::OfB(_))) => CUBLASLT_EPILOGUE_BGRADA,
+    }
+}
+
+/// What the epilogue reads or writes.
+fn beside(product: &Product) -> Option<Address> {
+    product.bias.or(product.sums.map(TermSums::address))
+}
+
 impl Shape {
     fn of(product: &Product) -> Self {
         let ColumnMajor { m, n, k, first, second } = ColumnMajor::of(product);
@@ -93,7 +110,7 @@ impl Shape {
             transposed: [first.transposed, second.transposed],
             precision: product.precision,
             has_addend: product.addend.is_some(),
-            has_bias: product.bias.is_some(),
+            epilogue: epilogue(product) as u32,
             alignments: [first.address, second.address, addend, product.to].map(alignment),
         }
     }
@@ -140,17 +157,16 @@ impl CublasLt {
 
     /// Queues a product.
     pub fn multiply(&mut self, product: &Product, stream: sys::cudaStream_t) -> Result<(), EngineError> {
-        let shape = Shape::of(product);
-        if !self.plans.contains_key(&shape) {
-            let plan = self.plan(product)?;
-            self.plans.insert(shape, plan);
-        }
-        let plan = &self.plans[&shape];
-        if let Some(bias) = product.bias {
+        self.find_plan(product)?;
+        let Some(plan) = &self.plans[&Shape::of(product)] else {
+            let reason = "it does not add up the terms of this product".to_string();
+            return Err(EngineError::Cuda { call: "cublasLtMatmul", reason });
+        };
+        if let Some(beside) = beside(product) {
             // SAFETY: the attribute is an address on the device.
             unsafe {
                 use sys::cublasLtMatmulDescAttributes_t::CUBLASLT_MATMUL_DESC_BIAS_POINTER;
-                plan.descriptions.operation.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias.0)?;
+                plan.descriptions.operation.set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, &beside.0)?;
             }
         }
         let one = 1.0f32;
@@ -182,14 +198,25 @@ impl CublasLt {
         .map_err(failed("cublasLtMatmul"))
     }
 
+    /// Whether there is a way to compute a product as it is described.
+    pub fn find_plan(&mut self, product: &Product) -> Result<bool, EngineError> {
+        let shape = Shape::of(product);
+        if let Some(plan) = self.plans.get(&shape) {
+            return Ok(plan.is_some());
+        }
+        let plan = self.plan(product)?;
+        Ok(self.plans.entry(shape).or_insert(plan).is_some())
+    }
+
     /// Describes a product and lets the library choose how to compute it.
-    fn plan(&self, product: &Product) -> Result<Plan, EngineError> {
+    fn plan(&self, product: &Product) -> Result<Option<Plan>, EngineError> {
         match self.plan_as_described(product) {
+            Err(_) if product.sums.is_some() => Ok(None),
             // The library has no TF32 product of this shape: then it is computed more exactly.
             Err(_) if product.precision == Precision::Tf32 => {
-                self.plan_as_described(&Product { precision: Precision::F32, ..*product })
+                self.plan_as_described(&Product { precision: Precision::F32, ..*product }).map(Some)
             }
-            plan => plan,
+            plan => plan.map(Some),
         }
     }
 
@@ -216,7 +243,6 @@ impl CublasLt {
 impl Descriptions {
     fn of(product: &Product) -> Result<Self, EngineError> {
         use sys::cublasComputeType_t::{CUBLAS_COMPUTE_32F, CUBLAS_COMPUTE_32F_FAST_TF32};
-        use sys::cublasLtEpilogue_t::{CUBLASLT_EPILOGUE_BIAS, CUBLASLT_EPILOGUE_DEFAULT};
         use sys::cublasLtMatmulDescAttributes_t as attribute;
         use sys::cudaDataType_t::{CUDA_R_16BF, CUDA_R_32F};
 
@@ -230,16 +256,14 @@ impl Descriptions {
         let operation = Operation(operation.map_err(failed("cublasLtMatmulDescCreate"))?);
         // CUBLAS_OP_T and CUBLAS_OP_N of the header that the bindings leave out.
         let transpositions = [first, second].map(|factor| i32::from(factor.transposed));
-        let epilogue =
-            if product.bias.is_some() { CUBLASLT_EPILOGUE_BIAS } else { CUBLASLT_EPILOGUE_DEFAULT };
-        // SAFETY: transpositions are 32-bit integers, the epilogue and the type 32-bit enumerations, the bias an
+        // SAFETY: transpositions are 32-bit integers, the epilogue and the type 32-bit enumerations, what lies beside is an
         // address.
         unsafe {
             operation.set(attribute::CUBLASLT_MATMUL_DESC_TRANSA, &transpositions[0])?;
             operation.set(attribute::CUBLASLT_MATMUL_DESC_TRANSB, &transpositions[1])?;
-            operation.set(attribute::CUBLASLT_MATMUL_DESC_EPILOGUE, &(epilogue as u32))?;
-            if let Some(bias) = product.bias {
-                operation.set(attribute::CUBLASLT_MATMUL_DESC_BIAS_POINTER, &bias.0)?;
+            operation.set(attribute::CUBLASLT_MATMUL_DESC_EPILOGUE, &(epilogue(product) as u32))?;
+            if let Some(beside) = beside(product) {
+                operation.set(attribute::CUBLASLT_MATMUL_DESC_BIAS_POINTER, &beside.0)?;
                 operation.set(attribute::CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, &(CUDA_R_32F as i32))?;
             }
         }
@@ -313,7 +337,13 @@ mod tests {
             return;
         }
         for precision in [Precision::F32, Precision::Tf32, Precision::Bf16] {
-            for (transposed, bias) in [(false, None), (true, Some(Address(4096)))] {
+            let there = Address(4096);
+            for (transposed, bias, sums) in [
+                (false, None, None),
+                (true, Some(there), None),
+                (true, None, Some(TermSums::OfA(there))),
+                (false, None, Some(TermSums::OfB(there))),
+            ] {
                 let factor = |stride| Factor { address: Address(512), stride, transposed };
                 let product = Product {
                     rows: 3,
@@ -324,6 +354,7 @@ mod tests {
                     to: Address(64),
                     addend: None,
                     bias,
+                    sums,
                     precision,
                 };
                 Descriptions::of(&product).unwrap();
@@ -345,6 +376,7 @@ mod tests {
                 to: Address(2 * base),
                 addend: None,
                 bias: Some(Address(3 * base)),
+                sums: None,
                 precision: Precision::Tf32,
             }
         };

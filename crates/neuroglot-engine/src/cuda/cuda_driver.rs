@@ -179,6 +179,11 @@ impl Driver for CudaDriver {
         self.products.multiply(product, self.queue.stream().cast())
     }
 
+    fn adds_terms(&mut self, product: &Product) -> Result<bool, EngineError> {
+        self.queue.make_current()?;
+        self.products.find_plan(product)
+    }
+
     fn begin_recording(&mut self) -> Result<(), EngineError> {
         self.queue.make_current()?;
         let mode = sys::CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;

@@ -76,6 +76,9 @@ pub trait Driver: Send {
     /// Multiplies matrices of at least two rows, columns and terms of a sum.
     fn multiply(&mut self, product: &Product) -> Result<(), EngineError>;
 
+    /// Whether [`Driver::multiply`] can do a product with [`Product::sums`]: libraries do not add up the terms of every kind.
+    fn adds_terms(&mut self, product: &Product) -> Result<bool, EngineError>;
+
     /// Copies, fills, launches and products are recorded from here on instead of done. No other call may follow until
     /// [`Driver::end_recording`].
     fn begin_recording(&mut self) -> Result<(), EngineError>;

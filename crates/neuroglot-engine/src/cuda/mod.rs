@@ -31,6 +31,6 @@ pub use cuda_driver::CudaDriver;
 pub use device::CudaDevice;
 pub use driver::{Address, Driver, Launch, THREADS};
 pub use libraries::{DeviceInfo, devices};
-pub use product::{ColumnMajor, Factor, Precision, Product};
+pub use product::{ColumnMajor, Factor, Precision, Product, TermSums};
 pub use programs::{HeadWidth, Program};
 pub use rates::Rates;

@@ -44,6 +44,24 @@ impl Factor {
     }
 }
 
+/// Sums over the terms of a product, which are at hand while it is computed, written as f32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TermSums {
+    /// Of each row of A, `[rows]`.
+    OfA(Address),
+    /// Of each column of B, `[columns]`.
+    OfB(Address),
+}
+
+impl TermSums {
+    /// Where they go.
+    pub fn address(self) -> Address {
+        match self {
+            Self::OfA(address) | Self::OfB(address) => address,
+        }
+    }
+}
+
 /// D = A·B + C + bias: A `[rows, inner]`, B `[inner, columns]`, C and D `[rows, columns]` without gaps, all row-major;
 /// the bias `[columns]` is added to each row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,6 +82,8 @@ pub struct Product {
     pub addend: Option<Address>,
     /// f32.
     pub bias: Option<Address>,
+    /// Written besides D; not with a bias, and only where [`Driver::adds_terms`](super::Driver::adds_terms) says so.
+    pub sums: Option<TermSums>,
     /// How floats are multiplied.
     pub precision: Precision,
 }
@@ -77,7 +97,12 @@ impl Product {
         to: Address,
         precision: Precision,
     ) -> Self {
-        Self { rows, columns, inner, a, b, to, addend: None, bias: None, precision }
+        Self { rows, columns, inner, a, b, to, addend: None, bias: None, sums: None, precision }
+    }
+
+    /// Whether it is one for libraries: it has at least two rows, columns and terms of a sum.
+    pub fn is_thick(&self) -> bool {
+        self.rows > 1 && self.columns > 1 && self.inner > 1
     }
 
     /// What it costs at least.
@@ -88,7 +113,12 @@ impl Product {
         let factors = if self.precision == Precision::Bf16 { factors.div_ceil(2) } else { factors };
         let results = rows * columns * if self.addend.is_some() { 2 } else { 1 };
         let bias = if self.bias.is_some() { columns } else { 0 };
-        Cost::of_floats(factors + results + bias).with_multiply_adds(rows * columns * inner)
+        let sums = match self.sums {
+            None => 0,
+            Some(TermSums::OfA(_)) => rows,
+            Some(TermSums::OfB(_)) => columns,
+        };
+        Cost::of_floats(factors + results + bias + sums).with_multiply_adds(rows * columns * inner)
     }
 }
 
@@ -150,6 +180,9 @@ mod tests {
         let cost = |product: Product| (product.cost().bytes, product.cost().multiply_adds);
         assert_eq!(cost(product), (4 * (8 + 12 + 6), 24));
         assert_eq!(cost(Product { precision: Precision::Bf16, ..product }), (2 * (8 + 12) + 4 * 6, 24));
+        let summed = |sums| cost(Product { sums: Some(sums), ..product }).0;
+        assert_eq!(summed(TermSums::OfA(Address(0))), 4 * (8 + 12 + 6 + 2));
+        assert_eq!(summed(TermSums::OfB(Address(0))), 4 * (8 + 12 + 6 + 3));
         let added = Product { addend: Some(Address(0)), bias: Some(Address(0)), ..product };
         assert_eq!(cost(added), (4 * (8 + 12 + 12 + 3), 24));
     }
@@ -178,6 +211,7 @@ mod tests {
                 to: Address(0),
                 addend: None,
                 bias: None,
+                sums: None,
                 precision: Precision::F32,
             };
             let mapped = ColumnMajor::of(&product);

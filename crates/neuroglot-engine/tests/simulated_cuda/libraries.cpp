@@ -389,8 +389,17 @@ Answer cublasLtMatmulPreferenceDestroy(int *preference) { return --descriptions,
 Answer cublasLtMatmulPreferenceSetAttribute(int *, int attribute, const void *, size_t size) {
     return size == (attribute == 1 ? 8 : 4) ? SUCCESS : INVALID_VALUE;
 }
-Answer cublasLtMatmulAlgoGetHeuristic(void *, Operation *, Layout *, Layout *, Layout *, Layout *, int *, int wanted,
-                                      Choice *choice, int *count) {
+// Sums over the terms of the first factor and of the second; none of an odd number of terms, so that what is done then is
+// tested too.
+const unsigned SUMS_OF_FIRST = 256, SUMS_OF_SECOND = 512;
+const Answer NOT_SUPPORTED = 15;
+
+Answer cublasLtMatmulAlgoGetHeuristic(void *, Operation *operation, Layout *a_layout, Layout *, Layout *, Layout *, int *,
+                                      int wanted, Choice *choice, int *count) {
+    uint64_t terms = operation->transposed[0] ? a_layout->rows : a_layout->columns;
+    if (operation->epilogue >= SUMS_OF_FIRST && terms % 2 == 1) {
+        return *count = 0, NOT_SUPPORTED;
+    }
     memset(choice, 0, sizeof *choice);
     choice->workspace = 1 << 20;
     return *count = wanted, SUCCESS;
@@ -408,9 +417,21 @@ Answer cublasLtMatmul(void *, Operation *operation, const float *alpha, const vo
     require_memory((uint64_t)workspace, workspace_bytes, "a workspace nowhere");
     require_memory((uint64_t)d, 4 * m * n, "a product to nowhere");
     const float *bias = operation->epilogue == 4 ? (const float *)operation->bias : nullptr;
+    float *sums = operation->epilogue >= SUMS_OF_FIRST ? (float *)operation->bias : nullptr;
+    bool of_first = operation->epilogue == SUMS_OF_FIRST;
+    if (sums) {
+        require_memory(operation->bias, 4 * (of_first ? m : n), "sums to nowhere");
+    }
     float add = *beta;
     Layout first = *a_layout, second = *b_layout;
     return take(stream, [=] {
+        for (uint64_t place = 0; sums && place < (of_first ? m : n); ++place) {
+            double sum = 0;
+            for (uint64_t i = 0; i < k; ++i) {
+                sum += of_first ? first.at(a, ta, place, i) : second.at(b, tb, i, place);
+            }
+            sums[place] = (float)sum;
+        }
         for (uint64_t column = 0; column < n; ++column) {
             for (uint64_t row = 0; row < m; ++row) {
                 double sum = (add != 0 ? add * c[column * m + row] : 0) + (bias ? bias[row] : 0);

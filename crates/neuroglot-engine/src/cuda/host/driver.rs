@@ -4,7 +4,7 @@ use super::build::{compiler, program};
 use crate::EngineError;
 use crate::cuda::driver::THREADS;
 use crate::cuda::{
-    Address, Argument, ColumnMajor, Driver, Factor, Launch, Precision, Product, Program, Rates,
+    Address, Argument, ColumnMajor, Driver, Factor, Launch, Precision, Product, Program, Rates, TermSums,
 };
 use std::collections::{HashMap, HashSet};
 use std::ffi::c_void;
@@ -122,6 +122,21 @@ fn multiply(product: &Product) {
         }
     };
     let to = floats_of(product.to, m * n);
+    let over_terms = |term: &dyn Fn(usize) -> f32| (0..k).map(|i| f64::from(term(i))).sum::<f64>() as f32;
+    // The library's first factor is our B.
+    match product.sums {
+        Some(TermSums::OfB(sums)) => {
+            for (row, sum) in floats_of(sums, m).iter_mut().enumerate() {
+                *sum = over_terms(&|i| element(&first, row, i));
+            }
+        }
+        Some(TermSums::OfA(sums)) => {
+            for (column, sum) in floats_of(sums, n).iter_mut().enumerate() {
+                *sum = over_terms(&|i| element(&second, i, column));
+            }
+        }
+        None => {}
+    }
     for column in 0..n {
         for row in 0..m {
             let mut sum: f64 = (0..k)
@@ -196,6 +211,11 @@ impl Driver for HostDriver {
 
     fn multiply(&mut self, product: &Product) -> Result<(), EngineError> {
         self.take(Step::Multiply(*product))
+    }
+
+    /// Not of an odd number of terms, so that both ways are tested.
+    fn adds_terms(&mut self, product: &Product) -> Result<bool, EngineError> {
+        Ok(product.inner.is_multiple_of(2))
     }
 
     fn begin_recording(&mut self) -> Result<(), EngineError> {

@@ -323,7 +323,6 @@ fn a_profile_has_every_operation_and_kernel_and_passes_are_recorded_behind_it() 
         assert_eq!(kernels(&linear), expected);
         let expected = named(&[
             ("dropout", 1),
-            ("column_sums", 2),
             ("to_bfloat16", 3),
             ("product 300 × 33 × 33", 1),
             ("product 33 × 33 × 300", 1),

@@ -4,10 +4,10 @@ use crate::cuda::argument::Arguments;
 use crate::cuda::device::{CudaDevice, FLOAT};
 use crate::cuda::driver::{Address, Driver};
 
-/// Columns that a block of the kernels in `column_sums.cu` adds up.
-pub(super) const SUM_COLUMNS: usize = 32;
+/// Columns that a block of the kernel adds up.
+const SUM_COLUMNS: usize = 32;
 /// Rows that it adds up: enough blocks for a large GPU, few enough sums for the second stage.
-pub(super) const ROWS_PER_CHUNK: usize = 128;
+const ROWS_PER_CHUNK: usize = 128;
 
 /// Parts in which the sums over rows are made, at least one.
 pub(super) fn chunks_of_rows(rows: usize) -> usize {
@@ -35,14 +35,7 @@ impl<D: Driver> CudaDevice<D> {
     }
 
     /// sums `[chunks, width]`: one stage of it.
-    pub(super) fn column_sums_of(
-        &mut self,
-        values: Address,
-        rows: usize,
-        width: usize,
-        chunks: usize,
-        sums: Address,
-    ) {
+    fn column_sums_of(&mut self, values: Address, rows: usize, width: usize, chunks: usize, sums: Address) {
         let rows_per_chunk = if chunks == 1 { rows } else { ROWS_PER_CHUNK };
         let blocks = [width.div_ceil(SUM_COLUMNS) as u32, chunks as u32];
         let arguments = Arguments::of([values, sums]).sizes([rows, width, rows_per_chunk]);

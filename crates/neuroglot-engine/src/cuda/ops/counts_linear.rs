@@ -3,7 +3,7 @@
 use crate::cuda::argument::Arguments;
 use crate::cuda::device::{CudaDevice, per_element};
 use crate::cuda::driver::Driver;
-use crate::cuda::product::Product;
+use crate::cuda::product::{Product, TermSums};
 use crate::ops::{CountsLinear, CountsLinearBackward};
 
 impl<D: Driver> CudaDevice<D> {
@@ -20,9 +20,13 @@ impl<D: Driver> CudaDevice<D> {
     pub(in crate::cuda) fn run_counts_linear_backward(&mut self, op: &CountsLinearBackward) {
         let CountsLinearBackward { rows, units, outputs, .. } = *op;
         let dz = self.at(op.z_gradient);
-        self.column_sums(dz, rows, outputs, self.at(op.bias_gradient), 0);
-        let [x, dz] = self.factors([(self.at(op.x), rows, units), (dz, rows, outputs)]);
-        let (shape, dw) = ([units, outputs, rows], self.at(op.weight_gradient));
-        self.multiply(&Product::new(shape, x.transpose(), dz, dw, self.precision()));
+        let [x, dz_factor] = self.factors([(self.at(op.x), rows, units), (dz, rows, outputs)]);
+        let (shape, dw, db) =
+            ([units, outputs, rows], self.at(op.weight_gradient), self.at(op.bias_gradient));
+        let product = Product::new(shape, x.transpose(), dz_factor, dw, self.precision());
+        if !self.multiply_with_sums(&Product { sums: Some(TermSums::OfB(db)), ..product }) {
+            self.multiply(&product);
+            self.column_sums(dz, rows, outputs, db, 0);
+        }
     }
 }

@@ -1,9 +1,14 @@
 //! LayerNorm.
 
-use super::column_sums::{ROWS_PER_CHUNK, SUM_COLUMNS, chunks_of_rows};
+use super::column_sums::chunks_of_rows;
 use crate::cuda::device::{CudaDevice, FLOAT, per_row};
-use crate::cuda::driver::Driver;
+use crate::cuda::driver::{Driver, THREADS};
 use crate::ops::{LayerNorm, LayerNormBackward};
+
+/// Rows of a block of `layer_norm_backward`: some for each SM of a large GPU, in large batches several.
+const ROWS_PER_NORM: usize = 64;
+/// Columns of a block.
+const NORM_SLICE: usize = 4 * THREADS as usize;
 
 impl<D: Driver> CudaDevice<D> {
     pub(in crate::cuda) fn run_layer_norm(&mut self, op: &LayerNorm) {
@@ -14,17 +19,16 @@ impl<D: Driver> CudaDevice<D> {
 
     pub(in crate::cuda) fn run_layer_norm_backward(&mut self, op: &LayerNormBackward) {
         let LayerNormBackward { rows, width, .. } = *op;
+        let chunks = rows.div_ceil(ROWS_PER_NORM).max(1);
+        let of_chunks = chunks * width * FLOAT;
+        // Asked for at once: the sums of the chunks' sums must not move those.
+        let gain_sums = self.scratch_room(2 * of_chunks + chunks_of_rows(chunks) * width * FLOAT);
+        let bias_sums = gain_sums.after(of_chunks);
         let arguments = self.slots([op.x, op.gain, op.statistics, op.y_gradient, op.x_gradient]);
-        self.launch("layer_norm_backward", per_row(rows), &arguments.sizes([rows, width]));
-
-        let chunks = chunks_of_rows(rows);
-        let gain_sums = self.scratch_room(2 * chunks * width * FLOAT);
-        let bias_sums = gain_sums.after(chunks * width * FLOAT);
-        let slots = self.slots([op.x, op.statistics, op.y_gradient]);
-        let arguments = slots.and(gain_sums).and(bias_sums).sizes([rows, width, ROWS_PER_CHUNK]);
-        let blocks = [width.div_ceil(SUM_COLUMNS) as u32, chunks as u32];
-        self.launch("layer_norm_sums", blocks, &arguments);
-        self.column_sums_of(gain_sums, chunks, width, 1, self.at(op.gain_gradient));
-        self.column_sums_of(bias_sums, chunks, width, 1, self.at(op.bias_gradient));
+        let arguments = arguments.and(gain_sums).and(bias_sums).sizes([rows, width, ROWS_PER_NORM]);
+        let blocks = [chunks as u32, width.div_ceil(NORM_SLICE) as u32];
+        self.launch("layer_norm_backward", blocks, &arguments);
+        self.column_sums(gain_sums, chunks, width, self.at(op.gain_gradient), 2 * of_chunks);
+        self.column_sums(bias_sums, chunks, width, self.at(op.bias_gradient), 2 * of_chunks);
     }
 }

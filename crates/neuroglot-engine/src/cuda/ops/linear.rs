@@ -5,7 +5,7 @@ use crate::Dropout;
 use crate::cuda::argument::Arguments;
 use crate::cuda::device::{CudaDevice, FLOAT, per_eight_elements, per_element};
 use crate::cuda::driver::Driver;
-use crate::cuda::product::Product;
+use crate::cuda::product::{Product, TermSums};
 use crate::ops::{Before, Linear, LinearBackward, Then};
 
 impl<D: Driver> CudaDevice<D> {
@@ -53,16 +53,18 @@ impl<D: Driver> CudaDevice<D> {
             self.drop_elements(dz, room, rows * outputs, op.dropout);
             dz = room;
         }
-        if op.is_trained() {
-            self.column_sums(dz, rows, outputs, self.at(op.bias_gradient), taken);
-        }
         let matrices = [(dz, rows, outputs), (self.at(op.weight), outputs, inputs), (x, rows, inputs)];
-        let [dz, weight, x_factor] = self.factors(matrices);
+        let [dz_factor, weight, x_factor] = self.factors(matrices);
         let precision = self.precision();
-        self.multiply(&Product::new([rows, inputs, outputs], dz, weight, dx, precision));
+        self.multiply(&Product::new([rows, inputs, outputs], dz_factor, weight, dx, precision));
         if op.is_trained() {
-            let (shape, dw) = ([outputs, inputs, rows], self.at(op.weight_gradient));
-            self.multiply(&Product::new(shape, dz.transpose(), x_factor, dw, precision));
+            let (shape, dw, db) =
+                ([outputs, inputs, rows], self.at(op.weight_gradient), self.at(op.bias_gradient));
+            let product = Product::new(shape, dz_factor.transpose(), x_factor, dw, precision);
+            if !self.multiply_with_sums(&Product { sums: Some(TermSums::OfA(db)), ..product }) {
+                self.multiply(&product);
+                self.column_sums(dz, rows, outputs, db, taken);
+            }
         }
         let length = rows * inputs;
         match op.before {

@@ -1,7 +1,7 @@
 //! Products by cuBLASLt, their factors rounded to bf16 where that is asked for; thin ones by a kernel.
 
 use crate::cuda::argument::Arguments;
-use crate::cuda::device::{CudaDevice, per_element};
+use crate::cuda::device::{CudaDevice, or_end, per_element};
 use crate::cuda::driver::{Address, Driver};
 use crate::cuda::product::{Factor, Precision, Product};
 use crate::cuda::profiler::Piece;
@@ -34,10 +34,19 @@ impl<D: Driver> CudaDevice<D> {
         })
     }
 
+    /// Multiplies, and writes the sums over its terms in passing; `false` where that cannot be done, and nothing was.
+    pub(super) fn multiply_with_sums(&mut self, product: &Product) -> bool {
+        let can = product.is_thick() && or_end(self.driver.adds_terms(product));
+        if can {
+            self.multiply(product);
+        }
+        can
+    }
+
     /// Multiplies; a product without elements is no work.
     pub(super) fn multiply(&mut self, product: &Product) {
-        let Product { rows, columns, inner, a, b, to, addend, bias, precision } = *product;
-        if rows > 1 && columns > 1 && inner > 1 {
+        let Product { rows, columns, inner, a, b, to, addend, bias, precision, .. } = *product;
+        if product.is_thick() {
             self.run_piece(|| Piece::product(product), |driver| driver.multiply(product));
             return;
         }

@@ -165,15 +165,16 @@ fn ranks_train_what_one_process_trains() {
     assert!(refused.stderr.contains("there is no GPU 7"), "{refused}");
     assert!(!machine.path("none").exists());
 
-    // Several networks one after the other, and couplings by the first rank alone; NDT2, which has no stitchers, and a frozen
-    // trunk.
+    // Several networks one after the other, and couplings by the first rank alone; NDT2, which has no stitchers, where a lane has
+    // one session and runs out of batches before the other, which has two; and a frozen trunk.
     let (ensemble, _) = train("ensemble", "--devices 0,1 --members 2 --set coupling.weight=0.5");
     let config = std::fs::read_to_string(ensemble.join("best/config.json")).unwrap();
     assert!(config.contains("\"networks\": 2") && config.contains("\"couplings\""), "{config}");
     let ndt2 = "--set model.architecture=ndt2 --set model.patch=3 --set train.accumulate=2";
     for (name, more) in [("ndt2-one", "--device cuda --set train.lanes=2"), ("ndt2-two", "--devices 0,1")] {
         let tiny = TINY.replace("--set model.ndt1-stitch.channels=6", ndt2);
-        machine.succeed(&format!("train {SESSIONS} --out {name} --epochs 2 {tiny} {more}"));
+        let three = SESSIONS.rsplit_once(' ').unwrap().0;
+        machine.succeed(&format!("train {three} --out {name} --epochs 2 {tiny} {more}"));
     }
     assert_like(&machine.path("ndt2-one"), &machine.path("ndt2-two"));
     let joined = "--set train.accumulate=2 --set train.join_sessions=true";
@@ -184,6 +185,44 @@ fn ranks_train_what_one_process_trains() {
     let (frozen_one, _) = train("frozen-one", &format!("--device cuda --set train.lanes=2 {frozen}"));
     let (frozen_two, _) = train("frozen-two", &format!("--devices 0,1 {frozen}"));
     assert_like(&frozen_one, &frozen_two);
+}
+
+#[test]
+fn gradients_are_added_up_while_the_backward_pass_still_runs() {
+    let Some(machine) = Machine::new() else { return };
+    let tiny = TINY.replace("model.layers=1", "model.layers=2 --set train.validate_every=100");
+    for (name, accumulate, epochs) in [("each", 1, 2), ("every-second", 2, 4)] {
+        let arguments = format!(
+            "train {SESSIONS} --out {name} --epochs {epochs} {tiny} --devices 0,1 --set train.accumulate={accumulate}"
+        );
+        let log = machine.path(name).with_extension("log");
+        let output = machine.workplace.output(machine.command(&arguments).env("SIMULATED_NCCL_LOG", &log));
+        assert_eq!(output.code, Some(0), "{output}");
+        let [first, second] = ["log0", "log1"].map(|log| {
+            let text = std::fs::read_to_string(machine.path(name).with_extension(log)).unwrap();
+            let pair = |line: &str| {
+                let (floats, works) = line.split_once(' ').unwrap();
+                (floats.parse::<usize>().unwrap(), works.parse::<usize>().unwrap())
+            };
+            text.lines().map(pair).collect::<Vec<_>>()
+        });
+        let floats = |sums: &[(usize, usize)]| sums.iter().map(|sum| sum.0).collect::<Vec<_>>();
+        assert_eq!(floats(&first), floats(&second), "ranks add up the same in the same order");
+        // The blocks from the last to the first, then what is in front of them and behind them.
+        let steps: Vec<_> = first.chunks(4).collect();
+        // The first passes run, the second are recorded, and those behind them are repeated.
+        assert!(steps.len() >= 8 && first.len() == 4 * steps.len(), "{first:?}");
+        for step in steps {
+            let [(second, in_second), (first, in_first), (front, all), (_, end)] = step else {
+                panic!("{step:?}")
+            };
+            assert!(second == first && *front > 0, "{step:?}");
+            // The backward pass of a block is more than ten kernels and products; so is that of what is in front of them.
+            let works = [in_first - in_second, all - in_first];
+            assert!(works.iter().all(|works| *works > 10), "{works:?}");
+            assert!(end - all < 5, "what is left begins together");
+        }
+    }
 }
 
 /// The processes that a process has started.

@@ -119,7 +119,7 @@ pub trait Device: Send {
 
     /// Begins to replace a slot by its sum over all ranks, the same bits on each; nothing without a group. All ranks must
     /// make the same calls between ranks in the same order, and until [`Device::wait_for_ranks`] the slot may not be used:
-    /// work on others may be done meanwhile.
+    /// work on others may be done meanwhile. Of what goes on between ranks, a pass may call this alone.
     fn sum_over_ranks(&mut self, _slot: Slot) {}
 
     /// Work from here on finds what was begun between ranks done.

@@ -8,6 +8,7 @@
 use crate::config::PromptRow;
 use crate::context::{Context, DropoutKey};
 use crate::layers::{NormMemory, SpikeMemory};
+use crate::parameters::Parameters;
 use crate::unit_rows::UnitRows;
 use neuroglot_engine::{Device, MemoryPlan, PassKey, Slot};
 use rand_chacha::ChaCha8Rng;
@@ -139,14 +140,19 @@ impl PassShape {
     }
 
     /// What tells its passes from others; `None` of several batches, which hardly ever meet again.
-    pub(crate) fn key(&self, prompts: &[PromptRow], dropout: Option<DropoutKey>) -> Option<PassKey> {
+    pub(crate) fn key(
+        &self,
+        prompts: &[PromptRow],
+        dropout: Option<DropoutKey>,
+        sums_mark: usize,
+    ) -> Option<PassKey> {
         let ([batch], [prompt]) = (&self.batches[..], prompts) else { return None };
         let table = match batch.counts {
             CountSource::Given => 0,
             CountSource::Kept(number) => 1 + number,
         };
         let marks = usize::from(dropout.is_some()) + 2 * usize::from(batch.has_entries);
-        let kind = self.use_of as usize + 4 * (marks + 4 * table);
+        let kind = self.use_of as usize + 4 * (marks + 4 * (sums_mark + Parameters::SUMS_MARKS * table));
         let BatchShape { session, trials, outputs, .. } = *batch;
         Some([session, trials, outputs, kind, prompt.row, usize::from(prompt.is_causal)])
     }

@@ -1,5 +1,7 @@
 //! All parameters of a model in one run of floats, with their gradients and moments beside them.
 
+mod sums;
+
 use crate::{ModelError, ParameterInfo, Role};
 use neuroglot_engine::ops::{AdamW, AdamWPart};
 use neuroglot_engine::{Device, MemoryPlan, Slot};
@@ -45,6 +47,7 @@ pub(crate) struct Layout {
     infos: Vec<ParameterInfo>,
     places: Vec<Parameter>,
     groups: Vec<Group>,
+    pieces: Vec<Parameter>,
 }
 
 impl Layout {
@@ -78,6 +81,16 @@ impl Layout {
         self.places[start..].to_vec()
     }
 
+    /// Places parameters that all sessions share as a piece, which the second value tells to
+    /// [`Parameters::piece_is_complete`]. The backward pass must complete the gradients of pieces in the reverse order.
+    pub(crate) fn piece<T>(&mut self, place: impl FnOnce(&mut Self) -> T) -> (T, Parameter) {
+        let offset = self.plan.floats();
+        let placed = place(self);
+        let piece = Parameter { offset, len: self.plan.floats() - offset };
+        self.pieces.push(piece);
+        (placed, piece)
+    }
+
     /// What was placed, in order.
     pub(crate) fn into_infos(self) -> Vec<ParameterInfo> {
         self.infos
@@ -103,12 +116,14 @@ impl Layout {
             infos: self.infos,
             places: self.places,
             groups: self.groups,
+            pieces: self.pieces,
             plan,
             values,
             gradients,
             first_moments,
             second_moments,
             sums: Slot::default(),
+            are_pieces_early: false,
             is_trunk_frozen: false,
         })
     }
@@ -120,6 +135,8 @@ pub(crate) struct Parameters {
     pub(crate) infos: Vec<ParameterInfo>,
     places: Vec<Parameter>,
     groups: Vec<Group>,
+    /// Of what sessions share: ranks begin to add up each as soon as its gradient is complete.
+    pieces: Vec<Parameter>,
     /// Ends behind the parameters: plans of activations start here.
     pub(crate) plan: MemoryPlan,
     values: Slot,
@@ -128,6 +145,8 @@ pub(crate) struct Parameters {
     second_moments: Slot,
     /// Sums of the gradients of several batches; empty unless there is [room for them](Parameters::make_room_for_sums).
     sums: Slot,
+    /// Whether the pass under way adds its gradients of the pieces to the sums, or did so as the last one of its step.
+    are_pieces_early: bool,
     /// Whether all that sessions share is frozen, but for their tokens.
     is_trunk_frozen: bool,
     session_rows: Option<Parameter>,
@@ -225,29 +244,6 @@ impl Parameters {
         }
     }
 
-    /// Makes room for sums of gradients.
-    pub(crate) fn make_room_for_sums(&mut self, plan: &mut MemoryPlan) {
-        self.sums = plan.slot(self.gradients.len());
-    }
-
-    /// Adds the gradients of a pass of some sessions to those of the passes before it since the last update.
-    pub(crate) fn add_gradients(&mut self, device: &mut dyn Device, sessions: &[usize]) {
-        let is_of = |group: Group| sessions.iter().any(|session| group.is_of(*session));
-        for index in 0..self.groups.len() {
-            let group = self.groups[index];
-            let Some(Parameter { offset, len }) = self.trained(group).filter(|_| is_of(group)) else {
-                continue;
-            };
-            let [from, to] = [self.gradients, self.sums].map(|slot| slot.part(offset, len));
-            if group.is_summed {
-                device.add(from, to)
-            } else {
-                device.copy(from, to)
-            }
-            self.groups[index].is_summed = true;
-        }
-    }
-
     /// What is trained of a group; `None` where nothing is.
     fn trained(&self, group: Group) -> Option<Parameter> {
         let is_frozen = self.is_trunk_frozen && group.session.is_none();
@@ -259,36 +255,6 @@ impl Parameters {
         let of_session = (0..self.groups.len()).filter(|index| self.groups[*index].is_of(session));
         let of_session: Vec<usize> = of_session.collect();
         self.update_groups(device, &of_session, self.gradients, update);
-    }
-
-    /// One AdamW step of all groups that gradients were added up of, on this device or, of what sessions share, on that of
-    /// another rank.
-    pub(crate) fn update_by_sums(&mut self, device: &mut dyn Device, update: &crate::Update) {
-        let all = 0..self.groups.len();
-        let (shared, own): (Vec<usize>, Vec<usize>) =
-            all.partition(|index| self.groups[*index].session.is_none());
-        for index in &shared {
-            let group = self.groups[*index];
-            let Some(Parameter { offset, len }) = self.trained(group) else { continue };
-            let sums = self.sums.part(offset, len);
-            if !group.is_summed && device.ranks() > 1 {
-                device.fill(sums, 0.0);
-                self.groups[*index].is_summed = true;
-            }
-            device.sum_over_ranks(sums);
-        }
-        // Those of sessions while ranks add up what is shared; without other ranks, all at once.
-        let (now, then) =
-            if device.ranks() > 1 { (own, shared) } else { ([own, shared].concat(), Vec::new()) };
-        self.update_summed(device, now, update);
-        device.wait_for_ranks();
-        self.update_summed(device, then, update);
-    }
-
-    /// One step of those of the groups that gradients were added up of.
-    fn update_summed(&mut self, device: &mut dyn Device, mut groups: Vec<usize>, update: &crate::Update) {
-        groups.retain(|index| std::mem::take(&mut self.groups[*index].is_summed));
-        self.update_groups(device, &groups, self.sums, update);
     }
 
     fn update_groups(

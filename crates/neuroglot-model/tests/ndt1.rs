@@ -296,7 +296,7 @@ fn batches_of_several_sessions_run_as_one_have_the_summed_gradients_of_each_by_i
                 sum.iter_mut().zip(gradient).for_each(|(sum, gradient)| *sum += gradient);
             }
         }
-        together.loss_and_gradients_of(&batches).unwrap();
+        together.add_up_gradients_of(&batches, true).unwrap();
         assert_eq!(together.take_losses(), losses, "each has its own loss");
         for (index, info) in together.parameters().iter().enumerate() {
             let found = together.read_gradient(index);
@@ -305,11 +305,9 @@ fn batches_of_several_sessions_run_as_one_have_the_summed_gradients_of_each_by_i
             let worst = pairs.map(|(a, b)| (a - b).abs() / scale).fold(0.0, f32::max);
             assert!(worst < 1e-5, "{}: {worst}", info.name);
         }
-        together.add_gradients_of(&order);
         together.update_by_sums(&UPDATE);
-        for (batch, session) in batches.iter().zip(order) {
-            one.loss_and_gradients(batch).unwrap();
-            one.add_gradients(session);
+        for batch in &batches {
+            one.add_up_gradients_of(&[*batch], false).unwrap();
         }
         one.update_by_sums(&UPDATE);
         assert_eq!(one.optimiser_steps(), together.optimiser_steps());
@@ -432,8 +430,7 @@ fn batches_that_are_added_up_make_the_step_of_all_their_trials_together() {
         together.loss_and_gradients(&all.batch(0, None)).unwrap();
         together.update(0, &update);
         for part in &parts {
-            apart.loss_and_gradients(&part.batch(0, None)).unwrap();
-            apart.add_gradients(0);
+            apart.add_up_gradients_of(&[part.batch(0, None)], false).unwrap();
         }
         apart.update_by_sums(&update);
     }
@@ -452,8 +449,7 @@ fn one_step_over_batches_of_several_sessions_moves_the_stitchers_of_each() {
     model.make_room_for_sums().unwrap();
     let start = all_parameters(&model);
     for (session, batch) in batches.iter().enumerate() {
-        model.loss_and_gradients(&batch.batch(session, None)).unwrap();
-        model.add_gradients(session);
+        model.add_up_gradients_of(&[batch.batch(session, None)], session == 1).unwrap();
     }
     model.update_by_sums(&UPDATE);
     assert_eq!(model.optimiser_steps(), [1, 1, 1, 0]);
@@ -462,8 +458,7 @@ fn one_step_over_batches_of_several_sessions_moves_the_stitchers_of_each() {
         assert_eq!(moved, !stitchers(&model, "c").contains(&index), "{}", info.name);
     }
     // Nothing of this step is left in the next one.
-    model.loss_and_gradients(&batches[0].batch(2, None)).unwrap();
-    model.add_gradients(2);
+    model.add_up_gradients_of(&[batches[0].batch(2, None)], true).unwrap();
     model.update_by_sums(&UPDATE);
     assert_eq!(model.optimiser_steps(), [2, 1, 1, 1]);
 }

@@ -386,12 +386,10 @@ impl<'a> Trainer<'a> {
         let config = self.config;
         let adds_up = self.lanes.most_batches() > 1;
         let own: Vec<&LaneBatch> = batches.iter().filter(|batch| self.has(batch.batch.session)).collect();
-        for together in self.joined(&own) {
-            self.compute_gradients(&together)?;
-            if adds_up {
-                let sessions: Vec<usize> = together.iter().map(|batch| batch.batch.session).collect();
-                self.model.add_gradients_of(&sessions);
-            }
+        let groups = self.joined(&own);
+        for (index, together) in groups.iter().enumerate() {
+            let are_last = index + 1 == groups.len();
+            self.compute_gradients(together, adds_up.then_some(are_last))?;
         }
         let (rate, beta1) = self.schedule.at(self.progress.step);
         let TrainConfig { beta2, epsilon, weight_decay: decay, .. } = config.train;
@@ -437,8 +435,9 @@ impl<'a> Trainer<'a> {
         groups
     }
 
-    /// Loss and gradients of batches of the present step, each under a mask of its own.
-    fn compute_gradients(&mut self, batches: &[&LaneBatch]) -> Result<(), TrainError> {
+    /// Loss and gradients of batches of the present step, each under a mask of its own. Where gradients are added up:
+    /// whether these are the last ones of it.
+    fn compute_gradients(&mut self, batches: &[&LaneBatch], adds_up: Option<bool>) -> Result<(), TrainError> {
         let (config, step) = (self.config, self.progress.step);
         self.drawn.resize_with(batches.len().max(self.drawn.len()), DrawnBatch::default);
         for (batch, drawn) in batches.iter().zip(&mut self.drawn) {
@@ -450,7 +449,10 @@ impl<'a> Trainer<'a> {
         let dropout = (config.seed, step * self.lanes.most_batches() as u64 + batches[0].place);
         let drawn = &self.drawn[..batches.len()];
         let of_model: Vec<_> = drawn.iter().map(|drawn| drawn.for_model(dropout)).collect();
-        self.model.loss_and_gradients_of(&of_model)?;
+        match adds_up {
+            Some(are_last) => self.model.add_up_gradients_of(&of_model, are_last)?,
+            None => self.model.loss_and_gradients_of(&of_model)?,
+        }
         for (batch, drawn) in batches.iter().zip(drawn) {
             self.losses.push(LateBatch { step, lane: batch.lane, targets: drawn.targets() });
         }

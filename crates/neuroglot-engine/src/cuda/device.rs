@@ -35,7 +35,8 @@ pub struct CudaDevice<D: Driver> {
     dropout: Option<(u64, u64)>,
     /// Seed and step of the pass that runs now.
     inside: Option<Option<(u64, u64)>>,
-    recording: bool,
+    /// What the pass that is recorded now has so far.
+    recorded: Option<Vec<Part<D::Recording>>>,
     precision: Precision,
     bytes_sent: u64,
     /// While a profile is taken.
@@ -58,7 +59,13 @@ impl<D: Driver> Drop for CudaDevice<D> {
 enum Pass<Recording> {
     /// It ran once, so nothing it needs is missing any more.
     Ran,
-    Recorded(Recording),
+    Recorded(Vec<Part<Recording>>),
+}
+
+/// A part of a recorded pass. What goes on between GPUs is begun anew each time: it is beside the work that is recorded.
+enum Part<Recording> {
+    Work(Recording),
+    SumOverRanks(Slot),
 }
 
 /// The value, or the end with the error's words: see [`CudaDevice`] on panics.
@@ -84,7 +91,7 @@ impl<D: Driver> CudaDevice<D> {
             dropout_key,
             dropout: None,
             inside: None,
-            recording: false,
+            recorded: None,
             precision,
             bytes_sent: 0,
             profiler: None,
@@ -125,7 +132,10 @@ impl<D: Driver> CudaDevice<D> {
     fn grow(&mut self, room: impl Fn(&mut Self) -> &mut Room, bytes: usize) -> Address {
         let mut grown = std::mem::take(room(self));
         if bytes > grown.bytes() {
-            assert!(!self.recording, "a pass needs more room than when it ran first: its calls have changed");
+            assert!(
+                self.recorded.is_none(),
+                "a pass needs more room than when it ran first: its calls have changed"
+            );
             self.passes.clear();
             or_end(grown.replace(&mut self.driver, bytes));
         }
@@ -190,6 +200,33 @@ impl<D: Driver> CudaDevice<D> {
             or_end(self.driver.mark());
             profiler.push(piece());
         }
+    }
+
+    /// Records the calls of a pass.
+    fn record(
+        &mut self,
+        dropout: Option<(u64, u64)>,
+        work: &mut dyn FnMut(&mut dyn Device),
+    ) -> Vec<Part<D::Recording>> {
+        (self.inside, self.recorded) = (Some(dropout), Some(Vec::new()));
+        or_end(self.driver.begin_recording());
+        work(self);
+        let last = or_end(self.driver.end_recording());
+        let mut parts = self.recorded.take().unwrap_or_default();
+        self.inside = None;
+        parts.push(Part::Work(last));
+        parts
+    }
+
+    /// Does what was recorded, which it returns.
+    fn repeat(&mut self, parts: Vec<Part<D::Recording>>) -> Vec<Part<D::Recording>> {
+        for part in &parts {
+            match part {
+                Part::Work(recording) => or_end(self.driver.replay(recording)),
+                Part::SumOverRanks(slot) => self.sum_over_ranks(*slot),
+            }
+        }
+        parts
     }
 
     /// Runs a kernel of the general program. A grid without blocks is no work.
@@ -330,24 +367,19 @@ impl<D: Driver> Device for CudaDevice<D> {
             self.inside = None;
             return;
         };
-        if let Some(Pass::Recorded(recording)) = self.passes.get(&key) {
-            or_end(self.driver.replay(recording));
-            return;
-        }
-        self.inside = Some(dropout);
-        let pass = if self.passes.contains_key(&key) {
-            or_end(self.driver.begin_recording());
-            self.recording = true;
-            work(self);
-            self.recording = false;
-            let recording = or_end(self.driver.end_recording());
-            or_end(self.driver.replay(&recording));
-            Pass::Recorded(recording)
-        } else {
-            work(self);
-            Pass::Ran
+        let pass = match self.passes.remove(&key) {
+            Some(Pass::Recorded(parts)) => Pass::Recorded(self.repeat(parts)),
+            Some(Pass::Ran) => {
+                let parts = self.record(dropout, work);
+                Pass::Recorded(self.repeat(parts))
+            }
+            None => {
+                self.inside = Some(dropout);
+                work(self);
+                self.inside = None;
+                Pass::Ran
+            }
         };
-        self.inside = None;
         self.passes.insert(key, pass);
     }
 
@@ -382,8 +414,16 @@ impl<D: Driver> Device for CudaDevice<D> {
     }
 
     fn sum_over_ranks(&mut self, slot: Slot) {
-        if !slot.is_empty() {
-            or_end(self.driver.sum_over_ranks(self.at(slot), slot.len()));
+        if slot.is_empty() {
+            return;
+        }
+        match &mut self.recorded {
+            Some(parts) => {
+                parts.push(Part::Work(or_end(self.driver.end_recording())));
+                parts.push(Part::SumOverRanks(slot));
+                or_end(self.driver.begin_recording());
+            }
+            None => or_end(self.driver.sum_over_ranks(self.at(slot), slot.len())),
         }
     }
 

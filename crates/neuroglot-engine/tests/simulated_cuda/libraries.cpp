@@ -49,6 +49,7 @@ static int retained = 0;
 static void *current_context = nullptr;
 static std::map<uint64_t, std::pair<void *, size_t>> memory;
 static std::map<void *, size_t> pinned;
+static size_t works = 0;
 static int communicators = 0, streams = 0, events = 0, modules = 0, graphs = 0, executables = 0, compilations = 0, descriptions = 0;
 
 static void require(bool condition, const char *what) {
@@ -76,6 +77,7 @@ static void require_memory(uint64_t address, size_t bytes, const char *what) {
 
 static Answer take(Stream *stream, Work work) {
     require(current_context != nullptr, "a call without a current context");
+    works += !stream->capturing;
     if (stream->capturing) {
         stream->captured.push_back(std::move(work));
     } else {

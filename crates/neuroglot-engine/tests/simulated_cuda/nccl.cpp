@@ -1,6 +1,9 @@
 // Stands in for libnccl: processes of one machine that meet in a file of SIMULATED_CUDA_FOLDER, which the name of their
 // group names. A part of libraries.cpp.
 //
+// What is added up is noted in SIMULATED_NCCL_LOG, where that is set: a line of the floats and of the work queued before, in a
+// file for each rank.
+//
 // What is queued here runs at once, with all that is queued before it: a GPU would run by itself, while its process waits
 // for something else.
 
@@ -68,6 +71,10 @@ Answer ncclAllReduce(float *from, float *to, size_t count, int type, int operati
                      Stream *stream) {
     require(type == 7 && operation == 0 && from == to, "another sum than one of f32 in place");
     require_memory((uint64_t)to, 4 * count, "a sum of nothing");
+    if (const char *log = getenv("SIMULATED_NCCL_LOG")) {
+        std::ofstream lines(log + std::to_string(communicator->rank), std::ios::app);
+        lines << count << " " << works << "\n";
+    }
     take(stream, [=] {
         auto &floats = communicator->group->floats;
         for (size_t start = 0; start < count; start += EXCHANGED) {

@@ -4,7 +4,7 @@ use super::{
     AttentionMemory, BatchRule, Mlp, MlpMemory, Norm, NormKind, NormMemory, SelfAttention, Sequence,
 };
 use crate::context::Context;
-use crate::parameters::Layout;
+use crate::parameters::{Layout, Parameter};
 use neuroglot_engine::{Device, MemoryPlan, Slot};
 use rand_chacha::ChaCha8Rng;
 
@@ -27,6 +27,8 @@ struct Block {
     attention: SelfAttention,
     norm2: Norm,
     mlp: Mlp,
+    /// All of these.
+    piece: Parameter,
 }
 
 /// Blocks, one behind the other.
@@ -76,12 +78,13 @@ impl Transformer {
         let block = |layer: usize| {
             let name = |part: &str| format!("{name}.{layer}.{part}");
             let site = 1 + Self::SITES * layer as u32;
-            Block {
-                norm1: Norm::place(layout, &name("ln1"), hidden, norm),
-                attention: SelfAttention::place(layout, &name("attn"), &settings, site),
-                norm2: Norm::place(layout, &name("ln2"), hidden, norm),
-                mlp: Mlp::place(layout, &name("mlp"), &settings, site + 2),
-            }
+            let ((norm1, attention, norm2, mlp), piece) = layout.piece(|layout| {
+                let norm1 = Norm::place(layout, &name("ln1"), hidden, norm);
+                let attention = SelfAttention::place(layout, &name("attn"), &settings, site);
+                let norm2 = Norm::place(layout, &name("ln2"), hidden, norm);
+                (norm1, attention, norm2, Mlp::place(layout, &name("mlp"), &settings, site + 2))
+            });
+            Block { norm1, attention, norm2, mlp, piece }
         };
         Self { settings, blocks: (0..layers).map(block).collect() }
     }
@@ -207,6 +210,7 @@ impl Transformer {
             let scratch = [memory.attended_gradient, wide(3 * hidden)];
             block.attention.backward(cx, &m.attention, rules, m.norm1.y, gradient, scratch, normed_gradient);
             block.norm1.backward(cx, x, &m.norm1, normed_gradient, gradient);
+            cx.p.piece_is_complete(cx.device, block.piece);
         }
     }
 }

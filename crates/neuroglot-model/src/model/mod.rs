@@ -329,7 +329,7 @@ impl Model {
         self.parameters.freeze_trunk();
     }
 
-    /// Makes room for [`Model::add_gradients`]; once, before the first pass.
+    /// Makes room for [`Model::add_up_gradients_of`]; once, before the first pass.
     ///
     /// # Errors
     /// [`ModelError`] where the device has too little memory.
@@ -342,21 +342,29 @@ impl Model {
         Ok(self.device.reserve(self.shared.floats())?)
     }
 
-    /// Adds the gradients of the last [`Model::loss_and_gradients`], which was of this session, to those of the batches before
-    /// it: [`Model::update_by_sums`] then takes one step for all of them, of the trunk and of each session's stitchers.
+    /// [`Model::loss_and_gradients_of`] batches, whose gradients are added to those of the batches before them:
+    /// [`Model::update_by_sums`] then takes one step for all of them, of the trunk and of each session's stitchers.
+    ///
+    /// Behind those that are the last ones of a step on this device nothing is added to the sums any more, so
+    /// [ranks](neuroglot_engine::Device::ranks) begin to add them up while these still run backward.
+    ///
+    /// # Errors
+    /// As [`Model::loss_and_gradients_of`].
     ///
     /// # Panics
-    /// Without [`Model::make_room_for_sums`].
-    pub fn add_gradients(&mut self, session: usize) {
-        self.add_gradients_of(&[session]);
-    }
-
-    /// [`Model::add_gradients`] of the last [`Model::loss_and_gradients_of`] batches, which were of these sessions.
-    ///
-    /// # Panics
-    /// As [`Model::add_gradients`].
-    pub fn add_gradients_of(&mut self, sessions: &[usize]) {
-        self.parameters.add_gradients(self.device.as_mut(), sessions);
+    /// As [`Model::loss_and_gradients_of`], and without [`Model::make_room_for_sums`].
+    pub fn add_up_gradients_of(
+        &mut self,
+        batches: &[TrainingBatch<'_>],
+        are_last: bool,
+    ) -> Result<(), ModelError> {
+        if are_last {
+            self.parameters.begin_last_pass(self.device.as_ref());
+        }
+        self.loss_and_gradients_of(batches)?;
+        let sessions: Vec<usize> = batches.iter().map(|batch| batch.session).collect();
+        self.parameters.add_gradients(self.device.as_mut(), &sessions);
+        Ok(())
     }
 
     /// Whether batches of different sessions may be run as one: [`Model::loss_and_gradients_of`].

@@ -281,7 +281,7 @@ impl Model {
         let units = std::mem::take(&mut self.buffers.units);
         self.write_wanted_units(pass, 0, &units);
         let p = &self.parameters;
-        self.device.pass(pass.shape.key(&[prompt], None), None, &mut |device| {
+        self.device.pass(pass.shape.key(&[prompt], None, 0), None, &mut |device| {
             let mut cx = Context { p, device, dropout: None };
             pass.show(&mut cx);
             pass.pass.forward(&mut cx, &[prompt]);
@@ -364,7 +364,7 @@ impl Model {
         let key = dropout.map(|(seed, step)| DropoutKey { seed, step });
         let (p, network) = (&self.parameters, &self.network);
         let gradients: Vec<Slot> = planned.batches.iter().map(|batch| batch.log_rates_gradient).collect();
-        self.device.pass(shape.key(&prompts, key), dropout, &mut |device| {
+        self.device.pass(shape.key(&prompts, key, p.sums_mark()), dropout, &mut |device| {
             let mut cx = Context { p, device, dropout: key };
             if let [batch] = &shape.batches[..] {
                 network.prepare(&mut cx, batch.session);

@@ -4,7 +4,7 @@ use super::{Model, Update};
 
 impl Model {
     /// One AdamW step of the trunk, and of the stitchers of all sessions whose gradients were
-    /// [added up](Model::add_gradients) since the last one. The gradients of the trunk are added up over the devices of all
+    /// [added up](Model::add_up_gradients_of) since the last one. The gradients of the trunk are added up over the devices of all
     /// [ranks](neuroglot_engine::Device::ranks), each of which must call this; a device without a batch adds nothing.
     ///
     /// # Panics

@@ -24,6 +24,8 @@ pub(crate) struct HostDriver {
     pub launched: HashSet<(Program, &'static str)>,
     /// Launches and products so far; those of a replay count.
     pub steps: usize,
+    /// Sums over ranks: the steps before, and what is summed. There are no other ranks.
+    pub sums: Vec<(usize, Address, usize)>,
     marks: Vec<Instant>,
 }
 
@@ -50,7 +52,8 @@ impl HostDriver {
             return None;
         }
         let (memory, launched) = (HashMap::new(), HashSet::new());
-        Some(Self { memory, recorded: None, reversed, launched, steps: 0, marks: Vec::new() })
+        let (recorded, sums, marks) = (None, Vec::new(), Vec::new());
+        Some(Self { memory, recorded, reversed, launched, steps: 0, sums, marks })
     }
 
     fn take(&mut self, step: Step) -> Result<(), EngineError> {
@@ -250,5 +253,11 @@ impl Driver for HostDriver {
     fn take_intervals(&mut self) -> Result<Vec<f64>, EngineError> {
         let marks = std::mem::take(&mut self.marks);
         Ok(marks.windows(2).map(|pair| 1e3 * (pair[1] - pair[0]).as_secs_f64()).collect())
+    }
+
+    fn sum_over_ranks(&mut self, at: Address, floats: usize) -> Result<(), EngineError> {
+        assert!(self.recorded.is_none(), "a sum over ranks within a recording");
+        self.sums.push((self.steps, at, floats));
+        Ok(())
     }
 }

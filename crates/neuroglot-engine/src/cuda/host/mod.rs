@@ -264,6 +264,37 @@ fn a_recorded_pass_repeats_the_calls_with_new_contents_and_a_new_step() {
 }
 
 #[test]
+fn a_pass_begins_sums_over_ranks_where_it_is_told_however_often_it_is_repeated() {
+    let Some(mut device) = host_device(false, Precision::F32) else { return };
+    let layer = Layer::new();
+    device.reserve(layer.plan.floats()).unwrap();
+    layer.fill(&mut device);
+    let [_, weight, bias] = layer.gradients;
+    let (mut calls, mut results) = (0, Vec::new());
+    for _ in 0..4 {
+        let before = device.driver.steps;
+        device.driver.sums.clear();
+        device.pass(Some([8; 6]), Some((9, 1)), &mut |device| {
+            calls += 1;
+            layer.run(device, (9, 1));
+            device.sum_over_ranks(weight);
+            device.sum_over_ranks(Slot::default());
+            device.copy(layer.x, layer.residual);
+            device.sum_over_ranks(bias);
+            device.add(layer.x, layer.x);
+        });
+        let sums = std::mem::take(&mut device.driver.sums);
+        let places = sums.iter().map(|(steps, at, floats)| (steps - before, *at, *floats));
+        results.push((places.collect::<Vec<_>>(), device.driver.steps - before));
+    }
+    assert_eq!(calls, 2, "one run and one recording");
+    let (sums, steps) = &results[0];
+    let expected = [(steps - 2, device.at(weight), WIDTH * WIDTH), (steps - 1, device.at(bias), WIDTH)];
+    assert_eq!(sums[..], expected, "behind the layer, and before the copy and the addition");
+    assert!(results.iter().all(|result| *result == results[0]), "{results:?}");
+}
+
+#[test]
 fn what_is_sent_to_the_device_is_counted_to_the_byte() {
     let Some(mut device) = host_device(false, Precision::F32) else { return };
     let layer = Layer::new();

@@ -45,21 +45,18 @@ pub enum CountFormat {
 
 impl CountFormat {
     /// The shortest format that keeps all of these as they are.
-    pub fn for_counts(counts: impl IntoIterator<Item = f32>) -> Self {
-        let mut format = CountFormat::U8;
-        for count in counts {
-            // Equal as bits too: −0 is no whole number to be kept.
-            let is_kept = |largest: f32| {
-                count >= 0.0 && count <= largest && count.to_bits() == (count as u32 as f32).to_bits()
-            };
-            if !is_kept(65_535.0) {
-                return CountFormat::F32;
-            }
-            if !is_kept(255.0) {
-                format = CountFormat::U16;
-            }
+    pub fn for_counts(counts: &[f32]) -> Self {
+        // Equal as bits too: −0 is no whole number to be kept.
+        let changed = |back: fn(f32) -> f32| {
+            counts.iter().fold(0, |bits, count| bits | (back(*count).to_bits() ^ count.to_bits()))
+        };
+        if changed(|count| f32::from(low_bits(count) as u8)) == 0 {
+            CountFormat::U8
+        } else if changed(|count| f32::from(low_bits(count) as u16)) == 0 {
+            CountFormat::U16
+        } else {
+            CountFormat::F32
         }
-        format
     }
 
     /// Bytes of a count.
@@ -85,11 +82,11 @@ impl CountFormat {
         match self {
             CountFormat::U8 => {
                 let bytes: &mut [u8] = bytemuck::cast_slice_mut(floats);
-                bytes.iter_mut().zip(counts).for_each(|(byte, count)| *byte = *count as u8);
+                bytes.iter_mut().zip(counts).for_each(|(byte, count)| *byte = low_bits(*count) as u8);
             }
             CountFormat::U16 => {
                 let pairs: &mut [u16] = bytemuck::cast_slice_mut(floats);
-                pairs.iter_mut().zip(counts).for_each(|(pair, count)| *pair = *count as u16);
+                pairs.iter_mut().zip(counts).for_each(|(pair, count)| *pair = low_bits(*count) as u16);
             }
             CountFormat::F32 => floats.copy_from_slice(counts),
         }
@@ -110,6 +107,13 @@ impl CountFormat {
             CountFormat::F32 => counts.copy_from_slice(&floats[range]),
         }
     }
+}
+
+/// Bits of which the lowest 16 are those of a whole number up to 65535: at 2^23, floats are one apart. In vectors, it takes a
+/// fifth of the time of a cast, which treats all other numbers with care.
+#[inline(always)]
+fn low_bits(count: f32) -> u32 {
+    (count + 8_388_608.0).to_bits()
 }
 
 /// The words of marks, in their order. Marks are bits, 32 to a word, the first in the lowest; each row begins with a word of its
@@ -248,7 +252,7 @@ pub(crate) mod tests {
             (vec![f32::NAN], CountFormat::F32),
             (vec![-0.0], CountFormat::F32),
         ] {
-            assert_eq!(CountFormat::for_counts(counts.iter().copied()), format, "{counts:?}");
+            assert_eq!(CountFormat::for_counts(&counts), format, "{counts:?}");
             let mut floats = vec![0.0; format.floats(counts.len())];
             format.pack(&counts, &mut floats);
             let mut back = vec![0.0; counts.len()];

@@ -84,7 +84,7 @@ impl Model {
         let mut format = CountFormat::U8;
         for trial in trials {
             write_counts(*trial, &mut counts);
-            format = format.max(CountFormat::for_counts(counts.iter().copied()));
+            format = format.max(CountFormat::for_counts(&counts));
         }
         let floats = places.saturating_mul(format.floats(counts.len()));
         if floats.saturating_mul(size_of::<f32>()) > most_bytes {
@@ -118,7 +118,7 @@ impl Model {
         let mut packed = vec![0.0; format.floats(counts.len())];
         for place in 0..count {
             write_counts(place, &mut counts);
-            let needed = CountFormat::for_counts(counts.iter().copied());
+            let needed = CountFormat::for_counts(&counts);
             assert!(needed <= format, "a count that the table of trials cannot hold");
             format.pack(&counts, &mut packed);
             self.device.write(slot.part(place * packed.len(), packed.len()), &packed);

@@ -1,4 +1,4 @@
-//! Standardised inputs: what the counts of each unit are measured from and in, and the inputs themselves.
+//! Standardised inputs: what the counts of each unit are measured from and in.
 
 use crate::{InputKind, ModelConfig, ParameterInfo, Role, SessionShape};
 
@@ -41,33 +41,5 @@ impl ModelConfig {
         };
         let has_any = self.input == InputKind::Standardised;
         sessions.iter().enumerate().filter(|_| has_any).map(of_session).collect()
-    }
-}
-
-/// Writes what a network reads of counts `[row, unit]`: 0 of what is hidden, and of others the counts, standardised if
-/// there are statistics to do it by. `hidden` repeats until all rows are told.
-pub(crate) fn write_inputs(
-    statistics: Option<&CountStatistics>,
-    counts: &[f32],
-    hidden: &[bool],
-    inputs: &mut Vec<f32>,
-) {
-    inputs.clear();
-    for counts in counts.chunks_exact(hidden.len().max(1)) {
-        let Some(CountStatistics { mean, deviation }) = statistics else {
-            let shown = counts.iter().zip(hidden);
-            inputs.extend(shown.map(|(count, hidden)| if *hidden { 0.0 } else { *count }));
-            continue;
-        };
-        let rows = counts.chunks_exact(mean.len()).zip(hidden.chunks_exact(mean.len()));
-        for (counts, hidden) in rows {
-            let units = counts.iter().zip(hidden).zip(mean.iter().zip(deviation));
-            let departure = |count: f32, mean: f32, deviation: f32| (count - mean) / deviation;
-            inputs.extend(units.map(
-                |((count, hidden), (mean, deviation))| {
-                    if *hidden { 0.0 } else { departure(*count, *mean, *deviation) }
-                },
-            ));
-        }
     }
 }

@@ -13,7 +13,7 @@ pub use replicas::ModelWeights;
 pub use token_cache::{CachedTokens, CachedTokensPart};
 
 use crate::context::Context;
-use crate::network::{Network, TokenMemory};
+use crate::network::Network;
 use crate::parameters::{Layout, Parameters, Part};
 use crate::session_shape::check_sessions;
 use crate::{CountStatistics, InputKind, ModelConfig, ModelError, ParameterInfo, SessionShape, networks};
@@ -24,6 +24,7 @@ use neuroglot_masks::{Holdout, Prompt};
 use passes::{Buffers, PlannedPass};
 use rand_chacha::ChaCha8Rng;
 use std::sync::Arc;
+use token_cache::TokenPlan;
 
 /// One batch of training: trials of one session under one mask.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +77,7 @@ pub struct Model {
     /// One pass per batch shape used so far.
     passes: Vec<Arc<PlannedPass>>,
     /// One plan per number of tokens computed ahead of their trials so far.
-    token_plans: Vec<Arc<TokenMemory>>,
+    token_plans: Vec<Arc<TokenPlan>>,
     /// The pass whose constants are on the device, and which ran last.
     pass_in_use: Option<Arc<PlannedPass>>,
     /// Losses of the last steps, read from the device when asked for.
@@ -345,8 +346,8 @@ impl Model {
     /// [`Model::loss_and_gradients_of`] batches, whose gradients are added to those of the batches before them:
     /// [`Model::update_by_sums`] then takes one step for all of them, of the trunk and of each session's stitchers.
     ///
-    /// Behind those that are the last ones of a step on this device nothing is added to the sums any more, so
-    /// [ranks](neuroglot_engine::Device::ranks) begin to add them up while these still run backward.
+    /// `are_last` says that no others of the step follow on this device. [Ranks](neuroglot_engine::Device::ranks) then begin to add up
+    /// the trunk's gradients while these batches still run backward.
     ///
     /// # Errors
     /// As [`Model::loss_and_gradients_of`].

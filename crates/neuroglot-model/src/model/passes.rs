@@ -5,7 +5,6 @@ use super::{BatchCounts, Model, TrainingBatch};
 use crate::ModelError;
 use crate::config::PromptRow;
 use crate::context::{Context, DropoutKey};
-use crate::count_statistics::write_inputs;
 use crate::layers::PADDING;
 use crate::network::{BatchShape, CountSource, Pass, PassShape, PassSlots, Use};
 use neuroglot_engine::ops::{PoissonLoss, ShownCounts};
@@ -71,8 +70,6 @@ pub(super) struct Buffers {
     units: Vec<usize>,
     /// As [`MarkLayout`](neuroglot_engine::ops::MarkLayout) has them.
     pub marks: Vec<u32>,
-    /// `[row, unit]`, as the network reads them.
-    inputs: Vec<f32>,
     rows: Vec<f32>,
 }
 
@@ -290,22 +287,6 @@ impl Model {
         let (slot, rows) = (pass.pass.slots(0).log_rates, &mut self.buffers.rows);
         unit_rows.read(self.device.as_ref(), slot, &units, rows, log_rates);
         self.buffers.units = units;
-    }
-
-    /// Writes counts `[row, unit]` to the start of a slot as a network with a token per bin reads them. `hidden` repeats until all
-    /// rows are told.
-    pub(super) fn write_rows(
-        &mut self,
-        session: usize,
-        counts: &[f32],
-        hidden: &[bool],
-        slot: Slot,
-    ) -> Result<(), ModelError> {
-        let mut inputs = std::mem::take(&mut self.buffers.inputs);
-        write_inputs(self.count_statistics(session)?, counts, hidden, &mut inputs);
-        self.device.write(slot.part(0, inputs.len()), &inputs);
-        self.buffers.inputs = inputs;
-        Ok(())
     }
 
     fn write_wanted_units(&mut self, pass: &PlannedPass, batch: usize, units: &[usize]) {

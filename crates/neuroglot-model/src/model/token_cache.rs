@@ -2,9 +2,10 @@
 
 use super::Model;
 use crate::ModelError;
-use crate::layers::Encoder;
+use crate::layers::{Encoder, PADDING};
 use crate::network::TokenMemory;
-use neuroglot_engine::{MemoryPlan, Slot};
+use neuroglot_engine::ops::{CountFormat, MarkLayout, MaskedTrials, ShownCounts};
+use neuroglot_engine::{Device, MemoryPlan, Slot};
 use neuroglot_masks::Prompt;
 use std::sync::Arc;
 
@@ -53,6 +54,30 @@ pub struct CachedTokensPart<'a> {
     pub to: usize,
 }
 
+/// Memory for tokens that are computed ahead of their trials, and for what they are computed from.
+pub(super) struct TokenPlan {
+    memory: TokenMemory,
+    /// A bin by itself is a trial of one bin.
+    rows: MaskedTrials,
+}
+
+impl TokenPlan {
+    /// Brings counts `[row, unit]` and what is hidden of them, which repeats until all rows are told, to where they are read. Rows
+    /// behind them are hidden.
+    fn write_rows(&self, device: &mut dyn Device, counts: &[f32], hidden: &[bool]) {
+        let MaskedTrials { trials: rows, units, table, marks, .. } = self.rows;
+        device.write(table.part(0, counts.len()), counts);
+        let word = |bits: &[bool]| bits.iter().rev().fold(0, |word, bit| word << 1 | u32::from(*bit));
+        let of_units: Vec<u32> = hidden.chunks(units).flat_map(|row| row.chunks(32).map(word)).collect();
+        let layout = MarkLayout::new(rows, 1, units, false);
+        let mut words: Vec<u32> = (0..rows as u32).collect();
+        words.extend(of_units.iter().cycle().take(layout.units));
+        words.extend((0..rows).map(|row| u32::from(row * units >= counts.len())));
+        words.resize(layout.words(), 0);
+        device.write(marks, bytemuck::cast_slice(&words));
+    }
+}
+
 impl Model {
     /// Whether tokens of single bins can be kept and shared by predictions, by [`Model::tokens_of_bins`].
     pub fn caches_tokens(&self) -> bool {
@@ -80,17 +105,25 @@ impl Model {
         assert!(whole, "rows of units that are hidden or not");
         assert!(bins.iter().all(|bin| *bin < self.bins()), "bins of a trial");
         let plan = self.plan_tokens(session, bins.len())?;
-        let inputs = plan.spikes.inputs(0);
-        self.write_rows(session, counts, hidden, inputs)?;
-        self.device.fill(inputs.part(counts.len(), inputs.len() - counts.len()), 0.0);
+        self.count_statistics(session)?;
+        plan.write_rows(self.device.as_mut(), counts, hidden);
+        let [mean, deviation] = self.statistics_slots[session];
+        self.device.shown_counts(&ShownCounts {
+            of: plan.rows,
+            columns: Slot::default(),
+            padding: PADDING,
+            mean,
+            deviation,
+            x: plan.memory.spikes.inputs(0),
+        });
         let mut places: Vec<f32> = bins.iter().map(|bin| *bin as f32).collect();
-        places.resize(plan.rows, 0.0);
-        self.device.write(plan.places, &places);
+        places.resize(plan.memory.rows, 0.0);
+        self.device.write(plan.memory.places, &places);
         let network = self.network.clone();
         if let Some(cache) = network.token_cache() {
-            cache.bins(&mut self.context(), &plan);
+            cache.bins(&mut self.context(), &plan.memory);
         }
-        Ok(self.read_tokens(&plan, bins.len()))
+        Ok(self.read_tokens(&plan.memory, bins.len()))
     }
 
     /// The session token and the prompt token.
@@ -105,9 +138,9 @@ impl Model {
         let plan = self.plan_tokens(session, CachedTokens::PREFIX)?;
         let network = self.network.clone();
         if let Some(cache) = network.token_cache() {
-            cache.prefix(&mut self.context(), &plan, prompt);
+            cache.prefix(&mut self.context(), &plan.memory, prompt);
         }
-        Ok(self.read_tokens(&plan, CachedTokens::PREFIX))
+        Ok(self.read_tokens(&plan.memory, CachedTokens::PREFIX))
     }
 
     /// [`Model::log_rates_of`] trials of cached tokens: for each trial those of its prefix, then those of its bins. Parts
@@ -143,18 +176,25 @@ impl Model {
         Ok(())
     }
 
-    fn plan_tokens(&mut self, session: usize, rows: usize) -> Result<Arc<TokenMemory>, ModelError> {
+    fn plan_tokens(&mut self, session: usize, rows: usize) -> Result<Arc<TokenPlan>, ModelError> {
         let rows = rows.next_multiple_of(ROWS).max(ROWS);
-        let known = self.token_plans.iter().find(|plan| (plan.session, plan.rows) == (session, rows));
+        let is_it = |plan: &&Arc<TokenPlan>| (plan.memory.session, plan.memory.rows) == (session, rows);
+        let known = self.token_plans.iter().find(is_it);
         let plan = match known {
             Some(known) => known.clone(),
             None => {
                 let cache = self.network.token_cache().expect("a bin of this model is more than one token");
                 let mut plan = MemoryPlan::after(&self.shared);
-                let memory = Arc::new(cache.plan(&mut plan, session, rows));
+                let memory = cache.plan(&mut plan, session, rows);
+                let units = self.sessions[session].units();
+                let table = plan.slot(rows * units);
+                let marks = plan.slot(MarkLayout::new(rows, 1, units, false).words());
+                let (format, has_entries) = (CountFormat::F32, false);
+                let rows = MaskedTrials { trials: rows, bins: 1, units, table, format, marks, has_entries };
                 self.device.reserve(plan.floats())?;
-                self.token_plans.push(memory.clone());
-                memory
+                let planned = Arc::new(TokenPlan { memory, rows });
+                self.token_plans.push(planned.clone());
+                planned
             }
         };
         self.prepare(session);

@@ -1,13 +1,13 @@
 //! The training loop.
 
 mod progress;
+mod saving;
 mod sharing;
 mod starting;
 pub(crate) mod steps;
 
 use crate::batches::{epoch as epoch_batches, per_session};
 use crate::calibration::training_trials;
-use crate::checkpoint::{Tensor, write_tensors};
 use crate::drawn_batch::DrawnBatch;
 use crate::kept_session::KeptSession;
 use crate::lanes::{LaneBatch, Lanes};
@@ -15,21 +15,22 @@ use crate::late_losses::{LateBatch, LateLosses};
 use crate::ranks::Ranks;
 use crate::validation::validate;
 use crate::{
-    BaseModel, Checkpoint, CheckpointConfig, EpochRecord, Freeze, OneCycle, Purpose, RunConfig, RunFolder,
-    RunInfo, SelectBy, TrainConfig, TrainError, TrialRecord, session_shape, stream,
+    BaseModel, EpochRecord, Freeze, OneCycle, Purpose, RunConfig, RunFolder, RunInfo, SelectBy, TrainConfig,
+    TrainError, TrialRecord, session_shape, stream,
 };
 use neuroglot_data::{Session, Split, check_distinct};
 use neuroglot_engine::Device;
-use neuroglot_files::{OutputLock, replace_file, replace_folder};
 use neuroglot_masks::Regions;
 use neuroglot_model::{Model, SessionShape, Update};
 use progress::Progress;
+use saving::Output;
 use sharing::{STEPS_BETWEEN_WORDS, order};
 use starting::{open_to_resume, settled};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+pub(crate) use saving::MOMENTS;
 pub use sharing::follow;
 
 /// Whether a run begins or goes on.
@@ -89,9 +90,6 @@ pub struct Summary {
     /// Validation trials of all sessions; without them, or without a spike in them, no score chooses.
     pub validation_trials: usize,
 }
-
-const PROGRESS: &str = "progress.json";
-pub(crate) const MOMENTS: &str = "optimiser.safetensors";
 
 /// What trains a network: a device, alone or with those of other ranks.
 pub struct TrainingDevice<'a> {
@@ -155,12 +153,6 @@ pub fn train<'a>(
     let result = trainer.begin_together().and_then(|()| trainer.run(observer));
     // A folder that was removed or taken away is the reason of whatever else went wrong.
     result.map_err(|error| output.lock.check().err().map_or(error, TrainError::from))
-}
-
-/// Where a run is written, by the first rank alone.
-struct Output {
-    folder: RunFolder,
-    lock: OutputLock,
 }
 
 /// Paths are kept in `run.json`, which holds text alone.
@@ -369,18 +361,6 @@ impl<'a> Trainer<'a> {
         self.progress.finished || self.progress.epoch >= self.config.train.epochs
     }
 
-    /// By the clock of the first rank.
-    fn save_is_due(&self) -> Result<bool, TrainError> {
-        let seconds = self.config.train.checkpoint_seconds;
-        Ok(seconds > 0 && self.ranks.tell(|| Ok(self.saved.elapsed() >= Duration::from_secs(seconds)))?)
-    }
-
-    /// Whether the run folder has no such checkpoint.
-    fn lacks(&self, name: &str) -> Result<bool, TrainError> {
-        self.ranks
-            .tell(|| Ok(self.output.is_some_and(|output| !output.folder.checkpoint_path(name).exists())))
-    }
-
     /// One step of the optimiser, by the gradients of several batches where these are added up.
     fn step(&mut self, batches: &[LaneBatch], observer: &mut dyn Observer) -> Result<(), TrainError> {
         let config = self.config;
@@ -558,64 +538,6 @@ impl<'a> Trainer<'a> {
         self.progress.finished = patience > 0 && self.progress.validations_since_best >= patience;
         Ok(())
     }
-
-    fn save_best(&mut self, score: Option<f64>) -> Result<(), TrainError> {
-        self.gather_stitchers(false)?;
-        let Some(output) = self.output else { return Ok(()) };
-        output.lock.check()?;
-        let config = self.describe(score);
-        replace_folder(&output.folder.checkpoint_path(RunFolder::BEST), |folder| {
-            Checkpoint::write(folder, &self.model, &config)
-        })
-    }
-
-    /// Between epochs all losses are settled; inside one, some may not be.
-    fn save_last(&mut self) -> Result<(), TrainError> {
-        if self.losses.len() > 0 {
-            self.settle_losses()?;
-        }
-        self.gather_losses()?;
-        self.gather_stitchers(true)?;
-        self.progress.optimiser_steps = self.model.optimiser_steps();
-        let Some(output) = self.output else { return Ok(()) };
-        output.lock.check()?;
-        output.folder.sync_metrics()?;
-        let config = self.describe(None);
-        replace_folder(&output.folder.checkpoint_path(RunFolder::LAST), |folder| {
-            Checkpoint::write(folder, &self.model, &config)?;
-            let mut moments = Vec::new();
-            for (index, info) in self.model.parameters().iter().enumerate() {
-                let named = crate::checkpoint::MOMENTS.into_iter().zip(self.model.read_moments(index));
-                moments.extend(named.map(|(moment, values)| Tensor::of(info, moment, values)));
-            }
-            write_tensors(&folder.join(MOMENTS), moments)?;
-            let mut json = serde_json::to_vec_pretty(&self.progress).expect("progress is JSON");
-            json.push(b'\n');
-            Ok::<_, TrainError>(replace_file(&folder.join(PROGRESS), &json)?)
-        })?;
-        self.saved = Instant::now();
-        self.write_info()
-    }
-
-    fn write_info(&mut self) -> Result<(), TrainError> {
-        let Some(output) = self.output else { return Ok(()) };
-        output.lock.check()?;
-        self.count_seconds();
-        output.folder.write_info(&self.info)
-    }
-
-    fn count_seconds(&mut self) {
-        self.info.seconds = self.seconds_before + self.started.elapsed().as_secs_f64();
-    }
-
-    fn describe(&self, score: Option<f64>) -> CheckpointConfig {
-        let Progress { epoch, step, .. } = self.progress;
-        let mut config = Checkpoint::describe(&self.model, self.sessions, self.config, epoch, step, score);
-        for (session, trials) in config.sessions.iter_mut().zip(&self.trial_records) {
-            session.trials = Some(trials.clone());
-        }
-        CheckpointConfig { base: self.base.clone(), ..config }
-    }
 }
 
 #[cfg(test)]
@@ -623,6 +545,7 @@ mod tests {
     use super::*;
     use neuroglot_data::SimulatorConfig;
     use neuroglot_engine::CpuDevice;
+    use std::time::Duration;
 
     /// Keeps the steps that it sees.
     impl Observer for Vec<u64> {

@@ -11,7 +11,6 @@ use crate::workflows::baseline_fit::{BaselineFit, not_made_for};
 use crate::workflows::model_evaluation::check_replaceable;
 use clap::Args;
 use neuroglot::baselines::Baseline;
-use neuroglot::data::text::nearest_name;
 use neuroglot::eval::evaluation_folder;
 use neuroglot::eval::summary_json;
 use neuroglot::files::{OutputLock, recover_folder};
@@ -75,20 +74,18 @@ impl Arguments {
         let named = |word: &String| word == "all" || word.parse::<Baseline>().is_ok();
         let count = self.words.iter().take_while(|word| named(word)).count();
         let (names, rest) = self.words.split_at(count);
-        let known = Baseline::ALL.map(Baseline::name).join(", ");
-        let usage = |problem: String| {
-            Err(CommandError::Usage(format!("{problem}: choose some of {known}, or all, and then sessions")))
-        };
+        let usage =
+            |problem: String| Err(CommandError::Usage(format!("{problem}, or all, and then sessions")));
         // A name with a slip in it looks like a session that is not there.
         let is_slip =
             |word: &&String| !word.contains(['/', '\\', '.']) && !std::path::Path::new(word).exists();
-        match rest.iter().find(is_slip) {
-            Some(slip) => {
-                let nearest = nearest_name(slip, &Baseline::ALL.map(Baseline::name));
-                return usage(format!("there is no baseline `{slip}`, the nearest is {nearest}"));
+        match rest.iter().find(is_slip).map(|slip| slip.parse::<Baseline>()) {
+            Some(Err(error)) => return usage(error.to_string()),
+            _ if names.is_empty() => {
+                let known = Baseline::ALL.map(Baseline::name).join(", ");
+                return usage(format!("`{}` is no baseline: choose some of {known}", self.words[0]));
             }
-            None if names.is_empty() => return usage(format!("`{}` is no baseline", self.words[0])),
-            None => {}
+            _ => {}
         }
         if rest.is_empty() {
             return Err(CommandError::Usage("no session is given: name them after the baselines".to_owned()));

@@ -1,7 +1,8 @@
 //! How a run begins, and how it goes on.
 
 use super::progress::Progress;
-use super::{MOMENTS, Observer, Output, PROGRESS, Trainer};
+use super::saving::{MOMENTS, Output, PROGRESS};
+use super::{Observer, Trainer};
 use crate::checkpoint::{Tensors, read_tensors};
 use crate::run_folder::LostMetrics;
 use crate::transfer::{Base, NewSession, with_model_of};

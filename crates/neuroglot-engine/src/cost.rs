@@ -11,17 +11,28 @@ pub struct Cost {
     pub bytes: u64,
     /// Products of two numbers that are added up.
     pub multiply_adds: u64,
+    /// Those of the bytes that belong to slots of factors: half as many where a device keeps these in bf16.
+    pub bytes_of_factors: u64,
 }
 
 impl Cost {
     /// Slots that are read or written, each once; one that is both is given twice.
     pub(crate) fn of_slots<const N: usize>(slots: [Slot; N]) -> Self {
-        Self::of_floats(slots.iter().map(|slot| slot.len()).sum())
+        let bytes_of =
+            |slots: &mut dyn Iterator<Item = &Slot>| Self::of_floats(slots.map(|s| s.len()).sum()).bytes;
+        let bytes_of_factors = bytes_of(&mut slots.iter().filter(|slot| slot.is_factors()));
+        Self { bytes: bytes_of(&mut slots.iter()), bytes_of_factors, ..Self::default() }
     }
 
     /// So many floats read or written.
     pub(crate) fn of_floats(floats: usize) -> Self {
-        Self { bytes: (size_of::<f32>() * floats) as u64, multiply_adds: 0 }
+        Self { bytes: (size_of::<f32>() * floats) as u64, ..Self::default() }
+    }
+
+    /// On a device that keeps factors in bf16.
+    #[cfg(feature = "cuda")]
+    pub(crate) fn with_rounded_factors(self) -> Self {
+        Self { bytes: self.bytes - self.bytes_of_factors / 2, bytes_of_factors: 0, ..self }
     }
 
     /// And these products.
@@ -34,6 +45,7 @@ impl AddAssign for Cost {
     fn add_assign(&mut self, other: Self) {
         self.bytes += other.bytes;
         self.multiply_adds += other.multiply_adds;
+        self.bytes_of_factors += other.bytes_of_factors;
     }
 }
 
@@ -50,10 +62,21 @@ mod tests {
 
     #[track_caller]
     fn assert_cost(cost: Cost, floats: u64, multiply_adds: u64) {
-        assert_eq!(cost, Cost { bytes: 4 * floats, multiply_adds });
+        assert_eq!(cost, Cost { bytes: 4 * floats, multiply_adds, bytes_of_factors: 0 });
     }
 
     const DROPOUT: Dropout = Dropout { probability: 0.5, seed: 1, step: 1, site: 1 };
+
+    #[test]
+    #[cfg(feature = "cuda")]
+    fn factors_are_half_as_long_where_they_are_rounded() {
+        let mut plan = MemoryPlan::new();
+        let (x, y, part) = (plan.slot(10), plan.factors(30), plan.factors(8).part(4, 4));
+        let mut cost = Cost::of_slots([x, y]);
+        cost += Cost::of_slots([part, x]);
+        assert_eq!(cost, Cost { bytes: 4 * 54, multiply_adds: 0, bytes_of_factors: 4 * 34 });
+        assert_eq!(cost.with_rounded_factors(), Cost { bytes: 4 * 20 + 2 * 34, ..Cost::default() });
+    }
 
     #[test]
     fn a_linear_layer_reads_its_operands_and_writes_its_result() {

@@ -5,6 +5,7 @@
 pub struct Slot {
     offset: usize,
     len: usize,
+    is_factors: bool,
 }
 
 impl Slot {
@@ -16,6 +17,16 @@ impl Slot {
     /// Number of floats.
     pub fn len(self) -> usize {
         self.len
+    }
+
+    /// Whether this is a slot of [`MemoryPlan::factors`].
+    pub fn is_factors(self) -> bool {
+        self.is_factors
+    }
+
+    /// The same floats, for any use.
+    pub fn floats(self) -> Self {
+        Self { is_factors: false, ..self }
     }
 
     /// True for a slot without floats.
@@ -44,7 +55,7 @@ impl Slot {
     /// Where they reach past the end of this slot.
     pub fn part(self, offset: usize, len: usize) -> Slot {
         assert!(offset + len <= self.len, "part {offset}+{len} of a slot of {} floats", self.len);
-        Slot { offset: self.offset + offset, len }
+        Slot { offset: self.offset + offset, len, ..self }
     }
 }
 
@@ -72,10 +83,16 @@ impl MemoryPlan {
 
     /// The next `len` floats. A plan of more floats than can be counted stays at the most that can, which no device has.
     pub fn slot(&mut self, len: usize) -> Slot {
-        let slot = Slot { offset: self.floats, len };
+        let slot = Slot { offset: self.floats, len, is_factors: false };
         self.floats =
             self.floats.saturating_add(len.checked_next_multiple_of(Self::LINE).unwrap_or(usize::MAX));
         slot
+    }
+
+    /// The next `len` floats, for rows of factors: operations write them and only products read them, and other operations
+    /// that say so. A device that rounds factors may keep them rounded. They cannot be read by the host.
+    pub fn factors(&mut self, len: usize) -> Slot {
+        Slot { is_factors: true, ..self.slot(len) }
     }
 
     /// Floats that a device must reserve for this plan.

@@ -45,6 +45,8 @@ pub(crate) struct Case {
     inputs: Vec<Vec<f32>>,
     /// Lengths of the slots behind them, which hold zeros before.
     outputs: Vec<usize>,
+    /// Lengths of slots of factors behind all others, which nobody reads but the operations.
+    factors: Vec<usize>,
     work: Work,
 }
 
@@ -55,7 +57,12 @@ impl Case {
         outputs: impl Into<Vec<usize>>,
         work: impl Fn(&mut dyn Device, &[Slot]) + 'static,
     ) -> Self {
-        Self { name, inputs: inputs.into(), outputs: outputs.into(), work: Box::new(work) }
+        let (inputs, outputs, factors) = (inputs.into(), outputs.into(), Vec::new());
+        Self { name, inputs, outputs, factors, work: Box::new(work) }
+    }
+
+    fn with_factors(self, lengths: impl Into<Vec<usize>>) -> Self {
+        Self { factors: lengths.into(), ..self }
     }
 
     /// What all slots hold afterwards, and the gaps between them, which must stay 0.
@@ -64,6 +71,7 @@ impl Case {
         let mut plan = MemoryPlan::new();
         let lengths = self.inputs.iter().map(Vec::len).chain(self.outputs.iter().copied());
         let pairs: Vec<(Slot, Slot)> = lengths.map(|length| (plan.slot(length), plan.slot(GAP))).collect();
+        let factors: Vec<Slot> = self.factors.iter().map(|length| plan.factors(*length)).collect();
         device.reserve(plan.floats())?;
         for (index, (slot, gap)) in pairs.iter().enumerate() {
             match self.inputs.get(index) {
@@ -72,7 +80,7 @@ impl Case {
             }
             device.fill(*gap, 0.0);
         }
-        let slots: Vec<Slot> = pairs.iter().map(|(slot, _)| *slot).collect();
+        let slots: Vec<Slot> = pairs.iter().map(|(slot, _)| *slot).chain(factors).collect();
         (self.work)(device, &slots);
         let all = pairs.iter().flat_map(|(slot, gap)| [*slot, *gap]);
         Ok(all
@@ -145,6 +153,7 @@ pub(crate) fn cases(sizes: &Sizes) -> Vec<Case> {
     count_cases(sizes, &mut cases);
     norm_cases(sizes, &mut cases);
     attention_cases(sizes, &mut cases);
+    factor_cases(sizes, &mut cases);
     row_cases(sizes, &mut cases);
     training_cases(sizes, &mut cases);
     cases
@@ -352,6 +361,97 @@ fn attention_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
             device.rope(&Rope { batch, tokens, heads, head_width, table, qkv, inverse });
         }));
     }
+}
+
+/// Operations that hand each other factors of products: halves of a block of a transformer.
+fn factor_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
+    let draws = &mut Draws(8);
+    let Sizes { sequences: batch, heads, head_width, .. } = *sizes;
+    let (tokens, hidden) = (sizes.bins + 2, heads * head_width);
+    let (rows, mlp) = (batch * tokens, 2 * hidden);
+    let (of_x, of_mlp, of_qkv) = (rows * hidden, rows * mlp, rows * 3 * hidden);
+    let plain = move |x, weight, bias, y| {
+        let (inputs, outputs, then) = (hidden, hidden, Then::Nothing);
+        Linear { rows, inputs, outputs, x, weight, bias, y, then }
+    };
+    let gradient = move |x, weight, y_gradient, x_gradient, [weight_gradient, bias_gradient]: [Slot; 2]| {
+        let (inputs, outputs, dropout, before) = (hidden, hidden, None, Before::Nothing);
+        LinearBackward {
+            rows,
+            inputs,
+            outputs,
+            x,
+            weight,
+            y_gradient,
+            dropout,
+            x_gradient,
+            before,
+            weight_gradient,
+            bias_gradient,
+        }
+    };
+
+    let lengths = [of_x, hidden, hidden, mlp * hidden, mlp, mlp * hidden, hidden, of_x];
+    let outputs = [2 * rows, of_mlp, of_x, of_x, mlp * hidden, mlp, mlp * hidden, hidden];
+    let work = move |device: &mut dyn Device, s: &[Slot]| {
+        let [x, gain, bias, up, up_bias, down, down_bias, dy] = [0, 1, 2, 3, 4, 5, 6, 7].map(|i| s[i]);
+        let [statistics, z, y, dx, normed, activated, dz] = [8, 9, 10, 11, 16, 17, 18].map(|i| s[i]);
+        device.layer_norm(&LayerNorm { rows, width: hidden, x, gain, bias, y: normed, statistics });
+        let then = Then::Gelu { activated };
+        device.linear(&Linear { outputs: mlp, then, ..plain(normed, up, up_bias, z) });
+        let then = Then::Residual { x, dropout: Some(DROPOUT) };
+        device.linear(&Linear { inputs: mlp, then, ..plain(activated, down, down_bias, y) });
+        device.linear_backward(&LinearBackward {
+            inputs: mlp,
+            dropout: Some(DROPOUT),
+            before: Before::Gelu { z },
+            ..gradient(activated, down, dy, dz, [s[14], s[15]])
+        });
+        let up = gradient(normed, up, dz, dx, [s[12], s[13]]);
+        device.linear_backward(&LinearBackward { outputs: mlp, ..up });
+    };
+    let case = Case::new("LayerNorm, MLP and their gradients", draws.arrays(lengths), outputs, work);
+    cases.push(case.with_factors([of_x, of_mlp, of_mlp]));
+
+    let rule = AttentionRule { prefix: 2, tokens_per_bin: 1, used_per_bin: 1, causal: true };
+    let (dropout, y_dropout, first_sequence) = (Some(DROPOUT), Some(OTHER_SITE), 0);
+    let shape = AttentionShape { batch, tokens, heads, head_width, rule, dropout, y_dropout, first_sequence };
+    let lengths = [of_x, 1, 3 * hidden * hidden, 3 * hidden, hidden * hidden, hidden, of_x];
+    let outputs = [
+        2 * rows,
+        of_qkv,
+        batch * heads * tokens,
+        of_x,
+        of_x,
+        of_x,
+        3 * hidden * hidden,
+        3 * hidden,
+        hidden * hidden,
+        hidden,
+    ];
+    let work = move |device: &mut dyn Device, s: &[Slot]| {
+        let [x, gain, into, into_bias, out, out_bias, dy] = [0, 1, 2, 3, 4, 5, 6].map(|i| s[i]);
+        let [statistics, qkv, log_sums, y, dattended, dx] = [7, 8, 9, 10, 11, 12].map(|i| s[i]);
+        let [normed, attended, dqkv] = [17, 18, 19].map(|i| s[i]);
+        device.scale_norm(&ScaleNorm { rows, width: hidden, x, gain, y: normed, statistics });
+        device.linear(&Linear { outputs: 3 * hidden, ..plain(normed, into, into_bias, qkv) });
+        device.attention(&Attention { shape, qkv, y: attended, log_sums });
+        device.linear(&plain(attended, out, out_bias, y));
+        device.linear_backward(&gradient(attended, out, dy, dattended, [s[15], s[16]]));
+        device.attention_backward(&AttentionBackward {
+            shape,
+            qkv,
+            y: attended,
+            log_sums,
+            y_gradient: dattended,
+            qkv_gradient: dqkv,
+        });
+        let into = gradient(normed, into, dqkv, dx, [s[13], s[14]]);
+        device.linear_backward(&LinearBackward { outputs: 3 * hidden, ..into });
+    };
+    let case =
+        Case::new("ScaleNorm, attention of layers and gradients", draws.arrays(lengths), outputs, work);
+    cases.push(case.with_factors([of_x, of_x, of_qkv]));
 }
 
 fn row_cases(sizes: &Sizes, cases: &mut Vec<Case>) {

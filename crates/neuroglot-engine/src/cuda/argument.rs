@@ -112,6 +112,28 @@ impl From<DropoutArgument> for Argument {
     }
 }
 
+/// `struct Numbers` of the kernels: rows that products read as factors, or that are read and written as such.
+#[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
+#[repr(C)]
+pub(super) struct Numbers {
+    values: u64,
+    width: u32,
+    is_bfloat16: u32,
+}
+
+impl Numbers {
+    /// Rows of `width` floats, or of bf16 in the room of floats.
+    pub fn new(address: Address, width: usize, is_bfloat16: bool) -> Self {
+        Self { values: address.0, width: width as u32, is_bfloat16: u32::from(is_bfloat16) }
+    }
+}
+
+impl From<Numbers> for Argument {
+    fn from(numbers: Numbers) -> Self {
+        Self::of(numbers)
+    }
+}
+
 /// `struct Trials` of the kernels.
 #[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
 #[repr(C)]

@@ -1,6 +1,6 @@
 //! The device: an arena on the GPU, scratch room for operations, and passes recorded once.
 
-use super::argument::{Arguments, DropoutArgument};
+use super::argument::{Arguments, DropoutArgument, Numbers};
 use super::driver::{Address, Driver, Launch, THREADS};
 use super::product::Precision;
 use super::profiler::{Piece, Profiler};
@@ -104,11 +104,27 @@ impl<D: Driver> CudaDevice<D> {
         self.precision
     }
 
-    /// Where a slot begins.
+    /// Where the floats of a slot begin.
     ///
     /// # Panics
-    /// Where it lies outside the arena, which is a mistake in the calling model.
+    /// Where it lies outside the arena, or holds factors, which are no floats: mistakes in the calling model.
     pub(super) fn at(&self, slot: Slot) -> Address {
+        assert!(!slot.is_factors(), "an operation that takes floats was given a slot of factors: {slot:?}");
+        self.address(slot)
+    }
+
+    /// Whether the rows of `width` numbers in a slot are bf16. Each lies in the room of its floats, so that parts of the slot
+    /// begin where they begin otherwise; it must begin on 16 bytes, which the fastest products ask for.
+    pub(super) fn keeps_bfloat16(&self, slot: Slot, width: usize) -> bool {
+        self.precision == Precision::Bf16 && slot.is_factors() && width.is_multiple_of(4)
+    }
+
+    /// Rows of `width` numbers in a slot, whatever they are kept as.
+    pub(super) fn numbers(&self, slot: Slot, width: usize) -> Numbers {
+        Numbers::new(self.address(slot), width, self.keeps_bfloat16(slot, width))
+    }
+
+    pub(super) fn address(&self, slot: Slot) -> Address {
         assert!(slot.range().end * FLOAT <= self.arena.bytes(), "{slot:?} lies outside the arena");
         self.arena.address().after(slot.offset() * FLOAT)
     }
@@ -179,6 +195,8 @@ impl<D: Driver> CudaDevice<D> {
 
     /// Runs an operation, or a part of the one that runs now, and notes it where a profile is taken.
     fn operation(&mut self, name: &'static str, cost: impl FnOnce() -> Cost, work: impl FnOnce(&mut Self)) {
+        let rounds = self.precision == Precision::Bf16;
+        let cost = || if rounds { cost().with_rounded_factors() } else { cost() };
         let is_open = self.profiler.as_mut().is_some_and(|profiler| profiler.open(name, cost));
         work(self);
         if let Some(profiler) = self.profiler.as_mut().filter(|_| is_open) {

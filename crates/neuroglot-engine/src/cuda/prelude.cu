@@ -12,9 +12,49 @@
 #define WARP 32
 #define ALL_LANES 0xffffffffu
 
+// Rounded to bf16, to nearest even. Written out so that no header of the toolkit is needed.
+__device__ inline unsigned short to_bfloat16_bits(float value) {
+    unsigned bits = __float_as_uint(value);
+    bool is_nan = (bits & 0x7fffffffu) > 0x7f800000u;
+    unsigned rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
+    return (unsigned short)(is_nan ? 0x7fffu : rounded);
+}
+
+// Rows of `width` numbers: floats, or factors of products in bf16, a row of which lies at the front of the room that its
+// floats would take.
+struct Numbers {
+    void *values;
+    unsigned width;
+    unsigned is_bfloat16;
+
+    __device__ unsigned long long place(unsigned long long row, unsigned column) const {
+        return row * (is_bfloat16 ? 2 * width : width) + column;
+    }
+
+    __device__ float at(unsigned long long row, unsigned column) const {
+        if (is_bfloat16) {
+            return __uint_as_float((unsigned)((const unsigned short *)values)[place(row, column)] << 16);
+        }
+        return ((const float *)values)[place(row, column)];
+    }
+
+    __device__ void set(unsigned long long row, unsigned column, float value) const {
+        if (is_bfloat16) {
+            ((unsigned short *)values)[place(row, column)] = to_bfloat16_bits(value);
+        } else {
+            ((float *)values)[place(row, column)] = value;
+        }
+    }
+};
+
 // Number of this thread in the whole grid.
 __device__ inline unsigned long long thread_number() {
     return (unsigned long long)blockIdx.x * THREADS + threadIdx.x;
+}
+
+// Row of this thread's warp, for kernels with one warp per row.
+__device__ inline unsigned row_of_warp() {
+    return (unsigned)(thread_number() / WARP);
 }
 
 // Sum over `lanes` neighbouring threads, a power of two up to a warp; all of them receive it.

@@ -131,12 +131,16 @@ mod tests {
         let product = Product::new([10, 20, 30], factor, factor, Address(0), Precision::Bf16);
         let mut profiler = Profiler::default();
         for _ in 0..2 {
-            assert!(profiler.open("linear", || Cost { bytes: 4_000_000, multiply_adds: 6000 }));
+            assert!(profiler.open("linear", || Cost {
+                bytes: 4_000_000,
+                multiply_adds: 6000,
+                ..Cost::default()
+            }));
             profiler.push(Piece::product(&product));
             assert!(!profiler.open("copy", || unreachable!("within an operation")));
             profiler.push(Piece::named("gelu"));
             profiler.close();
-            assert!(profiler.open("fill", || Cost { bytes: 8_000_000, multiply_adds: 0 }));
+            assert!(profiler.open("fill", || Cost { bytes: 8_000_000, multiply_adds: 0, ..Cost::default() }));
             profiler.push(Piece::named("fill"));
             profiler.close();
         }
@@ -145,7 +149,7 @@ mod tests {
         let profile = profiler.finish([1.0, 2.0, 4.0, 8.0, 16.0, 32.0], &rates, Precision::Tf32);
         let [linear, fill] = profile.operations.try_into().unwrap();
         assert_eq!((linear.name, linear.calls, linear.milliseconds), ("linear", 2, 27.0));
-        assert_eq!(linear.cost, Cost { bytes: 8_000_000, multiply_adds: 12_000 });
+        assert_eq!(linear.cost, Cost { bytes: 8_000_000, multiply_adds: 12_000, ..Cost::default() });
         assert_eq!(linear.floor, Some(2.0), "its bytes and its products take a millisecond each");
         let [multiplied, gelu] = linear.kernels.try_into().unwrap();
         assert_eq!((&*multiplied.name, multiplied.calls), ("product 10 × 20 × 30", 2));

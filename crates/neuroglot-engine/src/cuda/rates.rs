@@ -60,7 +60,7 @@ mod tests {
     fn a_floor_is_the_longer_of_bytes_and_products() {
         let h100 = Rates::of("NVIDIA H100 80GB HBM3", None);
         // A gigabyte at 3352 GB/s; 10¹² operations at 989.4, 494.7 and 66.9 TFLOP/s.
-        let cost = Cost { bytes: 1_000_000_000, multiply_adds: 500_000_000_000 };
+        let cost = Cost { bytes: 1_000_000_000, multiply_adds: 500_000_000_000, ..Cost::default() };
         let expected =
             [(Precision::Bf16, 1e3 / 989.4), (Precision::Tf32, 1e3 / 494.7), (Precision::F32, 1e3 / 66.9)];
         for (precision, milliseconds) in expected {
@@ -85,7 +85,7 @@ mod tests {
         // 2 · 9.501 GHz · 384 bits: the 912 GB/s of a GeForce RTX 3080 Ti.
         let other = Rates::of("another", Some([9_501_000, 384]));
         assert_eq!(other.bytes, Some(912.096e9));
-        let cost = Cost { bytes: 912_096_000, multiply_adds: 0 };
+        let cost = Cost { bytes: 912_096_000, multiply_adds: 0, ..Cost::default() };
         assert_eq!(other.floor(cost, Precision::Tf32), Some(1.0));
         assert_eq!(other.floor(Cost { multiply_adds: 1, ..cost }, Precision::Tf32), None);
         assert_eq!(Rates::of("another", Some([0, 384])).floor(cost, Precision::F32), None);

@@ -133,9 +133,14 @@ impl AttentionShape {
         self.batch * self.heads * self.head_width * self.rule.pairs(self.tokens)
     }
 
+    /// Width of all heads.
+    pub(crate) fn hidden(&self) -> usize {
+        self.heads * self.head_width
+    }
+
     /// Element of `y_dropout` that y begins with.
     pub(crate) fn first_element_of_y(&self) -> usize {
-        self.first_sequence * self.tokens * self.heads * self.head_width
+        self.first_sequence * self.tokens * self.hidden()
     }
 
     fn head(&self, index: usize) -> Head {

@@ -133,7 +133,7 @@ impl SelfAttention {
             tokens,
             qkv: plan.slot(rows * self.qkv.outputs),
             log_sums: plan.slot(rows * self.heads),
-            attended: plan.slot(rows * self.out.inputs),
+            attended: plan.factors(rows * self.out.inputs),
             rope_table,
         }
     }
@@ -179,6 +179,8 @@ impl SelfAttention {
         [attended_gradient, qkv_gradient]: [Slot; 2],
         x_gradient: Slot,
     ) {
+        // What is rotated is no factor yet.
+        let qkv_gradient = if self.rope { qkv_gradient.floats() } else { qkv_gradient };
         let AttentionMemory { batch, tokens, qkv, log_sums, attended, .. } = *memory;
         let rows = batch * tokens;
         cx.device.linear_backward(&self.out.backward(cx.p, rows, attended, y_gradient, attended_gradient));

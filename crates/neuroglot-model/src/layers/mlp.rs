@@ -41,7 +41,7 @@ impl Mlp {
     pub(crate) fn plan(&self, plan: &mut MemoryPlan, rows: usize, training: bool) -> MlpMemory {
         let inside = rows * self.up.outputs;
         let up = plan.slot(inside);
-        MlpMemory { rows, up, activated: if training { plan.slot(inside) } else { Slot::default() } }
+        MlpMemory { rows, up, activated: if training { plan.factors(inside) } else { Slot::default() } }
     }
 
     /// Adds to `residual` and writes to `y`; an empty `residual` adds to `y` itself.

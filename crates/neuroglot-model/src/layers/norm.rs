@@ -66,6 +66,11 @@ impl Norm {
         NormMemory { rows, y: plan.slot(rows * self.width), statistics: plan.slot(rows * 2) }
     }
 
+    /// The same for rows that only linear layers read.
+    pub(crate) fn plan_factors(&self, plan: &mut MemoryPlan, rows: usize) -> NormMemory {
+        NormMemory { rows, y: plan.factors(rows * self.width), statistics: plan.slot(rows * 2) }
+    }
+
     pub(crate) fn forward(&self, cx: &mut Context<'_>, x: Slot, memory: &NormMemory) {
         let NormMemory { rows, y, statistics } = *memory;
         let (gain, width) = (cx.p.value(self.gain), self.width);

@@ -56,7 +56,7 @@ pub(crate) struct TransformerMemory {
     sequence: Sequence,
     blocks: Vec<BlockMemory>,
     rope_table: Slot,
-    /// Backward pass only: of what a normalisation makes, of what attention makes, and of what is wider.
+    /// Backward pass only: of what a normalisation makes, of what attention makes, and, as factors, of what is wider.
     normed_gradient: Slot,
     attended_gradient: Slot,
     wide_gradient: Slot,
@@ -116,11 +116,11 @@ impl Transformer {
             |plan: &mut MemoryPlan, len| if training { plan.slot(len) } else { Slot::default() };
         let kept = if training { self.blocks.len() } else { self.blocks.len().min(1) };
         let kept = self.blocks[..kept].iter().map(|block| BlockMemory {
-            norm1: block.norm1.plan(plan, rows),
+            norm1: block.norm1.plan_factors(plan, rows),
             attention: block.attention.plan(plan, batch, tokens, rope_table),
             middle: only_training(plan, rows * hidden),
             output: only_training(plan, rows * hidden),
-            norm2: block.norm2.plan(plan, rows),
+            norm2: block.norm2.plan_factors(plan, rows),
             mlp: block.mlp.plan(plan, rows, training),
         });
         let mut blocks: Vec<BlockMemory> = kept.collect();
@@ -131,7 +131,7 @@ impl Transformer {
             rope_table,
             normed_gradient: only_training(plan, rows * hidden),
             attended_gradient: only_training(plan, rows * hidden),
-            wide_gradient: only_training(plan, rows * mlp.max(3 * hidden)),
+            wide_gradient: if training { plan.factors(rows * mlp.max(3 * hidden)) } else { Slot::default() },
         }
     }
 

@@ -32,7 +32,7 @@ impl Signature {
                 pointer if pointer.ends_with('*') => 8,
                 "unsigned" | "float" => 4,
                 "unsigned long long" => 8,
-                "Rule" => 16,
+                "Rule" | "Numbers" => 16,
                 "Dropout" | "Factor" | "Part" => 24,
                 "Trials" => 40,
                 other => panic!("{}: no size is known for {other}", self.name),

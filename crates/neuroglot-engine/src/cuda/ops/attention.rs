@@ -62,15 +62,20 @@ impl<D: Driver> CudaDevice<D> {
 
     pub(in crate::cuda) fn run_attention(&mut self, op: &Attention) {
         let kernels = Kernels::of(&op.shape, self.precision());
-        let slots = self.slots([op.qkv, op.y, op.log_sums]);
-        let arguments = self.with_shape(slots, &op.shape);
+        let y = self.numbers(op.y, op.shape.hidden());
+        let arguments = self.slots([op.qkv]).and(y).and(self.at(op.log_sums));
+        let arguments = self.with_shape(arguments, &op.shape);
         self.launch_of(kernels.program, "attention", kernels.blocks, kernels.shared_bytes[0], &arguments);
     }
 
     pub(in crate::cuda) fn run_attention_backward(&mut self, op: &AttentionBackward) {
         let kernels = Kernels::of(&op.shape, self.precision());
-        let slots = self.slots([op.qkv, op.y, op.log_sums, op.y_gradient, op.qkv_gradient]);
-        let arguments = self.with_shape(slots, &op.shape);
+        let hidden = op.shape.hidden();
+        let [y, dqkv] =
+            [(op.y, hidden), (op.qkv_gradient, 3 * hidden)].map(|(slot, width)| self.numbers(slot, width));
+        let arguments = self.slots([op.qkv]).and(y).and(self.at(op.log_sums));
+        let arguments = arguments.and(self.at(op.y_gradient)).and(dqkv);
+        let arguments = self.with_shape(arguments, &op.shape);
         let [_, shared_bytes] = kernels.shared_bytes;
         self.launch_of(kernels.program, "attention_gradients", kernels.blocks, shared_bytes, &arguments);
     }

@@ -76,7 +76,7 @@ __device__ inline void query_gradients(const Gradients &of, const Head &head, co
         for (int j = 0; j < COLUMNS; ++j) {
             unsigned column = gx() + 16 * j;
             if (query < tokens && column < head.width) {
-                of.dqkv[head.in_qkv(0, query) + column] = dq[i][j];
+                head.set_part(of.dqkv, 0, query, column, dq[i][j]);
             }
         }
     }
@@ -137,8 +137,8 @@ __device__ inline void key_gradients(const Gradients &of, const Head &head, cons
         for (int j = 0; j < COLUMNS; ++j) {
             unsigned column = gx() + 16 * j;
             if (key < tokens && column < head.width) {
-                of.dqkv[head.in_qkv(1, key) + column] = dk[i][j];
-                of.dqkv[head.in_qkv(2, key) + column] = dv[i][j];
+                head.set_part(of.dqkv, 1, key, column, dk[i][j]);
+                head.set_part(of.dqkv, 2, key, column, dv[i][j]);
             }
         }
     }
@@ -146,7 +146,7 @@ __device__ inline void key_gradients(const Gradients &of, const Head &head, cons
 
 // Grid: head of a sequence by tile of tokens, first as queries, then as keys.
 extern "C" __global__ void __launch_bounds__(THREADS)
-attention_gradients(const float *qkv, const float *y, const float *log_sums, const float *dy, float *dqkv,
+attention_gradients(const float *qkv, Numbers y, const float *log_sums, const float *dy, Numbers dqkv,
                     unsigned tokens, unsigned heads, unsigned head_width, float scale, Rule rule, Dropout dropout,
                     Dropout dropout_of_y, unsigned long long first_of_y) {
     DYNAMIC_SHARED(shared);
@@ -155,7 +155,7 @@ attention_gradients(const float *qkv, const float *y, const float *log_sums, con
     const int size = TILE * STRIDE;
     Tiles tiles{tile, tile + size, tile + 2 * size, tile + 3 * size, tile + 4 * size, deltas, log_sums_of_tile};
     Head head(tokens, heads, head_width);
-    Gradients of{qkv, y, log_sums, dy, dqkv, scale, rule, dropout, {dropout_of_y, first_of_y}};
+    Gradients of{qkv, log_sums, dy, y, dqkv, scale, rule, dropout, {dropout_of_y, first_of_y}};
     query_gradients(of, head, tiles);
     // The keys' tiles replace those of the queries.
     __syncthreads();

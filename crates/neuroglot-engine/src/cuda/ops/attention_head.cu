@@ -53,6 +53,17 @@ struct Head {
         return (first_row + token) * hidden + first_column;
     }
 
+    // What stands in a column of this head there, and in one of part 0, 1 or 2 in [batch * tokens, 3 * hidden].
+    __device__ float of_y(const Numbers &y, unsigned token, unsigned column) const {
+        return y.at(first_row + token, first_column + column);
+    }
+    __device__ void set(const Numbers &y, unsigned token, unsigned column, float value) const {
+        y.set(first_row + token, first_column + column, value);
+    }
+    __device__ void set_part(const Numbers &qkv, unsigned part, unsigned token, unsigned column, float value) const {
+        qkv.set(first_row + token, part * hidden + first_column + column, value);
+    }
+
     // Where a query's number lies in [batch, heads, tokens].
     __device__ unsigned long long in_statistics(unsigned token) const {
         return (unsigned long long)blockIdx.x * tokens + token;

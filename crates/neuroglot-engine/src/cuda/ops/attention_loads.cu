@@ -18,8 +18,8 @@ struct ResultDropout {
 
 // What the gradient of an attention is made of.
 struct Gradients {
-    const float *qkv, *y, *log_sums, *dy;
-    float *dqkv;
+    const float *qkv, *log_sums, *dy;
+    Numbers y, dqkv;
     float scale;
     Rule rule;
     Dropout dropout;
@@ -38,7 +38,7 @@ struct Gradients {
                 float value = 0.0f;
                 if (row < count && column < head.width) {
                     unsigned long long place = head.in_y(first + row) + column;
-                    delta = fmaf(y[place], dy[place], delta);
+                    delta = fmaf(head.of_y(y, first + row, column), dy[place], delta);
                     value = dy[place] * reader.multiplier(of_y.first + place);
                 }
                 tile[row * STRIDE + column] = to_element(value);

@@ -3,7 +3,7 @@
 //
 // Grid: head of a sequence by ROWS_OF_BLOCK queries.
 extern "C" __global__ void __launch_bounds__(THREADS)
-attention(const float *qkv, float *y, float *log_sums, unsigned tokens, unsigned heads, unsigned head_width,
+attention(const float *qkv, Numbers y, float *log_sums, unsigned tokens, unsigned heads, unsigned head_width,
           float scale, Rule rule, Dropout dropout, Dropout dropout_of_y, unsigned long long first_of_y) {
     DYNAMIC_SHARED(shared);
     Element *keys = (Element *)shared;
@@ -113,8 +113,8 @@ attention(const float *qkv, float *y, float *log_sums, unsigned tokens, unsigned
                 for (int step = parity; step < STEPS; step += 2) {
                     unsigned column = 8 * step + result_column(i);
                     if (column < head.width) {
-                        unsigned long long place = head.in_y(query) + column;
-                        y[place] = sums[step][i] / sum * reader.multiplier(first_of_y + place);
+                        float m = reader.multiplier(first_of_y + head.in_y(query) + column);
+                        head.set(y, query, column, sums[step][i] / sum * m);
                     }
                 }
             }

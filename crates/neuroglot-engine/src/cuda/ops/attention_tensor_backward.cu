@@ -24,7 +24,7 @@ __device__ inline void query_gradients(const Gradients &of, const Head &head, El
         }
         unsigned long long place = head.in_y(first_query + row) + column;
         float dy = of.dy[place];
-        delta[half] = fmaf(of.y[place], dy, delta[half]);
+        delta[half] = fmaf(head.of_y(of.y, first_query + row, column), dy, delta[half]);
         return dy * reader.multiplier(of.of_y.first + place);
     });
     float dq[STEPS][4], log_sum[2];
@@ -76,7 +76,7 @@ __device__ inline void query_gradients(const Gradients &of, const Head &head, El
         for (int i = 0; i < 4; ++i) {
             unsigned query = first_query + result_row(i), column = 8 * step + result_column(i);
             if (query < tokens && column < head.width) {
-                of.dqkv[head.in_qkv(0, query) + column] = dq[step][i];
+                head.set_part(of.dqkv, 0, query, column, dq[step][i]);
             }
         }
     }
@@ -149,8 +149,8 @@ __device__ inline void key_gradients(const Gradients &of, const Head &head, Elem
         for (int i = 0; i < 4; ++i) {
             unsigned key = first_key + result_row(i), column = 8 * step + result_column(i);
             if (key < tokens && column < head.width) {
-                of.dqkv[head.in_qkv(1, key) + column] = dk[step][i];
-                of.dqkv[head.in_qkv(2, key) + column] = dv[step][i];
+                head.set_part(of.dqkv, 1, key, column, dk[step][i]);
+                head.set_part(of.dqkv, 2, key, column, dv[step][i]);
             }
         }
     }
@@ -158,13 +158,13 @@ __device__ inline void key_gradients(const Gradients &of, const Head &head, Elem
 
 // Grid: head of a sequence by ROWS_OF_BLOCK tokens, first as queries, then as keys.
 extern "C" __global__ void __launch_bounds__(THREADS)
-attention_gradients(const float *qkv, const float *y, const float *log_sums, const float *dy, float *dqkv,
+attention_gradients(const float *qkv, Numbers y, const float *log_sums, const float *dy, Numbers dqkv,
                     unsigned tokens, unsigned heads, unsigned head_width, float scale, Rule rule, Dropout dropout,
                     Dropout dropout_of_y, unsigned long long first_of_y) {
     DYNAMIC_SHARED(shared);
     Element *first_tile = (Element *)shared, *second_tile = first_tile + TILE * STRIDE;
     Head head(tokens, heads, head_width);
-    Gradients of{qkv, y, log_sums, dy, dqkv, scale, rule, dropout, {dropout_of_y, first_of_y}};
+    Gradients of{qkv, log_sums, dy, y, dqkv, scale, rule, dropout, {dropout_of_y, first_of_y}};
     query_gradients(of, head, first_tile, second_tile);
     key_gradients(of, head, first_tile, second_tile);
 }

@@ -1,6 +1,6 @@
 //! Sums over rows, in two stages where there are many.
 
-use crate::cuda::argument::Arguments;
+use crate::cuda::argument::{Arguments, Numbers};
 use crate::cuda::device::{CudaDevice, FLOAT};
 use crate::cuda::driver::{Address, Driver};
 
@@ -18,7 +18,7 @@ impl<D: Driver> CudaDevice<D> {
     /// sums `[width]` = Σ over rows of `values` `[rows, width]`; takes the scratch room from `offset` bytes on.
     pub(super) fn column_sums(
         &mut self,
-        values: Address,
+        values: Numbers,
         rows: usize,
         width: usize,
         sums: Address,
@@ -31,14 +31,14 @@ impl<D: Driver> CudaDevice<D> {
         }
         let parts = self.scratch_room(offset + chunks * width * FLOAT).after(offset);
         self.column_sums_of(values, rows, width, chunks, parts);
-        self.column_sums_of(parts, chunks, width, 1, sums);
+        self.column_sums_of(Numbers::new(parts, width, false), chunks, width, 1, sums);
     }
 
     /// sums `[chunks, width]`: one stage of it.
-    fn column_sums_of(&mut self, values: Address, rows: usize, width: usize, chunks: usize, sums: Address) {
+    fn column_sums_of(&mut self, values: Numbers, rows: usize, width: usize, chunks: usize, sums: Address) {
         let rows_per_chunk = if chunks == 1 { rows } else { ROWS_PER_CHUNK };
         let blocks = [width.div_ceil(SUM_COLUMNS) as u32, chunks as u32];
-        let arguments = Arguments::of([values, sums]).sizes([rows, width, rows_per_chunk]);
+        let arguments = Arguments::of([]).and(values).and(sums).sizes([rows, rows_per_chunk]);
         self.launch("column_sums", blocks, &arguments);
     }
 }

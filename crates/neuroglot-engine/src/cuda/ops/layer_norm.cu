@@ -2,20 +2,14 @@
 
 #define LAYER_NORM_EPSILON 1e-5f
 
-// Row of this thread's warp, for kernels with one warp per row.
-__device__ inline unsigned row_of_warp() {
-    return (unsigned)(thread_number() / WARP);
-}
-
 // Grid: one warp per row. statistics [rows, 2] receives mean and r.
-extern "C" __global__ void layer_norm(const float *x, const float *gain, const float *bias, float *y,
-                                      float *statistics, unsigned rows, unsigned width) {
-    unsigned row = row_of_warp(), lane = threadIdx.x % WARP;
+extern "C" __global__ void layer_norm(const float *x, const float *gain, const float *bias, Numbers y,
+                                      float *statistics, unsigned rows) {
+    unsigned row = row_of_warp(), lane = threadIdx.x % WARP, width = y.width;
     if (row >= rows) {
         return;
     }
     x += (unsigned long long)row * width;
-    y += (unsigned long long)row * width;
     float sum = 0.0f;
     for (unsigned i = lane; i < width; i += WARP) {
         sum += x[i];
@@ -27,7 +21,7 @@ extern "C" __global__ void layer_norm(const float *x, const float *gain, const f
     }
     float r = 1.0f / sqrtf(sum_over_lanes(squares, WARP) / width + LAYER_NORM_EPSILON);
     for (unsigned i = lane; i < width; i += WARP) {
-        y[i] = fmaf((x[i] - mean) * r, gain[i], bias[i]);
+        y.set(row, i, fmaf((x[i] - mean) * r, gain[i], bias[i]));
     }
     if (lane == 0) {
         statistics[2 * row] = mean;
@@ -39,6 +33,7 @@ extern "C" __global__ void layer_norm(const float *x, const float *gain, const f
 #define NORM_COLUMNS 4
 #define NORM_SLICE (NORM_COLUMNS * THREADS)
 #define WARPS (THREADS / WARP)
+#define ROWS_AT_ONCE 4
 
 // dx += r * (g - mean(g) - n * mean(g * n)), n = (x - mean) * r, g = dy * gain; and the sums over a chunk of rows of dy * n and
 // of dy, each [chunks, width], which x and dy are at hand for. Each warp takes the means of a row, then all threads the
@@ -76,24 +71,29 @@ extern "C" __global__ void layer_norm_backward(const float *x, const float *gain
             if (column >= width) {
                 break;
             }
-            // All is read before anything is written, so that no read waits.
-            float n_of_row[WARPS], dy_of_row[WARPS], dn_of_row[WARPS];
+            // Several rows are read before any is written, so that no read waits.
+#pragma unroll 1
+            for (int at = 0; at < WARPS; at += ROWS_AT_ONCE) {
+                unsigned long long place = (unsigned long long)(first + at) * width + column;
+                float x_of_row[ROWS_AT_ONCE], dy_of_row[ROWS_AT_ONCE], dx_of_row[ROWS_AT_ONCE];
 #pragma unroll
-            for (int i = 0; i < WARPS; ++i) {
-                unsigned row = min(first + i, end - 1);
-                unsigned long long place = (unsigned long long)row * width + column;
-                n_of_row[i] = (x[place] - statistics[2 * row]) * statistics[2 * row + 1];
-                dy_of_row[i] = dy[place];
-                dn_of_row[i] = dx[place];
-            }
+                for (int i = 0; i < ROWS_AT_ONCE; ++i) {
+                    if (first + at + i < end) {
+                        x_of_row[i] = x[place + i * width];
+                        dy_of_row[i] = dy[place + i * width];
+                        dx_of_row[i] = dx[place + i * width];
+                    }
+                }
 #pragma unroll
-            for (int i = 0; i < WARPS; ++i) {
-                unsigned row = first + i;
-                if (row < end) {
-                    float n = n_of_row[i], change = dy_of_row[i] * gain[column] - means_of_g[i] - n * means_of_gn[i];
-                    dx[(unsigned long long)row * width + column] = dn_of_row[i] + statistics[2 * row + 1] * change;
-                    gain_sum[j] += dy_of_row[i] * n;
-                    bias_sum[j] += dy_of_row[i];
+                for (int i = 0; i < ROWS_AT_ONCE; ++i) {
+                    unsigned row = first + at + i;
+                    if (row < end) {
+                        float r = statistics[2 * row + 1], n = (x_of_row[i] - statistics[2 * row]) * r;
+                        float g = dy_of_row[i] * gain[column];
+                        dx[place + i * width] = dx_of_row[i] + r * (g - means_of_g[at + i] - n * means_of_gn[at + i]);
+                        gain_sum[j] += dy_of_row[i] * n;
+                        bias_sum[j] += dy_of_row[i];
+                    }
                 }
             }
         }

@@ -1,6 +1,7 @@
 //! LayerNorm.
 
 use super::column_sums::chunks_of_rows;
+use crate::cuda::argument::Numbers;
 use crate::cuda::device::{CudaDevice, FLOAT, per_row};
 use crate::cuda::driver::{Driver, THREADS};
 use crate::ops::{LayerNorm, LayerNormBackward};
@@ -12,8 +13,8 @@ const NORM_SLICE: usize = 4 * THREADS as usize;
 
 impl<D: Driver> CudaDevice<D> {
     pub(in crate::cuda) fn run_layer_norm(&mut self, op: &LayerNorm) {
-        let arguments = self.slots([op.x, op.gain, op.bias, op.y, op.statistics]);
-        let arguments = arguments.sizes([op.rows, op.width]);
+        let (y, statistics) = (self.numbers(op.y, op.width), self.at(op.statistics));
+        let arguments = self.slots([op.x, op.gain, op.bias]).and(y).and(statistics).sizes([op.rows]);
         self.launch("layer_norm", per_row(op.rows), &arguments);
     }
 
@@ -28,7 +29,9 @@ impl<D: Driver> CudaDevice<D> {
         let arguments = arguments.and(gain_sums).and(bias_sums).sizes([rows, width, ROWS_PER_NORM]);
         let blocks = [chunks as u32, width.div_ceil(NORM_SLICE) as u32];
         self.launch("layer_norm_backward", blocks, &arguments);
-        self.column_sums(gain_sums, chunks, width, self.at(op.gain_gradient), 2 * of_chunks);
-        self.column_sums(bias_sums, chunks, width, self.at(op.bias_gradient), 2 * of_chunks);
+        for (sums, gradient) in [(gain_sums, op.gain_gradient), (bias_sums, op.bias_gradient)] {
+            let sums = Numbers::new(sums, width, false);
+            self.column_sums(sums, chunks, width, self.at(gradient), 2 * of_chunks);
+        }
     }
 }

@@ -2,37 +2,38 @@
 
 use super::column_sums::chunks_of_rows;
 use crate::Dropout;
-use crate::cuda::argument::Arguments;
-use crate::cuda::device::{CudaDevice, FLOAT, per_eight_elements, per_element};
-use crate::cuda::driver::Driver;
-use crate::cuda::product::{Product, TermSums};
+use crate::cuda::argument::{Arguments, Numbers};
+use crate::cuda::device::{CudaDevice, FLOAT, per_eight_elements, per_element, per_row};
+use crate::cuda::driver::{Address, Driver};
+use crate::cuda::product::{Factor, Precision, Product, TermSums};
 use crate::ops::{Before, Linear, LinearBackward, Then};
 
 impl<D: Driver> CudaDevice<D> {
     pub(in crate::cuda) fn run_linear(&mut self, op: &Linear) {
         let Linear { rows, inputs, outputs, .. } = *op;
-        let (x, y) = (self.at(op.x), self.at(op.y));
+        let y = self.at(op.y);
         let (residual, behind) = match op.then {
             Then::Residual { x, dropout } => {
                 (Some(if x.is_empty() { y } else { self.at(x) }), dropout.filter(Dropout::is_active))
             }
             _ => (None, None),
         };
-        let [a, b] = self.factors([(x, rows, inputs), (self.at(op.weight), outputs, inputs)]);
+        let matrices = [self.matrix(op.x, rows, inputs), self.matrix(op.weight, outputs, inputs)];
+        let [a, b] = self.factors(matrices);
         self.multiply(&Product {
             // Without a dropout the product itself adds the residual.
             addend: residual.filter(|_| behind.is_none()),
             bias: Some(self.at(op.bias)),
             ..Product::new([rows, outputs, inputs], a, b.transpose(), y, self.precision())
         });
-        let length = rows * outputs;
         match op.then {
             Then::Gelu { activated } => {
-                let activated = if activated.is_empty() { y } else { self.at(activated) };
-                self.launch("gelu", per_element(length), &Arguments::of([y, activated]).length(length));
+                let activated = self.numbers(if activated.is_empty() { op.y } else { activated }, outputs);
+                let arguments = Arguments::of([y]).and(activated).sizes([rows]);
+                self.launch("gelu", per_row(rows), &arguments);
             }
             Then::Residual { x, .. } if behind.is_some() => {
-                let dropout = self.dropout_argument(behind);
+                let (dropout, length) = (self.dropout_argument(behind), rows * outputs);
                 let arguments = Arguments::of([self.at(x), y]).length(length).and(dropout);
                 self.launch("residual", per_eight_elements(length), &arguments);
             }
@@ -42,41 +43,65 @@ impl<D: Driver> CudaDevice<D> {
 
     pub(in crate::cuda) fn run_linear_backward(&mut self, op: &LinearBackward) {
         let LinearBackward { rows, inputs, outputs, .. } = *op;
-        let (x, dx) = (self.at(op.x), self.at(op.x_gradient));
-        let mut dz = self.at(op.y_gradient);
-        let mut taken = 0;
-        if op.dropout.is_some_and(|dropout| dropout.is_active()) {
-            taken = (rows * outputs * FLOAT).next_multiple_of(256);
-            let sums = chunks_of_rows(rows) * outputs * FLOAT;
-            // Asked for at once: the sums must not move dz.
-            let room = self.scratch_room(taken + sums);
-            self.drop_elements(dz, room, rows * outputs, op.dropout);
-            dz = room;
+        let dropout = op.dropout.filter(Dropout::is_active);
+        let mut dz = self.matrix(op.y_gradient, rows, outputs);
+        if self.precision() == Precision::Bf16 {
+            dz.dropout = dropout;
+        } else if dropout.is_some() {
+            dz.address = self.dropped_gradient(op);
         }
-        let matrices = [(dz, rows, outputs), (self.at(op.weight), outputs, inputs), (x, rows, inputs)];
-        let [dz_factor, weight, x_factor] = self.factors(matrices);
-        let precision = self.precision();
-        self.multiply(&Product::new([rows, inputs, outputs], dz_factor, weight, dx, precision));
+        let x = self.matrix(op.x, rows, inputs);
+        let [dz_factor, weight, x_factor] = self.factors([dz, self.matrix(op.weight, outputs, inputs), x]);
+        self.input_gradient(op, [dz_factor, weight]);
         if op.is_trained() {
-            let (shape, dw, db) =
-                ([outputs, inputs, rows], self.at(op.weight_gradient), self.at(op.bias_gradient));
-            let product = Product::new(shape, dz_factor.transpose(), x_factor, dw, precision);
+            let (shape, dw) = ([outputs, inputs, rows], self.at(op.weight_gradient));
+            let product = Product::new(shape, dz_factor.transpose(), x_factor, dw, self.precision());
+            let db = self.at(op.bias_gradient);
             if !self.multiply_with_sums(&Product { sums: Some(TermSums::OfA(db)), ..product }) {
                 self.multiply(&product);
-                self.column_sums(dz, rows, outputs, db, taken);
+                let mut of_dz = self.numbers(op.y_gradient, outputs);
+                if dropout.is_some() {
+                    of_dz = Numbers::new(self.dropped_gradient(op), outputs, false);
+                }
+                self.column_sums(of_dz, rows, outputs, db, dropped_bytes(op));
             }
         }
-        let length = rows * inputs;
+    }
+
+    /// dz = m∘dy in the scratch room, with room for its column sums behind it: they must not move it.
+    fn dropped_gradient(&mut self, op: &LinearBackward) -> Address {
+        let LinearBackward { rows, outputs, .. } = *op;
+        let room = self.scratch_room(dropped_bytes(op) + chunks_of_rows(rows) * outputs * FLOAT);
+        self.drop_elements(self.at(op.y_gradient), room, rows * outputs, op.dropout);
+        room
+    }
+
+    /// dx = before(dz·W).
+    fn input_gradient(&mut self, op: &LinearBackward, [dz, weight]: [Factor; 2]) {
+        let LinearBackward { rows, inputs, outputs, .. } = *op;
+        // What is kept in bf16 cannot be made in place.
+        let is_apart = self.keeps_bfloat16(op.x_gradient, inputs);
+        let dx =
+            if is_apart { self.scratch_room(rows * inputs * FLOAT) } else { self.address(op.x_gradient) };
+        self.multiply(&Product::new([rows, inputs, outputs], dz, weight, dx, self.precision()));
         match op.before {
-            Before::Nothing => {}
+            Before::Nothing => assert!(!is_apart, "the gradient of a layer's input is no factor"),
             Before::Gelu { z } => {
-                let arguments = Arguments::of([self.at(z), dx]).length(length);
-                self.launch("gelu_backward", per_element(length), &arguments);
+                let to = self.numbers(op.x_gradient, inputs);
+                let arguments = Arguments::of([self.at(z), dx]).and(to).sizes([rows]);
+                self.launch("gelu_backward", per_row(rows), &arguments);
             }
             Before::Softsign => {
-                let arguments = Arguments::of([x, dx]).length(length);
+                let length = rows * inputs;
+                let arguments = self.slots([op.x, op.x_gradient]).length(length);
                 self.launch("softsign_backward", per_element(length), &arguments);
             }
         }
     }
+}
+
+/// Bytes of the scratch room that dz takes where there is a dropout.
+fn dropped_bytes(op: &LinearBackward) -> usize {
+    let is_dropped = op.dropout.is_some_and(|dropout| dropout.is_active());
+    if is_dropped { (op.rows * op.outputs * FLOAT).next_multiple_of(256) } else { 0 }
 }

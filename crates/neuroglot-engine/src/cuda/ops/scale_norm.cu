@@ -3,14 +3,13 @@
 #define SMALLEST_NORM 1e-5f
 
 // Grid: one warp per row. statistics [rows, 2] receives 1 / ||x||.
-extern "C" __global__ void scale_norm(const float *x, const float *gain, float *y, float *statistics,
-                                      unsigned rows, unsigned width) {
-    unsigned row = row_of_warp(), lane = threadIdx.x % WARP;
+extern "C" __global__ void scale_norm(const float *x, const float *gain, Numbers y, float *statistics,
+                                      unsigned rows) {
+    unsigned row = row_of_warp(), lane = threadIdx.x % WARP, width = y.width;
     if (row >= rows) {
         return;
     }
     x += (unsigned long long)row * width;
-    y += (unsigned long long)row * width;
     float squares = 0.0f;
     for (unsigned i = lane; i < width; i += WARP) {
         squares += x[i] * x[i];
@@ -18,7 +17,7 @@ extern "C" __global__ void scale_norm(const float *x, const float *gain, float *
     float inverse = 1.0f / fmaxf(sqrtf(sum_over_lanes(squares, WARP)), SMALLEST_NORM);
     float scale = gain[0] * inverse;
     for (unsigned i = lane; i < width; i += WARP) {
-        y[i] = x[i] * scale;
+        y.set(row, i, x[i] * scale);
     }
     if (lane == 0) {
         statistics[2 * row] = inverse;

@@ -6,7 +6,8 @@ use crate::ops::{ScaleNorm, ScaleNormBackward};
 
 impl<D: Driver> CudaDevice<D> {
     pub(in crate::cuda) fn run_scale_norm(&mut self, op: &ScaleNorm) {
-        let arguments = self.slots([op.x, op.gain, op.y, op.statistics]).sizes([op.rows, op.width]);
+        let (y, statistics) = (self.numbers(op.y, op.width), self.at(op.statistics));
+        let arguments = self.slots([op.x, op.gain]).and(y).and(statistics).sizes([op.rows]);
         self.launch("scale_norm", per_row(op.rows), &arguments);
     }
 

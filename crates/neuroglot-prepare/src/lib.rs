@@ -48,8 +48,8 @@ mod rule;
 mod sharing;
 mod source;
 mod species;
-mod spike_order;
 mod temporaldata;
+mod time_order;
 mod time_unit;
 mod trace_bins;
 

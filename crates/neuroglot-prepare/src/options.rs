@@ -50,7 +50,6 @@ pub struct PrepareOptions {
     /// Species of the animal; `None` takes what the source says.
     pub species: Option<Species>,
     /// Parcellation that the units' regions are named by.
-    #[serde(with = "parcellation_name")]
     pub parcellation: Parcellation,
     /// Units outside of all regions (`root`, `void`) count as one, `outside`; otherwise they are never a target of region
     /// masks.
@@ -61,7 +60,6 @@ pub struct PrepareOptions {
     /// which all of these were; `None` takes the share that keeps most units times trials.
     pub least_observed: Option<f64>,
     /// Names of regions that a source has as numbers which are no Allen ids.
-    #[serde(with = "codes_as_text")]
     pub region_codes: BTreeMap<i64, String>,
 }
 
@@ -162,48 +160,6 @@ impl PrepareOptions {
             return Err(format!("least share of observed trials is {least}: it must be 0 to 100 per cent"));
         }
         Ok(bins.round() as usize)
-    }
-}
-
-/// Parcellations are written by name.
-mod parcellation_name {
-    use neuroglot_regions::Parcellation;
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(value: &Parcellation, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(value)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Parcellation, D::Error> {
-        String::deserialize(deserializer)?.parse().map_err(D::Error::custom)
-    }
-}
-
-/// Keys of tables are texts in TOML and JSON.
-mod codes_as_text {
-    use std::collections::BTreeMap;
-
-    use serde::de::Error;
-    use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
-    pub fn serialize<S: Serializer>(codes: &BTreeMap<i64, String>, serializer: S) -> Result<S::Ok, S::Error> {
-        codes
-            .iter()
-            .map(|(code, name)| (code.to_string(), name))
-            .collect::<BTreeMap<_, _>>()
-            .serialize(serializer)
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<BTreeMap<i64, String>, D::Error> {
-        let codes = BTreeMap::<String, String>::deserialize(deserializer)?;
-        let code = |(code, name): (String, String)| match code.parse() {
-            Ok(code) => Ok((code, name)),
-            Err(_) => Err(D::Error::custom(format!("{code} is no whole number"))),
-        };
-        codes.into_iter().map(code).collect()
     }
 }
 

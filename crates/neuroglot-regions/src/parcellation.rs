@@ -1,13 +1,15 @@
 //! How finely the brain is divided.
 
 use crate::UnknownParcellation;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// A division of the brain into structures of the Allen tree.
 ///
 /// Written and read in lower case (`beryl`), read in any case.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Parcellation {
     /// Every structure of the tree (1,326 and `root`), such as cortical layers.
     Allen,

@@ -8,7 +8,7 @@ use neuroglot_regions::ccf_from_bregma;
 use super::datasets::{Collection, Dataset};
 use crate::files::npy::{NpyArray, read_npy};
 use crate::files::table::read_table;
-use crate::spike_order::put_in_order;
+use crate::time_order::put_in_order;
 use crate::{Location, PrepareError, RecordedUnit, SpikeStream, TrialColumn};
 
 /// Time of each spike; what has it is a spike sorting.
@@ -58,7 +58,10 @@ impl Probe {
             return Err(wrong(format!("names cluster {cluster}, clusters.channels has {}", channels.len())));
         }
         let mut notes = Vec::new();
-        put_in_order(&mut times, &mut clusters, times_file, &mut notes);
+        let missing = put_in_order(&mut times, &mut clusters).left_out;
+        if missing > 0 {
+            notes.push(format!("{}: spikes without a time, left out: {missing}", times_file.display()));
+        }
 
         let locations = locations(sorting, &channels, &mut notes)?;
         let depths = |file| of_units(read_npy::<f64>(file)?.values, channels.len(), file, "clusters.depths");

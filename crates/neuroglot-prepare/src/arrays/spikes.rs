@@ -7,7 +7,7 @@ use super::description::{Description, TraceArrays};
 use super::observed;
 use super::trials::read_table;
 use super::value::ArrayValue;
-use crate::spike_order::put_in_order;
+use crate::time_order::put_in_order;
 use crate::{Asked, Condition, Observed, PrepareError, Recording, SpikeStream, Trace, UsualTrials};
 
 /// Reads spikes, units, trials and the traces that are asked for.
@@ -48,7 +48,10 @@ pub(super) fn read(
             unlisted.len()
         ));
     }
-    put_in_order(&mut times, &mut units, times_array.file(), &mut notes);
+    let missing = put_in_order(&mut times, &mut units).left_out;
+    if missing > 0 {
+        notes.push(format!("{}: spikes without a time, left out: {missing}", times_array.file().display()));
+    }
 
     let trials = read_table(&description.trials, align, file)?;
     let conditions = trials.names().filter(|name| *name != align);
@@ -109,20 +112,15 @@ fn trace(arrays: &TraceArrays, notes: &mut Vec<String>) -> Result<Trace, Prepare
             Ok(Trace::Events(events))
         }
         TraceArrays::Samples { times: times_array, values: values_array } => {
-            let times = times_array.list_of_numbers::<f64>()?;
-            let values = values_array.list_of_numbers::<f64>()?;
+            let mut times = times_array.list_of_numbers::<f64>()?;
+            let mut values = values_array.list_of_numbers::<f64>()?;
             if times.len() != values.len() {
                 return Err(values_array.wrong(
                     format!("has {} values for {} {}", values.len(), times.len(), times_array.field()),
                     "save a value for each time",
                 ));
             }
-            let found = times.len();
-            let mut samples: Vec<(f64, f64)> =
-                times.into_iter().zip(values).filter(|(time, _)| time.is_finite()).collect();
-            left_out(times_array, found - samples.len());
-            samples.sort_by(|a, b| a.0.total_cmp(&b.0));
-            let (times, values) = samples.into_iter().unzip();
+            left_out(times_array, put_in_order(&mut times, &mut values).left_out);
             Ok(Trace::Samples { times, values })
         }
     }

@@ -21,7 +21,7 @@ pub(crate) use group::{Group, Members};
 pub(crate) use meaning::Purpose;
 pub(crate) use references::named_places;
 pub(crate) use table::{Column, Table};
+pub(crate) use traces::{OTHER_SERIES, TraceSet, Wanted, regular_times};
 pub use traces::{TraceChoice, TraceSelection};
-pub(crate) use traces::{TraceSet, Wanted, unfit};
 pub use units::UnitColumns;
 pub(crate) use units::{UnitTable, finish_units, location, locations, numbers, texts};

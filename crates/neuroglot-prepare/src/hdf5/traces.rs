@@ -8,7 +8,11 @@ use neuroglot_data::text::listed;
 
 use super::table::MOST_COLUMNS;
 use super::{Dataset, File, Kind};
+use crate::time_order::{Disorder, put_in_order};
 use crate::{Asked, Intervals, PrepareError, Trace};
+
+/// What can be done about a series that cannot be read: without a choice it is passed over.
+pub(crate) const OTHER_SERIES: &str = "choose another series with --trace";
 
 /// One trace that is wanted of a file.
 ///
@@ -115,23 +119,51 @@ impl<'o> TraceSet<'o> {
         Ok(())
     }
 
-    /// What came of reading a series: where it failed it is an error if it was chosen, else it is passed over.
-    pub(crate) fn unless_chosen(
+    /// Says that there is a series at `path`, whose own name is `name`, and reads what is wanted of it. Where that fails it is
+    /// an error if it was chosen, else it is passed over.
+    pub(crate) fn add(
         &mut self,
+        path: &str,
+        name: &str,
+        mut read: impl FnMut(&Wanted, &mut Self) -> Result<(), PrepareError>,
+    ) -> Result<(), PrepareError> {
+        for wanted in self.wanted(path, name) {
+            match read(&wanted, self) {
+                Err(error) if !wanted.chosen => self.pass_over(path, error)?,
+                result => result?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a data set of samples with so many values each can be taken apart into traces. Where not it is an error if it
+    /// was chosen, else it is passed over. `file` is that which names it.
+    pub(crate) fn fits(
+        &self,
+        file: &File,
+        data: &Dataset<'_>,
+        columns: u64,
         wanted: &Wanted,
         path: &str,
-        read: Result<(), PrepareError>,
-    ) -> Result<(), PrepareError> {
-        match read {
-            Err(error) if wanted.chosen => Err(error),
-            Err(error) => self.pass_over(path, error),
-            Ok(()) => Ok(()),
+    ) -> Result<bool, PrepareError> {
+        let why = if data.kind() != Kind::Number {
+            "it has no numbers"
+        } else if columns == 0 || (columns > MOST_COLUMNS && wanted.column.is_none()) {
+            "it has too many columns"
+        } else {
+            return Ok(true);
+        };
+        if wanted.chosen {
+            let problem = format!("cannot be a trace, {why}");
+            return Err(file.field(data.path(), problem, "choose another series, or one column of it"));
         }
+        self.file.note(format!("{path} passed over: {why}"));
+        Ok(false)
     }
 
     /// Says that there is a series at `path`, whose own name is `name`; gives what is wanted of it. What nobody asks for is not
     /// read.
-    pub(crate) fn wanted(&mut self, path: &str, name: &str) -> Vec<Wanted> {
+    fn wanted(&mut self, path: &str, name: &str) -> Vec<Wanted> {
         self.found.push(path.to_owned());
         match self.selection {
             TraceSelection::All if !self.asked.has_of_series(name) => Vec::new(),
@@ -173,8 +205,20 @@ impl<'o> TraceSet<'o> {
     }
 
     /// Samples in order of time, without those of no time.
-    pub(crate) fn in_order(&self, times: Vec<f64>, values: Vec<f64>, path: &str) -> (Vec<f64>, Vec<f64>) {
-        in_order(times, values, path, |note| self.file.note(note))
+    pub(crate) fn in_order(
+        &self,
+        mut times: Vec<f64>,
+        mut values: Vec<f64>,
+        path: &str,
+    ) -> (Vec<f64>, Vec<f64>) {
+        let Disorder { left_out, sorted } = put_in_order(&mut times, &mut values);
+        if left_out > 0 {
+            self.file.note(format!("{} of {path} without a time left out", counted(left_out, "sample")));
+        }
+        if sorted {
+            self.file.note(format!("the samples of {path} were not in order of time and were sorted"));
+        }
+        (times, values)
     }
 
     /// Adds samples of `columns` values each, as one trace or as many. `file` is that which holds them.
@@ -242,32 +286,19 @@ fn names(path: &str, choice: &str) -> bool {
     path == choice || path.strip_suffix(choice).is_some_and(|before| before.ends_with(['/', '.']))
 }
 
-/// Why a data set of samples with so many values each cannot be taken apart into traces, if so.
-pub(crate) fn unfit(data: &Dataset<'_>, columns: u64, wanted: &Wanted) -> Option<&'static str> {
-    if data.kind() != Kind::Number {
-        Some("it has no numbers")
-    } else if columns == 0 || (columns > MOST_COLUMNS && wanted.column.is_none()) {
-        Some("it has too many columns")
-    } else {
-        None
+/// Times of regular samples, from `start` (s) on at a rate (Hz). `object` says so in `file`.
+pub(crate) fn regular_times(
+    file: &File,
+    object: &str,
+    start: f64,
+    rate: f64,
+    samples: usize,
+) -> Result<Vec<f64>, PrepareError> {
+    if !(rate > 0.0 && rate.is_finite() && start.is_finite()) {
+        let problem = format!("has the start {start} s and the rate {rate} Hz");
+        return Err(file.field(object, problem, OTHER_SERIES));
     }
-}
-
-fn in_order(times: Vec<f64>, values: Vec<f64>, path: &str, note: impl Fn(String)) -> (Vec<f64>, Vec<f64>) {
-    if times.iter().all(|time| time.is_finite()) && times.is_sorted() {
-        return (times, values);
-    }
-    let mut samples: Vec<(f64, f64)> = times.iter().copied().zip(values).collect();
-    samples.retain(|(time, _)| time.is_finite());
-    if samples.len() < times.len() {
-        let lost = counted(times.len() - samples.len(), "sample");
-        note(format!("{lost} of {path} without a time left out"));
-    }
-    if !samples.is_sorted_by(|a, b| a.0 <= b.0) {
-        samples.sort_by(|a, b| a.0.total_cmp(&b.0));
-        note(format!("the samples of {path} were not in order of time and were sorted"));
-    }
-    samples.into_iter().unzip()
+    Ok((0..samples).map(|sample| start + sample as f64 / rate).collect())
 }
 
 #[cfg(test)]
@@ -295,15 +326,5 @@ mod tests {
         assert!(names("/processing/behavior/running_speed", "behavior/running_speed"));
         assert!(names("/cursor.vel", "vel"));
         assert!(!names("/processing/behavior/running_speed", "speed"));
-    }
-
-    #[test]
-    fn samples_are_put_in_order() {
-        let notes = std::cell::RefCell::new(Vec::new());
-        let note = |note| notes.borrow_mut().push(note);
-        let (times, values) =
-            in_order(vec![2.0, f64::NAN, 1.0, 3.0], vec![20.0, 0.0, 10.0, 30.0], "/a", note);
-        assert_eq!((times, values), (vec![1.0, 2.0, 3.0], vec![10.0, 20.0, 30.0]));
-        assert_eq!(notes.borrow().len(), 2, "{notes:?}");
     }
 }

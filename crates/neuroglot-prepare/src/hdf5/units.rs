@@ -47,14 +47,14 @@ pub(super) const REGIONS: [&str; 11] = [
 pub(super) const QUALITIES: [&str; 7] =
     ["quality", "label", "ks2_label", "ks_label", "KSLabel", "is_good", "good"];
 
-/// The columns of a table of units, read; nothing where there is none.
+/// The columns of a table of units, read; empty where there is none.
 pub(crate) struct UnitTable {
-    uuids: Option<Vec<String>>,
-    regions: Option<Vec<Location>>,
-    good: Option<Vec<Option<bool>>>,
-    depths: Option<Vec<f64>>,
-    probes: Option<Vec<String>>,
-    channels: Option<Vec<f64>>,
+    uuids: Vec<String>,
+    regions: Vec<Location>,
+    good: Vec<Option<bool>>,
+    depths: Vec<f64>,
+    probes: Vec<String>,
+    channels: Vec<f64>,
     /// Why no unit is known to be good or not.
     pub(crate) quality_unknown: Option<String>,
 }
@@ -83,50 +83,36 @@ impl UnitTable {
             Purpose::Other,
         )?;
         let (good, quality_unknown) = match verdicts(table, quality, &chosen.good_values)? {
-            Ok(good) => (Some(good), None),
-            Err(why) => (None, Some(why)),
+            Ok(good) => (good, None),
+            Err(why) => (Vec::new(), Some(why)),
         };
         let regions = regions.map(|(name, column)| locations(table, &name, column)).transpose()?;
         Ok(UnitTable {
-            uuids: uuids.map(|(_, column)| texts(column)),
-            regions,
+            uuids: uuids.map(|(_, column)| texts(column)).unwrap_or_default(),
+            regions: regions.unwrap_or_default(),
             good,
-            depths: depths.and_then(|(_, column)| numbers(column)),
-            probes: probes.map(|(_, column)| texts(column)),
-            channels: channels.and_then(|(_, column)| numbers(column)),
+            depths: depths.and_then(|(_, column)| numbers(column)).unwrap_or_default(),
+            probes: probes.map(|(_, column)| texts(column)).unwrap_or_default(),
+            channels: channels.and_then(|(_, column)| numbers(column)).unwrap_or_default(),
             quality_unknown,
         })
     }
 
-    /// Identifier of a unit, if a column says it.
-    pub(crate) fn uuid(&self, unit: usize) -> Option<&str> {
-        Some(self.uuids.as_ref()?.get(unit)?.as_str()).filter(|uuid| !uuid.is_empty())
-    }
-
-    /// Where a unit is, if there is a column of it.
-    pub(crate) fn location(&self, unit: usize) -> Option<&Location> {
-        self.regions.as_ref()?.get(unit)
-    }
-
-    /// Whether a unit is good, if a column says it.
-    pub(crate) fn good(&self, unit: usize) -> Option<bool> {
-        *self.good.as_ref()?.get(unit)?
-    }
-
-    /// Depth of a unit, µm, if a column says it.
-    pub(crate) fn depth(&self, unit: usize) -> Option<f64> {
-        self.depths.as_ref()?.get(unit).copied().filter(|depth| depth.is_finite())
-    }
-
-    /// Probe of a unit, if a column says it.
-    pub(crate) fn probe(&self, unit: usize) -> Option<&str> {
-        Some(self.probes.as_ref()?.get(unit)?.as_str()).filter(|probe| !probe.is_empty())
-    }
-
-    /// Channel of a unit, if a column says it.
-    pub(crate) fn channel(&self, unit: usize) -> Option<i64> {
-        let channel = *self.channels.as_ref()?.get(unit)?;
-        (channel.fract() == 0.0).then_some(channel as i64)
+    /// What the columns say of so many units. Where they say nothing, identifier and probe are empty.
+    pub(crate) fn units(&self, units: usize) -> Vec<RecordedUnit> {
+        let text = |texts: &[String], unit: usize| texts.get(unit).cloned().unwrap_or_default();
+        let number = |numbers: &[f64], unit: usize| numbers.get(unit).copied();
+        let unit = |unit: usize| RecordedUnit {
+            uuid: text(&self.uuids, unit),
+            location: self.regions.get(unit).cloned().unwrap_or(Location::Unknown),
+            probe: text(&self.probes, unit),
+            depth: number(&self.depths, unit).filter(|depth| depth.is_finite()),
+            channel: number(&self.channels, unit)
+                .filter(|channel| channel.fract() == 0.0)
+                .map(|id| id as i64),
+            good: self.good.get(unit).copied().flatten(),
+        };
+        (0..units).map(unit).collect()
     }
 }
 

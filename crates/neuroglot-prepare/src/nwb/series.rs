@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::NwbOptions;
-use crate::hdf5::{Dataset, File, Group, Kind, Members, TraceSet, Wanted, unfit};
+use crate::hdf5::{Dataset, File, Group, Kind, Members, OTHER_SERIES, TraceSet, Wanted, regular_times};
 use crate::{Asked, PrepareError, Trace};
 
 /// Groups in groups are followed this deep; files that people have need six.
@@ -20,9 +20,6 @@ const RAW: [&str; 8] = [
     "OnePhotonSeries",
     "IndexSeries",
 ];
-
-/// What can be done about a series that cannot be read: without a choice it is passed over.
-const OTHER_SERIES: &str = "choose another series with --trace";
 
 /// Reads the series that the options select and that are asked for.
 pub(super) fn read(
@@ -60,15 +57,10 @@ fn visit(
     let has = |name: &str| datasets.iter().any(|dataset| dataset == name) || is_unreadable(name);
     let is_series = has("timestamps") || (has("data") && has("starting_time"));
     if is_series {
-        for wanted in traces.wanted(group.path(), group.name()) {
-            let read = series(group, &wanted, traces);
-            traces.unless_chosen(&wanted, group.path(), read)?;
-        }
+        traces.add(group.path(), group.name(), |wanted, traces| series(group, wanted, traces))?;
     } else if has("timestamp") {
-        for wanted in traces.wanted(group.path(), group.name()) {
-            let read = events(group, "timestamp", &wanted, traces);
-            traces.unless_chosen(&wanted, group.path(), read)?;
-        }
+        let read = |wanted: &Wanted, traces: &mut TraceSet| events(group, "timestamp", wanted, traces);
+        traces.add(group.path(), group.name(), read)?;
     }
     for name in groups {
         match group.group(&name) {
@@ -103,17 +95,10 @@ fn series(group: &Group<'_>, wanted: &Wanted, traces: &mut TraceSet<'_>) -> Resu
     if data.kind() == Kind::Text || kind == "LabeledEvents" || kind == "AnnotationSeries" {
         return events(group, "timestamps", wanted, traces);
     }
-    match unfit(&data, columns_of(group, &data)?, wanted) {
-        Some(why) if wanted.chosen => {
-            let problem = format!("cannot be a trace, {why}");
-            Err(group.file().field(data.path(), problem, "choose another series, or one column of it"))
-        }
-        Some(why) => {
-            group.note(format!("{path} passed over: {why}"));
-            Ok(())
-        }
-        None => samples(group, &data, wanted, traces),
+    if traces.fits(group.file(), &data, columns_of(group, &data)?, wanted, path)? {
+        samples(group, &data, wanted, traces)?;
     }
+    Ok(())
 }
 
 fn events(
@@ -160,11 +145,7 @@ fn samples(
         (None, Some(starting_time)) => {
             let rate = starting_time.number_attribute("rate")?.unwrap_or(f64::NAN);
             let start = starting_time.numbers()?.first().copied().unwrap_or(f64::NAN);
-            if !(rate > 0.0 && rate.is_finite() && start.is_finite()) {
-                let problem = format!("has the start {start} s and the rate {rate} Hz");
-                return Err(file.field(starting_time.path(), problem, OTHER_SERIES));
-            }
-            (0..rows).map(|sample| start + sample as f64 / rate).collect()
+            regular_times(file, starting_time.path(), start, rate, rows)?
         }
         (None, None) => {
             return Err(file.field(group.path(), "has neither timestamps nor a rate", OTHER_SERIES));

@@ -113,6 +113,7 @@ fn describe(
     let Recording { eid, quality_unknown, .. } = recording;
     let columns = UnitTable::read(table, &options.units)?;
     quality_unknown.clone_from(&columns.quality_unknown);
+    let mut described = columns.units(units);
     let ids = match file.noted(table.column("id"))? {
         Some(Column::Numbers(ids)) => ids,
         _ => Vec::new(),
@@ -133,45 +134,38 @@ fn describe(
             if is_asked_for { rows? } else { file.noted(rows)? }.unwrap_or_default()
         }
         // Files of the Allen Institute have no region references, but the electrode's number.
-        Some(electrodes) => (0..units)
-            .map(|unit| columns.channel(unit).and_then(|id| electrodes.row(id)).into_iter().collect())
+        Some(electrodes) => described
+            .iter()
+            .map(|unit| unit.channel.and_then(|id| electrodes.row(id)).into_iter().collect())
             .collect(),
         None => Vec::new(),
     };
     let groups = file.noted(groups_of_units(table, units).map(Some))?.unwrap_or_default();
-    Ok((0..units)
-        .map(|unit| {
-            let rows = rows.get(unit).map_or(&[][..], Vec::as_slice);
-            let of_rows = electrodes.as_ref();
-            let group = groups.get(unit).and_then(Option::as_ref);
+    let electrodes = electrodes.as_ref();
+    for (number, unit) in described.iter_mut().enumerate() {
+        let rows = rows.get(number).map_or(&[][..], Vec::as_slice);
+        let group = groups.get(number).and_then(Option::as_ref);
+        if unit.uuid.is_empty() {
+            // Numbers of units start anew in every session.
+            unit.uuid = format!("{eid}:{}", ids.get(number).copied().unwrap_or(number as f64));
+        }
+        let by_electrodes = electrodes.map(|electrodes| electrodes.location(rows));
+        let locations = if options.coordinates {
+            [None, by_electrodes, None]
+        } else {
             // What says most of the unit itself goes first.
-            let by_column = columns.location(unit).filter(|_| !options.coordinates).cloned();
-            let by_electrodes = || of_rows.map(|electrodes| electrodes.location(rows));
-            let by_group = || group.map(|(_, location)| location.clone()).filter(|_| !options.coordinates);
-            let known = |location: &Location| *location != Location::Unknown;
-            let location = by_column
-                .filter(known)
-                .or_else(|| by_electrodes().filter(known))
-                .or_else(by_group)
-                .unwrap_or(Location::Unknown);
-            let probe = columns
-                .probe(unit)
-                .or_else(|| group.map(|(name, _)| name.as_str()))
-                .or_else(|| of_rows.and_then(|electrodes| electrodes.probe(rows)));
-            RecordedUnit {
-                uuid: match columns.uuid(unit) {
-                    Some(uuid) => uuid.to_owned(),
-                    // Numbers of units start anew in every session.
-                    None => format!("{eid}:{}", ids.get(unit).copied().unwrap_or(unit as f64)),
-                },
-                location,
-                probe: probe.unwrap_or_default().to_owned(),
-                depth: columns.depth(unit).or_else(|| of_rows?.depth(rows)),
-                channel: columns.channel(unit).or_else(|| of_rows?.channel(rows)),
-                good: columns.good(unit),
-            }
-        })
-        .collect())
+            [Some(unit.location.clone()), by_electrodes, group.map(|(_, location)| location.clone())]
+        };
+        let known = locations.into_iter().flatten().find(|location| *location != Location::Unknown);
+        unit.location = known.unwrap_or(Location::Unknown);
+        if unit.probe.is_empty() {
+            let probe = group.map(|(name, _)| name.as_str()).or_else(|| electrodes?.probe(rows));
+            unit.probe = probe.unwrap_or_default().to_owned();
+        }
+        unit.depth = unit.depth.or_else(|| electrodes?.depth(rows));
+        unit.channel = unit.channel.or_else(|| electrodes?.channel(rows));
+    }
+    Ok(described)
 }
 
 /// What can be done where electrodes do not say where units are.

@@ -3,11 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{TemporaldataOptions, domain};
-use crate::hdf5::{File, Group, Members, TraceSet, Wanted, unfit};
+use crate::hdf5::{File, Group, Members, OTHER_SERIES, TraceSet, Wanted, regular_times};
 use crate::{Asked, Intervals, PrepareError, Trace};
-
-/// What can be done about a series that cannot be read: without a choice it is passed over.
-const OTHER_SERIES: &str = "choose another series with --trace";
 
 /// Groups in groups are followed this deep; `Data` in `Data` is rare.
 const MOST_DEEP: usize = 8;
@@ -82,10 +79,7 @@ fn series(
     };
     let fields: Vec<String> = fields.filter(|field| !is_index(field) && field != "domain").collect();
     if fields.is_empty() && irregular {
-        for wanted in traces.wanted(name, name) {
-            let read = events(group, name, &wanted, traces);
-            traces.unless_chosen(&wanted, name, read)?;
-        }
+        traces.add(name, name, |wanted, traces| events(group, name, wanted, traces))?;
     }
     let mut irregular_times = None;
     for field in fields {
@@ -94,11 +88,10 @@ fn series(
         if field.ends_with("_mask") {
             continue;
         }
-        for wanted in traces.wanted(&path, &path) {
+        traces.add(&path, &path, |wanted, traces| {
             let times = if irregular { Some(&mut irregular_times) } else { None };
-            let read = samples(group, &field, &path, &wanted, times, traces);
-            traces.unless_chosen(&wanted, &path, read)?;
-        }
+            samples(group, &field, &path, wanted, times, traces)
+        })?;
     }
     Ok(())
 }
@@ -132,16 +125,8 @@ fn samples(
 ) -> Result<(), PrepareError> {
     let file = group.file();
     let Some(data) = group.dataset(field)? else { return Ok(()) };
-    match unfit(&data, data.columns(), wanted) {
-        Some(why) if wanted.chosen => {
-            let problem = format!("cannot be a trace, {why}");
-            return Err(file.field(data.path(), problem, "choose another field, or one column of it"));
-        }
-        Some(why) => {
-            group.note(format!("{path} passed over: {why}"));
-            return Ok(());
-        }
-        None => {}
+    if !traces.fits(file, &data, data.columns(), wanted, path)? {
+        return Ok(());
     }
     let columns = usize::try_from(data.columns()).unwrap_or(usize::MAX);
     let values = data.numbers()?;
@@ -184,7 +169,6 @@ fn timestamps(group: &Group<'_>) -> Result<Vec<f64>, PrepareError> {
 
 /// Times of regular samples: the start of the domain, then one in every 1 / `sampling_rate`, also where gaps are filled.
 fn grid(group: &Group<'_>, rows: usize) -> Result<Vec<f64>, PrepareError> {
-    let file = group.file();
     let rate = group.number_attribute("sampling_rate")?.unwrap_or(f64::NAN);
     let start = match group.group("domain")? {
         Some(domain) => match domain.dataset("start")? {
@@ -193,9 +177,5 @@ fn grid(group: &Group<'_>, rows: usize) -> Result<Vec<f64>, PrepareError> {
         },
         None => f64::NAN,
     };
-    if !(rate > 0.0 && rate.is_finite() && start.is_finite()) {
-        let problem = format!("has the start {start} s and the rate {rate} Hz");
-        return Err(file.field(group.path(), problem, OTHER_SERIES));
-    }
-    Ok((0..rows).map(|sample| start + sample as f64 / rate).collect())
+    regular_times(group.file(), group.path(), start, rate, rows)
 }

@@ -2,7 +2,8 @@
 
 use super::TemporaldataOptions;
 use crate::hdf5::{File, Purpose, Table, UnitTable, finish_units, texts};
-use crate::{Location, PrepareError, RecordedUnit, Recording, SpikeStream};
+use crate::time_order::{Disorder, put_in_order};
+use crate::{PrepareError, Recording, SpikeStream};
 
 /// What can be done about spikes that cannot be told apart.
 const CONTRADICTS: &str = "its spikes cannot be told apart; download it again, or leave the file out";
@@ -31,24 +32,13 @@ pub(super) fn read(
             .first()
             .map_or(Ok(0), |name| table.column(name).map(|column| column.map_or(0, |column| column.len())))?,
     };
-    recording.units = (0..units)
-        .map(|unit| {
-            let name = names.as_ref().and_then(|names| names.get(unit)).cloned();
-            let name = name.filter(|name| !name.is_empty()).unwrap_or_else(|| unit.to_string());
-            RecordedUnit {
-                uuid: match columns.uuid(unit) {
-                    Some(uuid) => uuid.to_owned(),
-                    // Names of units start anew in every session.
-                    None => format!("{}:{name}", recording.eid),
-                },
-                location: columns.location(unit).cloned().unwrap_or(Location::Unknown),
-                probe: columns.probe(unit).unwrap_or_default().to_owned(),
-                depth: columns.depth(unit),
-                channel: columns.channel(unit),
-                good: columns.good(unit),
-            }
-        })
-        .collect();
+    recording.units = columns.units(units);
+    for (number, unit) in recording.units.iter_mut().enumerate().filter(|(_, unit)| unit.uuid.is_empty()) {
+        let name = names.as_ref().and_then(|names| names.get(number)).filter(|name| !name.is_empty());
+        let name = name.cloned().unwrap_or_else(|| number.to_string());
+        // Names of units start anew in every session.
+        unit.uuid = format!("{}:{name}", recording.eid);
+    }
     finish_units(file, &mut recording.units);
     recording.spikes = vec![spikes(file, units)?];
     Ok(())
@@ -79,16 +69,11 @@ fn spikes(file: &File, units: usize) -> Result<SpikeStream, PrepareError> {
             }
         }
     }
-    if !(times.iter().all(|time| time.is_finite()) && times.is_sorted()) {
-        let before = times.len();
-        let mut spikes: Vec<(f64, u32)> = times.into_iter().zip(of_units).collect();
-        spikes.retain(|(time, _)| time.is_finite());
-        spikes.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let Disorder { left_out, sorted } = put_in_order(&mut times, &mut of_units);
+    if sorted || left_out > 0 {
         file.note(format!(
-            "spikes were not in order of time and were sorted; {} of no time were left out",
-            before - spikes.len()
+            "spikes were not in order of time and were sorted; {left_out} of no time were left out"
         ));
-        (times, of_units) = spikes.into_iter().unzip();
     }
     Ok(SpikeStream::Interleaved { times, units: of_units })
 }

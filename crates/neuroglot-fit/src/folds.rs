@@ -32,29 +32,16 @@ pub(crate) fn k_fold(samples: usize, folds: usize) -> Result<Vec<Split>, FitErro
     Ok(splits(&fold_of, folds))
 }
 
-/// [`stratified_k_fold`] of two classes.
-///
-/// # Errors
-/// If there are fewer than two folds, all labels are equal, or a class has fewer samples than there are folds.
-pub(crate) fn stratified_k_fold_of_two(labels: &[bool], folds: usize) -> Result<Vec<Split>, FitError> {
-    check_folds(folds)?;
-    let counts = [true, false].map(|label| (label, labels.iter().filter(|other| **other == label).count()));
-    if counts.iter().any(|(_, samples)| *samples == 0) {
-        return Err(FitError::one_class(labels.len()));
-    }
-    for (label, samples) in counts {
-        check_class(samples, &label, folds)?;
-    }
-    let classes: Vec<usize> = labels.iter().map(|label| usize::from(*label)).collect();
-    stratified_k_fold(&classes, folds)
-}
-
 /// `folds` splits with the same share of each class in every test part, up to one sample (scikit-learn's
 /// `StratifiedKFold`).
 ///
 /// # Errors
-/// If there are fewer than two folds, or a class that occurs has fewer samples than there are folds.
-pub(crate) fn stratified_k_fold(classes: &[usize], folds: usize) -> Result<Vec<Split>, FitError> {
+/// If there are fewer than two folds, fewer than two classes occur, or one that occurs has fewer samples than there are
+/// folds.
+pub(crate) fn stratified_k_fold<T: Copy + Display + Ord>(
+    classes: &[T],
+    folds: usize,
+) -> Result<Vec<Split>, FitError> {
     check_folds(folds)?;
     let mut order_of_appearance = Vec::new();
     for class in classes {
@@ -62,19 +49,27 @@ pub(crate) fn stratified_k_fold(classes: &[usize], folds: usize) -> Result<Vec<S
             order_of_appearance.push(*class);
         }
     }
+    if order_of_appearance.len() < 2 {
+        return Err(FitError::one_class(classes.len()));
+    }
     // The samples are dealt to the folds in turn, those of the class that appears first before those of the next. Only
     // the number of samples per class that each fold gets is kept: each class then fills the folds in order.
     let mut first = 0;
     let mut queues = std::collections::BTreeMap::new();
     for class in order_of_appearance {
         let samples = classes.iter().filter(|other| **other == class).count();
-        check_class(samples, &class, folds)?;
+        if samples < folds {
+            let problem = format!(
+                "only {samples} training samples are {class}, fewer than the {folds} folds; use fewer folds or more trials"
+            );
+            return Err(FitError::new("labels", problem));
+        }
         let mut assigned: Vec<usize> = (first..first + samples).map(|position| position % folds).collect();
         assigned.sort_unstable();
         queues.insert(class, assigned.into_iter());
         first += samples;
     }
-    let mut next = |class: &usize| queues.get_mut(class).and_then(Iterator::next);
+    let mut next = |class: &T| queues.get_mut(class).and_then(Iterator::next);
     let fold_of: Vec<usize> =
         classes.iter().map(|class| next(class).expect("as many places were dealt as counted")).collect();
     Ok(splits(&fold_of, folds))
@@ -84,16 +79,6 @@ fn check_folds(folds: usize) -> Result<(), FitError> {
     if folds < 2 {
         let problem = format!("{folds} is too few to cross-validate; use at least 2");
         return Err(FitError::new("folds", problem));
-    }
-    Ok(())
-}
-
-fn check_class(samples: usize, label: &impl Display, folds: usize) -> Result<(), FitError> {
-    if samples < folds {
-        let problem = format!(
-            "only {samples} training samples are {label}, fewer than the {folds} folds; use fewer folds or more trials"
-        );
-        return Err(FitError::new("labels", problem));
     }
     Ok(())
 }
@@ -145,7 +130,7 @@ mod tests {
         for case in fixture("stratified") {
             let labels: Vec<bool> =
                 case["labels"].as_array().unwrap().iter().map(|label| label.as_bool().unwrap()).collect();
-            let splits = stratified_k_fold_of_two(&labels, case["folds"].as_u64().unwrap() as usize).unwrap();
+            let splits = stratified_k_fold(&labels, case["folds"].as_u64().unwrap() as usize).unwrap();
             assert_eq!(fold_of(&splits, labels.len()), sizes(&case["fold_of"]));
         }
     }
@@ -162,7 +147,7 @@ mod tests {
     #[test]
     fn without_samples_there_are_no_folds() {
         assert!(k_fold(0, 4).is_err());
-        assert!(stratified_k_fold_of_two(&[], 4).is_err());
+        assert!(stratified_k_fold::<bool>(&[], 4).is_err());
         assert_eq!(k_fold(10, 1).unwrap_err().input, "folds");
     }
 
@@ -191,7 +176,7 @@ mod tests {
         ) {
             let of_true = labels.iter().filter(|&&label| label).count();
             let rarer = of_true.min(labels.len() - of_true);
-            let splits = stratified_k_fold_of_two(&labels, folds);
+            let splits = stratified_k_fold(&labels, folds);
             prop_assert_eq!(splits.is_ok(), rarer >= folds);
             let Ok(splits) = splits else { return Ok(()) };
             assert_partition(&splits, labels.len());

@@ -3,7 +3,7 @@
 use faer::linalg::matmul::matmul;
 use faer::{Accum, ColMut, ColRef, Par};
 
-use crate::folds::stratified_k_fold_of_two;
+use crate::folds::stratified_k_fold;
 use crate::lbfgs::minimise;
 use crate::loss::logistic_loss;
 use crate::principal_scores::PrincipalScores;
@@ -65,7 +65,7 @@ impl LogisticCv {
         }
         let pick = |samples: &[usize]| samples.iter().map(|&sample| labels[sample]).collect::<Vec<bool>>();
 
-        let splits = stratified_k_fold_of_two(labels, self.folds)?;
+        let splits = stratified_k_fold(labels, self.folds)?;
         let mean_scores = mean_scores(products, &splits, |scores, split| {
             let mut regression = Regression::new(&scores, &pick(&split.train));
             let truth = pick(&split.test);

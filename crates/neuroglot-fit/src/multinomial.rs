@@ -70,9 +70,6 @@ impl MultinomialCv {
         assert!(class_of.iter().all(|class| *class < classes), "classes are numbers below {classes}");
         // Classes that do not occur would have intercepts of −∞.
         let occurring: Vec<usize> = (0..classes).filter(|class| class_of.contains(class)).collect();
-        if occurring.len() < 2 {
-            return Err(FitError::one_class(samples));
-        }
         let places: Vec<usize> = class_of
             .iter()
             .map(|class| occurring.iter().position(|other| other == class).expect("it occurs"))

@@ -1,5 +1,7 @@
 //! Bits/spike of each region's units, task by task.
 
+use super::score_rows::{Measured, with_interval};
+use super::scores::cell;
 use super::{COLOURS_OF_REGIONS, WIDTH, largest_first, per_session, region_sizes};
 use crate::Report;
 use crate::compare::ComparedSession;
@@ -9,9 +11,9 @@ use crate::plot::intervals::{self, Band, Mean};
 use crate::plot::legend;
 use crate::plot::palette::{Marker, colour};
 use crate::plot::region_styles::RegionStyles;
-use crate::table::{Cell, Group, Row, Table};
+use crate::table::{Group, Row, Table};
 use crate::text::{listed, task_name};
-use neuroglot_data::number::{counted, decimal};
+use neuroglot_data::number::counted;
 use neuroglot_eval::comparison::{SharedScores, UNIT_SCORES};
 use std::collections::BTreeMap;
 use std::slice;
@@ -36,19 +38,12 @@ const READING: &str = "Bits/spike, mean over the units of a region; where severa
     them scored. Bars and brackets: 95 % bootstrap interval over these units. Two or three units say little of their region, \
     and their interval is too narrow.";
 
-/// A mean over units.
-#[derive(Clone, Copy)]
-struct Score {
-    mean: f64,
-    interval: Option<(f64, f64)>,
-}
-
 /// A region and its scores, `[task][run]`.
 struct Region<'a> {
     name: &'a str,
     /// Units of the run that has the most of them there.
     units: usize,
-    scores: Vec<Vec<Option<Score>>>,
+    scores: Vec<Vec<Option<Measured>>>,
 }
 
 /// The regions of a session, those with the most units first, equally large ones by name.
@@ -69,14 +64,14 @@ fn regions_of<'a>(session: &ComparedSession<'a>, tasks: &[&str]) -> Vec<Region<'
 }
 
 /// The score of each run in a task over the units of a region, with its interval where there are two or more of them.
-fn scores(session: &ComparedSession, task: &str, region: &str) -> Vec<Option<Score>> {
+fn scores(session: &ComparedSession, task: &str, region: &str) -> Vec<Option<Measured>> {
     let (_, bits_per_spike) = UNIT_SCORES[0];
     let shared = SharedScores::of_region(slice::from_ref(&session.by_run), task, bits_per_spike, region);
     let score = |run: usize| {
         let shared = shared.as_ref()?;
-        let found = shared.interval(run).filter(|found| found.mean.is_finite())?;
+        let found = shared.interval(run).and_then(with_interval)?;
         let units = if shared.units() > 0 { shared.units() } else { shared.own_units(run)? };
-        Some(Score { mean: found.mean, interval: (units > 1).then_some((found.low, found.high)) })
+        Some(Measured { interval: found.interval.filter(|_| units > 1), ..found })
     };
     (0..session.by_run.len()).map(score).collect()
 }
@@ -94,7 +89,7 @@ fn plots(report: &Report, tasks: &[&str], regions: &[Region], styles: &RegionSty
     for (place, task) in tasks.iter().enumerate() {
         let band = |region: &Region| {
             let mean = |run: &usize| {
-                let Score { mean, interval } = region.scores[place][*run]?;
+                let Measured { mean, interval } = region.scores[place][*run]?;
                 // One run has the markers and colours of regions, several have their own.
                 let (marker, ink) = match scored.as_slice() {
                     [_] => (styles.marker(region.name), styles.ink(region.name)),
@@ -146,20 +141,13 @@ fn plots(report: &Report, tasks: &[&str], regions: &[Region], styles: &RegionSty
 /// A row per region and a column per task; runs one below the other.
 fn table(report: &Report, tasks: &[&str], regions: &[Region]) -> String {
     let scored = scored_runs(regions, report.runs.len());
-    let cell = |score: Option<Score>| match score {
-        Some(Score { mean, interval }) => {
-            let interval = interval.map(|(low, high)| format!("[{}, {}]", decimal(low, 3), decimal(high, 3)));
-            Cell { asides: interval.into_iter().collect(), ..Cell::plain(decimal(mean, 3)) }
-        }
-        None => Cell::plain("n/a"),
-    };
     let group = |run: &usize| Group {
         head: if scored.len() > 1 { report.runs[*run].name.clone() } else { String::new() },
         rows: regions
             .iter()
             .map(|region| Row {
                 head: format!("{}, {}", region.name, counted(region.units, "unit")),
-                cells: region.scores.iter().map(|score| cell(score[*run])).collect(),
+                cells: region.scores.iter().map(|score| cell(score[*run], "n/a")).collect(),
             })
             .collect(),
     };

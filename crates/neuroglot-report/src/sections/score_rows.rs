@@ -49,7 +49,7 @@ const MEASURES: [(&str, Stored); 4] = [
 /// Bits/spike once more, each unit by its spikes.
 const POOLED: &str = "bits/spike, pooled";
 
-fn with_interval(value: IntervalValue) -> Option<Measured> {
+pub(crate) fn with_interval(value: IntervalValue) -> Option<Measured> {
     let interval = (value.low.is_finite() && value.high.is_finite()).then_some((value.low, value.high));
     value.mean.is_finite().then_some(Measured { mean: value.mean, interval })
 }

@@ -108,7 +108,8 @@ fn table_row(row: &ScoreRow, sessions: usize, has_ceilings: [bool; 2]) -> Row {
     Row { head, cells }
 }
 
-fn cell(value: Option<Measured>, otherwise: &str) -> Cell {
+/// A score with its interval below it.
+pub(crate) fn cell(value: Option<Measured>, otherwise: &str) -> Cell {
     let Some(value) = value else {
         return Cell::plain(otherwise);
     };

@@ -92,39 +92,15 @@ pub enum PrepareError {
         /// The folder.
         folder: PathBuf,
     },
-    /// The session of another source is where this one is to be.
-    #[error(
-        "{place} and {other} have {}: {folder} holds the session of the latter; give one of them another identifier with \
-         --eid, or remove the folder",
-        identifiers(.eid, .other_eid)
-    )]
-    SameIdentifier {
-        /// This source.
-        place: String,
-        /// Its identifier.
-        eid: String,
-        /// The other source.
-        other: String,
-        /// The identifier of that.
-        other_eid: Box<str>,
-        /// The folder.
-        folder: PathBuf,
-    },
+    /// The session of another source is where this one is to be; the message names both sources.
+    #[error("{0}")]
+    SameIdentifier(String),
     /// It could not be downloaded; the message names the address and the cure.
     #[error("{0}")]
     Download(String),
     /// What is left is no session.
     #[error(transparent)]
     Data(#[from] neuroglot_data::DataError),
-}
-
-/// What two sources have in common.
-fn identifiers(eid: &str, other: &str) -> String {
-    if eid == other {
-        format!("one identifier, {eid:?}")
-    } else {
-        format!("identifiers that name one folder, {eid:?} and {other:?}")
-    }
 }
 
 impl PrepareError {

@@ -145,13 +145,17 @@ fn check_own(
     for there in entries.filter_map(|entry| Some(entry.ok()?.path())).filter(|there| key_of(there) == own) {
         let Some(provenance) = Provenance::read(&there)? else { continue };
         if provenance.eid != eid || !provenance.is_of(name, place, files) {
-            return Err(PrepareError::SameIdentifier {
-                place: name.to_owned(),
-                eid: eid.to_owned(),
-                other: provenance.source.name,
-                other_eid: provenance.eid.into(),
-                folder: there,
-            });
+            let (other, other_eid) = (provenance.source.name, provenance.eid);
+            let shared = if eid == other_eid {
+                format!("one identifier, {eid:?}")
+            } else {
+                format!("identifiers that name one folder, {eid:?} and {other_eid:?}")
+            };
+            return Err(PrepareError::SameIdentifier(format!(
+                "{name} and {other} have {shared}: {} holds the session of the latter; give one of them another \
+                 identifier with --eid, or remove the folder",
+                there.display()
+            )));
         }
     }
     Ok(())

@@ -142,7 +142,7 @@ impl Classified for PrepareError {
             }
             PrepareError::Option { .. } => Class::Setting,
             PrepareError::Missing { .. } | PrepareError::NothingLeft { .. } => Class::Session,
-            PrepareError::Exists { .. } | PrepareError::SameIdentifier { .. } => Class::Exists,
+            PrepareError::Exists { .. } | PrepareError::SameIdentifier(_) => Class::Exists,
             PrepareError::Data(error) => error.class(),
             _ => Class::Neuroglot,
         }

@@ -25,7 +25,8 @@ impl RunConfig {
             return Err(wrong("this path is not UTF-8: rename the folder".to_owned()));
         };
         Ok(RunConfig {
-            train: TrainConfig { freeze: Freeze::Nothing, ..config.train },
+            // Lanes are those of its sessions and GPUs.
+            train: TrainConfig { freeze: Freeze::Nothing, lanes: 1, ..config.train },
             data: DataConfig { trials: 0, ..config.data },
             init: InitConfig {
                 from: from.to_owned(),

@@ -1,7 +1,7 @@
 //! `neuroglot finetune`
 
 use crate::CommandError;
-use crate::machine::compute::DeviceOptions;
+use crate::machine::devices::TrainingDevices;
 use crate::runs::overlap::{self, Warn};
 use crate::runs::place::{Place, folders_of_sessions};
 use crate::runs::run_summary::{as_json, in_words};
@@ -29,6 +29,7 @@ use std::path::{Path, PathBuf};
                   neuroglot finetune mtm data/new_aligned --out calibrated --freeze trunk --trials 32 --stitcher \
                   regression\n  \
                   neuroglot finetune hub:our-lab/striatum data/new_aligned --out tuned\n  \
+                  neuroglot finetune mtm data/new*_aligned --out tuned --devices all\n  \
                   neuroglot finetune --resume --out tuned")]
 pub struct Arguments {
     /// A run folder, one of its checkpoints, or hub:OWNER/NAME; with --resume it may be left out
@@ -60,7 +61,7 @@ pub struct Arguments {
     json: bool,
     /// Where to compute.
     #[command(flatten)]
-    device: DeviceOptions,
+    devices: TrainingDevices,
 }
 
 impl Arguments {
@@ -85,34 +86,41 @@ impl Arguments {
 /// # Errors
 /// Those of training, and a run that cannot be started from.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
-    OutputLock::check_free_inside(&arguments.out)?;
+    let mut crew = arguments.devices.crew(threads)?;
+    let console = &crew.console(console);
+    if crew.is_first() {
+        OutputLock::check_free_inside(&arguments.out)?;
+    }
     let run = arguments.run.as_ref().map(|run| run.of_run(console)).transpose()?;
     let config = arguments.config(run.as_deref())?;
+    let config = if arguments.resume { config } else { crew.with_lanes(config) };
+    let meeting = crew.start_others()?;
     let paths = if arguments.sessions.is_empty() {
         RunFolder::open(&arguments.out)?.info()?.sessions
     } else {
         folders_of_sessions(&arguments.sessions, console)?
     };
     let sessions = sessions::read(&paths, &config.data.filter(), console)?;
-    if let (Some(run), false) = (&run, arguments.resume) {
+    if let (Some(run), false, true) = (&run, arguments.resume, crew.is_first()) {
         let base = ModelFolder::open(run, config.init.from_checkpoint.name())?;
         overlap::warn(base.config(), &sessions, &paths, Warn::OfTestTrials, console)?;
     }
+    let devices = arguments.devices.typed();
     let training = TrainingRun {
         title: "",
         config: &config,
         sessions: &sessions,
         paths: &sessions::absolute(&paths)?,
         out: &arguments.out,
-        resume_command: &format!("`neuroglot finetune --resume --out {}`", word(&arguments.out)),
+        resume_command: &format!("`neuroglot finetune --resume --out {}{devices}`", word(&arguments.out)),
         start: if arguments.resume { Start::Resume } else { Start::Fresh },
-        compute: &arguments.device.with_threads(threads),
+        compute: &crew.compute,
         ranks: None,
     };
     if arguments.resume {
         note_if_finished(&arguments.out, console);
     }
-    let summary = training.run(console)?;
+    let Some(summary) = training.run_in(&crew, meeting, console)? else { return Ok(()) };
     let folder = RunFolder::open(&arguments.out)?;
     let records = folder.metrics()?;
     let start = records.first().filter(|record| record.epoch == 0).and_then(|record| record.score);

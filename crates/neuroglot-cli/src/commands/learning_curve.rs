@@ -25,8 +25,11 @@ use std::path::{Path, PathBuf};
 /// learning-curve.json and learning-curve.html; started again, the command goes on where it was stopped, and other numbers
 /// of trials are put beside those that are there.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  \
-                        neuroglot learning-curve mtm data/new_aligned --trials 16,32,64,128 --out curve --scratch")]
+#[command(
+    after_help = "All points are trained on one device: a session is never spread over several GPUs.\n\n\
+                        Example:\n  \
+                        neuroglot learning-curve mtm data/new_aligned --trials 16,32,64,128 --out curve --scratch"
+)]
 pub struct Arguments {
     /// A run folder, or one of its checkpoints
     #[arg(value_name = "RUN")]

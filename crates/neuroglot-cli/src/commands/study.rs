@@ -27,7 +27,8 @@ use std::path::PathBuf;
 #[command(
     after_help = "The share of one process of several is --shard, or what a Slurm array (SLURM_ARRAY_TASK_ID and its \
                   like) or a Kubernetes Indexed Job (JOB_COMPLETION_INDEX, with --shards) says; see `neuroglot launch`. \
-                  The process that finds all cells finished writes the report.\n\n\
+                  The process that finds all cells finished writes the report. A process computes on one GPU: on a machine \
+                  with several, start one for each, such as --shard 1/2 --device cuda:0 and --shard 2/2 --device cuda:1.\n\n\
                   Exit code: 0 when the share is done, 1 when a cell failed, 75 when cells were left to other \
                   processes: run the command again once they are done.\n\n\
                   Example:\n  \

@@ -1,19 +1,18 @@
 //! `neuroglot train`
 
 use crate::CommandError;
-use crate::machine::compute::DeviceOptions;
-use crate::machine::devices::{Crew, Devices};
+use crate::machine::devices::TrainingDevices;
 use crate::runs::place::{Place, folders_of_sessions};
 use crate::runs::run_summary::{as_json, in_words};
 use crate::runs::sessions;
-use crate::terminal::console::{Console, one_line};
+use crate::terminal::console::Console;
 use crate::terminal::shell::word;
 use crate::workflows::training_run::{TrainingRun, note_if_finished};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use neuroglot::files::OutputLock;
 use neuroglot::masks::Scheme;
-use neuroglot::train::{Recipe, RunConfig, RunFolder, Start, follow};
+use neuroglot::train::{Recipe, RunConfig, RunFolder, Start};
 use std::path::PathBuf;
 
 /// Train a model on sessions
@@ -69,11 +68,7 @@ pub struct Arguments {
     json: bool,
     /// Where to compute.
     #[command(flatten)]
-    device: DeviceOptions,
-    /// Train on several GPUs: `all` of this machine, those of some numbers (`0,1`), or `ranks`, where a scheduler or torchrun
-    /// starts a process for each. Sessions are spread over them, at least one for each
-    #[arg(long, value_name = "DEVICES", conflicts_with = "device", help_heading = "Device")]
-    devices: Option<Devices>,
+    devices: TrainingDevices,
 }
 
 /// `mtm` and every scheme.
@@ -126,39 +121,21 @@ impl Arguments {
 /// # Errors
 /// Settings or sessions that cannot be used, a folder that cannot be written, a loss that is no number.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
-    let mut crew = arguments.devices.as_ref().map(Devices::crew).transpose()?;
-    let count = crew.as_ref().map_or(1, Crew::count);
-    let is_first = crew.as_ref().is_none_or(Crew::is_first);
-    // Whatever the first rank says, it says for all.
-    let console = &if is_first { *console } else { Console::new(true) };
-    if is_first {
+    let mut crew = arguments.devices.crew(threads)?;
+    let console = &crew.console(console);
+    if crew.is_first() {
         OutputLock::check_free_inside(&arguments.out)?;
     }
-    let mut config = arguments.config()?;
-    if !arguments.resume && config.train.lanes == 1 {
-        config.train.lanes = count;
-    }
-    let meeting = crew.as_mut().map_or(Ok(None), Crew::start_others)?;
+    let config = arguments.config()?;
+    let config = if arguments.resume { config } else { crew.with_lanes(config) };
+    let meeting = crew.start_others()?;
     let paths = if arguments.sessions.is_empty() {
         RunFolder::open(&arguments.out)?.info()?.sessions
     } else {
         folders_of_sessions(&arguments.sessions, console)?
     };
     let sessions = sessions::read(&paths, &config.data.filter(), console)?;
-    let compute = match &crew {
-        None => arguments.device.with_threads(threads),
-        Some(crew) => arguments.device.on_gpu(crew.gpu, threads),
-    };
-    let ranks = match &crew {
-        None => None,
-        Some(crew) => crew.meet(meeting, &config, &sessions, console)?,
-    };
-    if let (false, Some(ranks)) = (is_first, &ranks) {
-        let mut device = || compute.open(console).map(|open| open.device);
-        let followed: Result<(), CommandError> = follow(&sessions, &mut device, ranks);
-        return followed.inspect_err(|error| ranks.fail(&one_line(error)));
-    }
-    let devices = arguments.devices.as_ref().map_or(String::new(), |devices| format!(" --devices {devices}"));
+    let devices = arguments.devices.typed();
     let training = TrainingRun {
         title: "",
         config: &config,
@@ -167,13 +144,13 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         out: &arguments.out,
         resume_command: &format!("`neuroglot train --resume --out {}{devices}`", word(&arguments.out)),
         start: if arguments.resume { Start::Resume } else { Start::Fresh },
-        compute: &compute,
-        ranks: ranks.as_ref(),
+        compute: &crew.compute,
+        ranks: None,
     };
     if arguments.resume {
         note_if_finished(&arguments.out, console);
     }
-    let summary = training.run(console)?;
+    let Some(summary) = training.run_in(&crew, meeting, console)? else { return Ok(()) };
     let records = RunFolder::open(&arguments.out)?.metrics()?;
     if arguments.json {
         return console.json(&as_json(&arguments.out, &records, &summary));

@@ -1,9 +1,11 @@
 //! Several GPUs of one training: which rank this process is, and the other ranks of this machine, which it starts.
 
 use super::children::Children;
+use super::compute::{Compute, DeviceOptions};
 use crate::CommandError;
 use crate::terminal::console::Console;
 use crate::terminal::stop_notice;
+use clap::Args;
 use neuroglot::data::Session;
 use neuroglot::engine::EngineError;
 use neuroglot::engine::cuda::devices;
@@ -18,9 +20,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+/// Where a command trains one model.
+#[derive(Debug, Args)]
+pub struct TrainingDevices {
+    /// On one device.
+    #[command(flatten)]
+    device: DeviceOptions,
+    /// Train on several GPUs: `all` of this machine, those of some numbers (`0,1`), or `ranks`, where a scheduler or torchrun
+    /// starts a process for each. Sessions are spread over them, at least one for each
+    #[arg(long, value_name = "DEVICES", conflicts_with = "device", help_heading = "Device")]
+    devices: Option<Devices>,
+}
+
 /// GPUs that train one model together, by the option `--devices`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Devices {
+enum Devices {
     /// All of this machine.
     All,
     /// Those of this machine with these numbers, each once.
@@ -62,23 +76,43 @@ impl fmt::Display for Devices {
     }
 }
 
-/// This process as one of the ranks.
+/// This process as one of the ranks, or alone.
 #[derive(Debug)]
 pub struct Crew {
     place: RankPlace,
-    /// Its GPU.
-    pub gpu: usize,
+    /// Its device.
+    pub compute: Compute,
     /// GPUs of the other ranks, where this process is to start them.
     others: Vec<usize>,
     children: Arc<Children>,
 }
 
-impl Devices {
-    /// Which rank this process is, and on which GPU.
+impl TrainingDevices {
+    /// Which rank this process is, and on which device.
     ///
     /// # Errors
     /// A GPU that there is not, an environment that does not say which rank it is.
-    pub fn crew(&self) -> Result<Crew, CommandError> {
+    pub fn crew(&self, threads: usize) -> Result<Crew, CommandError> {
+        let alone = RankPlace { rank: 0, count: 1, local: 0, address: String::new() };
+        let (place, compute, others) = match &self.devices {
+            None => (alone, self.device.with_threads(threads), Vec::new()),
+            Some(devices) => {
+                let (place, gpu, others) = devices.place()?;
+                (place, self.device.on_gpu(gpu, threads), others)
+            }
+        };
+        Ok(Crew { place, compute, others, children: Arc::default() })
+    }
+
+    /// What was asked for, as it is typed behind a command that goes on with a run.
+    pub fn typed(&self) -> String {
+        self.devices.as_ref().map_or(String::new(), |devices| format!(" {OPTION} {devices}"))
+    }
+}
+
+impl Devices {
+    /// Which rank this process is, its GPU, and those of the ranks that it is to start.
+    fn place(&self) -> Result<(RankPlace, usize, Vec<usize>), CommandError> {
         let gpus = devices()?.len();
         let missing = |index: usize| EngineError::CudaDeviceMissing { index, count: gpus };
         let numbers = match self {
@@ -87,7 +121,7 @@ impl Devices {
                     RankPlace::from_environment(|name| std::env::var(name).ok()).map_err(TrainError::from)?;
                 // A scheduler may show each process its own GPU alone.
                 let gpu = place.local.checked_rem(gpus).ok_or_else(|| missing(0))?;
-                return Ok(Crew { place, gpu, others: Vec::new(), children: Arc::default() });
+                return Ok((place, gpu, Vec::new()));
             }
             Self::All => (0..gpus).collect(),
             Self::Numbers(numbers) => numbers.clone(),
@@ -97,14 +131,26 @@ impl Devices {
         }
         let [gpu, others @ ..] = &numbers[..] else { return Err(missing(0).into()) };
         let place = RankPlace { rank: 0, count: numbers.len(), local: *gpu, address: String::new() };
-        Ok(Crew { place, gpu: *gpu, others: others.to_vec(), children: Arc::default() })
+        Ok((place, *gpu, others.to_vec()))
     }
 }
 
 impl Crew {
-    /// How many ranks there are.
-    pub fn count(&self) -> usize {
+    fn count(&self) -> usize {
         self.place.count
+    }
+
+    /// Where this process speaks: whatever the first rank says, it says for all.
+    pub fn console(&self, console: &Console) -> Console {
+        if self.is_first() { *console } else { Console::new(true) }
+    }
+
+    /// The settings of a new run, with as many lanes as ranks unless they say how many.
+    pub fn with_lanes(&self, mut config: RunConfig) -> RunConfig {
+        if config.train.lanes == 1 {
+            config.train.lanes = self.count();
+        }
+        config
     }
 
     /// Whether this one decides and writes.
@@ -129,7 +175,7 @@ impl Crew {
             |problem: &str| CommandError::Failed(format!("cannot start a process for each GPU: {problem}"));
         let program = std::env::current_exe().map_err(|error| failed(&error.to_string()))?;
         let arguments = as_rank(std::env::args().skip(1).collect()).ok_or_else(|| {
-            failed("train by the command `neuroglot train`, or start the ranks by torchrun")
+            failed("train by the commands train or finetune of `neuroglot`, or start the ranks by torchrun")
         })?;
         let mut children = Children::default();
         for (rank, gpu) in (1..).zip(&self.others) {

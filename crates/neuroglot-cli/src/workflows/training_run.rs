@@ -2,14 +2,16 @@
 
 use crate::CommandError;
 use crate::machine::compute::Compute;
+use crate::machine::devices::Crew;
 use crate::terminal::console::{Console, one_line};
 use crate::terminal::progress::{Kept, TrainingProgress};
 use neuroglot::data::Session;
 use neuroglot::ensemble::train_ensemble;
-use neuroglot::train::{Ranks, RunConfig, RunFolder, Start, Summary, TrainingDevice};
+use neuroglot::train::{Meeting, Ranks, RunConfig, RunFolder, Start, Summary, TrainingDevice, follow};
 use std::path::{Path, PathBuf};
 
 /// What to train, and where.
+#[derive(Clone, Copy)]
 pub struct TrainingRun<'a> {
     /// In front of progress lines; empty where there is only one run.
     pub title: &'a str,
@@ -49,6 +51,26 @@ impl TrainingRun<'_> {
             ranks.fail(&one_line(error));
         }
         result
+    }
+
+    /// Trains with other ranks, where there are any. `None` on a rank that is not the first, which trains along until it is not
+    /// needed any more.
+    ///
+    /// # Errors
+    /// As [`TrainingRun::run`], and ranks that do not come or fail.
+    pub fn run_in(
+        &self,
+        crew: &Crew,
+        meeting: Option<Meeting>,
+        console: &Console,
+    ) -> Result<Option<Summary>, CommandError> {
+        let ranks = crew.meet(meeting, self.config, self.sessions, console)?;
+        if let (false, Some(ranks)) = (crew.is_first(), &ranks) {
+            let mut device = || self.compute.open(console).map(|open| open.device);
+            let followed: Result<(), CommandError> = follow(self.sessions, &mut device, ranks);
+            return followed.inspect_err(|error| ranks.fail(&one_line(error))).map(|()| None);
+        }
+        TrainingRun { ranks: ranks.as_ref(), ..*self }.run(console).map(Some)
     }
 }
 

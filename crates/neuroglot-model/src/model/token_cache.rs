@@ -6,7 +6,7 @@ use crate::layers::{Encoder, PADDING};
 use crate::network::TokenMemory;
 use neuroglot_engine::ops::{CountFormat, MarkLayout, MaskedTrials, ShownCounts};
 use neuroglot_engine::{Device, MemoryPlan, Slot};
-use neuroglot_masks::Prompt;
+use neuroglot_masks::{Holdout, Marks, Prompt};
 use std::sync::Arc;
 
 /// Plans are made for multiples of so many rows, so that few serve all.
@@ -67,13 +67,16 @@ impl TokenPlan {
     fn write_rows(&self, device: &mut dyn Device, counts: &[f32], hidden: &[bool]) {
         let MaskedTrials { trials: rows, units, table, marks, .. } = self.rows;
         device.write(table.part(0, counts.len()), counts);
-        let word = |bits: &[bool]| bits.iter().rev().fold(0, |word, bit| word << 1 | u32::from(*bit));
-        let of_units: Vec<u32> = hidden.chunks(units).flat_map(|row| row.chunks(32).map(word)).collect();
-        let layout = MarkLayout::new(rows, 1, units, false);
-        let mut words: Vec<u32> = (0..rows as u32).collect();
-        words.extend(of_units.iter().cycle().take(layout.units));
-        words.extend((0..rows).map(|row| u32::from(row * units >= counts.len())));
-        words.resize(layout.words(), 0);
+        let given = counts.len() / units;
+        let mut holdout = Holdout::nothing(rows, 1, units);
+        for (row, hidden) in hidden.chunks(units).cycle().take(given).enumerate() {
+            let of_row = (0..units).filter(|unit| hidden[*unit]);
+            of_row.for_each(|unit| holdout.hide_unit_in(row, unit));
+        }
+        (given..rows).for_each(|row| holdout.hide_bin_in(row, 0));
+        let Marks { units, bins, scored, .. } = holdout.marks();
+        let places: Vec<u32> = (0..rows as u32).collect();
+        let words = [&places[..], units, bins, scored].concat();
         device.write(marks, bytemuck::cast_slice(&words));
     }
 }

@@ -119,13 +119,20 @@ template <typename Number> Number __shfl_xor_sync(unsigned, Number value, int di
 
 inline float to_tf32(float value) { return value; }
 
-inline void multiply_add(float (&c)[4], const float (&a)[4], const float (&b)[2]) {
+// The six words of each lane, once all lanes of the warp have given theirs.
+template <typename Word> auto factors_of_warp(const Word (&a)[4], const Word (&b)[2]) {
     unsigned thread = host::block.current, lane = thread % host::WARP_SIZE;
     host::Barrier &warp = host::block.warps[thread / host::WARP_SIZE];
     float(*all)[6] = &host::block.factors[warp.generation % 2][thread - lane];
     memcpy(&all[lane][0], a, sizeof a);
     memcpy(&all[lane][4], b, sizeof b);
     host::wait(warp, host::WARP_SIZE);
+    return all;
+}
+
+inline void multiply_add(float (&c)[4], const float (&a)[4], const float (&b)[2]) {
+    unsigned lane = host::block.current % host::WARP_SIZE;
+    auto all = factors_of_warp(a, b);
     for (unsigned i = 0; i < 4; ++i) {
         unsigned row = lane / 4 + i / 2 * 8, column = 2 * (lane % 4) + i % 2;
         for (unsigned k = 0; k < 8; ++k) {
@@ -147,12 +154,8 @@ inline unsigned pack_bfloat16(float low, float high) {
 }
 
 inline void multiply_add(float (&c)[4], const unsigned (&a)[4], const unsigned (&b)[2]) {
-    unsigned thread = host::block.current, lane = thread % host::WARP_SIZE;
-    host::Barrier &warp = host::block.warps[thread / host::WARP_SIZE];
-    float(*all)[6] = &host::block.factors[warp.generation % 2][thread - lane];
-    memcpy(&all[lane][0], a, sizeof a);
-    memcpy(&all[lane][4], b, sizeof b);
-    host::wait(warp, host::WARP_SIZE);
+    unsigned lane = host::block.current % host::WARP_SIZE;
+    auto all = factors_of_warp(a, b);
     auto number = [&](unsigned of_lane, unsigned place, unsigned half) {
         unsigned bits;
         memcpy(&bits, &all[of_lane][place], sizeof bits);

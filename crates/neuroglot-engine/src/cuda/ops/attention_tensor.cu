@@ -1,3 +1,14 @@
+// The warp's rows of a part of qkv, of which `count` from token `first` on are there; zeros fill them up.
+__device__ inline Rows rows_of_part(unsigned part, const float *qkv, const Head &head, unsigned first, unsigned count) {
+    Rows rows;
+    rows.load([&](int half, unsigned column) {
+        unsigned row = lane_group() + 8 * half;
+        bool inside = row < count && column < head.width;
+        return inside ? qkv[head.in_qkv(part, first + row) + column] : 0.0f;
+    });
+    return rows;
+}
+
 // y = m' * ((m * softmax(Q * transpose(K) / sqrt(d) over allowed pairs)) * V) by tensor cores, tile by tile of keys, with a
 // running maximum and sum per query (Dao et al. 2022).
 //
@@ -16,12 +27,7 @@ attention(const float *qkv, Numbers y, float *log_sums, unsigned tokens, unsigne
     unsigned query_count = first_query < tokens ? min((unsigned)ROWS_OF_WARP, tokens - first_query) : 0;
     unsigned long long stride = 3 * head.hidden;
 
-    Rows queries;
-    queries.load([&](int half, unsigned column) {
-        unsigned row = lane_group() + 8 * half;
-        bool inside = row < query_count && column < head.width;
-        return inside ? qkv[head.in_qkv(0, first_query + row) + column] : 0.0f;
-    });
+    Rows queries = rows_of_part(0, qkv, head, first_query, query_count);
     float sums[STEPS][4], largest[2], total[2];
     clear(sums);
     for (int row = 0; row < 2; ++row) {

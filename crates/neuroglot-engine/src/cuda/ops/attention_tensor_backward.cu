@@ -8,12 +8,7 @@ __device__ inline void query_gradients(const Gradients &of, const Head &head, El
     unsigned query_count = first_query < tokens ? min((unsigned)ROWS_OF_WARP, tokens - first_query) : 0;
     unsigned long long stride = 3 * head.hidden;
 
-    Rows queries, dy_rows;
-    queries.load([&](int half, unsigned column) {
-        unsigned row = lane_group() + 8 * half;
-        bool inside = row < query_count && column < head.width;
-        return inside ? of.qkv[head.in_qkv(0, first_query + row) + column] : 0.0f;
-    });
+    Rows queries = rows_of_part(0, of.qkv, head, first_query, query_count), dy_rows;
     // As in Gradients::load_dy, in registers.
     float delta[2] = {0.0f, 0.0f};
     DropoutReader reader(of.of_y.dropout);
@@ -90,16 +85,8 @@ __device__ inline void key_gradients(const Gradients &of, const Head &head, Elem
     unsigned key_count = first_key < tokens ? min((unsigned)ROWS_OF_WARP, tokens - first_key) : 0;
     unsigned long long stride = 3 * head.hidden;
 
-    Rows keys, values;
-    auto rows_of = [&](unsigned part) {
-        return [&, part](int half, unsigned column) {
-            unsigned row = lane_group() + 8 * half;
-            bool inside = row < key_count && column < head.width;
-            return inside ? of.qkv[head.in_qkv(part, first_key + row) + column] : 0.0f;
-        };
-    };
-    keys.load(rows_of(1));
-    values.load(rows_of(2));
+    Rows keys = rows_of_part(1, of.qkv, head, first_key, key_count);
+    Rows values = rows_of_part(2, of.qkv, head, first_key, key_count);
     float dk[STEPS][4], dv[STEPS][4];
     clear(dk);
     clear(dv);

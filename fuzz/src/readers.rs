@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 use neuroglot_data::{Session, SessionHeader};
 use neuroglot_prepare::{
-    NwbOptions, PROVENANCE_FILE, Preparation, Provenance, TemporaldataOptions, TrialRule, fuzzing,
-    read_nwb_bytes, read_temporaldata_bytes,
+    Asked, NwbOptions, NwbSource, PROVENANCE_FILE, Preparation, Provenance, TemporaldataOptions,
+    TemporaldataSource, TrialRule, fuzzing,
 };
 use neuroglot_regions::Annotation;
 use tempfile::TempDir;
@@ -160,10 +160,12 @@ pub fn npz(bytes: &[u8]) {
 /// An NWB file.
 pub fn nwb(bytes: &[u8]) {
     let file = Path::new("fuzzed.nwb");
-    names(read_nwb_bytes("fuzzed.nwb", bytes.to_vec(), &NwbOptions::default()), file);
-    // The same units by coordinates of their electrodes, in case the default ended early.
-    let by_coordinates = NwbOptions { coordinates: true, ..NwbOptions::default() };
-    names(read_nwb_bytes("fuzzed.nwb", bytes.to_vec(), &by_coordinates), file);
+    // Also by coordinates of electrodes, in case the default ended early.
+    for coordinates in [false, true] {
+        let options = NwbOptions { coordinates, ..NwbOptions::default() };
+        let source = NwbSource::from_bytes(file, bytes.to_vec(), &options);
+        names(source.and_then(|source| source.recording(Asked::ALL)), file);
+    }
 }
 
 /// `provenance.json`: what is read is written so that it reads the same.
@@ -201,8 +203,9 @@ pub fn table(bytes: &[u8]) {
 
 /// A temporaldata file.
 pub fn temporaldata(bytes: &[u8]) {
-    let options = TemporaldataOptions::default();
-    names(read_temporaldata_bytes("fuzzed.h5", bytes.to_vec(), &options), Path::new("fuzzed.h5"));
+    let file = Path::new("fuzzed.h5");
+    let source = TemporaldataSource::from_bytes(file, bytes.to_vec(), &TemporaldataOptions::default());
+    names(source.and_then(|source| source.recording(Asked::ALL)), file);
 }
 
 /// The value, or nothing and an error that names the file.

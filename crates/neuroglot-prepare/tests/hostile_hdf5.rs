@@ -1,13 +1,13 @@
 //! HDF5 files that are truncated, damaged or made to do damage: an error that names the file, no panic, little memory.
 
-use std::path::{Path, PathBuf};
+mod expected;
+
 use std::sync::Mutex;
 
-use neuroglot_prepare::{
-    NwbOptions, PrepareError, Recording, TemporaldataOptions, read_nwb, read_nwb_bytes,
-    read_temporaldata_bytes,
-};
+use neuroglot_prepare::{NwbOptions, PrepareError, Recording};
 use peak_alloc::PeakAlloc;
+
+use expected::{fixture, read_nwb, read_nwb_bytes, read_temporaldata_bytes};
 
 #[global_allocator]
 static ALLOCATED: PeakAlloc = PeakAlloc;
@@ -27,16 +27,8 @@ const FIXTURES: [&str; 6] = [
 /// Tests of this file measure memory, so they run one after the other.
 static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
 
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
-}
-
 fn read(name: &str, bytes: Vec<u8>) -> Result<Recording, PrepareError> {
-    if name.ends_with(".nwb") {
-        read_nwb_bytes(name, bytes, &NwbOptions::default())
-    } else {
-        read_temporaldata_bytes(name, bytes, &TemporaldataOptions::default())
-    }
+    if name.ends_with(".nwb") { read_nwb_bytes(name, bytes) } else { read_temporaldata_bytes(name, bytes) }
 }
 
 /// Reads a damaged copy; whether it still was a recording.

@@ -2,8 +2,8 @@
 
 mod expected;
 
-use expected::{check, expected, fixture};
-use neuroglot_prepare::{Location, NwbOptions, Preparation, PrepareError, read_nwb, read_nwb_bytes};
+use expected::{check, expected, fixture, read_nwb, read_nwb_bytes};
+use neuroglot_prepare::{Location, NwbOptions, Preparation, PrepareError};
 
 const LAYOUTS: [&str; 8] = [
     "row",
@@ -28,7 +28,7 @@ fn all_forms_hold_the_same() {
         let recording = recording.unwrap_or_else(|error| panic!("{name}: {error}"));
         check(&recording, &expected);
         let bytes = std::fs::read(layout(name)).unwrap();
-        check(&read_nwb_bytes("bytes.nwb", bytes, &NwbOptions::default()).unwrap(), &expected);
+        check(&read_nwb_bytes("bytes.nwb", bytes).unwrap(), &expected);
         let of_processing =
             recording.notes.iter().any(|note| note == "units are those of /processing/ecephys/units");
         assert_eq!(of_processing, name == "processed_units", "{:?}", recording.notes);
@@ -40,7 +40,7 @@ fn files_behind_a_user_block_are_noticed_to_be_cut_off() {
     for name in ["user_block", "user_block_latest", "prepended"] {
         let mut bytes = std::fs::read(layout(name)).unwrap();
         bytes.pop();
-        let message = read_nwb_bytes("cut.nwb", bytes, &NwbOptions::default()).unwrap_err().to_string();
+        let message = read_nwb_bytes("cut.nwb", bytes).unwrap_err().to_string();
         assert!(message.contains("cut.nwb") && message.contains("truncated"), "{name}: {message}");
     }
 }
@@ -67,7 +67,7 @@ fn filters_that_are_not_read_are_named() {
     for at in places {
         bytes[at..at + 2].copy_from_slice(&32_001_u16.to_le_bytes());
     }
-    let message = unread(read_nwb_bytes("packed.nwb", bytes, &NwbOptions::default()).unwrap_err());
+    let message = unread(read_nwb_bytes("packed.nwb", bytes).unwrap_err());
     assert!(message.starts_with("packed.nwb uses Blosc (HDF5 filter 32001) in /"), "{message}");
     assert!(message.contains("h5repack -f NONE IN OUT"), "{message}");
 }
@@ -90,7 +90,7 @@ fn virtual_data_sets_are_named_and_hide_nothing_else() {
 #[test]
 fn what_is_no_hdf5_is_called_what_it_is() {
     let gzip = b"\x1f\x8b\x08\0and so on".to_vec();
-    let message = unread(read_nwb_bytes("a.nwb", gzip, &NwbOptions::default()).unwrap_err());
+    let message = unread(read_nwb_bytes("a.nwb", gzip).unwrap_err());
     assert_eq!(message, "a.nwb uses compression by gzip, which is not read: unpack it: gunzip FILE");
 
     let folder = tempfile::tempdir().unwrap();

@@ -2,11 +2,11 @@
 
 mod expected;
 
-use expected::{check, expected, fixture};
+use expected::{check, expected, fixture, read_nwb, read_nwb_bytes};
 use neuroglot_files::IoError;
 use neuroglot_prepare::{
     Asked, Content, Location, NwbOptions, NwbSource, PrepareError, Source, TraceChoice, TraceSelection,
-    UnitColumns, read_nwb, read_nwb_bytes,
+    UnitColumns,
 };
 
 fn choose(choices: &[&str]) -> NwbOptions {
@@ -51,7 +51,7 @@ fn compressed_chunks_in_the_newest_format() {
 #[test]
 fn bytes_are_read_as_the_file_is() {
     let bytes = std::fs::read(fixture("packed.nwb")).unwrap();
-    let recording = read_nwb_bytes("elsewhere.nwb", bytes, &NwbOptions::default()).unwrap();
+    let recording = read_nwb_bytes("elsewhere.nwb", bytes).unwrap();
     check(&recording, &expected("nwb.json", "packed.nwb"));
 }
 

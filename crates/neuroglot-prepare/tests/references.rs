@@ -5,11 +5,10 @@ mod expected;
 
 use std::path::{Path, PathBuf};
 
-use expected::{fixture, spikes_by_unit};
+use expected::{fixture, read_nwb, read_nwb_bytes, read_temporaldata, spikes_by_unit};
 use neuroglot_prepare::{
     Location, NwbOptions, Preparation, PrepareError, PrepareOptions, RecordedUnit, Recording, SourceOptions,
-    TemporaldataOptions, Trace, TraceSelection, TrialColumn, UnitColumns, assemble, read_nwb, read_nwb_bytes,
-    read_temporaldata,
+    TemporaldataOptions, Trace, TraceSelection, TrialColumn, UnitColumns, assemble,
 };
 
 const GOOD: [bool; 6] = [true, false, false, true, true, false];
@@ -250,7 +249,7 @@ fn what_is_needed_and_lies_in_a_file_that_is_not_there_is_an_error() {
     assert!(message.contains("which is not there: put"), "{message}");
     // Bytes have no folder.
     let bytes = std::fs::read(&main).unwrap();
-    let message = read_nwb_bytes("needed.nwb", bytes, &NwbOptions::default()).unwrap_err().to_string();
+    let message = read_nwb_bytes("needed.nwb", bytes).unwrap_err().to_string();
     assert!(message.contains("far.nwb, which is not at hand"), "{message}");
     // A series that was a link becomes neither events nor nothing.
     let series = copy("series.nwb");

@@ -2,10 +2,9 @@
 
 mod expected;
 
-use expected::{check, expected, fixture};
+use expected::{check, expected, fixture, read_temporaldata, read_temporaldata_bytes};
 use neuroglot_prepare::{
-    Source, TemporaldataOptions, TemporaldataSource, Trace, TraceSelection, UnitColumns, read_temporaldata,
-    read_temporaldata_bytes,
+    Source, TemporaldataOptions, TemporaldataSource, Trace, TraceSelection, UnitColumns,
 };
 
 fn message(name: &str, options: &TemporaldataOptions) -> String {
@@ -33,7 +32,7 @@ fn files_as_the_library_writes_them() {
 #[test]
 fn bytes_are_read_as_the_file_is() {
     let bytes = std::fs::read(fixture("chunked.h5")).unwrap();
-    let recording = read_temporaldata_bytes("other.h5", bytes, &TemporaldataOptions::default()).unwrap();
+    let recording = read_temporaldata_bytes("other.h5", bytes).unwrap();
     check(&recording, &expected("temporaldata.json", "chunked.h5"));
 }
 

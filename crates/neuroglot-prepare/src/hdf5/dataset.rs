@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use hdf5_reader::messages::HdfMessage;
 use hdf5_reader::messages::layout::DataLayout;
-use hdf5_reader::{Attribute, Datatype, ReferenceType, StringSize, VarLenKind};
+use hdf5_reader::{Datatype, ReferenceType, StringSize, VarLenKind};
 
-use super::{File, Group, decode, filters, group};
+use super::node::Node;
+use super::{decode, filters};
 use crate::PrepareError;
 use crate::files::number::FileNumber;
 use crate::files::unread::unread;
@@ -46,49 +47,9 @@ struct Claim {
 }
 
 /// A data set of an open file.
-pub(crate) struct Dataset<'f> {
-    file: &'f File,
-    /// The file that was given, where links led from it to `file`.
-    main: &'f File,
-    inner: hdf5_reader::Dataset,
-    path: String,
-}
+pub(crate) type Dataset<'f> = Node<'f, hdf5_reader::Dataset>;
 
-impl<'f> Dataset<'f> {
-    pub(super) fn new(
-        file: &'f File,
-        main: &'f File,
-        inner: hdf5_reader::Dataset,
-        path: String,
-    ) -> Dataset<'f> {
-        Dataset { file, main, inner, path }
-    }
-
-    /// The same under the path of a link to it.
-    pub(super) fn called(self, path: String) -> Dataset<'f> {
-        Dataset { path, ..self }
-    }
-
-    /// The file it is in.
-    pub(super) fn file(&self) -> &'f File {
-        self.file
-    }
-
-    /// Notes what should be known, of the file that was given.
-    pub(super) fn note(&self, note: String) {
-        self.main.note(note);
-    }
-
-    /// The group that holds all others of its file.
-    pub(super) fn root(&self) -> Result<Group<'f>, PrepareError> {
-        self.file.root_among(self.main)
-    }
-
-    /// Its absolute path.
-    pub(crate) fn path(&self) -> &str {
-        &self.path
-    }
-
+impl Dataset<'_> {
     /// Number of rows: the first dimension, 1 for a single value.
     pub(crate) fn rows(&self) -> u64 {
         self.inner.shape().first().copied().unwrap_or(1)
@@ -134,26 +95,6 @@ impl<'f> Dataset<'f> {
     /// Whether its values are truth values, which HDF5 has as an enumeration of false and true.
     pub(super) fn is_truth(&self) -> bool {
         matches!(self.inner.dtype(), Datatype::Enum { .. }) && self.enumeration().is_none()
-    }
-
-    fn attribute(&self, name: &str) -> Result<Option<Attribute>, PrepareError> {
-        self.file.unless_absent(&self.path, self.inner.attribute(name))
-    }
-
-    /// An attribute of one number, if it is there.
-    pub(crate) fn number_attribute(&self, name: &str) -> Result<Option<f64>, PrepareError> {
-        let number = self.attribute(name)?.map(|attribute| attribute.read_as_f64()).transpose();
-        number.map_err(|error| self.file.error(&format!("{}, attribute {name}", self.path), error))
-    }
-
-    /// An attribute as text, if it is there and not empty.
-    pub(super) fn text_attribute(&self, name: &str) -> Result<Option<String>, PrepareError> {
-        Ok(self.attribute(name)?.as_ref().and_then(group::text))
-    }
-
-    /// An attribute of several texts; nothing if it is not there or something else.
-    pub(super) fn texts_attribute(&self, name: &str) -> Result<Option<Vec<String>>, PrepareError> {
-        Ok(self.attribute(name)?.as_ref().and_then(group::texts))
     }
 
     /// The address of the object that an attribute refers to; nothing if it is not there or no reference.

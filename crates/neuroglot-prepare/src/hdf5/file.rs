@@ -27,7 +27,7 @@ const MOST_FILES: usize = 64;
 const VIRTUAL: u8 = 3;
 
 /// An open HDF5 file.
-pub(crate) struct File {
+pub struct File {
     inner: Hdf5File,
     path: PathBuf,
     length: u64,
@@ -222,7 +222,7 @@ impl File {
     /// The group that holds all others, of a file that links of `main` led to.
     pub(super) fn root_among<'f>(&'f self, main: &'f File) -> Result<Group<'f>, PrepareError> {
         let inner = self.inner.root_group().map_err(|error| self.error("/", error))?;
-        Ok(Group::new(self, main, inner, String::new()))
+        Ok(Group { file: self, main, inner, path: String::new() })
     }
 
     /// A group by its path, if there is one.

@@ -3,21 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use hdf5_reader::messages::link::LinkTarget;
-use hdf5_reader::{Attribute, Datatype};
 
+use super::Dataset;
 use super::links::{MOST_LINKS, NotFollowed, links_of};
-use super::{Dataset, File};
+use super::node::Node;
 use crate::PrepareError;
 
 /// A group of an open file.
-#[derive(Clone)]
-pub(crate) struct Group<'f> {
-    file: &'f File,
-    /// The file that was given, where links led from it to `file`.
-    main: &'f File,
-    inner: hdf5_reader::group::Group,
-    path: String,
-}
+pub(crate) type Group<'f> = Node<'f, hdf5_reader::group::Group>;
 
 /// The names in a group, each list sorted.
 pub(crate) struct Members {
@@ -34,40 +27,6 @@ pub(super) enum Object<'f> {
 }
 
 impl<'f> Group<'f> {
-    pub(super) fn new(
-        file: &'f File,
-        main: &'f File,
-        inner: hdf5_reader::group::Group,
-        path: String,
-    ) -> Group<'f> {
-        Group { file, main, inner, path }
-    }
-
-    /// The file it is in.
-    pub(crate) fn file(&self) -> &'f File {
-        self.file
-    }
-
-    /// The group that holds all others of its file.
-    pub(super) fn root(&self) -> Result<Group<'f>, PrepareError> {
-        self.file.root_among(self.main)
-    }
-
-    /// Notes what should be known, of the file that was given.
-    pub(crate) fn note(&self, note: String) {
-        self.main.note(note);
-    }
-
-    /// Its absolute path; that of the root is empty.
-    pub(crate) fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// Its name in the group above.
-    pub(crate) fn name(&self) -> &str {
-        self.path.rsplit('/').next().unwrap_or("")
-    }
-
     /// What tells it from all other groups, by whatever path it is reached: its file and its place there.
     pub(crate) fn identity(&self) -> (usize, u64) {
         (self.file.number(), self.inner.address())
@@ -170,8 +129,8 @@ impl<'f> Group<'f> {
             return Ok(Some(Object::Group(Group { inner, path, ..*self })));
         }
         let inner = self.file.unless_absent(&path, self.inner.dataset(name))?;
-        let dataset = inner.map(|inner| Dataset::new(self.file, self.main, inner, path));
-        Ok(dataset.map(|dataset| Object::Dataset(Box::new(dataset))))
+        let (file, main) = (self.file, self.main);
+        Ok(inner.map(|inner| Object::Dataset(Box::new(Dataset { file, main, inner, path }))))
     }
 
     /// All that is linked into it.
@@ -207,57 +166,18 @@ impl<'f> Group<'f> {
         };
         match found {
             Some(Object::Group(group)) => Ok(Object::Group(Group { path: link, ..group })),
-            Some(Object::Dataset(dataset)) => Ok(Object::Dataset(Box::new(dataset.called(link)))),
+            Some(Object::Dataset(dataset)) => {
+                Ok(Object::Dataset(Box::new(Dataset { path: link, ..*dataset })))
+            }
             None => {
                 let cure = "choose something else, or a copy of the file that has it";
                 Err(not_followed(("where nothing is".to_owned(), cure.to_owned())))
             }
         }
     }
-
-    fn attribute(&self, name: &str) -> Result<Option<Attribute>, PrepareError> {
-        self.file.unless_absent(&self.path, self.inner.attribute(name))
-    }
-
-    /// An attribute as text, numbers written out; nothing if it is not there, empty, or neither.
-    pub(crate) fn text_attribute(&self, name: &str) -> Result<Option<String>, PrepareError> {
-        Ok(self.attribute(name)?.as_ref().and_then(text))
-    }
-
-    /// An attribute of several texts; nothing if it is not there or something else.
-    pub(super) fn texts_attribute(&self, name: &str) -> Result<Option<Vec<String>>, PrepareError> {
-        Ok(self.attribute(name)?.as_ref().and_then(texts))
-    }
-
-    /// An attribute of one number, if it is there.
-    pub(crate) fn number_attribute(&self, name: &str) -> Result<Option<f64>, PrepareError> {
-        let number = self.attribute(name)?.map(|attribute| attribute.read_as_f64()).transpose();
-        number.map_err(|error| self.file.error(&format!("{}, attribute {name}", self.path), error))
-    }
 }
 
 /// Whether a link leads to an object of this file by its place, not by a path.
 fn is_hard(target: &LinkTarget) -> bool {
     matches!(target, LinkTarget::Hard { .. })
-}
-
-/// The value of an attribute as text, trimmed, numbers written out; nothing if it is empty or neither.
-pub(super) fn text(attribute: &Attribute) -> Option<String> {
-    let text = match &attribute.datatype {
-        Datatype::FixedPoint { .. } | Datatype::FloatingPoint { .. } => {
-            attribute.read_as_f64().map(|number| number.to_string())
-        }
-        _ => attribute.read_string(),
-    };
-    text.ok().map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
-}
-
-/// The values of an attribute of several texts.
-pub(super) fn texts(attribute: &Attribute) -> Option<Vec<String>> {
-    match &attribute.datatype {
-        Datatype::String { .. } | Datatype::VarLen { .. } if !attribute.shape.is_empty() => {
-            attribute.read_strings().ok()
-        }
-        _ => None,
-    }
 }

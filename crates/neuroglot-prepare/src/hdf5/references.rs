@@ -33,7 +33,7 @@ impl<'f> Object<'f> {
             Object::Dataset(dataset) if dataset.kind() == Kind::Text && dataset.rows() == 1 => {
                 Ok(dataset.texts()?.into_iter().next().unwrap_or_default())
             }
-            Object::Dataset(dataset) => Ok(dataset.path().rsplit('/').next().unwrap_or_default().to_owned()),
+            Object::Dataset(dataset) => Ok(dataset.name().to_owned()),
         }
     }
 

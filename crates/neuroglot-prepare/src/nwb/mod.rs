@@ -5,10 +5,10 @@ mod observed;
 mod series;
 mod units;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::hdf5::{File, Table, TraceSelection, UnitColumns};
-use crate::{Asked, Content, PrepareError, Recording, Source, Species, UsualTrials};
+use crate::hdf5::{File, Format, Hdf5Source, Table, TraceSelection, UnitColumns};
+use crate::{Asked, PrepareError, Recording, Species, UsualTrials};
 
 /// What is read of an NWB file, and how; the default takes what the standard and most laboratories have.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -45,101 +45,58 @@ impl Default for NwbOptions {
     }
 }
 
-/// An open NWB 2 file.
-pub struct NwbSource {
-    file: File,
-    options: NwbOptions,
-}
+/// An open NWB 2 file. Reading it fails if it has no units, no trials, or not what the options name; if a data set contradicts
+/// another; and if what is needed lies in a file that is not beside it.
+pub type NwbSource = Hdf5Source<NwbOptions>;
 
-impl NwbSource {
-    /// Opens a file.
-    ///
-    /// # Errors
-    /// [`PrepareError::Io`], and [`PrepareError::Corrupt`] if it is not HDF5 or ends too early.
-    pub fn open(path: &Path, options: &NwbOptions) -> Result<NwbSource, PrepareError> {
-        Ok(NwbSource { file: File::open(path, &options.link_folders)?, options: options.clone() })
-    }
-}
+impl Format for NwbOptions {
+    const KIND: &'static str = "nwb";
 
-impl Source for NwbSource {
-    fn kind(&self) -> &'static str {
-        "nwb"
+    fn link_folders(&self) -> &[PathBuf] {
+        &self.link_folders
     }
 
-    fn eid(&self) -> Option<String> {
-        eid(&self.file, &self.options).ok()
+    fn eid(&self, file: &File) -> Result<String, PrepareError> {
+        if let Some(eid) = &self.eid {
+            return Ok(eid.clone());
+        }
+        if let Some(identifier) = file.text("/identifier")? {
+            return Ok(identifier);
+        }
+        let session = file.text("/general/session_id")?;
+        session.ok_or_else(|| {
+            file.missing(
+                "/identifier",
+                "every NWB file has one; give the session a name yourself, with --eid",
+            )
+        })
     }
 
-    fn files(&self) -> Vec<PathBuf> {
-        vec![self.file.path().to_owned()]
+    fn read(&self, file: &File, asked: Asked<'_>) -> Result<Recording, PrepareError> {
+        let usual = UsualTrials { align: "start_time".to_owned(), ..UsualTrials::default() };
+        let mut recording = Recording { usual, ..Recording::default() };
+        let root = file.root()?;
+        if root.text_attribute("nwb_version")?.is_none() && file.group("/general")?.is_none() {
+            return Err(file.missing(
+                "attribute nwb_version and no group /general",
+                "it is HDF5 but not NWB 2; convert it first, or read it as temporaldata if it is that",
+            ));
+        }
+        recording.eid = self.eid(file)?;
+        let subject = "/general/subject/subject_id";
+        recording.subject = file.noted_subject(file.text(subject), subject)?;
+        recording.species = file
+            .noted(file.text("/general/subject/species"))?
+            .map_or(Species::Unknown, |text| Species::named(&text));
+        recording.lab = match file.noted(file.text("/general/lab"))? {
+            Some(lab) => lab,
+            None => file.noted(file.text("/general/institution"))?.unwrap_or_default(),
+        };
+        read_trials(file, self, &mut recording)?;
+        units::read(file, self, &mut recording)?;
+        recording.traces = series::read(file, self, asked)?;
+        Ok(recording)
     }
-
-    fn read(&self, asked: Asked<'_>) -> Result<Content, PrepareError> {
-        Ok(read(&self.file, &self.options, asked)?.into())
-    }
-}
-
-/// Reads an NWB 2 file.
-///
-/// # Errors
-/// [`PrepareError::Io`], [`PrepareError::Corrupt`] if it is not HDF5 or ends too early, [`PrepareError::Missing`] if it has no units,
-/// no trials, or not what the options name (it says what there is), [`PrepareError::Field`] if a data set contradicts another,
-/// [`PrepareError::Link`] if what is needed lies in a file that is not beside it.
-pub fn read_nwb(path: impl AsRef<Path>, options: &NwbOptions) -> Result<Recording, PrepareError> {
-    read(&File::open(path.as_ref(), &options.link_folders)?, options, Asked::ALL)
-}
-
-/// Reads the bytes of an NWB 2 file; `path` is the name that errors give, and where the recording says it is from.
-///
-/// # Errors
-/// As [`read_nwb`].
-pub fn read_nwb_bytes(
-    path: impl AsRef<Path>,
-    bytes: Vec<u8>,
-    options: &NwbOptions,
-) -> Result<Recording, PrepareError> {
-    read(&File::from_bytes(path.as_ref(), bytes)?, options, Asked::ALL)
-}
-
-fn eid(file: &File, options: &NwbOptions) -> Result<String, PrepareError> {
-    if let Some(eid) = &options.eid {
-        return Ok(eid.clone());
-    }
-    if let Some(identifier) = file.text("/identifier")? {
-        return Ok(identifier);
-    }
-    let session = file.text("/general/session_id")?;
-    session.ok_or_else(|| {
-        file.missing("/identifier", "every NWB file has one; give the session a name yourself, with --eid")
-    })
-}
-
-fn read(file: &File, options: &NwbOptions, asked: Asked<'_>) -> Result<Recording, PrepareError> {
-    let usual = UsualTrials { align: "start_time".to_owned(), ..UsualTrials::default() };
-    let mut recording = Recording { usual, ..Recording::default() };
-    let root = file.root()?;
-    if root.text_attribute("nwb_version")?.is_none() && file.group("/general")?.is_none() {
-        return Err(file.missing(
-            "attribute nwb_version and no group /general",
-            "it is HDF5 but not NWB 2; convert it first, or read it as temporaldata if it is that",
-        ));
-    }
-    recording.eid = eid(file, options)?;
-    let subject = "/general/subject/subject_id";
-    recording.subject = file.noted_subject(file.text(subject), subject)?;
-    recording.species = file
-        .noted(file.text("/general/subject/species"))?
-        .map_or(Species::Unknown, |text| Species::named(&text));
-    recording.lab = match file.noted(file.text("/general/lab"))? {
-        Some(lab) => lab,
-        None => file.noted(file.text("/general/institution"))?.unwrap_or_default(),
-    };
-    read_trials(file, options, &mut recording)?;
-    units::read(file, options, &mut recording)?;
-    recording.traces = series::read(file, options, asked)?;
-    recording.notes = file.take_notes();
-    recording.links = file.links();
-    Ok(recording)
 }
 
 fn read_trials(file: &File, options: &NwbOptions, recording: &mut Recording) -> Result<(), PrepareError> {

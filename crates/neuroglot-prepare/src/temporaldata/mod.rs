@@ -4,10 +4,10 @@ mod domain;
 mod series;
 mod units;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::hdf5::{File, Table, TraceSelection, UnitColumns};
-use crate::{Asked, Content, PrepareError, Recording, Source, Species, UsualTrials};
+use crate::hdf5::{File, Format, Hdf5Source, Table, TraceSelection, UnitColumns};
+use crate::{Asked, PrepareError, Recording, Species, UsualTrials};
 
 /// What is read of a temporaldata file, and how; the default takes what brainsets have.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -37,95 +37,46 @@ impl Default for TemporaldataOptions {
     }
 }
 
-/// An open temporaldata file.
-pub struct TemporaldataSource {
-    file: File,
-    options: TemporaldataOptions,
-}
+/// An open temporaldata file. Reading it fails if it has no spikes, no units, no trials, or not what the options name; and if a
+/// data set contradicts another.
+pub type TemporaldataSource = Hdf5Source<TemporaldataOptions>;
 
-impl TemporaldataSource {
-    /// Opens a file.
-    ///
-    /// # Errors
-    /// [`PrepareError::Io`], and [`PrepareError::Corrupt`] if it is not HDF5 or ends too early.
-    pub fn open(path: &Path, options: &TemporaldataOptions) -> Result<TemporaldataSource, PrepareError> {
-        Ok(TemporaldataSource { file: File::open(path, &options.link_folders)?, options: options.clone() })
-    }
-}
+impl Format for TemporaldataOptions {
+    const KIND: &'static str = "temporaldata";
 
-impl Source for TemporaldataSource {
-    fn kind(&self) -> &'static str {
-        "temporaldata"
+    fn link_folders(&self) -> &[PathBuf] {
+        &self.link_folders
     }
 
-    fn eid(&self) -> Option<String> {
-        eid(&self.file, &self.options).ok()
+    fn eid(&self, file: &File) -> Result<String, PrepareError> {
+        if let Some(eid) = &self.eid {
+            return Ok(eid.clone());
+        }
+        let stem = file.path().file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        Ok(described(file, "session")?.or(stem).unwrap_or_default())
     }
 
-    fn files(&self) -> Vec<PathBuf> {
-        vec![self.file.path().to_owned()]
+    fn read(&self, file: &File, asked: Asked<'_>) -> Result<Recording, PrepareError> {
+        let usual = UsualTrials { align: "start".to_owned(), ..UsualTrials::default() };
+        let mut recording = Recording { usual, ..Recording::default() };
+        if file.root()?.text_attribute("object")?.as_deref() != Some("Data") {
+            return Err(file.missing(
+                "attribute object that says Data",
+                "it is HDF5 but not of temporaldata; if it is NWB, read it as that",
+            ));
+        }
+        recording.eid = self.eid(file)?;
+        recording.subject = file.noted_subject(described(file, "subject"), "subject.id")?;
+        recording.species = file
+            .noted(property(file, "subject", "species"))?
+            .map_or(Species::Unknown, |text| Species::named(&text));
+        recording.lab = file.noted(described(file, "brainset"))?.unwrap_or_default();
+        read_trials(file, self, &mut recording)?;
+        units::read(file, self, &mut recording)?;
+        recording.observed.recording = file.noted(domain::of_recording(file, &recording.spikes))?;
+        (recording.traces, recording.observed.traces) = series::read(file, self, asked)?;
+        Ok(recording)
     }
-
-    fn read(&self, asked: Asked<'_>) -> Result<Content, PrepareError> {
-        Ok(read(&self.file, &self.options, asked)?.into())
-    }
-}
-
-/// Reads a temporaldata file.
-///
-/// # Errors
-/// [`PrepareError::Io`], [`PrepareError::Corrupt`] if it is not HDF5 or ends too early, [`PrepareError::Missing`] if it has no spikes,
-/// no units, no trials, or not what the options name (it says what there is), [`PrepareError::Field`] if a data set contradicts
-/// another.
-pub fn read_temporaldata(
-    path: impl AsRef<Path>,
-    options: &TemporaldataOptions,
-) -> Result<Recording, PrepareError> {
-    read(&File::open(path.as_ref(), &options.link_folders)?, options, Asked::ALL)
-}
-
-/// Reads the bytes of a temporaldata file; `path` is the name that errors give, and where the recording says it is from.
-///
-/// # Errors
-/// As [`read_temporaldata`].
-pub fn read_temporaldata_bytes(
-    path: impl AsRef<Path>,
-    bytes: Vec<u8>,
-    options: &TemporaldataOptions,
-) -> Result<Recording, PrepareError> {
-    read(&File::from_bytes(path.as_ref(), bytes)?, options, Asked::ALL)
-}
-
-fn eid(file: &File, options: &TemporaldataOptions) -> Result<String, PrepareError> {
-    if let Some(eid) = &options.eid {
-        return Ok(eid.clone());
-    }
-    let stem = file.path().file_stem().map(|stem| stem.to_string_lossy().into_owned());
-    Ok(described(file, "session")?.or(stem).unwrap_or_default())
-}
-
-fn read(file: &File, options: &TemporaldataOptions, asked: Asked<'_>) -> Result<Recording, PrepareError> {
-    let usual = UsualTrials { align: "start".to_owned(), ..UsualTrials::default() };
-    let mut recording = Recording { usual, ..Recording::default() };
-    if file.root()?.text_attribute("object")?.as_deref() != Some("Data") {
-        return Err(file.missing(
-            "attribute object that says Data",
-            "it is HDF5 but not of temporaldata; if it is NWB, read it as that",
-        ));
-    }
-    recording.eid = eid(file, options)?;
-    recording.subject = file.noted_subject(described(file, "subject"), "subject.id")?;
-    recording.species = file
-        .noted(property(file, "subject", "species"))?
-        .map_or(Species::Unknown, |text| Species::named(&text));
-    recording.lab = file.noted(described(file, "brainset"))?.unwrap_or_default();
-    read_trials(file, options, &mut recording)?;
-    units::read(file, options, &mut recording)?;
-    recording.observed.recording = file.noted(domain::of_recording(file, &recording.spikes))?;
-    (recording.traces, recording.observed.traces) = series::read(file, options, asked)?;
-    recording.notes = file.take_notes();
-    recording.links = file.links();
-    Ok(recording)
 }
 
 /// The `id` of a description: `session`, `subject`, `brainset`.

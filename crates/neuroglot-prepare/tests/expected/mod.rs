@@ -3,11 +3,36 @@
 
 use std::path::{Path, PathBuf};
 
-use neuroglot_prepare::{Location, RecordedUnit, Recording, SpikeStream, Trace, TrialColumn};
+use neuroglot_prepare::{
+    Asked, Location, NwbOptions, NwbSource, PrepareError, RecordedUnit, Recording, SpikeStream,
+    TemporaldataOptions, TemporaldataSource, Trace, TrialColumn,
+};
 use serde_json::Value;
 
 pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(name)
+}
+
+pub fn read_nwb(path: impl AsRef<Path>, options: &NwbOptions) -> Result<Recording, PrepareError> {
+    NwbSource::open(path.as_ref(), options)?.recording(Asked::ALL)
+}
+
+/// Reads the bytes of an NWB file under a name.
+pub fn read_nwb_bytes(name: &str, bytes: Vec<u8>) -> Result<Recording, PrepareError> {
+    NwbSource::from_bytes(Path::new(name), bytes, &NwbOptions::default())?.recording(Asked::ALL)
+}
+
+pub fn read_temporaldata(
+    path: impl AsRef<Path>,
+    options: &TemporaldataOptions,
+) -> Result<Recording, PrepareError> {
+    TemporaldataSource::open(path.as_ref(), options)?.recording(Asked::ALL)
+}
+
+/// Reads the bytes of a file of temporaldata under a name.
+pub fn read_temporaldata_bytes(name: &str, bytes: Vec<u8>) -> Result<Recording, PrepareError> {
+    TemporaldataSource::from_bytes(Path::new(name), bytes, &TemporaldataOptions::default())?
+        .recording(Asked::ALL)
 }
 
 /// What a JSON file says of a fixture.

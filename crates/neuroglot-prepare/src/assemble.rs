@@ -191,7 +191,7 @@ fn cut(
 
     let Known { eid, subject, lab, species, units, quality_unknown, .. } = activity.known();
     let species = options.species.clone().unwrap_or_else(|| species.clone());
-    let mut names = RegionNames::new(options, annotation).of_animal(&species, units);
+    let mut names = RegionNames::new(options, annotation, &species, units);
     let named_units: Vec<Unit> =
         units.iter().map(|unit| as_unit(unit, names.name(&unit.location), options)).collect();
     notes.extend(names.into_notes().map_err(option)?);

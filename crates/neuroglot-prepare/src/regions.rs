@@ -36,14 +36,36 @@ pub(crate) struct RegionNames<'a> {
 const VOID: &str = "void";
 
 impl<'a> RegionNames<'a> {
-    pub(crate) fn new(options: &'a PrepareOptions, annotation: Option<&'a Annotation>) -> Self {
+    /// Names of regions are those of the mouse for mice alone: a macaque has a PMd of its own. Where the species is not said, one
+    /// name that the tree has not says that the others are not of the tree either.
+    pub(crate) fn new(
+        options: &'a PrepareOptions,
+        annotation: Option<&'a Annotation>,
+        species: &Species,
+        units: &[RecordedUnit],
+    ) -> Self {
+        let atlas = Atlas::allen();
+        let names = units.iter().filter_map(|unit| match &unit.location {
+            Location::Acronym(name) if !name.trim().is_empty() => Some(name),
+            _ => None,
+        });
+        let own = match species {
+            Species::Mouse => None,
+            Species::Other(name) => Some(format!("the animal is no mouse ({name})")),
+            Species::Unknown => names.clone().find(|name| atlas.find(name).is_none()).map(|name| {
+                format!(
+                    "the species is not said, and {name} is not in the Allen tree of the mouse (--species mouse maps the \
+                     others)"
+                )
+            }),
+        };
         Self {
-            atlas: Atlas::allen(),
+            atlas,
             parcellation: options.parcellation,
             annotation,
             codes: &options.region_codes,
-            own: None,
-            assumed: false,
+            assumed: *species == Species::Unknown && own.is_none() && names.count() > 0,
+            own,
             read_as: BTreeMap::new(),
             coarse: BTreeMap::new(),
             unknown: BTreeMap::new(),
@@ -51,27 +73,6 @@ impl<'a> RegionNames<'a> {
             without_annotation: 0,
             without_location: 0,
         }
-    }
-
-    /// Takes into account that names of regions are those of the mouse for mice alone: a macaque has a PMd of its own. Where
-    /// the species is not said, one name that the tree has not says that the others are not of the tree either.
-    pub(crate) fn of_animal(mut self, species: &Species, units: &[RecordedUnit]) -> Self {
-        let names = units.iter().filter_map(|unit| match &unit.location {
-            Location::Acronym(name) if !name.trim().is_empty() => Some(name),
-            _ => None,
-        });
-        self.own = match species {
-            Species::Mouse => None,
-            Species::Other(name) => Some(format!("the animal is no mouse ({name})")),
-            Species::Unknown => names.clone().find(|name| self.atlas.find(name).is_none()).map(|name| {
-                format!(
-                    "the species is not said, and {name} is not in the Allen tree of the mouse (--species mouse maps the \
-                     others)"
-                )
-            }),
-        };
-        self.assumed = *species == Species::Unknown && self.own.is_none() && names.count() > 0;
-        self
     }
 
     /// Acronym of a unit's region. A name that the tree has not is kept as it is.
@@ -251,7 +252,7 @@ mod tests {
     fn names(ids: &[i64], codes: &[(i64, &str)]) -> Result<(Vec<String>, Vec<String>), String> {
         let region_codes = codes.iter().map(|(code, name)| (*code, (*name).to_owned())).collect();
         let options = PrepareOptions { region_codes, ..PrepareOptions::default() };
-        let mut names = RegionNames::new(&options, None);
+        let mut names = RegionNames::new(&options, None, &Species::Mouse, &[]);
         let regions = ids.iter().map(|&id| names.name(&Location::Id(id))).collect();
         Ok((regions, names.into_notes()?))
     }

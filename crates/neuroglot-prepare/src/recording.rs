@@ -3,6 +3,7 @@
 use crate::{Condition, Intervals, PrepareError, Species, TimeUnit, TrialRule};
 use neuroglot_data::text::listed;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::PathBuf;
 
 /// One recording of one animal, continuous in time: all probes, the trials table and what the animal did.
@@ -141,6 +142,12 @@ pub enum TrialColumn {
     Text(Vec<String>),
 }
 
+/// Where the values of each row lie in a list of those of all rows, by where each row ends.
+pub(crate) fn rows(ends: &[usize]) -> impl Iterator<Item = Range<usize>> {
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    starts.zip(ends).map(|(start, end)| start..*end)
+}
+
 impl SpikeStream {
     /// Calls `each` with the spikes of each unit, or with those of all where they lie together: times in order, and the
     /// unit of each.
@@ -148,9 +155,8 @@ impl SpikeStream {
         match self {
             SpikeStream::Interleaved { times, units } => each(times, &|spike| units[spike] as usize),
             SpikeStream::PerUnit { first_unit, times, ends } => {
-                let starts = std::iter::once(0).chain(ends.iter().copied());
-                for (unit, (start, &end)) in starts.zip(ends).enumerate() {
-                    each(&times[start..end], &|_| *first_unit as usize + unit);
+                for (unit, spikes) in rows(ends).enumerate() {
+                    each(&times[spikes], &|_| *first_unit as usize + unit);
                 }
             }
         }

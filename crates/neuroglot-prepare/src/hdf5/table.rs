@@ -2,11 +2,13 @@
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use neuroglot_data::text::listed;
 
 use super::meaning::{self, Purpose};
 use super::{Dataset, File, Group, Kind, Members};
+use crate::recording::rows;
 use crate::{PrepareError, TrialColumn, TrialTable};
 
 /// Most columns that one data set of a table, or one series, is taken apart into: a position has 2 or 3, a video frame
@@ -375,9 +377,8 @@ fn one_of_each<T: Clone + PartialEq>(
     purpose: Purpose,
     missing: T,
 ) -> Option<Vec<T>> {
-    let starts = std::iter::once(0).chain(ends.iter().copied());
-    let one = |(start, &end): (usize, &usize)| {
-        let row = &values[start..end];
+    let one = |row: Range<usize>| {
+        let row = &values[row];
         let Some(first) = row.first() else { return Some(missing.clone()) };
         if row.iter().all(|value| value == first) {
             return Some(first.clone());
@@ -390,7 +391,7 @@ fn one_of_each<T: Clone + PartialEq>(
         let known = row.iter().rev().filter(|value| **value != missing);
         known.max_by_key(|value| count(value)).filter(|_| purpose == Purpose::Region).cloned()
     };
-    starts.zip(ends).map(one).collect()
+    rows(ends).map(one).collect()
 }
 
 #[cfg(test)]

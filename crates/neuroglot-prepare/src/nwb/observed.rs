@@ -1,6 +1,7 @@
 //! When units were observed (`obs_intervals` of `/units`), and which times are invalid (`/intervals/invalid_times`).
 
 use crate::hdf5::{File, Kind, Purpose, Table, numbers};
+use crate::recording::rows;
 use neuroglot_data::number::counted;
 
 use crate::{Intervals, Observed, PrepareError, RecordedUnit};
@@ -58,10 +59,9 @@ fn of_units(file: &File, table: &Table<'_>, units: usize) -> Result<Vec<Option<I
     } else {
         return passed_over("it has another number of rows than there are units");
     };
-    let (mut start, mut unsaid) = (0, 0);
-    let observed = ends.into_iter().map(|end| {
-        let own = Intervals::new(stretches[start..end].iter().copied());
-        start = end;
+    let mut unsaid = 0;
+    let observed = rows(&ends).map(|row| {
+        let own = Intervals::new(stretches[row].iter().copied());
         // A unit without intervals is one of which nothing is said.
         let said = !own.stretches().is_empty();
         unsaid += usize::from(!said);
@@ -99,12 +99,10 @@ fn invalid_times(file: &File) -> Result<Vec<Invalid>, PrepareError> {
         && let Some(dataset) = table.dataset("tags")?
         && dataset.kind() == Kind::Text
     {
-        let mut texts = dataset.texts()?.into_iter();
+        let texts = dataset.texts()?;
         let ends = table.ends("tags", texts.len())?;
-        let mut start = 0;
-        for (own, end) in tags.iter_mut().zip(ends) {
-            own.extend(texts.by_ref().take(end - start));
-            start = end;
+        for (own, row) in tags.iter_mut().zip(rows(&ends)) {
+            own.extend_from_slice(&texts[row]);
         }
     }
     let rows = starts.into_iter().zip(stops).zip(tags);

@@ -3,6 +3,7 @@
 use super::electrodes::Electrodes;
 use super::{NwbOptions, observed};
 use crate::hdf5::{Column, File, Group, Kind, Table, UnitTable, finish_units, location, named_places};
+use crate::recording::rows;
 use crate::{Location, PrepareError, RecordedUnit, Recording, SpikeStream};
 
 /// Reads the units into `recording`, whose `eid` is set.
@@ -88,14 +89,12 @@ fn put_in_order(times: &mut Vec<f64>, ends: &mut [usize], mut note: impl FnMut(S
         note(format!("{} spikes have no time and were left out", before - kept));
     }
     let mut sorted = 0;
-    let mut start = 0;
-    for &end in ends.iter() {
-        let spikes = &mut times[start..end];
+    for row in rows(ends) {
+        let spikes = &mut times[row];
         if !spikes.is_sorted() {
             spikes.sort_by(f64::total_cmp);
             sorted += 1;
         }
-        start = end;
     }
     if sorted > 0 {
         note(format!("the spikes of {sorted} units were not in order of time and were sorted"));
@@ -193,22 +192,13 @@ fn electrodes_of_units(
         let problem = format!("has {} rows for {units} units", dataset.rows());
         return Err(file.field(dataset.path(), problem, OTHER_REGIONS));
     };
-    let mut rows = Vec::with_capacity(ends.len());
-    let mut start = 0;
-    for end in ends {
-        let of_unit: Vec<usize> = values[start..end]
-            .iter()
-            .map(|&row| {
-                usize::try_from(row).ok().filter(|row| *row < electrodes).ok_or_else(|| {
-                    let problem = format!("names electrode {row} of {electrodes}");
-                    file.field(dataset.path(), problem, OTHER_REGIONS)
-                })
-            })
-            .collect::<Result<_, _>>()?;
-        rows.push(of_unit);
-        start = end;
-    }
-    Ok(rows)
+    let electrode = |row: &i64| {
+        usize::try_from(*row).ok().filter(|row| *row < electrodes).ok_or_else(|| {
+            let problem = format!("names electrode {row} of {electrodes}");
+            file.field(dataset.path(), problem, OTHER_REGIONS)
+        })
+    };
+    rows(&ends).map(|of_unit| values[of_unit].iter().map(electrode).collect()).collect()
 }
 
 /// Name and region of each unit's `electrode_group`, where it has one.

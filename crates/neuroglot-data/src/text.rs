@@ -5,7 +5,10 @@
 //! at the edge: the console, tables, Markdown. What is replaced stays visible, as `\u{1b}`.
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt::Write;
+use std::hash::Hash;
+use std::ops::Range;
 
 /// Whether a character does something else than to be seen: controls (C0, DEL, C1), separators of lines and paragraphs, and
 /// characters that reorder the text around them.
@@ -66,6 +69,21 @@ pub fn printable_json(json: &str) -> Cow<'_, str> {
 pub fn listed<S: AsRef<str>>(names: &[S], none: &str) -> String {
     let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     if names.is_empty() { none.to_owned() } else { names.join(", ") }
+}
+
+/// Names or other things without repeats, in the order in which they first appear.
+pub fn distinct<T: Clone + Eq + Hash>(items: impl IntoIterator<Item = T>) -> Vec<T> {
+    let mut seen = HashSet::new();
+    items.into_iter().filter(|item| seen.insert(item.clone())).collect()
+}
+
+/// What is wrong with a text, in one line that begins with the number of the line where `place`, a range of bytes, begins.
+pub fn located(text: &str, problem: &str, place: Option<Range<usize>>) -> String {
+    let problem = problem.split_whitespace().collect::<Vec<_>>().join(" ");
+    match place.and_then(|place| text.get(..place.start)) {
+        Some(before) => format!("line {}: {problem}", before.matches('\n').count() + 1),
+        None => problem,
+    }
 }
 
 /// The known name that looks most like one that is not, by itself or by what stands behind its last dot or hyphen: people forget

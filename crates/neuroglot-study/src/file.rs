@@ -1,8 +1,9 @@
 //! A study file: which models are trained how, on which sessions, and which baselines they are set against.
 
-use crate::file_keys::{check_keys, located};
+use crate::file_keys::check_keys;
 use crate::{StudyError, StudyRecipe};
 use neuroglot_baselines::Baseline;
+use neuroglot_data::text::located;
 use neuroglot_files::{FromIo, SETTINGS};
 use neuroglot_masks::MaskPool;
 use neuroglot_model::Architecture;
@@ -194,9 +195,10 @@ impl StudyFile {
     pub fn read(path: &Path) -> Result<Self, StudyError> {
         let text = neuroglot_files::read_text(path, SETTINGS).map_err(StudyError::io("read", path))?;
         let wrong = |problem: String| StudyError::File { path: path.to_owned(), problem };
-        let table: Table = text.parse().map_err(|error| wrong(located(&text, &error)))?;
+        let broken = |error: toml::de::Error| wrong(located(&text, error.message(), error.span()));
+        let table: Table = text.parse().map_err(broken)?;
         check_keys(&table).map_err(wrong)?;
-        let mut file: StudyFile = toml::from_str(&text).map_err(|error| wrong(located(&text, &error)))?;
+        let mut file: StudyFile = toml::from_str(&text).map_err(broken)?;
         path.clone_into(&mut file.path);
         file.check()?;
         Ok(file)

@@ -81,12 +81,3 @@ fn check(table: &Table, place: &str, known: &[&str], settings: &[&str]) -> Resul
     }
     Ok(())
 }
-
-/// A TOML error in one line that begins with its place.
-pub(crate) fn located(text: &str, error: &toml::de::Error) -> String {
-    let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
-    match error.span().and_then(|span| text.get(..span.start)) {
-        Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
-        None => message,
-    }
-}

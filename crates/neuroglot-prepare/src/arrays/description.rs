@@ -1,6 +1,6 @@
 //! The TOML file that says what is what.
 
-use neuroglot_data::text::nearest_name;
+use neuroglot_data::text::{located, nearest_name};
 use neuroglot_files::FromIo;
 use std::io::Read;
 use std::path::Path;
@@ -88,16 +88,17 @@ impl Description {
             return Err(broken(format!("is longer than {MAX_BYTES} bytes")));
         }
         let text = String::from_utf8(text).map_err(|_| broken("is not in UTF-8".to_owned()))?;
-        let table: Table =
-            text.parse().map_err(|error| broken(format!("is no TOML ({})", located(&text, &error))))?;
+        let no_toml = |error: toml::de::Error| {
+            broken(format!("is no TOML ({})", located(&text, error.message(), error.span())))
+        };
+        let table: Table = text.parse().map_err(no_toml)?;
         Description::of(&table, file)
     }
 
     fn of(table: &Table, file: &Path) -> Result<Description, PrepareError> {
-        let keys = Keys { file };
-        keys.check(table, "", &TOP)?;
-        let counts = keys.table(table, "counts", &COUNTS)?;
-        let spikes = keys.table(table, "spikes", &SPIKES)?;
+        let keys = Keys { file, table, place: String::new() };
+        keys.check(&TOP)?;
+        let (counts, spikes) = (keys.table("counts", &COUNTS)?, keys.table("spikes", &SPIKES)?);
         let activity = match (counts, spikes) {
             (Some(counts), None) => {
                 if table.contains_key("align") {
@@ -105,18 +106,18 @@ impl Description {
                     return Err(keys.wrong("align", problem, "leave it out"));
                 }
                 Activity::Counts {
-                    counts: keys.array(counts, "counts.", "file")?,
-                    bin_seconds: keys.seconds(counts, "counts.", "bin_seconds")?,
-                    starts: keys.optional_array(counts, "counts.", "starts")?,
-                    observed: keys.optional_array(counts, "counts.", "observed")?,
+                    counts: counts.array("file")?,
+                    bin_seconds: counts.seconds("bin_seconds")?,
+                    starts: counts.optional_array("starts")?,
+                    observed: counts.optional_array("observed")?,
                 }
             }
             (None, Some(spikes)) => Activity::Spikes {
-                times: keys.array(spikes, "spikes.", "times")?,
-                clusters: keys.array(spikes, "spikes.", "clusters")?,
-                unit: keys.unit_of_time(spikes, "spikes.", "unit")?,
-                observed: keys.optional_array(spikes, "spikes.", "observed")?,
-                align: keys.text(table, "align")?.ok_or_else(|| {
+                times: spikes.array("times")?,
+                clusters: spikes.array("clusters")?,
+                unit: spikes.unit_of_time("unit")?,
+                observed: spikes.optional_array("observed")?,
+                align: keys.text("align")?.ok_or_else(|| {
                     let cure = "name the column of [trials] with the times that trials are aligned to, such as \
                                 align = \"stim_on\", above the first [table]";
                     keys.missing("align", cure)
@@ -131,34 +132,31 @@ impl Description {
             }
         };
         let mut units = UnitLists::default();
-        if let Some(table) = keys.table(table, "units", &UNITS)? {
-            let list = |key: &str| keys.optional_array(table, "units.", key);
+        if let Some(lists) = keys.table("units", &UNITS)? {
             units = UnitLists {
-                ids: list("ids")?,
-                regions: list("regions")?,
-                coordinates: list("coordinates")?,
-                uuids: list("uuids")?,
-                depths: list("depths")?,
-                channels: list("channels")?,
-                good: list("good")?,
-                observed: list("observed")?,
+                ids: lists.optional_array("ids")?,
+                regions: lists.optional_array("regions")?,
+                coordinates: lists.optional_array("coordinates")?,
+                uuids: lists.optional_array("uuids")?,
+                depths: lists.optional_array("depths")?,
+                channels: lists.optional_array("channels")?,
+                good: lists.optional_array("good")?,
+                observed: lists.optional_array("observed")?,
             };
         }
         let mut trials = Vec::new();
-        if let Some(table) = keys.any_table(table, "trials")? {
-            for name in table.keys() {
-                trials.push(keys.array(table, "trials.", name)?);
+        if let Some(columns) = keys.any_table("trials")? {
+            for name in columns.table.keys() {
+                trials.push(columns.array(name)?);
             }
         }
         let (mut traces, mut observed_traces) = (Vec::new(), Vec::new());
-        if let Some(table) = keys.any_table(table, "traces")? {
-            for (name, arrays) in table {
-                traces.push((name.clone(), keys.trace(table, name)?));
-                let arrays = arrays.as_table();
-                let place = format!("traces.{name}.");
-                let observed =
-                    arrays.map_or(Ok(None), |arrays| keys.optional_array(arrays, &place, "observed"))?;
-                observed_traces.extend(observed.map(|observed| (name.clone(), observed)));
+        if let Some(named) = keys.any_table("traces")? {
+            for name in named.table.keys() {
+                let Some(arrays) = named.table(name, &TRACE)? else { continue };
+                traces.push((name.clone(), arrays.trace()?));
+                observed_traces
+                    .extend(arrays.optional_array("observed")?.map(|observed| (name.clone(), observed)));
             }
         }
         if let (Activity::Counts { .. }, Some(_)) = (&activity, &units.observed) {
@@ -170,14 +168,14 @@ impl Description {
             let cure = "give an array [trial, bin] in [trials]";
             return Err(keys.wrong(&format!("traces.{name}"), problem, cure));
         }
-        let eid = keys.text(table, "eid")?;
+        let eid = keys.text("eid")?;
         Ok(Description {
             eid: eid.filter(|eid| !eid.trim().is_empty()).ok_or_else(|| {
                 keys.missing("eid", "give the session a name of its own, such as eid = \"mouse-3-day-2\"")
             })?,
-            subject: keys.text(table, "subject")?.unwrap_or_default(),
-            species: Species::named(&keys.text(table, "species")?.unwrap_or_default()),
-            lab: keys.text(table, "lab")?.unwrap_or_default(),
+            subject: keys.text("subject")?.unwrap_or_default(),
+            species: Species::named(&keys.text("species")?.unwrap_or_default()),
+            lab: keys.text("lab")?.unwrap_or_default(),
             activity,
             units,
             trials,
@@ -212,37 +210,44 @@ impl Description {
     }
 }
 
-/// Reads keys of a file and names it in errors.
+/// Reads the keys of a table of a file, and names both in errors.
 struct Keys<'a> {
     file: &'a Path,
+    table: &'a Table,
+    /// What stands before its keys in errors, such as `counts.`; nothing at the top of the file.
+    place: String,
 }
 
-impl Keys<'_> {
+impl<'a> Keys<'a> {
+    fn name(&self, key: &str) -> String {
+        format!("{}{key}", self.place)
+    }
+
     fn wrong(&self, key: &str, problem: impl Into<String>, cure: &'static str) -> PrepareError {
-        PrepareError::field(self.file, key, problem, cure)
+        PrepareError::field(self.file, self.name(key), problem, cure)
     }
 
     fn missing(&self, key: &str, cure: &str) -> PrepareError {
-        PrepareError::missing(self.file, key, cure)
+        PrepareError::missing(self.file, self.name(key), cure)
     }
 
     /// Refuses keys that there are not, and names the nearest.
-    fn check(&self, table: &Table, place: &str, known: &[&str]) -> Result<(), PrepareError> {
-        let Some(key) = table.keys().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
-        let name = format!("{place}{key}");
-        if !place.is_empty() && TOP.contains(&key.as_str()) {
+    fn check(&self, known: &[&str]) -> Result<(), PrepareError> {
+        let Some(key) = self.table.keys().find(|key| !known.contains(&key.as_str())) else { return Ok(()) };
+        if !self.place.is_empty() && TOP.contains(&key.as_str()) {
             let cure = "write it above the first [table]";
-            return Err(self.wrong(&name, "belongs to the top of the file", cure));
+            return Err(self.wrong(key, "belongs to the top of the file", cure));
         }
-        let nearest = nearest_name(key, known);
-        let problem = format!("is no key, the nearest is {place}{nearest}");
-        Err(self.wrong(&name, problem, "correct it, docs/arrays.md lists all keys"))
+        let problem = format!("is no key, the nearest is {}", self.name(nearest_name(key, known)));
+        Err(self.wrong(key, problem, "correct it, docs/arrays.md lists all keys"))
     }
 
-    fn any_table<'t>(&self, table: &'t Table, key: &str) -> Result<Option<&'t Table>, PrepareError> {
-        match table.get(key) {
+    fn any_table(&self, key: &str) -> Result<Option<Keys<'a>>, PrepareError> {
+        match self.table.get(key) {
             None => Ok(None),
-            Some(Value::Table(table)) => Ok(Some(table)),
+            Some(Value::Table(table)) => {
+                Ok(Some(Keys { file: self.file, table, place: format!("{}.", self.name(key)) }))
+            }
             Some(other) => {
                 let problem = format!("is of type {}, not a table", other.type_str());
                 Err(self.wrong(key, problem, "write its name in brackets above its keys, as [counts]"))
@@ -250,19 +255,14 @@ impl Keys<'_> {
         }
     }
 
-    fn table<'t>(
-        &self,
-        table: &'t Table,
-        key: &str,
-        known: &[&str],
-    ) -> Result<Option<&'t Table>, PrepareError> {
-        let table = self.any_table(table, key)?;
-        table.map_or(Ok(()), |table| self.check(table, &format!("{key}."), known))?;
+    fn table(&self, key: &str, known: &[&str]) -> Result<Option<Keys<'a>>, PrepareError> {
+        let table = self.any_table(key)?;
+        table.as_ref().map_or(Ok(()), |table| table.check(known))?;
         Ok(table)
     }
 
-    fn text(&self, table: &Table, key: &str) -> Result<Option<String>, PrepareError> {
-        match table.get(key) {
+    fn text(&self, key: &str) -> Result<Option<String>, PrepareError> {
+        match self.table.get(key) {
             None => Ok(None),
             Some(Value::String(text)) => Ok(Some(text.clone())),
             Some(other) => {
@@ -271,23 +271,18 @@ impl Keys<'_> {
         }
     }
 
-    fn unit_of_time(&self, table: &Table, place: &str, key: &str) -> Result<Option<TimeUnit>, PrepareError> {
-        let Some(text) = self.text(table, key)? else { return Ok(None) };
-        let unit = text.parse().map(Some);
-        unit.map_err(|_| {
-            self.wrong(
-                &format!("{place}{key}"),
-                format!("is {text:?}, no unit of time"),
-                "write \"s\", \"ms\" or \"samples@30000\", with the rate in Hz",
-            )
+    fn unit_of_time(&self, key: &str) -> Result<Option<TimeUnit>, PrepareError> {
+        let Some(text) = self.text(key)? else { return Ok(None) };
+        text.parse().map(Some).map_err(|_| {
+            let cure = "write \"s\", \"ms\" or \"samples@30000\", with the rate in Hz";
+            self.wrong(key, format!("is {text:?}, no unit of time"), cure)
         })
     }
 
-    fn seconds(&self, table: &Table, place: &str, key: &str) -> Result<f64, PrepareError> {
-        let key_name = format!("{place}{key}");
+    fn seconds(&self, key: &str) -> Result<f64, PrepareError> {
         let cure = "give the width of a bin in seconds, such as 0.02";
-        let seconds = match table.get(key) {
-            None => return Err(self.missing(&key_name, cure)),
+        let seconds = match self.table.get(key) {
+            None => return Err(self.missing(key, cure)),
             Some(Value::Float(seconds)) => *seconds,
             Some(Value::Integer(seconds)) => *seconds as f64,
             Some(_) => f64::NAN,
@@ -295,54 +290,30 @@ impl Keys<'_> {
         if seconds.is_finite() && seconds > 0.0 {
             Ok(seconds)
         } else {
-            Err(self.wrong(&key_name, "is no positive number", cure))
+            Err(self.wrong(key, "is no positive number", cure))
         }
     }
 
-    fn array(&self, table: &Table, place: &str, key: &str) -> Result<ArrayValue, PrepareError> {
-        let name = format!("{place}{key}");
-        match table.get(key) {
-            Some(value) => ArrayValue::parse(value, name, self.file),
+    fn array(&self, key: &str) -> Result<ArrayValue, PrepareError> {
+        match self.table.get(key) {
+            Some(value) => ArrayValue::parse(value, self.name(key), self.file),
             None => {
-                Err(self.missing(&name, "name an array, \"file.npy\" or \"file.npz:array\", or write a list"))
+                Err(self.missing(key, "name an array, \"file.npy\" or \"file.npz:array\", or write a list"))
             }
         }
     }
 
-    fn optional_array(
-        &self,
-        table: &Table,
-        place: &str,
-        key: &str,
-    ) -> Result<Option<ArrayValue>, PrepareError> {
-        if table.contains_key(key) { self.array(table, place, key).map(Some) } else { Ok(None) }
+    fn optional_array(&self, key: &str) -> Result<Option<ArrayValue>, PrepareError> {
+        if self.table.contains_key(key) { self.array(key).map(Some) } else { Ok(None) }
     }
 
-    fn trace(&self, traces: &Table, name: &str) -> Result<TraceArrays, PrepareError> {
-        let place = format!("traces.{name}.");
-        let Some(table) = self.any_table(traces, name)? else {
-            return Err(self.missing(name, "name its arrays"));
-        };
-        self.check(table, &place, &TRACE)?;
-        match table.contains_key("events") {
-            true if table.contains_key("times") || table.contains_key("values") => {
-                let cure = "give events, or times and values";
-                Err(self.wrong(&format!("{place}events"), "stands beside samples", cure))
+    fn trace(&self) -> Result<TraceArrays, PrepareError> {
+        match self.table.contains_key("events") {
+            true if self.table.contains_key("times") || self.table.contains_key("values") => {
+                Err(self.wrong("events", "stands beside samples", "give events, or times and values"))
             }
-            true => self.array(table, &place, "events").map(TraceArrays::Events),
-            false => Ok(TraceArrays::Samples {
-                times: self.array(table, &place, "times")?,
-                values: self.array(table, &place, "values")?,
-            }),
+            true => self.array("events").map(TraceArrays::Events),
+            false => Ok(TraceArrays::Samples { times: self.array("times")?, values: self.array("values")? }),
         }
-    }
-}
-
-/// A TOML error in one line that begins with its place.
-fn located(text: &str, error: &toml::de::Error) -> String {
-    let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
-    match error.span().and_then(|span| text.get(..span.start)) {
-        Some(before) => format!("line {}: {message}", before.matches('\n').count() + 1),
-        None => message,
     }
 }

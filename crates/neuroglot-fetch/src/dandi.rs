@@ -1,7 +1,7 @@
 //! The DANDI archive: dandisets, their versions and the files in them (<https://api.dandiarchive.org/swagger/>).
 
 use crate::download::{Expected, HttpSource};
-use crate::http::{Pages, bearer};
+use crate::http::{NO_SERVICE, Pages, bearer};
 use crate::{Downloader, FetchError, Result, paths};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
@@ -104,17 +104,19 @@ struct Metadata {
     digest: serde_json::Map<String, serde_json::Value>,
 }
 
-impl DandiClient {
+impl Default for DandiClient {
     /// The public archive, without a key.
-    pub fn new() -> DandiClient {
+    fn default() -> DandiClient {
         let api = Url::parse(API).expect("a constant address");
-        DandiClient { api, token: None, downloader: Downloader::new() }
+        DandiClient { api, token: None, downloader: Downloader::default() }
     }
+}
 
+impl DandiClient {
     /// The public archive, with the key in the environment variable `DANDI_API_KEY` if it is set.
     pub fn from_env() -> DandiClient {
         let token = std::env::var("DANDI_API_KEY").ok().filter(|key| !key.trim().is_empty());
-        DandiClient { token: token.map(|key| key.trim().to_string()), ..DandiClient::new() }
+        DandiClient { token: token.map(|key| key.trim().to_string()), ..DandiClient::default() }
     }
 
     /// Another instance of the archive, by the address of its API.
@@ -147,10 +149,9 @@ impl DandiClient {
         let version =
             answer.most_recent_published_version.map_or("draft".to_string(), |published| published.version);
         // The version becomes the name of a folder, so it must be as strict as one that a user types.
-        format!("{dandiset}/{version}").parse::<DandiId>().map_err(|_| FetchError::Index {
-            url: url.to_string(),
-            problem: format!("{version:?} is not a version"),
-        })?;
+        format!("{dandiset}/{version}")
+            .parse::<DandiId>()
+            .map_err(|_| FetchError::index(&url, format!("{version:?} is not a version")))?;
         Ok(DandiVersion { dandiset, version })
     }
 
@@ -174,7 +175,6 @@ impl DandiClient {
         let mut next = Some(url.clone());
         let mut pages = Pages::default();
         while let Some(address) = next {
-            let problem = |problem: String| FetchError::Index { url: address.to_string(), problem };
             let cure = "give a version of the dandiset that is whole, or a pattern by --path";
             pages.check(&address, assets.len(), cure)?;
             let page: Page = self.json(&address)?;
@@ -186,21 +186,21 @@ impl DandiClient {
             next = match page.next {
                 None => None,
                 Some(text) => {
-                    let following = address.join(&text).map_err(|error| problem(error.to_string()))?;
+                    let following =
+                        address.join(&text).map_err(|error| FetchError::index(&address, error))?;
                     // The key goes along, so the list must not lead elsewhere.
                     if following.origin() != self.api.origin() {
-                        return Err(problem(format!("its next page {following} is on another host")));
+                        let problem = format!("its next page {following} is on another host");
+                        return Err(FetchError::index(&address, problem));
                     }
                     Some(following)
                 }
             };
         }
         if assets.is_empty() {
-            return Err(FetchError::Nothing {
-                place: format!("dandiset {dandiset}/{version}"),
-                wanted: glob.map_or("file".to_string(), |glob| format!("file that matches {glob:?}")),
-                cure: "try a shorter pattern, for example --path '*.nwb'".to_string(),
-            });
+            let place = format!("dandiset {dandiset}/{version}");
+            let cure = "try a shorter pattern, for example --path '*.nwb'";
+            return Err(FetchError::nothing(place, "file", glob, cure));
         }
         assets.sort_by(|a, b| a.path.cmp(&b.path));
         Ok(assets)
@@ -247,10 +247,7 @@ impl DandiClient {
     fn address(&self, parts: &[&str]) -> Result<Url> {
         let mut url = self.api.clone();
         url.path_segments_mut()
-            .map_err(|()| FetchError::Unreachable {
-                url: self.api.to_string(),
-                problem: "it is no address of a service".to_string(),
-            })?
+            .map_err(|()| FetchError::unreachable(&self.api, NO_SERVICE))?
             .pop_if_empty()
             .extend(parts)
             .push("");
@@ -259,12 +256,6 @@ impl DandiClient {
 
     fn json<T: serde::de::DeserializeOwned>(&self, url: &Url) -> Result<T> {
         self.downloader.http.json(url.as_str(), bearer(self.token.as_deref(), "token").as_deref(), ACCESS)
-    }
-}
-
-impl Default for DandiClient {
-    fn default() -> Self {
-        DandiClient::from_env()
     }
 }
 

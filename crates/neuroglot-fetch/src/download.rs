@@ -16,7 +16,7 @@ use ureq::http::{StatusCode, header};
 /// # fn main() -> neuroglot_fetch::Result<()> {
 /// use neuroglot_fetch::{Downloader, Expected};
 /// let url = "https://example.org/session.nwb";
-/// Downloader::new().download(url, "session.nwb".as_ref(), &Expected::default(), &mut |done, total| {
+/// Downloader::default().download(url, "session.nwb".as_ref(), &Expected::default(), &mut |done, total| {
 ///     eprintln!("{done} of {total:?} bytes");
 /// })?;
 /// # Ok(())
@@ -37,11 +37,6 @@ pub struct Expected {
 }
 
 impl Downloader {
-    /// A downloader with the default patience.
-    pub fn new() -> Downloader {
-        Downloader::default()
-    }
-
     /// A downloader with another patience and another clock.
     pub fn with_patience(policy: RetryPolicy, clock: Arc<dyn Clock>) -> Downloader {
         Downloader { http: Http::new(policy, clock) }

@@ -153,6 +153,20 @@ pub enum FetchError {
 }
 
 impl FetchError {
+    pub(crate) fn index(url: &(impl ToString + ?Sized), problem: impl ToString) -> FetchError {
+        FetchError::Index { url: url.to_string(), problem: problem.to_string() }
+    }
+
+    pub(crate) fn unreachable(url: &(impl ToString + ?Sized), problem: impl ToString) -> FetchError {
+        FetchError::Unreachable { url: url.to_string(), problem: problem.to_string() }
+    }
+
+    /// None of the things in a place, or none that matches `glob`, is what was asked for.
+    pub(crate) fn nothing(place: String, thing: &str, glob: Option<&str>, cure: &str) -> FetchError {
+        let wanted = glob.map_or(thing.to_string(), |glob| format!("{thing} that matches {glob:?}"));
+        FetchError::Nothing { place, wanted, cure: cure.to_string() }
+    }
+
     pub(crate) fn unusable(url: &str, problem: impl Into<String>) -> FetchError {
         FetchError::Unusable { url: url.to_owned(), problem: problem.into() }
     }

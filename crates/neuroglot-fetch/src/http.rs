@@ -25,6 +25,9 @@ const MOST_ENTRIES: usize = 1_000_000;
 /// Redirections that one request follows.
 const MOST_REDIRECTS: usize = 10;
 
+/// What is wrong with an address below which nothing can be.
+pub(crate) const NO_SERVICE: &str = "it is no address of a service";
+
 /// Connections, patience and time.
 #[derive(Debug, Clone)]
 pub(crate) struct Http {
@@ -67,7 +70,7 @@ impl Http {
             }
         }
         let problem = format!("it was sent on more than {MOST_REDIRECTS} times");
-        Err(Refusal::Fatal(FetchError::Unreachable { url: request.uri().to_string(), problem }))
+        Err(Refusal::Fatal(FetchError::unreachable(request.uri(), problem)))
     }
 
     /// The same without following redirections, which are answers like others.
@@ -103,8 +106,7 @@ impl Http {
         access: &str,
     ) -> Result<T> {
         let text = self.whole(&get(url, authorization)?, |status| check_status(url, status, access))?;
-        serde_json::from_slice(&text)
-            .map_err(|error| FetchError::Index { url: url.to_string(), problem: error.to_string() })
+        serde_json::from_slice(&text).map_err(|error| FetchError::index(url, error))
     }
 
     /// The body of an answer whose status passes `check`, with attempts until it is whole.
@@ -132,7 +134,7 @@ impl Http {
                 Ok(answer) => return Ok(answer),
                 Err(Refusal::Fatal(error) | Refusal::Doubtful(error)) => return Err(error),
                 Err(Refusal::NoHost(problem)) => {
-                    return Err(FetchError::Unreachable { url: url.to_string(), problem });
+                    return Err(FetchError::unreachable(url, problem));
                 }
                 Err(Refusal::Transient { problem, retry_after }) => (problem, retry_after),
                 Err(Refusal::RangeNotSatisfiable(_)) => ("the server answers 416".to_string(), None),
@@ -179,7 +181,7 @@ impl Pages {
         } else {
             return Ok(());
         };
-        Err(FetchError::Index { url: page.to_string(), problem })
+        Err(FetchError::index(page, problem))
     }
 }
 
@@ -194,9 +196,7 @@ pub(crate) fn get(url: &str, authorization: Option<&str>) -> Result<Request<()>>
     if let Some(value) = authorization {
         request = request.header(header::AUTHORIZATION, value);
     }
-    request
-        .body(())
-        .map_err(|error| FetchError::Unreachable { url: url.to_string(), problem: error.to_string() })
+    request.body(()).map_err(|error| FetchError::unreachable(url, error))
 }
 
 /// Makes `request` the one that `answer` sends it on to, and says whether it does.
@@ -269,11 +269,7 @@ fn refusal(url: &str, error: ureq::Error) -> Refusal {
         _ => false,
     };
     let problem = error.to_string();
-    if hopeless {
-        Refusal::Fatal(FetchError::Unreachable { url: url.to_string(), problem })
-    } else {
-        Refusal::transient(problem)
-    }
+    if hopeless { Refusal::Fatal(FetchError::unreachable(url, problem)) } else { Refusal::transient(problem) }
 }
 
 /// Whether a name has no address. The standard library has no kind of error for it, but one text on Unix and the

@@ -49,7 +49,7 @@ impl HubClient {
             cache: cache.into(),
             token: None,
             is_offline: false,
-            downloader: Downloader::new(),
+            downloader: Downloader::default(),
         }
     }
 
@@ -116,13 +116,10 @@ impl HubClient {
         let pattern = glob.map(paths::pattern).transpose()?;
         let chosen =
             |session: &HubFolder| pattern.as_ref().is_none_or(|pattern| pattern.matches(&session.folder));
-        self.folders(repository, chosen)?.ok_or_else(|| FetchError::Nothing {
-            place: format!("the data set {repository}"),
-            wanted: glob.map_or("session".to_string(), |glob| format!("session that matches {glob:?}")),
-            cure:
-                "expected data/train-*.parquet, data/val-*.parquet and data/test-*.parquet at its root or in \
-                   folders <eid>_aligned"
-                    .to_string(),
+        self.folders(repository, chosen)?.ok_or_else(|| {
+            let cure = "expected data/train-*.parquet, data/val-*.parquet and data/test-*.parquet at its root or in \
+                        folders <eid>_aligned";
+            FetchError::nothing(format!("the data set {repository}"), "session", glob, cure)
         })
     }
 
@@ -136,12 +133,9 @@ impl HubClient {
     pub fn model(&self, repository: &HubRepository) -> Result<HubFolder> {
         let has_config = |model: &HubFolder| model.paths().any(|path| path == listing::MODEL_CONFIG);
         let found = self.folders(repository, has_config)?;
-        found.and_then(|found| found.into_iter().next()).ok_or_else(|| FetchError::Nothing {
-            place: format!("the repository {repository}"),
-            wanted: "model".to_string(),
-            cure:
-                "expected config.json and model.safetensors at its root, as `neuroglot share` puts them there"
-                    .to_string(),
+        found.and_then(|found| found.into_iter().next()).ok_or_else(|| {
+            let cure = "expected config.json and model.safetensors at its root, as `neuroglot share` puts them there";
+            FetchError::nothing(format!("the repository {repository}"), "model", None, cure)
         })
     }
 
@@ -195,8 +189,7 @@ impl HubClient {
         let total = folder.size();
         // Addresses name the commit, so that all files are of one version though a branch may move.
         let repo = repository.at(&folder.commit).repo();
-        let endpoint = self.endpoint.trim_end_matches('/');
-        let remote = format!("{endpoint}/{}/resolve/{}", repo.url(), repo.url_revision());
+        let remote = self.address(&format!("{}/resolve/{}", repo.url(), repo.url_revision()));
         let mut before = 0;
         for file in &folder.files {
             let pointer = paths::inside(&snapshot, &file.path)?;
@@ -229,18 +222,16 @@ impl HubClient {
     }
 
     fn listing(&self, repository: &HubRepository) -> Result<listing::Listing> {
-        let url =
-            format!("{}/api/{}?blobs=true", self.endpoint.trim_end_matches('/'), repository.repo().api_url());
+        let url = self.address(&format!("api/{}?blobs=true", repository.repo().api_url()));
         let authorization = bearer(self.token.as_deref(), "Bearer");
         let listing: listing::Listing = self.downloader.http.json(&url, authorization.as_deref(), ACCESS)?;
-        listing.check(repository.kind).map_err(|problem| FetchError::Index { url, problem })?;
+        listing.check(repository.kind).map_err(|problem| FetchError::index(&url, problem))?;
         Ok(listing)
     }
-}
 
-impl Default for HubClient {
-    fn default() -> Self {
-        HubClient::from_env()
+    /// An address of the hub.
+    fn address(&self, path: &str) -> String {
+        format!("{}/{path}", self.endpoint.trim_end_matches('/'))
     }
 }
 

@@ -8,7 +8,7 @@ mod address;
 pub use address::S3Address;
 
 use crate::download::HttpSource;
-use crate::http::{Http, Pages, check_status, get, header_text};
+use crate::http::{Http, NO_SERVICE, Pages, check_status, get, header_text};
 use crate::record::{Files, Record};
 use crate::transfer::Transfer;
 use crate::{Downloader, FetchError, Result, paths};
@@ -42,8 +42,9 @@ pub struct S3Object {
     pub etag: Option<String>,
 }
 
-/// Lists and downloads objects of public buckets.
-#[derive(Debug, Clone)]
+/// Lists and downloads objects of public buckets: by default those of Amazon's S3, where the region of a bucket is asked for when
+/// it is first used.
+#[derive(Debug, Clone, Default)]
 pub struct S3Client {
     endpoint: Option<String>,
     region: Option<String>,
@@ -53,11 +54,6 @@ pub struct S3Client {
 }
 
 impl S3Client {
-    /// Amazon's S3; the region of a bucket is asked for when it is first used.
-    pub fn new() -> S3Client {
-        S3Client { endpoint: None, region: None, regions: Arc::default(), downloader: Downloader::new() }
-    }
-
     /// As Amazon's tools: another server by `AWS_ENDPOINT_URL_S3` or `AWS_ENDPOINT_URL`, a region by `AWS_REGION` or
     /// `AWS_DEFAULT_REGION`. Keys in the environment are not used.
     pub fn from_env() -> S3Client {
@@ -67,18 +63,13 @@ impl S3Client {
         S3Client {
             endpoint: first(["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]),
             region: first(["AWS_REGION", "AWS_DEFAULT_REGION"]),
-            ..S3Client::new()
+            ..S3Client::default()
         }
     }
 
     /// Another server that speaks S3, by its address; buckets are folders of it.
     pub fn with_endpoint(self, endpoint: impl Into<String>) -> S3Client {
         S3Client { endpoint: Some(endpoint.into()), ..self }
-    }
-
-    /// With the region of the buckets.
-    pub fn with_region(self, region: impl Into<String>) -> S3Client {
-        S3Client { region: Some(region.into()), ..self }
     }
 
     /// With another patience.
@@ -106,11 +97,8 @@ impl S3Client {
         let mut objects = object.map_or_else(|| self.folder(address, folder), |object| Ok(vec![object]))?;
         objects.retain(|object| pattern.as_ref().is_none_or(|pattern| pattern.matches(&object.key)));
         if objects.is_empty() {
-            return Err(FetchError::Nothing {
-                place: address.to_string(),
-                wanted: glob.map_or("object".to_string(), |glob| format!("object that matches {glob:?}")),
-                cure: "give the key of an object, or a whole folder such as s3://bucket/folder".to_string(),
-            });
+            let cure = "give the key of an object, or a whole folder such as s3://bucket/folder";
+            return Err(FetchError::nothing(address.to_string(), "object", glob, cure));
         }
         objects.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(objects)
@@ -142,14 +130,14 @@ impl S3Client {
             pages.check(&page, objects.len(), "give a longer prefix")?;
             let request = get(page.as_str(), None)?;
             let text = self.downloader.http.whole(&request, |status| check(address, status))?;
-            let problem = |problem: String| FetchError::Index { url: page.to_string(), problem };
-            let text = String::from_utf8(text).map_err(|error| problem(error.to_string()))?;
-            let document = Document::parse(&text).map_err(|error| problem(error.to_string()))?;
+            let problem = |problem: &dyn ToString| FetchError::index(&page, problem.to_string());
+            let text = String::from_utf8(text).map_err(|error| problem(&error))?;
+            let document = Document::parse(&text).map_err(|error| problem(&error))?;
             let list = document.root_element();
             for entry in list.children().filter(|node| node.has_tag_name("Contents")) {
                 let size = text_of(entry, "Size").and_then(|size| size.parse().ok());
                 let (Some(key), Some(size)) = (text_of(entry, "Key"), size) else {
-                    return Err(problem("an object has no key or no size".to_string()));
+                    return Err(problem(&"an object has no key or no size"));
                 };
                 // Consoles make empty objects for folders.
                 if size > 0 || !key.ends_with('/') {
@@ -206,10 +194,9 @@ impl S3Client {
                 format!("https://s3.{}.amazonaws.com", region.as_deref().unwrap_or(USUAL_REGION))
             }
         };
-        let failed = |problem: String| FetchError::Unreachable { url: server.clone(), problem };
-        let mut url = Url::parse(&server).map_err(|error| failed(error.to_string()))?;
+        let mut url = Url::parse(&server).map_err(|error| FetchError::unreachable(&server, error))?;
         url.path_segments_mut()
-            .map_err(|()| failed("it is no address of a service".to_string()))?
+            .map_err(|()| FetchError::unreachable(&server, NO_SERVICE))?
             .pop_if_empty()
             .push(bucket)
             .extend(key.split('/').filter(|part| !part.is_empty()));
@@ -232,12 +219,6 @@ impl S3Client {
         let mut regions = self.regions.lock().unwrap_or_else(PoisonError::into_inner);
         regions.insert(bucket.to_string(), region.clone());
         Ok(Some(region))
-    }
-}
-
-impl Default for S3Client {
-    fn default() -> Self {
-        S3Client::from_env()
     }
 }
 

@@ -170,7 +170,7 @@ impl Transfer<'_> {
                     (error.to_string(), None)
                 }
                 Refusal::NoHost(problem) if !was_answered => {
-                    return Err(FetchError::Unreachable { url: url.to_string(), problem });
+                    return Err(FetchError::unreachable(url, problem));
                 }
                 Refusal::NoHost(problem) => (problem, None),
                 Refusal::RangeNotSatisfiable(_) => {

@@ -55,7 +55,7 @@ fn archive(server: &Server, content: &[u8], has_digest: bool) {
 fn client(server: &Server) -> (DandiClient, std::sync::Arc<common::TestClock>) {
     let (downloader, clock) = quick();
     let api = server.url("/api").parse().unwrap();
-    (DandiClient::new().with_api(api).with_token("secret").with_downloader(downloader), clock)
+    (DandiClient::default().with_api(api).with_token("secret").with_downloader(downloader), clock)
 }
 
 fn setup() -> Bench {

@@ -30,7 +30,7 @@ battery!(setup);
 #[test]
 fn child() {
     if let (Ok(url), Ok(target)) = (std::env::var("FETCH_TEST_URL"), std::env::var("FETCH_TEST_TARGET")) {
-        Downloader::new().download(&url, target.as_ref(), &Expected::default(), &mut |_, _| ()).unwrap();
+        Downloader::default().download(&url, target.as_ref(), &Expected::default(), &mut |_, _| ()).unwrap();
     }
 }
 
@@ -60,7 +60,9 @@ fn a_process_that_is_killed_leaves_a_part_that_another_one_takes_up() {
     child.wait().unwrap();
     assert_eq!(length(), 400_000);
     assert!(!target.exists());
-    Downloader::new().download(&server.url("/file"), &target, &Expected::default(), &mut |_, _| ()).unwrap();
+    Downloader::default()
+        .download(&server.url("/file"), &target, &Expected::default(), &mut |_, _| ())
+        .unwrap();
     assert!(std::fs::read(&target).unwrap() == content);
     assert_eq!(server.starts("/file"), [0, 400_000]);
     let resumed = server.seen().pop().unwrap();

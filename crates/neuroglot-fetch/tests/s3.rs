@@ -55,7 +55,7 @@ fn bucket(server: &Server, content: &[u8]) {
 
 fn client(server: &Server) -> (S3Client, std::sync::Arc<common::TestClock>) {
     let (downloader, clock) = quick();
-    (S3Client::new().with_endpoint(server.url("")).with_downloader(downloader), clock)
+    (S3Client::default().with_endpoint(server.url("")).with_downloader(downloader), clock)
 }
 
 fn setup() -> Bench {

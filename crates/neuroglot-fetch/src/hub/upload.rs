@@ -236,14 +236,10 @@ impl HubClient {
     fn writing_token(&self, repository: &HubRepository) -> Result<&str> {
         let url = self.address(&repository.name);
         if self.is_offline {
-            return Err(FetchError::Unreachable { url, problem: "HF_HUB_OFFLINE is set".to_string() });
+            return Err(FetchError::unreachable(&url, "HF_HUB_OFFLINE is set"));
         }
         let cure = WRITE_ACCESS.to_string();
         self.token.as_deref().ok_or(FetchError::Denied { url, status: 401, cure })
-    }
-
-    fn address(&self, path: &str) -> String {
-        format!("{}/{path}", self.endpoint.trim_end_matches('/'))
     }
 }
 
@@ -310,9 +306,10 @@ impl Writer<'_> {
         for file in large {
             let size = file.content.size;
             let found = batch.objects.iter().find(|object| object.oid == file.oid);
-            let found = found.ok_or_else(|| index(&url, format!("nothing is said of {}", file.oid)))?;
+            let found =
+                found.ok_or_else(|| FetchError::index(&url, format!("nothing is said of {}", file.oid)))?;
             if let Some(error) = &found.error {
-                return Err(index(&url, error.message.clone()));
+                return Err(FetchError::index(&url, &error.message));
             }
             // Without actions the store has it already.
             if let Some(actions) = &found.actions {
@@ -339,7 +336,7 @@ impl Writer<'_> {
         };
         let chunk = chunk.as_u64().or_else(|| chunk.as_str()?.parse().ok()).filter(|chunk| *chunk > 0);
         let chunk =
-            chunk.ok_or_else(|| index(&action.href, "chunk_size is no number of bytes".to_string()))?;
+            chunk.ok_or_else(|| FetchError::index(&action.href, "chunk_size is no number of bytes"))?;
         let parts: BTreeMap<u64, &str> = action
             .header
             .iter()
@@ -347,14 +344,14 @@ impl Writer<'_> {
             .collect();
         if parts.len() as u64 != size.div_ceil(chunk) {
             let problem = format!("{} addresses for {size} bytes in parts of {chunk}", parts.len());
-            return Err(index(&action.href, problem));
+            return Err(FetchError::index(&action.href, problem));
         }
         let mut sent = Vec::new();
         for (place, url) in parts.into_values().enumerate() {
             let from = place as u64 * chunk;
             let length = chunk.min(size - from);
             let answer = self.put(url, &file.content, from, length, &mut |done| progress(from + done))?;
-            let etag = answer.ok_or_else(|| index(url, "the part was taken without an ETag".to_string()))?;
+            let etag = answer.ok_or_else(|| FetchError::index(url, "the part was taken without an ETag"))?;
             sent.push(json!({"partNumber": place + 1, "etag": etag}));
         }
         self.post::<Value>(&action.href, LFS, &json!({"oid": file.oid, "parts": sent}).to_string())?;
@@ -421,7 +418,7 @@ impl Writer<'_> {
             short_text(answer.into_body())
         })?;
         let answer = if answer.is_empty() { "null".to_string() } else { answer };
-        serde_json::from_str(&answer).map_err(|error| index(url, error.to_string()))
+        serde_json::from_str(&answer).map_err(|error| FetchError::index(url, error))
     }
 }
 
@@ -448,10 +445,6 @@ fn short_text(body: Body) -> std::result::Result<String, Refusal> {
     read.map_err(|error| Refusal::transient(format!("the answer was cut: {error}")))
 }
 
-fn index(url: &str, problem: String) -> FetchError {
-    FetchError::Index { url: url.to_string(), problem }
-}
-
 fn no_address(url: &str, error: &ureq::http::Error) -> Refusal {
-    Refusal::Fatal(FetchError::Unreachable { url: url.to_string(), problem: error.to_string() })
+    Refusal::Fatal(FetchError::unreachable(url, error))
 }

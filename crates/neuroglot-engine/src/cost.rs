@@ -1,7 +1,7 @@
 //! What an operation costs at least, by its shapes.
 
 use crate::Slot;
-use std::ops::AddAssign;
+use std::ops::Add;
 
 /// Bytes that an operation must read or write, and multiply-adds of its products. Each operation in [`crate::ops`] says
 /// its own; what stands around products, such as a GELU, counts by its bytes alone.
@@ -41,11 +41,15 @@ impl Cost {
     }
 }
 
-impl AddAssign for Cost {
-    fn add_assign(&mut self, other: Self) {
-        self.bytes += other.bytes;
-        self.multiply_adds += other.multiply_adds;
-        self.bytes_of_factors += other.bytes_of_factors;
+impl Add for Cost {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            bytes: self.bytes + other.bytes,
+            multiply_adds: self.multiply_adds + other.multiply_adds,
+            bytes_of_factors: self.bytes_of_factors + other.bytes_of_factors,
+        }
     }
 }
 
@@ -72,8 +76,7 @@ mod tests {
     fn factors_are_half_as_long_where_they_are_rounded() {
         let mut plan = MemoryPlan::new();
         let (x, y, part) = (plan.slot(10), plan.factors(30), plan.factors(8).part(4, 4));
-        let mut cost = Cost::of_slots([x, y]);
-        cost += Cost::of_slots([part, x]);
+        let cost = Cost::of_slots([x, y]) + Cost::of_slots([part, x]);
         assert_eq!(cost, Cost { bytes: 4 * 54, multiply_adds: 0, bytes_of_factors: 4 * 34 });
         assert_eq!(cost.with_rounded_factors(), Cost { bytes: 4 * 20 + 2 * 34, ..Cost::default() });
     }
@@ -147,12 +150,7 @@ mod tests {
         // U·V and U·c.
         assert_cost(compose.cost(), 43, 2 * 3 * 6 + 2 * 3);
         let backward = ComposeBackward {
-            inputs,
-            middle,
-            outputs,
-            inner_weight,
-            inner_bias,
-            outer_weight,
+            forward: compose,
             weight_gradient: weight,
             bias_gradient: bias,
             inner_weight_gradient: inner_weight,
@@ -187,12 +185,13 @@ mod tests {
         };
         let full = shape(AttentionRule::full());
         // Scores and weighted values: 2 products of 25 pairs, for 6 heads of width 4.
-        assert_cost(Attention { shape: full, qkv, y, log_sums }.cost(), 510, 2 * 25 * 6 * 4);
+        let forward = Attention { shape: full, qkv, y, log_sums };
+        assert_cost(forward.cost(), 510, 2 * 25 * 6 * 4);
         // Two prefix tokens see 5 keys each, then 3, 4 and 5.
         let causal = AttentionRule { prefix: 2, causal: true, ..AttentionRule::full() };
         assert_cost(Attention { shape: shape(causal), qkv, y, log_sums }.cost(), 510, 2 * 22 * 6 * 4);
         // Scores again, dV, dP, dQ and dK.
-        let backward = AttentionBackward { shape: full, qkv, y, log_sums, y_gradient: y, qkv_gradient };
+        let backward = AttentionBackward { forward, y_gradient: y, qkv_gradient };
         assert_cost(backward.cost(), 360 + 120 + 30 + 120 + 360, 5 * 25 * 6 * 4);
         // Queries and keys, two thirds, are read and written; a table of 2 pairs a token.
         let [table] = slots([20]);
@@ -203,13 +202,10 @@ mod tests {
     fn operations_without_products_cost_their_bytes() {
         let (rows, width) = (10, 3);
         let [x, y, gain, bias, statistics, one] = slots([30, 30, 3, 3, 20, 1]);
-        assert_cost(LayerNorm { rows, width, x, gain, bias, y, statistics }.cost(), 86, 0);
+        let forward = LayerNorm { rows, width, x, gain, bias, y, statistics };
+        assert_cost(forward.cost(), 86, 0);
         let backward = LayerNormBackward {
-            rows,
-            width,
-            x,
-            gain,
-            statistics,
+            forward,
             y_gradient: y,
             x_gradient: y,
             gain_gradient: gain,
@@ -217,25 +213,16 @@ mod tests {
         };
         // dx is added to.
         assert_cost(backward.cost(), 30 + 3 + 20 + 30 + 60 + 3 + 3, 0);
-        assert_cost(ScaleNorm { rows, width, x, gain: one, y, statistics }.cost(), 81, 0);
-        let backward = ScaleNormBackward {
-            rows,
-            width,
-            x,
-            gain: one,
-            statistics,
-            y_gradient: y,
-            x_gradient: y,
-            gain_gradient: one,
-        };
+        let forward = ScaleNorm { rows, width, x, gain: one, y, statistics };
+        assert_cost(forward.cost(), 81, 0);
+        let backward = ScaleNormBackward { forward, y_gradient: y, x_gradient: y, gain_gradient: one };
         // So are the statistics.
         assert_cost(backward.cost(), 30 + 1 + 40 + 30 + 60 + 1, 0);
 
         let [indices, selected] = slots([4, 12]);
-        assert_cost(SelectRows { rows, width, selected: 4, x, indices, y: selected }.cost(), 28, 0);
-        let backward =
-            SelectRowsBackward { rows, width, selected: 4, indices, y_gradient: selected, x_gradient: x };
-        assert_cost(backward.cost(), 4 + 12 + 30, 0);
+        let select = SelectRows { rows, width, selected: 4, x, indices, y: selected };
+        assert_cost(select.cost(), 28, 0);
+        assert_cost(select.backward_cost(), 4 + 12 + 30, 0);
         let part = |offset, len| AdamWPart { offset, len, step: 1 };
         let adamw = AdamW {
             parts: &[part(0, 10), part(20, 3)],
@@ -243,11 +230,7 @@ mod tests {
             gradients: x,
             first_moments: x,
             second_moments: x,
-            rate: 0.1,
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            decay: 0.0,
+            update: Update { rate: 0.1, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.0 },
         };
         // All but the gradients are read and written.
         assert_cost(adamw.cost(), 7 * 13, 0);
@@ -287,19 +270,8 @@ mod tests {
             dropout: Some(DROPOUT),
         };
         assert_cost(rows.cost(), 84, 0);
-        let backward = |dropout| TokenRowsBackward {
-            batch,
-            bins_per_sequence,
-            width,
-            tokens_gradient: tokens,
-            dropout,
-            bins_gradient: bins,
-            positions_gradient: positions,
-            first_gradient: first,
-            second_gradient: second,
-        };
-        assert_cost(backward(None).cost(), 84, 0);
-        assert_cost(backward(Some(DROPOUT)).cost(), 124, 0);
+        assert_cost(TokenRows { dropout: None, ..rows }.backward_cost(), 84, 0);
+        assert_cost(rows.backward_cost(), 124, 0);
         // The prefix is not read, and its gradient is written.
         let prefix = DropPrefix { batch, prefix: 2, bins_per_sequence, width, tokens, bins };
         assert_cost(prefix.cost(), 48, 0);
@@ -310,17 +282,5 @@ mod tests {
         let positions =
             PatchPositions { bins, patches, width, regions, time, space, region, region_of_patch, y };
         assert_cost(positions.cost(), 50, 0);
-        let backward = PatchPositionsBackward {
-            bins,
-            patches,
-            width,
-            regions,
-            region_of_patch,
-            y_gradient: y,
-            time_gradient: time,
-            space_gradient: space,
-            region_gradient: region,
-        };
-        assert_cost(backward.cost(), 50, 0);
     }
 }

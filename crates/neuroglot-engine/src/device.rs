@@ -140,8 +140,8 @@ pub trait Device: Send {
     fn compose_backward(&mut self, op: &ComposeBackward);
     /// See [`SelectRows`].
     fn select_rows(&mut self, op: &SelectRows);
-    /// See [`SelectRowsBackward`].
-    fn select_rows_backward(&mut self, op: &SelectRowsBackward);
+    /// See [`SelectRows`].
+    fn select_rows_backward(&mut self, op: &SelectRows);
     /// See [`Linear`].
     fn linear(&mut self, op: &Linear);
     /// See [`LinearBackward`].
@@ -162,16 +162,16 @@ pub trait Device: Send {
     fn rope(&mut self, op: &Rope);
     /// See [`TokenRows`].
     fn token_rows(&mut self, op: &TokenRows);
-    /// See [`TokenRowsBackward`].
-    fn token_rows_backward(&mut self, op: &TokenRowsBackward);
+    /// See [`TokenRows`].
+    fn token_rows_backward(&mut self, op: &TokenRows);
     /// See [`DropPrefix`].
     fn drop_prefix(&mut self, op: &DropPrefix);
     /// See [`DropPrefix`]: the rows of the bins receive their gradient, the prefix rows zeros.
     fn drop_prefix_backward(&mut self, op: &DropPrefix);
     /// See [`PatchPositions`].
     fn patch_positions(&mut self, op: &PatchPositions);
-    /// See [`PatchPositionsBackward`].
-    fn patch_positions_backward(&mut self, op: &PatchPositionsBackward);
+    /// See [`PatchPositions`].
+    fn patch_positions_backward(&mut self, op: &PatchPositions);
     /// See [`PoissonLoss`].
     fn poisson_loss(&mut self, op: &PoissonLoss);
     /// See [`AdamW`].

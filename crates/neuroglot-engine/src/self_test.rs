@@ -238,18 +238,12 @@ fn count_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     ));
     let (inputs, middle) = (units, sizes.bins);
     let arrays = draws.arrays([middle * inputs, middle, outputs * middle, outputs]);
+    let compose = move |slots: [Slot; 6]| {
+        let [inner_weight, inner_bias, outer_weight, outer_bias, weight, bias] = slots;
+        Compose { inputs, middle, outputs, inner_weight, inner_bias, outer_weight, outer_bias, weight, bias }
+    };
     cases.push(Case::new("composed layers", arrays, [inputs * outputs, outputs], move |device, s| {
-        device.compose(&Compose {
-            inputs,
-            middle,
-            outputs,
-            inner_weight: s[0],
-            inner_bias: s[1],
-            outer_weight: s[2],
-            outer_bias: s[3],
-            weight: s[4],
-            bias: s[5],
-        });
+        device.compose(&compose([0, 1, 2, 3, 4, 5].map(|i| s[i])));
     }));
     for (name, trained) in
         [("gradient of composed layers", true), ("gradient of a frozen outer layer", false)]
@@ -257,13 +251,9 @@ fn count_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
         let arrays = draws.arrays([middle * inputs, middle, outputs * middle, inputs * outputs, outputs]);
         let lengths = [middle * inputs, middle, outputs * middle, outputs];
         cases.push(Case::new(name, arrays, lengths, move |device, s| {
+            let nothing = Slot::default();
             device.compose_backward(&ComposeBackward {
-                inputs,
-                middle,
-                outputs,
-                inner_weight: s[0],
-                inner_bias: s[1],
-                outer_weight: s[2],
+                forward: compose([s[0], s[1], s[2], nothing, nothing, nothing]),
                 weight_gradient: s[3],
                 bias_gradient: s[4],
                 inner_weight_gradient: s[5],
@@ -284,13 +274,10 @@ fn norm_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     let lengths = [of_x, 2 * rows, width, width];
     cases.push(Case::new("LayerNorm and its gradient", arrays, lengths, move |device, s| {
         let (x, gain, bias, y, statistics) = (s[0], s[1], s[2], s[5], s[6]);
-        device.layer_norm(&LayerNorm { rows, width, x, gain, bias, y, statistics });
+        let forward = LayerNorm { rows, width, x, gain, bias, y, statistics };
+        device.layer_norm(&forward);
         device.layer_norm_backward(&LayerNormBackward {
-            rows,
-            width,
-            x,
-            gain,
-            statistics,
+            forward,
             y_gradient: s[3],
             x_gradient: s[4],
             gain_gradient: s[7],
@@ -300,13 +287,10 @@ fn norm_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     let arrays = draws.arrays([of_x, 1, of_x, of_x]);
     cases.push(Case::new("ScaleNorm and its gradient", arrays, [of_x, 2 * rows, 1], move |device, s| {
         let (x, gain, y, statistics) = (s[0], s[1], s[4], s[5]);
-        device.scale_norm(&ScaleNorm { rows, width, x, gain, y, statistics });
+        let forward = ScaleNorm { rows, width, x, gain, y, statistics };
+        device.scale_norm(&forward);
         device.scale_norm_backward(&ScaleNormBackward {
-            rows,
-            width,
-            x,
-            gain,
-            statistics,
+            forward,
             y_gradient: s[2],
             x_gradient: s[3],
             gain_gradient: s[6],
@@ -337,15 +321,9 @@ fn attention_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
         let lengths = [hidden, batch * heads * tokens, 3 * hidden];
         cases.push(Case::new(name, draws.arrays([3 * hidden, hidden]), lengths, move |device, s| {
             let (qkv, y_gradient, y, log_sums, qkv_gradient) = (s[0], s[1], s[2], s[3], s[4]);
-            device.attention(&Attention { shape, qkv, y, log_sums });
-            device.attention_backward(&AttentionBackward {
-                shape,
-                qkv,
-                y,
-                log_sums,
-                y_gradient,
-                qkv_gradient,
-            });
+            let forward = Attention { shape, qkv, y, log_sums };
+            device.attention(&forward);
+            device.attention_backward(&AttentionBackward { forward, y_gradient, qkv_gradient });
         }));
     };
     attention("attention and its gradient", AttentionRule::full(), None);
@@ -435,17 +413,11 @@ fn factor_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
         let [normed, attended, dqkv] = [17, 18, 19].map(|i| s[i]);
         device.scale_norm(&ScaleNorm { rows, width: hidden, x, gain, y: normed, statistics });
         device.linear(&Linear { outputs: 3 * hidden, ..plain(normed, into, into_bias, qkv) });
-        device.attention(&Attention { shape, qkv, y: attended, log_sums });
+        let forward = Attention { shape, qkv, y: attended, log_sums };
+        device.attention(&forward);
         device.linear(&plain(attended, out, out_bias, y));
         device.linear_backward(&gradient(attended, out, dy, dattended, [s[15], s[16]]));
-        device.attention_backward(&AttentionBackward {
-            shape,
-            qkv,
-            y: attended,
-            log_sums,
-            y_gradient: dattended,
-            qkv_gradient: dqkv,
-        });
+        device.attention_backward(&AttentionBackward { forward, y_gradient: dattended, qkv_gradient: dqkv });
         let into = gradient(normed, into, dqkv, dx, [s[13], s[14]]);
         device.linear_backward(&LinearBackward { outputs: 3 * hidden, ..into });
     };
@@ -463,28 +435,19 @@ fn row_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     for (name, dropout) in [("token rows and their gradient", None), ("token rows, dropout", Some(DROPOUT))] {
         let arrays = draws.arrays([bins, of_positions, width, width, tokens]);
         cases.push(Case::new(name, arrays, [tokens, bins, of_positions, width, width], move |device, s| {
-            device.token_rows(&TokenRows {
+            let op = |[bins, positions, first, second, tokens]: [Slot; 5]| TokenRows {
                 batch,
                 bins_per_sequence,
                 width,
-                bins: s[0],
-                positions: s[1],
-                first: s[2],
-                second: s[3],
-                tokens: s[5],
+                bins,
+                positions,
+                first,
+                second,
+                tokens,
                 dropout,
-            });
-            device.token_rows_backward(&TokenRowsBackward {
-                batch,
-                bins_per_sequence,
-                width,
-                tokens_gradient: s[4],
-                dropout,
-                bins_gradient: s[6],
-                positions_gradient: s[7],
-                first_gradient: s[8],
-                second_gradient: s[9],
-            });
+            };
+            device.token_rows(&op([0, 1, 2, 3, 5].map(|i| s[i])));
+            device.token_rows_backward(&op([6, 7, 8, 9, 4].map(|i| s[i])));
         }));
     }
     let arrays = draws.arrays([tokens, bins]);
@@ -503,28 +466,12 @@ fn row_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
         let arrays = [time, space, region, of_patch, y_gradient];
         let lengths = [&[patches * of_positions], &of_places[..]].concat();
         cases.push(Case::new(name, arrays, lengths, move |device, s| {
-            device.patch_positions(&PatchPositions {
-                bins: bins_per_sequence,
-                patches,
-                width,
-                regions,
-                time: s[0],
-                space: s[1],
-                region: s[2],
-                region_of_patch: s[3],
-                y: s[5],
-            });
-            device.patch_positions_backward(&PatchPositionsBackward {
-                bins: bins_per_sequence,
-                patches,
-                width,
-                regions,
-                region_of_patch: s[3],
-                y_gradient: s[4],
-                time_gradient: s[6],
-                space_gradient: s[7],
-                region_gradient: s[8],
-            });
+            let op = |[time, space, region, y]: [Slot; 4]| {
+                let (bins, region_of_patch) = (bins_per_sequence, s[3]);
+                PatchPositions { bins, patches, width, regions, time, space, region, region_of_patch, y }
+            };
+            device.patch_positions(&op([0, 1, 2, 5].map(|i| s[i])));
+            device.patch_positions_backward(&op([6, 7, 8, 4].map(|i| s[i])));
         }));
     }
     // Every second row from the last on, then a number that selects nothing.
@@ -535,10 +482,9 @@ fn row_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
     let arrays = [draws.values(rows * width), indices, draws.values(selected * width)];
     let lengths = [selected * width, rows * width];
     cases.push(Case::new("rows selected and their gradient", arrays, lengths, move |device, s| {
-        let (x, indices, y_gradient, y, x_gradient) = (s[0], s[1], s[2], s[3], s[4]);
-        device.select_rows(&SelectRows { rows, width, selected, x, indices, y });
-        let op = SelectRowsBackward { rows, width, selected, indices, y_gradient, x_gradient };
-        device.select_rows_backward(&op);
+        let op = SelectRows { rows, width, selected, x: s[0], indices: s[1], y: s[3] };
+        device.select_rows(&op);
+        device.select_rows_backward(&SelectRows { x: s[4], y: s[2], ..op });
     }));
 }
 
@@ -603,11 +549,7 @@ fn training_cases(sizes: &Sizes, cases: &mut Vec<Case>) {
             gradients: s[1],
             first_moments: s[2],
             second_moments: s[3],
-            rate: 1e-2,
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            decay: 0.01,
+            update: Update { rate: 1e-2, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, decay: 0.01 },
         });
     }));
     cases.push(Case::new("fill and copy", [draws.values(length)], [length; 2], |device, s| {

@@ -28,8 +28,9 @@ pub use error::{AttentionCost, ModelError};
 pub use layers::{NormKind, PatchLayout, PatchTail};
 pub use model::{
     BatchCounts, CachedTokens, CachedTokensPart, KeptTrial, KeptTrials, Model, ModelWeights, TrainingBatch,
-    Update,
 };
 pub use networks::{Architecture, Ndt1Settings, Ndt2Settings};
+/// One optimiser step.
+pub use neuroglot_engine::ops::Update;
 pub use parameter_info::{ParameterInfo, Role, StitcherPart};
 pub use session_shape::SessionShape;

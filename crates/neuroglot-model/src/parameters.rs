@@ -276,11 +276,7 @@ impl Parameters {
             first_moments: self.first_moments,
             second_moments: self.second_moments,
             parts: &parts,
-            rate: update.rate,
-            beta1: update.beta1,
-            beta2: update.beta2,
-            epsilon: update.epsilon,
-            decay: update.decay,
+            update: *update,
         });
     }
 

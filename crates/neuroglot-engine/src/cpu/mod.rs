@@ -139,6 +139,15 @@ fn operands<const N: usize>(arena: &mut [f32], slots: [Slot; N]) -> [&mut [f32];
     }
 }
 
+/// Methods of [`Device`] that give a pass of an operation its slots, and need nothing else.
+macro_rules! run {
+    ($($name:ident($op:ty) => $pass:ident;)*) => {
+        $(fn $name(&mut self, op: &$op) {
+            self.run(op.slots(), |slots| op.$pass(slots));
+        })*
+    };
+}
+
 impl Device for CpuDevice {
     fn description(&self) -> String {
         format!("cpu, {} threads", self.threads())
@@ -209,55 +218,33 @@ impl Device for CpuDevice {
         work(self);
     }
 
-    fn shown_counts(&mut self, op: &ShownCounts) {
-        let slots = [op.of.table, op.of.marks, op.columns, op.mean, op.deviation, op.x];
-        self.run(slots, |[table, marks, columns, mean, deviation, x]| {
-            op.forward([table, marks, columns], [mean, deviation], x);
-        });
-    }
-
-    fn counts_linear(&mut self, op: &CountsLinear) {
-        self.run([op.x, op.weight, op.bias, op.y], |[x, weight, bias, y]| op.forward(x, weight, bias, y));
+    run! {
+        shown_counts(ShownCounts) => forward;
+        counts_linear(CountsLinear) => forward;
+        compose(Compose) => forward;
+        compose_backward(ComposeBackward) => backward;
+        select_rows(SelectRows) => forward;
+        select_rows_backward(SelectRows) => backward;
+        layer_norm(LayerNorm) => forward;
+        layer_norm_backward(LayerNormBackward) => backward;
+        scale_norm(ScaleNorm) => forward;
+        scale_norm_backward(ScaleNormBackward) => backward;
+        attention(Attention) => forward;
+        rope(Rope) => rotate;
+        token_rows(TokenRows) => forward;
+        token_rows_backward(TokenRows) => backward;
+        drop_prefix(DropPrefix) => forward;
+        drop_prefix_backward(DropPrefix) => backward;
+        patch_positions(PatchPositions) => forward;
+        patch_positions_backward(PatchPositions) => backward;
+        poisson_loss(PoissonLoss) => forward_backward;
+        adamw(AdamW<'_>) => run;
     }
 
     fn counts_linear_backward(&mut self, op: &CountsLinearBackward) {
         let mut counts = std::mem::take(&mut self.counts);
-        self.run([op.x, op.z_gradient, op.weight_gradient, op.bias_gradient], |[x, dz, dw, db]| {
-            op.backward(x, dz, dw, db, &mut counts);
-        });
+        self.run(op.slots(), |slots| op.backward(slots, &mut counts));
         self.counts = counts;
-    }
-
-    fn compose(&mut self, op: &Compose) {
-        let slots = [op.inner_weight, op.inner_bias, op.outer_weight, op.outer_bias, op.weight, op.bias];
-        self.run(slots, |[v, c, u, d, weight, bias]| op.forward([v, c], [u, d], weight, bias));
-    }
-
-    fn compose_backward(&mut self, op: &ComposeBackward) {
-        let slots = [
-            op.inner_weight,
-            op.inner_bias,
-            op.outer_weight,
-            op.weight_gradient,
-            op.bias_gradient,
-            op.inner_weight_gradient,
-            op.inner_bias_gradient,
-            op.outer_weight_gradient,
-            op.outer_bias_gradient,
-        ];
-        self.run(slots, |[v, c, u, dw, db, dv, dc, du, dd]| {
-            op.backward([v, c], u, [dw, db], [dv, dc], [du, dd]);
-        });
-    }
-
-    fn select_rows(&mut self, op: &SelectRows) {
-        self.run([op.x, op.indices, op.y], |[x, indices, y]| op.forward(x, indices, y));
-    }
-
-    fn select_rows_backward(&mut self, op: &SelectRowsBackward) {
-        self.run([op.indices, op.y_gradient, op.x_gradient], |[indices, dy, dx]| {
-            op.backward(indices, dy, dx);
-        });
     }
 
     fn linear(&mut self, op: &Linear) {
@@ -282,118 +269,15 @@ impl Device for CpuDevice {
     }
 
     fn linear_backward(&mut self, op: &LinearBackward) {
-        let z = match op.before {
-            Before::Gelu { z } => z,
-            _ => Slot::default(),
-        };
-        let slots = [op.x, op.weight, op.y_gradient, op.x_gradient, op.weight_gradient, op.bias_gradient, z];
         let mut room = std::mem::take(&mut self.room);
-        self.run(slots, |[x, weight, dy, dx, dw, db, z]| {
-            op.backward(x, weight, dy, dx, dw, db, z, &mut room)
-        });
+        self.run(op.slots(), |slots| op.backward(slots, &mut room));
         self.room = room;
-    }
-
-    fn layer_norm(&mut self, op: &LayerNorm) {
-        self.run([op.x, op.gain, op.bias, op.y, op.statistics], |[x, gain, bias, y, statistics]| {
-            op.forward(x, gain, bias, y, statistics);
-        });
-    }
-
-    fn layer_norm_backward(&mut self, op: &LayerNormBackward) {
-        let slots =
-            [op.x, op.gain, op.statistics, op.y_gradient, op.x_gradient, op.gain_gradient, op.bias_gradient];
-        self.run(slots, |[x, gain, statistics, dy, dx, dgain, dbias]| {
-            op.backward(x, gain, statistics, dy, dx, dgain, dbias);
-        });
-    }
-
-    fn scale_norm(&mut self, op: &ScaleNorm) {
-        self.run([op.x, op.gain, op.y, op.statistics], |[x, gain, y, statistics]| {
-            op.forward(x, gain, y, statistics);
-        });
-    }
-
-    fn scale_norm_backward(&mut self, op: &ScaleNormBackward) {
-        let slots = [op.x, op.gain, op.statistics, op.y_gradient, op.x_gradient, op.gain_gradient];
-        self.run(slots, |[x, gain, statistics, dy, dx, dgain]| {
-            op.backward(x, gain, statistics, dy, dx, dgain);
-        });
-    }
-
-    fn attention(&mut self, op: &Attention) {
-        self.run([op.qkv, op.y, op.log_sums], |[qkv, y, log_sums]| op.forward(qkv, y, log_sums));
     }
 
     fn attention_backward(&mut self, op: &AttentionBackward) {
         let mut room = std::mem::take(&mut self.room);
-        self.run([op.qkv, op.log_sums, op.y_gradient, op.qkv_gradient], |[qkv, log_sums, dy, dqkv]| {
-            op.backward(qkv, log_sums, dy, dqkv, &mut room);
-        });
+        self.run(op.slots(), |slots| op.backward(slots, &mut room));
         self.room = room;
-    }
-
-    fn rope(&mut self, op: &Rope) {
-        self.run([op.table, op.qkv], |[table, qkv]| op.rotate(table, qkv));
-    }
-
-    fn token_rows(&mut self, op: &TokenRows) {
-        self.run(
-            [op.bins, op.positions, op.first, op.second, op.tokens],
-            |[bins, positions, a, b, tokens]| {
-                op.forward(bins, positions, [a, b], tokens);
-            },
-        );
-    }
-
-    fn token_rows_backward(&mut self, op: &TokenRowsBackward) {
-        let slots = [
-            op.tokens_gradient,
-            op.bins_gradient,
-            op.positions_gradient,
-            op.first_gradient,
-            op.second_gradient,
-        ];
-        self.run(slots, |[dtokens, dbins, dpositions, a, b]| {
-            op.backward(dtokens, dbins, dpositions, [a, b]);
-        });
-    }
-
-    fn drop_prefix(&mut self, op: &DropPrefix) {
-        self.run([op.tokens, op.bins], |[tokens, bins]| op.forward(tokens, bins));
-    }
-
-    fn drop_prefix_backward(&mut self, op: &DropPrefix) {
-        self.run([op.tokens, op.bins], |[tokens, bins]| op.backward(bins, tokens));
-    }
-
-    fn patch_positions(&mut self, op: &PatchPositions) {
-        self.run(
-            [op.time, op.space, op.region, op.region_of_patch, op.y],
-            |[time, space, region, region_of_patch, y]| op.forward(time, space, region, region_of_patch, y),
-        );
-    }
-
-    fn patch_positions_backward(&mut self, op: &PatchPositionsBackward) {
-        let slots =
-            [op.region_of_patch, op.y_gradient, op.time_gradient, op.space_gradient, op.region_gradient];
-        self.run(slots, |[region_of_patch, dy, dtime, dspace, dregion]| {
-            op.backward(region_of_patch, dy, dtime, dspace, dregion);
-        });
-    }
-
-    fn poisson_loss(&mut self, op: &PoissonLoss) {
-        let slots = [op.of.table, op.of.marks, op.columns, op.log_rates, op.gradient, op.loss];
-        self.run(slots, |[table, marks, columns, l, dl, loss]| {
-            op.forward_backward([table, marks, columns], l, dl, loss);
-        });
-    }
-
-    fn adamw(&mut self, op: &AdamW<'_>) {
-        self.run(
-            [op.values, op.gradients, op.first_moments, op.second_moments],
-            |[values, gradients, first, second]| op.update(values, gradients, first, second),
-        );
     }
 }
 

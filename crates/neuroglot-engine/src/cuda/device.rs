@@ -286,9 +286,9 @@ pub(super) fn per_row(rows: usize) -> [u32; 2] {
 
 /// Methods of [`Device`] that launch an operation, which the file of its kind does.
 macro_rules! launch {
-    ($($name:ident($op:ty) => $run:ident;)*) => {
+    ($($name:ident($op:ty), $cost:ident => $run:ident;)*) => {
         $(fn $name(&mut self, op: &$op) {
-            self.operation(stringify!($name), || op.cost(), |device| device.$run(op));
+            self.operation(stringify!($name), || op.$cost(), |device| device.$run(op));
         })*
     };
 }
@@ -401,16 +401,6 @@ impl<D: Driver> Device for CudaDevice<D> {
         self.passes.insert(key, pass);
     }
 
-    fn drop_prefix_backward(&mut self, op: &DropPrefix) {
-        self.operation(
-            "drop_prefix_backward",
-            || op.backward_cost(),
-            |device| {
-                device.run_drop_prefix_backward(op);
-            },
-        );
-    }
-
     fn forget_passes(&mut self) {
         self.passes.clear();
     }
@@ -457,28 +447,29 @@ impl<D: Driver> Device for CudaDevice<D> {
     }
 
     launch! {
-        shown_counts(ShownCounts) => run_shown_counts;
-        counts_linear(CountsLinear) => run_counts_linear;
-        counts_linear_backward(CountsLinearBackward) => run_counts_linear_backward;
-        compose(Compose) => run_compose;
-        compose_backward(ComposeBackward) => run_compose_backward;
-        select_rows(SelectRows) => run_select_rows;
-        select_rows_backward(SelectRowsBackward) => run_select_rows_backward;
-        linear(Linear) => run_linear;
-        linear_backward(LinearBackward) => run_linear_backward;
-        layer_norm(LayerNorm) => run_layer_norm;
-        layer_norm_backward(LayerNormBackward) => run_layer_norm_backward;
-        scale_norm(ScaleNorm) => run_scale_norm;
-        scale_norm_backward(ScaleNormBackward) => run_scale_norm_backward;
-        attention(Attention) => run_attention;
-        attention_backward(AttentionBackward) => run_attention_backward;
-        rope(Rope) => run_rope;
-        token_rows(TokenRows) => run_token_rows;
-        token_rows_backward(TokenRowsBackward) => run_token_rows_backward;
-        drop_prefix(DropPrefix) => run_drop_prefix;
-        patch_positions(PatchPositions) => run_patch_positions;
-        patch_positions_backward(PatchPositionsBackward) => run_patch_positions_backward;
-        poisson_loss(PoissonLoss) => run_poisson_loss;
-        adamw(AdamW<'_>) => run_adamw;
+        shown_counts(ShownCounts), cost => run_shown_counts;
+        counts_linear(CountsLinear), cost => run_counts_linear;
+        counts_linear_backward(CountsLinearBackward), cost => run_counts_linear_backward;
+        compose(Compose), cost => run_compose;
+        compose_backward(ComposeBackward), cost => run_compose_backward;
+        select_rows(SelectRows), cost => run_select_rows;
+        select_rows_backward(SelectRows), backward_cost => run_select_rows_backward;
+        linear(Linear), cost => run_linear;
+        linear_backward(LinearBackward), cost => run_linear_backward;
+        layer_norm(LayerNorm), cost => run_layer_norm;
+        layer_norm_backward(LayerNormBackward), cost => run_layer_norm_backward;
+        scale_norm(ScaleNorm), cost => run_scale_norm;
+        scale_norm_backward(ScaleNormBackward), cost => run_scale_norm_backward;
+        attention(Attention), cost => run_attention;
+        attention_backward(AttentionBackward), cost => run_attention_backward;
+        rope(Rope), cost => run_rope;
+        token_rows(TokenRows), cost => run_token_rows;
+        token_rows_backward(TokenRows), backward_cost => run_token_rows_backward;
+        drop_prefix(DropPrefix), cost => run_drop_prefix;
+        drop_prefix_backward(DropPrefix), backward_cost => run_drop_prefix_backward;
+        patch_positions(PatchPositions), cost => run_patch_positions;
+        patch_positions_backward(PatchPositions), cost => run_patch_positions_backward;
+        poisson_loss(PoissonLoss), cost => run_poisson_loss;
+        adamw(AdamW<'_>), cost => run_adamw;
     }
 }

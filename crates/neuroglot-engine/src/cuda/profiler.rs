@@ -83,7 +83,7 @@ impl Profiler {
             );
             let operation = &mut operations[index];
             operation.calls += 1;
-            operation.cost += call.cost;
+            operation.cost = operation.cost + call.cost;
             operation.floor = sum(operation.floor, rates.floor(call.cost, precision));
             for piece in call.pieces {
                 let milliseconds = times.next().expect("a time for every piece");

@@ -4,6 +4,21 @@ use crate::cpu::parallel::{PIECE, simd};
 use crate::{Cost, Slot};
 use rayon::prelude::*;
 
+/// The numbers of one optimiser step.
+#[derive(Debug, Clone, Copy)]
+pub struct Update {
+    /// Learning rate.
+    pub rate: f64,
+    /// β₁.
+    pub beta1: f64,
+    /// β₂.
+    pub beta2: f64,
+    /// ε.
+    pub epsilon: f64,
+    /// Weight decay.
+    pub decay: f64,
+}
+
 /// One AdamW step (Loshchilov and Hutter 2019) over parts of the parameters, in one pass.
 ///
 /// With t the step counted from 1: θ ← θ·(1 − rate·decay); m ← β₁m + (1 − β₁)g; v ← β₂v + (1 − β₂)g²;
@@ -21,16 +36,8 @@ pub struct AdamW<'a> {
     pub second_moments: Slot,
     /// What is updated; parts do not overlap.
     pub parts: &'a [AdamWPart],
-    /// Learning rate of this step.
-    pub rate: f64,
-    /// β₁ of this step.
-    pub beta1: f64,
-    /// β₂.
-    pub beta2: f64,
-    /// ε.
-    pub epsilon: f64,
-    /// Weight decay.
-    pub decay: f64,
+    /// Rate, β₁, β₂, ε and decay of this step.
+    pub update: Update,
 }
 
 /// Parameters that have been updated equally often.
@@ -70,25 +77,24 @@ impl AdamW<'_> {
 
     pub(crate) fn factors(&self, step: u64) -> AdamWFactors {
         let step = i32::try_from(step).unwrap_or(i32::MAX);
+        let Update { rate, beta1, beta2, epsilon, decay } = self.update;
         AdamWFactors {
-            keep: (1.0 - self.rate * self.decay) as f32,
-            rate: (self.rate / (1.0 - self.beta1.powi(step))) as f32,
-            beta1: self.beta1 as f32,
-            rest1: (1.0 - self.beta1) as f32,
-            beta2: self.beta2 as f32,
-            rest2: (1.0 - self.beta2) as f32,
-            root: (1.0 / (1.0 - self.beta2.powi(step)).sqrt()) as f32,
-            epsilon: self.epsilon as f32,
+            keep: (1.0 - rate * decay) as f32,
+            rate: (rate / (1.0 - beta1.powi(step))) as f32,
+            beta1: beta1 as f32,
+            rest1: (1.0 - beta1) as f32,
+            beta2: beta2 as f32,
+            rest2: (1.0 - beta2) as f32,
+            root: (1.0 / (1.0 - beta2.powi(step)).sqrt()) as f32,
+            epsilon: epsilon as f32,
         }
     }
 
-    pub(crate) fn update(
-        &self,
-        values: &mut [f32],
-        gradients: &[f32],
-        first: &mut [f32],
-        second: &mut [f32],
-    ) {
+    pub(crate) fn slots(&self) -> [Slot; 4] {
+        [self.values, self.gradients, self.first_moments, self.second_moments]
+    }
+
+    pub(crate) fn run(&self, [values, gradients, first, second]: [&mut [f32]; 4]) {
         for part in self.parts {
             let range = part.offset..part.offset + part.len;
             let factors = self.factors(part.step);
@@ -121,7 +127,7 @@ impl AdamWFactors {
 
 #[cfg(test)]
 mod tests {
-    use crate::ops::{AdamW, AdamWPart};
+    use crate::ops::{AdamW, AdamWPart, Update};
     use crate::{CpuDevice, Device, MemoryPlan};
 
     #[test]
@@ -154,11 +160,7 @@ mod tests {
                 first_moments,
                 second_moments,
                 parts: &parts,
-                rate,
-                beta1,
-                beta2,
-                epsilon,
-                decay,
+                update: Update { rate, beta1, beta2, epsilon, decay },
             });
             for AdamWPart { offset, len, step } in parts {
                 for i in offset..offset + len {

@@ -157,6 +157,14 @@ fn each(a: &mut [f32], b: &[f32], work: impl Fn(&mut f32, f32)) {
 }
 
 impl Before {
+    /// The slot used besides x; empty where there is none.
+    pub(crate) fn slot(&self) -> Slot {
+        match *self {
+            Before::Gelu { z } => z,
+            Before::Nothing | Before::Softsign => Slot::default(),
+        }
+    }
+
     /// Carries rows of dx through; `x` and `z` start at the same row.
     pub(crate) fn finish(&self, dx: &mut [f32], x: &[f32], z: &[f32]) {
         match self {

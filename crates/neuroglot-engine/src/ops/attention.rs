@@ -47,14 +47,8 @@ pub struct Attention {
 /// dS = P ∘ (dP − Σ over keys of P∘dP) / √d, dQ = dS·K, dK = dSᵀ·Q. That sum is also Σ over a head's columns of y∘dy.
 #[derive(Debug, Clone, Copy)]
 pub struct AttentionBackward {
-    /// Sizes and rules, those of the forward pass.
-    pub shape: AttentionShape,
-    /// `[batch · tokens, 3 · heads · head_width]`, read.
-    pub qkv: Slot,
-    /// `[batch · tokens, heads · head_width]`, read.
-    pub y: Slot,
-    /// `[batch, heads, tokens]`, read.
-    pub log_sums: Slot,
+    /// The forward pass, whose slots are read.
+    pub forward: Attention,
     /// dy, `[batch · tokens, heads · head_width]`, read.
     pub y_gradient: Slot,
     /// `[batch · tokens, 3 · heads · head_width]`, written.
@@ -164,11 +158,14 @@ impl Attention {
     /// What it costs at least.
     pub fn cost(&self) -> Cost {
         // Scores, and weighted values.
-        let slots = Cost::of_slots([self.qkv, self.y, self.log_sums]);
-        slots.with_multiply_adds(2 * self.shape.multiply_adds())
+        Cost::of_slots(self.slots()).with_multiply_adds(2 * self.shape.multiply_adds())
     }
 
-    pub(crate) fn forward(&self, qkv: &[f32], y: &mut [f32], log_sums: &mut [f32]) {
+    pub(crate) fn slots(&self) -> [Slot; 3] {
+        [self.qkv, self.y, self.log_sums]
+    }
+
+    pub(crate) fn forward(&self, [qkv, y, log_sums]: [&mut [f32]; 3]) {
         let AttentionShape { tokens, heads, head_width, .. } = self.shape;
         let hidden = heads * head_width;
         let rows = SharedRows::new(y);
@@ -212,23 +209,22 @@ impl AttentionBackward {
     /// What it costs at least.
     pub fn cost(&self) -> Cost {
         // Scores once more, dV, dP, dQ and dK.
-        let slots = Cost::of_slots([self.qkv, self.y, self.log_sums, self.y_gradient, self.qkv_gradient]);
-        slots.with_multiply_adds(5 * self.shape.multiply_adds())
+        let slots = Cost::of_slots(self.slots()) + Cost::of_slots([self.forward.y]);
+        slots.with_multiply_adds(5 * self.forward.shape.multiply_adds())
+    }
+
+    /// Those that the CPU reads and writes: y would only spare it a sum.
+    pub(crate) fn slots(&self) -> [Slot; 4] {
+        [self.forward.qkv, self.forward.log_sums, self.y_gradient, self.qkv_gradient]
     }
 
     /// `room` takes dz, where a dropout makes it differ from dy.
-    pub(crate) fn backward(
-        &self,
-        qkv: &[f32],
-        log_sums: &[f32],
-        dy: &[f32],
-        dqkv: &mut [f32],
-        room: &mut LinearRoom,
-    ) {
-        let AttentionShape { tokens, heads, head_width, .. } = self.shape;
-        let dz = self.shape.y_dropout.filter(Dropout::is_active).map(|dropout| {
+    pub(crate) fn backward(&self, [qkv, log_sums, dy, dqkv]: [&mut [f32]; 4], room: &mut LinearRoom) {
+        let shape = &self.forward.shape;
+        let AttentionShape { tokens, heads, head_width, .. } = *shape;
+        let dz = shape.y_dropout.filter(Dropout::is_active).map(|dropout| {
             let dz = room.dropped(dy.len());
-            let first = self.shape.first_element_of_y();
+            let first = shape.first_element_of_y();
             let pieces = dz.par_chunks_mut(DROPPED).zip(dy.par_chunks(DROPPED)).enumerate();
             pieces.for_each(|(piece, (dz, dy))| drop_into(&dropout, first + piece * DROPPED, dy, dz));
             &*dz
@@ -237,7 +233,7 @@ impl AttentionBackward {
         let hidden = heads * head_width;
         let dqkv = SharedRows::new(dqkv);
         log_sums.par_chunks(tokens).enumerate().for_each(|(index, log_sums)| {
-            let head = self.shape.head(index);
+            let head = shape.head(index);
             let dy = &dy[index / heads * tokens * hidden + index % heads * head_width..];
             let product_into = |part: usize, first: usize, into: Into, a: Matrix<'_>, b: Matrix<'_>| {
                 // SAFETY: each head writes to its own columns of its own sequence; queries, keys and values have
@@ -528,12 +524,10 @@ mod tests {
                     y_dropout,
                     first_sequence,
                 };
-                s.device.attention(&Attention { shape, qkv, y: s.output, log_sums });
+                let forward = Attention { shape, qkv, y: s.output, log_sums };
+                s.device.attention(&forward);
                 s.device.attention_backward(&AttentionBackward {
-                    shape,
-                    qkv,
-                    y: s.output,
-                    log_sums,
+                    forward,
                     y_gradient: s.output_gradient,
                     qkv_gradient: s.gradients[0],
                 });

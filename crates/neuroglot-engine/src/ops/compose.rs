@@ -35,18 +35,8 @@ pub struct Compose {
 /// dU = dW·Vᵀ + db·cᵀ, dV = Uᵀ·dW, dc = Uᵀ·db, dd = db.
 #[derive(Debug, Clone, Copy)]
 pub struct ComposeBackward {
-    /// Width of x.
-    pub inputs: usize,
-    /// Width between the layers.
-    pub middle: usize,
-    /// Width behind both.
-    pub outputs: usize,
-    /// V, `[middle, inputs]`, read.
-    pub inner_weight: Slot,
-    /// c, `[middle]`, read.
-    pub inner_bias: Slot,
-    /// U, `[outputs, middle]`, read.
-    pub outer_weight: Slot,
+    /// The forward pass, whose V, c and U are read.
+    pub forward: Compose,
     /// dWᵀ, `[inputs, outputs]`, read.
     pub weight_gradient: Slot,
     /// db, `[outputs]`, read.
@@ -64,83 +54,72 @@ pub struct ComposeBackward {
 impl Compose {
     /// What it costs at least.
     pub fn cost(&self) -> Cost {
-        let slots =
-            [self.inner_weight, self.inner_bias, self.outer_weight, self.outer_bias, self.weight, self.bias];
-        Cost::of_slots(slots).with_multiply_adds((self.inputs + 1) * self.middle * self.outputs)
+        Cost::of_slots(self.slots()).with_multiply_adds(self.multiply_adds())
     }
 
-    pub(crate) fn forward(
-        &self,
-        [inner_weight, inner_bias]: [&[f32]; 2],
-        [outer_weight, outer_bias]: [&[f32]; 2],
-        weight: &mut [f32],
-        bias: &mut [f32],
-    ) {
-        let (inputs, middle, outputs) = (self.inputs, self.middle, self.outputs);
-        let (inner, outer) =
-            (Matrix::new(inner_weight, middle, inputs), Matrix::new(outer_weight, outputs, middle));
+    /// Of one product of the weights and one with a bias.
+    fn multiply_adds(&self) -> usize {
+        (self.inputs + 1) * self.middle * self.outputs
+    }
+
+    pub(crate) fn slots(&self) -> [Slot; 6] {
+        [self.inner_weight, self.inner_bias, self.outer_weight, self.outer_bias, self.weight, self.bias]
+    }
+
+    pub(crate) fn forward(&self, [v, c, u, d, weight, bias]: [&mut [f32]; 6]) {
+        let Self { inputs, middle, outputs, .. } = *self;
+        let (inner, outer) = (Matrix::new(v, middle, inputs), Matrix::new(u, outputs, middle));
         product(weight, Into::Replace, inner.transpose(), outer.transpose());
-        let rows = bias.par_iter_mut().zip(outer_weight.par_chunks(middle)).zip(outer_bias);
-        rows.with_min_len(64).for_each(|((b, u), d)| *b = d + simd(|| sum_of(u, inner_bias, |u, c| u * c)));
+        let rows = bias.par_iter_mut().zip(u.par_chunks(middle)).zip(&*d);
+        rows.with_min_len(64).for_each(|((b, u), d)| *b = d + simd(|| sum_of(u, c, |u, c| u * c)));
     }
 }
 
 impl ComposeBackward {
     /// What it costs at least.
     pub fn cost(&self) -> Cost {
-        let product = (self.inputs + 1) * self.middle * self.outputs;
-        // dV and dc.
-        let slots = [
-            self.outer_weight,
-            self.weight_gradient,
-            self.bias_gradient,
-            self.inner_weight_gradient,
-            self.inner_bias_gradient,
-        ];
-        let mut cost = Cost::of_slots(slots).with_multiply_adds(product);
-        if !self.outer_weight_gradient.is_empty() {
-            // dU and dd.
-            let (weight, bias) = (self.outer_weight_gradient, self.outer_bias_gradient);
-            cost += Cost::of_slots([self.inner_weight, self.inner_bias, weight, bias]);
-            cost = cost.with_multiply_adds(product);
+        let multiply_adds = self.forward.multiply_adds();
+        if self.is_outer_trained() {
+            return Cost::of_slots(self.slots()).with_multiply_adds(2 * multiply_adds);
         }
-        cost
+        // V and c are read for dU alone.
+        let [_, _, slots @ ..] = self.slots();
+        Cost::of_slots(slots).with_multiply_adds(multiply_adds)
     }
 
-    pub(crate) fn backward(
-        &self,
-        [inner_weight, inner_bias]: [&[f32]; 2],
-        outer_weight: &[f32],
-        [weight_gradient, bias_gradient]: [&[f32]; 2],
-        [inner_weight_gradient, inner_bias_gradient]: [&mut [f32]; 2],
-        [outer_weight_gradient, outer_bias_gradient]: [&mut [f32]; 2],
-    ) {
-        let (inputs, middle, outputs) = (self.inputs, self.middle, self.outputs);
-        let (inner, outer) =
-            (Matrix::new(inner_weight, middle, inputs), Matrix::new(outer_weight, outputs, middle));
-        let dw = Matrix::new(weight_gradient, inputs, outputs).transpose();
-        if !self.outer_weight_gradient.is_empty() {
+    /// Whether the gradients of the outer layer are wanted.
+    pub(crate) fn is_outer_trained(&self) -> bool {
+        !self.outer_weight_gradient.is_empty()
+    }
+
+    pub(crate) fn slots(&self) -> [Slot; 9] {
+        let Compose { inner_weight, inner_bias, outer_weight, .. } = self.forward;
+        let [dw, db] = [self.weight_gradient, self.bias_gradient];
+        let [dv, dc] = [self.inner_weight_gradient, self.inner_bias_gradient];
+        let [du, dd] = [self.outer_weight_gradient, self.outer_bias_gradient];
+        [inner_weight, inner_bias, outer_weight, dw, db, dv, dc, du, dd]
+    }
+
+    pub(crate) fn backward(&self, [v, c, u, dw, db, dv, dc, du, dd]: [&mut [f32]; 9]) {
+        let Compose { inputs, middle, outputs, .. } = self.forward;
+        let (inner, outer) = (Matrix::new(v, middle, inputs), Matrix::new(u, outputs, middle));
+        let dw = Matrix::new(dw, inputs, outputs).transpose();
+        if self.is_outer_trained() {
             let rank_one = |first_row: usize, du: &mut [f32]| {
-                let rows = du.chunks_exact_mut(middle).zip(&bias_gradient[first_row..]);
-                rows.for_each(|(du, db)| simd(|| add_scaled_to(du, *db, inner_bias)));
+                let rows = du.chunks_exact_mut(middle).zip(&db[first_row..]);
+                rows.for_each(|(du, db)| simd(|| add_scaled_to(du, *db, c)));
             };
             let inner = Right::Matrix(inner.transpose());
-            product_then(
-                outer_weight_gradient,
-                Into::Replace,
-                &Left::Matrix(dw),
-                inner,
-                Behind::Rows(&rank_one),
-            );
-            outer_bias_gradient.copy_from_slice(bias_gradient);
+            product_then(du, Into::Replace, &Left::Matrix(dw), inner, Behind::Rows(&rank_one));
+            dd.copy_from_slice(db);
         }
-        product(inner_weight_gradient, Into::Replace, outer.transpose(), dw);
-        inner_bias_gradient.par_chunks_mut(64).enumerate().for_each(|(index, dc)| {
+        product(dv, Into::Replace, outer.transpose(), dw);
+        dc.par_chunks_mut(64).enumerate().for_each(|(index, dc)| {
             simd(
                 #[inline(always)]
                 || {
                     dc.fill(0.0);
-                    for (u, db) in outer_weight.chunks_exact(middle).zip(bias_gradient) {
+                    for (u, db) in u.chunks_exact(middle).zip(db.iter()) {
                         add_scaled_to(dc, *db, &u[64 * index..]);
                     }
                 },
@@ -176,7 +155,7 @@ mod tests {
             // Slots of the test start on a line, parts of them need not.
             let ((weight, bias), (dw, db)) = (parts(s.output), parts(s.output_gradient));
             let [inner_weight, inner_bias, outer_weight, outer_bias] = [0, 1, 2, 3].map(|i| s.inputs[i]);
-            s.device.compose(&Compose {
+            let forward = Compose {
                 inputs,
                 middle,
                 outputs,
@@ -186,14 +165,10 @@ mod tests {
                 outer_bias,
                 weight,
                 bias,
-            });
+            };
+            s.device.compose(&forward);
             s.device.compose_backward(&ComposeBackward {
-                inputs,
-                middle,
-                outputs,
-                inner_weight,
-                inner_bias,
-                outer_weight,
+                forward,
                 weight_gradient: dw,
                 bias_gradient: db,
                 inner_weight_gradient: s.gradients[0],

@@ -92,11 +92,14 @@ const ROWS: usize = 16;
 impl CountsLinear {
     /// What it costs at least where counts of 0 are multiplied like all others.
     pub fn cost(&self) -> Cost {
-        let slots = Cost::of_slots([self.x, self.weight, self.bias, self.y]);
-        slots.with_multiply_adds(self.rows * self.units * self.outputs)
+        Cost::of_slots(self.slots()).with_multiply_adds(self.rows * self.units * self.outputs)
     }
 
-    pub(crate) fn forward(&self, x: &[f32], weight: &[f32], bias: &[f32], y: &mut [f32]) {
+    pub(crate) fn slots(&self) -> [Slot; 4] {
+        [self.x, self.weight, self.bias, self.y]
+    }
+
+    pub(crate) fn forward(&self, [x, weight, bias, y]: [&mut [f32]; 4]) {
         let (rows, units, outputs) = (self.rows, self.units, self.outputs);
         if is_dense(x) {
             let (x, weight) = (Matrix::new(x, rows, units), Matrix::new(weight, units, outputs));
@@ -141,19 +144,15 @@ fn softsign(values: &mut [f32]) {
 impl CountsLinearBackward {
     /// What it costs at least where counts of 0 are multiplied like all others.
     pub fn cost(&self) -> Cost {
-        let slots = [self.x, self.z_gradient, self.weight_gradient, self.bias_gradient];
-        Cost::of_slots(slots).with_multiply_adds(self.rows * self.units * self.outputs)
+        Cost::of_slots(self.slots()).with_multiply_adds(self.rows * self.units * self.outputs)
+    }
+
+    pub(crate) fn slots(&self) -> [Slot; 4] {
+        [self.x, self.z_gradient, self.weight_gradient, self.bias_gradient]
     }
 
     /// `found` is room for the counts that are not 0.
-    pub(crate) fn backward(
-        &self,
-        x: &[f32],
-        dz: &[f32],
-        dw: &mut [f32],
-        db: &mut [f32],
-        found: &mut Vec<Count>,
-    ) {
+    pub(crate) fn backward(&self, [x, dz, dw, db]: [&mut [f32]; 4], found: &mut Vec<Count>) {
         let (rows, units, outputs) = (self.rows, self.units, self.outputs);
         if is_dense(x) {
             let (x, dz) = (Matrix::new(x, rows, units), Matrix::new(dz, rows, outputs));

@@ -29,16 +29,8 @@ pub struct LayerNorm {
 /// With n = (x − mean) · r and g = dy · gain: dx += r · (g − mean(g) − n · mean(g · n)), dgain = Σ dy · n, dbias = Σ dy.
 #[derive(Debug, Clone, Copy)]
 pub struct LayerNormBackward {
-    /// Rows of x and y.
-    pub rows: usize,
-    /// Width of x and y.
-    pub width: usize,
-    /// `[rows, width]`, read.
-    pub x: Slot,
-    /// `[width]`, read.
-    pub gain: Slot,
-    /// `[rows, 2]`, read.
-    pub statistics: Slot,
+    /// The forward pass, whose x, gain and statistics are read.
+    pub forward: LayerNorm,
     /// `[rows, width]`, read.
     pub y_gradient: Slot,
     /// `[rows, width]`, **added to**: the residual path's gradient is there already.
@@ -52,17 +44,14 @@ pub struct LayerNormBackward {
 impl LayerNorm {
     /// What it costs at least.
     pub fn cost(&self) -> Cost {
-        Cost::of_slots([self.x, self.gain, self.bias, self.y, self.statistics])
+        Cost::of_slots(self.slots())
     }
 
-    pub(crate) fn forward(
-        &self,
-        x: &[f32],
-        gain: &[f32],
-        bias: &[f32],
-        y: &mut [f32],
-        statistics: &mut [f32],
-    ) {
+    pub(crate) fn slots(&self) -> [Slot; 5] {
+        [self.x, self.gain, self.bias, self.y, self.statistics]
+    }
+
+    pub(crate) fn forward(&self, [x, gain, bias, y, statistics]: [&mut [f32]; 5]) {
         let width = self.width;
         let rows = rows_per_piece(width);
         let pieces = y.par_chunks_mut(rows * width).zip(x.par_chunks(rows * width));
@@ -116,23 +105,17 @@ fn normalise<const ROWS: usize>(
 impl LayerNormBackward {
     /// What it costs at least.
     pub fn cost(&self) -> Cost {
-        let mut cost = Cost::of_slots([self.x, self.gain, self.statistics, self.y_gradient]);
         // dx is read and written.
-        cost += Cost::of_slots([self.x_gradient, self.x_gradient, self.gain_gradient, self.bias_gradient]);
-        cost
+        Cost::of_slots(self.slots()) + Cost::of_slots([self.x_gradient])
     }
 
-    pub(crate) fn backward(
-        &self,
-        x: &[f32],
-        gain: &[f32],
-        statistics: &[f32],
-        dy: &[f32],
-        dx: &mut [f32],
-        dgain: &mut [f32],
-        dbias: &mut [f32],
-    ) {
-        let width = self.width;
+    pub(crate) fn slots(&self) -> [Slot; 7] {
+        let LayerNorm { x, gain, statistics, .. } = self.forward;
+        [x, gain, statistics, self.y_gradient, self.x_gradient, self.gain_gradient, self.bias_gradient]
+    }
+
+    pub(crate) fn backward(&self, [x, gain, statistics, dy, dx, dgain, dbias]: [&mut [f32]; 7]) {
+        let width = self.forward.width;
         let rows = rows_per_piece(width);
         let pieces = dx.par_chunks_mut(rows * width).zip(x.par_chunks(rows * width));
         let pieces = pieces.zip(dy.par_chunks(rows * width)).zip(statistics.par_chunks(rows * 2));
@@ -156,7 +139,7 @@ impl LayerNormBackward {
                 },
             );
         });
-        column_sums(self.width, x, statistics, dy, dgain, dbias);
+        column_sums(width, x, statistics, dy, dgain, dbias);
     }
 }
 
@@ -220,13 +203,10 @@ mod tests {
                 |s| {
                     let [x, gain, bias] = [s.inputs[0], s.inputs[1], s.inputs[2]];
                     let statistics = s.extra.part(0, rows * 2);
-                    s.device.layer_norm(&LayerNorm { rows, width, x, gain, bias, y: s.output, statistics });
+                    let forward = LayerNorm { rows, width, x, gain, bias, y: s.output, statistics };
+                    s.device.layer_norm(&forward);
                     s.device.layer_norm_backward(&LayerNormBackward {
-                        rows,
-                        width,
-                        x,
-                        gain,
-                        statistics,
+                        forward,
                         y_gradient: s.output_gradient,
                         x_gradient: s.gradients[0],
                         gain_gradient: s.gradients[1],
@@ -249,13 +229,10 @@ mod tests {
         device.write(xs, &x);
         device.fill(gain, 1.0);
         device.write(dy, &[1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
-        device.layer_norm(&LayerNorm { rows: 2, width: 3, x: xs, gain, bias, y, statistics });
+        let forward = LayerNorm { rows: 2, width: 3, x: xs, gain, bias, y, statistics };
+        device.layer_norm(&forward);
         let backward = LayerNormBackward {
-            rows: 2,
-            width: 3,
-            x: xs,
-            gain,
-            statistics,
+            forward,
             y_gradient: dy,
             x_gradient: dx,
             gain_gradient: dgain,

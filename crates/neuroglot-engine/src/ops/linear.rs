@@ -64,11 +64,9 @@ pub struct LinearBackward {
 impl Linear {
     /// What it costs at least.
     pub fn cost(&self) -> Cost {
-        let mut cost = Cost::of_slots([self.x, self.weight, self.bias, self.y, self.then.slot()]);
-        if self.then.adds() {
-            cost += Cost::of_slots([self.y]);
-        }
-        cost.with_multiply_adds(self.rows * self.inputs * self.outputs)
+        let slots = Cost::of_slots([self.x, self.weight, self.bias, self.y, self.then.slot()]);
+        let added_to = Cost::of_slots([if self.then.adds() { self.y } else { Slot::default() }]);
+        (slots + added_to).with_multiply_adds(self.rows * self.inputs * self.outputs)
     }
 
     /// `weight` is Wᵀ; `other` is the slot that [`Then`] names.
@@ -120,19 +118,21 @@ impl LinearBackward {
     /// What it costs at least.
     pub fn cost(&self) -> Cost {
         let product = self.rows * self.inputs * self.outputs;
-        let mut cost = Cost::of_slots([self.weight, self.y_gradient, self.x_gradient]);
-        cost = cost.with_multiply_adds(product);
+        let slots = [self.weight, self.y_gradient, self.x_gradient, self.before.slot()];
+        let mut cost = Cost::of_slots(slots).with_multiply_adds(product);
         if self.is_trained() {
-            cost += Cost::of_slots([self.weight_gradient, self.bias_gradient]);
-            cost = cost.with_multiply_adds(product);
+            let slots = Cost::of_slots([self.weight_gradient, self.bias_gradient]);
+            cost = cost + slots.with_multiply_adds(product);
         }
         if self.is_trained() || matches!(self.before, Before::Softsign) {
-            cost += Cost::of_slots([self.x]);
-        }
-        if let Before::Gelu { z } = self.before {
-            cost += Cost::of_slots([z]);
+            cost = cost + Cost::of_slots([self.x]);
         }
         cost
+    }
+
+    pub(crate) fn slots(&self) -> [Slot; 7] {
+        let Self { x, weight, y_gradient, x_gradient, weight_gradient, bias_gradient, before, .. } = *self;
+        [x, weight, y_gradient, x_gradient, weight_gradient, bias_gradient, before.slot()]
     }
 
     /// Whether the gradients of the parameters are wanted.
@@ -140,18 +140,7 @@ impl LinearBackward {
         !self.weight_gradient.is_empty()
     }
 
-    /// `z` is the slot that [`Before`] names.
-    pub(crate) fn backward(
-        &self,
-        x: &[f32],
-        weight: &[f32],
-        dy: &[f32],
-        dx: &mut [f32],
-        dw: &mut [f32],
-        db: &mut [f32],
-        z: &[f32],
-        room: &mut LinearRoom,
-    ) {
+    pub(crate) fn backward(&self, [x, weight, dy, dx, dw, db, z]: [&mut [f32]; 7], room: &mut LinearRoom) {
         let (rows, inputs, outputs) = (self.rows, self.inputs, self.outputs);
         let dropout = self.dropout.filter(Dropout::is_active);
         let trained = self.is_trained();
@@ -189,7 +178,7 @@ impl LinearBackward {
             return;
         }
         sum_rows(sums, db);
-        let dz = if dropout.is_some() { &*dropped } else { dy };
+        let dz = if dropout.is_some() { &*dropped } else { &*dy };
         let dz = Matrix::new(dz, rows, outputs);
         product(dw, Into::Replace, dz.transpose(), Matrix::new(x, rows, inputs));
     }

@@ -5,6 +5,9 @@ use crate::{Cost, Slot};
 use rayon::prelude::*;
 
 /// y of bin t and patch p: time_t + space_p, and where patches have regions + region_{r(p)}.
+///
+/// The backward pass takes gradients in the places of y, which is read, and of time, space and region, which are written: each
+/// of their rows receives the sum of dy over the tokens that it was added to.
 #[derive(Debug, Clone, Copy)]
 pub struct PatchPositions {
     /// Bins of a trial.
@@ -27,43 +30,17 @@ pub struct PatchPositions {
     pub y: Slot,
 }
 
-/// Each row of time, space and region receives the sum of dy over the tokens that it was added to.
-#[derive(Debug, Clone, Copy)]
-pub struct PatchPositionsBackward {
-    /// Bins of a trial.
-    pub bins: usize,
-    /// Patches of a bin.
-    pub patches: usize,
-    /// Width of a token.
-    pub width: usize,
-    /// Regions; 0 where patches have none.
-    pub regions: usize,
-    /// `[patches]`, read; empty without regions.
-    pub region_of_patch: Slot,
-    /// `[bins · patches, width]`, read.
-    pub y_gradient: Slot,
-    /// `[bins, width]`, written.
-    pub time_gradient: Slot,
-    /// `[patches, width]`, written.
-    pub space_gradient: Slot,
-    /// `[regions, width]`, written; empty without regions.
-    pub region_gradient: Slot,
-}
-
 impl PatchPositions {
-    /// What it costs at least.
+    /// What each pass costs at least.
     pub fn cost(&self) -> Cost {
-        Cost::of_slots([self.time, self.space, self.region, self.region_of_patch, self.y])
+        Cost::of_slots(self.slots())
     }
 
-    pub(crate) fn forward(
-        &self,
-        time: &[f32],
-        space: &[f32],
-        region: &[f32],
-        region_of_patch: &[f32],
-        y: &mut [f32],
-    ) {
+    pub(crate) fn slots(&self) -> [Slot; 5] {
+        [self.time, self.space, self.region, self.region_of_patch, self.y]
+    }
+
+    pub(crate) fn forward(&self, [time, space, region, region_of_patch, y]: [&mut [f32]; 5]) {
         let (width, patches) = (self.width, self.patches);
         let bins = y.par_chunks_mut(patches * width).zip(time.par_chunks(width));
         bins.with_min_len(8).for_each(|(y, time)| {
@@ -77,25 +54,8 @@ impl PatchPositions {
             }
         });
     }
-}
 
-impl PatchPositionsBackward {
-    /// What it costs at least.
-    pub fn cost(&self) -> Cost {
-        let gradients = [self.time_gradient, self.space_gradient, self.region_gradient];
-        let mut cost = Cost::of_slots(gradients);
-        cost += Cost::of_slots([self.region_of_patch, self.y_gradient]);
-        cost
-    }
-
-    pub(crate) fn backward(
-        &self,
-        region_of_patch: &[f32],
-        dy: &[f32],
-        dtime: &mut [f32],
-        dspace: &mut [f32],
-        dregion: &mut [f32],
-    ) {
+    pub(crate) fn backward(&self, [dtime, dspace, dregion, region_of_patch, dy]: [&mut [f32]; 5]) {
         let (width, patches) = (self.width, self.patches);
         let times = dtime.par_chunks_mut(width).zip(dy.par_chunks(patches * width));
         times.with_min_len(8).for_each(|(dtime, dy)| {
@@ -146,7 +106,7 @@ mod tests {
                 if regions > 0 {
                     s.device.write(region_of_patch, &of_patch);
                 }
-                s.device.patch_positions(&PatchPositions {
+                let op = PatchPositions {
                     bins,
                     patches,
                     width,
@@ -156,18 +116,11 @@ mod tests {
                     region: s.inputs[2],
                     region_of_patch,
                     y: s.output,
-                });
-                s.device.patch_positions_backward(&PatchPositionsBackward {
-                    bins,
-                    patches,
-                    width,
-                    regions,
-                    region_of_patch,
-                    y_gradient: s.output_gradient,
-                    time_gradient: s.gradients[0],
-                    space_gradient: s.gradients[1],
-                    region_gradient: s.gradients[2],
-                });
+                };
+                s.device.patch_positions(&op);
+                let [time, space, region] = [0, 1, 2].map(|input| s.gradients[input]);
+                let y = s.output_gradient;
+                s.device.patch_positions_backward(&PatchPositions { time, space, region, y, ..op });
             });
         }
     }

@@ -63,17 +63,16 @@ impl Row {
 impl PoissonLoss {
     /// What it costs at least.
     pub fn cost(&self) -> Cost {
-        let mut cost = self.of.cost();
-        cost += Cost::of_slots([self.columns, self.log_rates, self.gradient, self.loss]);
-        cost
+        self.of.cost() + Cost::of_slots([self.columns, self.log_rates, self.gradient, self.loss])
+    }
+
+    pub(crate) fn slots(&self) -> [Slot; 6] {
+        [self.of.table, self.of.marks, self.columns, self.log_rates, self.gradient, self.loss]
     }
 
     pub(crate) fn forward_backward(
         &self,
-        [table, marks, columns]: [&[f32]; 3],
-        log_rates: &[f32],
-        gradient: &mut [f32],
-        loss: &mut [f32],
+        [table, marks, columns, log_rates, gradient, loss]: [&mut [f32]; 6],
     ) {
         let reader = TrialReader::new(&self.of, table, marks);
         let scored = reader.scored();

@@ -44,7 +44,11 @@ impl Rope {
         Cost::of_floats(self.table.len() + 2 * (self.qkv.len() / 3 * 2))
     }
 
-    pub(crate) fn rotate(&self, table: &[f32], qkv: &mut [f32]) {
+    pub(crate) fn slots(&self) -> [Slot; 2] {
+        [self.table, self.qkv]
+    }
+
+    pub(crate) fn rotate(&self, [table, qkv]: [&mut [f32]; 2]) {
         let hidden = self.heads * self.head_width;
         let sign = if self.inverse { -1.0 } else { 1.0 };
         qkv.par_chunks_mut(3 * hidden).with_min_len(8).enumerate().for_each(|(row, qkv)| {

@@ -27,16 +27,8 @@ pub struct ScaleNorm {
 /// With n = x / ‖x‖: dx += gain / ‖x‖ · (dy − n · (n·dy)), dgain = Σ over rows of n·dy.
 #[derive(Debug, Clone, Copy)]
 pub struct ScaleNormBackward {
-    /// Rows of x and y.
-    pub rows: usize,
-    /// Width of x and y.
-    pub width: usize,
-    /// `[rows, width]`, read.
-    pub x: Slot,
-    /// `[1]`, read.
-    pub gain: Slot,
-    /// `[rows, 2]`, read and changed.
-    pub statistics: Slot,
+    /// The forward pass, whose x and gain are read, and its statistics read and changed.
+    pub forward: ScaleNorm,
     /// `[rows, width]`, read.
     pub y_gradient: Slot,
     /// `[rows, width]`, **added to**.
@@ -48,10 +40,14 @@ pub struct ScaleNormBackward {
 impl ScaleNorm {
     /// What it costs at least.
     pub fn cost(&self) -> Cost {
-        Cost::of_slots([self.x, self.gain, self.y, self.statistics])
+        Cost::of_slots(self.slots())
     }
 
-    pub(crate) fn forward(&self, x: &[f32], gain: &[f32], y: &mut [f32], statistics: &mut [f32]) {
+    pub(crate) fn slots(&self) -> [Slot; 4] {
+        [self.x, self.gain, self.y, self.statistics]
+    }
+
+    pub(crate) fn forward(&self, [x, gain, y, statistics]: [&mut [f32]; 4]) {
         let (width, gain) = (self.width, gain[0]);
         let rows = rows_per_piece(width);
         let pieces = y.par_chunks_mut(rows * width).zip(x.par_chunks(rows * width));
@@ -76,22 +72,17 @@ impl ScaleNorm {
 impl ScaleNormBackward {
     /// What it costs at least.
     pub fn cost(&self) -> Cost {
-        let mut cost = Cost::of_slots([self.x, self.gain, self.y_gradient, self.gain_gradient]);
-        // These are read and written.
-        cost += Cost::of_slots([self.statistics, self.statistics, self.x_gradient, self.x_gradient]);
-        cost
+        // The statistics and dx are read and written.
+        Cost::of_slots(self.slots()) + Cost::of_slots([self.forward.statistics, self.x_gradient])
     }
 
-    pub(crate) fn backward(
-        &self,
-        x: &[f32],
-        gain: &[f32],
-        statistics: &mut [f32],
-        dy: &[f32],
-        dx: &mut [f32],
-        dgain: &mut [f32],
-    ) {
-        let (width, gain) = (self.width, gain[0]);
+    pub(crate) fn slots(&self) -> [Slot; 6] {
+        let ScaleNorm { x, gain, statistics, .. } = self.forward;
+        [x, gain, statistics, self.y_gradient, self.x_gradient, self.gain_gradient]
+    }
+
+    pub(crate) fn backward(&self, [x, gain, statistics, dy, dx, dgain]: [&mut [f32]; 6]) {
+        let (width, gain) = (self.forward.width, gain[0]);
         let rows = rows_per_piece(width);
         let pieces = dx.par_chunks_mut(rows * width).zip(x.par_chunks(rows * width));
         let pieces = pieces.zip(dy.par_chunks(rows * width)).zip(statistics.par_chunks_mut(rows * 2));
@@ -139,13 +130,10 @@ mod tests {
                 reference,
                 |s| {
                     let (x, gain, statistics) = (s.inputs[0], s.inputs[1], s.extra.part(0, rows * 2));
-                    s.device.scale_norm(&ScaleNorm { rows, width, x, gain, y: s.output, statistics });
+                    let forward = ScaleNorm { rows, width, x, gain, y: s.output, statistics };
+                    s.device.scale_norm(&forward);
                     s.device.scale_norm_backward(&ScaleNormBackward {
-                        rows,
-                        width,
-                        x,
-                        gain,
-                        statistics,
+                        forward,
                         y_gradient: s.output_gradient,
                         x_gradient: s.gradients[0],
                         gain_gradient: s.gradients[1],

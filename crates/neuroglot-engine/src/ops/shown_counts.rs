@@ -27,17 +27,14 @@ pub struct ShownCounts {
 impl ShownCounts {
     /// What it costs at least.
     pub fn cost(&self) -> Cost {
-        let mut cost = self.of.cost();
-        cost += Cost::of_slots([self.columns, self.mean, self.deviation, self.x]);
-        cost
+        self.of.cost() + Cost::of_slots([self.columns, self.mean, self.deviation, self.x])
     }
 
-    pub(crate) fn forward(
-        &self,
-        [table, marks, columns]: [&[f32]; 3],
-        statistics: [&[f32]; 2],
-        x: &mut [f32],
-    ) {
+    pub(crate) fn slots(&self) -> [Slot; 6] {
+        [self.of.table, self.of.marks, self.columns, self.mean, self.deviation, self.x]
+    }
+
+    pub(crate) fn forward(&self, [table, marks, columns, mean, deviation, x]: [&mut [f32]; 6]) {
         let reader = TrialReader::new(&self.of, table, marks);
         let units = self.of.units;
         let width = if columns.is_empty() { units } else { columns.len() };
@@ -49,14 +46,14 @@ impl ShownCounts {
                     #[inline(always)]
                     || {
                         reader.row(index * piece + row, &mut counts, &mut hidden);
-                        show(statistics, &hidden, &mut counts);
+                        show([mean, deviation], &hidden, &mut counts);
                     },
                 );
                 if columns.is_empty() {
                     x.copy_from_slice(&counts);
                     continue;
                 }
-                for (x, column) in x.iter_mut().zip(columns) {
+                for (x, column) in x.iter_mut().zip(&*columns) {
                     *x = unit_of(*column, units).map_or(self.padding, |unit| counts[unit]);
                 }
             }

@@ -6,7 +6,8 @@ use rayon::prelude::*;
 /// Tokens of each sequence: the row `first` (session), the row `second` (prompt), then bins + positions; all of it
 /// times m.
 ///
-/// The prefix rows carry no position.
+/// The prefix rows carry no position. The backward pass takes gradients in the places of all slots, reads that of the tokens and
+/// writes the others. With dz = m∘dtokens, bins receive their token's dz, positions and prefix rows its sum over sequences.
 #[derive(Debug, Clone, Copy)]
 pub struct TokenRows {
     /// Sequences.
@@ -23,33 +24,10 @@ pub struct TokenRows {
     pub first: Slot,
     /// `[width]`, read.
     pub second: Slot,
-    /// `[batch · (bins + 2), width]`, written.
+    /// `[batch · (bins + 2), width]`, written. In the backward pass it **becomes dz** where there is a dropout.
     pub tokens: Slot,
     /// m; `None` drops nothing.
     pub dropout: Option<Dropout>,
-}
-
-/// With dz = m∘dtokens: bins receive their token's dz, positions and prefix rows its sum over sequences.
-#[derive(Debug, Clone, Copy)]
-pub struct TokenRowsBackward {
-    /// Sequences.
-    pub batch: usize,
-    /// Bins per sequence.
-    pub bins_per_sequence: usize,
-    /// Width of a token.
-    pub width: usize,
-    /// `[batch · (bins + 2), width]`, read; **becomes dz** where there is a dropout.
-    pub tokens_gradient: Slot,
-    /// m of the forward pass.
-    pub dropout: Option<Dropout>,
-    /// `[batch · bins, width]`, written.
-    pub bins_gradient: Slot,
-    /// `[bins, width]`, written.
-    pub positions_gradient: Slot,
-    /// `[width]`, written.
-    pub first_gradient: Slot,
-    /// `[width]`, written.
-    pub second_gradient: Slot,
 }
 
 /// Takes the rows of the bins out of the tokens.
@@ -72,27 +50,30 @@ pub struct DropPrefix {
 const PREFIX: usize = 2;
 
 impl TokenRows {
-    /// What it costs at least.
+    /// What the forward pass costs at least.
     pub fn cost(&self) -> Cost {
-        Cost::of_slots([self.bins, self.positions, self.first, self.second, self.tokens])
+        Cost::of_slots(self.slots())
     }
 
-    pub(crate) fn forward(
-        &self,
-        bins: &[f32],
-        positions: &[f32],
-        prefix: [&mut [f32]; PREFIX],
-        tokens: &mut [f32],
-    ) {
+    /// What the backward pass costs at least.
+    pub fn backward_cost(&self) -> Cost {
+        let is_dropped = self.dropout.is_some_and(|dropout| dropout.is_active());
+        self.cost() + Cost::of_slots([if is_dropped { self.tokens } else { Slot::default() }])
+    }
+
+    pub(crate) fn slots(&self) -> [Slot; 5] {
+        [self.bins, self.positions, self.first, self.second, self.tokens]
+    }
+
+    pub(crate) fn forward(&self, [bins, positions, first, second, tokens]: [&mut [f32]; 5]) {
         let (count, width) = (self.bins_per_sequence, self.width);
         let sequence = (count + PREFIX) * width;
-        let prefix = prefix.map(|row| &*row);
         let sequences = tokens.par_chunks_mut(sequence).zip(bins.par_chunks(count * width)).enumerate();
         sequences.for_each(|(index, (tokens, bins))| {
             let (head, tail) = tokens.split_at_mut(PREFIX * width);
-            head[..width].copy_from_slice(prefix[0]);
-            head[width..].copy_from_slice(prefix[1]);
-            for ((token, bin), position) in tail.iter_mut().zip(bins).zip(positions) {
+            head[..width].copy_from_slice(first);
+            head[width..].copy_from_slice(second);
+            for ((token, bin), position) in tail.iter_mut().zip(bins).zip(&*positions) {
                 *token = bin + position;
             }
             if let Some(dropout) = self.dropout.filter(Dropout::is_active) {
@@ -100,26 +81,8 @@ impl TokenRows {
             }
         });
     }
-}
 
-impl TokenRowsBackward {
-    /// What it costs at least.
-    pub fn cost(&self) -> Cost {
-        let mut cost = Cost::of_slots([self.tokens_gradient, self.bins_gradient, self.positions_gradient]);
-        cost += Cost::of_slots([self.first_gradient, self.second_gradient]);
-        if self.dropout.is_some_and(|dropout| dropout.is_active()) {
-            cost += Cost::of_slots([self.tokens_gradient]);
-        }
-        cost
-    }
-
-    pub(crate) fn backward(
-        &self,
-        dtokens: &mut [f32],
-        dbins: &mut [f32],
-        dpositions: &mut [f32],
-        prefix: [&mut [f32]; PREFIX],
-    ) {
+    pub(crate) fn backward(&self, [dbins, dpositions, dfirst, dsecond, dtokens]: [&mut [f32]; 5]) {
         let (count, width) = (self.bins_per_sequence, self.width);
         let sequence = (count + PREFIX) * width;
         let sequences = dbins.par_chunks_mut(count * width).zip(dtokens.par_chunks_mut(sequence)).enumerate();
@@ -138,9 +101,8 @@ impl TokenRowsBackward {
                 }
             }
         };
-        for (row, out) in prefix.into_iter().enumerate() {
-            sum_of_row(out, row);
-        }
+        sum_of_row(dfirst, 0);
+        sum_of_row(dsecond, 1);
         let rows = dpositions.par_chunks_mut(width).enumerate();
         rows.with_min_len(8).for_each(|(bin, out)| sum_of_row(out, bin + PREFIX));
     }
@@ -155,17 +117,21 @@ impl DropPrefix {
 
     /// What the backward pass costs at least.
     pub fn backward_cost(&self) -> Cost {
-        Cost::of_slots([self.tokens, self.bins])
+        Cost::of_slots(self.slots())
     }
 
-    pub(crate) fn forward(&self, tokens: &[f32], bins: &mut [f32]) {
+    pub(crate) fn slots(&self) -> [Slot; 2] {
+        [self.tokens, self.bins]
+    }
+
+    pub(crate) fn forward(&self, [tokens, bins]: [&mut [f32]; 2]) {
         let (prefix, count) = (self.prefix * self.width, self.bins_per_sequence * self.width);
         bins.par_chunks_mut(count).zip(tokens.par_chunks(prefix + count)).for_each(|(bins, tokens)| {
             bins.copy_from_slice(&tokens[prefix..]);
         });
     }
 
-    pub(crate) fn backward(&self, dbins: &[f32], dtokens: &mut [f32]) {
+    pub(crate) fn backward(&self, [dtokens, dbins]: [&mut [f32]; 2]) {
         let (prefix, count) = (self.prefix * self.width, self.bins_per_sequence * self.width);
         dtokens.par_chunks_mut(prefix + count).zip(dbins.par_chunks(count)).for_each(|(dtokens, dbins)| {
             dtokens[..prefix].fill(0.0);
@@ -177,7 +143,7 @@ impl DropPrefix {
 #[cfg(test)]
 mod tests {
     use crate::ops::gradient_check::{Check, Sizes, uniform};
-    use crate::ops::{DropPrefix, TokenRows, TokenRowsBackward};
+    use crate::ops::{DropPrefix, TokenRows};
     use crate::{Device, Dropout};
 
     #[test]
@@ -200,7 +166,7 @@ mod tests {
             let sizes = Sizes::of(&[batch * count * width, count * width, width, width]);
             let outputs = batch * (count + 2) * width;
             Check { outputs, tolerance: 1e-6 }.run(&sizes, uniform(-1.0, 1.0), reference, |s| {
-                s.device.token_rows(&TokenRows {
+                let op = TokenRows {
                     batch,
                     bins_per_sequence: count,
                     width,
@@ -210,18 +176,11 @@ mod tests {
                     second: s.inputs[3],
                     tokens: s.output,
                     dropout,
-                });
-                s.device.token_rows_backward(&TokenRowsBackward {
-                    batch,
-                    bins_per_sequence: count,
-                    width,
-                    tokens_gradient: s.output_gradient,
-                    dropout,
-                    bins_gradient: s.gradients[0],
-                    positions_gradient: s.gradients[1],
-                    first_gradient: s.gradients[2],
-                    second_gradient: s.gradients[3],
-                });
+                };
+                s.device.token_rows(&op);
+                let [bins, positions, first, second] = [0, 1, 2, 3].map(|input| s.gradients[input]);
+                let tokens = s.output_gradient;
+                s.device.token_rows_backward(&TokenRows { bins, positions, first, second, tokens, ..op });
             });
         }
     }

@@ -153,13 +153,12 @@ impl SelfAttention {
         residual: Slot,
         y: Slot,
     ) {
-        let AttentionMemory { batch, tokens, qkv, log_sums, attended, .. } = *memory;
+        let AttentionMemory { batch, tokens, qkv, attended, .. } = *memory;
         if self.rope {
             cx.device.rope(&self.rotation(memory, qkv, false));
         }
-        for (batch, shape) in self.shapes(cx, memory, rules) {
-            let [qkv, y, log_sums] = [qkv, attended, log_sums].map(|slot| batch.part(slot));
-            cx.device.attention(&Attention { shape, qkv, y, log_sums });
+        for (_, op) in self.by_rule(cx, memory, rules) {
+            cx.device.attention(&op);
         }
         cx.device.linear(&ops::Linear {
             then: Then::Residual { x: residual, dropout: None },
@@ -181,20 +180,12 @@ impl SelfAttention {
     ) {
         // What is rotated is no factor yet.
         let qkv_gradient = if self.rope { qkv_gradient.floats() } else { qkv_gradient };
-        let AttentionMemory { batch, tokens, qkv, log_sums, attended, .. } = *memory;
+        let AttentionMemory { batch, tokens, attended, .. } = *memory;
         let rows = batch * tokens;
         cx.device.linear_backward(&self.out.backward(cx.p, rows, attended, y_gradient, attended_gradient));
-        for (batch, shape) in self.shapes(cx, memory, rules) {
-            let slots = [qkv, attended, log_sums, attended_gradient, qkv_gradient];
-            let [qkv, y, log_sums, y_gradient, qkv_gradient] = slots.map(|slot| batch.part(slot));
-            cx.device.attention_backward(&AttentionBackward {
-                shape,
-                qkv,
-                y,
-                log_sums,
-                y_gradient,
-                qkv_gradient,
-            });
+        for (share, forward) in self.by_rule(cx, memory, rules) {
+            let [y_gradient, qkv_gradient] = [attended_gradient, qkv_gradient].map(|slot| share.part(slot));
+            cx.device.attention_backward(&AttentionBackward { forward, y_gradient, qkv_gradient });
         }
         if self.rope {
             cx.device.rope(&self.rotation(memory, qkv_gradient, true));
@@ -206,14 +197,14 @@ impl SelfAttention {
         self.out.inputs / self.heads
     }
 
-    /// Where each batch lies, and its shape. No two batches drop the same weights.
-    fn shapes(
+    /// Where each batch lies, and its attention. No two batches drop the same weights.
+    fn by_rule(
         &self,
         cx: &Context<'_>,
         memory: &AttentionMemory,
         rules: &[BatchRule],
-    ) -> Vec<(Share, AttentionShape)> {
-        let (mut first, mut shapes) = (0, Vec::new());
+    ) -> Vec<(Share, Attention)> {
+        let (mut first, mut batches) = (0, Vec::new());
         for (index, BatchRule { trials, rule }) in rules.iter().copied().enumerate() {
             let site = self.site + cx.site_of_batch(index);
             let dropout = cx.dropout_at(self.dropout, site);
@@ -227,10 +218,13 @@ impl SelfAttention {
                 y_dropout: cx.dropout_at(self.dropout, self.site + 1),
                 first_sequence: first,
             };
-            shapes.push((Share { first, count: trials, of: memory.batch }, shape));
+            let share = Share { first, count: trials, of: memory.batch };
+            let [qkv, y, log_sums] =
+                [memory.qkv, memory.attended, memory.log_sums].map(|slot| share.part(slot));
+            batches.push((share, Attention { shape, qkv, y, log_sums }));
             first += trials;
         }
-        shapes
+        batches
     }
 
     fn rotation(&self, memory: &AttentionMemory, qkv: Slot, inverse: bool) -> Rope {

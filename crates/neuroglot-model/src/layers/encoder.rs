@@ -7,7 +7,7 @@ use crate::context::Context;
 use crate::network::BatchShape;
 use crate::parameters::Layout;
 use crate::{ModelConfig, Role};
-use neuroglot_engine::ops::{DropPrefix, TokenRows, TokenRowsBackward};
+use neuroglot_engine::ops::{DropPrefix, TokenRows};
 use neuroglot_engine::{MemoryPlan, Slot};
 use rand_chacha::ChaCha8Rng;
 
@@ -136,21 +136,32 @@ impl Encoder {
         rows: Slot,
         positions: Slot,
     ) {
-        for (index, (EncodedBatch { session, share }, prompt)) in
-            memory.batches.iter().zip(prompts).enumerate()
-        {
-            let [first, second] = self.prefix(cx, *session, *prompt);
-            cx.device.token_rows(&TokenRows {
-                batch: share.count,
-                bins_per_sequence: memory.sequence.of_bins(),
-                width: self.hidden,
-                bins: share.part(rows),
-                positions,
-                first,
-                second,
-                tokens: share.part(memory.tokens),
-                dropout: cx.dropout_at(self.dropout, Self::SITE + cx.site_of_batch(index)),
-            });
+        for (index, (batch, prompt)) in memory.batches.iter().zip(prompts).enumerate() {
+            let [first, second] = self.prefix(cx, batch.session, *prompt);
+            let slots = [rows, positions, first, second, memory.tokens];
+            cx.device.token_rows(&self.token_rows(cx, memory, index, slots));
+        }
+    }
+
+    /// Rows and tokens of all batches, or their gradients, of which those of one batch are meant.
+    fn token_rows(
+        &self,
+        cx: &Context<'_>,
+        memory: &EncoderMemory,
+        batch: usize,
+        [rows, positions, first, second, tokens]: [Slot; 5],
+    ) -> TokenRows {
+        let share = memory.share(batch);
+        TokenRows {
+            batch: share.count,
+            bins_per_sequence: memory.sequence.of_bins(),
+            width: self.hidden,
+            bins: share.part(rows),
+            positions,
+            first,
+            second,
+            tokens: share.part(tokens),
+            dropout: cx.dropout_at(self.dropout, Self::SITE + cx.site_of_batch(batch)),
         }
     }
 
@@ -191,24 +202,12 @@ impl Encoder {
         // Prompts and sessions are one parameter each: rows not used in this pass have gradient 0.
         cx.device.fill(self.prompts.gradient(cx.p), 0.0);
         cx.device.fill(self.sessions.gradient(cx.p), 0.0);
-        for (index, (EncodedBatch { session, share }, prompt)) in
-            memory.batches.iter().zip(prompts).enumerate()
-        {
-            let rows =
-                [self.sessions.row_gradient(cx.p, *session), self.prompts.row_gradient(cx.p, prompt.row)];
-            let sums = [positions_gradient, rows[0], rows[1]];
+        for (index, (batch, prompt)) in memory.batches.iter().zip(prompts).enumerate() {
+            let session = self.sessions.row_gradient(cx.p, batch.session);
+            let sums = [positions_gradient, session, self.prompts.row_gradient(cx.p, prompt.row)];
             let [positions, first, second] = if index == 0 { sums } else { of_one_batch };
-            cx.device.token_rows_backward(&TokenRowsBackward {
-                batch: share.count,
-                bins_per_sequence: memory.sequence.of_bins(),
-                width: self.hidden,
-                tokens_gradient: share.part(tokens_gradient),
-                dropout: cx.dropout_at(self.dropout, Self::SITE + cx.site_of_batch(index)),
-                bins_gradient: share.part(rows_gradient),
-                positions_gradient: positions,
-                first_gradient: first,
-                second_gradient: second,
-            });
+            let gradients = [rows_gradient, positions, first, second, tokens_gradient];
+            cx.device.token_rows_backward(&self.token_rows(cx, memory, index, gradients));
             if index > 0 {
                 of_one_batch.into_iter().zip(sums).for_each(|(own, sum)| cx.device.add(own, sum));
             }

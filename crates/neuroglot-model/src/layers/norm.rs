@@ -1,7 +1,7 @@
 //! Normalisation of rows.
 
 use crate::context::Context;
-use crate::parameters::{Layout, Parameter};
+use crate::parameters::{Layout, Parameter, Parameters};
 use crate::{ParameterInfo, Role};
 use neuroglot_engine::ops::{LayerNorm, LayerNormBackward, ScaleNorm, ScaleNormBackward};
 use neuroglot_engine::{MemoryPlan, Slot};
@@ -72,15 +72,21 @@ impl Norm {
     }
 
     pub(crate) fn forward(&self, cx: &mut Context<'_>, x: Slot, memory: &NormMemory) {
-        let NormMemory { rows, y, statistics } = *memory;
-        let (gain, width) = (cx.p.value(self.gain), self.width);
         match self.bias {
-            Some(bias) => {
-                let bias = cx.p.value(bias);
-                cx.device.layer_norm(&LayerNorm { rows, width, x, gain, bias, y, statistics });
-            }
-            None => cx.device.scale_norm(&ScaleNorm { rows, width, x, gain, y, statistics }),
+            Some(bias) => cx.device.layer_norm(&self.layer_norm(cx.p, x, memory, bias)),
+            None => cx.device.scale_norm(&self.scale_norm(cx.p, x, memory)),
         }
+    }
+
+    fn layer_norm(&self, p: &Parameters, x: Slot, memory: &NormMemory, bias: Parameter) -> LayerNorm {
+        let NormMemory { rows, y, statistics } = *memory;
+        let (width, gain, bias) = (self.width, p.value(self.gain), p.value(bias));
+        LayerNorm { rows, width, x, gain, bias, y, statistics }
+    }
+
+    fn scale_norm(&self, p: &Parameters, x: Slot, memory: &NormMemory) -> ScaleNorm {
+        let NormMemory { rows, y, statistics } = *memory;
+        ScaleNorm { rows, width: self.width, x, gain: p.value(self.gain), y, statistics }
     }
 
     /// Adds to `x_gradient`.
@@ -92,30 +98,18 @@ impl Norm {
         y_gradient: Slot,
         x_gradient: Slot,
     ) {
-        let NormMemory { rows, statistics, .. } = *memory;
-        let (gain, gain_gradient, width) = (cx.p.value(self.gain), cx.p.gradient(self.gain), self.width);
+        let gain_gradient = cx.p.gradient(self.gain);
         match self.bias {
-            Some(bias) => cx.device.layer_norm_backward(&LayerNormBackward {
-                rows,
-                width,
-                x,
-                gain,
-                statistics,
-                y_gradient,
-                x_gradient,
-                gain_gradient,
-                bias_gradient: cx.p.gradient(bias),
-            }),
-            None => cx.device.scale_norm_backward(&ScaleNormBackward {
-                rows,
-                width,
-                x,
-                gain,
-                statistics,
-                y_gradient,
-                x_gradient,
-                gain_gradient,
-            }),
+            Some(bias) => {
+                let (forward, bias_gradient) = (self.layer_norm(cx.p, x, memory, bias), cx.p.gradient(bias));
+                let op = LayerNormBackward { forward, y_gradient, x_gradient, gain_gradient, bias_gradient };
+                cx.device.layer_norm_backward(&op);
+            }
+            None => {
+                let forward = self.scale_norm(cx.p, x, memory);
+                let op = ScaleNormBackward { forward, y_gradient, x_gradient, gain_gradient };
+                cx.device.scale_norm_backward(&op);
+            }
         }
     }
 }

@@ -116,19 +116,15 @@ impl SpikeEmbedding {
 
     /// Composes a first layer with the embedding of spikes; the passes until the next call use it.
     pub(crate) fn compose(&self, cx: &mut Context<'_>, first: &FirstLayer) {
-        let Linear { inputs: middle, outputs, .. } = self.embed;
-        let [weight, bias] = self.composed_for(first.inputs);
-        cx.device.compose(&Compose {
-            inputs: first.inputs,
-            middle,
-            outputs,
-            inner_weight: first.weight,
-            inner_bias: first.bias,
-            outer_weight: cx.p.value(self.embed.weight),
-            outer_bias: cx.p.value(self.embed.bias),
-            weight,
-            bias,
-        });
+        cx.device.compose(&self.composition(cx.p, first));
+    }
+
+    fn composition(&self, p: &Parameters, first: &FirstLayer) -> Compose {
+        let FirstLayer { inputs, weight: inner_weight, bias: inner_bias, .. } = *first;
+        let Linear { inputs: middle, outputs, weight, bias } = self.embed;
+        let (outer_weight, outer_bias) = (p.value(weight), p.value(bias));
+        let [weight, bias] = self.composed_for(inputs);
+        Compose { inputs, middle, outputs, inner_weight, inner_bias, outer_weight, outer_bias, weight, bias }
     }
 
     fn composed_for(&self, width: usize) -> [Slot; 2] {
@@ -201,7 +197,7 @@ impl SpikeEmbedding {
             before: Before::Softsign,
             ..self.projection.backward(cx.p, memory.rows(), embedded, rows_gradient, embedded_gradient)
         });
-        let Linear { inputs: middle, outputs, .. } = self.embed;
+        let outputs = self.embed.outputs;
         let sums = [cx.p.wanted_gradient(self.embed.weight), cx.p.wanted_gradient(self.embed.bias)];
         let is_trained = !sums[0].is_empty();
         for (index, (batch, first)) in memory.batches.iter().zip(first_layers).enumerate() {
@@ -219,12 +215,7 @@ impl SpikeEmbedding {
             let [outer_weight_gradient, outer_bias_gradient] =
                 if index == 0 || !is_trained { sums } else { of_one_batch };
             cx.device.compose_backward(&ComposeBackward {
-                inputs: first.inputs,
-                middle,
-                outputs,
-                inner_weight: first.weight,
-                inner_bias: first.bias,
-                outer_weight: cx.p.value(self.embed.weight),
+                forward: self.composition(cx.p, first),
                 weight_gradient,
                 bias_gradient,
                 inner_weight_gradient: first.gradients[0],

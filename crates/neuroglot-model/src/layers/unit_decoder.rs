@@ -2,7 +2,7 @@
 
 use super::Linear;
 use crate::context::Context;
-use neuroglot_engine::ops::{self, LinearBackward, SelectRows, SelectRowsBackward};
+use neuroglot_engine::ops::{self, LinearBackward, SelectRows};
 use neuroglot_engine::{MemoryPlan, Slot};
 
 /// A decoder of a session's units, or of the places of a patch.
@@ -45,9 +45,8 @@ impl UnitDecoder {
         let mut linear = layer.forward(cx.p, memory.rows, x, memory.log_rates);
         if !memory.units.is_empty() {
             let parameters = [linear.weight, linear.bias];
-            for ((x, y), width) in parameters.into_iter().zip(memory.selected).zip([layer.inputs, 1]) {
-                let (rows, selected, indices) = (layer.outputs, memory.wanted, memory.units);
-                cx.device.select_rows(&SelectRows { rows, width, selected, x, indices, y });
+            for op in self.selections(memory, parameters, memory.selected) {
+                cx.device.select_rows(&op);
             }
             let [weight, bias] = memory.selected;
             linear = ops::Linear { outputs: memory.wanted, weight, bias, ..linear };
@@ -79,16 +78,16 @@ impl UnitDecoder {
             ..linear
         });
         let gradients = [cx.p.gradient(layer.weight), cx.p.gradient(layer.bias)];
-        let selected = memory.selected_gradients.into_iter().zip(gradients);
-        for ((y_gradient, x_gradient), width) in selected.zip([layer.inputs, 1]) {
-            cx.device.select_rows_backward(&SelectRowsBackward {
-                rows: layer.outputs,
-                width,
-                selected: memory.wanted,
-                indices: memory.units,
-                y_gradient,
-                x_gradient,
-            });
+        for op in self.selections(memory, gradients, memory.selected_gradients) {
+            cx.device.select_rows_backward(&op);
         }
+    }
+
+    /// The wanted rows of the weights, and of the biases; or of the gradients of both.
+    fn selections(&self, memory: &DecoderMemory, all: [Slot; 2], wanted: [Slot; 2]) -> [SelectRows; 2] {
+        let (rows, selected, indices) = (self.0.outputs, memory.wanted, memory.units);
+        let select =
+            |part: usize, width| SelectRows { rows, width, selected, x: all[part], indices, y: wanted[part] };
+        [select(0, self.0.inputs), select(1, 1)]
     }
 }

@@ -19,6 +19,7 @@ use crate::session_shape::check_sessions;
 use crate::{CountStatistics, InputKind, ModelConfig, ModelError, ParameterInfo, SessionShape, networks};
 use kept_trials::TrialTable;
 use losses::Losses;
+use neuroglot_engine::ops::Update;
 use neuroglot_engine::{Device, MemoryPlan, Profile, Slot};
 use neuroglot_masks::{Holdout, Prompt};
 use passes::{Buffers, PlannedPass};
@@ -39,21 +40,6 @@ pub struct TrainingBatch<'a> {
     pub holdout: &'a Holdout,
     /// Seed and step that choose the dropout bits; `None` drops nothing.
     pub dropout: Option<(u64, u64)>,
-}
-
-/// One optimiser step; see [`neuroglot_engine::ops::AdamW`].
-#[derive(Debug, Clone, Copy)]
-pub struct Update {
-    /// Learning rate.
-    pub rate: f64,
-    /// β₁.
-    pub beta1: f64,
-    /// β₂.
-    pub beta2: f64,
-    /// ε.
-    pub epsilon: f64,
-    /// Weight decay.
-    pub decay: f64,
 }
 
 /// The model on its device: the host of a network, which it knows by its trait alone.

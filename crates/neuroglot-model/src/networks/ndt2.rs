@@ -11,7 +11,7 @@ use crate::network::*;
 use crate::parameters::Layout;
 use crate::unit_rows::UnitRows;
 use crate::{ModelConfig, ModelError, Role, SessionShape};
-use neuroglot_engine::ops::{PatchPositions, PatchPositionsBackward, Then};
+use neuroglot_engine::ops::{PatchPositions, Then};
 use neuroglot_engine::{Device, MemoryPlan, Slot};
 use rand_chacha::ChaCha8Rng;
 use schemars::JsonSchema;
@@ -123,6 +123,32 @@ impl Ndt2 {
     fn positions_of(&self, session: usize, positions: Slot) -> Slot {
         positions.part(0, self.bins * self.patches(session) * self.hidden)
     }
+
+    /// What makes the positions of a session's tokens of the first rows of embeddings, or all of their gradients.
+    fn patch_positions(
+        &self,
+        session: usize,
+        first_rows: fn(&NormedEmbedding, usize) -> Slot,
+        positions: Slot,
+    ) -> PatchPositions {
+        let patches = self.patches(session);
+        let (mut regions, mut region, mut region_of_patch) = Default::default();
+        if let Some(RegionPositions { rows, slots, .. }) = &self.region {
+            regions = rows.embedding.rows;
+            (region, region_of_patch) = (first_rows(rows, regions), slots[session]);
+        }
+        PatchPositions {
+            bins: self.bins,
+            patches,
+            width: self.hidden,
+            regions,
+            time: first_rows(&self.time, self.bins),
+            space: first_rows(&self.space, patches),
+            region,
+            region_of_patch,
+            y: self.positions_of(session, positions),
+        }
+    }
 }
 
 impl RegionPositions {
@@ -198,22 +224,7 @@ impl Network for Ndt2 {
     fn prepare(&self, cx: &mut Context<'_>, session: usize) {
         self.spikes.compose(cx, &self.identity);
         self.positional().for_each(|rows| rows.forward(cx));
-        let (mut regions, mut region, mut region_of_patch) = Default::default();
-        if let Some(RegionPositions { rows, slots, .. }) = &self.region {
-            regions = rows.embedding.rows;
-            (region, region_of_patch) = (rows.first(regions), slots[session]);
-        }
-        cx.device.patch_positions(&PatchPositions {
-            bins: self.bins,
-            patches: self.patches(session),
-            width: self.hidden,
-            regions,
-            time: self.time.first(self.bins),
-            space: self.space.first(self.patches(session)),
-            region,
-            region_of_patch,
-            y: self.positions_of(session, self.positions),
-        });
+        cx.device.patch_positions(&self.patch_positions(session, NormedEmbedding::first, self.positions));
     }
 
     fn plan(self: Arc<Self>, plan: &mut MemoryPlan, shape: &PassShape) -> Box<dyn Pass> {
@@ -278,23 +289,8 @@ impl Pass for Ndt2Pass {
         n.spikes.backward(cx, &self.spikes, &[n.identity], rows_gradient);
         // Other sessions may have more patches: their positions have gradient 0.
         n.space.clear_gradient(cx);
-        let patches = n.patches(session);
-        let (mut regions, mut region_gradient, mut region_of_patch) = Default::default();
-        if let Some(RegionPositions { rows, slots, .. }) = &n.region {
-            regions = rows.embedding.rows;
-            (region_gradient, region_of_patch) = (rows.first_gradient(regions), slots[session]);
-        }
-        cx.device.patch_positions_backward(&PatchPositionsBackward {
-            bins: n.bins,
-            patches,
-            width: n.hidden,
-            regions,
-            region_of_patch,
-            y_gradient: positions_gradient,
-            time_gradient: n.time.first_gradient(n.bins),
-            space_gradient: n.space.first_gradient(patches),
-            region_gradient,
-        });
+        let gradients = n.patch_positions(session, NormedEmbedding::first_gradient, n.positions_gradient);
+        cx.device.patch_positions_backward(&gradients);
         n.positional().for_each(|rows| rows.backward(cx));
     }
 }

@@ -69,13 +69,12 @@ impl<D: Driver> CudaDevice<D> {
     }
 
     pub(in crate::cuda) fn run_attention_backward(&mut self, op: &AttentionBackward) {
-        let kernels = Kernels::of(&op.shape, self.precision());
-        let hidden = op.shape.hidden();
-        let [y, dqkv] =
-            [(op.y, hidden), (op.qkv_gradient, 3 * hidden)].map(|(slot, width)| self.numbers(slot, width));
-        let arguments = self.slots([op.qkv]).and(y).and(self.at(op.log_sums));
+        let Attention { shape, qkv, y, log_sums } = op.forward;
+        let kernels = Kernels::of(&shape, self.precision());
+        let (y, dqkv) = (self.numbers(y, shape.hidden()), self.numbers(op.qkv_gradient, 3 * shape.hidden()));
+        let arguments = self.slots([qkv]).and(y).and(self.at(log_sums));
         let arguments = arguments.and(self.at(op.y_gradient)).and(dqkv);
-        let arguments = self.with_shape(arguments, &op.shape);
+        let arguments = self.with_shape(arguments, &shape);
         let [_, shared_bytes] = kernels.shared_bytes;
         self.launch_of(kernels.program, "attention_gradients", kernels.blocks, shared_bytes, &arguments);
     }

@@ -43,15 +43,15 @@ impl<D: Driver> CudaDevice<D> {
     }
 
     pub(in crate::cuda) fn run_compose_backward(&mut self, op: &ComposeBackward) {
-        let ComposeBackward { inputs, middle, outputs, .. } = *op;
-        let inner = plain_factor((self.at(op.inner_weight), middle, inputs));
-        let outer = plain_factor((self.at(op.outer_weight), outputs, middle));
-        let inner_bias = plain_factor((self.at(op.inner_bias), 1, middle));
+        let Compose { inputs, middle, outputs, inner_weight, inner_bias, outer_weight, .. } = op.forward;
+        let inner = plain_factor((self.at(inner_weight), middle, inputs));
+        let outer = plain_factor((self.at(outer_weight), outputs, middle));
+        let inner_bias = plain_factor((self.at(inner_bias), 1, middle));
         // dW transposed, as it is stored.
         let weight_gradient = plain_factor((self.at(op.weight_gradient), inputs, outputs));
         let bias_gradient = plain_factor((self.at(op.bias_gradient), 1, outputs));
 
-        if !op.outer_weight_gradient.is_empty() {
+        if op.is_outer_trained() {
             let douter = self.at(op.outer_weight_gradient);
             let shape = [outputs, middle, inputs];
             self.multiply_parameters(shape, weight_gradient.transpose(), inner.transpose(), douter, None);

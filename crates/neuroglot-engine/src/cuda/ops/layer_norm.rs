@@ -19,13 +19,13 @@ impl<D: Driver> CudaDevice<D> {
     }
 
     pub(in crate::cuda) fn run_layer_norm_backward(&mut self, op: &LayerNormBackward) {
-        let LayerNormBackward { rows, width, .. } = *op;
+        let LayerNorm { rows, width, x, gain, statistics, .. } = op.forward;
         let chunks = rows.div_ceil(ROWS_PER_NORM).max(1);
         let of_chunks = chunks * width * FLOAT;
         // Asked for at once: the sums of the chunks' sums must not move those.
         let gain_sums = self.scratch_room(2 * of_chunks + chunks_of_rows(chunks) * width * FLOAT);
         let bias_sums = gain_sums.after(of_chunks);
-        let arguments = self.slots([op.x, op.gain, op.statistics, op.y_gradient, op.x_gradient]);
+        let arguments = self.slots([x, gain, statistics, op.y_gradient, op.x_gradient]);
         let arguments = arguments.and(gain_sums).and(bias_sums).sizes([rows, width, ROWS_PER_NORM]);
         let blocks = [chunks as u32, width.div_ceil(NORM_SLICE) as u32];
         self.launch("layer_norm_backward", blocks, &arguments);

@@ -12,9 +12,10 @@ impl<D: Driver> CudaDevice<D> {
     }
 
     pub(in crate::cuda) fn run_scale_norm_backward(&mut self, op: &ScaleNormBackward) {
-        let arguments = self.slots([op.x, op.gain, op.statistics, op.y_gradient, op.x_gradient]);
-        self.launch("scale_norm_backward", per_row(op.rows), &arguments.sizes([op.rows, op.width]));
-        let arguments = self.slots([op.statistics, op.gain_gradient]).sizes([op.rows]);
+        let ScaleNorm { rows, width, x, gain, statistics, .. } = op.forward;
+        let arguments = self.slots([x, gain, statistics, op.y_gradient, op.x_gradient]);
+        self.launch("scale_norm_backward", per_row(rows), &arguments.sizes([rows, width]));
+        let arguments = self.slots([statistics, op.gain_gradient]).sizes([rows]);
         self.launch("scale_norm_gain", [1, 1], &arguments);
     }
 }

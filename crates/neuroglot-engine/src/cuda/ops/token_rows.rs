@@ -2,7 +2,7 @@
 
 use crate::cuda::device::{CudaDevice, per_eight_elements, per_element};
 use crate::cuda::driver::Driver;
-use crate::ops::{DropPrefix, TokenRows, TokenRowsBackward};
+use crate::ops::{DropPrefix, TokenRows};
 
 /// Rows in front of the bins of a sequence: session and prompt.
 const PREFIX: usize = 2;
@@ -11,25 +11,24 @@ impl<D: Driver> CudaDevice<D> {
     pub(in crate::cuda) fn run_token_rows(&mut self, op: &TokenRows) {
         let length = op.batch * (op.bins_per_sequence + PREFIX) * op.width;
         let dropout = self.dropout_argument(op.dropout);
-        let arguments = self.slots([op.bins, op.positions, op.first, op.second, op.tokens]).length(length);
+        let arguments = self.slots(op.slots()).length(length);
         let arguments = arguments.sizes([op.bins_per_sequence, op.width]).and(dropout);
         self.launch("token_rows", per_eight_elements(length), &arguments);
     }
 
-    pub(in crate::cuda) fn run_token_rows_backward(&mut self, op: &TokenRowsBackward) {
+    pub(in crate::cuda) fn run_token_rows_backward(&mut self, op: &TokenRows) {
         let sequence = (op.bins_per_sequence + PREFIX) * op.width;
-        let dtokens = self.at(op.tokens_gradient);
+        let dtokens = self.at(op.tokens);
         self.drop_elements(dtokens, dtokens, op.batch * sequence, op.dropout);
-        let TokenRowsBackward { tokens_gradient: tokens, bins_gradient: bins, .. } = *op;
-        let slots = [tokens, bins, op.positions_gradient, op.first_gradient, op.second_gradient];
-        let arguments = self.slots(slots).sizes([op.batch, op.bins_per_sequence, op.width]);
+        let arguments = self.slots([op.tokens, op.bins, op.positions, op.first, op.second]);
+        let arguments = arguments.sizes([op.batch, op.bins_per_sequence, op.width]);
         self.launch("token_rows_backward", per_element(sequence), &arguments);
     }
 
     pub(in crate::cuda) fn run_drop_prefix(&mut self, op: &DropPrefix) {
         let (prefix, bins) = (op.prefix * op.width, op.bins_per_sequence * op.width);
         let length = op.batch * bins;
-        let arguments = self.slots([op.tokens, op.bins]).length(length).sizes([prefix, bins]);
+        let arguments = self.slots(op.slots()).length(length).sizes([prefix, bins]);
         self.launch("drop_prefix", per_element(length), &arguments);
     }
 

@@ -2,7 +2,7 @@
 
 use super::driver::Address;
 use super::product::{Factor, Precision};
-use crate::ops::{AdamWPart, MaskedTrials};
+use crate::ops::{AdamWFactors, AdamWPart, MaskedTrials};
 use crate::{AttentionRule, Dropout};
 
 /// One argument of a kernel, up to 40 bytes by value.
@@ -13,14 +13,16 @@ pub struct Argument {
     size: usize,
 }
 
-impl Argument {
-    fn of<T: bytemuck::NoUninit>(value: T) -> Self {
+impl<T: bytemuck::NoUninit> From<T> for Argument {
+    fn from(value: T) -> Self {
         let mut words = [0; 5];
         let size = size_of::<T>();
         bytemuck::bytes_of_mut(&mut words)[..size].copy_from_slice(bytemuck::bytes_of(&value));
         Self { words, size }
     }
+}
 
+impl Argument {
     /// Where its bytes begin, aligned to eight.
     pub fn as_ptr(&self) -> *const u64 {
         self.words.as_ptr()
@@ -29,30 +31,6 @@ impl Argument {
     /// Number of bytes.
     pub fn size(&self) -> usize {
         self.size
-    }
-}
-
-impl From<Address> for Argument {
-    fn from(address: Address) -> Self {
-        Self::of(address.0)
-    }
-}
-
-impl From<f32> for Argument {
-    fn from(value: f32) -> Self {
-        Self::of(value)
-    }
-}
-
-impl From<u32> for Argument {
-    fn from(value: u32) -> Self {
-        Self::of(value)
-    }
-}
-
-impl From<u64> for Argument {
-    fn from(value: u64) -> Self {
-        Self::of(value)
     }
 }
 
@@ -88,7 +66,7 @@ impl Arguments {
 #[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
 #[repr(C)]
 pub struct DropoutArgument {
-    key: u64,
+    key: Address,
     site: u32,
     threshold: u32,
     scale: f32,
@@ -102,13 +80,7 @@ impl DropoutArgument {
             Some(dropout) => (dropout.site, dropout.threshold(), dropout.scale()),
             None => (0, 0, 1.0),
         };
-        Self { key: key.0, site, threshold, scale, padding: 0 }
-    }
-}
-
-impl From<DropoutArgument> for Argument {
-    fn from(dropout: DropoutArgument) -> Self {
-        Self::of(dropout)
+        Self { key, site, threshold, scale, padding: 0 }
     }
 }
 
@@ -116,7 +88,7 @@ impl From<DropoutArgument> for Argument {
 #[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
 #[repr(C)]
 pub(super) struct Numbers {
-    values: u64,
+    values: Address,
     width: u32,
     is_bfloat16: u32,
 }
@@ -124,22 +96,16 @@ pub(super) struct Numbers {
 impl Numbers {
     /// Rows of `width` floats, or of bf16 in the room of floats.
     pub fn new(address: Address, width: usize, is_bfloat16: bool) -> Self {
-        Self { values: address.0, width: width as u32, is_bfloat16: u32::from(is_bfloat16) }
-    }
-}
-
-impl From<Numbers> for Argument {
-    fn from(numbers: Numbers) -> Self {
-        Self::of(numbers)
+        Self { values: address, width: width as u32, is_bfloat16: u32::from(is_bfloat16) }
     }
 }
 
 /// `struct Trials` of the kernels.
 #[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
 #[repr(C)]
-struct TrialsArgument {
-    table: u64,
-    marks: u64,
+pub(super) struct TrialsArgument {
+    table: Address,
+    marks: Address,
     trials: u32,
     bins: u32,
     units: u32,
@@ -148,83 +114,73 @@ struct TrialsArgument {
     padding: u32,
 }
 
-impl From<(MaskedTrials, [Address; 2])> for Argument {
+impl TrialsArgument {
     /// Trials with the places of their table and marks.
-    fn from((of, [table, marks]): (MaskedTrials, [Address; 2])) -> Self {
-        Self::of(TrialsArgument {
-            table: table.0,
-            marks: marks.0,
+    pub fn new(of: &MaskedTrials, [table, marks]: [Address; 2]) -> Self {
+        Self {
+            table,
+            marks,
             trials: of.trials as u32,
             bins: of.bins as u32,
             units: of.units as u32,
             bytes_of_count: of.format.bytes() as u32,
             has_entries: u32::from(of.has_entries),
             padding: 0,
-        })
+        }
     }
 }
 
 /// `struct Part` of the kernels.
 #[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
 #[repr(C)]
-struct PartArgument {
+pub(super) struct PartArgument {
     offset: u64,
     length: u64,
     rate: f32,
     root: f32,
 }
 
-impl From<(AdamWPart, [f32; 2])> for Argument {
-    /// A part with its `rate` and `root`.
-    fn from((part, [rate, root]): (AdamWPart, [f32; 2])) -> Self {
-        Self::of(PartArgument { offset: part.offset as u64, length: part.len as u64, rate, root })
+impl PartArgument {
+    pub fn new(part: AdamWPart, AdamWFactors { rate, root, .. }: AdamWFactors) -> Self {
+        Self { offset: part.offset as u64, length: part.len as u64, rate, root }
     }
 }
 
 /// `struct Rule` of the kernels.
 #[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
 #[repr(C)]
-struct RuleArgument {
+pub(super) struct RuleArgument {
     prefix: u32,
     tokens_per_bin: u32,
     used_per_bin: u32,
     causal: u32,
 }
 
-impl From<AttentionRule> for Argument {
-    fn from(rule: AttentionRule) -> Self {
-        Self::of(RuleArgument {
-            prefix: rule.prefix as u32,
-            tokens_per_bin: rule.tokens_per_bin as u32,
-            used_per_bin: rule.used_per_bin as u32,
-            causal: u32::from(rule.causal),
-        })
+impl RuleArgument {
+    pub fn new(rule: AttentionRule) -> Self {
+        let [prefix, tokens_per_bin, used_per_bin] =
+            [rule.prefix, rule.tokens_per_bin, rule.used_per_bin].map(|tokens| tokens as u32);
+        Self { prefix, tokens_per_bin, used_per_bin, causal: u32::from(rule.causal) }
     }
 }
 
 /// `struct Factor` of the kernels.
 #[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
 #[repr(C)]
-struct FactorArgument {
-    values: u64,
+pub(super) struct FactorArgument {
+    values: Address,
     row_stride: u32,
     column_stride: u32,
     is_bfloat16: u32,
     padding: u32,
 }
 
-impl From<(Factor, Precision)> for Argument {
+impl FactorArgument {
     /// A factor of a product of this precision.
-    fn from((factor, precision): (Factor, Precision)) -> Self {
+    pub fn new(factor: Factor, precision: Precision) -> Self {
         let stride = factor.stride as u32;
         let (row_stride, column_stride) = if factor.transposed { (1, stride) } else { (stride, 1) };
         let is_bfloat16 = u32::from(precision == Precision::Bf16);
-        Self::of(FactorArgument {
-            values: factor.address.0,
-            row_stride,
-            column_stride,
-            is_bfloat16,
-            padding: 0,
-        })
+        Self { values: factor.address, row_stride, column_stride, is_bfloat16, padding: 0 }
     }
 }

@@ -149,7 +149,7 @@ impl Driver for CudaDriver {
         check("cuMemsetD32Async", queued)
     }
 
-    fn launch(&mut self, launch: &Launch<'_>) -> Result<(), EngineError> {
+    fn launch(&mut self, launch: &Launch) -> Result<(), EngineError> {
         self.queue.make_current()?;
         let function = self.kernels.function(launch)?;
         let mut pointers: Vec<*mut c_void> =

@@ -248,23 +248,15 @@ impl<D: Driver> CudaDevice<D> {
     }
 
     /// Runs a kernel of the general program. A grid without blocks is no work.
-    pub(super) fn launch(&mut self, kernel: &'static str, blocks: [u32; 2], arguments: &Arguments) {
-        self.launch_of(Program::General, kernel, blocks, 0, arguments);
+    pub(super) fn launch(&mut self, kernel: &'static str, blocks: [u32; 2], arguments: Arguments) {
+        let (program, shared_bytes, arguments) = (Program::General, 0, arguments.0);
+        self.run(&Launch { program, kernel, blocks, shared_bytes, arguments });
     }
 
     /// Runs a kernel of any program.
-    pub(super) fn launch_of(
-        &mut self,
-        program: Program,
-        kernel: &'static str,
-        blocks: [u32; 2],
-        shared_bytes: usize,
-        arguments: &Arguments,
-    ) {
-        let arguments = &arguments.0;
-        if !blocks.contains(&0) {
-            let launch = Launch { program, kernel, blocks, shared_bytes, arguments };
-            self.run_piece(|| Piece::named(kernel), |driver| driver.launch(&launch));
+    pub(super) fn run(&mut self, launch: &Launch) {
+        if !launch.blocks.contains(&0) {
+            self.run_piece(|| Piece::named(launch.kernel), |driver| driver.launch(launch));
         }
     }
 }

@@ -7,7 +7,8 @@ use super::rates::Rates;
 use crate::EngineError;
 
 /// A place in the device's memory, in bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, bytemuck::Zeroable, bytemuck::Pod)]
+#[repr(transparent)]
 pub struct Address(pub u64);
 
 impl Address {
@@ -21,8 +22,8 @@ impl Address {
 pub const THREADS: u32 = 256;
 
 /// A kernel with its grid and arguments.
-#[derive(Debug, Clone, Copy)]
-pub struct Launch<'a> {
+#[derive(Debug, Clone)]
+pub struct Launch {
     /// The program that holds the kernel.
     pub program: Program,
     /// The kernel's name.
@@ -32,7 +33,7 @@ pub struct Launch<'a> {
     /// Bytes of shared memory of a block that the kernel does not declare by itself.
     pub shared_bytes: usize,
     /// The kernel's arguments.
-    pub arguments: &'a [Argument],
+    pub arguments: Vec<Argument>,
 }
 
 /// Memory and work of one device, in one queue: everything happens in the order of the calls.
@@ -71,7 +72,7 @@ pub trait Driver: Send {
     fn fill(&mut self, at: Address, floats: usize, value: f32) -> Result<(), EngineError>;
 
     /// Runs a kernel.
-    fn launch(&mut self, launch: &Launch<'_>) -> Result<(), EngineError>;
+    fn launch(&mut self, launch: &Launch) -> Result<(), EngineError>;
 
     /// Multiplies matrices of at least two rows, columns and terms of a sum.
     fn multiply(&mut self, product: &Product) -> Result<(), EngineError>;

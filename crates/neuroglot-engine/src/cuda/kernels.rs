@@ -55,7 +55,7 @@ impl Kernels {
     }
 
     /// The kernel of a launch, allowed to use its shared memory: one kernel always asks for the same.
-    pub fn function(&mut self, launch: &Launch<'_>) -> Result<sys::CUfunction, EngineError> {
+    pub fn function(&mut self, launch: &Launch) -> Result<sys::CUfunction, EngineError> {
         if let Some(function) = self.functions.get(&(launch.program, launch.kernel)) {
             return Ok(*function);
         }

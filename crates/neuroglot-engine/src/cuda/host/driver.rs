@@ -32,13 +32,7 @@ pub(crate) struct HostDriver {
 /// A call that can be recorded.
 #[derive(Clone)]
 pub(crate) enum Step {
-    Launch {
-        program: Program,
-        kernel: &'static str,
-        blocks: [u32; 2],
-        shared_bytes: usize,
-        arguments: Vec<Argument>,
-    },
+    Launch(Launch),
     Multiply(Product),
     Copy(Address, Address, usize),
     Fill(Address, usize, f32),
@@ -67,7 +61,7 @@ impl HostDriver {
     fn run(&mut self, step: &Step) {
         self.steps += 1;
         match step {
-            Step::Launch { program: which, kernel, blocks, shared_bytes, arguments } => {
+            Step::Launch(Launch { program: which, kernel, blocks, shared_bytes, arguments }) => {
                 let built = program(*which);
                 let signature = &built.signatures[*kernel];
                 let sizes: Vec<usize> = arguments.iter().map(Argument::size).collect();
@@ -207,9 +201,8 @@ impl Driver for HostDriver {
         self.take(Step::Fill(at, floats, value))
     }
 
-    fn launch(&mut self, launch: &Launch<'_>) -> Result<(), EngineError> {
-        let Launch { program, kernel, blocks, shared_bytes, arguments } = *launch;
-        self.take(Step::Launch { program, kernel, blocks, shared_bytes, arguments: arguments.to_vec() })
+    fn launch(&mut self, launch: &Launch) -> Result<(), EngineError> {
+        self.take(Step::Launch(launch.clone()))
     }
 
     fn multiply(&mut self, product: &Product) -> Result<(), EngineError> {

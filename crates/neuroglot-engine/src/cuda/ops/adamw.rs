@@ -1,6 +1,6 @@
 //! The update of the parameters.
 
-use crate::cuda::argument::Arguments;
+use crate::cuda::argument::{Arguments, PartArgument};
 use crate::cuda::device::{CudaDevice, per_element};
 use crate::cuda::driver::Driver;
 use crate::ops::{AdamW, AdamWFactors, AdamWPart};
@@ -18,11 +18,10 @@ impl<D: Driver> CudaDevice<D> {
             let none = AdamWPart { offset: 0, len: 0, step: 1 };
             let of_kernel = parts.iter().copied().chain(std::iter::repeat(none)).take(PARTS);
             let arguments = of_kernel.fold(arguments, |arguments, part| {
-                let AdamWFactors { rate, root, .. } = op.factors(part.step);
-                arguments.and((part, [rate, root]))
+                arguments.and(PartArgument::new(part, op.factors(part.step)))
             });
             let length = parts.iter().map(|part| part.len).sum();
-            self.launch("adamw", per_element(length), &arguments);
+            self.launch("adamw", per_element(length), arguments);
         }
     }
 }

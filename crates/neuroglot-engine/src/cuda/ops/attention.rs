@@ -1,8 +1,8 @@
 //! Attention, on the cores of the GPU or on its tensor cores.
 
-use crate::cuda::argument::Arguments;
+use crate::cuda::argument::{Arguments, RuleArgument};
 use crate::cuda::device::{CudaDevice, FLOAT};
-use crate::cuda::driver::{Driver, THREADS};
+use crate::cuda::driver::{Driver, Launch, THREADS};
 use crate::cuda::product::Precision;
 use crate::cuda::programs::{HeadWidth, Program};
 use crate::ops::{Attention, AttentionBackward, AttentionShape};
@@ -46,6 +46,12 @@ impl Kernels {
         let blocks = [(shape.batch * shape.heads) as u32, shape.tokens.div_ceil(rows) as u32];
         Self { program, blocks, shared_bytes }
     }
+
+    /// One of the kernels, of the forward pass (0) or the backward pass (1).
+    fn launch(&self, kernel: &'static str, pass: usize, arguments: Arguments) -> Launch {
+        let Self { program, blocks, shared_bytes } = *self;
+        Launch { program, kernel, blocks, shared_bytes: shared_bytes[pass], arguments: arguments.0 }
+    }
 }
 
 /// Rows of a block of the kernels with tensor cores: 16 per warp.
@@ -57,7 +63,7 @@ impl<D: Driver> CudaDevice<D> {
         let [dropout, of_y] = [shape.dropout, shape.y_dropout].map(|dropout| self.dropout_argument(dropout));
         let scale = 1.0 / (shape.head_width as f32).sqrt();
         let arguments = arguments.sizes([shape.tokens, shape.heads, shape.head_width]).and(scale);
-        arguments.and(shape.rule).and(dropout).and(of_y).length(shape.first_element_of_y())
+        arguments.and(RuleArgument::new(shape.rule)).and(dropout).and(of_y).length(shape.first_element_of_y())
     }
 
     pub(in crate::cuda) fn run_attention(&mut self, op: &Attention) {
@@ -65,7 +71,7 @@ impl<D: Driver> CudaDevice<D> {
         let y = self.numbers(op.y, op.shape.hidden());
         let arguments = self.slots([op.qkv]).and(y).and(self.at(op.log_sums));
         let arguments = self.with_shape(arguments, &op.shape);
-        self.launch_of(kernels.program, "attention", kernels.blocks, kernels.shared_bytes[0], &arguments);
+        self.run(&kernels.launch("attention", 0, arguments));
     }
 
     pub(in crate::cuda) fn run_attention_backward(&mut self, op: &AttentionBackward) {
@@ -75,7 +81,6 @@ impl<D: Driver> CudaDevice<D> {
         let arguments = self.slots([qkv]).and(y).and(self.at(log_sums));
         let arguments = arguments.and(self.at(op.y_gradient)).and(dqkv);
         let arguments = self.with_shape(arguments, &shape);
-        let [_, shared_bytes] = kernels.shared_bytes;
-        self.launch_of(kernels.program, "attention_gradients", kernels.blocks, shared_bytes, &arguments);
+        self.run(&kernels.launch("attention_gradients", 1, arguments));
     }
 }

@@ -39,6 +39,6 @@ impl<D: Driver> CudaDevice<D> {
         let rows_per_chunk = if chunks == 1 { rows } else { ROWS_PER_CHUNK };
         let blocks = [width.div_ceil(SUM_COLUMNS) as u32, chunks as u32];
         let arguments = Arguments::of([]).and(values).and(sums).sizes([rows, rows_per_chunk]);
-        self.launch("column_sums", blocks, &arguments);
+        self.launch("column_sums", blocks, arguments);
     }
 }

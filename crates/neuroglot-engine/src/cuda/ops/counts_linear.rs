@@ -14,7 +14,7 @@ impl<D: Driver> CudaDevice<D> {
         let product = Product::new([rows, outputs, units], a, b, y, self.precision());
         self.multiply(&Product { bias: Some(self.at(op.bias)), ..product });
         let length = rows * outputs;
-        self.launch("softsign", per_element(length), &Arguments::of([y]).length(length));
+        self.launch("softsign", per_element(length), Arguments::of([y]).length(length));
     }
 
     pub(in crate::cuda) fn run_counts_linear_backward(&mut self, op: &CountsLinearBackward) {

@@ -17,6 +17,6 @@ impl<D: Driver> CudaDevice<D> {
         let Some(dropout) = dropout.filter(Dropout::is_active) else { return };
         let dropout = self.dropout_argument(Some(dropout));
         let arguments = Arguments::of([from, to]).length(length).and(dropout);
-        self.launch("dropout", per_eight_elements(length), &arguments);
+        self.launch("dropout", per_eight_elements(length), arguments);
     }
 }

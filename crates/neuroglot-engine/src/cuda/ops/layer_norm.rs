@@ -15,7 +15,7 @@ impl<D: Driver> CudaDevice<D> {
     pub(in crate::cuda) fn run_layer_norm(&mut self, op: &LayerNorm) {
         let (y, statistics) = (self.numbers(op.y, op.width), self.at(op.statistics));
         let arguments = self.slots([op.x, op.gain, op.bias]).and(y).and(statistics).sizes([op.rows]);
-        self.launch("layer_norm", per_row(op.rows), &arguments);
+        self.launch("layer_norm", per_row(op.rows), arguments);
     }
 
     pub(in crate::cuda) fn run_layer_norm_backward(&mut self, op: &LayerNormBackward) {
@@ -28,7 +28,7 @@ impl<D: Driver> CudaDevice<D> {
         let arguments = self.slots([x, gain, statistics, op.y_gradient, op.x_gradient]);
         let arguments = arguments.and(gain_sums).and(bias_sums).sizes([rows, width, ROWS_PER_NORM]);
         let blocks = [chunks as u32, width.div_ceil(NORM_SLICE) as u32];
-        self.launch("layer_norm_backward", blocks, &arguments);
+        self.launch("layer_norm_backward", blocks, arguments);
         for (sums, gradient) in [(gain_sums, op.gain_gradient), (bias_sums, op.bias_gradient)] {
             let sums = Numbers::new(sums, width, false);
             self.column_sums(sums, chunks, width, self.at(gradient), 2 * of_chunks);

@@ -30,12 +30,12 @@ impl<D: Driver> CudaDevice<D> {
             Then::Gelu { activated } => {
                 let activated = self.numbers(if activated.is_empty() { op.y } else { activated }, outputs);
                 let arguments = Arguments::of([y]).and(activated).sizes([rows]);
-                self.launch("gelu", per_row(rows), &arguments);
+                self.launch("gelu", per_row(rows), arguments);
             }
             Then::Residual { x, .. } if behind.is_some() => {
                 let (dropout, length) = (self.dropout_argument(behind), rows * outputs);
                 let arguments = Arguments::of([self.at(x), y]).length(length).and(dropout);
-                self.launch("residual", per_eight_elements(length), &arguments);
+                self.launch("residual", per_eight_elements(length), arguments);
             }
             Then::Nothing | Then::Residual { .. } => {}
         }
@@ -89,12 +89,12 @@ impl<D: Driver> CudaDevice<D> {
             Before::Gelu { z } => {
                 let to = self.numbers(op.x_gradient, inputs);
                 let arguments = Arguments::of([self.at(z), dx]).and(to).sizes([rows]);
-                self.launch("gelu_backward", per_row(rows), &arguments);
+                self.launch("gelu_backward", per_row(rows), arguments);
             }
             Before::Softsign => {
                 let length = rows * inputs;
                 let arguments = self.slots([op.x, op.x_gradient]).length(length);
-                self.launch("softsign_backward", per_element(length), &arguments);
+                self.launch("softsign_backward", per_element(length), arguments);
             }
         }
     }

@@ -9,13 +9,13 @@ impl<D: Driver> CudaDevice<D> {
         let length = op.bins * op.patches * op.width;
         let arguments = self.slots(op.slots()).length(length);
         let arguments = arguments.sizes([op.patches, op.width, op.regions]);
-        self.launch("patch_positions", per_element(length), &arguments);
+        self.launch("patch_positions", per_element(length), arguments);
     }
 
     pub(in crate::cuda) fn run_patch_positions_backward(&mut self, op: &PatchPositions) {
         let arguments = self.slots([op.y, op.region_of_patch, op.time, op.space, op.region]);
         let arguments = arguments.sizes([op.bins, op.patches, op.width, op.regions]);
         let rows = op.bins + op.patches + op.regions;
-        self.launch("patch_positions_backward", per_element(rows * op.width), &arguments);
+        self.launch("patch_positions_backward", per_element(rows * op.width), arguments);
     }
 }

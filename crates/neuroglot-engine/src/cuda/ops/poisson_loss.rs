@@ -17,8 +17,8 @@ impl<D: Driver> CudaDevice<D> {
         let arguments = self.masked_trials(&op.of, op.columns).and(self.at(op.log_rates));
         let arguments = arguments.and(self.at(op.gradient)).and(sums).length(length);
         let arguments = arguments.sizes([width(&op.of, op.columns)]);
-        self.launch("poisson_loss", [blocks as u32, 1], &arguments);
+        self.launch("poisson_loss", [blocks as u32, 1], arguments);
         let arguments = Arguments::of([sums, self.at(op.loss)]).sizes([blocks]);
-        self.launch("poisson_loss_sum", [1, 1], &arguments);
+        self.launch("poisson_loss_sum", [1, 1], arguments);
     }
 }

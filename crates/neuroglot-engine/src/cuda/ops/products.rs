@@ -1,6 +1,6 @@
 //! Products by cuBLASLt, their factors rounded to bf16 where that is asked for; thin ones by a kernel.
 
-use crate::cuda::argument::Arguments;
+use crate::cuda::argument::{Arguments, FactorArgument};
 use crate::cuda::device::{CudaDevice, or_end, per_element, per_row};
 use crate::cuda::driver::{Address, Driver};
 use crate::cuda::product::{Factor, Precision, Product};
@@ -51,7 +51,7 @@ impl<D: Driver> CudaDevice<D> {
             next = next.after(size(&matrix));
             let dropout = self.dropout_argument(dropout);
             let arguments = Arguments::of([address, factor.address]).sizes([rows, columns, factor.stride]);
-            self.launch("to_bfloat16", per_row(rows), &arguments.and(dropout));
+            self.launch("to_bfloat16", per_row(rows), arguments.and(dropout));
             factor
         })
     }
@@ -73,9 +73,10 @@ impl<D: Driver> CudaDevice<D> {
             return;
         }
         let nothing = Address(0);
-        let arguments = Arguments::of([]).and((a, precision)).and((b, precision)).and(to);
+        let [a, b] = [a, b].map(|factor| FactorArgument::new(factor, precision));
+        let arguments = Arguments::of([]).and(a).and(b).and(to);
         let arguments = arguments.and(addend.unwrap_or(nothing)).and(bias.unwrap_or(nothing));
         let arguments = arguments.sizes([rows, columns, inner]);
-        self.launch("thin_product", per_element(rows * columns), &arguments);
+        self.launch("thin_product", per_element(rows * columns), arguments);
     }
 }

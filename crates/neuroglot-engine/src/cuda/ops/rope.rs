@@ -10,6 +10,6 @@ impl<D: Driver> CudaDevice<D> {
         let pairs_per_row = 2 * op.heads * (op.head_width / 2);
         let arguments = self.slots(op.slots()).sizes([rows, op.tokens, op.heads, op.head_width]);
         let arguments = arguments.and(if op.inverse { -1.0f32 } else { 1.0 });
-        self.launch("rope", per_element(rows * pairs_per_row), &arguments);
+        self.launch("rope", per_element(rows * pairs_per_row), arguments);
     }
 }

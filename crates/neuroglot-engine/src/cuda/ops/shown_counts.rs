@@ -11,6 +11,6 @@ impl<D: Driver> CudaDevice<D> {
         let [mean, deviation] = [op.mean, op.deviation].map(|slot| self.at_or_nowhere(slot));
         let arguments = self.masked_trials(&op.of, op.columns).and(op.padding).and(mean).and(deviation);
         let arguments = arguments.and(self.at(op.x)).length(length).sizes([width(&op.of, op.columns)]);
-        self.launch("shown_counts", per_element(length), &arguments);
+        self.launch("shown_counts", per_element(length), arguments);
     }
 }

@@ -13,7 +13,7 @@ impl<D: Driver> CudaDevice<D> {
         let dropout = self.dropout_argument(op.dropout);
         let arguments = self.slots(op.slots()).length(length);
         let arguments = arguments.sizes([op.bins_per_sequence, op.width]).and(dropout);
-        self.launch("token_rows", per_eight_elements(length), &arguments);
+        self.launch("token_rows", per_eight_elements(length), arguments);
     }
 
     pub(in crate::cuda) fn run_token_rows_backward(&mut self, op: &TokenRows) {
@@ -22,20 +22,20 @@ impl<D: Driver> CudaDevice<D> {
         self.drop_elements(dtokens, dtokens, op.batch * sequence, op.dropout);
         let arguments = self.slots([op.tokens, op.bins, op.positions, op.first, op.second]);
         let arguments = arguments.sizes([op.batch, op.bins_per_sequence, op.width]);
-        self.launch("token_rows_backward", per_element(sequence), &arguments);
+        self.launch("token_rows_backward", per_element(sequence), arguments);
     }
 
     pub(in crate::cuda) fn run_drop_prefix(&mut self, op: &DropPrefix) {
         let (prefix, bins) = (op.prefix * op.width, op.bins_per_sequence * op.width);
         let length = op.batch * bins;
         let arguments = self.slots(op.slots()).length(length).sizes([prefix, bins]);
-        self.launch("drop_prefix", per_element(length), &arguments);
+        self.launch("drop_prefix", per_element(length), arguments);
     }
 
     pub(in crate::cuda) fn run_drop_prefix_backward(&mut self, op: &DropPrefix) {
         let (prefix, bins) = (op.prefix * op.width, op.bins_per_sequence * op.width);
         let length = op.batch * (prefix + bins);
         let arguments = self.slots([op.bins, op.tokens]).length(length).sizes([prefix, bins]);
-        self.launch("drop_prefix_backward", per_element(length), &arguments);
+        self.launch("drop_prefix_backward", per_element(length), arguments);
     }
 }

@@ -15,7 +15,7 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// One cache line of floats, so that every slot of a plan starts on a line.
+/// One cache line of floats, so that every slot of a plan, and what products copy, starts on a line.
 #[derive(Debug, Clone, Copy, bytemuck::Zeroable, bytemuck::Pod)]
 #[repr(C, align(64))]
 struct Line([f32; 16]);

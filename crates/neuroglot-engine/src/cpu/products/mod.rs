@@ -12,6 +12,7 @@ mod kernel;
 mod pack;
 mod tile;
 
+use super::Line;
 use super::parallel::SharedRows;
 use kernel::Kernel;
 pub use kernel::has_matrix_unit;
@@ -97,11 +98,6 @@ impl<'a> Destination<'a> {
     }
 }
 
-/// One cache line, so that panels start on a line.
-#[derive(Clone, Copy)]
-#[repr(C, align(64))]
-struct Line([f32; 16]);
-
 /// Room for panels, kept from product to product.
 #[derive(Default)]
 struct Room(Vec<Line>);
@@ -109,8 +105,7 @@ struct Room(Vec<Line>);
 impl Room {
     /// All floats that it has room for.
     fn filled(&self) -> &[f32] {
-        // SAFETY: a `Line` is sixteen floats without gaps.
-        unsafe { std::slice::from_raw_parts(self.0.as_ptr().cast::<f32>(), 16 * self.0.len()) }
+        bytemuck::cast_slice(&self.0)
     }
 
     fn floats(&mut self, len: usize) -> &mut [f32] {
@@ -118,8 +113,7 @@ impl Room {
         if self.0.len() < lines {
             self.0.resize(lines, Line([0.0; 16]));
         }
-        // SAFETY: a `Line` is sixteen floats without gaps, and there are `lines` of them.
-        unsafe { std::slice::from_raw_parts_mut(self.0.as_mut_ptr().cast::<f32>(), len) }
+        &mut bytemuck::cast_slice_mut(&mut self.0)[..len]
     }
 }
 

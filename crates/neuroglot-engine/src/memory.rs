@@ -89,6 +89,11 @@ impl MemoryPlan {
         slot
     }
 
+    /// [`MemoryPlan::slot`] where it is wanted, else an empty one.
+    pub fn slot_if(&mut self, is_wanted: bool, len: usize) -> Slot {
+        if is_wanted { self.slot(len) } else { Slot::default() }
+    }
+
     /// The next `len` floats, for rows of factors: operations write them and only products read them, and other operations
     /// that say so. A device that rounds factors may keep them rounded. They cannot be read by the host.
     pub fn factors(&mut self, len: usize) -> Slot {

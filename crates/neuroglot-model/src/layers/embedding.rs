@@ -77,7 +77,7 @@ impl NormedEmbedding {
     pub(crate) fn plan_shared(&mut self, plan: &mut MemoryPlan, training: bool) {
         let Embedding { rows, width, .. } = self.embedding;
         self.normed = self.norm.plan(plan, rows);
-        self.normed_gradient = if training { plan.slot(rows * width) } else { Slot::default() };
+        self.normed_gradient = plan.slot_if(training, rows * width);
     }
 
     pub(crate) fn initialise(&self, cx: &mut Context<'_>, rng: &mut ChaCha8Rng) {

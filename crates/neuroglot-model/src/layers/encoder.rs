@@ -104,8 +104,6 @@ impl Encoder {
         let trials = batches.iter().map(|batch| batch.trials).sum();
         let (rows, tokens) = (trials * sequence.of_bins(), trials * sequence.tokens());
         let [of_rows, of_tokens] = [rows, tokens].map(|rows| rows * self.hidden);
-        let only_training =
-            |plan: &mut MemoryPlan, len| if training { plan.slot(len) } else { Slot::default() };
         let mut first = 0;
         let share = |batch: &BatchShape| {
             let share = Share { first, count: batch.trials, of: trials };
@@ -120,10 +118,9 @@ impl Encoder {
             blocks: self.blocks.plan(plan, trials, sequence, training),
             encoded: plan.slot(of_rows),
             normed: self.norm.plan(plan, rows),
-            tokens_gradient: only_training(plan, of_tokens),
-            encoded_gradient: only_training(plan, of_rows),
-            of_one_batch: of_one_batch
-                .map(|rows| if batches.len() > 1 { plan.slot(rows * self.hidden) } else { Slot::default() }),
+            tokens_gradient: plan.slot_if(training, of_tokens),
+            encoded_gradient: plan.slot_if(training, of_rows),
+            of_one_batch: of_one_batch.map(|rows| plan.slot_if(batches.len() > 1, rows * self.hidden)),
         }
     }
 

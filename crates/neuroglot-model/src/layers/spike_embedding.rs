@@ -3,7 +3,7 @@
 //! The first layer and the embedding of spikes are composed into one, whose product passes over counts that are 0, as
 //! most are.
 
-use super::Linear;
+use super::{Linear, Share};
 use crate::context::Context;
 use crate::parameters::{Layout, Parameters};
 use neuroglot_engine::ops::{
@@ -135,23 +135,20 @@ impl SpikeEmbedding {
     /// Plans batches, each a number of rows and of counts of a row.
     pub(crate) fn plan(&self, plan: &mut MemoryPlan, batches: &[[usize; 2]], training: bool) -> SpikeMemory {
         let width = self.embed.outputs;
-        let rows: usize = batches.iter().map(|[rows, _]| rows).sum();
-        let embedded = plan.slot(rows * width);
-        let embedded_gradient = if training { plan.slot(rows * width) } else { Slot::default() };
+        let all_rows: usize = batches.iter().map(|[rows, _]| rows).sum();
+        let embedded = plan.slot(all_rows * width);
+        let embedded_gradient = plan.slot_if(training, all_rows * width);
         let mut first = 0;
         let mut plan_batch = |[rows, counts]: [usize; 2]| {
-            let part =
-                |slot: Slot| if slot.is_empty() { slot } else { slot.part(first * width, rows * width) };
-            let [embedded, embedded_gradient] = [embedded, embedded_gradient].map(part);
+            let share = Share { first, count: rows, of: all_rows };
+            let [embedded, embedded_gradient] = [embedded, embedded_gradient].map(|slot| share.part(slot));
             first += rows;
-            let mut only_training = |len| if training { plan.slot(len) } else { Slot::default() };
-            let composed_gradients = [only_training(counts * width), only_training(width)];
+            let composed_gradients = [counts * width, width].map(|len| plan.slot_if(training, len));
             let inputs = plan.slot(rows * counts);
             SpikeBatch { rows, width: counts, inputs, embedded, embedded_gradient, composed_gradients }
         };
         let planned = batches.iter().map(|batch| plan_batch(*batch)).collect();
-        let mut of_several = |len| if batches.len() > 1 { plan.slot(len) } else { Slot::default() };
-        let of_one_batch = [of_several(width * self.embed.inputs), of_several(width)];
+        let of_one_batch = [width * self.embed.inputs, width].map(|len| plan.slot_if(batches.len() > 1, len));
         SpikeMemory { batches: planned, embedded, embedded_gradient, of_one_batch }
     }
 

@@ -111,15 +111,13 @@ impl Transformer {
         let TransformerSettings { hidden, mlp, heads, rope, .. } = self.settings;
         let tokens = sequence.tokens();
         let rows = batch * tokens;
-        let rope_table = if rope { plan.slot(tokens * hidden / heads) } else { Slot::default() };
-        let only_training =
-            |plan: &mut MemoryPlan, len| if training { plan.slot(len) } else { Slot::default() };
+        let rope_table = plan.slot_if(rope, tokens * hidden / heads);
         let kept = if training { self.blocks.len() } else { self.blocks.len().min(1) };
         let kept = self.blocks[..kept].iter().map(|block| BlockMemory {
             norm1: block.norm1.plan_factors(plan, rows),
             attention: block.attention.plan(plan, batch, tokens, rope_table),
-            middle: only_training(plan, rows * hidden),
-            output: only_training(plan, rows * hidden),
+            middle: plan.slot_if(training, rows * hidden),
+            output: plan.slot_if(training, rows * hidden),
             norm2: block.norm2.plan_factors(plan, rows),
             mlp: block.mlp.plan(plan, rows, training),
         });
@@ -129,8 +127,8 @@ impl Transformer {
             sequence,
             blocks,
             rope_table,
-            normed_gradient: only_training(plan, rows * hidden),
-            attended_gradient: only_training(plan, rows * hidden),
+            normed_gradient: plan.slot_if(training, rows * hidden),
+            attended_gradient: plan.slot_if(training, rows * hidden),
             wide_gradient: if training { plan.factors(rows * mlp.max(3 * hidden)) } else { Slot::default() },
         }
     }

@@ -33,7 +33,7 @@ impl UnitDecoder {
         training: bool,
     ) -> DecoderMemory {
         let log_rates = plan.slot(rows * wanted);
-        let mut of_some = |len| if wanted < self.0.outputs { plan.slot(len) } else { Slot::default() };
+        let mut of_some = |len| plan.slot_if(wanted < self.0.outputs, len);
         let (units, selected) = (of_some(wanted), [of_some(wanted * self.0.inputs), of_some(wanted)]);
         let selected_gradients =
             if training { selected.map(|slot| of_some(slot.len())) } else { [Slot::default(); 2] };

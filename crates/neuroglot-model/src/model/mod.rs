@@ -132,10 +132,8 @@ impl ModelConfig {
         network.plan_shared(&mut shared, training);
         let losses = Losses::new(&mut shared);
         let is_standardised = self.input == InputKind::Standardised;
-        let statistics_slots = sessions.iter().map(|session| {
-            let mut slot = || if is_standardised { shared.slot(session.units()) } else { Slot::default() };
-            [slot(), slot()]
-        });
+        let mut statistics = |session: &SessionShape| shared.slot_if(is_standardised, session.units());
+        let statistics_slots = sessions.iter().map(|session| [statistics(session), statistics(session)]);
         let statistics_slots = statistics_slots.collect();
         device.reserve(shared.floats())?;
         network.write_constants(device.as_mut());

@@ -107,8 +107,7 @@ impl Model {
         let mut batches = Vec::new();
         for (index, batch) in shape.batches.iter().enumerate() {
             let outputs = pass.slots(index).log_rates.len();
-            let mut only_training = |len| if training { plan.slot(len) } else { Slot::default() };
-            let (log_rates_gradient, loss) = (only_training(outputs), only_training(1));
+            let (log_rates_gradient, loss) = (plan.slot_if(training, outputs), plan.slot_if(training, 1));
             let inputs = reads_counts.then(|| self.plan_inputs(&mut plan, batch, training));
             let statistics = self.statistics_slots[batch.session];
             batches.push(PlannedBatch { inputs, statistics, loss, log_rates_gradient });

@@ -137,7 +137,7 @@ impl Network for Ndt1 {
             batches.iter().map(|batch| [rows(batch), self.units(batch.session)]).collect();
         let spikes = of_counts.then(|| self.spikes.plan(plan, &spikes, training));
         let all_rows = shape.trials() * self.bins * self.hidden;
-        let projected = if of_counts { plan.slot(all_rows) } else { Slot::default() };
+        let projected = plan.slot_if(of_counts, all_rows);
         let encoder = self.encoder.plan(plan, batches, [self.bins, 1], training);
         let decoder = |batch: &BatchShape| {
             let output = &self.stitchers[batch.session].output;

@@ -1,12 +1,14 @@
 //! Functions of one float, written without branches so that loops over them vectorise.
 
+use std::f32::consts::LOG2_E;
+
+/// ln 2 in two parts, the first with few bits, so that n · ln 2 is subtracted exactly.
+const LN2_HIGH: f32 = 0.693_359_4;
+const LN2_LOW: f32 = -2.121_944_4e-4;
+
 /// eˣ, to about two units in the last place; 0 below −87.3, infinity above 88.7.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
-    const LOG2_E: f32 = std::f32::consts::LOG2_E;
-    // ln 2 in two parts, the first with few bits, so that n · ln 2 is subtracted exactly.
-    const LN2_HIGH: f32 = 0.693_359_4;
-    const LN2_LOW: f32 = -2.121_944_4e-4;
     let n = (x * LOG2_E).clamp(-126.0, 128.0).round_ties_even();
     let r = n.mul_add(-LN2_LOW, n.mul_add(-LN2_HIGH, x));
     // Taylor's coefficients suffice: |r| <= ln(2) / 2.
@@ -29,9 +31,6 @@ pub(crate) fn exp(x: f32) -> f32 {
 /// eˣ for x at most 0 (or barely above), in fewer instructions than [`exp`]; 0 below −87.3.
 #[inline(always)]
 pub(crate) fn exp_of_negative(x: f32) -> f32 {
-    const LOG2_E: f32 = std::f32::consts::LOG2_E;
-    const LN2_HIGH: f32 = 0.693_359_4;
-    const LN2_LOW: f32 = -2.121_944_4e-4;
     // Adding 1.5 · 2²³ rounds to a whole number, which is left in the lowest bits.
     const ROUND: f32 = 12_582_912.0;
     let bounded = if x < -87.3 { -87.3 } else { x };

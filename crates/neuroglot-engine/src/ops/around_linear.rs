@@ -80,18 +80,13 @@ impl Then {
         let part = |of: SharedRows<'a>, row: usize| unsafe { of.slice(start(row), columns) };
         simd(
             #[inline(always)]
-            || match self {
-                Then::Nothing => {
+            || match (self, self.slot().is_empty()) {
+                (Then::Nothing, _) | (Then::Residual { .. }, true) => {
                     for row in 0..rows {
                         each(part(y, row), bias, |y, bias| *y += bias);
                     }
                 }
-                Then::Residual { x, .. } if x.is_empty() => {
-                    for row in 0..rows {
-                        each(part(y, row), bias, |y, bias| *y += bias);
-                    }
-                }
-                Then::Gelu { activated } if activated.is_empty() => {
+                (Then::Gelu { .. }, true) => {
                     for row in 0..rows {
                         each(part(y, row), bias, |y, bias| {
                             let z = *y + bias;
@@ -99,14 +94,14 @@ impl Then {
                         });
                     }
                 }
-                Then::Gelu { .. } => {
+                (Then::Gelu { .. }, false) => {
                     for row in 0..rows {
                         let (y, activated) = (part(y, row), part(other, row));
                         each(y, bias, |y, bias| *y += bias);
                         each(activated, y, |activated, z| *activated = z * normal_cdf(z));
                     }
                 }
-                Then::Residual { .. } => {
+                (Then::Residual { .. }, false) => {
                     for row in 0..rows {
                         let (y, x) = (part(y, row), part(other, row));
                         each(y, bias, |y, bias| *y += bias);

@@ -115,7 +115,8 @@ pub fn replace_folder<E: From<FilesError>>(
 /// # Errors
 /// [`FilesError::Io`].
 pub fn recover_folder(path: &Path) -> Result<(), FilesError> {
-    let left = unfinished(path)?;
+    let mut left = replacing(path);
+    left.retain(|(_, temporary)| temporary.state() != State::Runs);
     if path.symlink_metadata().is_err()
         && let Some(whole) = whole_of(&left)
     {
@@ -154,13 +155,6 @@ fn replacing(path: &Path) -> Vec<(PathBuf, Temporary)> {
         is_one.then(|| (path.with_file_name(entry.file_name()), temporary))
     });
     found.collect()
-}
-
-/// Those of processes that do not run on this machine.
-fn unfinished(path: &Path) -> Result<Vec<(PathBuf, Temporary)>, FilesError> {
-    let mut found = replacing(path);
-    found.retain(|(_, temporary)| temporary.state() != State::Runs);
-    Ok(found)
 }
 
 /// Which of them is the whole folder, where none has the name itself: the new one beside the old one moved away last.

@@ -173,9 +173,13 @@ fn release(path: &Path) {
 
 fn remove_if_own(path: &Path) {
     // A lock that cannot be removed is found stale, or its message says what to do.
-    if matches!(read(path), Found::Lock(Some(holder), _) if holder == *Process::this()) {
+    if is_own(path) {
         let _ = fs::remove_file(path);
     }
+}
+
+fn is_own(path: &Path) -> bool {
+    matches!(read(path), Found::Lock(Some(holder), _) if holder == *Process::this())
 }
 
 /// What lies where a lock may be.
@@ -326,10 +330,8 @@ fn keep_alive() {
             loop {
                 std::thread::sleep(HEARTBEAT);
                 let paths = held().clone();
-                for path in paths {
-                    if matches!(read(&path), Found::Lock(Some(holder), _) if holder == *Process::this()) {
-                        let _ = touch(&path);
-                    }
+                for path in paths.iter().filter(|path| is_own(path)) {
+                    let _ = touch(path);
                 }
             }
         });

@@ -300,17 +300,17 @@ impl RunConfig {
         self.model.check()?;
         let fail = |key: &str, problem: String| Err(TrainError::Setting { key: key.to_owned(), problem });
         let t = &self.train;
-        if t.epochs > 10_000_000 {
-            return fail("train.epochs", format!("{} must lie between 0 and 10000000", t.epochs));
-        }
-        if t.batch == 0 || t.batch > 100_000 {
-            return fail("train.batch", format!("{} must lie between 1 and 100000", t.batch));
-        }
-        if !(1..=4096).contains(&t.accumulate) {
-            return fail("train.accumulate", format!("{} must lie between 1 and 4096", t.accumulate));
-        }
-        if !(1..=4096).contains(&t.lanes) {
-            return fail("train.lanes", format!("{} must lie between 1 and 4096", t.lanes));
+        let whole_numbers = [
+            ("train.epochs", t.epochs, 0..=10_000_000),
+            ("train.batch", t.batch as u64, 1..=100_000),
+            ("train.accumulate", t.accumulate as u64, 1..=4096),
+            ("train.lanes", t.lanes as u64, 1..=4096),
+            ("train.members", t.members as u64, 1..=64),
+        ];
+        for (key, value, range) in whole_numbers {
+            if !range.contains(&value) {
+                return fail(key, format!("{value} must lie between {} and {}", range.start(), range.end()));
+            }
         }
         if t.join_sessions && self.model.architecture.has_patches() {
             let problem = format!(
@@ -319,9 +319,6 @@ impl RunConfig {
                 self.model.architecture
             );
             return fail("train.join_sessions", problem);
-        }
-        if !(1..=64).contains(&t.members) {
-            return fail("train.members", format!("{} must lie between 1 and 64", t.members));
         }
         if t.members > 1 && self.data.trials > 0 {
             let problem =

@@ -22,13 +22,12 @@ fn the_demo_shows_that_multi_task_masking_pays_and_never_beats_the_truth() {
         |run: &str| read_evaluation(&workplace.path(&format!("neuroglot-demo/{run}/evaluation"))).unwrap();
     let (temporal, mtm) = (read("temporal"), read("mtm"));
     let tasks = ["co-smoothing", "forward", "intra-region", "inter-region"];
-    let won = tasks.iter().filter(|task| {
+    for task in tasks {
         let difference = bootstrap_difference(&bits(&mtm, task), &bits(&temporal, task), 2000, 1).unwrap();
-        difference.low > 0.0
-    });
-    assert!(won.count() >= 3, "{printed}");
+        assert!(difference.low > 0.0, "{task}\n{printed}");
+    }
     for evaluation in [&temporal, &mtm] {
-        assert_eq!(evaluation.sessions.len(), 3);
+        assert_eq!(evaluation.sessions.len(), 2);
         for session in &evaluation.sessions {
             for result in &session.tasks {
                 let (ceiling, state) = (result.ceiling.unwrap(), result.state_ceiling.unwrap());
@@ -61,7 +60,7 @@ fn the_demo_shows_that_multi_task_masking_pays_and_never_beats_the_truth() {
     };
     assert_eq!(steps("temporal"), steps("mtm"));
     let report = std::fs::read_to_string(workplace.path("neuroglot-demo/report.html")).unwrap();
-    for part in ["co-smoothing", "ceiling", "inter-region", "<svg", "simulated-42-02"] {
+    for part in ["co-smoothing", "ceiling", "inter-region", "<svg", "simulated-42-01"] {
         assert!(report.contains(part), "{part}");
     }
     assert!(report.len() < 6 << 20, "{} bytes", report.len());

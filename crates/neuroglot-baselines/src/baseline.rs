@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 /// A method to compare a model with, fitted on the same training trials and scored on the same test trials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[serde(rename_all = "kebab-case")]
 pub enum Baseline {
     /// Each unit's mean rate.
     UnitMean,
@@ -101,20 +101,6 @@ impl Baseline {
 impl fmt::Display for Baseline {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.pad(self.name())
-    }
-}
-
-impl From<Baseline> for String {
-    fn from(baseline: Baseline) -> String {
-        baseline.name().to_owned()
-    }
-}
-
-impl TryFrom<String> for Baseline {
-    type Error = BaselineError;
-
-    fn try_from(name: String) -> Result<Self, Self::Error> {
-        name.parse()
     }
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// A named set of defaults: a settings file and single settings change it as they change the plain defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[serde(rename_all = "kebab-case")]
 pub enum Recipe {
     /// The published one (MtM paper and its reference code).
     Paper,
@@ -63,20 +63,6 @@ impl Recipe {
     /// What it sets, as `KEY=VALUE`.
     pub fn settings(self) -> &'static [&'static str] {
         RECIPES.iter().find(|(recipe, _)| *recipe == self).map_or(&[], |(_, settings)| settings)
-    }
-}
-
-impl From<Recipe> for String {
-    fn from(recipe: Recipe) -> String {
-        recipe.name().to_owned()
-    }
-}
-
-impl TryFrom<String> for Recipe {
-    type Error = String;
-
-    fn try_from(name: String) -> Result<Self, Self::Error> {
-        name.parse()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::evaluate::session_index;
 use crate::{EvalError, TableColumns};
+use arrow_array::types::Float32Type;
 use neuroglot_data::Session;
 use neuroglot_ensemble::Ensemble;
 use neuroglot_masks::Scheme;
@@ -45,7 +46,7 @@ pub fn latent_table(
         .texts("split", rows().map(|(session, trial, _)| session.splits()[trial].to_string()))
         .counts("bin", rows().map(|(.., bin)| Some(bin)))
         .numbers("time", rows().map(|(session, _, bin)| Some((bin as f64 + 0.5) * session.bin_seconds())))
-        .lists("latents", &values, ensemble.hidden()))
+        .lists::<Float32Type>("latents", &values, ensemble.hidden()))
 }
 
 /// Embeddings of all units that a model knows: a row per unit with `eid`, `uuid`, `region` and `embedding`
@@ -65,7 +66,7 @@ pub fn unit_embedding_table(ensemble: &mut Ensemble) -> Result<TableColumns, Eva
         .texts("eid", rows().map(|(session, _)| &session.eid))
         .texts("uuid", rows().map(|(_, unit)| &unit.uuid))
         .texts("region", rows().map(|(_, unit)| &unit.region))
-        .lists("embedding", &values, width))
+        .lists::<Float32Type>("embedding", &values, width))
 }
 
 /// Embeddings of all sessions that a model knows: a row per session with `eid`, `subject`, `lab` and `embedding`
@@ -81,5 +82,5 @@ pub fn session_embedding_table(ensemble: &mut Ensemble) -> Result<TableColumns, 
         .texts("eid", sessions.iter().map(|session| &session.eid))
         .texts("subject", sessions.iter().map(|session| &session.subject))
         .texts("lab", sessions.iter().map(|session| &session.lab))
-        .lists("embedding", &values, width))
+        .lists::<Float32Type>("embedding", &values, width))
 }

@@ -1,12 +1,11 @@
 //! Evaluations on disk: `evaluation.json` (everything), `summary.json` (the scores), `units.parquet` (per unit).
 
-use crate::tables::to_parquet;
+use crate::tables::{TableColumns, to_parquet};
 use crate::{EvalError, summary_json};
-use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray, UInt32Array};
+use arrow_array::RecordBatch;
 use neuroglot_files::{RESULTS, replace_file, replace_folder};
-use neuroglot_tasks::results::Evaluation;
+use neuroglot_tasks::results::{Evaluation, UnitScores};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 const EVALUATION: &str = "evaluation.json";
 
@@ -53,33 +52,20 @@ fn unit_table(evaluation: &Evaluation) -> RecordBatch {
             rows.extend(units.map(|((index, scores), label)| (session, task, index, scores, label)));
         }
     }
-    let text = |f: &dyn Fn(usize) -> String| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values((0..rows.len()).map(f)))
-    };
-    let number = |f: &dyn Fn(usize) -> Option<f64>| -> ArrayRef {
-        Arc::new(Float64Array::from_iter((0..rows.len()).map(f)))
-    };
-    let index = |f: &dyn Fn(usize) -> Option<usize>| -> ArrayRef {
-        Arc::new(UInt32Array::from_iter((0..rows.len()).map(|row| f(row).map(|index| index as u32))))
-    };
-    let columns: [(&str, ArrayRef); 13] = [
-        ("eid", text(&|row| rows[row].0.eid.clone())),
-        ("task", text(&|row| rows[row].1.task.clone())),
-        ("unit", index(&|row| rows[row].4.index)),
-        ("unit_after_filters", index(&|row| Some(rows[row].2))),
-        ("uuid", text(&|row| rows[row].4.uuid.clone())),
-        ("region", text(&|row| rows[row].4.region.clone())),
-        ("spikes", number(&|row| Some(rows[row].3.spikes))),
-        ("bps", number(&|row| rows[row].3.bps)),
-        ("d2", number(&|row| rows[row].3.d2)),
-        ("r2", number(&|row| rows[row].3.r2)),
-        ("psth_r2", number(&|row| rows[row].3.psth_r2)),
-        ("ceiling_bps", number(&|row| rows[row].3.ceiling_bps)),
-        ("state_ceiling_bps", number(&|row| rows[row].3.state_ceiling_bps)),
-    ];
-    let columns = columns.map(|(name, array)| {
-        let nullable = name.contains('2') || name.contains("bps") || name == "unit";
-        (name, array, nullable)
-    });
-    RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length")
+    let score = |of: fn(&UnitScores) -> Option<f64>| rows.iter().map(move |(_, _, _, scores, _)| of(scores));
+    TableColumns::default()
+        .texts("eid", rows.iter().map(|(session, ..)| &session.eid))
+        .texts("task", rows.iter().map(|(_, task, ..)| &task.task))
+        .counts("unit", rows.iter().map(|(.., label)| label.index))
+        .counts("unit_after_filters", rows.iter().map(|(_, _, index, ..)| Some(*index)))
+        .texts("uuid", rows.iter().map(|(.., label)| &label.uuid))
+        .texts("region", rows.iter().map(|(.., label)| &label.region))
+        .numbers("spikes", score(|scores| Some(scores.spikes)))
+        .numbers("bps", score(|scores| scores.bps))
+        .numbers("d2", score(|scores| scores.d2))
+        .numbers("r2", score(|scores| scores.r2))
+        .numbers("psth_r2", score(|scores| scores.psth_r2))
+        .numbers("ceiling_bps", score(|scores| scores.ceiling_bps))
+        .numbers("state_ceiling_bps", score(|scores| scores.state_ceiling_bps))
+        .finish()
 }

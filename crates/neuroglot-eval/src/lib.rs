@@ -35,5 +35,5 @@ pub use files::{evaluation_folder, read_evaluation, write_evaluation};
 pub use model_card::{SharedModel, shared_model};
 pub use predict::{Hide, ToldScheme, is_zarr, predict, predicted_log_rates};
 pub use summary::summary_json;
-pub use tables::{TableColumns, TableFormat, write_table};
+pub use tables::{TableColumns, TableFormat};
 pub use translate::{Translation, translate, translation_json, translation_table};

@@ -2,17 +2,15 @@
 
 use crate::EvalError;
 use crate::evaluate::session_index;
-use crate::tables::{TableFormat, write_table};
+use crate::tables::{TableColumns, TableFormat};
 use crate::zarr::ZarrGroup;
-use arrow_array::builder::{Float32Builder, ListBuilder, UInt32Builder};
-use arrow_array::{ArrayRef, BooleanArray, RecordBatch, StringArray, UInt32Array};
+use arrow_array::types::{Float32Type, UInt32Type};
 use neuroglot_data::Session;
 use neuroglot_ensemble::Ensemble;
 use neuroglot_masks::{Holdout, MaskPool, Prompt, Scheme};
 use neuroglot_tasks::Trials;
 use serde_json::json;
 use std::path::Path;
-use std::sync::Arc;
 
 /// What is to be hidden in every trial, as users name it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -125,7 +123,7 @@ fn unit_of(session: &Session, name: &str) -> Result<usize, EvalError> {
 
 /// Writes predictions, as the ending of the file's name says.
 ///
-/// A table ([`write_table`]) has a row per trial and unit with `eid`, `trial` and `unit` (their indices in the session, before
+/// A table ([`TableColumns::write`]) has a row per trial and unit with `eid`, `trial` and `unit` (their indices in the session, before
 /// filters), `trial_id`, `split`, `uuid`, `region`, `hidden` (whether the whole unit was), and per bin `counts` and `rates`
 /// (spikes/bin). `.zarr` is a folder of arrays for xarray: `rates` and `counts` `[trial, time, unit]`, `hidden` `[time, unit]`, and
 /// what is known of trials, the middles of bins (s) and units along these dimensions.
@@ -148,7 +146,7 @@ pub fn predict(
     if is_zarr {
         return arrays(session, &trials, holdout, &log_rates).write(out);
     }
-    write_table(&table(session, &trials, holdout, &log_rates), out)
+    table(session, &trials, holdout, &log_rates).write(out)
 }
 
 /// Whether a name asks for a Zarr folder.
@@ -199,42 +197,26 @@ pub fn predicted_log_rates(
     Ok((trials, log_rates))
 }
 
-fn table(session: &Session, trials: &Trials, holdout: &Holdout, log_rates: &[f32]) -> RecordBatch {
-    let units = trials.units;
+fn table(session: &Session, trials: &Trials, holdout: &Holdout, log_rates: &[f32]) -> TableColumns {
+    let (bins, units) = (trials.bins, trials.units);
     let rows: Vec<(usize, usize)> =
         (0..trials.len()).flat_map(|trial| (0..units).map(move |unit| (trial, unit))).collect();
-    let (mut counts, mut rates) =
-        (ListBuilder::new(UInt32Builder::new()), ListBuilder::new(Float32Builder::new()));
-    for (trial, unit) in &rows {
-        for bin in 0..trials.bins {
-            let entry = (trial * trials.bins + bin) * units + unit;
-            counts.values().append_value(trials.counts[entry] as u32);
-            rates.values().append_value(log_rates[entry].exp());
-        }
-        counts.append(true);
-        rates.append(true);
-    }
-    let of_unit = |f: &dyn Fn(&neuroglot_data::Unit) -> String| -> ArrayRef {
-        Arc::new(StringArray::from_iter_values(rows.iter().map(|(_, unit)| f(&session.units()[*unit]))))
-    };
-    let numbers = |f: &dyn Fn(&(usize, usize)) -> usize| -> ArrayRef {
-        Arc::new(UInt32Array::from_iter_values(rows.iter().map(|row| f(row) as u32)))
-    };
-    let split = |(trial, _): &(usize, usize)| session.splits()[*trial].to_string();
+    let entries = rows.iter().flat_map(|(trial, unit)| {
+        let first = trial * bins * units + unit;
+        (0..bins).map(move |bin| first + bin * units)
+    });
+    let counts: Vec<u32> = entries.clone().map(|entry| trials.counts[entry] as u32).collect();
+    let rates: Vec<f32> = entries.map(|entry| log_rates[entry].exp()).collect();
     let hidden = holdout.units_hidden();
-    let hides = |(_, unit): &(usize, usize)| Some(hidden.binary_search(unit).is_ok());
-    let ids = rows.iter().map(|(trial, _)| session.trial_id(*trial));
-    let columns: [(&str, ArrayRef); 10] = [
-        ("eid", of_unit(&|_| session.eid().to_owned())),
-        ("trial", numbers(&|row| session.trial_index(row.0))),
-        ("trial_id", Arc::new(StringArray::from_iter_values(ids))),
-        ("split", Arc::new(StringArray::from_iter_values(rows.iter().map(split)))),
-        ("unit", numbers(&|row| session.unit_index(row.1))),
-        ("uuid", of_unit(&|unit| unit.uuid.clone())),
-        ("region", of_unit(&|unit| unit.region.clone())),
-        ("hidden", Arc::new(BooleanArray::from_iter(rows.iter().map(hides)))),
-        ("counts", Arc::new(counts.finish())),
-        ("rates", Arc::new(rates.finish())),
-    ];
-    RecordBatch::try_from_iter(columns).expect("columns of one length")
+    TableColumns::default()
+        .texts("eid", rows.iter().map(|_| session.eid()))
+        .counts("trial", rows.iter().map(|(trial, _)| Some(session.trial_index(*trial))))
+        .texts("trial_id", rows.iter().map(|(trial, _)| session.trial_id(*trial)))
+        .texts("split", rows.iter().map(|(trial, _)| session.splits()[*trial].to_string()))
+        .counts("unit", rows.iter().map(|(_, unit)| Some(session.unit_index(*unit))))
+        .texts("uuid", rows.iter().map(|(_, unit)| &session.units()[*unit].uuid))
+        .texts("region", rows.iter().map(|(_, unit)| &session.units()[*unit].region))
+        .truths("hidden", rows.iter().map(|(_, unit)| hidden.binary_search(unit).is_ok()))
+        .lists::<UInt32Type>("counts", &counts, bins)
+        .lists::<Float32Type>("rates", &rates, bins)
 }

@@ -1,9 +1,9 @@
 //! Tables as files for Python, R, MATLAB and spreadsheets: the ending of the name says which kind.
 
 use crate::EvalError;
-use arrow_array::builder::{Float32Builder, ListBuilder};
+use arrow_array::builder::{ListBuilder, PrimitiveBuilder};
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Float32Type, Float64Type, UInt32Type};
+use arrow_array::types::{ArrowPrimitiveType, Float32Type, Float64Type, UInt32Type};
 use arrow_array::{Array, ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, UInt32Array};
 use arrow_schema::DataType;
 use neuroglot_data::with_checksums;
@@ -91,9 +91,9 @@ impl TableColumns {
     ///
     /// # Panics
     /// If `width` is 0, or values are no whole rows.
-    pub fn lists(mut self, name: &str, values: &[f32], width: usize) -> Self {
+    pub fn lists<T: ArrowPrimitiveType>(mut self, name: &str, values: &[T::Native], width: usize) -> Self {
         assert!(width > 0 && values.len().is_multiple_of(width), "whole rows");
-        let mut lists = ListBuilder::new(Float32Builder::with_capacity(values.len()));
+        let mut lists = ListBuilder::new(PrimitiveBuilder::<T>::with_capacity(values.len()));
         for row in values.chunks(width) {
             lists.values().append_slice(row);
             lists.append(true);
@@ -111,23 +111,14 @@ impl TableColumns {
         RecordBatch::try_from_iter_with_nullable(columns).expect("columns of one length")
     }
 
-    /// Writes the table with [`write_table`].
+    /// Writes the table as the ending of the file's name says: `.csv`, `.parquet` or `.npz`.
     ///
     /// # Errors
-    /// As [`write_table`].
+    /// [`EvalError::Ending`] for any other ending; [`EvalError::Files`] where the file cannot be written.
     pub fn write(self, path: &Path) -> Result<(), EvalError> {
-        write_table(&self.finish(), path)
+        let format = TableFormat::of(path).ok_or_else(|| EvalError::Ending { path: path.to_owned() })?;
+        Ok(replace_file(path, &format.bytes(&self.finish()))?)
     }
-}
-
-/// Writes a table of texts, numbers, truth values and lists of numbers, all of one length, as the ending of the file's
-/// name says: `.csv`, `.parquet` or `.npz`.
-///
-/// # Errors
-/// [`EvalError::Ending`] for any other ending; [`EvalError::Train`] where the file cannot be written.
-pub fn write_table(table: &RecordBatch, path: &Path) -> Result<(), EvalError> {
-    let format = TableFormat::of(path).ok_or_else(|| EvalError::Ending { path: path.to_owned() })?;
-    Ok(replace_file(path, &format.bytes(table))?)
 }
 
 /// A Parquet file with one table.
@@ -260,20 +251,13 @@ fn texts(values: &ArrayRef, shape: &[u64]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    fn table() -> RecordBatch {
-        let mut rates = ListBuilder::new(Float32Builder::new());
-        for row in [[0.5, 1.5], [2.0, 3.25]] {
-            rates.values().append_slice(&row);
-            rates.append(true);
-        }
-        let columns: [(&str, ArrayRef, bool); 5] = [
-            ("uuid", Arc::new(StringArray::from(vec!["a,\"b\"", "µ"])), false),
-            ("unit", Arc::new(UInt32Array::from(vec![Some(7), None])), true),
-            ("hidden", Arc::new(BooleanArray::from(vec![true, false])), false),
-            ("bps", Arc::new(Float64Array::from(vec![None, Some(-0.25)])), true),
-            ("rates", Arc::new(rates.finish()), true),
-        ];
-        RecordBatch::try_from_iter_with_nullable(columns).unwrap()
+    fn table() -> TableColumns {
+        TableColumns::default()
+            .texts("uuid", ["a,\"b\"", "µ"])
+            .counts("unit", [Some(7), None])
+            .truths("hidden", [true, false])
+            .numbers("bps", [None, Some(-0.25)])
+            .lists::<Float32Type>("rates", &[0.5, 1.5, 2.0, 3.25], 2)
     }
 
     #[test]
@@ -285,14 +269,14 @@ mod tests {
         }
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rates.pdf");
-        let error = write_table(&table(), &path).unwrap_err().to_string();
+        let error = table().write(&path).unwrap_err().to_string();
         assert!(error.contains("rates.pdf") && error.contains(".csv, .parquet or .npz"), "{error}");
         assert!(!path.exists());
     }
 
     #[test]
     fn text_has_a_column_per_entry_and_nothing_for_what_is_missing() {
-        let text = String::from_utf8(to_csv(&table())).unwrap();
+        let text = String::from_utf8(to_csv(&table().finish())).unwrap();
         assert_eq!(
             text,
             "uuid,unit,hidden,bps,rates_0,rates_1\n\"a,\"\"b\"\"\",7,true,,0.5,1.5\nµ,,false,-0.25,2,3.25\n"
@@ -301,7 +285,7 @@ mod tests {
 
     #[test]
     fn an_archive_has_an_array_per_column() {
-        let mut archive = zip::ZipArchive::new(std::io::Cursor::new(to_npz(&table()))).unwrap();
+        let mut archive = zip::ZipArchive::new(std::io::Cursor::new(to_npz(&table().finish()))).unwrap();
         let mut array = |name: &str| {
             let mut bytes = Vec::new();
             std::io::copy(&mut archive.by_name(name).unwrap(), &mut bytes).unwrap();
@@ -323,7 +307,7 @@ mod tests {
     fn python_reads_what_is_written() {
         let folder = tempfile::tempdir().unwrap();
         for format in TableFormat::ALL {
-            write_table(&table(), &folder.path().join(format!("table.{}", format.ending()))).unwrap();
+            table().write(&folder.path().join(format!("table.{}", format.ending()))).unwrap();
         }
         let script = "
 import sys, numpy, pandas

@@ -19,13 +19,6 @@ pub struct StudyFolder {
     path: PathBuf,
 }
 
-/// Why a cell cannot be worked on now.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Held {
-    /// Who holds it and what to do if nobody does, in one line.
-    pub reason: String,
-}
-
 /// How far a cell is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum State {
@@ -73,8 +66,9 @@ impl StudyFolder {
     /// Takes a cell for this process alone.
     ///
     /// # Errors
-    /// [`StudyError::Files`] where the folder cannot be written. `Ok(Err(_))` says that another process holds it.
-    pub fn lock(&self, cell: &Cell) -> Result<Result<OutputLock, Held>, StudyError> {
+    /// [`StudyError::Files`] where the folder cannot be written. `Ok(Err(_))` says in one line which other process holds it, and
+    /// what to do if none does.
+    pub fn lock(&self, cell: &Cell) -> Result<Result<OutputLock, String>, StudyError> {
         let mut path = self.cell(&cell.id).into_os_string();
         path.push(".lock");
         let path = PathBuf::from(path);
@@ -90,7 +84,7 @@ impl StudyFolder {
             Err(FilesError::Held { holder, lock, .. }) => {
                 let lock = lock.display();
                 let cure = format!("if it does not run any more, remove {lock} and start again");
-                Ok(Err(Held { reason: format!("{holder} works on it; {cure}") }))
+                Ok(Err(format!("{holder} works on it; {cure}")))
             }
             Err(error) => Err(error.into()),
         }

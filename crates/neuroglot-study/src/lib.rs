@@ -33,7 +33,7 @@ pub use cell::{Cell, Method, Needed, Pretrained, Stage, TrainedMethod};
 pub use error::StudyError;
 pub use estimate::{Column, Difference, Estimate, FEWEST_SESSIONS, Mark, Range};
 pub use file::{Exclusion, Pretraining, Selection, StudyFile};
-pub use folder::{Held, State, StudyFolder};
+pub use folder::{State, StudyFolder};
 pub use glue::finetuning_settings;
 pub use grid::cells;
 pub use labels::full as method_name;

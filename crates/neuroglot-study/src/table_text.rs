@@ -41,19 +41,20 @@ impl ScoreTable {
 
     /// A line per row and column, numbers with all their digits.
     pub fn to_csv(&self) -> String {
-        let mut text = "group,row,column,score,sessions,units,units_low,units_high,sessions_low,sessions_high,\
-                        reference,difference,difference_units_low,difference_units_high,difference_sessions_low,\
-                        difference_sessions_high,mark\n"
-            .to_owned();
+        let heads = "group,row,column,score,sessions,units,units_low,units_high,sessions_low,sessions_high,reference,\
+                     difference,difference_units_low,difference_units_high,difference_sessions_low,\
+                     difference_sessions_high,mark";
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(heads.split(',')).expect("writing to memory");
         for row in &self.rows {
             for (column, cell) in self.columns.iter().zip(&row.cells) {
                 let Some(cell) = cell else { continue };
                 let Estimate { mean, sessions, units, .. } = cell.score;
-                let mut fields = [&row.group, &row.name, column.name()].map(quoted).to_vec();
+                let mut fields = [&row.group, &row.name, column.name()].map(str::to_owned).to_vec();
                 fields.extend([mean.to_string(), sessions.to_string(), units.to_string()]);
                 fields.extend(ends(&cell.score));
                 let reference = row.reference.and_then(|place| self.rows.get(place));
-                fields.push(reference.map_or(String::new(), |row| quoted(&row.name)));
+                fields.push(reference.map_or(String::new(), |row| row.name.clone()));
                 match &cell.difference {
                     Some(Difference { estimate, mark }) => {
                         fields.push(estimate.mean.to_string());
@@ -62,10 +63,10 @@ impl ScoreTable {
                     }
                     None => fields.extend(vec![String::new(); 6]),
                 }
-                let _ = writeln!(text, "{}", fields.join(","));
+                writer.write_record(fields).expect("as many fields as heads");
             }
         }
-        text
+        String::from_utf8(writer.into_inner().expect("writing to memory")).expect("made of texts")
     }
 }
 
@@ -122,16 +123,6 @@ fn ends(estimate: &Estimate) -> Vec<String> {
             .map_or([String::new(), String::new()], |Range { low, high }| [low.to_string(), high.to_string()])
     };
     [ends(estimate.over_units), ends(estimate.over_sessions)].concat()
-}
-
-/// A field of a CSV file.
-fn quoted(text: &(impl AsRef<str> + ?Sized)) -> String {
-    let text = text.as_ref();
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
 }
 
 #[cfg(test)]

@@ -45,10 +45,8 @@ enum Attempt {
     Failed,
     /// Another process has just finished it.
     Found,
-    /// Another process is at it.
-    Held(String),
-    /// The cell that it needs is not finished.
-    Waiting(String),
+    /// Another process is at it, or the cell that it needs is not finished.
+    Left(String),
 }
 
 impl StudyCells<'_> {
@@ -85,7 +83,7 @@ impl StudyCells<'_> {
                     Attempt::Made => outcome.made += 1,
                     Attempt::Found => {}
                     Attempt::Failed => outcome.failed += 1,
-                    Attempt::Held(reason) | Attempt::Waiting(reason) => {
+                    Attempt::Left(reason) => {
                         left.push(format!("{}: {reason}", cell.id));
                         next.push(index);
                     }
@@ -114,11 +112,11 @@ impl StudyCells<'_> {
         if let Some(needed) = self.cells.iter().find(|other| needed == Some(&other.id))
             && self.folder.state(self.file, needed)? != State::Finished
         {
-            return Ok(Attempt::Waiting(format!("it needs {}, which is not finished", needed.id)));
+            return Ok(Attempt::Left(format!("it needs {}, which is not finished", needed.id)));
         }
         let _lock = match self.folder.lock(cell)? {
             Ok(lock) => lock,
-            Err(held) => return Ok(Attempt::Held(held.reason)),
+            Err(reason) => return Ok(Attempt::Left(reason)),
         };
         // It may have been finished between the first look and the lock.
         if self.folder.state(self.file, cell)? == State::Finished {

@@ -3,7 +3,7 @@
 use crate::{Baseline, evaluate_baseline};
 use neuroglot_data::Session;
 use neuroglot_eval::comparison::{ByRun, Difference, SharedScores};
-use neuroglot_tasks::results::{Evaluation, IntervalValue, SessionEvaluation};
+use neuroglot_tasks::results::{Evaluation, Interval, SessionEvaluation};
 use neuroglot_tasks::{EvaluationOptions, Task, TaskSelection};
 
 /// Fits the PSTH of each session that was scored in co-smoothing, and keeps how the model differs from it.
@@ -18,15 +18,11 @@ pub fn add_beside_psth(evaluation: &mut Evaluation, sessions: &[Session], option
 }
 
 /// The model's bits/spike minus those of the PSTH; `None` where either cannot be told.
-fn difference(
-    model: &SessionEvaluation,
-    session: &Session,
-    options: &EvaluationOptions,
-) -> Option<IntervalValue> {
+fn difference(model: &SessionEvaluation, session: &Session, options: &EvaluationOptions) -> Option<Interval> {
     model.tasks.iter().find(|result| result.task == Task::CoSmoothing.name())?;
     let psth = evaluate_baseline(Baseline::Psth, std::slice::from_ref(session), options, &mut |_| ()).ok()?;
     let by_run: [ByRun<'_>; 1] = [vec![psth.sessions.first(), Some(model)]];
     let scores = SharedScores::of(&by_run, Task::CoSmoothing.name(), |unit| unit.bps)?;
     let Difference { mean, low, high, .. } = scores.difference(1, 0)?;
-    Some(IntervalValue { mean, low, high })
+    Some(Interval { mean, low, high })
 }

@@ -9,6 +9,7 @@ use crate::ridge::ridge;
 use crate::splits::Splits;
 use crate::{Baseline, BaselineError};
 use neuroglot_coupling::Psth;
+use neuroglot_data::text::distinct;
 use neuroglot_data::{Session, Split};
 use neuroglot_tasks::results::{Evaluation, SessionEvaluation, Skipped};
 use neuroglot_tasks::{
@@ -78,13 +79,7 @@ pub fn evaluate_with_choices(
 
 /// The behaviours to decode of any of some sessions, as they are asked for.
 fn asked_of(sessions: &[Session], options: &EvaluationOptions) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    for name in sessions.iter().flat_map(|session| options.selection.behaviours_of(session)) {
-        if !names.contains(&name) {
-            names.push(name);
-        }
-    }
-    names
+    distinct(sessions.iter().flat_map(|session| options.selection.behaviours_of(session)))
 }
 
 /// A session with its splits at hand.
@@ -125,10 +120,7 @@ fn run_task(
     }
     let Some((first, _)) = able.first() else { return Ok(()) };
     let eid = if able.len() == 1 { first.session.eid() } else { "all sessions" };
-    let mut report = |done: usize, total: usize| {
-        let share = meter.share(done, total);
-        progress(EvaluationProgress { eid, task: task.name(), done, total, share });
-    };
+    let mut report = |done: usize, total: usize| progress(meter.at(eid, task.name(), done, total));
     report(0, 1);
     let able_recordings: Vec<&Recording> = able.iter().map(|(recording, _)| *recording).collect();
     let predicted = predict(baseline, task, &able_recordings, &mut report)?;
@@ -156,7 +148,7 @@ fn run_decoding(
 ) {
     let eid = if sessions.len() == 1 { sessions[0].eid() } else { "all sessions" };
     let name = behaviour_name(asked);
-    progress(EvaluationProgress { eid, task: name, done: 0, total: 1, share: meter.share(0, 1) });
+    progress(meter.at(eid, name, 0, 1));
     let results: Vec<Result<Decoded, String>> = match (baseline.why_not_behaviour(), baseline) {
         (Some(why), _) => sessions.iter().map(|_| Err(why.to_owned())).collect(),
         (None, Baseline::ReducedRank) => decoders::reduced_rank(sessions, asked, options),

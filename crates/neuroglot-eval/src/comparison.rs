@@ -2,11 +2,11 @@
 
 mod shared_scores;
 
+use neuroglot_data::text::distinct;
 use neuroglot_metrics::{Interval, mean_defined};
 use neuroglot_tasks::results::{DecodingResult, Evaluation, SessionEvaluation, UnitScores};
 use serde::{Deserialize, Serialize};
-use shared_scores::task_of;
-pub use shared_scores::{SharedScores, pair_units};
+pub use shared_scores::{SharedScores, pair_units, task_of};
 
 /// One score of one task, or of one decoded behaviour.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,7 +89,7 @@ pub type ByRun<'a> = Vec<Option<&'a SessionEvaluation>>;
 
 /// All rows: session by session in the order of the first run that has them, then, of several sessions, all together.
 pub fn compare(runs: &[Evaluation]) -> Vec<Row> {
-    let sessions: Vec<(String, ByRun)> = sessions(runs);
+    let sessions = by_session(runs.iter().map(Some));
     let mut rows = Vec::new();
     for (eid, by_run) in &sessions {
         rows.extend(rows_of(Some(eid), std::slice::from_ref(by_run)));
@@ -103,8 +103,8 @@ pub fn compare(runs: &[Evaluation]) -> Vec<Row> {
 
 /// Sessions that runs were scored on with other test trials or bins, so that their scores cannot be compared.
 pub fn scored_differently(runs: &[Evaluation]) -> Vec<String> {
-    let sessions = sessions(runs).into_iter();
-    sessions.filter(|(_, by_run)| !is_same_data(by_run)).map(|(eid, _)| eid).collect()
+    let sessions = by_session(runs.iter().map(Some)).into_iter();
+    sessions.filter(|(_, by_run)| !is_same_data(by_run)).map(|(eid, _)| eid.to_owned()).collect()
 }
 
 /// Whether all runs that were scored on a session were scored on as many test trials and bins.
@@ -114,20 +114,24 @@ pub fn is_same_data(by_run: &ByRun<'_>) -> bool {
     sizes.all(|size| Some(size) == first)
 }
 
-fn sessions(runs: &[Evaluation]) -> Vec<(String, ByRun<'_>)> {
-    let eids = unique(runs.iter().flat_map(|run| &run.sessions).map(|session| session.eid.as_str()));
-    let by_run = |eid: &str| {
-        runs.iter().map(|run| run.sessions.iter().find(|session| session.eid == eid)).collect::<ByRun>()
+/// All sessions of all runs by their eids, in the order they first appear. A run that was not evaluated has none.
+pub fn by_session<'a>(
+    runs: impl Iterator<Item = Option<&'a Evaluation>> + Clone,
+) -> Vec<(&'a str, ByRun<'a>)> {
+    let all = runs.clone().flatten().flat_map(|run| &run.sessions);
+    let by_run = |eid: &'a str| {
+        let of_run = |run: &'a Evaluation| run.sessions.iter().find(|session| session.eid == eid);
+        (eid, runs.clone().map(|run| run.and_then(of_run)).collect())
     };
-    eids.into_iter().map(|eid| (eid.to_owned(), by_run(eid))).collect()
+    distinct(all.map(|session| session.eid.as_str())).into_iter().map(by_run).collect()
 }
 
 /// Rows of one session, or of several together.
 fn rows_of(eid: Option<&str>, sessions: &[ByRun]) -> Vec<Row> {
     let scored = || sessions.iter().flatten().flatten();
-    let tasks = unique(scored().flat_map(|session| &session.tasks).map(|task| task.task.as_str()));
+    let tasks = distinct(scored().flat_map(|session| &session.tasks).map(|task| task.task.as_str()));
     let behaviours =
-        unique(scored().flat_map(|session| &session.decoding).map(|result| result.behaviour.as_str()));
+        distinct(scored().flat_map(|session| &session.decoding).map(|result| result.behaviour.as_str()));
     let mut rows: Vec<Row> = tasks.into_iter().flat_map(|task| task_rows(eid, sessions, task)).collect();
     rows.extend(behaviours.into_iter().flat_map(|behaviour| behaviour_rows(eid, sessions, behaviour)));
     rows
@@ -233,21 +237,10 @@ impl Row {
     }
 }
 
-/// `items` without repeats, in the order they first appear.
-fn unique<'a>(items: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
-    let mut kept = Vec::new();
-    for item in items {
-        if !kept.contains(&item) {
-            kept.push(item);
-        }
-    }
-    kept
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use neuroglot_tasks::results::{ClassResult, IntervalValue, Scores, TaskResult, UnitLabel};
+    use neuroglot_tasks::results::{ClassResult, Scores, TaskResult, UnitLabel};
 
     /// A session whose units have these bits/spike in one task.
     fn session(eid: &str, trials: usize, units: &[(&str, Option<f64>)]) -> SessionEvaluation {
@@ -411,7 +404,7 @@ mod tests {
 
     #[test]
     fn behaviours_are_compared_by_what_both_runs_decoded_them_as() {
-        let score = |mean: f64| Some(IntervalValue { mean, low: mean, high: mean });
+        let score = |mean: f64| Some(Interval { mean, low: mean, high: mean });
         let decision = |accuracy: f64| DecodingResult {
             behaviour: "reward".to_owned(),
             metric: "accuracy".to_owned(),

@@ -1,15 +1,16 @@
 //! All tasks on the test trials of the sessions of a run.
 
 use crate::EvalError;
+use crate::comparison::task_of;
 use crate::coupled_units::coupled_units;
-use crate::decoding::{SessionDecoding, decode_session};
+use crate::decoding::decode_session;
 use crate::region_matrix::region_matrix;
 use crate::trajectories::trajectories;
 use crate::work::{decoding_work, matrix_work, session_work, task_work};
 use neuroglot_data::{Filter, Session};
 use neuroglot_ensemble::{Ensemble, Predictor};
 use neuroglot_masks::Scheme;
-use neuroglot_tasks::results::{AloneScores, Evaluation, SessionEvaluation, Skipped, TaskResult};
+use neuroglot_tasks::results::{AloneScores, Evaluation, SessionEvaluation, Skipped};
 use neuroglot_tasks::{EvaluationOptions, EvaluationProgress, Source, Task, TestTrials, WorkMeter};
 use neuroglot_train::{CheckpointConfig, DataConfig, named_in_short};
 use std::collections::HashMap;
@@ -132,68 +133,48 @@ fn evaluate_session(
     let eid = session.eid();
     let test = TestTrials::of(session)?;
     let (regions, trials) = (test.regions(), test.trials().len() as f64);
-    let (mut tasks, mut examples, mut skipped) = (Vec::new(), Vec::new(), Vec::new());
-    let (mut details, mut populations) = (Vec::new(), Vec::new());
+    let mut found = test.nothing_yet();
     for task in &options.selection.tasks {
         meter.begin(task_work(*task, &test) * trials);
         if let Some(why) = task.why_not(regions) {
-            skipped.push(Skipped { what: task.name().to_owned(), why: why.to_owned() });
+            found.skipped.push(Skipped { what: task.name().to_owned(), why: why.to_owned() });
             continue;
         }
-        let mut report = |done: usize, total: usize| {
-            let share = meter.share(done, total);
-            progress(EvaluationProgress { eid, task: task.name(), done, total, share });
-        };
-        let found = predictor.of_task(*task, test.trials(), regions, &mut report)?;
-        let (mut result, shown) = test.score(*task, &found.average, options);
+        let mut report = |done: usize, total: usize| progress(meter.at(eid, task.name(), done, total));
+        let predicted = predictor.of_task(*task, test.trials(), regions, &mut report)?;
+        let (mut result, examples) = test.score(*task, &predicted.average, options);
         if *task == Task::CoSmoothing {
-            details = test.details(*task, &found.average, &result.per_unit);
-            populations = test.population(*task, &found.average);
+            found.details = test.details(*task, &predicted.average, &result.per_unit);
+            found.populations = test.population(*task, &predicted.average);
         }
-        result.alone = found.alone.map(|alone| {
+        result.alone = predicted.alone.map(|alone| {
             let [networks, coupling] = alone.map(|log_rates| test.scores(*task, &log_rates, options));
             AloneScores { networks, coupling }
         });
-        tasks.push(result);
-        examples.extend(shown);
+        found.tasks.push(result);
+        found.examples.extend(examples);
     }
-    let of = |task: Task| tasks.iter().find(|result: &&TaskResult| result.task == task.name());
-    let region_matrix = match (of(Task::IntraRegion), of(Task::InterRegion)) {
-        (Some(intra), Some(inter)) => {
-            let scores = (&intra.per_unit[..], &inter.per_unit[..]);
-            meter.begin(matrix_work(regions.names().len()) * trials);
-            let mut report = |done: usize, total: usize| {
-                let share = meter.share(done, total);
-                progress(EvaluationProgress { eid, task: "region from region", done, total, share });
-            };
-            Some(region_matrix(&mut predictor, &test, scores, options, &mut report)?)
-        }
-        _ => None,
-    };
+    let of = |task: Task| task_of(&found, task.name()).map(|result| result.per_unit.as_slice());
+    if let (Some(intra), Some(inter)) = (of(Task::IntraRegion), of(Task::InterRegion)) {
+        meter.begin(matrix_work(regions.names().len()) * trials);
+        let mut report =
+            |done: usize, total: usize| progress(meter.at(eid, "region from region", done, total));
+        found.region_matrix =
+            Some(region_matrix(&mut predictor, &test, (intra, inter), options, &mut report)?);
+    }
     let mut report = |task: &str| {
         meter.begin(decoding_work(session) * trials);
-        progress(EvaluationProgress { eid, task, done: 0, total: 1, share: meter.share(0, 1) });
+        progress(meter.at(eid, task, 0, 1));
     };
-    let SessionDecoding { results: decoding, skipped: missing, .. } =
-        decode_session(&mut predictor, session, options, &mut report)?;
-    skipped.extend(missing);
+    let decoded = decode_session(&mut predictor, session, options, &mut report)?;
+    found.decoding = decoded.results;
+    found.skipped.extend(decoded.skipped);
     let activations = predictor.latents(test.trials(), Scheme::Neuron)?;
-    let trajectories = match trajectories(&test, &activations, predictor.hidden()) {
-        Ok(found) => Some(found),
+    match trajectories(&test, &activations, predictor.hidden()) {
+        Ok(trajectories) => found.trajectories = Some(trajectories),
         Err(error) => {
-            skipped.push(Skipped { what: "latent trajectories".to_owned(), why: error.to_string() });
-            None
+            found.skipped.push(Skipped { what: "latent trajectories".to_owned(), why: error.to_string() });
         }
-    };
-    Ok(SessionEvaluation {
-        tasks,
-        decoding,
-        skipped,
-        examples,
-        details,
-        populations,
-        region_matrix,
-        trajectories,
-        ..test.nothing_yet()
-    })
+    }
+    Ok(found)
 }

@@ -2,7 +2,7 @@
 
 use crate::{EvalError, read_evaluation};
 use neuroglot_data::number::{counted, decimal};
-use neuroglot_data::text::markdown;
+use neuroglot_data::text::{distinct, markdown};
 use neuroglot_tasks::results::{Evaluation, SessionEvaluation};
 use neuroglot_train::{CheckpointConfig, ModelFolder};
 use std::collections::BTreeSet;
@@ -135,12 +135,8 @@ fn card(
 }
 
 fn write_scores(text: &mut String, sessions: &[SessionEvaluation]) {
-    let mut tasks: Vec<&str> = Vec::new();
-    for task in sessions.iter().flat_map(|session| &session.tasks) {
-        if !tasks.contains(&task.task.as_str()) {
-            tasks.push(&task.task);
-        }
-    }
+    let results = sessions.iter().flat_map(|session| &session.tasks);
+    let tasks = distinct(results.map(|result| result.task.as_str()));
     text.push_str("\n## Scores\n\nOn test trials.");
     if !tasks.is_empty() {
         text.push_str(

@@ -4,7 +4,7 @@ use crate::EvalError;
 use neuroglot_ensemble::Predictor;
 use neuroglot_masks::Holdout;
 use neuroglot_metrics::{bits_per_spike, bootstrap_mean};
-use neuroglot_tasks::results::{IntervalValue, RegionMatrix, UnitScores};
+use neuroglot_tasks::results::{RegionMatrix, UnitScores};
 use neuroglot_tasks::{EvaluationOptions, Task, TestTrials};
 
 /// Predicts from one region at a time, all others hidden.
@@ -23,7 +23,7 @@ pub(crate) fn region_matrix(
     let all: Vec<usize> = (0..units).collect();
     let mean_in = |region: usize, scores: &[Option<f64>]| {
         let of_region: Vec<f64> = regions.units_of(region).iter().filter_map(|unit| scores[*unit]).collect();
-        bootstrap_mean(&of_region, options.resamples, options.seed).map(IntervalValue::from)
+        bootstrap_mean(&of_region, options.resamples, options.seed)
     };
     let bits = |scores: &[UnitScores]| scores.iter().map(|unit| unit.bps).collect::<Vec<_>>();
     let (intra, inter) = (bits(intra), bits(inter));

@@ -1,6 +1,6 @@
 //! The scores as one small JSON object.
 
-use neuroglot_tasks::results::{Evaluation, IntervalValue, Scores, SessionEvaluation};
+use neuroglot_tasks::results::{Evaluation, Interval, Scores, SessionEvaluation};
 use serde_json::{Map, Value, json};
 
 /// `{"<eid>": {"co-smoothing": {"bps", "bps_low", "bps_high", "bps_pooled", "d2", "r2", "psth_r2", "ceiling": {…}},
@@ -47,7 +47,7 @@ fn of_session(session: &SessionEvaluation) -> Value {
     Value::Object(object)
 }
 
-fn put_ends(scores: &mut Map<String, Value>, name: &str, interval: Option<IntervalValue>) {
+fn put_ends(scores: &mut Map<String, Value>, name: &str, interval: Option<Interval>) {
     scores.insert(format!("{name}_low"), json!(interval.map(|ends| ends.low)));
     scores.insert(format!("{name}_high"), json!(interval.map(|ends| ends.high)));
 }

@@ -7,7 +7,7 @@ use crate::tables::TableColumns;
 use crate::work::{matrix_work, task_work};
 use neuroglot_data::Session;
 use neuroglot_ensemble::Ensemble;
-use neuroglot_tasks::results::{IntervalValue, RegionMatrix, UnitScores};
+use neuroglot_tasks::results::{Interval, RegionMatrix, UnitScores};
 use neuroglot_tasks::{EvaluationOptions, EvaluationProgress, Task, TestTrials, WorkMeter};
 use serde_json::{Value, json};
 
@@ -47,19 +47,13 @@ pub fn translate(
     let mut meter = WorkMeter::new(work(Task::IntraRegion) + work(Task::InterRegion) + matrix_work(regions));
     let mut scores_of = |task: Task| -> Result<Vec<UnitScores>, EvalError> {
         meter.begin(work(task));
-        let mut report = |done, total| {
-            let share = meter.share(done, total);
-            progress(EvaluationProgress { eid, task: task.name(), done, total, share });
-        };
+        let mut report = |done, total| progress(meter.at(eid, task.name(), done, total));
         let log_rates = predictor.of_task(task, test.trials(), test.regions(), &mut report)?;
         Ok(test.score(task, &log_rates.average, options).0.per_unit)
     };
     let (intra, inter) = (scores_of(Task::IntraRegion)?, scores_of(Task::InterRegion)?);
     meter.begin(matrix_work(regions));
-    let mut report = |done, total| {
-        let share = meter.share(done, total);
-        progress(EvaluationProgress { eid, task: "region from region", done, total, share });
-    };
+    let mut report = |done, total| progress(meter.at(eid, "region from region", done, total));
     let matrix = region_matrix(&mut predictor, &test, (&intra, &inter), options, &mut report)?;
     let (eid, subject) = (eid.to_owned(), session.subject().to_owned());
     Ok(Translation { eid, subject, trials: test.trials().len(), matrix })
@@ -75,7 +69,7 @@ pub fn translation_json(translation: &Translation) -> Value {
         regions.map(|(region, units)| json!({ "region": region, "units": units })).collect();
     let mut scores = Vec::new();
     for (place, target) in matrix.regions.iter().enumerate() {
-        let mut put = |from: &str, source: Option<&String>, score: Option<IntervalValue>| {
+        let mut put = |from: &str, source: Option<&String>, score: Option<Interval>| {
             scores.push(json!({
                 "target": target,
                 "from": from,

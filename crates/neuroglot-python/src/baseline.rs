@@ -5,7 +5,7 @@ use crate::evaluation::Evaluation;
 use crate::failure::Failure;
 use crate::session::Session;
 use neuroglot::baselines::{Baseline, evaluate_baseline as evaluate};
-use neuroglot::tasks::{EvaluationOptions, EvaluationProgress};
+use neuroglot::tasks::EvaluationOptions;
 use pyo3::prelude::*;
 
 /// The name of every baseline.
@@ -30,7 +30,6 @@ pub fn evaluate_baseline(
         sessions.iter().map(|session| session.session().as_ref().clone()).collect();
     let options = EvaluationOptions::of_tasks(tasks.as_deref(), &sessions).map_err(Failure::from)?;
     computed(py, threads, progress, |progress| {
-        let mut tell = |at: EvaluationProgress<'_>| progress.evaluation(&at);
-        Ok(Evaluation::new(evaluate(baseline, &sessions, &options, &mut tell)?))
+        Ok(Evaluation::new(evaluate(baseline, &sessions, &options, &mut |at| progress.evaluation(&at))?))
     })
 }

@@ -4,7 +4,7 @@ use crate::detached::detached;
 use crate::failure::Failure;
 use neuroglot::eval::{read_evaluation, summary_json, write_evaluation};
 use neuroglot::tasks::results::SessionEvaluation;
-use neuroglot::tasks::{Conflict, Planned, PlannedSession, check_earlier, merge};
+use neuroglot::tasks::{Conflict, PlannedSession, check_earlier, merge};
 use pyo3::prelude::*;
 use std::path::PathBuf;
 
@@ -23,12 +23,10 @@ impl Evaluation {
 
 /// What was scored of a session, as it would be planned.
 fn planned(session: &SessionEvaluation) -> PlannedSession {
-    let tasks = session.tasks.iter().map(|result| result.task.clone());
-    let behaviours = session.decoding.iter().map(|result| result.behaviour.clone());
     PlannedSession {
         eid: session.eid.clone(),
         fingerprint: session.fingerprint.clone(),
-        names: tasks.chain(behaviours).collect(),
+        names: session.scored(),
     }
 }
 
@@ -57,8 +55,7 @@ impl Evaluation {
             let earlier = if fresh { None } else { read_evaluation(&folder).ok() };
             let Some(earlier) = earlier else { return Ok(write_evaluation(&self.evaluation, &folder)?) };
             let sessions: Vec<PlannedSession> = self.evaluation.sessions.iter().map(planned).collect();
-            let plan = Planned { source: &self.evaluation.source, sessions: &sessions };
-            if let Err(Conflict { why, lost }) = check_earlier(&earlier, &plan)
+            if let Err(Conflict { why, lost }) = check_earlier(&earlier, &self.evaluation.source, &sessions)
                 && !lost.is_empty()
             {
                 return Err(Failure::setting(format!(

@@ -19,7 +19,7 @@ use neuroglot::eval::{
 };
 use neuroglot::fetch::{HubKind, HubRepository};
 use neuroglot::masks::Scheme;
-use neuroglot::tasks::{EvaluationOptions, EvaluationProgress, TaskSelection};
+use neuroglot::tasks::{EvaluationOptions, TaskSelection};
 use neuroglot::train::{CheckpointConfig, ModelFolder, RunConfig};
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -82,13 +82,8 @@ fn scheme(name: Option<&str>) -> Result<Option<Scheme>, Failure> {
 /// Says what was left out, and what keeps classes of decoded behaviours from being learned or scored.
 fn warn_of_decoding(py: Python<'_>, evaluation: &neuroglot::tasks::results::Evaluation) -> PyResult<()> {
     for session in &evaluation.sessions {
-        for skipped in &session.skipped {
-            warn(py, &format!("{}: {} is left out: {}", session.eid, skipped.what, skipped.why))?;
-        }
-        for decoded in &session.decoding {
-            for note in &decoded.notes {
-                warn(py, &format!("{}: {}: {note}", session.eid, decoded.behaviour))?;
-            }
+        for remark in session.remarks(|_| true) {
+            warn(py, &format!("{}: {remark}", session.eid))?;
         }
     }
     Ok(())
@@ -262,9 +257,9 @@ impl Run {
         let options = EvaluationOptions::of_tasks(tasks.as_deref(), &views).map_err(Failure::from)?;
         let name = self.folder.checkpoint_name();
         let evaluation = computed(py, self.threads, progress, |progress| {
-            let mut tell = |at: EvaluationProgress<'_>| progress.evaluation(&at);
-            let found =
-                self.with_ensemble(|ensemble| Ok(evaluate(ensemble, &name, &views, &options, &mut tell)?))?;
+            let found = self.with_ensemble(|ensemble| {
+                Ok(evaluate(ensemble, &name, &views, &options, &mut |at| progress.evaluation(&at))?)
+            })?;
             let source = evaluation_source(&self.config.data, &options).with("weights", &self.weights);
             let mut evaluation = neuroglot::tasks::results::Evaluation { source, ..found };
             add_beside_psth(&mut evaluation, &views, &options);
@@ -288,8 +283,9 @@ impl Run {
         let options = EvaluationOptions { selection, ..EvaluationOptions::default() };
         let name = self.folder.checkpoint_name();
         let decoding = computed(py, self.threads, progress, |progress| {
-            let mut tell = |at: EvaluationProgress<'_>| progress.evaluation(&at);
-            self.with_ensemble(|ensemble| Ok(decode(ensemble, &name, &views, &options, &mut tell)?))
+            self.with_ensemble(|ensemble| {
+                Ok(decode(ensemble, &name, &views, &options, &mut |at| progress.evaluation(&at))?)
+            })
         })?;
         warn_of_decoding(py, &decoding.evaluation)?;
         let scores = summary_json(&decoding.evaluation).to_string();
@@ -306,9 +302,10 @@ impl Run {
     ) -> PyResult<Bound<'py, PyDict>> {
         let view = self.views(py, &[session], Warn::OfTestTrials)?.remove(0);
         let translation = computed(py, self.threads, progress, |progress| {
-            let mut tell = |at: EvaluationProgress<'_>| progress.evaluation(&at);
             let options = EvaluationOptions::default();
-            self.with_ensemble(|ensemble| Ok(translate(ensemble, &view, &options, &mut tell)?))
+            self.with_ensemble(|ensemble| {
+                Ok(translate(ensemble, &view, &options, &mut |at| progress.evaluation(&at))?)
+            })
         })?;
         as_dictionary(py, translation_table(&translation))
     }

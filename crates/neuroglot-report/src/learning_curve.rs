@@ -1,11 +1,11 @@
 //! A page with curves over the number of calibration trials.
 
-use crate::compare::unique;
 use crate::document::{Section, document};
 use crate::plot::legend;
 use crate::plot::steps::{self, Curve, Point};
 use crate::sections::{WIDTH, facts};
 use crate::{ReportError, page, write};
+use neuroglot_data::text::distinct;
 use std::path::Path;
 
 /// What the page shows.
@@ -54,8 +54,8 @@ impl LearningCurve {
         trials.sort_unstable();
         trials.dedup();
         let ticks: Vec<String> = trials.iter().map(u64::to_string).collect();
-        let panels = unique(self.curves.iter().map(|curve| curve.panel.as_str()));
-        let labels = unique(self.curves.iter().map(|curve| curve.label.as_str()));
+        let panels = distinct(self.curves.iter().map(|curve| curve.panel.as_str()));
+        let labels = distinct(self.curves.iter().map(|curve| curve.label.as_str()));
         let place = |label: &str| labels.iter().position(|other| *other == label).unwrap_or(0);
         let point = |point: &ScoredPoint| Point {
             place: trials.binary_search(&point.trials).unwrap_or(0),

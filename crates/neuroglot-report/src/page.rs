@@ -8,6 +8,7 @@ use crate::sections::{
 };
 use crate::text::escape;
 use crate::{Report, RunSection};
+use neuroglot_data::text::distinct;
 
 /// The HTML document.
 pub(crate) fn render(report: &Report) -> String {
@@ -74,7 +75,7 @@ pub(crate) fn contents(sections: &[Section], sessions: &[ComparedSession]) -> St
 pub(crate) fn footer(runs: &[RunSection]) -> String {
     let evaluations = runs.iter().filter_map(|run| run.evaluation.as_ref());
     let versions: Vec<&str> = evaluations.map(|found| found.version.as_str()).collect();
-    let evaluated = match compare::unique(versions).as_slice() {
+    let evaluated = match distinct(versions).as_slice() {
         [] => String::new(),
         versions => format!("; evaluated by version {}", escape(&versions.join(", "))),
     };

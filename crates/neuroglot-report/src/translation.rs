@@ -7,7 +7,7 @@ use crate::table::{Cell, Group, Row, Table};
 use crate::{ReportError, page, write};
 use neuroglot_data::number::{counted, decimal};
 use neuroglot_eval::Translation;
-use neuroglot_tasks::results::IntervalValue;
+use neuroglot_tasks::results::Interval;
 use std::path::Path;
 
 /// What one model makes of the regions of one session.
@@ -47,9 +47,9 @@ impl TranslationPage {
     /// A row per target and source, with intervals.
     fn table(&self) -> String {
         let matrix = &self.translation.matrix;
-        let row = |head: String, score: Option<IntervalValue>| {
+        let row = |head: String, score: Option<Interval>| {
             let cells = match score {
-                Some(IntervalValue { mean, low, high }) => {
+                Some(Interval { mean, low, high }) => {
                     [decimal(mean, 3), format!("[{}, {}]", decimal(low, 3), decimal(high, 3))]
                 }
                 None => ["n/a".to_owned(), String::new()],
@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn every_pair_is_drawn_and_written_out_and_names_are_harmless() {
-        let score = |mean: f64| Some(IntervalValue { mean, low: mean - 0.125, high: mean + 0.25 });
+        let score = |mean: f64| Some(Interval { mean, low: mean - 0.125, high: mean + 0.25 });
         let page = TranslationPage {
             run: "mtm".to_owned(),
             command: "neuroglot translate mtm 'a<b' --out t.html".to_owned(),

@@ -4,7 +4,7 @@ mod synthetic;
 
 use neuroglot_report::{CouplingMap, Curve, Report, ReportError, RunSection};
 use neuroglot_tasks::results::{
-    ClassResult, CoupledPair, CoupledUnits, DecodedTrace, DecodingResult, Evaluation, IntervalValue,
+    ClassResult, CoupledPair, CoupledUnits, DecodedTrace, DecodingResult, Evaluation, Interval,
     SuspectedDuplicate,
 };
 use roxmltree::{Document, Node, ParsingOptions};
@@ -152,7 +152,7 @@ fn hostile_names_are_only_ever_text() {
 #[test]
 fn table_holds_the_scores_and_marks_a_run_only_if_its_paired_difference_is_clear() {
     let mut report = synthetic::report(&TWO, SMALL);
-    let value = |mean, low, high| Some(IntervalValue { mean, low, high });
+    let value = |mean, low, high| Some(Interval { mean, low, high });
     for (run, first, second) in [
         (0, value(0.5, 0.4, 0.6), value(0.75, 0.7, 0.8)),
         (1, value(0.45, 0.35, 0.55), value(0.45, 0.4, 0.5)),
@@ -258,8 +258,7 @@ fn values_that_are_missing_or_not_finite_leave_the_page_whole() {
             unit.state_ceiling_bps = Some(f64::INFINITY);
         }
         session.tasks[1].per_unit.clear();
-        session.tasks[2].scores.bps =
-            Some(IntervalValue { mean: f64::NAN, low: f64::NAN, high: f64::INFINITY });
+        session.tasks[2].scores.bps = Some(Interval { mean: f64::NAN, low: f64::NAN, high: f64::INFINITY });
         session.units.truncate(10);
         session.examples[0].unit = usize::MAX;
         session.examples[0].first_bin = usize::MAX;
@@ -272,8 +271,7 @@ fn values_that_are_missing_or_not_finite_leave_the_page_whole() {
         let matrix = session.region_matrix.as_mut().expect("computed");
         matrix.from_one.truncate(2);
         matrix.from_one[0].clear();
-        matrix.from_others =
-            vec![Some(IntervalValue { mean: f64::INFINITY, low: f64::NAN, high: f64::INFINITY })];
+        matrix.from_others = vec![Some(Interval { mean: f64::INFINITY, low: f64::NAN, high: f64::INFINITY })];
     }
     // One run alone is drawn in other figures than two.
     let alone = Report { runs: report.runs[..1].to_vec(), ..report.clone() };

@@ -1,17 +1,17 @@
 //! Scores of decoded behaviours, with intervals over test trials.
 
-use crate::results::{ClassResult, IntervalValue};
+use crate::results::{ClassResult, Interval};
 use neuroglot_fit::most_probable;
 use neuroglot_metrics::{auc, balanced_accuracy, bootstrap_statistic, macro_auc, r2};
 
 /// How well decisions between classes are made.
 pub(crate) struct ScoredCategories {
-    pub accuracy: IntervalValue,
+    pub accuracy: Interval,
     /// Accuracy of always deciding for the class that most training trials are of.
     pub chance: f64,
     /// `None` where the test trials are of one class.
-    pub balanced_accuracy: Option<IntervalValue>,
-    pub auc: Option<IntervalValue>,
+    pub balanced_accuracy: Option<Interval>,
+    pub auc: Option<Interval>,
     /// Test trials of each class by the class that was decided for, `[class][class]`.
     pub decided: Vec<Vec<usize>>,
 }
@@ -62,14 +62,13 @@ pub(crate) fn score_categories(
     let accuracy = bootstrap_statistic(&all, of_all, resamples, seed).expect("there are test trials");
     let is_varied = strata.iter().filter(|stratum| !stratum.is_empty()).count() > 1;
     let within = |statistic: &dyn Fn(&[usize]) -> Option<f64>| {
-        let found = is_varied.then(|| bootstrap_statistic(&strata, statistic, resamples, seed));
-        found.flatten().map(IntervalValue::from)
+        is_varied.then(|| bootstrap_statistic(&strata, statistic, resamples, seed)).flatten()
     };
     let most = training.iter().max().copied().unwrap_or(0);
     let majority: Vec<usize> = (0..classes).filter(|class| training[*class] == most).collect();
     let in_majority: usize = majority.iter().map(|class| strata[*class].len()).sum();
     ScoredCategories {
-        accuracy: accuracy.into(),
+        accuracy,
         // Of several classes that are equally frequent, any may be the answer.
         chance: in_majority as f64 / (majority.len() * truth.len()) as f64,
         balanced_accuracy: within(&balanced),
@@ -85,7 +84,7 @@ pub(crate) fn score_numbers(
     outputs: usize,
     resamples: usize,
     seed: u64,
-) -> Option<IntervalValue> {
+) -> Option<Interval> {
     let score = r2(truth, predictions)?;
     let centre = truth.iter().sum::<f64>() / truth.len() as f64;
     // Sums of each trial are all that a resample needs.
@@ -104,11 +103,13 @@ pub(crate) fn score_numbers(
         (variation > 0.0).then(|| 1.0 - sum(0) / variation)
     };
     let all = [(0..sums.len()).collect::<Vec<usize>>()];
-    let interval = bootstrap_statistic(&all, of_trials, resamples, seed).map(IntervalValue::from);
-    Some(IntervalValue {
-        mean: score,
-        ..interval.unwrap_or(IntervalValue { mean: score, low: score, high: score })
-    })
+    let interval = bootstrap_statistic(&all, of_trials, resamples, seed);
+    Some(
+        interval.map_or(Interval { mean: score, low: score, high: score }, |ends| Interval {
+            mean: score,
+            ..ends
+        }),
+    )
 }
 
 impl ClassResult {

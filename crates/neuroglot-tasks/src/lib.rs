@@ -29,7 +29,7 @@ pub use conditions::Conditions;
 pub use decoding_features::{Decoded, DecodingFeatures};
 pub use decoding_target::{DecodingTarget, behaviour_name};
 pub use error::TaskError;
-pub use merging::{Conflict, Planned, PlannedSession, Source, check_earlier, fingerprint, merge};
+pub use merging::{Conflict, PlannedSession, Source, check_earlier, fingerprint, merge};
 pub use options::EvaluationOptions;
 pub use progress::{EvaluationProgress, WorkMeter};
 pub use reduced_rank_decoder::{FeaturesAndTarget, ReducedRankDecoded};

@@ -63,15 +63,6 @@ pub fn fingerprint(session: &Session) -> String {
     digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// What is going to be evaluated.
-#[derive(Debug, Clone, Copy)]
-pub struct Planned<'a> {
-    /// What it is made from.
-    pub source: &'a Source,
-    /// The sessions.
-    pub sessions: &'a [PlannedSession],
-}
-
 /// A session that is going to be evaluated.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedSession {
@@ -103,34 +94,34 @@ pub struct Conflict {
     pub lost: Vec<String>,
 }
 
-/// Looks, before the work, whether an earlier evaluation can take the scores of a new one.
+/// Looks, before the work, whether an earlier evaluation can take the scores of a new one: of these sessions, made from `source`.
 ///
 /// # Errors
 /// [`Conflict`]: it was made from something else.
-pub fn check_earlier(earlier: &Evaluation, planned: &Planned<'_>) -> Result<(), Conflict> {
-    let scores = |session: &SessionEvaluation| -> Vec<String> {
-        let tasks = session.tasks.iter().map(|result| result.task.clone());
-        tasks.chain(session.decoding.iter().map(|result| result.behaviour.clone())).collect()
-    };
+pub fn check_earlier(
+    earlier: &Evaluation,
+    source: &Source,
+    planned: &[PlannedSession],
+) -> Result<(), Conflict> {
     let lost = |sessions: &mut dyn Iterator<Item = &SessionEvaluation>| -> Vec<String> {
         let of_session = |session: &SessionEvaluation| {
-            let made = planned.sessions.iter().find(|made| made.eid == session.eid);
-            let mut names = scores(session);
+            let made = planned.iter().find(|made| made.eid == session.eid);
+            let mut names = session.scored();
             names.retain(|name| !made.is_some_and(|made| made.names.contains(name)));
             (!names.is_empty()).then(|| format!("{}: {}", session.eid, names.join(", ")))
         };
         sessions.filter_map(of_session).collect()
     };
-    if earlier.source != *planned.source {
+    if earlier.source != *source {
         let why = if earlier.source.is_empty() {
             "it does not say which weights and settings it was made from".to_owned()
         } else {
-            format!("it was made from other {}", earlier.source.differences(planned.source).join(", "))
+            format!("it was made from other {}", earlier.source.differences(source).join(", "))
         };
         return Err(Conflict { why, lost: lost(&mut earlier.sessions.iter()) });
     }
     let is_changed = |session: &&SessionEvaluation| {
-        let now = planned.sessions.iter().find(|now| now.eid == session.eid);
+        let now = planned.iter().find(|now| now.eid == session.eid);
         now.is_some_and(|now| now.fingerprint != session.fingerprint)
     };
     let changed: Vec<&SessionEvaluation> = earlier.sessions.iter().filter(is_changed).collect();
@@ -296,7 +287,7 @@ mod tests {
         };
         let sessions: Vec<PlannedSession> = sessions.iter().map(planned).collect();
         let source = Source::default().with("weights", weights);
-        check_earlier(earlier, &Planned { source: &source, sessions: &sessions })
+        check_earlier(earlier, &source, &sessions)
     }
 
     #[test]

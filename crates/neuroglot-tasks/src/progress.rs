@@ -35,6 +35,11 @@ impl WorkMeter {
         self.piece = work;
     }
 
+    /// How far the evaluation is, with `done` of `total` parts of the present piece, a task or behaviour of the session `eid`.
+    pub fn at<'a>(&self, eid: &'a str, task: &'a str, done: usize, total: usize) -> EvaluationProgress<'a> {
+        EvaluationProgress { eid, task, done, total, share: self.share(done, total) }
+    }
+
     /// The share of all work that is done, with `done` of `total` parts of the present piece.
     pub fn share(&self, done: usize, total: usize) -> f64 {
         let of_piece = done as f64 / total.max(1) as f64;

@@ -1,7 +1,7 @@
 //! What an evaluation found, as it is stored in `evaluation.json` and read by reports.
 
 use crate::Source;
-use neuroglot_metrics::Interval;
+pub use neuroglot_metrics::Interval;
 use serde::{Deserialize, Serialize};
 
 /// Everything one evaluation of one run found.
@@ -21,7 +21,7 @@ pub struct Evaluation {
 }
 
 /// Results on the test trials of one session.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct SessionEvaluation {
     /// Session id.
     pub eid: String,
@@ -57,7 +57,7 @@ pub struct SessionEvaluation {
     /// Of a model scored in co-smoothing: its bits/spike minus those of the session's PSTH over the same units, with the
     /// interval of the paired difference; `None` where it was not fitted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub beside_psth: Option<IntervalValue>,
+    pub beside_psth: Option<Interval>,
     /// Region × region prediction, where it was computed.
     pub region_matrix: Option<RegionMatrix>,
     /// How the model's activations go through the trials of each condition, where bins are its tokens.
@@ -66,6 +66,26 @@ pub struct SessionEvaluation {
     /// What the coupling of a model says about pairs of units, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub coupling: Option<CoupledUnits>,
+}
+
+impl SessionEvaluation {
+    /// Names of the tasks and behaviours that have a score.
+    pub fn scored(&self) -> Vec<String> {
+        let tasks = self.tasks.iter().map(|result| result.task.clone());
+        tasks.chain(self.decoding.iter().map(|result| result.behaviour.clone())).collect()
+    }
+
+    /// What was left out, as far as it is to be told, and what keeps classes of decoded behaviours from being learned or scored: a
+    /// line each.
+    pub fn remarks(&self, is_told: impl Fn(&Skipped) -> bool) -> Vec<String> {
+        let skipped = self.skipped.iter().filter(|skipped| is_told(skipped));
+        let left_out = skipped.map(|Skipped { what, why }| format!("{what} is left out: {why}"));
+        let of_decoding = |result: &DecodingResult| {
+            let behaviour = result.behaviour.clone();
+            result.notes.clone().into_iter().map(move |note| format!("{behaviour}: {note}"))
+        };
+        left_out.chain(self.decoding.iter().flat_map(of_decoding)).collect()
+    }
 }
 
 /// Who a unit is.
@@ -80,28 +100,11 @@ pub struct UnitLabel {
     pub index: Option<usize>,
 }
 
-/// A mean with its bootstrap 95 % interval.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct IntervalValue {
-    /// The mean, or whatever else the interval is of.
-    pub mean: f64,
-    /// Lower end of the interval.
-    pub low: f64,
-    /// Upper end of the interval.
-    pub high: f64,
-}
-
-impl From<Interval> for IntervalValue {
-    fn from(Interval { mean, low, high }: Interval) -> Self {
-        Self { mean, low, high }
-    }
-}
-
 /// Scores of one task over all units; `None` where a score is undefined for every unit.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     /// Mean over units of bits per spike, with its interval over units.
-    pub bps: Option<IntervalValue>,
+    pub bps: Option<Interval>,
     /// Pooled bits per spike: all units' likelihoods over all units' spikes.
     pub bps_pooled: Option<f64>,
     /// Mean over units of Poisson D².
@@ -183,13 +186,13 @@ pub struct DecodingResult {
     /// The score with its interval over test trials; like all below `None` or empty in evaluations made before it was
     /// recorded.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub interval: Option<IntervalValue>,
+    pub interval: Option<Interval>,
     /// Of categories, the mean over classes of the share of their test trials that is right.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub balanced_accuracy: Option<IntervalValue>,
+    pub balanced_accuracy: Option<Interval>,
     /// Of categories, the area under the ROC curve; of more than two, the mean over classes, each against the others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub auc: Option<IntervalValue>,
+    pub auc: Option<Interval>,
     /// Of categories, how often each occurs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub classes: Vec<ClassResult>,
@@ -344,14 +347,14 @@ pub struct RegionMatrix {
     /// Units of each region.
     pub units: Vec<usize>,
     /// `[source][target]`; the diagonal is the intra-region score.
-    pub from_one: Vec<Vec<Option<IntervalValue>>>,
+    pub from_one: Vec<Vec<Option<Interval>>>,
     /// Per target: predicted from all other regions (the inter-region task).
-    pub from_others: Vec<Option<IntervalValue>>,
+    pub from_others: Vec<Option<Interval>>,
 }
 
 impl RegionMatrix {
     /// Of each target, predicted from the other units of its own region (the intra-region task).
-    pub fn from_itself(&self) -> Vec<Option<IntervalValue>> {
+    pub fn from_itself(&self) -> Vec<Option<Interval>> {
         let diagonal = |region: usize| self.from_one.get(region)?.get(region).copied().flatten();
         (0..self.regions.len()).map(diagonal).collect()
     }

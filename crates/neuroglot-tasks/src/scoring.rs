@@ -1,6 +1,6 @@
 //! Scores of predictions, per unit and over units.
 
-use crate::results::{IntervalValue, Scores, UnitScores};
+use crate::results::{Scores, UnitScores};
 use neuroglot_metrics::{bits_per_spike, bootstrap_mean, mean_defined, poisson_d2, psth_r2, single_trial_r2};
 
 /// Predictions and counts of some entries, `[trial · bin, unit]`.
@@ -29,9 +29,8 @@ impl Scored<'_> {
             spikes.iter_mut().zip(row).for_each(|(sum, count)| *sum += f64::from(*count));
         }
         let defined: Vec<f64> = bits.per_unit.iter().flatten().copied().collect();
-        let interval = bootstrap_mean(&defined, resamples, seed);
         let scores = Scores {
-            bps: interval.map(IntervalValue::from),
+            bps: bootstrap_mean(&defined, resamples, seed),
             bps_pooled: bits.pooled,
             d2: mean_defined(&d2),
             r2: mean_defined(&r2),

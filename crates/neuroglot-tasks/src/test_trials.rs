@@ -149,16 +149,7 @@ impl<'a> TestTrials<'a> {
             bin_seconds: session.bin_seconds(),
             fingerprint: fingerprint(session),
             units: session.units().iter().enumerate().map(label).collect(),
-            tasks: Vec::new(),
-            decoding: Vec::new(),
-            skipped: Vec::new(),
-            examples: Vec::new(),
-            details: Vec::new(),
-            populations: Vec::new(),
-            beside_psth: None,
-            region_matrix: None,
-            trajectories: None,
-            coupling: None,
+            ..SessionEvaluation::default()
         }
     }
 }

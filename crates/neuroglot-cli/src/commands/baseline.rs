@@ -2,7 +2,6 @@
 
 use crate::CommandError;
 use crate::commands::evaluate::in_words;
-use crate::runs::kept_scores::Earlier;
 use crate::runs::output_format;
 use crate::runs::sessions;
 use crate::terminal::console::Console;
@@ -145,7 +144,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError>
             tasks: arguments.tasks.as_deref(),
             seed: arguments.seed,
             out: &arguments.out.join(baseline.name()),
-            earlier: Earlier::unless(arguments.fresh),
+            fresh: arguments.fresh,
         };
         let evaluation = fit.run(console)?;
         notice.change(format!(

@@ -3,18 +3,17 @@
 use crate::CommandError;
 use crate::machine::compute::DeviceOptions;
 use crate::reports::ceilings;
-use crate::runs::kept_scores::Earlier;
 use crate::runs::loaded_run::CheckpointOption;
 use crate::runs::place::{Place, folders_of_sessions};
 use crate::terminal::console::Console;
-use crate::terminal::number::decimal;
+use crate::terminal::number::{decimal, ends};
 use crate::terminal::text_table::TextTable;
 use crate::workflows::model_evaluation::ModelEvaluation;
 use clap::Args;
 use neuroglot::data::BehaviourKind;
 use neuroglot::data::number::counted;
 use neuroglot::eval::summary_json;
-use neuroglot::tasks::results::{DecodingResult, IntervalValue, SessionEvaluation, TaskResult};
+use neuroglot::tasks::results::{DecodingResult, SessionEvaluation, TaskResult};
 use std::path::PathBuf;
 
 /// Score a trained model on test trials
@@ -79,7 +78,7 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
         sessions: &folders_of_sessions(&arguments.sessions, console)?,
         tasks: arguments.tasks.as_deref(),
         out: arguments.out.as_deref(),
-        earlier: Earlier::unless(arguments.fresh),
+        fresh: arguments.fresh,
         advises: true,
         compute: &arguments.device.with_threads(threads),
     };
@@ -109,12 +108,7 @@ fn decoding_table(decoding: &[DecodingResult]) -> TextTable {
     let has_classes = decoding.iter().any(|decoded| !decoded.classes.is_empty());
     let mut heads = vec!["behaviour", "score", "", "[95 %]", "chance"];
     heads.extend(has_classes.then_some(["balanced", "[95 %]", "AUC", "[95 %]"]).into_iter().flatten());
-    let mut table = TextTable::new(heads.into_iter().map(str::to_owned).collect(), 2);
-    let ends = |value: Option<IntervalValue>| {
-        value.map_or(String::new(), |value| {
-            format!("[{}, {}]", decimal(Some(value.low)), decimal(Some(value.high)))
-        })
-    };
+    let mut table = TextTable::new(heads, 2);
     for decoded in decoding {
         let metric = if decoded.metric == "r2" { "R²" } else { &decoded.metric };
         let mut row = vec![decoded.behaviour.clone(), metric.to_owned(), decimal(Some(decoded.score))];
@@ -160,13 +154,10 @@ fn task_table(tasks: &[TaskResult]) -> TextTable {
     heads.extend(has_parts.then_some(["networks", "coupling"]).into_iter().flatten());
     heads.extend(has_ceiling.then_some(ceilings::TRUE_RATES));
     heads.extend(has_state.then_some(ceilings::TRUE_STATE));
-    let mut table = TextTable::new(heads.into_iter().map(str::to_owned).collect(), 1);
+    let mut table = TextTable::new(heads, 1);
     for task in tasks {
         let scores = &task.scores;
-        let interval = scores.bps.map_or(String::new(), |bps| {
-            format!("[{}, {}]", decimal(Some(bps.low)), decimal(Some(bps.high)))
-        });
-        let mut row = vec![task.task.clone(), decimal(scores.bps.map(|bps| bps.mean)), interval];
+        let mut row = vec![task.task.clone(), decimal(scores.bps.map(|bps| bps.mean)), ends(scores.bps)];
         row.extend([scores.bps_pooled, scores.d2, scores.r2].map(decimal));
         row.extend(has_conditions.then(|| decimal(scores.psth_r2)));
         let [networks, coupling] =

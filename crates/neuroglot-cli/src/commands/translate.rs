@@ -7,7 +7,7 @@ use crate::runs::output_format::PageOrTable;
 use crate::runs::place::Place;
 use crate::runs::sessions;
 use crate::terminal::console::Console;
-use crate::terminal::number::decimal;
+use crate::terminal::number::{decimal, ends};
 use crate::terminal::progress::EvaluationBar;
 use crate::terminal::shell::word;
 use crate::terminal::text_table::TextTable;
@@ -17,7 +17,7 @@ use neuroglot::eval::{Translation, translate, translation_json, translation_tabl
 use neuroglot::files::{OutputLock, replace_file};
 use neuroglot::report::{PageFormat, TranslationPage};
 use neuroglot::tasks::EvaluationOptions;
-use neuroglot::tasks::results::IntervalValue;
+use neuroglot::tasks::results::Interval;
 use std::path::PathBuf;
 
 /// Predict each region from each other one, from all others and from itself
@@ -105,11 +105,8 @@ fn in_words(translation: &Translation) -> String {
     let mut heads: Vec<String> = ["target", "units", "all others", "itself"].map(str::to_owned).to_vec();
     heads.extend(matrix.regions.iter().map(|region| format!("{region} alone")));
     let mut table = TextTable::new(heads, 1);
-    let cell = |score: Option<IntervalValue>| {
-        score.map_or("n/a".to_owned(), |IntervalValue { mean, low, high }| {
-            let [mean, low, high] = [mean, low, high].map(|value| decimal(Some(value)));
-            format!("{mean} [{low}, {high}]")
-        })
+    let cell = |score: Option<Interval>| {
+        score.map_or("n/a".to_owned(), |score| format!("{} {}", decimal(Some(score.mean)), ends(Some(score))))
     };
     let itself = matrix.from_itself();
     for (target, region) in matrix.regions.iter().enumerate() {

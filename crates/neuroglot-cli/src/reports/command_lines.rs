@@ -3,6 +3,7 @@
 
 use crate::CommandError;
 use crate::terminal::shell::word;
+use neuroglot::data::text::distinct;
 use neuroglot::tasks::Task;
 use neuroglot::tasks::results::{Evaluation, SessionEvaluation};
 use neuroglot::train::{Checkpoint, EpochRecord, ImportSource, RunConfig, RunFolder, RunInfo, SessionTable};
@@ -131,20 +132,13 @@ fn sessions_evaluated(folder: &RunFolder, evaluation: &Evaluation) -> Result<Vec
 /// Tasks and behaviours that were evaluated, where those are not the usual ones.
 fn tasks_asked_for(sessions: &[SessionEvaluation]) -> Option<Vec<String>> {
     let is_there = |name: &str| {
-        let of = |session: &SessionEvaluation| {
-            session.tasks.iter().any(|result| result.task == name)
-                || session.decoding.iter().any(|result| result.behaviour == name)
+        sessions.iter().any(|session| {
+            session.scored().iter().any(|scored| scored == name)
                 || session.skipped.iter().any(|skipped| skipped.what == name)
-        };
-        sessions.iter().any(of)
+        })
     };
-    let decoded = sessions.iter().flat_map(|session| &session.decoding).map(|result| &result.behaviour);
-    let mut behaviours: Vec<String> = Vec::new();
-    for behaviour in decoded {
-        if !behaviours.contains(behaviour) {
-            behaviours.push(behaviour.clone());
-        }
-    }
+    let decoded = sessions.iter().flat_map(|session| &session.decoding);
+    let behaviours = distinct(decoded.map(|result| result.behaviour.clone()));
     let tasks: Vec<String> =
         Task::ALL.map(Task::name).into_iter().filter(|name| is_there(name)).map(str::to_owned).collect();
     // Usual are all tasks and every behaviour that a session has.

@@ -3,17 +3,14 @@
 
 use crate::terminal::number::decimal;
 use neuroglot::eval::comparison::Verdict;
-use neuroglot::tasks::results::{Evaluation, IntervalValue};
+use neuroglot::tasks::results::{Evaluation, Interval};
 
 /// Sessions that are named.
 const NAMED: usize = 8;
 
 /// `a (−0.120)` of each session in which the model lies below the PSTH, with the interval of the difference below 0.
 pub fn below(evaluation: &Evaluation) -> Vec<String> {
-    let is_below = |difference: &IntervalValue| {
-        let IntervalValue { mean, low, high } = *difference;
-        Verdict::of(&neuroglot::metrics::Interval { mean, low, high }) == Verdict::Worse
-    };
+    let is_below = |difference: &Interval| Verdict::of(difference) == Verdict::Worse;
     let below = evaluation.sessions.iter().filter_map(|session| {
         let difference = session.beside_psth.filter(is_below)?;
         Some(format!("{} ({})", session.eid, decimal(Some(difference.mean))))

@@ -1,28 +1,13 @@
-//! The folder of an evaluation over several commands: new scores are put beside the earlier ones, or take their place.
+//! The folder of an evaluation over several commands: new scores are put beside the earlier ones of the same weights and
+//! settings, or, where they are to be `fresh`, take the place of all.
 
 use crate::CommandError;
 use crate::terminal::console::Console;
 use neuroglot::data::Session;
 use neuroglot::eval::{read_evaluation, write_evaluation};
 use neuroglot::tasks::results::Evaluation;
-use neuroglot::tasks::{Conflict, EvaluationOptions, Planned, PlannedSession, Source, check_earlier, merge};
+use neuroglot::tasks::{Conflict, EvaluationOptions, PlannedSession, Source, check_earlier, merge};
 use std::path::Path;
-
-/// What becomes of scores that are there already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Earlier {
-    /// Those that are not made again stay, if they are of the same weights and settings.
-    Kept,
-    /// All are replaced.
-    Replaced,
-}
-
-impl Earlier {
-    /// As the option `--fresh` says.
-    pub fn unless(fresh: bool) -> Self {
-        if fresh { Earlier::Replaced } else { Earlier::Kept }
-    }
-}
 
 /// Looks, before the work, whether the folder can take the scores that will be made, and says what will be replaced.
 ///
@@ -30,18 +15,16 @@ impl Earlier {
 /// Scores that would be lost, because they are of other weights, settings or files and are not made again.
 pub fn check(
     out: &Path,
-    earlier: Earlier,
+    fresh: bool,
     source: &Source,
     sessions: &[Session],
     options: &EvaluationOptions,
     console: &Console,
 ) -> Result<(), CommandError> {
-    let Some(found) = read(out, earlier) else { return Ok(()) };
+    let Some(found) = read(out, fresh) else { return Ok(()) };
     let planned = |session: &Session| PlannedSession::of(session, &options.selection);
     let sessions: Vec<PlannedSession> = sessions.iter().map(planned).collect();
-    let Err(Conflict { why, lost }) = check_earlier(&found, &Planned { source, sessions: &sessions }) else {
-        return Ok(());
-    };
+    let Err(Conflict { why, lost }) = check_earlier(&found, source, &sessions) else { return Ok(()) };
     let out = out.display();
     if lost.is_empty() {
         console.note(format!("the evaluation in {out} is replaced: {why}"));
@@ -58,18 +41,10 @@ pub fn check(
 ///
 /// # Errors
 /// A folder that cannot be written.
-pub fn keep(
-    evaluation: &Evaluation,
-    out: &Path,
-    earlier: Earlier,
-    console: &Console,
-) -> Result<(), CommandError> {
-    let scores = |evaluation: &Evaluation| {
-        let of_session =
-            evaluation.sessions.iter().map(|session| session.tasks.len() + session.decoding.len());
-        of_session.sum::<usize>()
-    };
-    let whole = match read(out, earlier) {
+pub fn keep(evaluation: &Evaluation, out: &Path, fresh: bool, console: &Console) -> Result<(), CommandError> {
+    let scores =
+        |evaluation: &Evaluation| evaluation.sessions.iter().flat_map(|session| session.scored()).count();
+    let whole = match read(out, fresh) {
         Some(found) => merge(found, evaluation.clone()),
         None => evaluation.clone(),
     };
@@ -80,6 +55,6 @@ pub fn keep(
 }
 
 /// The evaluation that is there; none where it is to be replaced, or is damaged and has nothing to keep.
-fn read(out: &Path, earlier: Earlier) -> Option<Evaluation> {
-    (earlier == Earlier::Kept).then(|| read_evaluation(out).ok()).flatten()
+fn read(out: &Path, fresh: bool) -> Option<Evaluation> {
+    if fresh { None } else { read_evaluation(out).ok() }
 }

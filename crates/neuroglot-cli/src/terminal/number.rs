@@ -1,6 +1,7 @@
 //! Numbers as people read them on a terminal; the general ones are in `neuroglot::data::number`.
 
 use neuroglot::data::number;
+use neuroglot::metrics::Interval;
 
 /// A length of time with the two largest units that matter: `8.3 s`, `4 min 2 s`, `3 h 10 min`.
 pub fn duration(seconds: f64) -> String {
@@ -16,6 +17,13 @@ pub fn duration(seconds: f64) -> String {
 /// A score with three decimals, `n/a` where there is none.
 pub fn decimal(value: Option<f64>) -> String {
     number::decimal(value.unwrap_or(f64::NAN), 3)
+}
+
+/// The ends of an interval, `[0.120, 0.250]`; nothing where there is none.
+pub fn ends(interval: Option<Interval>) -> String {
+    interval.map_or(String::new(), |Interval { low, high, .. }| {
+        format!("[{}, {}]", decimal(Some(low)), decimal(Some(high)))
+    })
 }
 
 /// As [`decimal`], with a plus where it is positive.

@@ -14,14 +14,15 @@ pub struct TextTable {
 
 impl TextTable {
     /// An empty table whose first `words` columns hold words.
-    pub fn new(heads: Vec<String>, words: usize) -> Self {
+    pub fn new(heads: impl IntoIterator<Item = impl AsRef<str>>, words: usize) -> Self {
         Self { heads: in_one_line(heads), rows: Vec::new(), words }
     }
 
     /// Adds a row. Cells are of one line, whatever they hold.
-    pub fn push(&mut self, row: Vec<String>) {
+    pub fn push(&mut self, row: impl IntoIterator<Item = impl AsRef<str>>) {
+        let row = in_one_line(row);
         debug_assert_eq!(row.len(), self.heads.len(), "a cell per column");
-        self.rows.push(in_one_line(row));
+        self.rows.push(row);
     }
 
     fn widths(&self) -> Vec<usize> {
@@ -90,8 +91,8 @@ fn line_width() -> usize {
     asked.or_else(found).filter(|width| *width > 0).unwrap_or(usize::MAX)
 }
 
-fn in_one_line(cells: Vec<String>) -> Vec<String> {
-    cells.into_iter().map(|cell| printable(&cell).into_owned()).collect()
+fn in_one_line(cells: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<String> {
+    cells.into_iter().map(|cell| printable(cell.as_ref()).into_owned()).collect()
 }
 
 impl fmt::Display for TextTable {
@@ -106,8 +107,8 @@ mod tests {
 
     #[test]
     fn a_cell_cannot_begin_a_row_or_speak_to_the_terminal() {
-        let mut table = TextTable::new(["session", "bits"].map(String::from).into(), 1);
-        table.push(["a\nforged  9.9".to_owned(), "\x1b[2J0.5".to_owned()].into());
+        let mut table = TextTable::new(["session", "bits"], 1);
+        table.push(["a\nforged  9.9", "\x1b[2J0.5"]);
         let expected = [
             format!("{:14}  {:>12}\n", "session", "bits"),
             format!("{}  {}\n", r"a\nforged  9.9", r"\u{1b}[2J0.5"),
@@ -117,9 +118,9 @@ mod tests {
 
     #[test]
     fn words_stand_left_and_numbers_right() {
-        let mut table = TextTable::new(["task", "a", "b"].map(String::from).into(), 1);
-        table.push(["forward", "0.5", "−12.25"].map(String::from).into());
-        table.push(["co-smoothing", "0.25", ""].map(String::from).into());
+        let mut table = TextTable::new(["task", "a", "b"], 1);
+        table.push(["forward", "0.5", "−12.25"]);
+        table.push(["co-smoothing", "0.25", ""]);
         let expected = "task             a       b\n\
                         forward        0.5  −12.25\n\
                         co-smoothing  0.25\n";
@@ -128,9 +129,9 @@ mod tests {
 
     #[test]
     fn a_wide_table_is_blocks_of_columns_with_the_first_before_each() {
-        let mut table = TextTable::new(["target", "CA1", "PO", "LP", "DG"].map(String::from).into(), 1);
-        table.push(["CA1", "", "0.125", "0.25", "0.5"].map(String::from).into());
-        table.push(["PO", "0.125", "", "", "−1"].map(String::from).into());
+        let mut table = TextTable::new(["target", "CA1", "PO", "LP", "DG"], 1);
+        table.push(["CA1", "", "0.125", "0.25", "0.5"]);
+        table.push(["PO", "0.125", "", "", "−1"]);
         let expected = "target    CA1     PO\n\
                         CA1            0.125\n\
                         PO      0.125\n\

@@ -2,10 +2,9 @@
 
 use crate::CommandError;
 use crate::runs::baseline_folder::{BaselineFolder, BaselineInfo};
-use crate::runs::kept_scores::{self, Earlier};
+use crate::runs::kept_scores;
 use crate::terminal::console::Console;
 use crate::terminal::progress::EvaluationBar;
-use crate::workflows::model_evaluation::decoding_notes;
 use neuroglot::baselines::{Baseline, evaluate_with_choices};
 use neuroglot::data::Session;
 use neuroglot::eval::evaluation_folder;
@@ -34,8 +33,8 @@ pub struct BaselineFit<'a> {
     pub seed: u64,
     /// The baseline's folder.
     pub out: &'a Path,
-    /// What becomes of scores that are there already.
-    pub earlier: Earlier,
+    /// Whether scores that are there already are all replaced.
+    pub fresh: bool,
 }
 
 impl BaselineFit<'_> {
@@ -48,7 +47,7 @@ impl BaselineFit<'_> {
         let options =
             EvaluationOptions { seed: self.seed, ..EvaluationOptions::of_tasks(self.tasks, self.sessions)? };
         let (source, place) = (self.source(&options), evaluation_folder(self.out));
-        kept_scores::check(&place, self.earlier, &source, self.sessions, &options, console)?;
+        kept_scores::check(&place, self.fresh, &source, self.sessions, &options, console)?;
         let mut bar = EvaluationBar::new(self.title, console);
         let (found, choices) =
             evaluate_with_choices(self.baseline, self.sessions, &options, &mut |at| bar.show(&at))?;
@@ -69,7 +68,7 @@ impl BaselineFit<'_> {
             Some(earlier) => info.beside(earlier),
             None => info,
         };
-        kept_scores::keep(&evaluation, &place, self.earlier, console)?;
+        kept_scores::keep(&evaluation, &place, self.fresh, console)?;
         BaselineFolder::write(self.out, &info)?;
         Ok(evaluation)
     }
@@ -87,7 +86,7 @@ impl BaselineFit<'_> {
 
     /// What the folder says of scores that stay beside the new ones.
     fn earlier_info(&self, evaluation: &Evaluation) -> Option<BaselineInfo> {
-        if self.earlier == Earlier::Replaced {
+        if self.fresh {
             return None;
         }
         let found = read_evaluation(&evaluation_folder(self.out)).ok()?;
@@ -99,12 +98,8 @@ impl BaselineFit<'_> {
     fn warn_of_what_is_skipped(&self, evaluation: &Evaluation, console: &Console) {
         let own = not_made_for(self.baseline);
         for session in &evaluation.sessions {
-            for skipped in session.skipped.iter().filter(|skipped| !own.contains(&skipped.why.as_str())) {
-                let (baseline, eid) = (self.baseline, &session.eid);
-                console.warning(format!("{baseline}, {eid}: {} is left out: {}", skipped.what, skipped.why));
-            }
-            for (behaviour, note) in decoding_notes(session) {
-                console.warning(format!("{}, {}: {behaviour}: {note}", self.baseline, session.eid));
+            for remark in session.remarks(|skipped| !own.contains(&skipped.why.as_str())) {
+                console.warning(format!("{}, {}: {remark}", self.baseline, session.eid));
             }
         }
     }

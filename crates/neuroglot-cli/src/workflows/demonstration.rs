@@ -4,7 +4,6 @@ use crate::CommandError;
 use crate::commands::compare::table_of_runs;
 use crate::machine::compute::Compute;
 use crate::reports::runs::report_of_runs;
-use crate::runs::kept_scores::Earlier;
 use crate::runs::named_run;
 use crate::terminal::console::Console;
 use crate::terminal::shell::word;
@@ -52,7 +51,7 @@ pub fn run(out: &Path, seed: u64, compute: &Compute, console: &Console) -> Resul
             sessions: &[],
             tasks: None,
             out: None,
-            earlier: Earlier::Replaced,
+            fresh: true,
             advises: true,
             compute,
         };

@@ -2,7 +2,6 @@
 
 use crate::CommandError;
 use crate::machine::compute::Compute;
-use crate::runs::kept_scores::Earlier;
 use crate::terminal::console::Console;
 use crate::terminal::stop_notice::say_when_stopped;
 use crate::workflows::fine_tune_settings::from_scratch;
@@ -141,7 +140,7 @@ impl LearningCurve<'_> {
                 sessions: &paths,
                 tasks: Some(&tasks),
                 out: None,
-                earlier: Earlier::Kept,
+                fresh: false,
                 advises: false,
                 compute: self.compute,
             };

@@ -3,7 +3,7 @@
 use crate::CommandError;
 use crate::machine::compute::Compute;
 use crate::runs::beside_psth;
-use crate::runs::kept_scores::{self, Earlier};
+use crate::runs::kept_scores;
 use crate::runs::loaded_run::{LoadedRun, open_model};
 use crate::runs::output_format;
 use crate::runs::overlap::{self, Warn};
@@ -17,7 +17,7 @@ use neuroglot::eval::evaluation_folder;
 use neuroglot::eval::{evaluate, evaluation_source};
 use neuroglot::files::OutputLock;
 use neuroglot::tasks::EvaluationOptions;
-use neuroglot::tasks::results::{Evaluation, SessionEvaluation};
+use neuroglot::tasks::results::Evaluation;
 use neuroglot::train::{RunFolder, late_rise};
 use std::path::{Path, PathBuf};
 
@@ -33,8 +33,8 @@ pub struct ModelEvaluation<'a> {
     pub tasks: Option<&'a [String]>,
     /// Where results are kept; `None` takes the `evaluation` folder of the run, or of the checkpoint.
     pub out: Option<&'a Path>,
-    /// What becomes of scores that are there already.
-    pub earlier: Earlier,
+    /// Whether scores that are there already are all replaced.
+    pub fresh: bool,
     /// Whether to say what points to a training that was too short.
     pub advises: bool,
     /// Where to compute.
@@ -57,7 +57,7 @@ impl ModelEvaluation<'_> {
         let options = EvaluationOptions::of_tasks(self.tasks, &sessions)?;
         let mut run = LoadedRun::open(folder, self.compute.open(console)?.device, console)?;
         let source = evaluation_source(&run.config.data, &options).with("weights", &run.weights);
-        kept_scores::check(&out, self.earlier, &source, &sessions, &options, console)?;
+        kept_scores::check(&out, self.fresh, &source, &sessions, &options, console)?;
         overlap::warn(run.ensemble.config(), &sessions, &paths, Warn::OfBase, console)?;
         let _notice = say_when_stopped(format!(
             "nothing of this evaluation is kept, and what was in {} is as it was",
@@ -75,7 +75,7 @@ impl ModelEvaluation<'_> {
         }
         warn_of_duplicates(&evaluation, console);
         warn_of_decoding(&evaluation, console);
-        kept_scores::keep(&evaluation, &out, self.earlier, console)?;
+        kept_scores::keep(&evaluation, &out, self.fresh, console)?;
         Ok(evaluation)
     }
 }
@@ -83,11 +83,8 @@ impl ModelEvaluation<'_> {
 /// Says what was left out, and what keeps classes of decoded behaviours from being learned or scored.
 pub fn warn_of_decoding(evaluation: &Evaluation, console: &Console) {
     for session in &evaluation.sessions {
-        for skipped in &session.skipped {
-            console.warning(format!("{}: {} is left out: {}", session.eid, skipped.what, skipped.why));
-        }
-        for (behaviour, note) in decoding_notes(session) {
-            console.warning(format!("{}: {behaviour}: {note}", session.eid));
+        for remark in session.remarks(|_| true) {
+            console.warning(format!("{}: {remark}", session.eid));
         }
     }
 }
@@ -110,12 +107,6 @@ fn warn_of_duplicates(evaluation: &Evaluation, console: &Console) {
             ));
         }
     }
-}
-
-/// What keeps classes of decoded behaviours from being learned or scored, with the behaviour.
-pub fn decoding_notes(session: &SessionEvaluation) -> impl Iterator<Item = (&str, &str)> {
-    let decoded = session.decoding.iter();
-    decoded.flat_map(|decoded| decoded.notes.iter().map(|note| (decoded.behaviour.as_str(), note.as_str())))
 }
 
 /// Says what points to a training that was too short. One that is not finished is not judged, nor one whose course cannot

@@ -2,7 +2,6 @@
 
 use crate::CommandError;
 use crate::machine::compute::Compute;
-use crate::runs::kept_scores::Earlier;
 use crate::runs::sessions;
 use crate::terminal::console::{Console, one_line};
 use crate::terminal::stop_notice::say_when_stopped;
@@ -173,7 +172,7 @@ impl StudyCells<'_> {
                 tasks: Some(&self.file.tasks),
                 out: Some(&evaluation_folder(folder)),
                 // A cell holds what the study file asks for.
-                earlier: Earlier::Replaced,
+                fresh: true,
                 advises: false,
                 compute: self.compute,
             };
@@ -219,7 +218,7 @@ impl StudyCells<'_> {
             tasks: Some(&self.file.tasks),
             seed: settings.seed,
             out: folder,
-            earlier: Earlier::Replaced,
+            fresh: true,
         };
         fit.run(console).map(drop)
     }

@@ -2,7 +2,7 @@
 
 use super::{ByRun, Difference, Pick, Verdict, is_same_data};
 use neuroglot_metrics::{Interval, bootstrap_within_groups};
-use neuroglot_tasks::results::{IntervalValue, SessionEvaluation, TaskResult, UnitLabel};
+use neuroglot_tasks::results::{SessionEvaluation, TaskResult, UnitLabel};
 use std::collections::HashMap;
 
 /// Resamples and seed of the bootstrap.
@@ -148,18 +148,18 @@ impl SharedScores {
     }
 
     /// The mean with its interval over units, the sessions taken as they are.
-    pub fn interval(&self, run: usize) -> Option<IntervalValue> {
-        Some(bootstrap_within_groups(&self.runs[run].as_ref()?.scores, RESAMPLES, SEED)?.into())
+    pub fn interval(&self, run: usize) -> Option<Interval> {
+        bootstrap_within_groups(&self.runs[run].as_ref()?.scores, RESAMPLES, SEED)
     }
 
     /// As [`SharedScores::interval`], of the true rates.
-    pub fn ceiling(&self) -> Option<IntervalValue> {
-        Some(bootstrap_within_groups(&self.ceilings[0], RESAMPLES, SEED)?.into())
+    pub fn ceiling(&self) -> Option<Interval> {
+        bootstrap_within_groups(&self.ceilings[0], RESAMPLES, SEED)
     }
 
     /// As [`SharedScores::interval`], of the best predictor that knows the true state behind what the task shows.
-    pub fn state_ceiling(&self) -> Option<IntervalValue> {
-        Some(bootstrap_within_groups(&self.ceilings[1], RESAMPLES, SEED)?.into())
+    pub fn state_ceiling(&self) -> Option<Interval> {
+        bootstrap_within_groups(&self.ceilings[1], RESAMPLES, SEED)
     }
 
     /// Of bits/spike: the mean over sessions of the score that is pooled over units, each by its spikes.
@@ -209,7 +209,8 @@ impl SharedScores {
     }
 }
 
-pub(super) fn task_of<'a>(session: &'a SessionEvaluation, task: &str) -> Option<&'a TaskResult> {
+/// What a session was scored in a task.
+pub fn task_of<'a>(session: &'a SessionEvaluation, task: &str) -> Option<&'a TaskResult> {
     session.tasks.iter().find(|result| result.task == task)
 }
 

@@ -1,12 +1,12 @@
 //! Training curves: one plot per panel, the runs' lines together.
 
 use super::WIDTH;
-use crate::compare::unique;
 use crate::document::figure;
 use crate::plot::lines::{self, Line};
 use crate::plot::palette::Marker;
 use crate::{Curve, Report};
 use neuroglot_data::number::counted;
+use neuroglot_data::text::distinct;
 
 /// Points drawn of one line at most; of a longer one every n-th is drawn.
 const MOST_POINTS: usize = 1000;
@@ -18,7 +18,7 @@ pub(crate) fn html(report: &Report) -> String {
     let curves = || {
         report.runs.iter().enumerate().flat_map(|(run, section)| section.curves.iter().map(move |c| (run, c)))
     };
-    let panels = unique(curves().map(|(_, curve)| curve.panel.as_str()));
+    let panels = distinct(curves().map(|(_, curve)| curve.panel.as_str()));
     let mut out = String::new();
     for panel in panels {
         let members: Vec<(usize, &Curve)> = curves().filter(|(_, curve)| curve.panel == panel).collect();
@@ -45,7 +45,7 @@ pub(crate) fn html(report: &Report) -> String {
 /// Runs differ in dash and labels in colour and marker, where a panel has several of both; otherwise each line differs
 /// from the others in all three.
 fn styled(report: &Report, curves: &[(usize, &Curve)]) -> Vec<Line> {
-    let labels = unique(curves.iter().map(|(_, curve)| curve.label.as_str()));
+    let labels = distinct(curves.iter().map(|(_, curve)| curve.label.as_str()));
     let mut runs: Vec<usize> = curves.iter().map(|(run, _)| *run).collect();
     runs.dedup();
     let place = |label: &str| labels.iter().position(|other| *other == label).unwrap_or(0);

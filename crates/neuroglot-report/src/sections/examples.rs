@@ -2,7 +2,7 @@
 
 use super::{WIDTH, per_session, unit_name, usable_seconds};
 use crate::Report;
-use crate::compare::{ComparedSession, unique};
+use crate::compare::ComparedSession;
 use crate::document::figure;
 use crate::plot::axis::Frame;
 use crate::plot::heatmap::{self, BAR_SPACE};
@@ -14,6 +14,7 @@ use crate::plot::svg::{Anchor, Area, Svg};
 use crate::plot::ticks::Ticks;
 use crate::text::{escape, task_name, told_apart};
 use neuroglot_data::number::decimal;
+use neuroglot_data::text::distinct;
 use neuroglot_tasks::results::{ConditionPsth, Example, SessionEvaluation};
 
 /// Conditions drawn of one unit at most: those with the most trials.
@@ -27,7 +28,7 @@ const MAP_HEIGHT: f64 = 190.0;
 pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &RegionStyles) -> String {
     per_session(sessions, "examples", READING, |session| {
         let examples = || session.by_run.iter().flatten().flat_map(|evaluation| &evaluation.examples);
-        let tasks = unique(examples().map(|example| example.task.as_str()));
+        let tasks = distinct(examples().map(|example| example.task.as_str()));
         let mut out = String::new();
         for task in tasks {
             out.push_str(&format!("<h4>{}</h4>\n", escape(task_name(task))));

@@ -1,10 +1,10 @@
 //! What was done: facts of the report, commands that make it again, and facts of each run.
 
-use crate::compare::unique;
 use crate::table::{Cell, Group, Row, Table};
 use crate::text::escape;
 use crate::{Report, RunSection};
 use neuroglot_data::number::counted;
+use neuroglot_data::text::distinct;
 
 /// Facts of the report as a list of names and values.
 pub(crate) fn list(facts: &[(String, String)]) -> String {
@@ -30,7 +30,7 @@ pub(crate) fn commands(commands: &[String]) -> String {
 /// Facts of the runs, one column per run.
 pub(crate) fn runs(report: &Report) -> String {
     let facts: Vec<Vec<(String, String)>> = report.runs.iter().map(facts_of).collect();
-    let names = unique(facts.iter().flatten().map(|(name, _)| name.as_str()));
+    let names = distinct(facts.iter().flatten().map(|(name, _)| name.as_str()));
     let rows: Vec<Row> = names
         .into_iter()
         .map(|name| {

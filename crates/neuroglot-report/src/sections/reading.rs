@@ -1,6 +1,7 @@
 //! How to read the scores, for a reader who has not met them.
 
-use crate::compare::{ComparedSession, unique};
+use crate::compare::ComparedSession;
+use neuroglot_data::text::distinct;
 use neuroglot_tasks::Task;
 
 /// The paragraph, naming only the tasks that were scored.
@@ -29,7 +30,7 @@ pub(crate) fn html(sessions: &[ComparedSession]) -> String {
              latents of that region are among those that are known.</p>\n",
         );
     }
-    let tasks = unique(sessions.iter().flat_map(ComparedSession::tasks));
+    let tasks = distinct(sessions.iter().flat_map(ComparedSession::tasks));
     let described: Vec<Task> = tasks.into_iter().filter_map(Task::named).collect();
     if !described.is_empty() {
         out.push_str("<p>What each task hides from the model:</p>\n<dl class=\"tasks\">\n");

@@ -6,7 +6,7 @@ use crate::compare::ComparedSession;
 use crate::document;
 use crate::plot::matrix::{self, MOST_REGIONS, Matrix};
 use crate::plot::region_styles::RegionStyles;
-use neuroglot_tasks::results::{IntervalValue, RegionMatrix};
+use neuroglot_tasks::results::{Interval, RegionMatrix};
 
 /// The matrices of all runs, session by session; empty if none was computed.
 pub(crate) fn html(report: &Report, sessions: &[ComparedSession], styles: &RegionStyles) -> String {
@@ -52,7 +52,7 @@ pub(crate) fn largest(matrix: &RegionMatrix) -> f64 {
 
 /// The matrix of one run; colours reach to `reach`.
 pub(crate) fn figure(run: &str, scores: &RegionMatrix, reach: f64, styles: &RegionStyles) -> String {
-    let mean = |score: Option<&Option<IntervalValue>>| Some((*score?)?.mean);
+    let mean = |score: Option<&Option<Interval>>| Some((*score?)?.mean);
     matrix::figure(&Matrix {
         title: run,
         regions: &scores.regions,

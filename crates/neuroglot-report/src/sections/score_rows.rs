@@ -1,8 +1,9 @@
 //! The rows of the score tables: one score of one task per row, a value per run.
 
-use crate::compare::{ComparedSession, unique};
+use crate::compare::ComparedSession;
+use neuroglot_data::text::distinct;
 use neuroglot_eval::comparison::{ByRun, SharedScores, UNIT_SCORES};
-use neuroglot_tasks::results::{DecodingResult, IntervalValue, Scores, TaskResult};
+use neuroglot_tasks::results::{DecodingResult, Interval, Scores, TaskResult};
 
 /// A score, with its 95 % interval where it has one.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,7 +50,7 @@ const MEASURES: [(&str, Stored); 4] = [
 /// Bits/spike once more, each unit by its spikes.
 const POOLED: &str = "bits/spike, pooled";
 
-pub(crate) fn with_interval(value: IntervalValue) -> Option<Measured> {
+pub(crate) fn with_interval(value: Interval) -> Option<Measured> {
     let interval = (value.low.is_finite() && value.high.is_finite()).then_some((value.low, value.high));
     value.mean.is_finite().then_some(Measured { mean: value.mean, interval })
 }
@@ -87,7 +88,7 @@ fn task_rows(sessions: &[ComparedSession], task: &str) -> Vec<ScoreRow> {
             let [session] = sessions else { return None };
             session.task(task).into_iter().flatten().find_map(|result| stored(of(result)?))
         };
-        let ceiling_of = |of: Ceiling, of_shared: fn(&SharedScores) -> Option<IntervalValue>| match &shared {
+        let ceiling_of = |of: Ceiling, of_shared: fn(&SharedScores) -> Option<Interval>| match &shared {
             Some(shared) if has_interval && !(sessions.len() == 1 && shared.are_all_units()) => {
                 of_shared(shared).and_then(with_interval)
             }
@@ -152,7 +153,7 @@ fn decoding_rows(session: &ComparedSession) -> Vec<ScoreRow> {
     let mut rows = Vec::new();
     let decoded = |run: usize| session.by_run[run].iter().flat_map(|session| &session.decoding);
     let runs = session.by_run.len();
-    let behaviours = unique((0..runs).flat_map(|run| decoded(run).map(|result| result.behaviour.as_str())));
+    let behaviours = distinct((0..runs).flat_map(|run| decoded(run).map(|result| result.behaviour.as_str())));
     for behaviour in behaviours {
         let results: Vec<Option<&DecodingResult>> =
             (0..runs).map(|run| decoded(run).find(|result| result.behaviour == behaviour)).collect();
@@ -198,10 +199,10 @@ fn metric_name(metric: &str) -> &str {
 /// Each row averaged over the sessions in which every run that has it at all has it, so that runs are compared on equal
 /// data.
 pub(crate) fn averaged(sessions: &[ComparedSession]) -> Vec<ScoreRow> {
-    let tasks = unique(sessions.iter().flat_map(ComparedSession::tasks));
+    let tasks = distinct(sessions.iter().flat_map(ComparedSession::tasks));
     let mut rows: Vec<ScoreRow> = tasks.into_iter().flat_map(|task| task_rows(sessions, task)).collect();
     let decoded: Vec<Vec<ScoreRow>> = sessions.iter().map(decoding_rows).collect();
-    let names = unique(decoded.iter().flatten().map(|row| row.name.as_str()));
+    let names = distinct(decoded.iter().flatten().map(|row| row.name.as_str()));
     rows.extend(names.into_iter().map(|name| {
         let of_sessions: Vec<&ScoreRow> = decoded.iter().flatten().filter(|row| row.name == name).collect();
         average(DECODING, name, &of_sessions)

@@ -3,10 +3,11 @@
 use super::score_rows::{DECODING, Measured, ScoreRow, averaged, of_session};
 use super::session_name;
 use crate::Report;
-use crate::compare::{ComparedSession, unique};
+use crate::compare::ComparedSession;
 use crate::table::{Cell, Group, Row, Table};
 use crate::text::{escape, listed, task_name};
 use neuroglot_data::number::{counted, decimal};
+use neuroglot_data::text::distinct;
 use neuroglot_eval::comparison::is_same_data;
 use neuroglot_tasks::results::SessionEvaluation;
 
@@ -51,7 +52,7 @@ pub(crate) fn html(report: &Report, sessions: &[ComparedSession]) -> String {
 }
 
 fn size(session: &SessionEvaluation) -> String {
-    let regions = unique(session.units.iter().map(|unit| unit.region.as_str())).len();
+    let regions = distinct(session.units.iter().map(|unit| unit.region.as_str())).len();
     format!(
         "{} × {} of {} ms, {} in {}",
         counted(session.trials, "test trial"),
@@ -69,7 +70,7 @@ fn table(report: &Report, caption: &str, rows: &[ScoreRow], sessions: usize) -> 
     for (is_there, name) in has_ceilings.into_iter().zip(["true rates", "true state"]) {
         columns.extend(is_there.then(|| format!("ceiling ({name})")));
     }
-    let names = unique(rows.iter().map(|row| row.group.as_str()));
+    let names = distinct(rows.iter().map(|row| row.group.as_str()));
     let groups = names
         .into_iter()
         .map(|name| Group {

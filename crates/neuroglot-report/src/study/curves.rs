@@ -1,10 +1,10 @@
 //! Scores over the number of sessions in pretraining, and over the number of training trials.
 
-use crate::compare::unique;
 use crate::plot::legend;
 use crate::plot::steps::{self, Curve, Point};
 use crate::sections::WIDTH;
 use crate::text::escape;
+use neuroglot_data::text::distinct;
 use neuroglot_study::{Column, Range, ScoreRow, ScoreTable, StudyResults};
 
 /// A figure per table that is drawn as curves, a panel per task and behaviour.
@@ -27,7 +27,7 @@ fn figure(table: &ScoreTable, x_label: &str, at: impl Fn(&ScoreRow) -> (u64, Str
     places.sort();
     places.dedup();
     let ticks: Vec<String> = places.iter().map(|(_, label)| label.clone()).collect();
-    let names = unique(table.rows.iter().map(|row| row.curve.as_str()));
+    let names = distinct(table.rows.iter().map(|row| row.curve.as_str()));
     let panel = |column: usize| {
         let point = |row: &ScoreRow| {
             let score = row.cells[column].as_ref()?.score;

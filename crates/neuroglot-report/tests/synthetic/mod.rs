@@ -4,7 +4,7 @@
 use neuroglot_report::{Curve, Report, RunSection};
 use neuroglot_tasks::Source;
 use neuroglot_tasks::results::{
-    CalibrationPoint, ConditionPsth, ConditionTrajectory, DecodingResult, Evaluation, Example, IntervalValue,
+    CalibrationPoint, ConditionPsth, ConditionTrajectory, DecodingResult, Evaluation, Example, Interval,
     LatentTrajectories, PopulationTrial, RegionMatrix, Scores, SessionEvaluation, Skipped, TaskResult,
     UnitLabel, UnitScores,
 };
@@ -179,8 +179,8 @@ fn session(place: usize, quality: f64, run: usize, size: Size) -> SessionEvaluat
     }
 }
 
-fn around(mean: f64) -> IntervalValue {
-    IntervalValue { mean, low: mean - 0.04, high: mean + 0.05 }
+fn around(mean: f64) -> Interval {
+    Interval { mean, low: mean - 0.04, high: mean + 0.05 }
 }
 
 fn decoding(behaviour: &str, metric: &str, score: f64, chance: f64) -> DecodingResult {
@@ -235,7 +235,7 @@ fn task_result(task: &str, quality: f64, ceilings: &[f64], rng: &mut ChaCha8Rng)
 
 fn scores(bps: f64) -> Scores {
     Scores {
-        bps: Some(IntervalValue { mean: bps, low: bps - 0.045, high: bps + 0.047 }),
+        bps: Some(Interval { mean: bps, low: bps - 0.045, high: bps + 0.047 }),
         bps_pooled: Some(bps * 0.9),
         d2: Some(bps * 0.3),
         r2: Some(bps * 0.2),

@@ -2,18 +2,14 @@
 
 use crate::CommandError;
 use crate::machine::devices::TrainingDevices;
-use crate::runs::overlap::{self, Warn};
-use crate::runs::place::{Place, folders_of_sessions};
+use crate::runs::place::Place;
 use crate::runs::run_summary::{as_json, in_words};
-use crate::runs::sessions;
 use crate::terminal::console::Console;
-use crate::terminal::shell::word;
 use crate::workflows::fine_tune_settings;
-use crate::workflows::training_run::{TrainingRun, note_if_finished};
+use crate::workflows::training_command::{Trained, TrainingCommand};
 use clap::Args;
 use neuroglot::data::Session;
-use neuroglot::files::OutputLock;
-use neuroglot::train::{Checkpoint, ModelFolder, RunConfig, RunFolder, Start};
+use neuroglot::train::{Checkpoint, RunConfig, RunFolder};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -86,45 +82,20 @@ impl Arguments {
 /// # Errors
 /// Those of training, and a run that cannot be started from.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
-    let mut crew = arguments.devices.crew(threads)?;
-    let console = &crew.console(console);
-    if crew.is_first() {
-        OutputLock::check_free_inside(&arguments.out)?;
-    }
-    let run = arguments.run.as_ref().map(|run| run.of_run(console)).transpose()?;
-    let config = arguments.config(run.as_deref())?;
-    let config = if arguments.resume { config } else { crew.with_lanes(config) };
-    let meeting = crew.start_others()?;
-    let paths = if arguments.sessions.is_empty() {
-        RunFolder::open(&arguments.out)?.info()?.sessions
-    } else {
-        folders_of_sessions(&arguments.sessions, console)?
-    };
-    let sessions = sessions::read(&paths, &config.data.filter(), console)?;
-    if let (Some(run), false, true) = (&run, arguments.resume, crew.is_first()) {
-        let base = ModelFolder::open(run, config.init.from_checkpoint.name())?;
-        overlap::warn(base.config(), &sessions, &paths, Warn::OfTestTrials, console)?;
-    }
-    let devices = arguments.devices.typed();
-    let training = TrainingRun {
-        title: "",
-        config: &config,
-        sessions: &sessions,
-        paths: &sessions::absolute(&paths)?,
+    let command = TrainingCommand {
+        name: "finetune",
+        sessions: &arguments.sessions,
         out: &arguments.out,
-        resume_command: &format!("`neuroglot finetune --resume --out {}{devices}`", word(&arguments.out)),
-        start: if arguments.resume { Start::Resume } else { Start::Fresh },
-        compute: &crew.compute,
-        ranks: None,
+        resume: arguments.resume,
+        devices: &arguments.devices,
     };
-    if arguments.resume {
-        note_if_finished(&arguments.out, console);
-    }
-    let Some(summary) = training.run_in(&crew, meeting, console)? else { return Ok(()) };
-    let folder = RunFolder::open(&arguments.out)?;
-    let records = folder.metrics()?;
+    let trained = command.run(threads, console, |console| {
+        let run = arguments.run.as_ref().map(|run| run.of_run(console)).transpose()?;
+        Ok((arguments.config(run.as_deref())?, run))
+    })?;
+    let Some(Trained { config, sessions, records, summary }) = trained else { return Ok(()) };
     let start = records.first().filter(|record| record.epoch == 0).and_then(|record| record.score);
-    let kept = kept_sessions(&folder, &sessions)?;
+    let kept = kept_sessions(&RunFolder::open(&arguments.out)?, &sessions)?;
     if arguments.json {
         let mut found = as_json(&arguments.out, &records, &summary);
         found["start"] = json!({ "score": start });

@@ -1,7 +1,7 @@
 //! `neuroglot study`
 
 use crate::CommandError;
-use crate::commands::train::recipe_names;
+use crate::commands::train::recipes;
 use crate::machine::compute::DeviceOptions;
 use crate::machine::share::share;
 use crate::reports::study::report_of_study;
@@ -53,8 +53,8 @@ pub struct Arguments {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     shards: Option<u32>,
     /// Start settings from this recipe instead of the file's
-    #[arg(long, value_name = "RECIPE", value_parser = recipe_names())]
-    recipe: Option<String>,
+    #[arg(long, value_name = "RECIPE", value_parser = recipes())]
+    recipe: Option<Recipe>,
     /// List the cells, their shares and how far they are, and do nothing
     #[arg(long, conflicts_with = "report_only")]
     dry_run: bool,
@@ -75,8 +75,8 @@ pub struct Arguments {
 /// A study file or session that cannot be used, cells that failed or were left to others.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
     let mut file = StudyFile::read(&arguments.file)?;
-    if let Some(recipe) = &arguments.recipe {
-        file.recipes = vec![recipe.parse::<Recipe>().map_err(CommandError::Usage)?.into()];
+    if let Some(recipe) = arguments.recipe {
+        file.recipes = vec![recipe.into()];
     }
     let sessions = StudySessions::find(&file, arguments.data.as_deref())?;
     let cells = cells(&file, &sessions)?;
@@ -183,8 +183,8 @@ fn command(arguments: &Arguments) -> String {
     if let Some(data) = &arguments.data {
         command.push_str(&format!(" --data {}", word(data)));
     }
-    if let Some(recipe) = &arguments.recipe {
-        command.push_str(&format!(" --recipe {recipe}"));
+    if let Some(recipe) = arguments.recipe {
+        command.push_str(&format!(" --recipe {}", recipe.name()));
     }
     command
 }

@@ -2,17 +2,14 @@
 
 use crate::CommandError;
 use crate::machine::devices::TrainingDevices;
-use crate::runs::place::{Place, folders_of_sessions};
+use crate::runs::place::Place;
 use crate::runs::run_summary::{as_json, in_words};
-use crate::runs::sessions;
 use crate::terminal::console::Console;
-use crate::terminal::shell::word;
-use crate::workflows::training_run::{TrainingRun, note_if_finished};
+use crate::workflows::training_command::{Trained, TrainingCommand};
 use clap::Args;
-use clap::builder::PossibleValuesParser;
-use neuroglot::files::OutputLock;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use neuroglot::masks::Scheme;
-use neuroglot::train::{Recipe, RunConfig, RunFolder, Start};
+use neuroglot::train::{Recipe, RunConfig, RunFolder};
 use std::path::PathBuf;
 
 /// Train a model on sessions
@@ -40,8 +37,8 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Start from a recipe instead of the plain defaults: the published one (paper), or this project's (neuroglot)
-    #[arg(long, value_parser = recipe_names(), value_name = "RECIPE", conflicts_with = "resume")]
-    recipe: Option<String>,
+    #[arg(long, value_parser = recipes(), value_name = "RECIPE", conflicts_with = "resume")]
+    recipe: Option<Recipe>,
     /// What is hidden in training: all four schemes of multi-task masking, or always one [default: mtm]
     #[arg(long, value_parser = mask_names(), value_name = "MASK")]
     mask: Option<String>,
@@ -77,17 +74,8 @@ fn mask_names() -> PossibleValuesParser {
 }
 
 /// Every recipe.
-pub fn recipe_names() -> PossibleValuesParser {
-    PossibleValuesParser::new(Recipe::ALL.map(Recipe::name))
-}
-
-/// The settings that a recipe of this name starts from, or the plain defaults.
-///
-/// # Errors
-/// No such recipe.
-pub fn defaults(recipe: Option<&str>) -> Result<RunConfig, CommandError> {
-    let recipe = recipe.map(str::parse::<Recipe>).transpose().map_err(CommandError::Usage)?;
-    Ok(recipe.map_or_else(RunConfig::default, Recipe::defaults))
+pub fn recipes() -> impl TypedValueParser<Value = Recipe> {
+    PossibleValuesParser::new(Recipe::ALL.map(Recipe::name)).try_map(|name| name.parse::<Recipe>())
 }
 
 impl Arguments {
@@ -112,7 +100,8 @@ impl Arguments {
             }
             file => file.clone(),
         };
-        Ok(defaults(self.recipe.as_deref())?.changed(file.as_deref(), &self.settings())?)
+        let defaults = self.recipe.map_or_else(RunConfig::default, Recipe::defaults);
+        Ok(defaults.changed(file.as_deref(), &self.settings())?)
     }
 }
 
@@ -121,37 +110,15 @@ impl Arguments {
 /// # Errors
 /// Settings or sessions that cannot be used, a folder that cannot be written, a loss that is no number.
 pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(), CommandError> {
-    let mut crew = arguments.devices.crew(threads)?;
-    let console = &crew.console(console);
-    if crew.is_first() {
-        OutputLock::check_free_inside(&arguments.out)?;
-    }
-    let config = arguments.config()?;
-    let config = if arguments.resume { config } else { crew.with_lanes(config) };
-    let meeting = crew.start_others()?;
-    let paths = if arguments.sessions.is_empty() {
-        RunFolder::open(&arguments.out)?.info()?.sessions
-    } else {
-        folders_of_sessions(&arguments.sessions, console)?
-    };
-    let sessions = sessions::read(&paths, &config.data.filter(), console)?;
-    let devices = arguments.devices.typed();
-    let training = TrainingRun {
-        title: "",
-        config: &config,
-        sessions: &sessions,
-        paths: &sessions::absolute(&paths)?,
+    let command = TrainingCommand {
+        name: "train",
+        sessions: &arguments.sessions,
         out: &arguments.out,
-        resume_command: &format!("`neuroglot train --resume --out {}{devices}`", word(&arguments.out)),
-        start: if arguments.resume { Start::Resume } else { Start::Fresh },
-        compute: &crew.compute,
-        ranks: None,
+        resume: arguments.resume,
+        devices: &arguments.devices,
     };
-    if arguments.resume {
-        note_if_finished(&arguments.out, console);
-    }
-    let Some(summary) = training.run_in(&crew, meeting, console)? else { return Ok(()) };
-    let records = RunFolder::open(&arguments.out)?.metrics()?;
+    let trained = command.run(threads, console, |_| Ok((arguments.config()?, None)))?;
+    let Some(Trained { config, records, summary, .. }) = trained else { return Ok(()) };
     if arguments.json {
         return console.json(&as_json(&arguments.out, &records, &summary));
     }

@@ -54,9 +54,7 @@ impl DeviceOptions {
     pub fn with_threads(self, threads: usize) -> Compute {
         Compute { choice: Cell::new(self.device), precision: self.precision.into(), threads }
     }
-}
 
-impl DeviceOptions {
     /// On a GPU of this number, which other options choose.
     pub fn on_gpu(self, number: usize, threads: usize) -> Compute {
         Self { device: DeviceChoice::Cuda(number), ..self }.with_threads(threads)

@@ -42,7 +42,6 @@ pub fn run(out: &Path, seed: u64, compute: &Compute, console: &Console) -> Resul
             resume_command: &format!("`neuroglot train --resume --out {}`", word(&run)),
             start: Start::Fresh,
             compute,
-            ranks: None,
         };
         training.run(console)?;
         let evaluation = ModelEvaluation {

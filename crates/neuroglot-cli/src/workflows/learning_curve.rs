@@ -124,7 +124,6 @@ impl LearningCurve<'_> {
             resume_command: "the same command",
             start: if begun { Start::Resume } else { Start::Fresh },
             compute: self.compute,
-            ranks: None,
         };
         let summary = training.run(console)?;
         let place = evaluation_folder(&run);

@@ -9,4 +9,5 @@ pub mod learning_curve;
 pub mod model_evaluation;
 pub mod preparation_run;
 pub mod study_cells;
+pub mod training_command;
 pub mod training_run;

@@ -161,7 +161,6 @@ impl StudyCells<'_> {
             resume_command: "the same command",
             start: if begun.is_some() { Start::Resume } else { Start::Fresh },
             compute: self.compute,
-            ranks: None,
         };
         training.run(console)?;
         if cell.is_scored() {

@@ -7,7 +7,7 @@ use crate::terminal::console::{Console, one_line};
 use crate::terminal::progress::{Kept, TrainingProgress};
 use neuroglot::data::Session;
 use neuroglot::ensemble::train_ensemble;
-use neuroglot::train::{Meeting, Ranks, RunConfig, RunFolder, Start, Summary, TrainingDevice, follow};
+use neuroglot::train::{Meeting, Ranks, RunConfig, Start, Summary, TrainingDevice, follow};
 use std::path::{Path, PathBuf};
 
 /// What to train, and where.
@@ -29,8 +29,6 @@ pub struct TrainingRun<'a> {
     pub start: Start,
     /// Where to compute.
     pub compute: &'a Compute,
-    /// The ranks that train with this process, which is the first of them.
-    pub ranks: Option<&'a Ranks>,
 }
 
 impl TrainingRun<'_> {
@@ -39,15 +37,20 @@ impl TrainingRun<'_> {
     /// # Errors
     /// Those of [`train`], and a device that cannot be opened.
     pub fn run(&self, console: &Console) -> Result<Summary, CommandError> {
+        self.run_with(None, console)
+    }
+
+    /// Trains with other ranks, of which this process is the first.
+    fn run_with(&self, ranks: Option<&Ranks>, console: &Console) -> Result<Summary, CommandError> {
         let mut progress =
             TrainingProgress::new(self.title, Kept::nothing(self.out, self.resume_command), console);
         let TrainingRun { config, sessions, paths, out, start, .. } = *self;
         let mut device = || {
             let open = self.compute.open(console)?;
-            Ok(TrainingDevice { device: open.device, ranks: self.ranks })
+            Ok(TrainingDevice { device: open.device, ranks })
         };
         let result = train_ensemble(config, sessions, paths, out, start, &mut device, &mut progress);
-        if let (Some(ranks), Err(error)) = (self.ranks, &result) {
+        if let (Some(ranks), Err(error)) = (ranks, &result) {
             ranks.fail(&one_line(error));
         }
         result
@@ -70,19 +73,6 @@ impl TrainingRun<'_> {
             let followed: Result<(), CommandError> = follow(self.sessions, &mut device, ranks);
             return followed.inspect_err(|error| ranks.fail(&one_line(error))).map(|()| None);
         }
-        TrainingRun { ranks: ranks.as_ref(), ..*self }.run(console).map(Some)
-    }
-}
-
-/// Says of a run that is to go on that there is nothing left to do.
-pub fn note_if_finished(run: &Path, console: &Console) {
-    let is_finished = RunFolder::open(run)
-        .and_then(|folder| Ok(folder.info()?.finished && folder.is_complete()?))
-        .unwrap_or(false);
-    if is_finished {
-        let run = run.display();
-        console.note(format!(
-            "{run} is finished already; `neuroglot finetune {run}` starts another run from it"
-        ));
+        self.run_with(ranks.as_ref(), console).map(Some)
     }
 }

@@ -16,6 +16,9 @@ use std::time::{Duration, Instant};
 /// Where there is no terminal, lines come no more often than this.
 const BETWEEN_LINES: Duration = Duration::from_secs(5);
 
+/// The bars of trainings and evaluations.
+const TEMPLATE: &str = "{bar:24} {msg}";
+
 /// Length of the bar of an evaluation.
 const WHOLE: u64 = 1000;
 
@@ -77,7 +80,7 @@ impl Observer for TrainingProgress {
             self.console.note(format!("going on from step {done} of {total}"));
             self.kept.say(&format!("all up to step {done}"));
         }
-        self.bar = Bar::on_a_terminal(total, &self.console);
+        self.bar = Bar::on_a_terminal(TEMPLATE, total, &self.console);
         if let Some(Bar(bar)) = &self.bar {
             bar.set_position(done);
         }
@@ -162,7 +165,7 @@ pub struct EvaluationBar {
 impl EvaluationBar {
     /// Shows nothing yet.
     pub fn new(title: &str, console: &Console) -> Self {
-        let (title, bar) = (in_front(title), Bar::on_a_terminal(WHOLE, console));
+        let (title, bar) = (in_front(title), Bar::on_a_terminal(TEMPLATE, WHOLE, console));
         Self { console: *console, title, started: Instant::now(), bar, shown: String::new(), last_line: None }
     }
 
@@ -200,14 +203,15 @@ fn is_due(last_line: Option<Instant>) -> bool {
 }
 
 /// A bar that goes away when it is dropped: an error must not leave half a bar on the terminal.
-struct Bar(ProgressBar);
+pub struct Bar(pub ProgressBar);
 
 impl Bar {
-    fn on_a_terminal(length: u64, console: &Console) -> Option<Self> {
-        let style = ProgressStyle::with_template("{bar:24} {msg}");
-        let bar =
-            || ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        (!console.is_quiet() && std::io::stderr().is_terminal()).then(|| Self(bar()))
+    /// A bar of this length as the `indicatif` template has it, where there is a terminal to show it on.
+    pub fn on_a_terminal(template: &str, length: u64, console: &Console) -> Option<Self> {
+        (!console.is_quiet() && std::io::stderr().is_terminal()).then(|| {
+            let style = ProgressStyle::with_template(template);
+            Self(ProgressBar::new(length).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar())))
+        })
     }
 }
 

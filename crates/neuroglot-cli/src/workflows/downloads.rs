@@ -1,13 +1,12 @@
 //! Sources that are elsewhere: listing them, and bringing them here.
 
-use crate::terminal::console::{Console, one_line};
-use indicatif::{ProgressBar, ProgressStyle};
+use crate::terminal::console::Console;
+use crate::terminal::progress::Bar;
 use neuroglot::data::text::printable;
 use neuroglot::fetch::{
     DandiAsset, DandiClient, DandiId, DandiVersion, FetchError, HubClient, HubFolder, HubRepository,
     S3Address, S3Client, S3Object,
 };
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 /// What is to be downloaded.
@@ -87,21 +86,17 @@ pub fn with_bar<T>(
     console: &Console,
     transfer: impl FnOnce(&mut dyn FnMut(u64, Option<u64>)) -> Result<T, FetchError>,
 ) -> Result<T, FetchError> {
-    let bar = (!console.is_quiet() && std::io::stderr().is_terminal()).then(|| {
-        let style = ProgressStyle::with_template("{bar:24} {bytes}/{total_bytes}  {eta} left  {msg}");
-        let bar = ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        bar.with_message(printable(name).into_owned())
-    });
-    let done = transfer(&mut |bytes, total| {
-        if let Some(bar) = &bar {
+    let template = "{bar:24} {bytes}/{total_bytes}  {eta} left  {msg}";
+    let bar = Bar::on_a_terminal(template, 0, console);
+    if let Some(Bar(bar)) = &bar {
+        bar.set_message(printable(name).into_owned());
+    }
+    transfer(&mut |bytes, total| {
+        if let Some(Bar(bar)) = &bar {
             bar.set_length(total.unwrap_or(bytes));
             bar.set_position(bytes);
         }
-    });
-    if let Some(bar) = bar {
-        bar.finish_and_clear();
-    }
-    done
+    })
 }
 
 impl Remote {
@@ -119,9 +114,4 @@ impl Remote {
             Remote::S3(object) => format!("s3://{}/{}", object.bucket, object.key),
         }
     }
-}
-
-/// One line, for a list of failures.
-pub fn problem(error: &FetchError) -> String {
-    one_line(error)
 }

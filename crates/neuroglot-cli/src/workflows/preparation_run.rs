@@ -1,11 +1,10 @@
 //! Sessions made of many sources, with a bar that shows how far it is.
 
 use crate::terminal::console::{Console, one_line};
+use crate::terminal::progress::Bar;
 use crate::terminal::stop_notice::say_when_stopped;
-use indicatif::{ProgressBar, ProgressStyle};
 use neuroglot::data::text::printable;
 use neuroglot::prepare::{Limits, Outcome, Preparation, PrepareError};
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 
 /// A source, where it is.
@@ -58,23 +57,20 @@ impl PreparationRun<'_> {
             self.out.display()
         ));
         let names: Vec<String> = sources.iter().map(Place::name).collect();
-        let bar = (!console.is_quiet() && std::io::stderr().is_terminal()).then(|| {
-            let style = ProgressStyle::with_template("{bar:24} {pos}/{len}  {eta} left  {msg}");
-            ProgressBar::new(names.len() as u64)
-                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-        });
+        let template = "{bar:24} {pos}/{len}  {eta} left  {msg}";
+        let bar = Bar::on_a_terminal(template, names.len() as u64, console);
         let locate = |place: usize| match &sources[place] {
             Place::Here(path) => Ok(path.clone()),
             #[cfg(feature = "network")]
             Place::There(remote) => {
                 let path = self.downloads.download(remote, console);
-                path.map_err(|error| PrepareError::Download(crate::workflows::downloads::problem(&error)))
+                path.map_err(|error| PrepareError::Download(one_line(&error)))
             }
             #[cfg(feature = "network")]
             Place::Unlisted { problem, .. } => Err(PrepareError::Download(problem.clone())),
         };
         let done = |place: usize, result: &Result<Outcome, PrepareError>| {
-            if let Some(bar) = &bar {
+            if let Some(Bar(bar)) = &bar {
                 bar.inc(1);
                 bar.set_message(printable(&names[place]).into_owned());
             }
@@ -87,14 +83,12 @@ impl PreparationRun<'_> {
                 Err(error) => console.warning(one_line(error)),
             };
             match &bar {
-                Some(bar) => bar.suspend(say),
+                Some(Bar(bar)) => bar.suspend(say),
                 None => say(),
             }
         };
         let results = self.preparation.prepare_many(&names, self.out, self.limits, &locate, &done);
-        if let Some(bar) = bar {
-            bar.finish_and_clear();
-        }
+        drop(bar);
         let (mut outcomes, mut failures) = (Vec::new(), Vec::new());
         for (source, result) in names.into_iter().zip(results) {
             match result {

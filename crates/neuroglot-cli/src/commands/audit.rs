@@ -88,7 +88,7 @@ pub fn run(arguments: &Arguments, console: &Console) -> Result<(), CommandError>
 /// A row per session in training.
 fn seen_table(models: &[SeenModel<'_>]) -> TextTable {
     let heads = ["model", "trained on", "animal", "units", "training trials", "validation trials"];
-    let mut table = TextTable::new(heads.map(str::to_owned).into(), 3);
+    let mut table = TextTable::new(heads, 3);
     for model in models {
         for CheckpointSession { eid, subject, units, trials, .. } in model.sessions() {
             let words = [model.generation.to_string(), eid.clone(), subject.clone(), units.len().to_string()];
@@ -97,7 +97,7 @@ fn seen_table(models: &[SeenModel<'_>]) -> TextTable {
                 Some(lists) => lists.map(|list| list.len().to_string()),
                 None => ["not recorded"; 2].map(str::to_owned),
             };
-            table.push(words.into_iter().chain(trials).collect());
+            table.push(words.into_iter().chain(trials));
         }
     }
     table

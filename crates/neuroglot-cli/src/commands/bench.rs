@@ -190,18 +190,14 @@ impl Arguments {
 }
 
 fn times_table(times: &BenchmarkTimes) -> TextTable {
-    let mut table = TextTable::new(heads(["ms", "median", "min", "max", "p99"]), 1);
+    let mut table = TextTable::new(["ms", "median", "min", "max", "p99"], 1);
     let rows =
         [("training step", times.step), ("forward pass", times.forward), ("one trial", times.one_trial)];
     for (name, t) in rows {
         let numbers = [t.median, t.min, t.max, t.p99].map(|ms| format!("{ms:.2}"));
-        table.push([vec![name.to_owned()], numbers.to_vec()].concat());
+        table.push([name.to_owned()].into_iter().chain(numbers));
     }
     table
-}
-
-fn heads<const N: usize>(names: [&str; N]) -> Vec<String> {
-    names.map(str::to_owned).to_vec()
 }
 
 /// How long co-smoothing took.
@@ -250,8 +246,8 @@ impl EvaluationTime {
 
 /// Operations, the slowest first, and what each of them ran.
 fn profile_table(profile: &Profile) -> TextTable {
-    let mut table =
-        TextTable::new(heads(["operation", "kernel", "calls", "ms", "share", "floor, ms", "× floor"]), 2);
+    let heads = ["operation", "kernel", "calls", "ms", "share", "floor, ms", "× floor"];
+    let mut table = TextTable::new(heads, 2);
     let total = profile.milliseconds();
     let mut push = |name: &str, kernel: &str, calls: usize, milliseconds: f64, floor: Option<f64>| {
         let share = format!("{:.1} %", 100.0 * milliseconds / total);
@@ -261,7 +257,7 @@ fn profile_table(profile: &Profile) -> TextTable {
         // A kernel that does a part of its operation has no floor of its own.
         let unknown = if name.is_empty() { "" } else { "n/a" };
         let beside = [floor, times].map(|cell| cell.unwrap_or_else(|| unknown.to_owned()));
-        table.push([vec![name.to_owned(), kernel.to_owned()], numbers.to_vec(), beside.to_vec()].concat());
+        table.push([name.to_owned(), kernel.to_owned()].into_iter().chain(numbers).chain(beside));
     };
     for operation in slowest_first(&profile.operations, |operation| operation.milliseconds) {
         let kernels = slowest_first(&operation.kernels, |kernel| kernel.milliseconds);

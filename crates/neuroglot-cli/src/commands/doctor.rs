@@ -121,13 +121,11 @@ fn limits(device: &str, precision: Precision) -> (f64, f64) {
 }
 
 fn table(checks: &[Check]) -> TextTable {
-    let heads = ["", "check", "difference", "at most", ""].map(str::to_owned).to_vec();
-    let mut table = TextTable::new(heads, 2);
+    let mut table = TextTable::new(["", "check", "difference", "at most", ""], 2);
     for check in checks {
         let verdict = if check.has_passed() { "passed" } else { "FAILED" };
-        let numbers = [format!("{:.1e}", check.difference), format!("{:.0e}", check.limit)];
-        let names = [check.kind.to_owned(), check.name.clone()];
-        table.push(names.into_iter().chain(numbers).chain([verdict.to_owned()]).collect());
+        let [difference, limit] = [format!("{:.1e}", check.difference), format!("{:.0e}", check.limit)];
+        table.push([check.kind, &check.name, &difference, &limit, verdict]);
     }
     table
 }

@@ -149,12 +149,11 @@ fn page_of(arguments: &Arguments, eid: &str, points: &[Point]) -> report::Learni
 
 fn table(points: &[Point]) -> TextTable {
     let tasks = Task::ALL.map(Task::name);
-    let heads = ["trials", "start", "steps"].into_iter().chain(tasks).map(str::to_owned).collect();
-    let mut table = TextTable::new(heads, 2);
+    let mut table = TextTable::new(["trials", "start", "steps"].into_iter().chain(tasks), 2);
     for point in points {
         let scores = tasks.map(|task| decimal(point.scores.get(task).and_then(|scores| scores.bps)));
         let row = [point.trials.to_string(), point.start.to_owned(), point.steps.to_string()];
-        table.push(row.into_iter().chain(scores).collect());
+        table.push(row.into_iter().chain(scores));
     }
     table
 }

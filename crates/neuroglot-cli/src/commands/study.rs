@@ -199,15 +199,10 @@ fn list(arguments: &Arguments, study: &StudyCells, console: &Console) -> Result<
             rows().map(|((cell, share), state)| in_json(cell, *share, count, *state)).collect();
         return console.json(&cells);
     }
-    let mut table = TextTable::new(["cell", "needs", "share", "state"].map(String::from).into(), 2);
+    let mut table = TextTable::new(["cell", "needs", "share", "state"], 2);
     for ((cell, share), state) in rows() {
-        let needs = cell.needs.as_ref().map_or(String::new(), |needed| needed.id.clone());
-        table.push(vec![
-            cell.id.clone(),
-            needs,
-            format!("{}/{count}", share + 1),
-            state_name(*state).to_owned(),
-        ]);
+        let needs = cell.needs.as_ref().map_or("", |needed| &needed.id);
+        table.push([&cell.id, needs, &format!("{}/{count}", share + 1), state_name(*state)]);
     }
     let finished = states.iter().filter(|state| **state == State::Finished).count();
     let mine = shard.map_or(String::new(), |shard| {

@@ -85,13 +85,9 @@ fn section(run: &NamedRun, folder: &RunFolder) -> Result<RunSection, CommandErro
     let (config, info, records) = (folder.config()?, folder.info()?, folder.metrics()?);
     let evaluation = run.folder.evaluation()?;
     let mut facts = facts(&config, &info, &records);
-    facts.push(evaluated(evaluation.as_ref()));
-    let short = late_rise(&records)
-        .filter(|_| info.finished)
-        .map(|rise| ("too short".to_owned(), rise_in_words(&rise)));
-    facts.extend(short);
-    facts.extend(below_psth(evaluation.as_ref()));
-    facts.extend(parts_alone(evaluation.as_ref()));
+    let short = late_rise(&records).filter(|_| info.finished);
+    facts.extend(short.map(|rise| ("too short".to_owned(), rise_in_words(&rise))));
+    facts.extend(facts_of_evaluation(evaluation.as_ref()));
     // Scores may outlive the weights that they are of.
     let evaluated =
         evaluation.as_ref().filter(|evaluation| folder.checkpoint(&evaluation.checkpoint).is_ok());
@@ -111,18 +107,18 @@ fn coupling_maps(folder: &ModelFolder) -> Result<Vec<CouplingMap>, CommandError>
     Ok(folder.couplings()?.iter().filter_map(map).collect())
 }
 
-fn evaluated(evaluation: Option<&Evaluation>) -> (String, String) {
-    match evaluation {
-        Some(evaluation) => ("checkpoint evaluated".to_owned(), evaluation.checkpoint.clone()),
-        None => ("evaluation".to_owned(), "none yet: make one with `neuroglot evaluate`".to_owned()),
+/// What is evaluated, the sessions in which the model is worse than each unit's average, and what its parts reach alone.
+fn facts_of_evaluation(evaluation: Option<&Evaluation>) -> Vec<(String, String)> {
+    let Some(evaluation) = evaluation else {
+        return vec![("evaluation".to_owned(), "none yet: make one with `neuroglot evaluate`".to_owned())];
+    };
+    let mut facts = vec![("checkpoint evaluated".to_owned(), evaluation.checkpoint.clone())];
+    let below = beside_psth::below(evaluation);
+    if !below.is_empty() {
+        facts.push(("co-smoothing below the PSTH (bits/spike)".to_owned(), below.join(", ")));
     }
-}
-
-/// Sessions in which the model is worse than each unit's average.
-fn below_psth(evaluation: Option<&Evaluation>) -> Option<(String, String)> {
-    let below = beside_psth::below(evaluation?);
-    let name = "co-smoothing below the PSTH (bits/spike)";
-    (!below.is_empty()).then(|| (name.to_owned(), below.join(", ")))
+    facts.extend(parts_alone(evaluation));
+    facts
 }
 
 /// What a checkpoint says by itself; the course of its training belongs to the run.
@@ -139,17 +135,15 @@ fn checkpoint_section(run: &NamedRun, folder: &ModelFolder) -> Result<RunSection
     ];
     let evaluation = run.folder.evaluation()?;
     let mut facts: Vec<(String, String)> = facts.map(|(name, value)| (name.to_owned(), value)).into();
-    facts.push(evaluated(evaluation.as_ref()));
-    facts.extend(below_psth(evaluation.as_ref()));
-    facts.extend(parts_alone(evaluation.as_ref()));
+    facts.extend(facts_of_evaluation(evaluation.as_ref()));
     let couplings = coupling_maps(folder)?;
     Ok(RunSection { name: run.name.clone(), facts, curves: Vec::new(), evaluation, couplings })
 }
 
 /// What networks and couplings reach alone in each task, in the mean over sessions, where a model averages them.
-fn parts_alone(evaluation: Option<&Evaluation>) -> Vec<(String, String)> {
+fn parts_alone(evaluation: &Evaluation) -> Vec<(String, String)> {
     let tasks = Task::ALL.into_iter().filter_map(|task| {
-        let results = evaluation?.sessions.iter().flat_map(|session| &session.tasks);
+        let results = evaluation.sessions.iter().flat_map(|session| &session.tasks);
         let of_task = results.filter(|result| result.task == task.name());
         let alone: Vec<AloneScores> = of_task.filter_map(|result| result.alone).collect();
         let mean = |of: fn(&AloneScores) -> &Scores| {

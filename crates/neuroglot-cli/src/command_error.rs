@@ -14,10 +14,10 @@ use neuroglot::report::ReportError;
 use neuroglot::study::StudyError;
 use neuroglot::tasks::TaskError;
 use neuroglot::train::TrainError;
-use thiserror::Error;
+use std::error::Error;
 
 /// A command failed; the message is one line that names the cure.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     /// What was typed cannot be meant.
     #[error("{0}")]
@@ -31,74 +31,60 @@ pub enum CommandError {
     /// Standard output cannot be written.
     #[error("cannot write to standard output: {0}")]
     Output(std::io::Error),
-    /// An output cannot be written, or another process writes it.
+    /// What one of the libraries says, whose messages name the cure too.
     #[error(transparent)]
-    Files(#[from] FilesError),
-    /// The data are wrong.
-    #[error(transparent)]
-    Data(#[from] DataError),
-    /// The device is wrong.
-    #[error(transparent)]
-    Engine(#[from] EngineError),
-    /// Training or a run folder is wrong.
-    #[error(transparent)]
-    Train(#[from] TrainError),
-    /// An ensemble cannot be trained or asked.
-    #[error(transparent)]
-    Ensemble(#[from] EnsembleError),
-    /// Evaluation or prediction is wrong.
-    #[error(transparent)]
-    Eval(#[from] EvalError),
-    /// A task is not known.
-    #[error(transparent)]
-    Task(#[from] TaskError),
-    /// A study is wrong.
-    #[error(transparent)]
-    Study(#[from] StudyError),
-    /// A baseline cannot be fitted.
-    #[error(transparent)]
-    Baseline(#[from] BaselineError),
-    /// A list or a file cannot be downloaded.
-    #[cfg(feature = "network")]
-    #[error(transparent)]
-    Fetch(#[from] FetchError),
-    /// A recording, or what is looked up in, cannot be read.
-    #[error(transparent)]
-    Prepare(Box<PrepareError>),
-    /// The report cannot be stored.
-    #[error(transparent)]
-    Report(#[from] ReportError),
+    Library(Box<dyn Error + Send + Sync>),
 }
 
-/// Boxed, as it is larger than all the others and every command returns it.
-impl From<PrepareError> for CommandError {
-    fn from(error: PrepareError) -> CommandError {
-        CommandError::Prepare(Box::new(error))
-    }
+macro_rules! from_errors_of_libraries {
+    ($($error:ty),*) => {
+        $(impl From<$error> for CommandError {
+            fn from(error: $error) -> Self {
+                CommandError::Library(Box::new(error))
+            }
+        })*
+    };
 }
+
+from_errors_of_libraries!(
+    FilesError,
+    DataError,
+    EngineError,
+    TrainError,
+    EnsembleError,
+    EvalError,
+    TaskError
+);
+from_errors_of_libraries!(StudyError, BaselineError, PrepareError, ReportError);
+#[cfg(feature = "network")]
+from_errors_of_libraries!(FetchError);
 
 impl CommandError {
     /// 2 where the command line asks for something that cannot be (as clap's own errors do), 75 where the same command
     /// is to be run again (EX_TEMPFAIL of `sysexits.h`), 1 for all else.
     pub fn exit_code(&self) -> u8 {
-        if let CommandError::Unfinished(_) = self {
-            return 75;
+        match self {
+            CommandError::Unfinished(_) => 75,
+            CommandError::Usage(_) => 2,
+            CommandError::Library(error) if is_usage(&**error) => 2,
+            _ => 1,
         }
-        #[cfg(feature = "network")]
-        if let CommandError::Fetch(FetchError::Name { .. } | FetchError::Pattern { .. }) = self {
-            return 2;
-        }
-        let is_usage = matches!(
-            self,
-            CommandError::Usage(_)
-                | CommandError::Data(DataError::Setting { .. })
-                | CommandError::Train(
-                    TrainError::Setting { .. } | TrainError::Model(ModelError::Config { .. })
-                )
-                | CommandError::Eval(EvalError::Hide { .. } | EvalError::Prompt(_))
-                | CommandError::Task(TaskError::Unknown(_))
-                | CommandError::Study(StudyError::File { .. } | StudyError::Shard(_))
-        );
-        if is_usage { 2 } else { 1 }
     }
+}
+
+/// Whether what a library says is that the command line asks for something that cannot be.
+fn is_usage(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    #[cfg(feature = "network")]
+    if let Some(FetchError::Name { .. } | FetchError::Pattern { .. }) = error.downcast_ref() {
+        return true;
+    }
+    let of_training = matches!(
+        error.downcast_ref(),
+        Some(TrainError::Setting { .. } | TrainError::Model(ModelError::Config { .. }))
+    );
+    of_training
+        || matches!(error.downcast_ref(), Some(DataError::Setting { .. }))
+        || matches!(error.downcast_ref(), Some(EvalError::Hide { .. } | EvalError::Prompt(_)))
+        || matches!(error.downcast_ref(), Some(TaskError::Unknown(_)))
+        || matches!(error.downcast_ref(), Some(StudyError::File { .. } | StudyError::Shard(_)))
 }

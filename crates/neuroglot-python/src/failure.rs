@@ -13,6 +13,7 @@ use neuroglot::prepare::PrepareError;
 use neuroglot::tasks::TaskError;
 use neuroglot::train::TrainError;
 use pyo3::prelude::*;
+use serde::de::DeserializeOwned;
 use std::io::ErrorKind;
 
 /// Why a call fails.
@@ -54,6 +55,11 @@ impl Failure {
     pub fn setting(words: impl Into<String>) -> Self {
         Self { class: Class::Setting, words: words.into() }
     }
+}
+
+/// Settings that Python gives as JSON.
+pub fn parsed<T: DeserializeOwned>(json: &str) -> Result<T, Failure> {
+    serde_json::from_str(json).map_err(|error| Failure::setting(error.to_string()))
 }
 
 impl From<Failure> for PyErr {

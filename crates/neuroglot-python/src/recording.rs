@@ -1,7 +1,7 @@
 //! Sessions of arrays and of recordings, by the same steps as `neuroglot prepare`.
 
 use crate::detached::detached;
-use crate::failure::Failure;
+use crate::failure::{Failure, parsed};
 use crate::floats::{doubles, whole_numbers};
 use crate::session::Session;
 use neuroglot::data::{SpikeCounts, SpikeCountsBuilder};
@@ -11,7 +11,6 @@ use neuroglot::prepare::{
 };
 use pyo3::prelude::*;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -50,10 +49,6 @@ pub enum Column {
     Numbers(Vec<u8>),
     /// Names of conditions.
     Texts(Vec<String>),
-}
-
-fn parsed<T: DeserializeOwned>(json: &str) -> Result<T, Failure> {
-    serde_json::from_str(json).map_err(|error| Failure::setting(error.to_string()))
 }
 
 /// A table of trials; columns that are too long or too short are named.

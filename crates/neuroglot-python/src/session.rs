@@ -2,7 +2,7 @@
 
 use crate::columns::as_dictionary;
 use crate::detached::detached;
-use crate::failure::Failure;
+use crate::failure::{Failure, parsed};
 use crate::floats::Floats;
 use neuroglot::data::{Behaviour, Filter, SessionSummary, SimulatorConfig, Split};
 use neuroglot::eval::TableColumns;
@@ -202,8 +202,7 @@ impl Session {
 
     /// The session without what a filter leaves out, and what the filter says; `settings` are those of `Filter` as JSON.
     fn filter(&self, py: Python<'_>, settings: &str) -> PyResult<(Self, String)> {
-        let filter: Filter =
-            serde_json::from_str(settings).map_err(|error| Failure::setting(error.to_string()))?;
+        let filter: Filter = parsed(settings)?;
         detached(py, || {
             let (session, report) = filter.apply(&self.session)?;
             Ok((Self::new(session), report.to_string()))
@@ -224,7 +223,6 @@ impl Session {
 /// Simulated sessions; `settings` are those of the simulator as JSON.
 #[pyfunction]
 pub fn simulate(py: Python<'_>, settings: &str) -> PyResult<Vec<Session>> {
-    let simulator: SimulatorConfig =
-        serde_json::from_str(settings).map_err(|error| Failure::setting(error.to_string()))?;
+    let simulator: SimulatorConfig = parsed(settings)?;
     detached(py, || Ok(simulator.simulate()?.into_iter().map(Session::new).collect()))
 }

@@ -183,6 +183,15 @@ fn what_was_decoded_is_a_table_of_test_trials_and_scores_as_evaluate_does() {
         assert!((0.5..=1.0).contains(&probability) && row["bin"].is_empty() && row["value"].is_empty());
     }
 
+    let weights = || std::fs::read(workplace.path("run/best/model.safetensors")).unwrap();
+    let before = weights();
+    let trained = "decode run --target choice --end-to-end --json";
+    let [one, two] = [1, 2].map(|threads| workplace.succeed(&format!("{trained} --threads {threads}")));
+    assert!(one == two && weights() == before, "threads change no bit, and the run stays as it is");
+    let trained: serde_json::Value = serde_json::from_str(&one).unwrap();
+    let decoders = trained[session.eid()]["choice"]["decoders"].as_array().unwrap();
+    assert_eq!((decoders.len(), &decoders[3]["features"]), (4, &"end to end".into()));
+
     for (command, words) in [
         (
             "decode run --target lick",

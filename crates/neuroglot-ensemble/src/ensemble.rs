@@ -4,7 +4,7 @@ use crate::{EnsembleError, Predictor};
 use neuroglot_coupling::{SessionCoupling, TaskCoupling};
 use neuroglot_engine::Device;
 use neuroglot_masks::Scheme;
-use neuroglot_model::{Model, ModelError, Role, StitcherPart};
+use neuroglot_model::{Model, ModelError, ModelWeights, Role, StitcherPart};
 use neuroglot_train::{CheckpointConfig, ModelFolder, NetworkValues};
 
 /// What a run predicts with.
@@ -71,6 +71,19 @@ impl Ensemble {
             put(&mut self.model, first)?;
         }
         Ok(&mut self.model)
+    }
+
+    /// Parameters of each network, to make copies from.
+    ///
+    /// # Errors
+    /// Those of the device.
+    pub fn weights(&mut self) -> Result<Vec<ModelWeights>, EnsembleError> {
+        let Self { model, networks, .. } = self;
+        if networks.is_empty() {
+            return Ok(vec![model.weights()]);
+        }
+        let of_network = |network| put(model, network).map(|()| model.weights());
+        Ok(networks.iter().map(of_network).collect::<Result<_, _>>()?)
     }
 
     /// Where the units of a session lie among the latents of the first network, `[unit, hidden]`: the weights by which it reads

@@ -121,6 +121,11 @@ impl<'a> Predictor<'a> {
         self.under(&Holdout::nothing(1, trials.bins, trials.units), scheme, trials, &all)
     }
 
+    /// The place of its session in the configuration of the ensemble.
+    pub fn session(&self) -> usize {
+        self.session
+    }
+
     /// Width of the activations.
     pub fn hidden(&self) -> usize {
         self.ensemble.hidden()

@@ -2,9 +2,11 @@
 
 use crate::EvalError;
 use crate::decoding::{DecodedTrials, SessionDecoding, decode_session};
+use crate::end_to_end::EndToEnd;
 use crate::evaluate::{evaluation_of, session_index};
 use crate::tables::TableColumns;
 use neuroglot_data::Session;
+use neuroglot_engine::Device;
 use neuroglot_ensemble::Ensemble;
 use neuroglot_tasks::results::{Evaluation, SessionEvaluation};
 use neuroglot_tasks::{EvaluationOptions, EvaluationProgress, TestTrials, WorkMeter};
@@ -19,17 +21,21 @@ pub struct Decoding {
 }
 
 /// Decodes the behaviours that `options` select of sessions, which have passed the run's filters, as
-/// [`evaluate`](crate::evaluate) does.
+/// [`evaluate`](crate::evaluate) does. With a device to train on, the network itself is trained for each of them, end to end, and is
+/// one decoder more.
 ///
 /// # Errors
-/// [`EvalError`]: a session that the model does not know or whose units have changed, or one without test trials.
+/// [`EvalError`]: a session that the model does not know or whose units have changed, or one without test trials;
+/// [`EvalError::EndToEnd`] of one without validation trials.
 pub fn decode(
     ensemble: &mut Ensemble,
     checkpoint: &str,
     sessions: &[Session],
     options: &EvaluationOptions,
+    end_to_end: Option<Box<dyn Device>>,
     progress: &mut dyn FnMut(EvaluationProgress<'_>),
 ) -> Result<Decoding, EvalError> {
+    let mut end_to_end = end_to_end.map(|device| EndToEnd::new(ensemble, device)).transpose()?;
     let behaviours = |session| options.selection.behaviours_of(session).len();
     let mut meter = WorkMeter::new(sessions.iter().map(behaviours).sum::<usize>() as f64);
     let (mut results, mut trials) = (Vec::new(), Vec::new());
@@ -37,12 +43,14 @@ pub fn decode(
         let eid = session.eid();
         let mut predictor = ensemble.about(session_index(ensemble.config(), session)?);
         let test = TestTrials::of(session)?;
-        let mut report = |task: &str| {
-            meter.begin(1.0);
-            progress(EvaluationProgress { eid, task, done: 0, total: 1, share: meter.share(0, 1) });
+        let mut report = |task: &str, done: usize, total: usize| {
+            if done == 0 {
+                meter.begin(1.0);
+            }
+            progress(meter.at(eid, task, done, total));
         };
         let SessionDecoding { results: decoding, predictions, skipped } =
-            decode_session(&mut predictor, session, options, &mut report)?;
+            decode_session(&mut predictor, session, options, end_to_end.as_mut(), &mut report)?;
         results.push(SessionEvaluation { decoding, skipped, ..test.nothing_yet() });
         trials.push(predictions);
     }

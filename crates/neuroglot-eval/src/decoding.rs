@@ -3,9 +3,10 @@
 //!
 //! Numbers and categories of trials are decoded from whole trials ([`DecodingFeatures`]), numbers through a few latent
 //! variables besides ([`ReducedRankDecoded`]). So are traces, with a value per bin, and from what is around each bin
-//! ([`decode_trace`]).
+//! ([`decode_trace`]). Where it is asked for, a network that is trained for it is one decoder more ([`EndToEnd`]).
 
 use crate::EvalError;
+use crate::end_to_end::EndToEnd;
 use crate::trace_decoder::decode_trace;
 use neuroglot_coupling::TimeFilter;
 use neuroglot_data::{Behaviour, Session};
@@ -46,18 +47,20 @@ pub struct DecodedTrials {
     pub probabilities: Vec<f64>,
 }
 
-/// Decodes each behaviour in turn.
+/// Decodes each behaviour in turn, of the session that the predictor is about. `progress(behaviour, done, total)` is called with
+/// nothing done as each begins.
 pub(crate) fn decode_session(
     predictor: &mut Predictor<'_>,
     session: &Session,
     options: &EvaluationOptions,
-    progress: &mut dyn FnMut(&str),
+    mut end_to_end: Option<&mut EndToEnd>,
+    progress: &mut dyn FnMut(&str, usize, usize),
 ) -> Result<SessionDecoding, EvalError> {
     let mut found = SessionDecoding::default();
     let mut readings = None;
     for asked in &options.selection.behaviours_of(session) {
         let name = behaviour_name(asked);
-        progress(name);
+        progress(name, 0, 1);
         let result = match DecodingTarget::of(session, asked) {
             Ok(target) => {
                 if readings.is_none() {
@@ -65,7 +68,11 @@ pub(crate) fn decode_session(
                 }
                 let readings = readings.as_ref().expect("set above");
                 let target = target.with_bootstrap(options.resamples, options.seed);
-                readings.decode(session, &target, options.seed)
+                let mut report = |done: usize, total: usize| progress(name, done, total);
+                let trained = end_to_end.as_mut().map(|end_to_end| {
+                    end_to_end.decode((predictor.session(), session), &target, &mut report)
+                });
+                readings.decode(session, &target, trained.transpose()?, options.seed)
             }
             Err(why) => Err(why),
         };
@@ -113,6 +120,7 @@ impl Readings {
         &self,
         session: &Session,
         target: &DecodingTarget<'_>,
+        end_to_end: Option<Decoded>,
         seed: u64,
     ) -> Result<(DecodingResult, DecodedTrials), String> {
         let is_trace = matches!(session.behaviours().get(target.name()), Some(Behaviour::PerBin(_)));
@@ -137,6 +145,7 @@ impl Readings {
             let found = ReducedRankDecoded::of(&[(features, target)], seed)?;
             used.extend(found.decoded.into_iter().map(|decoded| (name, decoded)));
         }
+        used.extend(end_to_end.map(|decoded| ("end to end", decoded)));
         let predictions = average(target, &used);
         let mut result = target.score(&predictions, used[0].1.regularisation)?;
         let weight = 1.0 / used.len() as f64;

@@ -30,6 +30,19 @@ pub enum EvalError {
         /// What it has instead.
         why: &'static str,
     },
+    /// A behaviour cannot be decoded end to end.
+    #[error(
+        "session {eid}: {behaviour} cannot be decoded end to end: {problem}, and validation trials say how long to train; split \
+         trials anew, or leave out end-to-end"
+    )]
+    EndToEnd {
+        /// Session id.
+        eid: String,
+        /// The behaviour's name.
+        behaviour: String,
+        /// What it lacks.
+        problem: String,
+    },
     /// A task cannot be done.
     #[error(transparent)]
     Task(#[from] TaskError),

@@ -162,11 +162,11 @@ fn evaluate_session(
         found.region_matrix =
             Some(region_matrix(&mut predictor, &test, (intra, inter), options, &mut report)?);
     }
-    let mut report = |task: &str| {
+    let mut report = |task: &str, done: usize, total: usize| {
         meter.begin(decoding_work(session) * trials);
-        progress(meter.at(eid, task, 0, 1));
+        progress(meter.at(eid, task, done, total));
     };
-    let decoded = decode_session(&mut predictor, session, options, &mut report)?;
+    let decoded = decode_session(&mut predictor, session, options, None, &mut report)?;
     found.decoding = decoded.results;
     found.skipped.extend(decoded.skipped);
     let activations = predictor.latents(test.trials(), Scheme::Neuron)?;

@@ -2,7 +2,7 @@
 //!
 //! [`evaluate`] scores a model on the test trials of its sessions: co-smoothing, forward prediction, intra- and
 //! inter-region prediction in bits per spike, and decoding of behaviour; [`decode`] does the latter alone, and tells what was
-//! decoded of every trial. [`predict`] writes the log-rates of one
+//! decoded of every trial, if asked for with the network trained for it. [`predict`] writes the log-rates of one
 //! session with chosen units, regions or bins hidden, [`translate`] predicts regions from each other. [`audit`] says what
 //! of all that the model has seen in training. What the tasks are and how they are scored is in `neuroglot-tasks`.
 
@@ -12,6 +12,7 @@ mod coupled_units;
 mod decode;
 mod decoding;
 mod embed;
+mod end_to_end;
 mod error;
 mod evaluate;
 mod files;

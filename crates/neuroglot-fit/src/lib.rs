@@ -10,6 +10,7 @@
 //! | numbers of several recordings through a few latent variables that they share | [`SharedFilters`], [`SharedBasis`] |
 //! | numbers or classes of samples that have more features than there are samples | [`RidgeCv`], [`LogisticCv`], [`MultinomialCv`] |
 //! | numbers or classes that depend on the inputs in no linear way | [`Network`] |
+//! | numbers or classes, on inputs that are trained along | [`LinearHead`] |
 //!
 //! The files behind them, from the ground up:
 //!
@@ -44,6 +45,7 @@ mod folds;
 mod gram;
 mod hidden_columns;
 mod lbfgs;
+mod linear_head;
 mod logistic;
 mod loss;
 mod multinomial;
@@ -67,6 +69,7 @@ pub use features::Features;
 pub use gram::Gram;
 pub use hidden_columns::HiddenColumns;
 pub use lbfgs::{Minimum, minimise};
+pub use linear_head::LinearHead;
 pub use logistic::{LogisticCv, LogisticFit, probability};
 pub use loss::Loss;
 pub use multinomial::{MultinomialCv, MultinomialFit, most_probable, softmax};

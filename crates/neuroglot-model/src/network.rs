@@ -61,7 +61,8 @@ pub(crate) trait Pass: Send + Sync {
     fn forward(&self, cx: &mut Context<'_>, prompts: &[PromptRow]);
 
     /// Carries the gradients of the log-rates of each batch to all parameters that batches of these sessions have one for, summed
-    /// over the batches.
+    /// over the batches. Where none are given, log-rates have no say: the host has written the gradient of what the decoder reads to
+    /// [`PassSlots::activations_gradient`].
     fn backward(&self, cx: &mut Context<'_>, prompts: &[PromptRow], log_rates_gradients: &[Slot]);
 }
 
@@ -78,6 +79,8 @@ pub(crate) struct PassSlots {
     pub log_rates: Slot,
     /// What the decoder reads, `[row, hidden]`.
     pub activations: Slot,
+    /// Its gradient, in memory that is free once the pass has run forward.
+    pub activations_gradient: Slot,
 }
 
 /// Tokens, and the first block's queries, keys and values of them.

@@ -3,8 +3,8 @@
 use neuroglot_engine::CpuDevice;
 use neuroglot_masks::{Holdout, Prompt, Scheme};
 use neuroglot_model::{
-    BatchCounts, KeptTrial, Model, ModelConfig, ModelError, Ndt1Settings, NormKind, SessionShape,
-    TrainingBatch, Update,
+    BatchCounts, KeptTrial, Model, ModelConfig, ModelError, Ndt1Settings, NormKind, Role, SessionShape,
+    StitcherPart, TrainingBatch, Update,
 };
 use rand::RngExt;
 use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -601,4 +601,67 @@ fn a_frozen_trunk_counts_no_step_of_its_own_and_moves_nothing_shared() {
             info.name
         );
     }
+}
+
+#[test]
+fn gradients_of_activations_are_those_of_what_is_read_from_them() {
+    // Log-rates are a linear map of the activations: the loss is carried through it by hand.
+    for config in variants() {
+        let [mut whole, mut by_hand] = [(); 2].map(|()| build(&config, BINS, &twins(), 1, 20));
+        let trials = Trials::draw(3, BINS, UNITS, 21);
+        let batch = trials.batch(1, Some((22, 4)));
+        whole.loss_and_gradients(&batch).unwrap();
+        let parameter = |part| {
+            let role = Role::Stitcher { session: 1, part };
+            let index = whole.parameters().iter().position(|info| info.role == role).unwrap();
+            (index, whole.read_parameter(index))
+        };
+        let (weight_index, weight) = parameter(StitcherPart::OutputWeight);
+        let (bias_index, bias) = parameter(StitcherPart::OutputBias);
+        let scored = trials.holdout.scored();
+        by_hand
+            .gradients_of_activations(&batch, |activations| {
+                let mut slopes = vec![0.0; activations.len()];
+                for (row, (x, slopes)) in activations.chunks(16).zip(slopes.chunks_mut(16)).enumerate() {
+                    for unit in (0..UNITS).filter(|unit| scored[row * UNITS + unit]) {
+                        let weight = &weight[unit * 16..][..16];
+                        let log_rate = bias[unit] + x.iter().zip(weight).map(|(x, w)| x * w).sum::<f32>();
+                        let slope = log_rate.exp() - trials.counts[row * UNITS + unit];
+                        slopes.iter_mut().zip(weight).for_each(|(sum, weight)| *sum += slope * weight);
+                    }
+                }
+                slopes
+            })
+            .unwrap();
+        let [whole, by_hand] = [&whole, &by_hand].map(all_gradients);
+        let largest =
+            |values: &[f32]| values.iter().fold(0.0, |largest: f32, value| largest.max(value.abs()));
+        let largest_of_all = whole.iter().map(|values| largest(values)).fold(0.0, f32::max);
+        for (index, (expected, found)) in whole.iter().zip(&by_hand).enumerate() {
+            if [weight_index, bias_index].contains(&index) {
+                assert_eq!(largest(found), 0.0, "log-rates have no say");
+                continue;
+            }
+            let differences: Vec<f32> = expected.iter().zip(found).map(|(a, b)| a - b).collect();
+            let tolerance = 1e-4 * largest(expected) + 1e-6 * largest_of_all;
+            assert!(largest(&differences) <= tolerance, "{index}: {}", largest(&differences));
+        }
+    }
+}
+
+#[test]
+fn a_trainable_copy_that_begins_anew_learns_what_it_learned_before() {
+    let weights = build(&small(), BINS, &twins(), 1, 23).weights();
+    let mut copy = weights.trainable_on(Box::new(CpuDevice::new(1).unwrap())).unwrap();
+    let trials = Trials::draw(3, BINS, UNITS, 24);
+    let mut learned = || {
+        for step in 0..3 {
+            copy.loss_and_gradients(&trials.batch(0, Some((25, step)))).unwrap();
+            copy.update(0, &UPDATE);
+        }
+        let learned = all_parameters(&copy);
+        weights.restart(&mut copy).unwrap();
+        learned
+    };
+    assert_eq!(learned(), learned());
 }

@@ -502,3 +502,44 @@ fn activations_of_a_bin_are_the_mean_over_its_patches() {
         }
     }
 }
+
+#[test]
+fn gradients_of_activations_are_those_of_a_sum_over_them() {
+    // Central differences; where a bin is several tokens, its activations are their mean.
+    for config in variants() {
+        let mut model =
+            build(&ModelConfig { hidden: 8, heads: 2, mlp: 8, layers: 1, ..config.clone() }, 1, 12);
+        let trials = Trials::draw(0, 2, 13);
+        let batch = trials.batch(None);
+        let slopes: Vec<f32> = (0..2 * BINS * 8).map(|place| (place as f32 * 1.7).sin()).collect();
+        model.gradients_of_activations(&batch, |_| slopes.clone()).unwrap();
+        let all = 0..model.parameters().len();
+        let gradients: Vec<Vec<f32>> = all.map(|index| model.read_gradient(index)).collect();
+        let mut sum_with = |index: usize, values: &[f32]| {
+            model.write_parameter(index, values).unwrap();
+            let mut activations = vec![0.0; slopes.len()];
+            model.activations(0, batch.prompt, batch.counts, batch.holdout, &mut activations).unwrap();
+            activations.iter().zip(&slopes).map(|(x, slope)| f64::from(*x) * f64::from(*slope)).sum::<f64>()
+        };
+        let starts = all_parameters(&build(
+            &ModelConfig { hidden: 8, heads: 2, mlp: 8, layers: 1, ..config.clone() },
+            1,
+            12,
+        ));
+        for (index, (start, gradient)) in starts.iter().zip(&gradients).enumerate() {
+            let norm = gradient.iter().map(|g| f64::from(*g).powi(2)).sum::<f64>().sqrt();
+            if norm < 1e-2 {
+                continue;
+            }
+            let step = 1e-2;
+            let moved = |sign: f64| -> Vec<f32> {
+                let along = start.iter().zip(gradient);
+                along.map(|(v, g)| (f64::from(*v) + sign * step * f64::from(*g) / norm) as f32).collect()
+            };
+            let slope = (sum_with(index, &moved(1.0)) - sum_with(index, &moved(-1.0))) / (2.0 * step);
+            sum_with(index, start);
+            let error = (slope - norm).abs();
+            assert!(error < 2e-2 * norm + 1e-3, "{config:?} parameter {index}: {slope}, not {norm}");
+        }
+    }
+}

@@ -235,7 +235,9 @@ impl Classified for TaskError {
 impl Classified for EvalError {
     fn class(&self) -> Class {
         match self {
-            EvalError::UnknownSession { .. } | EvalError::Regions { .. } => Class::Session,
+            EvalError::UnknownSession { .. } | EvalError::Regions { .. } | EvalError::EndToEnd { .. } => {
+                Class::Session
+            }
             EvalError::Hide { .. } | EvalError::Prompt(_) | EvalError::Ending { .. } => Class::Setting,
             EvalError::File { path, .. } if !path.exists() => Class::NotFound,
             EvalError::File { .. } => Class::Neuroglot,

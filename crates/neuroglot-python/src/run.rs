@@ -11,6 +11,7 @@ use crate::session::Session;
 use crate::training::{device, open};
 use neuroglot::baselines::add_beside_psth;
 use neuroglot::data::text::nearest_name;
+use neuroglot::engine::DeviceChoice;
 use neuroglot::ensemble::Ensemble;
 use neuroglot::eval::audit::{Warn, warning};
 use neuroglot::eval::{
@@ -34,6 +35,8 @@ pub struct Run {
     /// A checksum of its weights.
     weights: String,
     known: CheckpointConfig,
+    /// Where it computes.
+    device: DeviceChoice,
     /// Threads of the CPU that it computes on; 0 is one per core.
     threads: usize,
     ensemble: Mutex<Ensemble>,
@@ -106,7 +109,8 @@ impl Run {
             let config = folder.settings()?;
             let (ensemble, weights) = Ensemble::open(&folder, open(choice)?)?;
             let known = ensemble.config().clone();
-            Ok(Self { folder, config, weights, known, threads, ensemble: Mutex::new(ensemble) })
+            let ensemble = Mutex::new(ensemble);
+            Ok(Self { folder, config, weights, known, device: choice, threads, ensemble })
         })?;
         if run.config.is_ensemble() && run.known.ensemble.is_none() {
             let path = run.folder.path().display();
@@ -270,12 +274,13 @@ impl Run {
     }
 
     /// Decodes behaviours: the scores as JSON, and what was decoded as a table.
-    #[pyo3(signature = (sessions, targets, progress))]
+    #[pyo3(signature = (sessions, targets, end_to_end, progress))]
     fn decode<'py>(
         &self,
         py: Python<'py>,
         sessions: Vec<PyRef<'_, Session>>,
         targets: Vec<String>,
+        end_to_end: bool,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<(String, Bound<'py, PyDict>)> {
         let views = self.views(py, &sessions, Warn::OfTestTrials)?;
@@ -283,8 +288,9 @@ impl Run {
         let options = EvaluationOptions { selection, ..EvaluationOptions::default() };
         let name = self.folder.checkpoint_name();
         let decoding = computed(py, self.threads, progress, |progress| {
+            let to_train = end_to_end.then(|| open(self.device)).transpose()?;
             self.with_ensemble(|ensemble| {
-                Ok(decode(ensemble, &name, &views, &options, &mut |at| progress.evaluation(&at))?)
+                Ok(decode(ensemble, &name, &views, &options, to_train, &mut |at| progress.evaluation(&at))?)
             })
         })?;
         warn_of_decoding(py, &decoding.evaluation)?;

@@ -112,6 +112,14 @@ def test_behaviour_is_decoded_trial_by_trial(model: MtM, session: Session) -> No
     assert session.eid in html and "wheel-speed" in html and f">{accuracy:.3f}<" in html
 
 
+def test_a_network_trained_end_to_end_is_one_decoder_more(model: MtM, session: Session) -> None:
+    before = model.predict(session).values.copy()
+    without, trained = (model.decode(session, "choice", end_to_end=more).scores[session.eid]["choice"] for more in (False, True))
+    names = [decoder["features"] for decoder in trained["decoders"]]
+    assert names == [*(decoder["features"] for decoder in without["decoders"]), "end to end"]
+    assert (model.predict(session).values == before).all()
+
+
 def test_texts_are_decoded_as_words(session: Session) -> None:
     side = np.where(np.asarray(session.trials["choice"]) > 0, "right", "left")
     named = Session.from_numpy(session.counts, regions=list(session.units["region"]), trials={"side": side}, eid="named")

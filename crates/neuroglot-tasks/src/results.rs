@@ -214,7 +214,8 @@ pub struct DecoderUsed {
     pub features: String,
     /// Its share of the average.
     pub weight: f64,
-    /// The penalty that was chosen (C of logistic regression, α of ridge regression, λ of one with temporal filters).
+    /// The penalty that was chosen (C of logistic regression, α of ridge regression, λ of one with temporal filters); of a network that
+    /// was trained end to end, the number of epochs.
     pub regularisation: f64,
 }
 

@@ -24,6 +24,8 @@ pub enum Purpose {
     Stitchers = 6,
     /// Masks under which output stitchers are fitted; by session and scheme.
     Regression = 7,
+    /// Order of trials, what is hidden and what is dropped where a decoder is trained through a network; by network and epoch.
+    Decoding = 8,
 }
 
 /// The stream of a purpose: the ChaCha8 generator with key (seed, purpose, `a`, `b`).

@@ -42,6 +42,13 @@ pub struct Arguments {
     /// `block:categories` or `reward:continuous` says which.
     #[arg(long, value_name = "COLUMN")]
     target: Vec<String>,
+    /// Train a copy of the network for each behaviour, too, and average its output with those of the other decoders
+    ///
+    /// A linear head on its last hidden states and the network under it are trained together on training trials, from the run's
+    /// weights, for as long as predicts validation trials best. That takes a minute or some for each session and behaviour; the run
+    /// stays as it is.
+    #[arg(long)]
+    end_to_end: bool,
     /// A table of what was decoded to write: .csv, .parquet or .npz
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -77,12 +84,13 @@ pub fn run(arguments: &Arguments, threads: usize, console: &Console) -> Result<(
     let selection = TaskSelection::of_targets(&arguments.target, &sessions)
         .map_err(|error| CommandError::Usage(format!("--target: {error}")))?;
     let options = EvaluationOptions { selection, ..EvaluationOptions::default() };
-    let device = arguments.device.with_threads(threads).open(console)?.device;
-    let mut run = LoadedRun::open(folder, device, console)?;
+    let compute = arguments.device.with_threads(threads);
+    let mut run = LoadedRun::open(folder, compute.open(console)?.device, console)?;
+    let to_train = arguments.end_to_end.then(|| compute.open(console)).transpose()?.map(|open| open.device);
     overlap::warn(run.ensemble.config(), &sessions, &paths, Warn::OfTestTrials, console)?;
     let mut bar = EvaluationBar::new("", console);
     let name = run.folder.checkpoint_name();
-    let decoding = decode(&mut run.ensemble, &name, &sessions, &options, &mut |at| bar.show(&at))?;
+    let decoding = decode(&mut run.ensemble, &name, &sessions, &options, to_train, &mut |at| bar.show(&at))?;
     drop(bar);
     let evaluation = &decoding.evaluation;
     warn_of_decoding(evaluation, console);

@@ -179,13 +179,18 @@ impl Model {
         let counts = counts.into();
         let mut first_unit = vec![0.0; self.trials_of(session, counts) * self.bins];
         self.log_rates_of(session, prompt, &[0], counts, holdout, &mut first_unit)?;
-        let Some(pass) = &self.pass_in_use else { return Ok(()) };
-        let slot = pass.pass.slots(0).activations;
+        if let Some(pass) = &self.pass_in_use {
+            self.read_activations(pass.pass.slots(0).activations, activations);
+        }
+        Ok(())
+    }
+
+    /// Reads activations of tokens as those of bins.
+    fn read_activations(&self, slot: Slot, activations: &mut [f32]) {
         let tokens = slot.len() / activations.len();
         assert_eq!(slot.len(), tokens * activations.len(), "activations of every bin");
         if tokens == 1 {
-            self.device.read(slot, activations);
-            return Ok(());
+            return self.device.read(slot, activations);
         }
         let mut of_tokens = vec![0.0; slot.len()];
         self.device.read(slot, &mut of_tokens);
@@ -197,6 +202,54 @@ impl Model {
                 mean.iter_mut().zip(token).for_each(|(mean, value)| *mean += value / tokens as f32);
             }
         }
+    }
+
+    /// Runs a batch forward, hands its [activations](Model::activations) to `slope`, and carries their gradient, which this returns, to
+    /// all parameters, but for those that log-rates alone have. What the batch scores has no say. Gradients are ready for
+    /// [`Model::update`].
+    ///
+    /// # Errors
+    /// As [`Model::log_rates`].
+    ///
+    /// # Panics
+    /// As [`Model::loss_and_gradients`], and where there is not one slope per activation.
+    pub fn gradients_of_activations(
+        &mut self,
+        batch: &TrainingBatch<'_>,
+        slope: impl FnOnce(&[f32]) -> Vec<f32>,
+    ) -> Result<(), ModelError> {
+        assert!(self.parameters.is_training(), "the model was built for inference only");
+        let TrainingBatch { session, counts, holdout, dropout, .. } = *batch;
+        let prompts = [self.config.prompt_row(batch.prompt)?];
+        // A pass has at least one output.
+        let shape = self.shape(session, counts, holdout, 1);
+        let planned = self.pass(&PassShape { batches: vec![shape], use_of: Use::Training })?;
+        self.write_batch(&planned, 0, counts, holdout)?;
+        self.write_wanted_units(&planned, 0, &[0]);
+        let key = dropout.map(|(seed, step)| DropoutKey { seed, step });
+        let (p, network) = (&self.parameters, &self.network);
+        // Halves of a pass are not recorded.
+        self.device.pass(None, dropout, &mut |device| {
+            let mut cx = Context { p, device, dropout: key };
+            network.prepare(&mut cx, session);
+            planned.show(&mut cx);
+            planned.pass.forward(&mut cx, &prompts);
+        });
+        let PassSlots { activations: slot, activations_gradient, .. } = planned.pass.slots(0);
+        let mut activations = vec![0.0; shape.trials * self.bins * self.config.hidden];
+        self.read_activations(slot, &mut activations);
+        let slopes = slope(&activations);
+        assert_eq!(slopes.len(), activations.len(), "a slope per activation");
+        // Of several tokens each has its share.
+        let tokens = slot.len() / activations.len();
+        let share = |bin: &[f32]| bin.iter().map(|slope| slope / tokens as f32).collect::<Vec<f32>>();
+        let of_tokens = slopes.chunks_exact(self.config.hidden).flat_map(|bin| share(bin).repeat(tokens));
+        self.device.write(activations_gradient, &of_tokens.collect::<Vec<f32>>());
+        let (p, device) = (&self.parameters, self.device.as_mut());
+        device.pass(None, dropout, &mut |device| {
+            planned.pass.backward(&mut Context { p, device, dropout: key }, &prompts, &[]);
+        });
+        self.prepared_for = Some(session);
         Ok(())
     }
 

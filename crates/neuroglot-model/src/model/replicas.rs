@@ -37,7 +37,33 @@ impl ModelWeights {
     /// # Errors
     /// [`ModelError::Engine`] where the device has too little memory.
     pub fn model_on(&self, device: Box<dyn Device>) -> Result<Model, ModelError> {
-        let mut model = self.config.build(self.bins, &self.sessions, false, device)?;
+        self.build(false, device)
+    }
+
+    /// The same, which can be trained.
+    ///
+    /// # Errors
+    /// As [`ModelWeights::model_on`].
+    pub fn trainable_on(&self, device: Box<dyn Device>) -> Result<Model, ModelError> {
+        self.build(true, device)
+    }
+
+    /// Has a trainable copy begin anew with these parameters, as if it had taken no step.
+    ///
+    /// # Errors
+    /// [`ModelError::ParameterLength`] of a model of other sizes.
+    pub fn restart(&self, model: &mut Model) -> Result<(), ModelError> {
+        for (index, values) in self.values.iter().enumerate() {
+            model.write_parameter(index, values)?;
+            let nothing = vec![0.0; values.len()];
+            model.write_moments(index, [&nothing, &nothing])?;
+        }
+        model.set_optimiser_steps(&vec![0; model.optimiser_steps().len()]);
+        Ok(())
+    }
+
+    fn build(&self, training: bool, device: Box<dyn Device>) -> Result<Model, ModelError> {
+        let mut model = self.config.build(self.bins, &self.sessions, training, device)?;
         for (index, values) in self.values.iter().enumerate() {
             model.write_parameter(index, values)?;
         }

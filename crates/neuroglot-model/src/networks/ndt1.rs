@@ -177,13 +177,14 @@ impl Ndt1Pass {
 
 impl Pass for Ndt1Pass {
     fn slots(&self, batch: usize) -> PassSlots {
-        let decoder = &self.decoders[batch];
+        let (decoder, share) = (&self.decoders[batch], self.encoder.share(batch));
         PassSlots {
             inputs: self.spikes.as_ref().map_or(Slot::default(), |spikes| spikes.inputs(batch)),
             units: decoder.units,
             tokens: TokenSlots { tokens: self.encoder.tokens, first_qkv: self.encoder.blocks.first_qkv() },
             log_rates: decoder.log_rates,
-            activations: self.encoder.share(batch).part(self.encoder.normed.y),
+            activations: share.part(self.encoder.normed.y),
+            activations_gradient: share.part(self.projected),
         }
     }
 
@@ -208,10 +209,11 @@ impl Pass for Ndt1Pass {
         let n = &self.network;
         // The projected rows are not needed any more: their memory takes gradients of rows.
         let rows_gradient = self.projected;
-        for (batch, (stitchers, decoder)) in self.stitchers().zip(&self.decoders).enumerate() {
+        let layers = self.stitchers().zip(&self.decoders).zip(log_rates_gradients);
+        for (batch, ((stitchers, decoder), log_rates_gradient)) in layers.enumerate() {
             let share = self.encoder.share(batch);
             let [encoded, gradient] = [self.encoder.normed.y, rows_gradient].map(|slot| share.part(slot));
-            stitchers.output.backward(cx, decoder, encoded, log_rates_gradients[batch], gradient);
+            stitchers.output.backward(cx, decoder, encoded, *log_rates_gradient, gradient);
         }
         n.encoder.backward(cx, &self.encoder, prompts, rows_gradient, n.positions.gradient(cx.p));
         if let Some(spikes) = &self.spikes {

@@ -261,6 +261,7 @@ impl Pass for Ndt2Pass {
             inputs: self.spikes.inputs(0),
             log_rates: self.decoder.log_rates,
             activations: self.encoder.normed.y,
+            activations_gradient: self.projected,
             ..PassSlots::default()
         }
     }
@@ -283,7 +284,9 @@ impl Pass for Ndt2Pass {
         // The projected rows are not needed any more: their memory takes gradients of rows.
         let rows_gradient = self.projected;
         let encoded = self.encoder.normed.y;
-        n.decoder.backward(cx, &self.decoder, encoded, log_rates_gradients[0], rows_gradient);
+        if let Some(gradient) = log_rates_gradients.first() {
+            n.decoder.backward(cx, &self.decoder, encoded, *gradient, rows_gradient);
+        }
         let positions_gradient = n.positions_of(session, n.positions_gradient);
         n.encoder.backward(cx, &self.encoder, prompts, rows_gradient, positions_gradient);
         n.spikes.backward(cx, &self.spikes, &[n.identity], rows_gradient);

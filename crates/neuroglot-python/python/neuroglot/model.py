@@ -581,7 +581,9 @@ class MtM:
         """
         return self.evaluate(sessions, [task]).score(task.split(":")[0])
 
-    def decode(self, sessions: Sessions | None = None, target: str | Sequence[str] = ()) -> Decoding:
+    def decode(
+        self, sessions: Sessions | None = None, target: str | Sequence[str] = (), *, end_to_end: bool = False
+    ) -> Decoding:
         """Decode behaviour of test trials from log-rates with nothing hidden and from counts, as ``neuroglot decode`` does.
 
         Parameters
@@ -590,15 +592,23 @@ class MtM:
             Sessions that the model knows [default: those that it was trained on].
         target : str or sequence of str
             Behaviours, by name; ``block:categories`` or ``reward:continuous`` says which they are [default: all that vary].
+        end_to_end : bool
+            Whether a copy of the network is trained for each behaviour, too, which takes up to some minutes; the model itself stays
+            as it is.
 
         Returns
         -------
         Decoding
+
+        Raises
+        ------
+        SessionError
+            A behaviour cannot be decoded end to end, for want of validation trials.
         """
         chosen = self._known(sessions)
         with Shown(self.progress) as callback:
             scores, table = self._trained().decode(
-                [session._native for session in chosen], list(_several(target)), callback
+                [session._native for session in chosen], list(_several(target)), end_to_end, callback
             )
         return Decoding(scores, table)
 

@@ -125,7 +125,9 @@ impl Cell {
             Method::Baseline(Baseline::UnitMean | Baseline::Psth | Baseline::History | Baseline::Linear) => 1,
             Method::Baseline(Baseline::Ridge | Baseline::Mlp) => 30,
             Method::Baseline(Baseline::PoissonGlm | Baseline::ReducedRank) => 100,
-            Method::Trained(_) => self.settings.train.epochs,
+            Method::Trained(_) => {
+                self.settings.train.epochs.saturating_mul(self.settings.train.members as u64)
+            }
         };
         passes.saturating_mul(self.sessions.len() as u64)
     }

@@ -290,6 +290,11 @@ mod tests {
         };
         assert_eq!([0, 1, 2].map(load), [80, 80, 80]);
         assert_eq!(Shard::assign(&cells, 1), vec![0; cells.len()]);
+        // Two networks are twice the work of one.
+        let mut pair = cell("m", None, 20);
+        pair.settings.train.members = 2;
+        let with_pair = [pair, cell("s1", None, 20), cell("s2", None, 20)];
+        assert_eq!(Shard::assign(&with_pair, 2), [0, 1, 1]);
         // Baselines that take long do not gather in one share.
         let cell_of = |baseline| Cell { method: Method::Baseline(baseline), ..cell("b", None, 0) };
         let baselines =

@@ -85,11 +85,14 @@ impl EndToEnd {
         // Means over networks, by epoch.
         let mut predicted = vec![vec![0.0; trials.len() * outputs]; most];
         for network in 0..networks {
-            let mut course = self.begin(network, (index, session), target)?;
+            let mut course = self.begin(network, (index, session), (target, &scale))?;
             for (epoch, mean) in predicted.iter_mut().enumerate() {
                 course.run_epoch()?;
-                let outputs = course.outputs(&trials)?;
-                mean.iter_mut().zip(outputs).for_each(|(mean, value)| *mean += value / networks as f64);
+                // The first epochs are in no later half.
+                if epoch >= EPOCHS[0] / 2 {
+                    let outputs = course.outputs(&trials)?;
+                    mean.iter_mut().zip(outputs).for_each(|(mean, value)| *mean += value / networks as f64);
+                }
                 progress(network * most + epoch + 1, networks * most);
             }
         }
@@ -113,7 +116,7 @@ impl EndToEnd {
         &'a mut self,
         network: usize,
         (index, session): (usize, &'a Session),
-        target: &'a DecodingTarget<'a>,
+        (target, scale): (&'a DecodingTarget<'a>, &'a TargetScale),
     ) -> Result<Course<'a>, EnsembleError> {
         self.networks[network].restart(&mut self.model)?;
         // A sample is a bin of a trace, and a trial otherwise.
@@ -122,7 +125,7 @@ impl EndToEnd {
         Ok(Course {
             head: LinearHead::start(self.model.config().hidden, outputs),
             bins_of_sample: bins,
-            scale: TargetScale::of(target, target.training()),
+            scale,
             regions: regions_of(session),
             key: (self.seed, network as u64),
             prompt: self.prompt,
@@ -143,7 +146,7 @@ struct Course<'a> {
     index: usize,
     regions: Regions,
     target: &'a DecodingTarget<'a>,
-    scale: TargetScale,
+    scale: &'a TargetScale,
     bins_of_sample: usize,
     prompt: Prompt,
     /// Seed, and number of the network: what is drawn follows from them and the epoch.
@@ -280,7 +283,7 @@ mod tests {
     fn functions_of_latents_are_decoded_and_the_trunk_learns_along() {
         let session = with_functions_of_latents(&simulated());
         for (count, name) in [(1, "trace"), (1, "mean"), (1, "choice"), (2, "choice")] {
-            let mut end_to_end = networks(&session, count, 2);
+            let mut end_to_end = networks(&session, count, 1);
             let found = decoded(&mut end_to_end, &session, name);
             let target = DecodingTarget::of(&session, name).unwrap();
             let truth = target.values(target.test());
@@ -327,7 +330,7 @@ mod tests {
         // Once more, after something else.
         decoded(&mut one, &before, "choice");
         assert_eq!(found, decoded(&mut one, &after, "trace"));
-        assert_eq!(found, decoded(&mut networks(&before, 1, 3), &after, "trace"));
+        assert_eq!(found, decoded(&mut networks(&before, 1, 2), &after, "trace"));
     }
 
     #[test]

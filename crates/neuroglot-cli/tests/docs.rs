@@ -141,11 +141,7 @@ fn the_page_on_studies_runs_and_names_what_there_is() {
     assert_eq!(commands.len(), 5, "blocks of commands");
     let workplace = Workplace::new();
     std::fs::create_dir(workplace.path("studies")).unwrap();
-    small_study(
-        &workplace,
-        "studies/leave-one-out.toml",
-        &[SMALLER.as_slice(), &[("epochs = 80", "epochs = 1")]].concat(),
-    );
+    small_study(&workplace, "studies/leave-one-out.toml", &[SMALL_RECIPE]);
     std::fs::write(workplace.path("studies/tiny.toml"), page("studies/tiny.toml")).unwrap();
     run_all(&workplace, &commands);
     for file in ["runs/tiny/report.html", "runs/shared/report.html", "study.sh", "job.yaml"] {
@@ -205,6 +201,12 @@ const SMALLER: [(&str, &str); 4] = [
     ("channels = 256", "channels = 8"),
 ];
 
+/// Over the sizes and epochs of a recipe, in a study that leaves them to it.
+const SMALL_RECIPE: (&str, &str) = (
+    "[data]",
+    "[model]\nhidden = 16\nlayers = 1\nheads = 2\nndt1-stitch.channels = 8\n\n[train]\nepochs = 1\n\n[data]",
+);
+
 #[test]
 fn the_page_on_recipes_runs_and_says_what_they_set() {
     let text = page("docs/recipes.md");
@@ -237,10 +239,6 @@ fn the_page_on_recipes_runs_and_says_what_they_set() {
 
 #[test]
 fn the_studies_of_real_recordings_run_on_simulated_ones() {
-    let page_of = |name: &str| {
-        let [command] = blocks(&page(name), "sh").try_into().expect("one block of commands");
-        command
-    };
     let workplace = Workplace::new();
     sessions_called(&workplace, "ibl", &["ibl_dy016"]);
     small_study(
@@ -251,15 +249,15 @@ fn the_studies_of_real_recordings_run_on_simulated_ones() {
     let names =
         ["cori_1", "cori_2", "forssmann_1", "forssmann_2", "lederberg_2017-12-05", "lederberg_2017-12-06"];
     sessions_called(&workplace, "steinmetz", &names);
-    let changes = [
-        ("epochs = 80", "epochs = 1"),
-        ("epochs = 60", "epochs = 1"),
-        ("subjects = [\"Lederberg\"]", "sessions = [\"simulated-3-04\", \"simulated-3-05\"]"),
-        // What several baselines do to several sessions is tested with them.
-        ("baselines = [\"all\"]", "baselines = [\"psth\"]"),
-    ];
-    small_study(&workplace, "studies/steinmetz.toml", &[SMALLER.as_slice(), &changes].concat());
-    run_all(&workplace, &[page_of("docs/real-recordings.md"), page_of("docs/steinmetz.md")]);
+    let held_out = ("subjects = [\"Lederberg\"]", "sessions = [\"simulated-3-04\", \"simulated-3-05\"]");
+    // What several baselines do to several sessions is tested with them.
+    let baselines = ("baselines = [\"all\"]", "baselines = [\"psth\"]");
+    small_study(&workplace, "studies/steinmetz.toml", &[held_out, baselines, SMALL_RECIPE]);
+    let changes = [held_out, baselines, ("epochs = 80", "epochs = 1"), ("epochs = 60", "epochs = 1")];
+    small_study(&workplace, "studies/steinmetz-networks.toml", &[SMALLER.as_slice(), &changes].concat());
+    for name in ["docs/real-recordings.md", "docs/steinmetz.md"] {
+        run_all(&workplace, &blocks(&page(name), "sh"));
+    }
     let tables = |study: &str, tables: &[&str]| {
         for table in tables {
             assert!(workplace.path(&format!("runs/{study}/tables/{table}.md")).is_file(), "{study}: {table}");
@@ -267,8 +265,9 @@ fn the_studies_of_real_recordings_run_on_simulated_ones() {
         assert!(workplace.path(&format!("runs/{study}/report.html")).is_file());
     };
     tables("ibl", &["baselines", "recipes", "scratch"]);
+    tables("steinmetz", &["baselines", "pretraining", "scratch", "sessions"]);
     tables(
-        "steinmetz",
+        "steinmetz-networks",
         &["architectures", "baselines", "masks", "pretrained", "pretraining", "scratch", "sessions"],
     );
 }

@@ -223,7 +223,12 @@ impl<'a> Maker<'a> {
         let name = |method: &TrainedMethod| method.recipe.clone().unwrap_or_default();
         let lines =
             lines(self.scratch_and_most(), group, name, |method| method.recipe.as_ref() == Some(first));
-        self.table("recipes", "Recipes", "Recipes at equal epochs.", &Line::compared_only(lines))
+        self.table(
+            "recipes",
+            "Recipes",
+            "Recipes, each with all its settings that the study leaves alone.",
+            &Line::compared_only(lines),
+        )
     }
 
     /// How scores grow with the training trials of the scored session.

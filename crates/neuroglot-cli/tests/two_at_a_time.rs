@@ -234,7 +234,7 @@ fn a_study() {
     println!("{:24} {} tries", "study", tries());
 }
 
-/// It takes ten minutes: the second one is refused, and the first one goes on, which is seen enough of then.
+/// It takes minutes: the second one is refused, and the first one goes on, which is seen enough of then.
 #[test]
 fn a_demonstration() {
     let workplace = Workplace::new();

@@ -341,22 +341,24 @@ fn the_slurm_script_starts_a_rank_for_each_gpu() {
         .succeed(&format!("launch slurm train data/a_aligned data/b_aligned --out runs/mtm {options}"));
     insta::assert_snapshot!("slurm_training", script);
     std::fs::write(workplace.path("train.sh"), &script).unwrap();
-    // What sbatch and srun would do; then again, once there is a run.
+    // What sbatch and srun would do, where scontrol takes its time to name the nodes; then again, once there is a run.
     let submit = || {
         workplace.script(
             "mkdir -p bin && printf '#!/bin/sh\\necho \"$MASTER_ADDR:$MASTER_PORT $@\"\\n' > bin/srun\n\
-             printf '#!/bin/sh\\necho gpu3; echo gpu4\\n' > bin/scontrol && chmod +x bin/*\n\
+             printf '#!/bin/sh\\necho gpu3; sleep 0.2; echo gpu4\\n' > bin/scontrol && chmod +x bin/*\n\
              PATH=$PWD/bin:$PATH SLURM_JOB_NODELIST='gpu[3-4]' SLURM_JOB_ID=1017 SLURM_CPUS_PER_TASK=4 bash train.sh",
         )
     };
     let train =
         "gpu3:29517 --kill-on-bad-exit=1 neuroglot train data/a_aligned data/b_aligned --out runs/mtm";
     let fresh = "--recipe neuroglot --epochs 20 --precision bf16 --devices ranks --threads 4";
-    assert_eq!(submit().stdout, format!("{train} {fresh}\n"));
+    let submitted = submit();
+    assert_eq!(submitted.stdout, format!("{train} {fresh}\n"), "{submitted}");
     std::fs::create_dir_all(workplace.path("runs/mtm")).unwrap();
     std::fs::write(workplace.path("runs/mtm/config.toml"), "").unwrap();
     let resumed = "--epochs 20 --precision bf16 --resume --devices ranks --threads 4";
-    assert_eq!(submit().stdout, format!("{train} {resumed}\n"));
+    let submitted = submit();
+    assert_eq!(submitted.stdout, format!("{train} {resumed}\n"), "{submitted}");
 
     for (wrong, said) in
         [("--shards 3", "--shards"), ("-- --device cuda", "chooses GPUs"), ("-- --resume", "chooses GPUs")]

@@ -82,7 +82,8 @@ impl Slurm {
             "{script}\n# A task for each GPU, all on one model: srun tells each its number (SLURM_PROCID), and all are told where the\n\
              # first one listens. Submitted or started again, the run goes on where its last checkpoint stands.\n\
              set -euo pipefail\n\
-             MASTER_ADDR=$(scontrol show hostnames \"$SLURM_JOB_NODELIST\" | head -n 1)\n\
+             HOSTS=$(scontrol show hostnames \"$SLURM_JOB_NODELIST\")\n\
+             MASTER_ADDR=${{HOSTS%%[[:space:]]*}}\n\
              MASTER_PORT=$((29500 + SLURM_JOB_ID % 1000))\n\
              export MASTER_ADDR MASTER_PORT\n\
              {run}"

@@ -225,7 +225,7 @@ fn the_page_on_recipes_runs_and_says_what_they_set() {
     let first = format!("{}{small}", commands[0].trim_end());
     run_all(&workplace, &[first, commands[1].clone()]);
     let table = std::fs::read_to_string(workplace.path("recipes/tables/recipes.md")).unwrap();
-    for recipe in ["paper", "rates", "rotary", "causal-0.45", "standardised", "network", "neuroglot"] {
+    for recipe in ["published", "rates", "rotary", "causal-0.45", "standardised", "network", "neuroglot"] {
         assert!(table.contains(&format!("| {recipe} |")), "{table}");
     }
     for recipe in neuroglot::train::Recipe::ALL {

@@ -1,7 +1,7 @@
 //! A study file: which models are trained how, on which sessions, and which baselines they are set against.
 
 use crate::file_keys::check_keys;
-use crate::{StudyError, StudyRecipe};
+use crate::{StudyError, StudyRecipe, recipe};
 use neuroglot_baselines::Baseline;
 use neuroglot_data::text::located;
 use neuroglot_files::{FromIo, SETTINGS};
@@ -48,7 +48,7 @@ pub struct StudyFile {
     #[serde(default = "default_models")]
     pub models: Vec<Architecture>,
     /// Recipes to start settings from; none takes the plain defaults.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "recipe::recipes")]
     pub recipes: Vec<StudyRecipe>,
     /// Seeds; scores are averaged over them.
     #[serde(default = "default_seeds")]

@@ -12,41 +12,89 @@ pub struct StudyRecipe {
     pub name: String,
     /// The recipe that it changes; `None` changes the plain defaults.
     pub from: Option<Recipe>,
-    /// `model`, `train`, `mask`, `data`, `init` and `coupling`, over those of `from` and under those of the file.
-    pub settings: Table,
+    /// `model`, `train`, `mask`, `data`, `init` and `coupling`, over those of `from` and under those of the file; later
+    /// tables lie over earlier ones.
+    pub settings: Vec<Table>,
 }
 
 impl From<Recipe> for StudyRecipe {
     fn from(recipe: Recipe) -> Self {
-        Self { name: recipe.name().to_owned(), from: Some(recipe), settings: Table::new() }
+        Self { name: recipe.name().to_owned(), from: Some(recipe), settings: Vec::new() }
     }
 }
 
 impl StudyRecipe {
     /// What settings start from.
     pub(crate) fn defaults(&self) -> Result<RunConfig, TrainError> {
-        self.from.map_or_else(RunConfig::default, Recipe::defaults).layered(&[&self.settings], &[], &[])
+        let tables: Vec<&Table> = self.settings.iter().collect();
+        self.from.map_or_else(RunConfig::default, Recipe::defaults).layered(&tables, &[], &[])
     }
 }
 
-/// A recipe with changes, as it is written: a table.
+/// The list of a file, in which an entry may change one above it.
+pub(crate) fn recipes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<StudyRecipe>, D::Error> {
+    let mut recipes: Vec<StudyRecipe> = Vec::new();
+    for entry in Vec::<Entry>::deserialize(deserializer)? {
+        let recipe = match entry {
+            Entry::Named(recipe) => recipe.into(),
+            Entry::Changed(changed) => changed.over(&recipes).map_err(Error::custom)?,
+        };
+        recipes.push(recipe);
+    }
+    Ok(recipes)
+}
+
+/// A recipe as it is written.
+enum Entry {
+    Named(Recipe),
+    Changed(Changed),
+}
+
+/// A recipe with changes: a table.
 #[derive(Deserialize)]
 struct Changed {
     name: String,
+    /// A named recipe, or an entry above this one.
     #[serde(default)]
-    from: Option<Recipe>,
+    from: Option<String>,
     #[serde(flatten)]
     settings: Table,
 }
 
-impl<'de> Deserialize<'de> for StudyRecipe {
+impl Changed {
+    fn over(self, above: &[StudyRecipe]) -> Result<StudyRecipe, String> {
+        let Self { name, from, settings } = self;
+        let Some(from) = from else {
+            return Ok(StudyRecipe { name, from: None, settings: vec![settings] });
+        };
+        let named = from.parse::<Recipe>().ok().map(StudyRecipe::from);
+        let mut recipe = match (named, above.iter().find(|recipe| recipe.name == from)) {
+            (Some(named), Some(entry)) if named != *entry => {
+                return Err(format!(
+                    "recipes: {name} changes `{from}`, which is the name of a recipe and of an entry that differs from it: \
+                     give the entry another name"
+                ));
+            }
+            (Some(named), _) => named,
+            (None, Some(entry)) => entry.clone(),
+            (None, None) => {
+                let known = Recipe::ALL.map(Recipe::name).join(", ");
+                return Err(format!(
+                    "recipes: {name} changes `{from}`, which there is not: choose {known} or an entry above it"
+                ));
+            }
+        };
+        recipe.name = name;
+        recipe.settings.push(settings);
+        Ok(recipe)
+    }
+}
+
+impl<'de> Deserialize<'de> for Entry {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         match Value::deserialize(deserializer)? {
-            Value::String(name) => name.parse::<Recipe>().map(Self::from).map_err(Error::custom),
-            Value::Table(table) => {
-                let Changed { name, from, settings } = table.try_into().map_err(Error::custom)?;
-                Ok(Self { name, from, settings })
-            }
+            Value::String(name) => name.parse().map(Self::Named).map_err(Error::custom),
+            Value::Table(table) => table.try_into().map(Self::Changed).map_err(Error::custom),
             other => {
                 let kind = other.type_str();
                 Err(Error::custom(format!("a recipe is a name or a table with a name, not of type {kind}")))
@@ -61,6 +109,7 @@ mod tests {
 
     #[derive(Debug, Deserialize)]
     struct File {
+        #[serde(deserialize_with = "super::recipes")]
         recipes: Vec<StudyRecipe>,
     }
 
@@ -83,6 +132,33 @@ mod tests {
         let own = read("{ name = 'own', mask.ratio = 0.4 }").unwrap();
         let expected = RunConfig::default().layered(&[], &["mask.ratio=0.4".to_owned()], &[]).unwrap();
         assert_eq!(own[0].defaults().unwrap(), expected);
+    }
+
+    #[test]
+    fn a_recipe_may_change_an_entry_above_it() {
+        let text = "{ name = 'turned', from = 'paper', model.rope = true, model.dropout = 0.3 }, \
+                    { name = 'longer', from = 'turned', model.dropout = 0.1, train.epochs = 7 }, 'neuroglot', \
+                    { name = 'both', from = 'neuroglot', train.epochs = 9 }";
+        let [_, longer, _, both] = read(text).unwrap().try_into().unwrap();
+        let mut expected = Recipe::Paper.defaults();
+        expected.model.rope = true;
+        expected.model.dropout = 0.1;
+        expected.train.epochs = 7;
+        assert_eq!((longer.name.as_str(), longer.defaults().unwrap()), ("longer", expected));
+        assert_eq!(both.defaults().unwrap().train.epochs, 9);
+        assert_eq!(both.defaults().unwrap().model, Recipe::Neuroglot.defaults().model);
+    }
+
+    #[test]
+    fn what_a_recipe_changes_is_there_and_has_one_meaning() {
+        let below = read("{ name = 'a', from = 'b' }, { name = 'b' }").unwrap_err();
+        let expected =
+            "recipes: a changes `b`, which there is not: choose paper, neuroglot or an entry above it";
+        assert_eq!(below, expected);
+        let paper = "{ name = 'paper', from = 'paper', model.rope = true }";
+        let two = read(&format!("{paper}, {{ name = 'x', from = 'paper' }}")).unwrap_err();
+        assert!(two.ends_with("an entry that differs from it: give the entry another name"), "{two}");
+        assert!(read(&format!("'paper', {{ name = 'x', from = 'paper' }}, {paper}")).is_ok());
     }
 
     #[test]

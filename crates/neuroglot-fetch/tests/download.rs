@@ -237,7 +237,7 @@ fn a_body_without_an_end_is_refused() {
 #[test]
 fn silence_in_the_middle_ends_an_attempt_and_the_next_one_resumes() {
     let policy = neuroglot_fetch::RetryPolicy {
-        silence: Duration::from_millis(300),
+        silence: Duration::from_millis(1500),
         ..neuroglot_fetch::RetryPolicy::default()
     };
     let clock = std::sync::Arc::new(common::TestClock::default());

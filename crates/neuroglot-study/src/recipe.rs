@@ -85,7 +85,7 @@ impl Changed {
             }
         };
         recipe.name = name;
-        recipe.settings.push(settings);
+        recipe.settings.extend(Some(settings).filter(|settings| !settings.is_empty()));
         Ok(recipe)
     }
 }
@@ -159,6 +159,7 @@ mod tests {
         let two = read(&format!("{paper}, {{ name = 'x', from = 'paper' }}")).unwrap_err();
         assert!(two.ends_with("an entry that differs from it: give the entry another name"), "{two}");
         assert!(read(&format!("'paper', {{ name = 'x', from = 'paper' }}, {paper}")).is_ok());
+        assert!(read("{ name = 'paper', from = 'paper' }, { name = 'x', from = 'paper' }").is_ok());
     }
 
     #[test]

@@ -64,29 +64,32 @@ struct Changed {
 impl Changed {
     fn over(self, above: &[StudyRecipe]) -> Result<StudyRecipe, String> {
         let Self { name, from, settings } = self;
-        let Some(from) = from else {
-            return Ok(StudyRecipe { name, from: None, settings: vec![settings] });
-        };
-        let named = from.parse::<Recipe>().ok().map(StudyRecipe::from);
-        let mut recipe = match (named, above.iter().find(|recipe| recipe.name == from)) {
-            (Some(named), Some(entry)) if named != *entry => {
-                return Err(format!(
-                    "recipes: {name} changes `{from}`, which is the name of a recipe and of an entry that differs from it: \
-                     give the entry another name"
-                ));
-            }
-            (Some(named), _) => named,
-            (None, Some(entry)) => entry.clone(),
-            (None, None) => {
-                let known = Recipe::ALL.map(Recipe::name).join(", ");
-                return Err(format!(
-                    "recipes: {name} changes `{from}`, which there is not: choose {known} or an entry above it"
-                ));
-            }
-        };
-        recipe.name = name;
-        recipe.settings.extend(Some(settings).filter(|settings| !settings.is_empty()));
-        Ok(recipe)
+        let base = from.map(|from| {
+            find(&from, above).map_err(|problem| format!("recipes: {name} changes `{from}`, {problem}"))
+        });
+        let (from, mut tables) =
+            base.transpose()?.map_or((None, Vec::new()), |base| (base.from, base.settings));
+        // A recipe without changes stays equal to the one that it names.
+        if !settings.is_empty() {
+            tables.push(settings);
+        }
+        Ok(StudyRecipe { name, from, settings: tables })
+    }
+}
+
+/// A named recipe or an entry, if the name can only mean one of them.
+fn find(name: &str, above: &[StudyRecipe]) -> Result<StudyRecipe, String> {
+    let named = name.parse::<Recipe>().ok().map(StudyRecipe::from);
+    let entry = above.iter().find(|recipe| recipe.name == name).cloned();
+    match (named, entry) {
+        (Some(named), Some(entry)) if named != entry => Err(
+            "which is the name of a recipe and of an entry that differs from it: give the entry another name"
+                .to_owned(),
+        ),
+        (named, entry) => named.or(entry).ok_or_else(|| {
+            let known = Recipe::ALL.map(Recipe::name).join(", ");
+            format!("which there is not: choose {known} or an entry above it")
+        }),
     }
 }
 

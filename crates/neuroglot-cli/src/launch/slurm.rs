@@ -78,6 +78,7 @@ impl Slurm {
             format!("--time={}", self.time),
         ]);
         let run = job.script("srun --kill-on-bad-exit=1 ", &format!("\"{THREADS}\""));
+        // The nodes are not piped into head: under pipefail, a scontrol that still writes would end the job.
         format!(
             "{script}\n# A task for each GPU, all on one model: srun tells each its number (SLURM_PROCID), and all are told where the\n\
              # first one listens. Submitted or started again, the run goes on where its last checkpoint stands.\n\

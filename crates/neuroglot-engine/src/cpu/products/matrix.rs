@@ -15,7 +15,7 @@ pub(crate) enum Into {
 pub(crate) struct Matrix<'a> {
     pub(super) values: &'a [f32],
     /// Rows and columns as stored, before the transposition.
-    pub(super) rows: usize,
+    rows: usize,
     pub(super) columns: usize,
     pub(super) stride: usize,
     pub(super) transposed: bool,
